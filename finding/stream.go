@@ -1,0 +1,88 @@
+package finding
+
+// Handler receives the stream of one run: Config first, Summary last, the rest
+// between. A stream without a Summary is of a run that died.
+//
+// A handler is called by one goroutine at a time. An error ends the run.
+type Handler interface {
+	Config(Config) error
+	Progress(Progress) error // droppable
+	Artifact(Artifact) error // a model artifact that was looked at, with its findings
+	Finding(Finding) error   // a finding that belongs to no artifact
+	Posture(Posture) error   // a strategy of the project; only in andiron audit
+	Summary(Summary) error
+}
+
+// Config says what ran and how.
+type Config struct {
+	Tool    string   `json:"tool"`    // "andiron"
+	Version string   `json:"version"` // of the tool
+	Verb    string   `json:"verb"`
+	Paths   []string `json:"paths"`
+	FailOn  string   `json:"fail_on"` // a severity or "none"
+	Rules   int      `json:"rules"`   // how many rules the catalogue holds
+}
+
+// Progress says how far the run is.
+type Progress struct {
+	Path        string // what is looked at
+	Done, Total int    // artifacts
+}
+
+// Artifact is one model file, or a folder that is one model, and what was found in it.
+type Artifact struct {
+	Path     string    `json:"path"`
+	Format   string    `json:"format"` // "torch-zip", "pickle", "safetensors"
+	Size     int64     `json:"size"`
+	SHA256   string    `json:"sha256,omitempty"`
+	Verdict  Verdict   `json:"verdict"`
+	Findings []Finding `json:"findings"`
+}
+
+// Posture says how a project stands on one strategy.
+type Posture struct {
+	Strategy    Strategy   `json:"strategy"`
+	Title       string     `json:"title"`
+	Text        string     `json:"text"`
+	Threats     []Threat   `json:"threats"`
+	Impact      string     `json:"impact"`
+	Status      Status     `json:"status"`
+	Reason      string     `json:"reason,omitempty"` // why it was not assessed
+	Implemented []Evidence `json:"implemented"`
+	Missing     []Evidence `json:"missing"`
+}
+
+// Threat is what a strategy mitigates.
+type Threat struct {
+	Name     string   `json:"name"`
+	Severity Severity `json:"severity"`
+}
+
+// Status is how far a strategy is in place.
+type Status string
+
+// The statuses.
+const (
+	Implemented Status = "implemented"
+	Partial     Status = "partial"
+	Missing     Status = "missing"
+	NotAssessed Status = "not assessed"
+)
+
+// Evidence is one thing seen, where, and, for what is missing, the command that
+// fixes it.
+type Evidence struct {
+	Text  string `json:"text"`
+	Where Where  `json:"where"`
+	Fix   string `json:"fix,omitempty"`
+}
+
+// Summary ends the stream.
+type Summary struct {
+	Artifacts  int              `json:"artifacts"`
+	Other      int              `json:"other"` // files in the folders that are not model files
+	Verdicts   map[Verdict]int  `json:"verdicts"`
+	Severities map[Severity]int `json:"severities"`
+	Incomplete bool             `json:"incomplete"` // something could not be looked at
+	Reasons    []string         `json:"reasons"`    // why it is incomplete, sorted
+}

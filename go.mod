@@ -1,0 +1,3 @@
+module github.com/andiron-dev/andiron
+
+go 1.26

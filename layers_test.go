@@ -1,0 +1,127 @@
+package andiron_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/andiron-dev/andiron/"
+
+// layers is a statement of policy: who may import whom. Do not edit it to make
+// a build pass. A package belongs to the first layer with a matching room.
+var layers = []struct {
+	name  string
+	rooms []string // patterns, as the go command has them
+	may   []string // layers it may import; its own only if listed
+	std   []string // standard library and module prefixes it must not import
+}{
+	{"ground", []string{"finding", "internal/bounded", "internal/rule"}, []string{"ground"}, append(quiet, "os", "time")},
+	{"readers", []string{
+		"pickle", "safetensors", "torchfile", "internal/strictzip", "internal/torchscript", "internal/exportir",
+		"internal/npy", "internal/decomp", "internal/tarball", "internal/gguf", "internal/onnx", "internal/jinja",
+		"internal/hf", "internal/magic", "internal/objfile",
+	}, []string{"ground", "readers"}, append(quiet, "os", "time")},
+	{"artifact", []string{"internal/artifact"}, []string{"ground", "readers"}, quiet},
+	{"contract", []string{"internal/contract"}, []string{"ground", "readers"}, append(quiet, "os", "time")},
+	{"rooms", []string{"internal/model", "internal/posture"}, []string{"ground", "readers", "artifact", "contract"}, quiet},
+	{"judge", []string{"internal/policy"}, []string{"ground"}, append(quiet, "os", "time")},
+	{"report", []string{"internal/report"}, []string{"ground"}, append(quiet, "os", "time")},
+	{"ruledoc", []string{"internal/ruledoc"}, []string{"ground"}, append(quiet, "time")},
+	{"engine", []string{"internal/engine"}, []string{"ground", "readers", "artifact", "rooms", "contract"}, quiet},
+	{"scan", []string{"scan"}, []string{"ground", "engine", "judge", "rooms"}, quiet},
+	{"cli", []string{"internal/cli"}, []string{"ground", "engine", "rooms", "artifact", "judge", "report", "ruledoc"}, []string{"os/exec", "unsafe", "plugin"}},
+	{"cmd", []string{"cmd/..."}, []string{"cli"}, nil},
+	{"testkit", []string{"internal/testkit"}, []string{"ground", "readers"}, quiet},
+}
+
+// quiet packages neither talk, nor start anything, nor reach around Go's types.
+var quiet = []string{"net", "os/exec", "plugin", "syscall", "unsafe", "log"}
+
+func layerOf(p string) int {
+	for i, l := range layers {
+		for _, r := range l.rooms {
+			base, tree := strings.CutSuffix(r, "/...")
+			if p == base || tree && strings.HasPrefix(p, base+"/") {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+func banned(imp string, bans []string) bool {
+	for _, ban := range bans {
+		if imp == ban || strings.HasPrefix(imp, ban+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+func TestLayers(t *testing.T) {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; seen++ {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		rel, ok := strings.CutPrefix(p.ImportPath, module)
+		if !ok {
+			continue // the root holds no code
+		}
+		i := layerOf(rel)
+		if i < 0 {
+			t.Errorf("%s has no layer: give it a room", rel)
+			continue
+		}
+		checkImports(t, rel, i, p.Imports)
+	}
+	if seen < 2 {
+		t.Fatalf("saw %d packages", seen)
+	}
+}
+
+func checkImports(t *testing.T, rel string, i int, imports []string) {
+	t.Helper()
+	l := layers[i]
+	for _, imp := range imports {
+		dep, ours := strings.CutPrefix(imp, module)
+		if !ours {
+			if banned(imp, l.std) {
+				t.Errorf("%s (%s) must not import %s", rel, l.name, imp)
+			}
+			continue
+		}
+		if j := layerOf(dep); j < 0 || !slices.Contains(l.may, layers[j].name) {
+			t.Errorf("%s (%s) must not import %s", rel, l.name, dep)
+		}
+	}
+}
+
+// TestLayersCanFail proves that the ban list bans.
+func TestLayersCanFail(t *testing.T) {
+	for _, imp := range []string{"net", "net/http", "os/exec", "unsafe"} {
+		if !banned(imp, quiet) {
+			t.Errorf("%s is let through", imp)
+		}
+	}
+	for _, imp := range []string{"os", "network", "io"} {
+		if banned(imp, quiet) {
+			t.Errorf("%s is banned", imp)
+		}
+	}
+}
