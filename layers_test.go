@@ -24,7 +24,7 @@ var layers = []struct {
 	{"readers", []string{
 		"pickle", "safetensors", "torchfile", "internal/strictzip", "internal/torchscript", "internal/exportir",
 		"internal/npy", "internal/decomp", "internal/tarball", "internal/gguf", "internal/onnx", "internal/jinja",
-		"internal/hf", "internal/magic", "internal/objfile",
+		"internal/hf", "internal/magic", "internal/mobile", "internal/objfile",
 	}, []string{"ground", "readers"}, append(quiet, "os", "time")},
 	{"artifact", []string{"internal/artifact"}, []string{"ground", "readers"}, quiet},
 	{"contract", []string{"internal/contract"}, []string{"ground", "readers"}, append(quiet, "os", "time")},
