@@ -1,0 +1,57 @@
+# make demo   set up, then audit the example project
+# make test   set up, then the tests that need nothing but Go
+# make check  formatting, vet and the linters
+# make race   the tests under the race detector
+# make fuzz   every fuzz target for FUZZTIME
+# make oracle differential tests against CPython and real torch, and the corpora
+# make bench  speed, beside picklescan
+# make clean  remove what was built
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := demo
+.PHONY: build demo test check race fuzz oracle bench clean setup
+
+GO := $(shell tools/env/go.sh)
+export PATH := $(dir $(GO)):$(PATH)
+export ANDIRON_CACHE ?= $(HOME)/.cache/andiron
+FUZZTIME ?= 10s
+ORACLE_SECONDS ?= 60
+BIN := bin/andiron
+
+setup:
+	@test -n "$(GO)" || tools/env/go.sh
+
+build: setup
+	@CGO_ENABLED=0 go build -trimpath -o $(BIN) ./cmd/andiron
+
+demo: build
+	@code=0; $(BIN) audit examples/vision-service || code=$$?; \
+	echo; echo "andiron audit ended with exit code $$code (1: findings at or above the level)"; \
+	test $$code -eq 1
+
+test: setup
+	go test ./...
+
+check: setup
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w"; exit 1; }
+	go vet ./...
+	tools/lint.sh
+
+race: setup
+	go test -race ./...
+
+fuzz: setup
+	tools/fuzz.sh $(FUZZTIME)
+
+oracle: build
+	tools/env/python.sh
+	tools/env/torch.sh
+	tools/oracle.sh $(ORACLE_SECONDS)
+
+bench: build
+	tools/env/torch.sh
+	tools/env/python.sh
+	python3 tools/bench.py
+
+clean:
+	rm -rf bin .bench
