@@ -1,0 +1,209 @@
+package policy
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/rule"
+)
+
+var rules = rule.Catalogue{
+	{ID: "PKL001", Verdict: finding.Dangerous, Severity: finding.Critical},
+	{ID: "PKL002", Verdict: finding.Unknown, Severity: finding.Medium},
+	{ID: "PKL003", Verdict: finding.Framework, Severity: finding.Info},
+	{ID: "PKL004", Verdict: finding.Safe, Severity: finding.Info},
+	{ID: "PKL005", Verdict: finding.Unreadable, Severity: finding.Medium},
+}
+
+// found makes findings; a "?" after the id makes one undetermined.
+func found(ids ...string) (fs []finding.Finding) {
+	for _, id := range ids {
+		f := finding.Finding{Outcome: finding.Present}
+		if f.Rule = id; strings.HasSuffix(id, "?") {
+			f.Rule, f.Outcome = strings.TrimSuffix(id, "?"), finding.Undetermined
+		}
+		if r := rules.Find(f.Rule); r != nil {
+			f.Severity = r.Severity
+		}
+		fs = append(fs, f)
+	}
+	return fs
+}
+
+func TestVerdict(t *testing.T) {
+	tests := []struct {
+		found []string
+		want  finding.Verdict
+	}{
+		{nil, finding.Safe},
+		{[]string{"PKL004"}, finding.Safe},
+		{[]string{"PKL004", "PKL003"}, finding.Framework},
+		{[]string{"PKL002", "PKL003"}, finding.Unknown},
+		{[]string{"PKL003?"}, finding.Unreadable},
+		{[]string{"PKL001", "PKL003?"}, finding.Dangerous},
+		{[]string{"XYZ001"}, finding.Unreadable},
+	}
+	for _, tt := range tests {
+		if got := Verdict(found(tt.found...), rules); got != tt.want {
+			t.Errorf("%q: %v, want %v", tt.found, got, tt.want)
+		}
+	}
+}
+
+func TestExitCode(t *testing.T) {
+	tests := []struct {
+		name   string
+		verb   string
+		failOn string
+		found  []string // in one artifact
+		loose  []string
+		broken bool // the summary says incomplete
+		want   int
+	}{
+		{"nothing", "scan", "", nil, nil, false, ExitClean},
+		{"safe", "scan", "", []string{"PKL004"}, nil, false, ExitClean},
+		{"framework", "scan", "", []string{"PKL003"}, nil, false, ExitClean},
+		{"dangerous", "scan", "", []string{"PKL001"}, nil, false, ExitFindings},
+		{"unknown fails a scan below the level", "scan", "critical", []string{"PKL002"}, nil, false, ExitFindings},
+		{"unknown passes an audit below the level", "audit", "high", []string{"PKL002"}, nil, false, ExitClean},
+		{"at the level", "audit", "medium", []string{"PKL002"}, nil, false, ExitFindings},
+		{"none", "scan", "none", []string{"PKL001", "PKL002"}, nil, false, ExitClean},
+		{"none but undetermined", "scan", "none", []string{"PKL001", "PKL002?"}, nil, false, ExitIncomplete},
+		{"undetermined never reaches the level", "scan", "low", []string{"PKL001?"}, nil, false, ExitIncomplete},
+		{"unreadable", "scan", "", []string{"PKL005"}, nil, false, ExitIncomplete},
+		{"unreadable at the level", "scan", "medium", []string{"PKL005"}, nil, false, ExitFindings},
+		{"unreadable and dangerous", "scan", "", []string{"PKL005", "PKL001"}, nil, false, ExitFindings},
+		{"unknown rule", "scan", "", []string{"XYZ001"}, nil, false, ExitIncomplete},
+		{"loose", "scan", "", nil, []string{"PKL002"}, false, ExitFindings},
+		{"loose in an audit", "audit", "", nil, []string{"PKL002"}, false, ExitClean},
+		{"loose undetermined", "audit", "", nil, []string{"PKL004?"}, false, ExitIncomplete},
+		{"incomplete", "scan", "", nil, nil, true, ExitIncomplete},
+		{"incomplete and dangerous", "scan", "", []string{"PKL001"}, nil, true, ExitFindings},
+	}
+	for _, tt := range tests {
+		var p Policy
+		if tt.failOn != "" {
+			var err error
+			if p.FailOn, err = ParseLevel(tt.failOn); err != nil {
+				t.Fatal(err)
+			}
+		}
+		j := NewJudge(p, tt.verb, rules)
+		if got := j.ExitCode(); got != ExitIncomplete {
+			t.Errorf("%s: %d without a summary", tt.name, got)
+		}
+		feed(t, j, tt.found, tt.loose, tt.broken)
+		if got := j.ExitCode(); got != tt.want {
+			t.Errorf("%s: %d, want %d", tt.name, got, tt.want)
+		}
+	}
+}
+
+func feed(t *testing.T, j *Judge, ids, loose []string, broken bool) {
+	t.Helper()
+	errs := []error{j.Config(finding.Config{})}
+	if ids != nil {
+		fs := found(ids...)
+		errs = append(errs, j.Artifact(finding.Artifact{Verdict: Verdict(fs, rules), Findings: fs}))
+	}
+	for _, f := range found(loose...) {
+		errs = append(errs, j.Finding(f))
+	}
+	errs = append(errs, j.Summary(finding.Summary{Incomplete: broken}))
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestParseLevel(t *testing.T) {
+	for _, s := range Levels() {
+		if l, err := ParseLevel(s); err != nil || l.String() != s {
+			t.Errorf("%s: %v, %v", s, l, err)
+		}
+	}
+	for _, s := range []string{"", "info", "HIGH", "worst"} {
+		if l, err := ParseLevel(s); err == nil {
+			t.Errorf("%q: %v", s, l)
+		}
+	}
+	if got := (Level{}).String(); got != "high" {
+		t.Errorf("zero level is %s", got)
+	}
+}
+
+func TestParse(t *testing.T) {
+	level := func(s string) Level { l, _ := ParseLevel(s); return l }
+	tests := []struct {
+		in   string
+		want Policy
+		err  string
+	}{
+		{"version: 1\n", Policy{}, ""},
+		{"version: 1\nfail_on: none\n", Policy{FailOn: level("none")}, ""},
+		{
+			"version: 1\nlimits:\n  max_depth: 3\n  max_inflated: 64MiB\n  max_values: 2000\n",
+			Policy{Limits: Limits{MaxDepth: 3, MaxInflated: 64 << 20, MaxValues: 2000}}, "",
+		},
+		{"", Policy{}, "the file is empty"},
+		{"fail_on: high\n", Policy{}, `key "version" is missing`},
+		{"version: 2\n", Policy{}, `line 1: version "2" is not 1`},
+		{"version: 1\nfailon: high\n", Policy{}, `line 2: key "failon" is not known`},
+		{"version: 1\nlimits:\n  depth: 3\n", Policy{}, `line 3: key "limits.depth" is not known`},
+		{"version: 1\nversion: 1\n", Policy{}, `line 2: key "version" stands twice`},
+		{"version: 1\nfail_on: info\n", Policy{}, `line 2: fail level "info"`},
+		{"version: 1\nfail_on: [high]\n", Policy{}, `line 2: fail level ""`},
+		{"version: 1\nlimits: 3\n", Policy{}, "line 2: not a mapping"},
+		{"version: 1\nlimits:\n  max_depth: -1\n", Policy{}, `line 3: max_depth "-1"`},
+		{"version: 1\nlimits:\n  max_inflated: 3 MB\n", Policy{}, `line 3: size "3 MB"`},
+		{"version: 1\n---\nversion: 1\n", Policy{}, "more than one document"},
+		{"- a\n", Policy{}, "line 1: not a mapping"},
+		{"version: [\n", Policy{}, "line 1: did not find"},
+		{strings.Repeat("#", maxFile+1), Policy{}, "bytes of policy: more than the limit"},
+	}
+	for _, tt := range tests {
+		got, err := Parse([]byte(tt.in))
+		if tt.err == "" && err != nil || tt.err != "" && (err == nil || !strings.HasPrefix(err.Error(), tt.err)) {
+			t.Errorf("Parse(%.40q): error %v, want %s", tt.in, err, tt.err)
+		}
+		if diff := cmp.Diff(tt.want, got, cmpopts.EquateComparable(Level{})); diff != "" {
+			t.Errorf("Parse(%.40q) (-want +got):\n%s", tt.in, diff)
+		}
+	}
+}
+
+func TestParseSize(t *testing.T) {
+	tests := map[string]int64{
+		"1": 1, "4096": 4096, "1K": 1 << 10, "1KiB": 1 << 10, "64MiB": 64 << 20, "64 MiB": 64 << 20, "2G": 2 << 30, "3TiB": 3 << 40,
+		"": 0, "0": 0, "-1": 0, "1KB": 0, "1.5G": 0, "iB": 0, "64iB": 0, "9223372036854775807K": 0, "x": 0,
+	}
+	for in, want := range tests {
+		got, err := ParseSize(in)
+		if got != want || (err == nil) != (want > 0) {
+			t.Errorf("ParseSize(%q) = %d, %v, want %d", in, got, err, want)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{
+		"version: 1\n", "version: 1\nfail_on: none\nlimits:\n  max_depth: 3\n  max_inflated: 1G\n",
+		"a: &a [*a]\n", "? {}\n: {}\n", "version: !!binary 1\n", "- \n", "{version: 1, limits: {max_values: 1K}}",
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p, err := Parse(b)
+		q, err2 := Parse(b)
+		if p != q || (err == nil) != (err2 == nil) {
+			t.Errorf("two readings: %v, %v and %v, %v", p, err, q, err2)
+		}
+		if err != nil && p != (Policy{}) {
+			t.Errorf("a policy with an error: %v", p)
+		}
+	})
+}
