@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Makes the Python environments that the oracles, the corpora and the bench use,
+# under ${ANDIRON_CACHE:-~/.cache/andiron}:
+#
+#   venv        requirements-oracle.txt: numpy 2, scikit-learn, joblib, ...
+#   venv-torch  requirements-torch.txt on top of Debian's torch 1.13, if that is
+#               installed (tools/env/torch.sh)
+#   peers       requirements-peers.txt: the scanners the bench compares with
+#
+# An environment is left alone while its requirements file is unchanged. A
+# missing peer is said loudly and is no error: the bench then runs without it.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd -P)
+cache=${ANDIRON_CACHE:-$HOME/.cache/andiron}
+
+# base_python prints a Python that can make virtual environments.
+base_python() {
+	local python
+	for python in /usr/bin/python3 python3; do
+		if "$python" -I -c 'import ensurepip, venv' 2>/dev/null; then
+			command -v "$python"
+			return
+		fi
+	done
+	apt-get update -qq >&2
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3 python3-venv >&2
+	echo /usr/bin/python3
+}
+
+# make_venv PYTHON NAME REQUIREMENTS [VENV OPTION...]
+make_venv() {
+	local python=$1 dir=$cache/$2 requirements=$here/$3 stamp
+	shift 3
+	stamp=$dir/.andiron-$(sha256sum "$requirements" | cut -c1-16)
+	if [ -e "$stamp" ] && "$dir/bin/python" -c '' 2>/dev/null; then
+		return
+	fi
+	rm -rf "$dir"
+	"$python" -m venv "$@" "$dir" &&
+		"$dir/bin/python" -m pip install --quiet --disable-pip-version-check -r "$requirements" &&
+		touch "$stamp"
+}
+
+mkdir -p "$cache"
+python=$(base_python)
+make_venv "$python" venv requirements-oracle.txt
+echo "venv: $cache/venv/bin/python"
+
+if /usr/bin/python3 -I -c 'import torch' 2>/dev/null; then
+	if ! /usr/bin/python3 -I -c 'import ensurepip' 2>/dev/null; then
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv >&2
+	fi
+	make_venv /usr/bin/python3 venv-torch requirements-torch.txt --system-site-packages
+	echo "venv-torch: $cache/venv-torch/bin/python"
+else
+	echo "python.sh: no torch for /usr/bin/python3, so no venv-torch; run tools/env/torch.sh first" >&2
+fi
+
+if make_venv "$python" peers requirements-peers.txt; then
+	echo "peers: $cache/peers/bin/picklescan"
+else
+	echo "python.sh: WARNING: picklescan cannot be installed here; the bench runs without it" >&2
+fi
