@@ -44,8 +44,8 @@ fuzz: setup
 	tools/fuzz.sh $(FUZZTIME)
 
 oracle: build
+	tools/env/torch.sh --trixie
 	tools/env/python.sh
-	tools/env/torch.sh
 	tools/oracle.sh $(ORACLE_SECONDS)
 
 bench: build

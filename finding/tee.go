@@ -23,9 +23,13 @@ func (t tee) Config(m Config) error { return t.each(func(h Handler) error { retu
 func (t tee) Progress(m Progress) error {
 	return t.each(func(h Handler) error { return h.Progress(m) })
 }
+
 func (t tee) Artifact(m Artifact) error {
 	return t.each(func(h Handler) error { return h.Artifact(m) })
 }
+
 func (t tee) Finding(m Finding) error { return t.each(func(h Handler) error { return h.Finding(m) }) }
+
 func (t tee) Posture(m Posture) error { return t.each(func(h Handler) error { return h.Posture(m) }) }
+
 func (t tee) Summary(m Summary) error { return t.each(func(h Handler) error { return h.Summary(m) }) }

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -130,7 +131,7 @@ func TestTruncatedWhileHashed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer a.Close()
+	defer func() { _ = a.Close() }()
 	write(t, p, "ab")
 	if sum, err := a.SHA256(); err == nil {
 		t.Errorf("SHA256 of a file that became shorter = %s", sum)
@@ -195,21 +196,20 @@ func walked(t *testing.T, root string, opt WalkOptions) (got []string) {
 	t.Helper()
 	base := filepath.ToSlash(root) + "/"
 	for e, err := range Walk(t.Context(), root, opt) {
-		s := strings.TrimPrefix(e.Path+"/", base)
-		s = strings.TrimSuffix(s, "/")
+		words := []string{strings.TrimSuffix(strings.TrimPrefix(e.Path+"/", base), "/")}
 		if e.Dir {
-			s += "/"
+			words[0] += "/"
 			for _, f := range e.Files {
-				s += " " + filepath.Base(f.Abs)
+				words = append(words, filepath.Base(f.Abs))
 			}
 		}
 		if e.Note != "" {
-			s += " (" + string(e.Note) + ")"
+			words = append(words, "("+string(e.Note)+")")
 		}
 		if err != nil {
-			s += " error"
+			words = append(words, "error")
 		}
-		got = append(got, s)
+		got = append(got, strings.Join(words, " "))
 	}
 	return got
 }
@@ -243,21 +243,36 @@ func TestWalk(t *testing.T) {
 	}
 }
 
+func TestWalkExcept(t *testing.T) {
+	root := t.TempDir()
+	write(t, filepath.Join(root, "model.pt"), "x")
+	write(t, filepath.Join(root, "report"), "x")
+	link(t, "report", filepath.Join(root, "same"))
+	info, err := os.Stat(filepath.Join(root, "report"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := walked(t, root, WalkOptions{Except: []fs.FileInfo{info}})
+	if diff := cmp.Diff([]string{"/ model.pt", "model.pt"}, got); diff != "" {
+		t.Errorf("walk (-want +got):\n%s", diff)
+	}
+}
+
 func TestWalkStops(t *testing.T) {
 	root := t.TempDir()
 	for _, f := range []string{"a/1", "a/2", "b/1"} {
 		write(t, filepath.Join(root, f), "x")
 	}
 	n := 0
-	for range Walk(t.Context(), root, WalkOptions{}) {
-		if n++; n == 2 {
+	for _, err := range Walk(t.Context(), root, WalkOptions{}) {
+		if n++; n == 2 || err != nil {
 			break
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for e := range Walk(ctx, root, WalkOptions{}) {
-		t.Errorf("walked %v after the context ended", e)
+	for e, err := range Walk(ctx, root, WalkOptions{}) {
+		t.Errorf("walked %v, %v after the context ended", e, err)
 	}
 	for e, err := range Walk(t.Context(), filepath.Join(root, "none"), WalkOptions{}) {
 		if err == nil {

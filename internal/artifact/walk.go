@@ -3,6 +3,7 @@ package artifact
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"iter"
@@ -40,6 +41,9 @@ type WalkOptions struct {
 	// Everything also enters the folders that version control, caches, package
 	// managers and virtual environments keep.
 	Everything bool
+	// Except are files that are passed over, as if they were not there: those that
+	// the run itself writes.
+	Except []fs.FileInfo
 }
 
 // Walk yields what lies under the folder root, sorted by path, each folder before
@@ -99,7 +103,11 @@ func (w *walker) list(e Entry, list []fs.DirEntry) (met []Entry, bad map[string]
 	bad = map[string]error{}
 	for _, d := range list {
 		m := Entry{Path: join(e.Path, d.Name()), Abs: filepath.Join(e.Abs, d.Name())}
-		if err := w.classify(&m, d); err != nil {
+		err := w.classify(&m, d)
+		if errors.Is(err, errExcept) {
+			continue
+		}
+		if err != nil {
 			bad[m.Path] = fmt.Errorf("%q cannot be followed: %w", m.Path, plain(err))
 		}
 		met = append(met, m)
@@ -114,6 +122,9 @@ func sortKey(e Entry) string {
 	}
 	return e.Path
 }
+
+// errExcept says that a file is passed over.
+var errExcept = errors.New("not part of the walk")
 
 func (w *walker) classify(m *Entry, d fs.DirEntry) error {
 	mode := d.Type()
@@ -133,6 +144,8 @@ func (w *walker) classify(m *Entry, d fs.DirEntry) error {
 		m.Note = FolderLink
 	case !info.Mode().IsRegular():
 		m.Note = Special
+	case slices.ContainsFunc(w.opt.Except, func(x fs.FileInfo) bool { return os.SameFile(x, info) }):
+		return errExcept
 	default:
 		m.Size = info.Size()
 	}

@@ -154,15 +154,15 @@ func All(head, tail []byte, size int64) []Kind {
 // endsAsZip says whether a file ends as a zip: an end record whose comment ends
 // where the file does.
 func endsAsZip(tail []byte) bool {
-	for end := len(tail); ; {
-		i := bytes.LastIndex(tail[:end], []byte("PK\x05\x06"))
+	for {
+		i := bytes.Index(tail, []byte("PK\x05\x06"))
 		if i < 0 {
 			return false
 		}
 		if r := tail[i:]; len(r) >= 22 && 22+int(binary.LittleEndian.Uint16(r[20:])) <= len(r) {
 			return true
 		}
-		end = i
+		tail = tail[i+4:]
 	}
 }
 

@@ -1,11 +1,13 @@
 package onnx
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"io"
 	"slices"
-	"strings"
+
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/tarball"
@@ -116,7 +118,11 @@ var known = map[string]bool{
 // its first fields are fields of ModelProto with their wire types and plausible
 // values, and ir_version is among them.
 func Looks(head []byte) bool {
-	s := &source{r: strings.NewReader(string(head)), size: int64(len(head))}
+	num, typ, n := protowire.ConsumeTag(head)
+	if want, ok := modelWire[int(num)]; n < 0 || !ok || want != int(typ) {
+		return false // before anything is allocated: most files are no ONNX
+	}
+	s := &source{r: bytes.NewReader(head), size: int64(len(head))}
 	m := span{0, 1 << 62} // the file goes on behind the head
 	ir, seen := false, 0
 	for m.off < int64(len(head)) && seen < 64 {

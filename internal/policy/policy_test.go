@@ -147,7 +147,8 @@ func TestParse(t *testing.T) {
 		{"version: 1\nfail_on: none\n", Policy{FailOn: level("none")}, ""},
 		{
 			"version: 1\nlimits:\n  max_depth: 3\n  max_inflated: 64MiB\n  max_values: 2000\n",
-			Policy{Limits: Limits{MaxDepth: 3, MaxInflated: 64 << 20, MaxValues: 2000}}, "",
+			Policy{Limits: Limits{MaxDepth: 3, MaxInflated: 64 << 20, MaxValues: 2000}},
+			"",
 		},
 		{"", Policy{}, "the file is empty"},
 		{"fail_on: high\n", Policy{}, `key "version" is missing`},

@@ -36,6 +36,7 @@ func (a *Archive) readCentral(d directory) error {
 		return err
 	}
 	at := 0
+	a.Entries = make([]Entry, 0, min(d.count, int64(len(b)/centralLen)))
 	for at < len(b) {
 		n := a.readEntry(b[at:], d, at)
 		if n == 0 {
@@ -83,7 +84,6 @@ func (a *Archive) readEntry(b []byte, d directory, at int) int {
 		CentralOffset:  d.start() + int64(at),
 		DataOffset:     -1,
 		Beyond:         int64(i) >= d.count,
-		extraLen:       extraLen,
 	}
 	e.Name = listed(e.RawName)
 	if !e.applyZip64(b[centralLen+nameLen : centralLen+nameLen+extraLen]) {

@@ -100,19 +100,9 @@ func readings(r io.ReaderAt, size int64, b []byte, end int64) ([]directory, erro
 	}
 	d.declared = int64(le.Uint16(b[20:]))
 	d.comment = string(b[endLen : endLen+min(d.declared, int64(len(b)-endLen))])
-	var all []directory
-	d64, ok, err := readZip64(r, size, d)
+	all, err := withZip64(r, size, d)
 	if err != nil {
 		return nil, err
-	}
-	d.broken64 = d64.broken64
-	if ok {
-		all = append(all, d64)
-	} else {
-		d.by = torchReading
-	}
-	if d.offset != sentinel32 && d.size != sentinel32 && d.count != sentinel16 || !ok {
-		all = append(all, d)
 	}
 	var out []directory
 	for _, d := range all {
@@ -126,7 +116,7 @@ func readings(r io.ReaderAt, size int64, b []byte, end int64) ([]directory, erro
 		if atZero {
 			out = append(out, d)
 		}
-		if atZero && ok && d.end64 < 0 {
+		if atZero && d.end64 < 0 && len(all) > 1 {
 			continue // Python uses zip64, and Go does not shift what it can read
 		}
 		atShift, err := plausible(r, size, shifted)
@@ -140,46 +130,73 @@ func readings(r io.ReaderAt, size int64, b []byte, end int64) ([]directory, erro
 	return out, nil
 }
 
-// readZip64 applies the zip64 records before d. miniz and Python use them
-// whenever the locator is there, Go only where a field of the end record is at
-// its maximum.
-func readZip64(r io.ReaderAt, size int64, d directory) (directory, bool, error) {
+// withZip64 returns d as readers take it: miniz uses zip64 whenever a locator
+// leads to its end record, Python the record right before the locator wherever
+// that leads, and Go uses zip64 only where a field of d is at its maximum.
+func withZip64(r io.ReaderAt, size int64, d directory) ([]directory, error) {
 	if d.end < locatorLen+end64Len {
-		return d, false, nil
+		d.by = torchReading
+		return []directory{d}, nil
 	}
 	var loc [locatorLen]byte
 	if _, err := readFull(r, loc[:], d.end-locatorLen); err != nil {
-		return d, false, err
+		return nil, err
 	}
 	if !bytes.Equal(loc[:4], locatorSig) {
-		return d, false, nil
+		d.by = torchReading
+		return []directory{d}, nil
 	}
-	at, ok := int64At(loc[8:])
-	if !ok || at > size-end64Len {
-		d.broken64 = true
+	before := d.end - locatorLen - end64Len
+	at, fits := int64At(loc[8:])
+	led, leads := directory{}, false
+	var err error
+	if fits {
+		led, leads, err = zip64At(r, size, d, at, loc[16:])
+	}
+	if err != nil {
+		return nil, err
+	}
+	near, isNear := led, false
+	if at != before {
+		near, isNear, err = zip64At(r, size, d, before, loc[16:])
+		near.by, near.broken64 = "Python", true
+	}
+	if err != nil {
+		return nil, err
+	}
+	var all []directory
+	if leads {
+		all = append(all, led)
+	} else {
+		d.by, d.broken64 = torchReading, true
+	}
+	if d.offset != sentinel32 && d.size != sentinel32 && d.count != sentinel16 || !leads {
+		all = append(all, d)
+	}
+	if isNear {
+		all = append(all, near)
+	}
+	return all, nil
+}
+
+// zip64At reads the zip64 end record at an offset; total is the number of disks
+// that the locator gives.
+func zip64At(r io.ReaderAt, size int64, d directory, at int64, total []byte) (directory, bool, error) {
+	if at > size-end64Len {
 		return d, false, nil
 	}
 	var b [end64Len]byte
 	if _, err := readFull(r, b[:], at); err != nil {
 		return d, false, err
 	}
-	if !bytes.Equal(b[:4], end64Sig) && at != d.end-locatorLen-end64Len {
-		// Python looks right before the locator, whatever the locator says.
-		at = d.end - locatorLen - end64Len
-		d.broken64 = true
-		if _, err := readFull(r, b[:], at); err != nil {
-			return d, false, err
-		}
-	}
 	count, ok1 := int64At(b[32:])
 	cdSize, ok2 := int64At(b[40:])
 	offset, ok3 := int64At(b[48:])
 	if !bytes.Equal(b[:4], end64Sig) || !ok1 || !ok2 || !ok3 {
-		d.broken64 = true
 		return d, false, nil
 	}
 	d.end64, d.count, d.size, d.offset, d.by = at, count, cdSize, offset, torchReading
-	d.disks = le.Uint32(b[16:]) != 0 || le.Uint32(b[20:]) != 0 || le.Uint64(b[24:]) != uint64(count) || le.Uint32(loc[16:]) != 1
+	d.disks = le.Uint32(b[16:]) != 0 || le.Uint32(b[20:]) != 0 || le.Uint64(b[24:]) != uint64(count) || le.Uint32(total) != 1
 	return d, true, nil
 }
 

@@ -61,7 +61,7 @@ func (a *Archive) checkStart() error {
 		return err
 	}
 	if !bytes.Equal(b[:], localSig) {
-		a.refuse(NotAtStart, -1, 0, "the file does not begin with a local header: PyTorch does not take it for a zip")
+		a.refuse(NotAtStart, -1, 0, "the file does not begin with a local header: torch.load does not take it for a zip")
 	}
 	return nil
 }

@@ -108,7 +108,6 @@ func (a *Archive) readLocal(w *window, i int) error {
 		e.LocalName = string(rest[:nameLen])
 	}
 	e.DataOffset = e.HeaderOffset + localLen + nameLen + extraLen
-	e.localExtLen = int(extraLen)
 	localComp = a.localExtra(i, rest[nameLen:], localComp)
 	a.compare(i, localComp)
 	if e.CompressedSize > a.size-e.DataOffset {

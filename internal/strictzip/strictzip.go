@@ -40,22 +40,21 @@ type Entry struct {
 	RawName   string // the bytes of the central directory
 	LocalName string // the bytes of the local header
 
-	Method, LocalMethod   uint16
-	Flags, LocalFlags     uint16
-	CRC, LocalCRC         uint32
-	Size, CompressedSize  int64 // central directory, zip64 applied
-	LocalSize             int64 // as the local header says; 0 with a data descriptor
-	VersionMade           uint16
-	VersionNeeded         uint16
-	ExternalAttrs         uint32
-	CentralOffset         int64 // of the central record
-	HeaderOffset          int64 // of the local header
-	DataOffset            int64 // of the data; -1 when there is no local header
-	DescriptorSize        int64 // bytes of data descriptor after the data
-	Padding               int64 // bytes of alignment padding in the local header
-	Beyond                bool  // after the announced number of entries: miniz does not see it, Python does
-	zip64                 bool
-	extraLen, localExtLen int
+	Method, LocalMethod  uint16
+	Flags, LocalFlags    uint16
+	CRC, LocalCRC        uint32
+	Size, CompressedSize int64 // central directory, zip64 applied
+	LocalSize            int64 // as the local header says; 0 with a data descriptor
+	VersionMade          uint16
+	VersionNeeded        uint16
+	ExternalAttrs        uint32
+	CentralOffset        int64 // of the central record
+	HeaderOffset         int64 // of the local header
+	DataOffset           int64 // of the data; -1 when there is no local header
+	DescriptorSize       int64 // bytes of data descriptor after the data
+	Padding              int64 // bytes of alignment padding in the local header
+	Beyond               bool  // after the announced number of entries: miniz does not see it, Python does
+	zip64                bool
 }
 
 // IsDir reports whether the name ends in a slash.

@@ -243,6 +243,25 @@ func TestReadsOnlyHeaders(t *testing.T) {
 	}
 }
 
+// TestManyEntries: the directory at its limit stays quick.
+func TestManyEntries(t *testing.T) {
+	ps := make([]part, 100_000)
+	for i := range ps {
+		ps[i] = part{name: "a/" + strings.Repeat("X", i%7), headerOff: 0}
+	}
+	b := build(ps...)
+	tail := b[len(b)-endLen:]
+	le.PutUint16(tail[8:], 34464) // 100,000 modulo 65,536, as readers without zip64 write it
+	le.PutUint16(tail[10:], 34464)
+	a := open(t, b)
+	if len(a.Entries) != 100_000 || a.More[DuplicateName] == 0 {
+		t.Errorf("%d entries, %d issues more", len(a.Entries), a.More[DuplicateName])
+	}
+	if got := a.Lookup("a/xx"); len(got) < 2 {
+		t.Errorf("Lookup = %v", got)
+	}
+}
+
 func FuzzOpen(f *testing.F) {
 	f.Add(build(part{name: "a/data.pkl", data: "N."}, part{name: "a/v", data: "3", flags: 8}))
 	f.Add(build(part{name: "a/h", data: "x", unlisted: true}, part{name: "a/DATA.PKL", lextra: "FB\x04\x00ZZZZ"}))

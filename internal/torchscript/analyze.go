@@ -237,8 +237,12 @@ func (a *analyzer) count(n *int, what string) {
 }
 
 func (a *analyzer) over(what string) {
+	a.fail(bounded.Exceeded("TorchScript "+what, int64(a.lim.MaxUses)))
+}
+
+func (a *analyzer) fail(err error) {
 	if a.err == nil {
-		a.err = bounded.Exceeded("TorchScript "+what, int64(a.lim.MaxUses))
+		a.err = err
 	}
 }
 
@@ -313,7 +317,9 @@ func (a *analyzer) attribute(target, annotation, val *expr) bool {
 	}
 	a.count(&a.nAttrs, "attributes")
 	name = a.intern(name)
-	a.cls.attrs[name] = append(a.cls.attrs[name], names...)
+	if len(a.cls.attrs[name]) <= maxUnion { // more is as good as unknown
+		a.cls.attrs[name] = append(a.cls.attrs[name], names...)
+	}
 	a.cls.leaf[name] = len(names) == 0 && !mentionsAny(typ)
 	fact.Attrs = append(fact.Attrs, Attr{Name: name, Type: a.intern(a.text(typ, 200))})
 	return true
@@ -437,7 +443,8 @@ func aliased(v value) value {
 	if v.kind == vModule || v.kind == vOps || v.kind == vOp {
 		v.via = viaAlias
 	}
-	if v.kind == vUnion || v.kind == vTuple {
+	if (v.kind == vUnion || v.kind == vTuple) && v.via != viaAlias {
+		v.via = viaAlias
 		elems := make([]value, len(v.elems))
 		for i, e := range v.elems {
 			elems[i] = aliased(e)

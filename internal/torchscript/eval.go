@@ -3,6 +3,8 @@ package torchscript
 import (
 	"strconv"
 	"strings"
+
+	"github.com/andiron-dev/andiron/internal/bounded"
 )
 
 // augmentedMethods are what an augmented assignment calls on an instance.
@@ -177,6 +179,10 @@ func (a *analyzer) attrs(e *expr) value {
 				b.WriteByte('.')
 				b.WriteString(names[i].name)
 			}
+			if b.Len() > maxQual {
+				a.fail(bounded.Exceeded("bytes of a qualified name", maxQual))
+				return value{}
+			}
 			v.s = b.String()
 			break
 		}
@@ -205,9 +211,11 @@ func (a *analyzer) attr(v value, name string) value {
 		}
 		return v
 	case vNamespace:
-		if len(v.s) < maxString {
-			v.s += "." + name
+		if len(v.s)+len(name) > maxQual {
+			a.fail(bounded.Exceeded("bytes of a qualified name", maxQual))
+			return value{}
 		}
+		v.s += "." + name
 		return v
 	case vInst:
 		return v.attr(name)

@@ -2,6 +2,7 @@ package torchscript
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -12,10 +13,12 @@ type linker struct {
 	a       *analyzer
 	byKey   map[string][]*class // qualified name, module part in lower case
 	funcs   map[string][]int    // the same for free functions
-	named   map[string]int      // node of a method name
+	named   map[string]int      // node of a method name or of a group
 	methods [][]int             // functions of each name node
 	next    [][]int             // edges of the function nodes
 	dropped map[edge]bool
+	from    []int // predecessor + 1 of each node; 0 is not reached, -1 an entry
+	paths   map[int][]string
 }
 
 // key folds the module part of a name: torch finds the record of a module
@@ -32,7 +35,7 @@ func key(q string) string {
 func (a *analyzer) link() {
 	l := &linker{
 		a: a, byKey: map[string][]*class{}, funcs: map[string][]int{},
-		named: map[string]int{}, dropped: map[edge]bool{},
+		named: map[string]int{}, dropped: map[edge]bool{}, paths: map[int][]string{},
 	}
 	isMethod := make([]bool, len(a.funcs))
 	for _, c := range a.classes {
@@ -43,6 +46,9 @@ func (a *analyzer) link() {
 			}
 			l.addNamed(name, fns)
 		}
+	}
+	for _, fns := range l.methods {
+		slices.Sort(fns) // they come from maps
 	}
 	for i, f := range a.funcs {
 		if !isMethod[i] {
@@ -62,7 +68,6 @@ func (l *linker) addNamed(name string, fns []int) {
 		l.methods = append(l.methods, nil)
 	}
 	l.methods[n] = append(l.methods[n], fns...)
-	slices.Sort(l.methods[n]) // classes' methods come from a map
 }
 
 func (l *linker) resolveAll() {
@@ -95,7 +100,7 @@ func (l *linker) resolve(g edge) []int {
 		}
 		if fns := c.methods[g.method]; len(fns) > 0 {
 			l.dropped[g] = true
-			out = append(out, fns...)
+			out = append(out, l.group("m\x00"+strconv.Itoa(c.fact)+"\x00"+g.method, fns)...)
 		}
 	}
 	if !known {
@@ -111,18 +116,39 @@ func (l *linker) anyOf(method string) []int {
 	return nil
 }
 
+// group stands for many functions by one node, named by id, so that calls of
+// a name that is defined very often stay cheap.
+func (l *linker) group(id string, fns []int) []int {
+	if len(fns) <= maxUnion {
+		return fns
+	}
+	if _, ok := l.named[id]; !ok {
+		l.addNamed(id, fns)
+	}
+	return l.anyOf(id)
+}
+
 // callee is what a qualified name calls: a free function, the constructor of a
 // class, or a method named through its class.
 func (l *linker) callee(q string) []int {
-	out := slices.Clone(l.funcs[key(q)])
-	for _, c := range l.byKey[key(q)] {
-		out = append(out, c.methods["__init__"]...)
-		out = append(out, c.methods["__new__"]...)
-	}
+	out := slices.Clone(l.group("f\x00"+key(q), l.funcs[key(q)]))
+	out = append(out, l.methodOf(key(q), "__init__")...)
+	out = append(out, l.methodOf(key(q), "__new__")...)
 	if at := strings.LastIndexByte(q, '.'); at > 0 {
-		for _, c := range l.byKey[key(q[:at])] {
-			out = append(out, c.methods[q[at+1:]]...)
-		}
+		out = append(out, l.methodOf(key(q[:at]), q[at+1:])...)
+	}
+	return out
+}
+
+// methodOf is the method of the class, or of the classes of the same name.
+func (l *linker) methodOf(class, method string) []int {
+	classes := l.byKey[class]
+	if len(classes) > maxUnion {
+		return l.anyOf(method)
+	}
+	var out []int
+	for _, c := range classes {
+		out = append(out, l.group("m\x00"+strconv.Itoa(c.fact)+"\x00"+method, c.methods[method])...)
 	}
 	return out
 }
@@ -131,6 +157,9 @@ func (l *linker) callee(q string) []int {
 // is known to have no methods of the archive.
 func (l *linker) follow(g edge) (classes []*class, leaf bool) {
 	classes = l.byKey[key(g.recv)]
+	if len(classes) > maxUnion {
+		return nil, false
+	}
 	if g.path == "" {
 		return classes, len(classes) == 0 && strings.HasPrefix(g.recv, customPrefix)
 	}
@@ -178,7 +207,8 @@ func (l *linker) attribute(g edge) bool {
 func (l *linker) reach() {
 	a := l.a
 	n := len(a.funcs)
-	from := make([]int, n+len(l.methods)) // predecessor + 1; 0 is not reached
+	l.from = make([]int, n+len(l.methods))
+	from := l.from
 	when := make([]When, n)
 	var queue []int
 	run := func(w When) {
@@ -210,7 +240,7 @@ func (l *linker) reach() {
 	start(Call, func(*function) bool { return true })
 	for i, f := range a.funcs {
 		a.prog.Functions = append(a.prog.Functions, Function{
-			Name: f.name, Unit: f.unit, Line: f.line, When: when[i], Path: l.path(from, i),
+			Name: f.name, Unit: f.unit, Line: f.line, When: when[i],
 		})
 	}
 }
@@ -222,25 +252,31 @@ func (l *linker) out(node int) []int {
 	return l.next[node]
 }
 
-// maxPathLen bounds the path that is reported; longer ones keep their ends.
-const maxPathLen = 32
+// maxPathLen bounds the path that is reported; longer ones lose their begin.
+const maxPathLen = 16
 
-func (l *linker) path(from []int, at int) []string {
+// path is the functions from an entry point to the function at.
+func (l *linker) path(at int) []string {
+	if p, ok := l.paths[at]; ok {
+		return p
+	}
 	var out []string
-	for steps := 0; at >= 0 && steps <= len(from); steps++ {
+	fn := at
+	for {
 		if at < len(l.a.funcs) {
 			out = append(out, l.a.funcs[at].name)
 		}
-		if from[at] <= 0 {
+		if l.from[at] <= 0 {
 			break
 		}
-		at = from[at] - 1
 		if len(out) == maxPathLen {
 			out = append(out, "…")
 			break
 		}
+		at = l.from[at] - 1
 	}
 	slices.Reverse(out)
+	l.paths[fn] = out
 	return out
 }
 
@@ -253,14 +289,18 @@ func (l *linker) uses() {
 			continue
 		}
 		f := &a.prog.Functions[u.fn]
-		a.prog.Ops = append(a.prog.Ops, OpUse{
+		op := OpUse{
 			Op: u.op, Risk: u.risk, Unit: f.Unit, Line: int(u.line), Col: int(u.col), Func: f.Name,
-			Via: viaText[u.via], When: f.When, Path: f.Path, Args: u.args,
-		})
+			Via: viaText[u.via], When: f.When, Args: u.args,
+		}
+		if u.risk != None {
+			op.Path = l.path(u.fn)
+		}
+		a.prog.Ops = append(a.prog.Ops, op)
 	}
 	for _, d := range a.dynamics {
 		f := &a.prog.Functions[d.fn]
-		d.When, d.Path = f.When, f.Path
+		d.When, d.Path = f.When, l.path(d.fn)
 		a.prog.Dynamic = append(a.prog.Dynamic, d.Dynamic)
 	}
 }

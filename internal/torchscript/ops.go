@@ -82,8 +82,8 @@ const (
 	DebugFile Category = "debug_file"
 )
 
-// riskyOps are the operators of the table with a category. Reviewed by hand
-// against the schemas of the three versions.
+// riskyOps are the operators of the table with a category. The list is kept by
+// hand: an operator that is missing here passes as arithmetic.
 var riskyOps = map[string]Category{
 	"aten::save":      FileWrite,
 	"aten::from_file": FileMap,

@@ -125,6 +125,9 @@ func (p *parser) fail(format string, args ...any) {
 	p.errLim = false
 	if p.errTok.kind == tBad {
 		p.errMsg = "not a token of the language"
+		if p.errTok.end-p.errTok.pos > maxName {
+			p.errMsg, p.errLim = fmt.Sprintf("name of more than %d bytes", maxName), true
+		}
 	}
 	p.bad = true
 }

@@ -18,7 +18,7 @@ type Unit struct {
 
 // Limits bound what Read does. Zero fields take the defaults.
 type Limits struct {
-	MaxSource int64 // bytes of all units together; 32 MiB
+	MaxSource int64 // bytes of all units together; 16 MiB
 	MaxDepth  int   // nesting of blocks and of expressions; 200
 	MaxNodes  int   // tree nodes of one statement; 1<<20
 	MaxErrors int   // syntax errors reported of one unit; 100
@@ -26,7 +26,7 @@ type Limits struct {
 }
 
 func (l Limits) orDefaults() Limits {
-	l.MaxSource = cmp.Or(l.MaxSource, 32<<20)
+	l.MaxSource = cmp.Or(l.MaxSource, 16<<20)
 	l.MaxDepth = cmp.Or(l.MaxDepth, 200)
 	l.MaxNodes = cmp.Or(l.MaxNodes, 1<<20)
 	l.MaxErrors = cmp.Or(l.MaxErrors, 100)
@@ -89,7 +89,6 @@ type Function struct {
 	Unit string
 	Line int
 	When When
-	Path []string // names from an entry point to this function
 }
 
 // OpUse is a use of an operator.
@@ -105,9 +104,10 @@ type OpUse struct {
 	// "broken syntax" (found in a statement that does not parse).
 	Via  string
 	When When
+	// Path is the functions from one that runs by itself to Func, "…" for what
+	// is left out. Args are the arguments in short, constants resolved. Only
+	// uses with a Risk have them.
 	Path []string
-	// Args are the arguments in short, constants resolved. Only uses with a
-	// Risk have them.
 	Args []string
 }
 

@@ -34,6 +34,9 @@ func risky(p *Program) []string {
 	return out
 }
 
+// What torch 1.13.1 accepts of these it compiles to the operator that is
+// expected here; what it refuses (modules in tuples and the like) is followed
+// all the same, as other versions may not.
 func TestOperatorNames(t *testing.T) {
 	tests := []struct {
 		name string
@@ -361,25 +364,35 @@ func TestLimits(t *testing.T) {
 func TestHostileSizes(t *testing.T) {
 	const n = 200_000
 	for name, src := range map[string]string{
-		"parens":    "def f(x):\n  y = " + strings.Repeat("(", n),
-		"dots":      "def f(x):\n  y = x" + strings.Repeat(".a", n) + "\n",
-		"namespace": "def f(x):\n  y = __torch__" + strings.Repeat(".a", n) + "\n",
-		"chains":    strings.Repeat("def f(x):\n  y = x"+strings.Repeat(".a", 900)+"\n", 500),
-		"sum":       "def f(x):\n  y = x" + strings.Repeat("+x", n) + "\n",
-		"unary":     "def f(x):\n  y = " + strings.Repeat("~", n) + "x\n",
-		"brackets":  strings.Repeat("def f(x):\n  y = (\n", n/10),
-		"errors":    strings.Repeat("$\n", n),
-		"indents":   indents(2000),
-		"mentions":  "def f(x):\n  y = [" + strings.Repeat("__torch__.torch.classes.a.B,", 10000) + "]\n",
-		"strings":   strings.Repeat("\"", n+1),
-		"triples":   strings.Repeat("\"\"\"\n", n+1),
-		"doubling":  "def f(x):\n  a = (torch, torch)\n" + strings.Repeat("  a = (a, a)\n", 1000),
-		"folding":   "def f(x):\n  a = \"aaaa\"\n" + strings.Repeat("  a = a + a\n", 1000),
-		"unions":    "def f(x):\n" + unions(2000),
+		"parens":     "def f(x):\n  y = " + strings.Repeat("(", n),
+		"dots":       "def f(x):\n  y = x" + strings.Repeat(".a", n) + "\n",
+		"chains":     strings.Repeat("def f(x):\n  y = x"+strings.Repeat(".a", 900)+"\n", 500),
+		"sum":        "def f(x):\n  y = x" + strings.Repeat("+x", n) + "\n",
+		"unary":      "def f(x):\n  y = " + strings.Repeat("~", n) + "x\n",
+		"brackets":   strings.Repeat("def f(x):\n  y = (\n", n/10),
+		"errors":     strings.Repeat("$\n", n),
+		"indents":    indents(2000),
+		"mentions":   "def f(x):\n  y = [" + strings.Repeat("__torch__.torch.classes.a.B,", 10000) + "]\n",
+		"same names": "class A:\n  x : __torch__.A\n" + strings.Repeat("  x : __torch__.A\n", 20000) + strings.Repeat("class A:\n  def f(self): return self.x.x.x.f() + __torch__.A() + __torch__.g()\ndef g(): return g()\n", 10000),
+		"copies":     "def f(x):\n" + unions(40) + "  a = (a, a, a, a, a, a)\n" + strings.Repeat("  a=a\n  b=a\n  a=b\n", 50000),
+		"long name":  "def f(x):\n  y = torch." + strings.Repeat("a", n) + "\n" + strings.Repeat("  y()\n", n/10),
+		"strings":    strings.Repeat("\"", n+1),
+		"triples":    strings.Repeat("\"\"\"\n", n+1),
+		"doubling":   "def f(x):\n  a = (torch, torch)\n" + strings.Repeat("  a = (a, a)\n", 1000),
+		"folding":    "def f(x):\n  a = \"aaaa\"\n" + strings.Repeat("  a = a + a\n", 1000),
+		"unions":     "def f(x):\n" + unions(2000),
 	} {
 		if _, err := Read([]Unit{{Name: "code/__torch__.py", Source: []byte(src)}}, Limits{}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestLongNames(t *testing.T) {
+	long := "__torch__" + strings.Repeat(".abcdefgh", 200)
+	src := "def f(x):\n  y = " + long + "\n" + strings.Repeat("  y.a()\n", 1000)
+	if _, err := Read([]Unit{{Name: "code/__torch__.py", Source: []byte(src)}}, Limits{}); !errors.Is(err, bounded.ErrLimit) {
+		t.Errorf("got %v, want ErrLimit", err)
 	}
 }
 

@@ -304,6 +304,11 @@ func (l *lexer) lexWord(t *token) {
 	for end < len(l.src) && (isAlpha(l.src[end]) || isDigit(l.src[end])) {
 		end++
 	}
+	if end-l.pos > maxName {
+		t.kind = tBad
+		l.pos = end
+		return
+	}
 	t.kind = keyword(l.src[l.pos:end])
 	rest := l.src[end:]
 	// "is not" and "not in" are single tokens that end where they match, even

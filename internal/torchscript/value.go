@@ -1,6 +1,9 @@
 package torchscript
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // valueKind says what is known of a value. Only what can lead to an operator,
 // a function of the archive or a constant string is followed.
@@ -52,7 +55,9 @@ const (
 	maxElems  = 64
 	maxPath   = 8
 	maxString = 4096
-	maxSize   = int32(256)
+	maxSize   = int32(64)
+	maxName   = 512  // bytes of an identifier
+	maxQual   = 1024 // bytes of a qualified name or of a path of attributes
 )
 
 // tuple returns a tuple of elems, or where that would be too large a union of
@@ -97,6 +102,9 @@ func (v value) equal(w value) bool {
 	if v.kind != w.kind || v.s != w.s || v.path != w.path || len(v.elems) != len(w.elems) {
 		return false
 	}
+	if len(v.elems) > 0 && &v.elems[0] == &w.elems[0] {
+		return true
+	}
 	for i := range v.elems {
 		if !v.elems[i].equal(w.elems[i]) {
 			return false
@@ -139,10 +147,30 @@ func union(v, w value) (value, bool) {
 	}
 	v.each(add)
 	w.each(add)
-	if len(out.elems) == 1 {
+	switch {
+	case len(out.elems) == 1:
 		return out.elems[0], true
+	case out.size > maxSize:
+		return parted(out), fits
 	}
 	return out, fits
+}
+
+// parted is a union, too large to keep, reduced to the parts of its values.
+func parted(v value) value {
+	var parts []value
+	v.parts(&parts)
+	out := value{kind: vUnion}
+	for _, p := range parts {
+		if len(out.elems) < maxUnion && !slices.ContainsFunc(out.elems, p.equal) {
+			out.elems = append(out.elems, p)
+			out.size++
+		}
+	}
+	if len(out.elems) == 0 {
+		return value{}
+	}
+	return out
 }
 
 // module reports whether an operator can be chosen from v by attribute.
@@ -169,7 +197,7 @@ func (v value) parts(out *[]value) {
 
 // attr extends an instance's path.
 func (v value) attr(name string) value {
-	if strings.Count(v.path, "\x00") >= maxPath {
+	if strings.Count(v.path, "\x00") >= maxPath || len(v.path)+len(name) > maxQual {
 		return value{}
 	}
 	v.path += "\x00" + name

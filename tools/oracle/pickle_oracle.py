@@ -4,11 +4,12 @@
 Streams come on standard input, each with its length in front (four bytes,
 little-endian). For each one a line of JSON goes to standard output:
 
-    {"c": RUN, "peek": RUN, "python": RUN}
+    {"c": RUN, "peek": RUN, "peek16": RUN, "peek64": RUN, "python": RUN}
     RUN: {"imports": [[module, name], ...], "ok": bool, "error": str}
 
-"c" is the C unpickler on an unbuffered file, "peek" the same on a buffered one,
-"python" the one in Lib/pickle.py. Names are hexadecimal UTF-8 with surrogates let
+"c" is the C unpickler on a file without peek, "peek" the same on a buffered file,
+"peek16" and "peek64" on one with so small a buffer, "python" the unpickler in
+Lib/pickle.py. Names are hexadecimal UTF-8 with surrogates let
 through, as find_class gets them.
 
 With --vectors DIR the vectors in DIR are checked against all three instead.
@@ -99,6 +100,8 @@ def look(data):
     return {
         "c": run(C, io.BytesIO(data)),
         "peek": run(C, io.BufferedReader(io.BytesIO(data))),
+        "peek16": run(C, io.BufferedReader(io.BytesIO(data), 16)),
+        "peek64": run(C, io.BufferedReader(io.BytesIO(data), 64)),
         "python": run(Python, io.BytesIO(data)),
     }
 

@@ -1,0 +1,20 @@
+// Command andiron says what loading a PyTorch model would execute, and how a
+// PyTorch project stands on eight mitigation strategies.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/andiron-dev/andiron/internal/cli"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal ends the run with what was found so far; with the handler
+	// gone, a second one ends the process.
+	context.AfterFunc(ctx, stop)
+	os.Exit(cli.Main(ctx, os.Args, os.Getenv, os.Stdin, os.Stdout, os.Stderr))
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"bufio"
+	"encoding/hex"
+	"errors"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"andiron": main})
+}
+
+var update = flag.Bool("update", false, "rewrite what the scripts want to what they get")
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Files:         scripts(t),
+		UpdateScripts: *update,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits,
+			"unhex": unhex,
+			"fifo":  fifo,
+		},
+	})
+}
+
+func scripts(t *testing.T) (files []string) {
+	t.Helper()
+	list, err := os.ReadDir("testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range list {
+		if strings.HasSuffix(e.Name(), ".txtar") {
+			files = append(files, "testdata/"+e.Name())
+		}
+	}
+	if len(files) == 0 {
+		t.Fatal("no scripts")
+	}
+	return files
+}
+
+// exits runs a command that must end with an exit code: exits 3 andiron scan x.pt
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND [ARG...]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		exit, ok := errors.AsType[*exec.ExitError](err)
+		if !ok {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("%s exited %d, want %d", strings.Join(args[1:], " "), got, want)
+	}
+}
+
+// unhex writes a file from hexadecimal with spaces and # comments.
+func unhex(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: unhex IN OUT")
+	}
+	var digits strings.Builder
+	for line := range strings.Lines(ts.ReadFile(args[0])) {
+		line, _, _ = strings.Cut(line, "#")
+		digits.WriteString(strings.Join(strings.Fields(line), ""))
+	}
+	b, err := hex.DecodeString(digits.String())
+	ts.Check(err)
+	out := ts.MkAbs(args[1])
+	ts.Check(os.MkdirAll(filepath.Dir(out), 0o755))
+	ts.Check(os.WriteFile(out, b, 0o644))
+}
+
+// fifo makes a named pipe.
+func fifo(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: fifo NAME")
+	}
+	ts.Check(syscall.Mkfifo(ts.MkAbs(args[0]), 0o644))
+}
+
+// Ctrl-C and SIGTERM end a run with a summary that says so, and with exit code 3.
+func TestInterrupt(t *testing.T) {
+	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		cmd := exec.CommandContext(t.Context(), "andiron", "scan", "--format", "jsonl", "-")
+		stdin, err := cmd.StdinPipe() // stays open and silent, so that the run waits for it
+		if err != nil {
+			t.Fatal(err)
+		}
+		stdout, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(stdout)
+		if !lines.Scan() || !strings.Contains(lines.Text(), `"verb":"scan"`) {
+			t.Fatalf("%v: first line %q", sig, lines.Text())
+		}
+		if err := cmd.Process.Signal(sig); err != nil {
+			t.Fatal(err)
+		}
+		last := ""
+		for lines.Scan() {
+			last = lines.Text()
+		}
+		exit, _ := errors.AsType[*exec.ExitError](cmd.Wait())
+		if exit == nil || exit.ExitCode() != 3 || !strings.Contains(last, `"reasons":["interrupted"]`) {
+			t.Errorf("%v: exit %v, last line %q", sig, exit, last)
+		}
+		_ = stdin.Close()
+	}
+}
+
+// A reader that goes away ends the run without a word.
+func TestBrokenPipe(t *testing.T) {
+	var stderr strings.Builder
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", `{ andiron rules; echo "exit $?" >&2; } | true`)
+	cmd.Stderr = &stderr
+	if err := cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	if s := stderr.String(); strings.Contains(s, "andiron:") || strings.Contains(s, "goroutine") {
+		t.Errorf("stderr %q", s)
+	}
+}

@@ -1,0 +1,41 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/engine"
+)
+
+func (a *app) auditCommand() *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use:   "audit [DIR]",
+		Short: "Hold a project against the eight mitigation strategies",
+		Long: `Look at a whole project with every room of andiron and say how it stands on each
+of the eight mitigation strategies: what is implemented, with evidence, and what is
+missing, with the command that fixes it. DIR is the current folder if not given.`,
+		Example: `  andiron audit
+  andiron audit --format html --output posture.html service/`,
+		Args: wants("DIR", 0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir := "."
+			if len(args) > 0 {
+				dir = args[0]
+			}
+			if err := folder(dir); err != nil {
+				return err
+			}
+			return a.run(cmd.Context(), cmd, &f, dir, []string{dir}, func(ctx context.Context, opt engine.Options, h finding.Handler) error {
+				return engine.Audit(ctx, dir, opt, h)
+			})
+		},
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		},
+	}
+	f.add(cmd)
+	return cmd
+}

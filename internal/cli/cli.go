@@ -1,0 +1,220 @@
+// Package cli is the command line: one file per verb, and the wiring between the
+// engine, the policy and the reports.
+//
+// # Security
+//
+// Errors and file names are written with control characters escaped, so that a
+// hostile name cannot drive the terminal. A report that goes to a file appears
+// there whole or not at all.
+//
+// # Limits
+//
+// The limits on what is looked at are flags, and keys of the policy file; the
+// defaults are those of the packages that hold them.
+//
+// # Specification
+//
+// Exit codes, the same for every verb and format: 0 clean; 1 findings at or above
+// the level; 2 usage; 3 incomplete.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+
+	"github.com/andiron-dev/andiron/internal/policy"
+	"github.com/andiron-dev/andiron/internal/safetext"
+)
+
+// app is one run of the program.
+type app struct {
+	getenv         func(string) string
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	code           int
+}
+
+// Main runs the program with its arguments, the first of which is its name, and
+// returns its exit code. A cancelled ctx ends the run with what was found so far.
+func Main(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
+	a := &app{getenv: getenv, stdin: stdin, stdout: stdout, stderr: stderr}
+	defer func() {
+		if r := recover(); r != nil {
+			a.complain(&fault{text: fmt.Sprintf("internal error: %v", r), hint: "report this as SECURITY.md says"})
+			code = policy.ExitIncomplete
+		}
+	}()
+	root := a.root() //nolint:contextcheck // cobra hands the context on to the verb
+	root.SetArgs(args[min(1, len(args)):])
+	if err := root.ExecuteContext(ctx); err != nil {
+		return a.complain(err)
+	}
+	return a.code
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "andiron",
+		Short: "Use PyTorch models without letting them burn the house down",
+		Long: `andiron looks at PyTorch model files and projects and says what loading them
+would execute. Nothing is executed by looking.
+
+Exit codes, the same for every verb and format:
+  0  clean
+  1  findings at or above the level of --fail-on; for scan, also any verdict
+     other than safe and framework
+  2  usage
+  3  incomplete: something could not be looked at, and nothing worse was found`,
+		Example: `  andiron scan model.pt
+  andiron scan --format sarif --output scan.sarif models/
+  andiron audit .
+  andiron rules PKL001`,
+		Args:          cobra.ArbitraryArgs,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usage("no verb given", `"andiron --help" lists the verbs`)
+			}
+			return unknownVerb(cmd, args[0])
+		},
+	}
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	root.SetFlagErrorFunc(flagError)
+	root.Version = version()
+	root.SetVersionTemplate("andiron {{.Version}}\n")
+	root.AddCommand(a.auditCommand(), a.scanCommand(), a.inspectCommand(), a.rulesCommand(), a.versionCommand())
+	root.InitDefaultCompletionCmd()
+	strictCompletion(root)
+	root.SetHelpCommand(&cobra.Command{Use: "help [VERB]", Short: "Explain a verb", RunE: helpOn})
+	return root
+}
+
+// strictCompletion makes cobra's own verb complain as the others do.
+func strictCompletion(root *cobra.Command) {
+	completion, _, err := root.Find([]string{"completion"})
+	if err != nil || completion == root {
+		return
+	}
+	completion.Args = cobra.ArbitraryArgs
+	completion.RunE = func(_ *cobra.Command, args []string) error {
+		const hint = "usage: andiron completion bash|fish|powershell|zsh"
+		if len(args) == 0 {
+			return usage("completion: no shell given", hint)
+		}
+		return usage(fmt.Sprintf("completion: %q is not a shell that is known", args[0]), hint)
+	}
+}
+
+func helpOn(cmd *cobra.Command, args []string) error {
+	root := cmd.Root()
+	if len(args) == 0 {
+		return root.Help()
+	}
+	verb, _, err := root.Find(args)
+	if err != nil || verb == root {
+		return unknownVerb(root, args[0])
+	}
+	verb.InitDefaultHelpFlag()
+	return verb.Help()
+}
+
+func unknownVerb(root *cobra.Command, verb string) error {
+	root.SuggestionsMinimumDistance = 2
+	if near := root.SuggestionsFor(verb); len(near) > 0 {
+		return usage(fmt.Sprintf("unknown verb %q", verb), fmt.Sprintf("did you mean %q?", near[0]))
+	}
+	return usage(fmt.Sprintf("unknown verb %q", verb), `"andiron --help" lists the verbs`)
+}
+
+// fault is an error with an exit code and perhaps a hint.
+type fault struct {
+	text, hint string
+	code       int // 0 is incomplete
+}
+
+func (f *fault) Error() string { return f.text }
+
+func usage(text, hint string) error { return &fault{text: text, hint: hint, code: policy.ExitUsage} }
+
+// complain writes an error the way all of them are written, and returns its exit
+// code.
+func (a *app) complain(err error) int {
+	f, ok := errors.AsType[*fault](err)
+	if !ok {
+		f = &fault{text: err.Error()}
+	}
+	// Nothing can be done about a stderr that does not take the error.
+	_, _ = fmt.Fprintf(a.stderr, "andiron: %s\n", safetext.Plain(strings.ReplaceAll(f.text, "\n", "; ")))
+	if f.hint != "" {
+		_, _ = fmt.Fprintf(a.stderr, "hint: %s\n", safetext.Plain(f.hint))
+	}
+	if f.code != 0 {
+		return f.code
+	}
+	return policy.ExitIncomplete
+}
+
+func (a *app) warn(text string) {
+	_, _ = fmt.Fprintf(a.stderr, "andiron: warning: %s\n", safetext.Plain(text))
+}
+
+// flagError words pflag's errors the way andiron words its own.
+func flagError(cmd *cobra.Command, err error) error {
+	hint := fmt.Sprintf("%q lists the flags", cmd.CommandPath()+" --help")
+	if e, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		name := e.GetSpecifiedName()
+		if e.GetSpecifiedShortnames() != "" {
+			return usage(fmt.Sprintf("unknown flag %q", "-"+name), hint)
+		}
+		return usage(fmt.Sprintf("unknown flag %q", "--"+name), hint)
+	}
+	if e, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
+		return usage(fmt.Sprintf("flag %q needs a value", "--"+e.GetFlag().Name), hint)
+	}
+	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		return usage(fmt.Sprintf("flag %q: %s", "--"+e.GetFlag().Name, reason(e)), hint)
+	}
+	return usage(err.Error(), hint)
+}
+
+func reason(e *pflag.InvalidValueError) string {
+	switch e.GetFlag().Value.Type() {
+	case "int":
+		return fmt.Sprintf("%q is not a number", e.GetValue())
+	case "bool":
+		return fmt.Sprintf("%q is neither true nor false", e.GetValue())
+	}
+	return e.Unwrap().Error()
+}
+
+// args wants at least one argument and no more than most; most below 0 is any
+// number.
+func wants(what string, least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		hint := "usage: " + cmd.UseLine()
+		if len(args) < least {
+			return usage(fmt.Sprintf("%s: no %s given", cmd.Name(), what), hint)
+		}
+		if most >= 0 && len(args) > most {
+			return usage(fmt.Sprintf("%s: %q is one argument too many", cmd.Name(), args[most]), hint)
+		}
+		return nil
+	}
+}
+
+// isTerminal reports whether a stream is one that a person looks at.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

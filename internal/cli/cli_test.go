@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/policy"
+)
+
+// start runs the program in a folder of its own.
+func start(t *testing.T, stdin string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs strings.Builder
+	env := func(string) string { return "" }
+	code = Main(t.Context(), append([]string{"andiron"}, args...), env, strings.NewReader(stdin), &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+func TestHostileNamesInErrors(t *testing.T) {
+	t.Chdir(t.TempDir())
+	_, _, stderr := start(t, "", "scna\x1b[2J\nhint: run it")
+	if strings.ContainsAny(stderr, "\x1b") || strings.Count(stderr, "\n") != 2 {
+		t.Errorf("stderr %q", stderr)
+	}
+	_, _, stderr = start(t, "", "inspect", "a\u202eb\nandiron: fine")
+	if strings.Contains(stderr, "\u202e") || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("stderr %q", stderr)
+	}
+}
+
+func TestWrap(t *testing.T) {
+	long := strings.Repeat("word ", 30)
+	got := wrap("Short.\n\n" + long + "\n  example " + long)
+	lines := strings.Split(got, "\n")
+	if lines[0] != "Short." || lines[1] != "" || len(lines[2]) > textWidth || lines[len(lines)-1] != "  example "+long {
+		t.Errorf("wrap = %q", got)
+	}
+	if strings.Join(strings.Fields(got), " ") != strings.Join(strings.Fields("Short. "+long+" example "+long), " ") {
+		t.Errorf("words were lost: %q", got)
+	}
+	if w := strings.Repeat("x", 200); wrap(w) != w {
+		t.Errorf("a long word was changed: %q", wrap(w))
+	}
+}
+
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+
+func TestReportThatCannotBeWritten(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, format := range []string{"text", "json", "jsonl", "sarif", "markdown", "html"} {
+		var stderr strings.Builder
+		code := Main(t.Context(), []string{"andiron", "scan", "--format", format, "."}, os.Getenv, strings.NewReader(""), fullDisk{}, &stderr)
+		if code != policy.ExitIncomplete || stderr.String() != "andiron: the report cannot be written: no space left on device\n" {
+			t.Errorf("%s: exit %d, stderr %q", format, code, stderr.String())
+		}
+	}
+}
+
+func TestOutput(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "report")
+	if err := os.WriteFile(name, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := openOutput(name, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.WriteString("new"); err != nil {
+		t.Fatal(err)
+	}
+	if b, _ := os.ReadFile(name); string(b) != "old" {
+		t.Errorf("before the end: %q", b)
+	}
+	if err := out.finish(); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(name)
+	if b, _ := os.ReadFile(name); string(b) != "new" || err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("at the end: %q, %v, %v", b, info, err)
+	}
+	if out, err = openOutput(name, nil); err != nil {
+		t.Fatal(err)
+	}
+	out.abandon()
+	if list, _ := os.ReadDir(filepath.Dir(name)); len(list) != 1 {
+		t.Errorf("left behind: %v", list)
+	}
+}
+
+func TestProgress(t *testing.T) {
+	var w bytes.Buffer
+	p := newProgress(&w, true)
+	clock := p.last
+	p.now = func() time.Time { return clock }
+	step := func(d time.Duration, path string, done, total int) {
+		t.Helper()
+		clock = clock.Add(d)
+		if err := p.Progress(finding.Progress{Path: path, Done: done, Total: total}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	step(time.Millisecond, "short.pt", 0, 9)
+	if w.Len() > 0 {
+		t.Errorf("a short run shows %q", w.String())
+	}
+	step(time.Second, "m/long\x1b\n.pt", 1, 9)
+	if s := w.String(); !strings.Contains(s, `long\x1b\n.pt`) || !strings.Contains(s, "1/9") {
+		t.Errorf("bar %q", s)
+	}
+	w.Reset()
+	if err := p.Artifact(finding.Artifact{}); err != nil || strings.Trim(w.String(), " \r\x1b[K") != "" || w.Len() == 0 {
+		t.Errorf("cleared with %q, %v", w.String(), err)
+	}
+	w.Reset()
+	if err := p.Summary(finding.Summary{}); err != nil || w.Len() > 0 {
+		t.Errorf("cleared twice with %q, %v", w.String(), err)
+	}
+}
+
+// Every command has help that names its flags, and no flag without a text.
+func TestHelp(t *testing.T) {
+	for _, verb := range []string{"audit", "scan", "inspect", "rules", "version"} {
+		code, stdout, stderr := start(t, "", "help", verb)
+		if code != 0 || stderr != "" || !strings.Contains(stdout, "andiron "+verb) {
+			t.Errorf("help %s: %d, %q, %q", verb, code, stdout, stderr)
+		}
+	}
+}

@@ -1,0 +1,128 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/andiron-dev/andiron/internal/model"
+	"github.com/andiron-dev/andiron/internal/policy"
+	"github.com/andiron-dev/andiron/internal/report"
+)
+
+// choice is a flag with a few possible values.
+type choice struct {
+	value string
+	from  []string
+}
+
+func (c *choice) String() string { return c.value }
+func (c *choice) Type() string   { return strings.Join(c.from, "|") }
+
+func (c *choice) Set(s string) error {
+	if !slices.Contains(c.from, s) {
+		return fmt.Errorf("%q is not one of %s", s, strings.Join(c.from, ", "))
+	}
+	c.value = s
+	return nil
+}
+
+// addChoice adds a flag whose first value is the default, with its completion.
+func addChoice(cmd *cobra.Command, c *choice, name, text string, from ...string) {
+	if c.from = from; c.value == "" {
+		c.value = from[0]
+	}
+	cmd.Flags().Var(c, name, text)
+	// The only error is a flag that does not exist.
+	_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(from, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// size is a flag with a number of bytes or other units; 0 is the default of the
+// part that has the limit.
+type size int64
+
+func (s *size) String() string { return strconv.FormatInt(int64(*s), 10) }
+func (s *size) Type() string   { return "size" }
+
+func (s *size) Set(v string) error {
+	n, err := policy.ParseSize(v)
+	*s = size(n)
+	return err
+}
+
+// atLeast1 is a flag with a whole number above 0.
+type atLeast1 int
+
+func (n *atLeast1) String() string { return strconv.Itoa(int(*n)) }
+func (n *atLeast1) Type() string   { return "N" }
+
+func (n *atLeast1) Set(v string) error {
+	i, err := strconv.Atoi(v)
+	if err != nil || i < 1 {
+		return fmt.Errorf("%q is not a number above 0", v)
+	}
+	*n = atLeast1(i)
+	return nil
+}
+
+// limitFlags are the limits on looking at one artifact.
+type limitFlags struct {
+	depth            atLeast1
+	inflated, values size
+}
+
+func (l *limitFlags) add(f *pflag.FlagSet) {
+	f.Var(&l.depth, "max-depth", "look into at most `N` containers within containers")
+	f.Var(&l.inflated, "max-inflated", "unpack at most this many bytes of compressed data, such as 4GiB")
+	f.Var(&l.values, "max-values", "let one pickle make at most this many values, such as 32M")
+	for _, name := range []string{"max-depth", "max-inflated", "max-values"} {
+		f.Lookup(name).DefValue = "0" // pflag then shows no default
+	}
+}
+
+// over lays the flags that were given over a policy's limits.
+func (l *limitFlags) over(p policy.Limits) model.Options {
+	opt := model.Options{MaxDepth: p.MaxDepth, MaxInflated: p.MaxInflated, MaxValues: p.MaxValues}
+	if l.depth > 0 {
+		opt.MaxDepth = int(l.depth)
+	}
+	if l.inflated > 0 {
+		opt.MaxInflated = int64(l.inflated)
+	}
+	if l.values > 0 {
+		opt.MaxValues = int64(l.values)
+	}
+	return opt
+}
+
+// runFlags are the flags of the verbs that stream findings.
+type runFlags struct {
+	format, failOn, color choice
+	output, policy        string
+	jobs                  atLeast1
+	limits                limitFlags
+
+	quiet, noProgress, sha256, everything bool
+}
+
+func (f *runFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	f.failOn.value = policy.Level{}.String()
+	addChoice(cmd, &f.format, "format", "how to write the report", report.Formats()...)
+	addChoice(cmd, &f.failOn, "fail-on", "exit 1 for a finding at or above this severity", policy.Levels()...)
+	addChoice(cmd, &f.color, "color", "colours in text; auto is a terminal without NO_COLOR", "auto", "always", "never")
+	flags.StringVarP(&f.output, "output", "o", "", "write the report to `FILE`, whole or not at all")
+	flags.StringVar(&f.policy, "policy", "", "read the policy from `FILE` instead of "+policy.FileName)
+	flags.BoolVarP(&f.quiet, "quiet", "q", false, "in text, leave out what passes")
+	flags.BoolVar(&f.noProgress, "no-progress", false, "show no progress on the terminal")
+	flags.BoolVar(&f.sha256, "sha256", false, "compute and report the SHA-256 of every artifact")
+	flags.BoolVar(&f.everything, "everything", false, "also walk .git, __pycache__, node_modules and virtual environments")
+	flags.Var(&f.jobs, "jobs", "look at `N` artifacts at once (default one per processor)")
+	flags.Lookup("jobs").DefValue = "0"
+	f.limits.add(flags)
+	flags.SortFlags = false
+}

@@ -1,0 +1,88 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"path"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/safetext"
+)
+
+// progress shows on a terminal how far a run is, and takes itself away before
+// anything else is written there. Runs too short to wait for show nothing.
+type progress struct {
+	w      io.Writer
+	shared bool // the report goes to the same terminal
+	now    func() time.Time
+	bar    *progressbar.ProgressBar
+	drawn  bool
+	last   time.Time
+}
+
+func newProgress(w io.Writer, shared bool) *progress {
+	return &progress{w: w, shared: shared, now: time.Now, last: time.Now()}
+}
+
+const (
+	progressRate  = 150 * time.Millisecond
+	progressWidth = 20
+)
+
+// Progress draws the bar. What is not yet walked is not in its total.
+func (p *progress) Progress(m finding.Progress) error {
+	now := p.now()
+	if now.Sub(p.last) < progressRate {
+		return nil
+	}
+	p.last = now
+	if p.bar == nil {
+		p.bar = progressbar.NewOptions(m.Total,
+			progressbar.OptionSetWriter(p.w),
+			progressbar.OptionSetWidth(progressWidth),
+			progressbar.OptionShowCount(),
+			progressbar.OptionClearOnFinish(),
+			progressbar.OptionSetPredictTime(false),
+		)
+	}
+	p.bar.ChangeMax(max(m.Total, p.bar.GetMax()))
+	p.bar.Describe(safetext.Plain(short(path.Base(m.Path))))
+	p.drawn = true
+	_ = p.bar.Set(m.Done) // a bar that cannot be drawn is no reason to end the run
+	return nil
+}
+
+const nameWidth = 32
+
+func short(name string) string {
+	r := []rune(name)
+	if len(r) > nameWidth {
+		return string(r[:nameWidth-1]) + "…"
+	}
+	return fmt.Sprintf("%-*s", nameWidth, name)
+}
+
+// makeRoom takes the bar away where the report is about to write.
+func (p *progress) makeRoom() error {
+	if p.shared {
+		return p.clear()
+	}
+	return nil
+}
+
+func (p *progress) clear() error {
+	if p.drawn {
+		_ = p.bar.Clear() // as above
+		p.drawn = false
+	}
+	return nil
+}
+
+func (p *progress) Config(finding.Config) error     { return p.makeRoom() }
+func (p *progress) Artifact(finding.Artifact) error { return p.makeRoom() }
+func (p *progress) Finding(finding.Finding) error   { return p.makeRoom() }
+func (p *progress) Posture(finding.Posture) error   { return p.makeRoom() }
+func (p *progress) Summary(finding.Summary) error   { return p.clear() }

@@ -1,0 +1,172 @@
+package contract
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/andiron-dev/andiron/pickle"
+)
+
+const (
+	maxDepth    = 8000    // deeper than what CPython's own pickler can write
+	maxExpanded = 1 << 36 // values when what is shared is counted each time
+	maxMemoGap  = 1 << 24 // a memo index for which C allocates a table of 256 MiB
+	maxCounted  = 1 << 22 // values that are counted
+)
+
+// exhaustion looks for structures that exhaust whoever loads or walks them.
+func (j *judge) exhaustion() {
+	for _, n := range j.t.Notes {
+		if n.Kind != pickle.NoteMemoHole {
+			continue
+		}
+		i := strings.LastIndexByte(n.Text, ' ')
+		if index, err := strconv.ParseUint(n.Text[i+1:], 10, 64); err == nil && index >= maxMemoGap || err != nil && i >= 0 && len(n.Text)-i > 18 {
+			j.add("exhaust", pkl057, n.Offset, "a memo index makes the loader allocate a table of its size", noted(n))
+		}
+	}
+	o := &j.t.Ops
+	again := o[pickle.GET] + o[pickle.BINGET] + o[pickle.LONG_BINGET] + o[pickle.DUP]
+	made := o[pickle.TUPLE] + o[pickle.TUPLE1] + o[pickle.TUPLE2] + o[pickle.TUPLE3] + o[pickle.LIST] + o[pickle.EMPTY_LIST] + o[pickle.DICT] + o[pickle.EMPTY_DICT] + o[pickle.EMPTY_SET] + o[pickle.FROZENSET]
+	if again >= 16 && made >= 16 || made > maxDepth || o[pickle.LONG]+o[pickle.LONG4]+o[pickle.INT] > 0 {
+		m := measurer{j: j}
+		m.run(j.t.Result)
+	}
+}
+
+// measure is what a value would be if nothing in it were shared.
+type measure struct {
+	size  float32
+	depth int32 // 0 before it is looked at, -1 while it is open
+}
+
+// measurer counts below one value without recursion: each container once.
+type measurer struct {
+	j     *judge
+	sizes []measure // by Value.Key
+	stack []open
+	left  int
+}
+
+// open is a container whose items are being counted.
+type open struct {
+	v     pickle.Value
+	items []pickle.Value
+	sum   measure
+}
+
+func (m *measurer) run(root pickle.Value) {
+	m.left = maxCounted
+	m.push(root)
+	for len(m.stack) > 0 {
+		top := &m.stack[len(m.stack)-1]
+		if len(top.items) > 0 {
+			next := top.items[0]
+			top.items = top.items[1:]
+			if done := m.at(next); done.depth != 0 {
+				top.sum.add(*done)
+			} else {
+				m.push(next)
+			}
+			continue
+		}
+		v, done := top.v, top.sum
+		done.depth++
+		*m.at(v) = done
+		m.stack = m.stack[:len(m.stack)-1]
+		if done.depth > maxDepth || done.size > maxExpanded {
+			m.report(v, done)
+			return
+		}
+		if len(m.stack) > 0 {
+			m.stack[len(m.stack)-1].sum.add(done)
+		}
+	}
+}
+
+// at returns the place of a value's measure.
+func (m *measurer) at(v pickle.Value) *measure {
+	i := int(v.Key())
+	for i >= len(m.sizes) {
+		m.sizes = append(m.sizes, make([]measure, max(1024, i+1-len(m.sizes)))...)
+	}
+	return &m.sizes[i]
+}
+
+func (s *measure) add(t measure) {
+	s.size += t.size
+	s.depth = max(s.depth, t.depth)
+}
+
+// push opens a container: its constants are counted at once, containers wait.
+func (m *measurer) push(v pickle.Value) {
+	m.at(v).depth = -1
+	o := open{v: v, sum: measure{size: 1}}
+	take := func(item pickle.Value) bool {
+		if m.left--; m.left < 0 {
+			return false
+		}
+		switch item.Kind() {
+		case pickle.KindTuple, pickle.KindList, pickle.KindDict, pickle.KindSet, pickle.KindFrozenSet, pickle.KindObject:
+			o.items = append(o.items, item)
+		case pickle.KindInt:
+			m.number(item)
+			fallthrough
+		default:
+			o.sum.size++
+		}
+		return true
+	}
+	switch v.Kind() {
+	case pickle.KindDict:
+		pairs(v, take)
+	case pickle.KindObject:
+		take(v.Args())
+		for s := range v.States() {
+			take(s)
+		}
+		pairs(v, take)
+		each(v, take)
+	case pickle.KindInt:
+		m.number(v)
+	default:
+		each(v, take)
+	}
+	m.stack = append(m.stack, o)
+}
+
+func each(v pickle.Value, take func(pickle.Value) bool) {
+	for item := range v.Items() {
+		if !take(item) {
+			return
+		}
+	}
+}
+
+func pairs(v pickle.Value, take func(pickle.Value) bool) {
+	for k, item := range v.Pairs() {
+		if !take(k) || !take(item) {
+			return
+		}
+	}
+}
+
+// number reports an integer that no conversion finishes.
+func (m *measurer) number(v pickle.Value) {
+	if _, ok := v.Int(); ok {
+		return
+	}
+	if _, ok := v.BigInt(); !ok {
+		m.j.add("exhaust", pkl057, v.Offset(), "an integer is so long that converting it takes hours")
+	}
+}
+
+func (m *measurer) report(v pickle.Value, s measure) {
+	text := fmt.Sprintf("containers are nested more than %d deep", maxDepth)
+	if s.size > maxExpanded {
+		text = fmt.Sprintf("containers hold each other so often that they stand for 10^%d values", int(math.Log10(min(float64(s.size), math.MaxFloat32))))
+	}
+	m.j.add("exhaust", pkl057, v.Offset(), text)
+}

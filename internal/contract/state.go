@@ -1,0 +1,244 @@
+package contract
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/andiron-dev/andiron/pickle"
+)
+
+// build judges BUILD: __setstate__, or an update of the instance's dictionary.
+func (j *judge) build(e *pickle.Event) {
+	why := j.plants(e.Args, e.Target.String())
+	switch e.Target.Kind() {
+	case pickle.KindGlobal:
+		n := j.name(e.Target, e.Offset)
+		n.broken, n.blamed = true, true
+		j.add("build:"+n.full, pkl031, e.Offset, fmt.Sprintf("loading would set attributes of %s itself, for the whole process", n.full), rendered(e))
+		j.handed(e.Args, "BUILD on "+n.full, e)
+		return
+	case pickle.KindObject:
+	default:
+		j.add("build", pkl033, e.Offset, fmt.Sprintf("BUILD sets the state of %s, which is no instance", e.Target), rendered(e))
+		return
+	}
+	t := j.resolve(e.Target)
+	n := j.classOf(e.Target)
+	switch {
+	case n == nil || t.sink != nil && (n.entry == nil || n.broken):
+		if !t.instance || n == nil {
+			j.explain(e.Target)
+			j.add("build", pkl031, e.Offset, fmt.Sprintf("loading would set attributes of %s, which is computed while loading", e.Target), rendered(e))
+		}
+	case n.script:
+	case n.entry == nil:
+		n.ops |= opBuild
+		n.note(rendered(e))
+	case n.entry.ops&opBuild == 0:
+		if f := j.funcName(e.Target); f == nil || f.entry == nil || f.entry.ops&opBuild == 0 {
+			n.broken, n.blamed = true, true
+			j.add("contract:"+n.full, pkl037, e.Offset, fmt.Sprintf("%s is used outside its contract: no contract permits to build it", n.full), rendered(e))
+		}
+	default:
+		n.ops |= opBuild
+		n.vouched = true
+	}
+	if why != "" {
+		j.explain(e.Args)
+		j.add("plants", pkl032, e.Offset, "loading would plant "+why, rendered(e))
+	}
+	if j.doubt {
+		j.handed(e.Args, "BUILD", e)
+	}
+}
+
+// maxKeys is how many BUILD keys of one stream are looked at.
+const maxKeys = 1 << 20
+
+// plants says whether a state plants a special method: __setstate__ in an instance
+// dictionary is called by the next BUILD, slots set attributes through the class.
+func (j *judge) plants(state pickle.Value, on string) string {
+	dict, slots := state, pickle.Value{}
+	if state.Kind() == pickle.KindTuple && state.Len() == 2 {
+		dict, slots = state.Index(0), state.Index(1)
+	}
+	for i, d := range []pickle.Value{dict, slots} {
+		if d.Kind() != pickle.KindDict && d.Kind() != pickle.KindObject {
+			continue
+		}
+		for k, v := range d.Pairs() {
+			if j.keys++; j.keys > maxKeys {
+				j.add("keys", pkl052, state.Offset(), fmt.Sprintf("more than the limit of %d attributes are set", maxKeys)).Undetermined = true
+				return ""
+			}
+			if attr := j.special(k); attr != "" && (i == 1 || callable(v)) {
+				return fmt.Sprintf("the special attribute %s on %s", attr, or(on, "an instance"))
+			}
+		}
+	}
+	return ""
+}
+
+func or(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a
+}
+
+// special returns the text of a key that is a special name.
+func (j *judge) special(k pickle.Value) string {
+	if k.Kind() == pickle.KindObject {
+		s, ok := j.textOf(k)
+		if ok && dunder(s) {
+			return s
+		}
+		return ""
+	}
+	if k.Kind() != pickle.KindStr || k.Len() < 5 || k.Len() > 256 {
+		return ""
+	}
+	if s, ok := k.Text(); ok && dunder(s) {
+		return s
+	}
+	return ""
+}
+
+func dunder(s string) bool {
+	return len(s) > 4 && strings.HasPrefix(s, "__") && strings.HasSuffix(s, "__")
+}
+
+// callable reports whether a value may be callable.
+func callable(v pickle.Value) bool {
+	switch v.Kind() {
+	case pickle.KindGlobal, pickle.KindObject, pickle.KindUnknown, pickle.KindExt, pickle.KindPersistent:
+		return true
+	}
+	return false
+}
+
+// setItem judges SETITEM(S) on what is not a plain dict.
+func (j *judge) setItem(e *pickle.Event) {
+	k, v := e.Args.Index(0), e.Args.Index(1)
+	t := j.resolve(e.Target)
+	if e.Target.Kind() == pickle.KindGlobal || t.path != "" && !t.instance {
+		what := calleeText(t, e)
+		if t.name != nil {
+			t.name.broken, t.name.blamed = true, true
+		}
+		j.explain(e.Target)
+		j.add("table:"+what, pkl036, e.Offset, fmt.Sprintf("loading would put %s into %s, for the whole process", or(k.String(), "an item"), what), rendered(e))
+		j.handed(e.Args, what, e)
+		return
+	}
+	n := j.classOf(e.Target)
+	switch {
+	case n == nil:
+		j.add("setitem", pkl034, e.Offset, fmt.Sprintf("loading would assign items of %s, which is no dictionary", e.Target), rendered(e))
+	case isTensor(n):
+		j.tensorWrite(e, n)
+		return
+	case n.script:
+	case n.entry == nil:
+		n.ops |= opSetItem
+		if n.sink == nil {
+			n.note(rendered(e))
+		}
+	case n.entry.ops&opSetItem == 0:
+		n.broken, n.blamed = true, true
+		j.add("contract:"+n.full, pkl034, e.Offset, fmt.Sprintf("loading would assign items of an instance of %s, which is no dictionary", n.full), rendered(e))
+	default:
+		n.ops |= opSetItem
+		if attr := j.special(k); attr != "" && callable(v) && n.entry.tier != TierSafe {
+			j.explain(v)
+			j.add("plants", pkl032, e.Offset, fmt.Sprintf("loading would plant the special attribute %s on %s", attr, e.Target), rendered(e))
+		}
+	}
+	if j.doubt && (n == nil || n.entry == nil || n.entry.tier != TierSafe) {
+		j.handed(e.Args, "item assignment", e)
+	}
+}
+
+// isTensor reports whether what a global makes is a tensor.
+func isTensor(n *name) bool {
+	switch n.module {
+	case "torch._utils", "torch._tensor":
+		return strings.HasPrefix(n.name, "_rebuild_")
+	case "torch":
+		return n.name == "Tensor" || strings.HasSuffix(n.name, "Tensor") || strings.HasSuffix(n.name, "Storage")
+	case "torch.nn.parameter", "torch.nn":
+		return n.name == "Parameter"
+	case "numpy":
+		return n.name == "ndarray"
+	}
+	return false
+}
+
+// tensorWrite is CVE-2026-24747: an item assignment writes the tensor's memory,
+// which may reach beyond its storage when the declared size lies.
+func (j *judge) tensorWrite(e *pickle.Event, n *name) {
+	j.add("tensorwrite", pkl035, e.Offset, "loading would write into the memory of a tensor by item assignment, which no pickler does", rendered(e))
+	n.blamed = true
+	for _, c := range j.cves {
+		if c.ID == "CVE-2026-24747" {
+			return
+		}
+	}
+	j.cves = append(j.cves, CVE{"CVE-2026-24747", "2.10.0", e.Offset, "SETITEM on a tensor writes memory while torch.load(weights_only=True) unpickles"})
+}
+
+// appendTo judges APPEND(S) and ADDITEMS on what is not a list or set.
+func (j *judge) appendTo(e *pickle.Event) {
+	n := j.classOf(e.Target)
+	switch {
+	case e.Target.Kind() == pickle.KindObject && n != nil && n.entry != nil && n.entry.ops&opAppend != 0:
+		n.ops |= opAppend
+		return
+	case e.Target.Kind() == pickle.KindObject && n != nil && n.entry == nil && n.sink == nil && !n.computed:
+		n.ops |= opAppend
+		n.note(rendered(e))
+	default:
+		if n != nil {
+			n.blamed = true
+		}
+		j.explain(e.Target)
+		j.add("append", pkl033, e.Offset, fmt.Sprintf("loading would call append, extend or add of %s, which is no list or set", e.Target), rendered(e))
+	}
+	j.handed(e.Args, "append", e)
+	if n != nil {
+		for _, l := range j.lures(e.Args) {
+			n.lure(l)
+		}
+	}
+}
+
+// persistent judges a persistent id.
+func (j *judge) persistent(e *pickle.Event) {
+	pid := e.Args
+	if j.opt.StorageOK != nil {
+		if !j.opt.StorageOK(pid) {
+			j.add("pid", pkl045, e.Offset, "a persistent id names no storage of this file", rendered(e))
+		}
+		return
+	}
+	switch j.opt.Container {
+	case "torch-tar":
+		return
+	case "pickle", "joblib", "npy":
+		j.add("pid", pkl045, e.Offset, "a persistent id stands in a pickle whose loader resolves none", rendered(e))
+		return
+	}
+	tag, _ := text(pid.Index(0))
+	if pid.Kind() != pickle.KindTuple || tag != "storage" && tag != "module" && tag != "reduce_package" {
+		j.add("pid", pkl045, e.Offset, "a persistent id is not the tuple that torch writes for a storage", rendered(e))
+	}
+}
+
+// extension judges EXT1, EXT2 and EXT4: the meaning of a code is a table of the
+// loading process.
+func (j *judge) extension(e *pickle.Event) {
+	is := j.add("ext", pkl030, e.Offset, "the stream names a global by an extension code, whose meaning depends on the process that loads it", fmt.Sprintf("%v at %#x: code %s", e.Op, e.Offset, e.Args))
+	if n := j.name(e.Result, e.Offset); n != nil {
+		is.Evidence = append(is.Evidence, "the stream itself makes the code mean "+n.full)
+	}
+}

@@ -1,0 +1,224 @@
+package contract
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/andiron-dev/andiron/pickle"
+)
+
+// WeightsOnly says what torch.load(weights_only=True) makes of the stream on a
+// line of torch releases. Lines whose lists were not measured (2.1 to 2.3) are
+// not among them.
+type WeightsOnly struct {
+	Torch  string // "2.6-2.9"
+	Loads  bool
+	Reason string   // why not
+	Allow  []string // what add_safe_globals would have to be given so that it loads
+}
+
+// line is a line of torch releases with the same unpickler.
+type line struct {
+	label string
+	ver   int // index into versions
+}
+
+var versions = []string{"1.13", "2.4", "2.5", "2.6", "2.10", "2.14"}
+
+var lines = []line{{"1.13-2.0", 0}, {"2.4", 1}, {"2.5", 2}, {"2.6-2.9", 3}, {"2.10-2.12", 4}, {"2.13+", 5}}
+
+// span is in which versions torch's own list has a name.
+type span struct {
+	from, to int
+	kind     string
+}
+
+var torchLists = sync.OnceValue(func() map[string]span {
+	b, err := data.ReadFile("data/weights_only.txt")
+	if err != nil {
+		panic("contract: internal error: " + err.Error())
+	}
+	out := map[string]span{}
+	for l := range strings.Lines(string(b)) {
+		f := strings.Fields(l)
+		if len(f) != 4 || l[0] == '#' {
+			continue
+		}
+		s := span{slices.Index(versions, f[0]), len(versions) - 1, f[2]}
+		if f[1] != "-" {
+			s.to = slices.Index(versions, f[1])
+		}
+		out[f[3]] = s
+	}
+	return out
+})
+
+// weightsOpcodes are the opcodes of torch's unpickler, the same in all versions
+// but for BINFLOAT, which came after 2.0.
+//
+// PyTorch v2.6.0 torch/_weights_only_unpickler.py: Unpickler.load.
+var weightsOpcodes = func() (set [256]bool) {
+	for _, c := range []pickle.Code{
+		pickle.PROTO, pickle.STOP, pickle.GLOBAL, pickle.NEWOBJ, pickle.REDUCE, pickle.BUILD, pickle.APPEND, pickle.APPENDS, pickle.SETITEM, pickle.SETITEMS,
+		pickle.MARK, pickle.TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3, pickle.EMPTY_TUPLE, pickle.EMPTY_LIST, pickle.EMPTY_DICT, pickle.EMPTY_SET,
+		pickle.NONE, pickle.NEWTRUE, pickle.NEWFALSE, pickle.BININT, pickle.BININT1, pickle.BININT2, pickle.BINFLOAT, pickle.BINUNICODE, pickle.SHORT_BINSTRING,
+		pickle.LONG1, pickle.BINPERSID, pickle.BINGET, pickle.LONG_BINGET, pickle.BINPUT, pickle.LONG_BINPUT,
+	} {
+		set[c] = true
+	}
+	return set
+}()
+
+// blocked are modules that add_safe_globals cannot open.
+var blocked = []string{"sys", "os", "posix", "nt"}
+
+// weightsOnly judges the stream as torch's own unpickler would, per release line.
+func weightsOnly(t *pickle.Trace) []WeightsOnly {
+	u := unpickler{t: t, allow: map[string]bool{}}
+	out := make([]WeightsOnly, 0, len(lines))
+	for _, l := range lines {
+		out = append(out, u.run(l))
+	}
+	return out
+}
+
+type unpickler struct {
+	t     *pickle.Trace
+	ver   int
+	allow map[string]bool // names that add_safe_globals would have to be given
+}
+
+func (u *unpickler) run(l line) WeightsOnly {
+	u.ver = l.ver
+	clear(u.allow)
+	w := WeightsOnly{Torch: l.label}
+	if why := u.refusal(); why != "" {
+		w.Reason = why
+		return w
+	}
+	for i := range u.t.Events {
+		if why := u.event(&u.t.Events[i]); why != "" {
+			w.Reason = why
+			return w
+		}
+	}
+	if len(u.allow) == 0 {
+		w.Loads = true
+		return w
+	}
+	for n := range u.allow {
+		w.Allow = append(w.Allow, n)
+	}
+	slices.Sort(w.Allow)
+	w.Reason = fmt.Sprintf("it imports %s, which torch does not list", w.Allow[0])
+	if len(w.Allow) > 1 {
+		w.Reason = fmt.Sprintf("it imports %s and %d more that torch does not list", w.Allow[0], len(w.Allow)-1)
+	}
+	if u.ver == 0 {
+		w.Allow = nil // add_safe_globals came with 2.4
+	}
+	return w
+}
+
+// refusal is what stops the unpickler whatever the globals are.
+func (u *unpickler) refusal() string {
+	if u.t.Err != nil {
+		return "the stream is broken"
+	}
+	for c, n := range u.t.Ops {
+		code := pickle.Code(c)
+		if n > 0 && (!weightsOpcodes[c] || code == pickle.BINFLOAT && u.ver == 0) {
+			return fmt.Sprintf("its unpickler does not know the opcode %v", code)
+		}
+	}
+	return ""
+}
+
+// lists reports whether torch's own list has a global, under the name that this
+// version looks up: Python 2 names are mapped since 2.5.
+func (u *unpickler) lists(g pickle.Global) bool {
+	full := g.String()
+	if u.ver < 2 {
+		full = g.RawModule + "." + g.RawName
+	}
+	s, ok := torchLists()[full]
+	return ok && u.ver >= s.from && u.ver <= s.to
+}
+
+func (u *unpickler) event(e *pickle.Event) string {
+	switch e.Kind {
+	case pickle.EventImport:
+		g, _ := e.Target.Global()
+		if u.ver > 0 && slices.Contains(blocked, g.Module) {
+			return fmt.Sprintf("it imports %s, whose module torch blocks", g)
+		}
+		if !u.lists(g) {
+			u.allow[g.String()] = true
+		}
+	case pickle.EventCall, pickle.EventNew:
+		g, ok := e.Target.Global()
+		if !ok {
+			return "it calls what is no global"
+		}
+		if u.ver == 0 && e.Kind == pickle.EventNew && g.String() != "torch.nn.parameter.Parameter" {
+			return fmt.Sprintf("it instantiates %s", g)
+		}
+	case pickle.EventBuild:
+		if e.Target.Kind() != pickle.KindObject {
+			return "it sets the state of what is no instance"
+		}
+		if g, ok := e.Target.Func().Global(); ok && u.ver == 0 {
+			switch g.String() {
+			case "torch.Tensor", "torch.nn.parameter.Parameter", "collections.OrderedDict":
+			default:
+				return fmt.Sprintf("it sets the state of %s", g)
+			}
+		}
+	case pickle.EventAppend, pickle.EventAddItem:
+		return "it appends to what is no list"
+	case pickle.EventSetItem:
+		g, _ := e.Target.Func().Global()
+		if n := g.String(); u.ver >= 4 && n != "collections.OrderedDict" && n != "collections.Counter" {
+			return "it assigns items of what is no dictionary"
+		}
+	case pickle.EventPersistent:
+		if tag, _ := text(e.Args.Index(0)); tag != "storage" {
+			return "it has a persistent id that is no storage"
+		}
+	}
+	return ""
+}
+
+// weightsReport adds the report for formats that torch.load reads.
+func (j *judge) weightsReport(ws []WeightsOnly) {
+	switch j.opt.Container {
+	case "torch-zip", "torch-legacy", "torch":
+	default:
+		return
+	}
+	var loads, lines []string
+	for _, w := range ws {
+		if w.Loads {
+			loads = append(loads, w.Torch)
+			continue
+		}
+		line := "torch " + w.Torch + ": " + w.Reason
+		if len(w.Allow) > 0 {
+			line += "; add_safe_globals would need " + strings.Join(w.Allow[:min(len(w.Allow), 12)], ", ")
+			if len(w.Allow) > 12 {
+				line += fmt.Sprintf(" and %d more", len(w.Allow)-12)
+			}
+		}
+		lines = append(lines, line)
+	}
+	message := "torch.load(weights_only=True) loads it on torch " + strings.Join(loads, ", ")
+	switch {
+	case len(loads) == 0:
+		message = "torch.load(weights_only=True) loads it on no torch"
+	case len(lines) == 0:
+		message = "torch.load(weights_only=True) loads it on every torch that has it"
+	}
+	j.add("weights", pkl095, j.t.Start, message, lines...)
+}

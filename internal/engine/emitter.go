@@ -1,0 +1,152 @@
+package engine
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/andiron-dev/andiron/finding"
+)
+
+// emitter hands results on to a handler and counts them.
+type emitter struct {
+	h     finding.Handler
+	judge func([]finding.Finding) finding.Verdict
+	sum   *tally
+	done  int
+}
+
+// tick is how often a run that waits for an artifact says that it does.
+const tick = 200 * time.Millisecond
+
+// drain hands on every job's result in the order of the jobs.
+func (e *emitter) drain(order <-chan *job) error {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for j := range order {
+		total := e.done + 1 + len(order)
+		if err := e.progress(j, total); err != nil {
+			return err
+		}
+		r, err := e.wait(j, total, ticker.C)
+		if err != nil {
+			return err
+		}
+		if err := e.emit(r); err != nil {
+			return err
+		}
+		if j.file() {
+			e.done++
+		}
+	}
+	return nil
+}
+
+func (e *emitter) wait(j *job, total int, ticks <-chan time.Time) (result, error) {
+	for {
+		select {
+		case r := <-j.done:
+			return r, nil
+		case <-ticks:
+			if err := e.progress(j, total); err != nil {
+				return result{}, err
+			}
+		}
+	}
+}
+
+func (e *emitter) progress(j *job, total int) error {
+	if !j.file() {
+		return nil
+	}
+	return e.h.Progress(finding.Progress{Path: j.entry.Path, Done: e.done, Total: total})
+}
+
+func (e *emitter) emit(r result) error {
+	if r.stopped {
+		return nil
+	}
+	if r.other {
+		e.sum.other++
+	}
+	slices.SortStableFunc(r.loose, finding.Compare)
+	for _, f := range r.loose {
+		f = normal(f)
+		e.sum.loose(f)
+		if err := e.h.Finding(f); err != nil {
+			return err
+		}
+	}
+	if r.artifact == nil {
+		return nil
+	}
+	a := *r.artifact
+	for i, f := range a.Findings {
+		a.Findings[i] = normal(f)
+	}
+	slices.SortStableFunc(a.Findings, finding.Compare)
+	a.Verdict = e.judge(a.Findings)
+	e.sum.artifact(a)
+	return e.h.Artifact(a)
+}
+
+// normal gives a finding the lists that JSON shows as [] and not as null.
+func normal(f finding.Finding) finding.Finding {
+	if f.Evidence == nil {
+		f.Evidence = []string{}
+	}
+	return f
+}
+
+// tally makes the summary.
+type tally struct {
+	artifacts, other int
+	verdicts         map[finding.Verdict]int
+	severities       map[finding.Severity]int
+	partly           int // artifacts that could not be looked at in full
+	places           int // other places of which that is true
+	reasons          map[string]bool
+}
+
+func newTally() *tally {
+	return &tally{
+		verdicts: map[finding.Verdict]int{}, severities: map[finding.Severity]int{}, reasons: map[string]bool{},
+	}
+}
+
+func (t *tally) loose(f finding.Finding) {
+	t.severities[f.Severity]++
+	if f.Outcome == finding.Undetermined {
+		t.places++
+	}
+}
+
+func (t *tally) artifact(a finding.Artifact) {
+	t.artifacts++
+	t.verdicts[a.Verdict]++
+	part := a.Verdict == finding.Unreadable
+	for _, f := range a.Findings {
+		t.severities[f.Severity]++
+		part = part || f.Outcome == finding.Undetermined
+	}
+	if part {
+		t.partly++
+	}
+}
+
+func (t *tally) summary() finding.Summary {
+	if t.partly > 0 {
+		t.reasons[count(t.partly, "artifact could", "artifacts could")+" not be looked at in full"] = true
+	}
+	if t.places > 0 {
+		t.reasons[count(t.places, "other place could", "other places could")+" not be looked at"] = true
+	}
+	reasons := slices.Sorted(maps.Keys(t.reasons))
+	if reasons == nil {
+		reasons = []string{}
+	}
+	return finding.Summary{
+		Artifacts: t.artifacts, Other: t.other, Verdicts: t.verdicts, Severities: t.severities,
+		Incomplete: len(reasons) > 0, Reasons: reasons,
+	}
+}

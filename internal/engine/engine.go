@@ -1,0 +1,147 @@
+// Package engine walks what it is pointed at, has the rooms look at it, and
+// streams what they find. It holds the only goroutines.
+//
+// Artifacts are looked at in parallel and handed on in order of path, each as
+// soon as all before it are done, so the stream is the same whatever the number
+// of workers.
+//
+// # Security
+//
+// One hostile file cannot take a run down: a panic of a reader or a room is
+// caught per artifact and becomes an undetermined finding. What could not be
+// opened, listed, read to its end, or changed while it was read is a finding as
+// well, and makes the run incomplete.
+//
+// # Limits
+//
+// At most Options.Jobs artifacts are open at once, and no more than 512 MiB of
+// them, each counted up to 64 MiB; the rooms' own limits bound the memory for one.
+//
+// # Specification
+//
+// The order of messages is that of [finding.Handler].
+package engine
+
+import (
+	"context"
+	"io"
+	"runtime"
+
+	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/artifact"
+	"github.com/andiron-dev/andiron/internal/model"
+	"github.com/andiron-dev/andiron/internal/posture"
+	"github.com/andiron-dev/andiron/internal/rule"
+)
+
+// Options say how to look. The zero value is usable but for Judge.
+type Options struct {
+	Config finding.Config // passed on as the stream's first message
+	// Judge gives an artifact's verdict from its findings. Without it an artifact
+	// is never better than unreadable.
+	Judge      func([]finding.Finding) finding.Verdict
+	Model      model.Options
+	Walk       artifact.WalkOptions
+	Jobs       int       // artifacts looked at at once; 0 is one per processor
+	SHA256     bool      // compute every artifact's digest
+	Stdin      io.Reader // what the path "-" means; without it "-" is a file's name
+	StdinLimit int64     // the most that "-" may hold; 0 is 64 GiB
+
+	look       lookFunc // replaced in tests
+	lookFolder folderFunc
+}
+
+type (
+	lookFunc   func(context.Context, *artifact.Artifact, model.Options, func(finding.Finding)) (model.Facts, error)
+	folderFunc func(context.Context, []artifact.Entry, func(artifact.Entry) (*artifact.Artifact, error), model.Options, func(finding.Finding)) error
+)
+
+// Interrupted is the reason in the summary of a run whose context was cancelled.
+const Interrupted = "interrupted"
+
+// Catalogue joins the rules of every room and of the engine.
+func Catalogue() (rule.Catalogue, error) { return rule.NewCatalogue(model.Rules, Rules) }
+
+// Scan looks at the model files that paths name or hold. Whatever goes wrong with
+// them is in the stream; the error is a handler's, and the stream is then without
+// a summary.
+func Scan(ctx context.Context, paths []string, opt Options, h finding.Handler) error {
+	return run(ctx, paths, opt, h, nil)
+}
+
+// Audit runs every room on a project and then says how it stands on each of the
+// eight strategies.
+func Audit(ctx context.Context, dir string, opt Options, h finding.Handler) error {
+	keep := &collector{Handler: h}
+	assess := func(s finding.Summary) error {
+		in := posture.Input{
+			Root: dir, Artifacts: keep.artifacts, Findings: keep.findings,
+			Other: s.Other, Incomplete: s.Incomplete,
+		}
+		for _, p := range posture.Assess(in) {
+			if err := h.Posture(p); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return run(ctx, []string{dir}, opt, keep, assess)
+}
+
+// collector passes a stream on and keeps what the posture is made from.
+type collector struct {
+	finding.Handler
+
+	artifacts []finding.Artifact
+	findings  []finding.Finding
+}
+
+func (c *collector) Artifact(a finding.Artifact) error {
+	c.artifacts = append(c.artifacts, a)
+	return c.Handler.Artifact(a)
+}
+
+func (c *collector) Finding(f finding.Finding) error {
+	c.findings = append(c.findings, f)
+	return c.Handler.Finding(f)
+}
+
+func run(ctx context.Context, paths []string, opt Options, h finding.Handler, last func(finding.Summary) error) error {
+	opt = opt.withDefaults()
+	if err := h.Config(opt.Config); err != nil {
+		return err
+	}
+	e := &emitter{h: h, judge: opt.Judge, sum: newTally()}
+	if err := pipeline(ctx, paths, opt, e); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		e.sum.reasons[Interrupted] = true
+	}
+	s := e.sum.summary()
+	if last != nil {
+		if err := last(s); err != nil {
+			return err
+		}
+	}
+	return h.Summary(s)
+}
+
+func (o Options) withDefaults() Options {
+	if o.Jobs <= 0 {
+		o.Jobs = runtime.GOMAXPROCS(0) // knows of the limits of a container
+	}
+	if o.StdinLimit <= 0 {
+		o.StdinLimit = 64 << 30
+	}
+	if o.look == nil {
+		o.look = model.Look
+	}
+	if o.lookFolder == nil {
+		o.lookFolder = model.LookFolder
+	}
+	if o.Judge == nil {
+		o.Judge = func([]finding.Finding) finding.Verdict { return finding.Unreadable }
+	}
+	return o
+}

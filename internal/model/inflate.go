@@ -1,0 +1,113 @@
+package model
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/andiron-dev/andiron/internal/artifact"
+	"github.com/andiron-dev/andiron/internal/bounded"
+	"github.com/andiron-dev/andiron/internal/decomp"
+	"github.com/andiron-dev/andiron/internal/magic"
+	"github.com/andiron-dev/andiron/internal/strictzip"
+)
+
+// A decompression may give 64 MiB whatever it is made from, and beyond that 200
+// times its input: zeros squeeze further, weights and code do not.
+const (
+	freeBytes = 64 << 20
+	mostRatio = 200
+)
+
+// cut ends a stream where it breaks, so that what a loader would have read by
+// then can be looked at, and remembers why.
+type cut struct {
+	r   io.Reader
+	max int64 // bytes that may come
+	err error
+}
+
+func (c *cut) Read(p []byte) (int, error) {
+	if c.err != nil {
+		return 0, io.EOF
+	}
+	if c.max <= 0 {
+		c.err = bounded.Exceeded("bytes that decompression may produce (--max-inflated)", freeBytes)
+		return 0, io.EOF
+	}
+	n, err := c.r.Read(p[:min(int64(len(p)), c.max)])
+	c.max -= int64(n)
+	if err != nil && !errors.Is(err, io.EOF) {
+		c.err, err = err, io.EOF
+	}
+	return n, err
+}
+
+// spool reads a stream to its end, in memory or in a temporary file. The error
+// is why the view is shorter than it should be.
+func (l *looker) spool(v view, name string, r io.Reader, most int64) (view, func(), error) {
+	c := &cut{r: r, max: min(most, l.inflated.Left())}
+	a, err := artifact.FromReader(name, c, most)
+	if err != nil {
+		l.err = err // of the temporary file
+		return view{}, func() {}, err
+	}
+	done := func() { _ = a.Close() }
+	if err := l.inflated.Spend(a.Size()); err != nil {
+		c.err = cmp.Or(c.err, err)
+	}
+	return v.in(name, a.ReaderAt(), a.Size()), done, c.err
+}
+
+// ratioLimit is how far size bytes may expand.
+func ratioLimit(size int64) int64 {
+	n, ok := bounded.Mul(size, mostRatio)
+	if !ok || n > 1<<50 {
+		n = 1 << 50
+	}
+	return freeBytes + n
+}
+
+// inflateMember makes a view of a compressed member of a zip.
+func (l *looker) inflateMember(v view, a *strictzip.Archive, entry int) (view, func(), error) {
+	r, err := a.Open(entry)
+	if err != nil {
+		return view{}, func() {}, err
+	}
+	e := &a.Entries[entry]
+	return l.spool(v, e.RawName, r, ratioLimit(e.CompressedSize))
+}
+
+// compressed returns what looks at the content of a stream compressed as kind.
+func compressed(kind magic.Kind) func(*looker, view) (string, bool) {
+	return func(l *looker, v view) (string, bool) {
+		z, err := decomp.Open(kind, v.r, v.size, decomp.Limits{Bytes: l.opt.MaxInflated, Slack: freeBytes, Ratio: mostRatio})
+		if err != nil {
+			return "", false
+		}
+		inner, done, err := l.spool(v, string(kind), z, l.opt.MaxInflated)
+		defer done()
+		if l.err != nil {
+			return "", false
+		}
+		if inner.size == 0 && err != nil && v.depth == 0 && !magic.ModelName(v.name) {
+			return "", false // the bytes only began like a compressed stream
+		}
+		inner.fed = v.fed
+		if inner.fed == "" {
+			inner.fed = string(kind)
+		}
+		format, isModel := l.look(inner)
+		if err != nil {
+			l.failed(fmtLimit, inner.where, err)
+		}
+		if n := z.Trailing(); n > 0 && err == nil && isModel && !zeros(v.r, v.size-n, min(n, 1<<20)) {
+			l.report(fmtTrailing.Finding(v.where.At(v.size-n), fmt.Sprintf("%d bytes follow the end of the compressed stream", n)))
+		}
+		if format == "" {
+			return string(kind), false
+		}
+		return string(kind) + "+" + format, isModel || err != nil
+	}
+}

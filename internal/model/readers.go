@@ -1,0 +1,64 @@
+package model
+
+import (
+	"path"
+	"strings"
+
+	"github.com/andiron-dev/andiron/internal/magic"
+	"github.com/andiron-dev/andiron/torchfile"
+)
+
+// reader looks at a view in one format, or says that it is not in that format.
+type reader func(l *looker, v view) (format string, ok bool)
+
+// readerOf returns the reader of a kind, or nil.
+func readerOf(k magic.Kind) reader {
+	switch k {
+	case magic.Zip:
+		return (*looker).zip
+	case magic.TorchLegacy:
+		return (*looker).torch
+	case magic.Tar:
+		return (*looker).tar
+	case magic.Pickle:
+		return (*looker).rawPickle
+	case magic.NPY:
+		return (*looker).npyFile
+	case magic.Safetensors:
+		return (*looker).safetensors
+	case magic.ONNX:
+		return (*looker).onnx
+	case magic.GGUF:
+		return (*looker).gguf
+	case magic.TorchMobile:
+		return (*looker).mobileModule
+	case magic.ExecuTorch, magic.ExecuData:
+		return (*looker).execuTorch
+	case magic.Gzip, magic.Bzip2, magic.XZ, magic.LZMA, magic.Zlib, magic.Zstd, magic.LZ4, magic.ZFile:
+		return compressed(k)
+	case magic.Unknown, magic.Empty, magic.ZipAppended, magic.Torch0, magic.GGML, magic.HDF5, magic.TFLite,
+		magic.Native, magic.PyC, magic.SevenZip, magic.RAR, magic.JSON, magic.Text:
+	}
+	return nil
+}
+
+// zip looks at an archive: a PyTorch container, or one that only holds files.
+func (l *looker) zip(v view) (string, bool) {
+	format, ok := l.torch(v)
+	if !ok {
+		l.zipMembers(v)
+		return "zip", true
+	}
+	if format == string(torchfile.Zip) && strings.EqualFold(path.Ext(v.name), ".npz") {
+		format = "npz"
+	}
+	return format, true
+}
+
+// tar looks at a checkpoint of torch 0.1, or at the members of any other tar.
+func (l *looker) tar(v view) (string, bool) {
+	if format, ok := l.torch(v); ok {
+		return format, true
+	}
+	return l.tarMembers(v)
+}

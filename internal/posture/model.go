@@ -1,0 +1,268 @@
+package posture
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/andiron-dev/andiron/finding"
+)
+
+const (
+	noModels    = "no model files were found"
+	onlyFiles   = "only the model files were looked at, not the code that saves and loads them"
+	refusedHint = "save only tensors and plain containers, torch.save(model.state_dict(), path), so that weights_only=True loads it"
+)
+
+// kind is what a format means for whoever loads it.
+type kind int
+
+const (
+	other   kind = iota // archives, folders, what later readers bring
+	pickled             // a pickle decides what loading does
+	data                // tensors and text
+	program             // a graph or code for a runtime of its own
+)
+
+var kinds = map[string]kind{
+	"pickle":            pickled,
+	"joblib":            pickled,
+	"torch-zip":         pickled,
+	"torch-legacy":      pickled,
+	"torch-tar":         pickled,
+	"torch-package":     pickled,
+	"dcp":               pickled,
+	"dcp-shard":         pickled,
+	"safetensors":       data,
+	"gguf":              data,
+	"npy":               data,
+	"npz":               data,
+	"torchscript":       program,
+	"torchscript-lite":  program,
+	"mobile-flatbuffer": program,
+	"executorch":        program,
+	"pt2":               program,
+	"pt2-old":           program,
+	"onnx":              program,
+}
+
+// holdsData is true for a file of a format for data that keeps to it: a numpy
+// array may be a pickle of Python objects, and then has a finding that says so.
+func holdsData(a finding.Artifact) bool {
+	return kinds[a.Format] == data && a.Verdict.Passes() && len(serialization(a)) == 0
+}
+
+// serialization are an artifact's own findings on safe serialization.
+func serialization(a finding.Artifact) []finding.Finding {
+	return findings(Input{Artifacts: []finding.Artifact{a}}, finding.SafeSerialization)
+}
+
+// modelFormats is the model room's view of safe serialization: one piece of
+// evidence for each artifact.
+func modelFormats(in Input) view {
+	v := view{reason: noModels}
+	for _, a := range byPath(in.Artifacts) {
+		e, ok := formatEvidence(a)
+		if ok {
+			v.implemented = append(v.implemented, e)
+		} else {
+			v.missing = append(v.missing, e)
+		}
+		if a.Verdict.Passes() {
+			v.missing = append(v.missing, byRule(serialization(a))...)
+		}
+	}
+	v.missing = append(v.missing, byRule(loose(in, finding.SafeSerialization))...)
+	if len(in.Artifacts) > 0 {
+		v.open = []string{onlyFiles}
+	}
+	return v
+}
+
+// formatEvidence says whether an artifact is safely serialized, and why.
+func formatEvidence(a finding.Artifact) (finding.Evidence, bool) {
+	e := finding.Evidence{Where: finding.Where{Path: a.Path}}
+	switch {
+	case a.Verdict == finding.Unreadable:
+		f := worst(a)
+		e.Text = "could not be looked at, so what loading it does is not known" + because(f)
+		e.Where, e.Fix = whereOf(f, e.Where), "replace the file, or raise the limit that the finding names"
+	case !a.Verdict.Passes():
+		f := worst(a)
+		e.Text = fmt.Sprintf("is %s%s", a.Verdict, because(f))
+		e.Where, e.Fix = whereOf(f, e.Where), rejectFix(a)
+	case a.Verdict == finding.Framework:
+		f := frameworkFinding(a)
+		e.Text = "runs code of reviewed packages when it is loaded (" + a.Format + ")" + because(f)
+		e.Where = whereOf(f, e.Where)
+		e.Fix = "save the tensors only: safetensors.torch.save_file(model.state_dict(), 'model.safetensors')"
+	default:
+		e.Text = safeText(a)
+		return e, true
+	}
+	return e, false
+}
+
+func safeText(a finding.Artifact) string {
+	switch kinds[a.Format] {
+	case data:
+		if holdsData(a) {
+			return "is " + a.Format + ", a format that holds data and no code"
+		}
+	case program:
+		return "is " + a.Format + ", which is loaded without Python's pickle, and nothing in it does harm"
+	case pickled:
+		return "is a pickle (" + a.Format + "), proved to hold tensors and plain containers only"
+	case other:
+	}
+	return "is " + a.Format + ", and all that is in it is proved safe"
+}
+
+func because(f *finding.Finding) string {
+	if f == nil {
+		return ""
+	}
+	return ": " + f.Message
+}
+
+func whereOf(f *finding.Finding, otherwise finding.Where) finding.Where {
+	if f == nil {
+		return otherwise
+	}
+	return f.Where
+}
+
+// rejectFix never asks anyone to load a file that does not pass.
+func rejectFix(a finding.Artifact) string {
+	look := "andiron inspect --trace " + quote(a.Path)
+	if a.Verdict == finding.Unknown {
+		return look + " shows what would run; where the model is yours, save its state_dict() instead of the object"
+	}
+	return "do not load it; " + look + " shows what would run"
+}
+
+// modelLoading is the model room's view of secure loading: what the files need
+// from a loader, and what they would do to one.
+func modelLoading(in Input) view {
+	v := view{reason: noModels}
+	for _, a := range byPath(in.Artifacts) {
+		for _, f := range a.Findings {
+			loads, known := weightsOnly(f)
+			switch e := (finding.Evidence{Text: f.Message, Where: f.Where}); {
+			case !known:
+			case loads:
+				v.implemented = append(v.implemented, e)
+			default:
+				e.Fix = cmp.Or(f.Fix, refusedHint)
+				v.missing = append(v.missing, e)
+			}
+		}
+		if holdsData(a) {
+			v.implemented = append(v.implemented, finding.Evidence{
+				Text: "is " + a.Format + ": its loader runs no pickle", Where: finding.Where{Path: a.Path},
+			})
+		}
+	}
+	v.missing = append(v.missing, byRule(findings(in, finding.SecureLoading))...)
+	if len(in.Artifacts) > 0 {
+		v.open = []string{onlyFiles}
+	}
+	return v
+}
+
+// weightsOnlyRule is the rule of the contract package that reports, for information,
+// what torch.load(weights_only=True) says to a pickle.
+const weightsOnlyRule = "PKL095"
+
+// weightsOnly reads the report on weights_only, where f is one: a verb says yes or
+// no, and the first one counts ("loads it on torch 2.6 and later, 1.13 refuses it").
+// A report without either proves nothing.
+func weightsOnly(f finding.Finding) (loads, known bool) {
+	if f.Rule != weightsOnlyRule || matters(f) {
+		return false, false
+	}
+	for word := range strings.FieldsSeq(f.Message) {
+		switch strings.Trim(word, ",.;:") {
+		case "loads", "load":
+			return true, true
+		case "refuses", "refuse", "refused", "not", "cannot", "no", "fails":
+			return false, true
+		}
+	}
+	return false, false
+}
+
+// frameworkRule is the rule of the contract package that names the packages whose
+// code runs.
+const frameworkRule = "PKL090"
+
+func frameworkFinding(a finding.Artifact) *finding.Finding {
+	for _, f := range a.Findings {
+		if f.Rule == frameworkRule {
+			return &f
+		}
+	}
+	return nil
+}
+
+// worst is the gravest finding of an artifact, the first of equals by place.
+func worst(a finding.Artifact) *finding.Finding {
+	if len(a.Findings) == 0 {
+		return nil
+	}
+	f := slices.MinFunc(a.Findings, func(x, y finding.Finding) int {
+		return cmp.Or(cmp.Compare(y.Severity, x.Severity), finding.Compare(x, y))
+	})
+	return &f
+}
+
+// loose are the findings of a strategy that belong to no artifact.
+func loose(in Input, s finding.Strategy) []finding.Finding {
+	in.Artifacts = nil
+	return findings(in, s)
+}
+
+// byRule makes one piece of evidence of all findings of one rule in one file.
+func byRule(fs []finding.Finding) []finding.Evidence {
+	type key struct{ path, rule string }
+	var out []finding.Evidence
+	at, more := map[key]int{}, map[key]int{}
+	for _, f := range fs {
+		k := key{f.Where.Path, f.Rule}
+		if _, ok := at[k]; ok {
+			more[k]++
+			continue
+		}
+		at[k] = len(out)
+		text := f.Message
+		if f.Outcome == finding.Undetermined {
+			text = "undetermined: " + text
+		}
+		out = append(out, finding.Evidence{Text: text, Where: f.Where, Fix: f.Fix})
+	}
+	for k, n := range more {
+		out[at[k]].Text += fmt.Sprintf(" (and %d more of %s in this file)", n, k.rule)
+	}
+	return out
+}
+
+func byPath(as []finding.Artifact) []finding.Artifact {
+	return slices.SortedStableFunc(slices.Values(as), func(a, b finding.Artifact) int {
+		return cmp.Compare(a.Path, b.Path)
+	})
+}
+
+// quote writes a path as one word of a POSIX shell that no program takes for a flag.
+func quote(path string) string {
+	if strings.HasPrefix(path, "-") {
+		path = "./" + path
+	}
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_./-+:@%,", r)
+	}
+	if path != "" && strings.IndexFunc(path, func(r rune) bool { return !plain(r) }) < 0 {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}

@@ -1,0 +1,86 @@
+package report
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/safetext"
+)
+
+// A normal message is what JSON carries: it has no nil slice or map, its findings
+// are sorted, its text is valid UTF-8, and it shares nothing with the sender's.
+
+func normalConfig(m finding.Config, opt Options) finding.Config {
+	if m.Tool == "" {
+		m.Tool = "andiron"
+	}
+	if m.Version == "" {
+		m.Version = opt.Version
+	}
+	m.Paths = validAll(m.Paths)
+	return m
+}
+
+func normalArtifact(m finding.Artifact) finding.Artifact {
+	m.Path, m.Format = safetext.Valid(m.Path), safetext.Valid(m.Format)
+	m.Findings = each(sorted(m.Findings), normalFinding)
+	return m
+}
+
+func normalFinding(f finding.Finding) finding.Finding {
+	f.Message, f.Fix = safetext.Valid(f.Message), safetext.Valid(f.Fix)
+	f.Where = normalWhere(f.Where)
+	f.Evidence = validAll(f.Evidence)
+	return f
+}
+
+func normalWhere(w finding.Where) finding.Where {
+	w.Path, w.Member = safetext.Valid(w.Path), safetext.Valid(w.Member)
+	return w
+}
+
+func normalPosture(p finding.Posture) finding.Posture {
+	p.Threats = append([]finding.Threat{}, p.Threats...)
+	p.Implemented = normalEvidence(p.Implemented)
+	p.Missing = normalEvidence(p.Missing)
+	p.Reason = safetext.Valid(p.Reason)
+	return p
+}
+
+func normalEvidence(es []finding.Evidence) []finding.Evidence {
+	return each(es, func(e finding.Evidence) finding.Evidence {
+		e.Text, e.Fix, e.Where = safetext.Valid(e.Text), safetext.Valid(e.Fix), normalWhere(e.Where)
+		return e
+	})
+}
+
+// normalSummary names every verdict and severity, so that a reader need not ask
+// whether a missing one means zero.
+func normalSummary(m finding.Summary) finding.Summary {
+	verdicts := make(map[finding.Verdict]int)
+	for _, v := range finding.Verdicts() {
+		verdicts[v] = 0
+	}
+	severities := make(map[finding.Severity]int)
+	for _, s := range finding.Severities() {
+		severities[s] = 0
+	}
+	maps.Copy(verdicts, m.Verdicts)
+	maps.Copy(severities, m.Severities)
+	m.Verdicts, m.Severities = verdicts, severities
+	m.Reasons = validAll(m.Reasons)
+	slices.Sort(m.Reasons)
+	return m
+}
+
+func validAll(ss []string) []string { return each(ss, safetext.Valid) }
+
+// each returns f of every element; it is never nil.
+func each[T, U any](in []T, f func(T) U) []U {
+	out := make([]U, 0, len(in))
+	for _, v := range in {
+		out = append(out, f(v))
+	}
+	return out
+}

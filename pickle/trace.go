@@ -1,0 +1,143 @@
+package pickle
+
+import "iter"
+
+// Limits bound the work on one stream. A zero field means its default.
+type Limits struct {
+	MaxOps    int64 // opcodes; 64 Mi
+	MaxValues int64 // values, and depth of the stack; 1 Mi + size/8, at most 32 Mi
+	MaxMemo   int64 // memo entries; as MaxValues
+	MaxText   int64 // longest string that is handed out, in bytes; 1 MiB
+}
+
+// Options say where and how a stream is run. The zero value runs from offset 0
+// with default limits.
+type Options struct {
+	Limits Limits
+	Start  int64
+	// AfterBuild, when set, is called after every BUILD. It returns how many raw
+	// bytes to skip in the stream: joblib's NumpyArrayWrapper interleaves the
+	// bytes of arrays with opcodes.
+	AfterBuild func(t *Trace, object, state Value, next int64) (skip int64, err error)
+}
+
+// A Trace is what running one stream does.
+type Trace struct {
+	Start        int64 // where the stream starts in the input
+	End          int64 // after STOP, or where the stream broke
+	Proto        int   // the last PROTO seen, -1 if none
+	HighestProto int   // the lowest protocol that has every opcode seen
+	Ops          [256]int64
+	// Events are in order; what ran, also before a break. Where a frame ends inside
+	// an instruction, what other ways to read the file do from there on follows,
+	// and a Note says where.
+	Events []Event
+	Result Value // what STOP returned; zero if STOP was not reached
+	Err    error // nil after STOP; a *SyntaxError, which may wrap bounded.ErrLimit
+	Notes  []Note
+
+	st   store
+	ends []int64 // where else a loader may stand after STOP: behind a frame, or by another reading
+}
+
+// EventKind says what an event does.
+type EventKind uint8
+
+// The kinds of events.
+const (
+	EventImport     EventKind = iota + 1 // GLOBAL, STACK_GLOBAL, INST, EXT with a known code: Target is the Global
+	EventCall                            // REDUCE, INST, OBJ: Target(*Args) gives Result
+	EventNew                             // NEWOBJ, NEWOBJ_EX: Target.__new__(Target, *Args) gives Result
+	EventBuild                           // BUILD: Target.__setstate__(Args), or an update of its __dict__
+	EventSetItem                         // SETITEM(S) on what is not a dict: Args is a (key, value) tuple
+	EventAppend                          // APPEND(S) on what is not a list: Args is the item
+	EventAddItem                         // ADDITEMS on what is not a set: Args is the item
+	EventPersistent                      // PERSID, BINPERSID: persistent_load(Args) gives Result
+	EventExtension                       // EXT1, EXT2, EXT4: Args is the code, Result the Ext or Global
+	EventBuffer                          // NEXT_BUFFER, READONLY_BUFFER: Result is the Buffer
+)
+
+// An Event is one thing that loading the stream would do.
+type Event struct {
+	Kind   EventKind
+	Op     Code
+	Offset int64
+	Target Value // the imported Global, the callee, the object
+	Args   Value // args tuple, state, (key, value) tuple, item, persistent id or extension code
+	Result Value // of Import, Call, New, Persistent, Extension and Buffer
+}
+
+// NoteKind classifies an oddity.
+type NoteKind uint8
+
+// The kinds of notes.
+const (
+	NoteFrameShort      NoteKind = iota + 1 // an opcode crosses the end of its frame: C runs on, Python stops
+	NoteFrameOverrun                        // a frame is longer than what is left, or than the stream
+	NoteFrameNested                         // a frame starts inside another: C runs on, Python stops
+	NoteOddText                             // text that one implementation reads and the other refuses, or an odd spelling
+	NoteTruncatedLine                       // the last line has no newline: Python drops its last character, C stops
+	NoteMemoHole                            // PUT indices leave holes
+	NoteMixedMemo                           // PUT and MEMOIZE in one stream
+	NoteOverwrittenMemo                     // a memo index is written twice
+	NoteUnusedValue                         // the stack is not empty after STOP
+	NoteDuplicateProto                      // PROTO stands twice, or not at the start
+	NoteOddTarget                           // an opcode works on a type that no pickler writes it for
+	NoteDisagree                            // C and Python differ in another way
+	NoteMore                                // there are more notes than are kept
+)
+
+// A Note is an oddity: something that no pickler writes, or that loaders read
+// differently.
+type Note struct {
+	Kind   NoteKind
+	Offset int64
+	Text   string
+}
+
+// Global is an imported name.
+type Global struct {
+	Module, Name       string // after the Python 2 name mapping of protocols below 3
+	RawModule, RawName string // as written
+	Dotted             bool   // Name holds a dot: protocols 4 and 5 walk attributes
+	Computed           bool   // STACK_GLOBAL on what is not a constant; the names are empty
+}
+
+// String returns "module.name".
+func (g Global) String() string {
+	if g.Computed {
+		return "<computed>"
+	}
+	return g.Module + "." + g.Name
+}
+
+// Imports yields every import in order: its offset and the Global.
+func (t *Trace) Imports() iter.Seq2[int64, Value] {
+	return func(yield func(int64, Value) bool) {
+		for i := range t.Events {
+			if t.Events[i].Kind == EventImport && !yield(t.Events[i].Offset, t.Events[i].Target) {
+				return
+			}
+		}
+	}
+}
+
+var eventNames = [...]string{EventImport: "import", EventCall: "call", EventNew: "new", EventBuild: "build", EventSetItem: "setitem", EventAppend: "append", EventAddItem: "additem", EventPersistent: "persistent", EventExtension: "extension", EventBuffer: "buffer"}
+
+// String returns the kind in one word.
+func (k EventKind) String() string {
+	if int(k) < len(eventNames) {
+		return eventNames[k]
+	}
+	return ""
+}
+
+var noteNames = [...]string{NoteFrameShort: "frame-short", NoteFrameOverrun: "frame-overrun", NoteFrameNested: "frame-nested", NoteOddText: "odd-text", NoteTruncatedLine: "truncated-line", NoteMemoHole: "memo-hole", NoteMixedMemo: "mixed-memo", NoteOverwrittenMemo: "overwritten-memo", NoteUnusedValue: "unused-value", NoteDuplicateProto: "duplicate-proto", NoteOddTarget: "odd-target", NoteDisagree: "disagree", NoteMore: "more"}
+
+// String returns the kind in one word.
+func (k NoteKind) String() string {
+	if int(k) < len(noteNames) {
+		return noteNames[k]
+	}
+	return ""
+}

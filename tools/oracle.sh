@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Holds andiron against CPython, real torch and the corpora. The environments
+# come from tools/env; what is missing is an error here, not a skip.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+cache=${ANDIRON_CACHE:-$HOME/.cache/andiron}
+here=$PWD
+
+echo "== pickles against CPython, ${1:-60} s"
+ORACLE_SECONDS=${1:-60} go test -tags oracle ./pickle -run Differential -count 1
+
+echo "== zip look-ups against torch 1.13 and 2.6"
+ANDIRON_ZIP_ORACLE="/usr/bin/python3 $here/tools/corpus/zip_oracle.py;$here/tools/env/torch26.sh $here/tools/corpus/zip_oracle.py" \
+	go test -tags oracle ./torchfile -run ZipLookups -count 1
+
+echo "== corpora"
+tools/corpus/make.sh "$cache/corpus"
+ANDIRON_CORPUS="$cache/corpus" go test -tags oracle ./scan -run Corpus -count 1 -v | grep -v '^=== '

@@ -1,0 +1,254 @@
+package torchfile
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math/big"
+
+	"github.com/andiron-dev/andiron/internal/bounded"
+	"github.com/andiron-dev/andiron/internal/strictzip"
+	"github.com/andiron-dev/andiron/pickle"
+)
+
+const (
+	legacyProtocol = 1001
+	probeOps       = 4096 // of the first two streams, to tell a legacy file from a plain pickle
+)
+
+// legacyMagic is 0x1950a86a20f9469cfc6c.
+var legacyMagic = new(big.Int).SetBytes([]byte{0x19, 0x50, 0xa8, 0x6a, 0x20, 0xf9, 0x46, 0x9c, 0xfc, 0x6c})
+
+var legacyRoles = []string{"magic", "protocol", "sysinfo", "object", "keys"}
+
+// openLegacy reads what torch.save wrote before 1.6: five pickles, and the
+// storages in the order of the last.
+func (f *File) openLegacy() error {
+	if !f.probeLegacy() {
+		return ErrFormat
+	}
+	f.Format, f.Formats = TorchLegacy, []Format{TorchLegacy}
+	pos := int64(0)
+	for i, role := range legacyRoles {
+		t := f.run(f.r, f.Size, pos, Pickle{Entry: -1, Index: i, Role: role, Loaders: torchLoaders})
+		f.Records = append(f.Records, Record{Name: role, Path: role, Entry: -1, Offset: pos, Size: t.End - pos, Role: RolePickle})
+		pos = t.End
+		if t.Err != nil {
+			return nil
+		}
+	}
+	f.Object = 3
+	f.checkLegacyHead()
+	end := f.legacyStorages(pos)
+	w := f.walker(3)
+	w.resolve = f.legacyStorage
+	w.walk(f.Pickles[3].Trace.Result)
+	f.legacyTail(end)
+	return nil
+}
+
+// probeLegacy tells a legacy file by its magic number, or where that is not
+// plain to see, by the protocol after it: torch has unpickled the first stream
+// before it looks.
+func (f *File) probeLegacy() bool {
+	lim := f.opt.Pickle
+	lim.MaxOps = probeOps
+	t := pickle.Run(f.r, f.Size, pickle.Options{Limits: lim})
+	if t.Err != nil {
+		return false
+	}
+	if n, ok := t.Result.BigInt(); ok && n.Cmp(legacyMagic) == 0 {
+		return true
+	}
+	t = pickle.Run(f.r, f.Size, pickle.Options{Limits: lim, Start: t.End})
+	n, ok := t.Result.Int()
+	return t.Err == nil && ok && n == legacyProtocol
+}
+
+func (f *File) checkLegacyHead() {
+	magic := f.Pickles[0].Trace.Result
+	if n, ok := magic.BigInt(); !ok || n.Cmp(legacyMagic) != 0 {
+		f.fact(NoMagic, "magic", 0, "the first pickle gives %s, not the magic number", magic)
+	}
+	if n, ok := f.Pickles[1].Trace.Result.Int(); !ok || n != legacyProtocol {
+		f.fact(BadSysInfo, "protocol", -1, "the protocol is %s, not %d", f.Pickles[1].Trace.Result, legacyProtocol)
+	}
+	info := f.Pickles[2].Trace.Result
+	if info.Kind() != pickle.KindDict {
+		f.fact(BadSysInfo, "sysinfo", -1, "the system information is %s, not a dict", info)
+		return
+	}
+	for k, v := range info.Pairs() {
+		if name, _ := k.Text(); name != "little_endian" {
+			continue
+		}
+		if little, ok := v.Bool(); !ok || !little {
+			// PyTorch v2.6.0 _legacy_load does not look at it, so storages are
+			// little-endian whatever it says.
+			f.fact(BadSysInfo, "sysinfo", -1, "the file says little_endian is %s; torch does not look at it", v)
+		}
+	}
+}
+
+// legacyStorages reads the lengths of the storages after the pickles and
+// returns where they end. Data are not read.
+func (f *File) legacyStorages(pos int64) int64 {
+	ids := f.legacyIDs()
+	for key := range f.Pickles[4].Trace.Result.Items() {
+		name, ok := keyText(key)
+		id, known := ids[name]
+		if !ok || !known {
+			f.fact(UnusedStorage, "keys", key.Offset(), "no tensor refers to the storage %s", key)
+			return pos
+		}
+		var b [8]byte
+		if n, _ := f.r.ReadAt(b[:], pos); n < len(b) {
+			f.fact(MissingStorage, name, pos, "the file ends before the storage %q", name)
+			return pos
+		}
+		count := int64(binary.LittleEndian.Uint64(b[:]))
+		size := int64(-1)
+		if count >= 0 {
+			size = bytesOf(count, id.dtype)
+		}
+		pos += 8
+		if size < 0 || size > f.Size-pos {
+			f.fact(SizeDisagrees, name, pos, "the storage %q claims %d of %s, %d bytes are left", name, count, id.dtype, f.Size-pos)
+			return pos
+		}
+		f.placeLegacy(name, pos, size)
+		pos += size
+	}
+	for i := range f.Storages {
+		if s := &f.Storages[i]; s.RecordSize < 0 && !s.View {
+			f.fact(MissingStorage, "keys", -1, "the file does not hold the storage %q", s.Key)
+		}
+	}
+	f.placeViews()
+	return pos
+}
+
+// legacyIDs registers the storages that the object refers to.
+func (f *File) legacyIDs() map[string]persistentID {
+	ids := map[string]persistentID{}
+	t := f.Pickles[3].Trace
+	for i := range t.Events {
+		ev := &t.Events[i]
+		if ev.Kind != pickle.EventPersistent {
+			continue
+		}
+		id, ok := f.parseID(ev.Args, "object")
+		if !ok {
+			continue
+		}
+		if old, seen := ids[id.key]; seen {
+			if old.dtype != id.dtype || old.numel != id.numel {
+				f.fact(StorageDispute, "object", ev.Offset, "the storage %q is %d of %s here and %d of %s before", id.key, id.numel, id.dtype, old.numel, old.dtype)
+			}
+		} else {
+			ids[id.key] = id
+			f.byKey["root/"+id.key] = len(f.Storages)
+			f.Storages = append(f.Storages, f.legacyRoot(id))
+		}
+		f.legacyView(id, ev.Offset)
+	}
+	return ids
+}
+
+func (f *File) legacyRoot(id persistentID) Storage {
+	return Storage{
+		Key: id.key, DType: id.dtype, Untyped: id.untyped, NumEl: id.numel, NBytes: bytesOf(id.numel, id.dtype),
+		Record: "storage/" + id.key, RecordSize: -1, Offset: -1, Device: id.device, entry: -1, file: f,
+	}
+}
+
+// legacyView registers (view_key, offset, size), a storage inside of another.
+func (f *File) legacyView(id persistentID, at int64) {
+	if id.view.Kind() != pickle.KindTuple {
+		return
+	}
+	key, ok1 := keyText(id.view.Index(0))
+	off, ok2 := id.view.Index(1).Int()
+	n, ok3 := id.view.Index(2).Int()
+	if !ok1 || !ok2 || !ok3 || off < 0 || n < 0 {
+		f.fact(OddArguments, "object", at, "a view of a storage that is not (key, offset, size)")
+		return
+	}
+	mapKey := "view/" + id.key + "/" + key
+	if _, seen := f.byKey[mapKey]; seen {
+		return
+	}
+	s := f.legacyRoot(id)
+	s.Key, s.View, s.NumEl, s.NBytes = key, true, n, bytesOf(n, id.dtype)
+	s.Offset = bytesOf(off, id.dtype) // in its root, until placeViews
+	s.folder = id.key
+	f.byKey[mapKey] = len(f.Storages)
+	f.Storages = append(f.Storages, s)
+}
+
+func (f *File) placeLegacy(key string, pos, size int64) {
+	s := &f.Storages[f.byKey["root/"+key]]
+	s.Offset, s.RecordSize = pos, size
+	f.Records = append(f.Records, Record{Name: s.Record, Path: s.Record, Entry: -1, Offset: pos, Size: size, Role: RoleStorage})
+	if size != s.NBytes {
+		f.fact(SizeDisagrees, s.Record, -1, "the storage %q holds %d bytes, the pickle says %d of %s", key, size, s.NumEl, s.DType)
+	}
+}
+
+func (f *File) placeViews() {
+	for i := range f.Storages {
+		s := &f.Storages[i]
+		if !s.View {
+			continue
+		}
+		root := &f.Storages[f.byKey["root/"+s.folder]]
+		end, ok := bounded.Add(s.Offset, s.NBytes)
+		if root.RecordSize < 0 || s.Offset < 0 || !ok || end > root.RecordSize {
+			f.fact(OutOfRange, "object", -1, "the view %q reaches outside of the storage %q", s.Key, root.Key)
+			s.Offset = -1
+			continue
+		}
+		s.Offset, s.RecordSize = root.Offset+s.Offset, s.NBytes
+	}
+}
+
+// legacyStorage resolves a persistent id in the object.
+func (f *File) legacyStorage(id pickle.Value) int {
+	key, ok := keyText(id.Index(2))
+	if !ok {
+		return -1
+	}
+	mapKey := "root/" + key
+	if view := id.Index(5); view.Kind() == pickle.KindTuple {
+		name, _ := keyText(view.Index(0))
+		mapKey = "view/" + key + "/" + name
+	}
+	if i, found := f.byKey[mapKey]; found {
+		return i
+	}
+	return -1
+}
+
+// legacyTail looks at what follows the storages. Tools that open a file as a
+// zip by its end see an archive there; torch does not.
+func (f *File) legacyTail(end int64) {
+	if end >= f.Size {
+		return
+	}
+	at := end
+	a, err := strictzip.Open(f.r, f.Size, f.opt.Zip)
+	if err == nil {
+		if a.Base > at {
+			at = a.Base
+		}
+		f.fact(AppendedZip, "", at, "a zip of %d entries follows the storages; tools that look at the end of a file read that", len(a.Entries))
+		f.nest(io.NewSectionReader(f.r, at, f.Size-at), Nested{Record: fmt.Sprintf("appended@%d", at), Entry: -1, Offset: at, Size: f.Size - at})
+	}
+	if n := at - end; n > 0 {
+		f.fact(Unaccounted, "", end, "%d bytes after the storages belong to nothing", n)
+		f.traceGap(end, n)
+	} else if err != nil {
+		f.fact(Unaccounted, "", end, "%d bytes after the storages belong to nothing", f.Size-end)
+		f.traceGap(end, f.Size-end)
+	}
+}

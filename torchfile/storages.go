@@ -1,0 +1,225 @@
+package torchfile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/andiron-dev/andiron/internal/bounded"
+	"github.com/andiron-dev/andiron/internal/strictzip"
+	"github.com/andiron-dev/andiron/pickle"
+)
+
+// storageFolder is where a pickle's storages lie, and what follows their key.
+func storageFolder(format Format, p string) (folder, suffix string) {
+	switch {
+	case format == TorchPackage:
+		return ".data/", ".storage"
+	case strings.EqualFold(p, "constants.pkl"):
+		return "constants/", ""
+	case strings.EqualFold(p, "traced_inputs.pkl"):
+		return "traced_inputs/", ""
+	}
+	return "data/", ""
+}
+
+// persistentID is ('storage', type, key, location, numel[, view]).
+type persistentID struct {
+	dtype   string
+	untyped bool
+	key     string
+	device  string
+	numel   int64
+	view    pickle.Value
+}
+
+func (f *File) parseID(id pickle.Value, record string) (persistentID, bool) {
+	var p persistentID
+	if id.Kind() != pickle.KindTuple {
+		if s, ok := id.Text(); ok && strings.HasPrefix(s, "(") {
+			f.fact(TextPersistent, record, id.Offset(), "the text persistent id %.60q, which torch cannot load", s)
+		}
+		return p, false
+	}
+	tag, _ := id.Index(0).Text()
+	if tag != "storage" || id.Len() < 5 {
+		return p, false
+	}
+	g, ok := id.Index(1).Global()
+	if !ok {
+		f.fact(OddArguments, record, id.Offset(), "a storage whose type is not a class")
+		return p, false
+	}
+	p.dtype, p.untyped, ok = storageDType(g.Name)
+	if !ok {
+		f.fact(UnknownDType, record, id.Offset(), "a storage of the type %q", g)
+		return p, false
+	}
+	p.key, ok = keyText(id.Index(2))
+	if !ok {
+		f.fact(OddArguments, record, id.Offset(), "a storage whose key is no text and no number")
+		return p, false
+	}
+	p.device, _ = id.Index(3).Text()
+	p.numel, ok = id.Index(4).Int()
+	if !ok || p.numel < 0 {
+		f.fact(BadGeometry, record, id.Offset(), "the storage %q has %s elements", p.key, id.Index(4))
+		return p, false
+	}
+	p.view = id.Index(5)
+	return p, true
+}
+
+// keyText returns a storage key: text in torch.save, a number in torch.package.
+func keyText(v pickle.Value) (string, bool) {
+	if n, ok := v.Int(); ok && v.Kind() == pickle.KindInt {
+		return strconv.FormatInt(n, 10), true
+	}
+	return v.Text()
+}
+
+// bytesOf is numel times the item size, -1 when that does not fit.
+func bytesOf(numel int64, dtype string) int64 {
+	n, ok := bounded.Mul(numel, itemSizes[dtype])
+	if !ok {
+		return -1
+	}
+	return n
+}
+
+// zipStorages registers the storages that the pickle p of a zip refers to.
+func (f *File) zipStorages(k int) {
+	p := &f.Pickles[k]
+	folder, suffix := storageFolder(f.formatFor(p), f.relative(p.Record))
+	for i := range p.Trace.Events {
+		ev := &p.Trace.Events[i]
+		if ev.Kind != pickle.EventPersistent {
+			continue
+		}
+		id, ok := f.parseID(ev.Args, p.Record)
+		if !ok {
+			continue
+		}
+		f.addStorage(id, folder, suffix, p.Record, ev.Offset)
+	}
+}
+
+// formatFor is the format that rules where a pickle's storages lie.
+func (f *File) formatFor(p *Pickle) Format {
+	if f.is(TorchPackage) && !strings.EqualFold(f.relative(p.Record), "data.pkl") {
+		return TorchPackage
+	}
+	return f.Format
+}
+
+func (f *File) relative(record string) string {
+	if f.Root == "" {
+		return record
+	}
+	return strings.TrimPrefix(record, f.Root+"/")
+}
+
+func (f *File) addStorage(id persistentID, folder, suffix, record string, offset int64) {
+	mapKey := folder + id.key
+	if at, seen := f.byKey[mapKey]; seen {
+		s := &f.Storages[at]
+		if s.DType != id.dtype || s.NumEl != id.numel {
+			f.fact(StorageDispute, record, offset, "the storage %q is %d of %s here and %d of %s before", id.key, id.numel, id.dtype, s.NumEl, s.DType)
+		}
+		return
+	}
+	s := Storage{
+		Key: id.key, DType: id.dtype, Untyped: id.untyped, NumEl: id.numel, NBytes: bytesOf(id.numel, id.dtype),
+		Record: f.full(folder + id.key + suffix), RecordSize: -1, Offset: -1, Device: id.device,
+		entry: -1, file: f, folder: folder,
+	}
+	f.byKey[mapKey] = len(f.Storages)
+	if i := f.Archive.Locate(s.Record); i >= 0 {
+		f.placeStorage(&s, i)
+	} else {
+		f.fact(MissingStorage, record, offset, "no record %q for the storage %q", s.Record, id.key)
+	}
+	f.Storages = append(f.Storages, s)
+	// torch.jit.trace writes its inputs without their bytes.
+	traced := folder == "traced_inputs/" && s.RecordSize == 0
+	if s.RecordSize >= 0 && s.NBytes != s.RecordSize && !traced {
+		f.fact(SizeDisagrees, s.Record, -1, "%q holds %d bytes, the pickle says %d of %s", s.Record, s.RecordSize, s.NumEl, s.DType)
+	}
+	if found := f.Archive.Lookup(s.Record); len(found) > 1 {
+		f.fact(LookupDispute, s.Record, -1, "loaders find different entries for %q", s.Record)
+	}
+}
+
+func (f *File) placeStorage(s *Storage, entry int) {
+	e := &f.Archive.Entries[entry]
+	s.entry, s.RecordSize = entry, e.Size
+	if e.Method != strictzip.Stored {
+		return
+	}
+	s.Offset = e.DataOffset
+	if e.Size > 0 && e.DataOffset%64 != 0 {
+		f.fact(Unaligned, s.Record, -1, "%q lies at %#x, not on 64 bytes", s.Record, e.DataOffset)
+	}
+}
+
+// checkStorages reports records that look like storages and are referred to by
+// nothing.
+func (f *File) checkStorages() {
+	used := make(map[int]bool, len(f.Storages))
+	for i := range f.Storages {
+		used[f.Storages[i].entry] = true
+	}
+	for i := range f.Records {
+		rec := &f.Records[i]
+		if rec.Role == RoleStorage && !used[rec.Entry] && f.Format != Zip {
+			f.fact(UnusedStorage, rec.Name, -1, "nothing refers to %q", rec.Name)
+		}
+	}
+}
+
+// open returns the bytes of a storage.
+func (s *Storage) open() (io.ReaderAt, int64, error) {
+	if s.file == nil || s.RecordSize < 0 {
+		return nil, 0, fmt.Errorf("torchfile: no bytes for the storage %q", s.Key)
+	}
+	if s.entry < 0 {
+		return io.NewSectionReader(s.file.r, s.Offset, s.RecordSize), s.RecordSize, nil
+	}
+	if s.Offset >= 0 {
+		sec, err := s.file.Archive.Section(s.entry)
+		if err != nil {
+			return nil, 0, err
+		}
+		return sec, sec.Size(), nil
+	}
+	b, err := s.file.Archive.Read(s.entry, s.file.opt.MaxInflate)
+	if err != nil {
+		return nil, 0, err
+	}
+	return bytes.NewReader(b), int64(len(b)), nil
+}
+
+// stream returns the bytes of a storage from off, in order only.
+func (s *Storage) stream(off int64) (io.Reader, error) {
+	if s.entry < 0 || s.Offset >= 0 {
+		r, size, err := s.open()
+		if err != nil {
+			return nil, err
+		}
+		return io.NewSectionReader(r, off, size-off), nil
+	}
+	r, err := s.file.Archive.Open(s.entry)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.CopyN(io.Discard, r, off); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, err
+	}
+	return r, nil
+}
