@@ -6,7 +6,7 @@ import (
 	"path"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
+	"github.com/cheggaaa/pb/v3"
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/safetext"
@@ -18,7 +18,7 @@ type progress struct {
 	w      io.Writer
 	shared bool // the report goes to the same terminal
 	now    func() time.Time
-	bar    *progressbar.ProgressBar
+	bar    *pb.ProgressBar
 	drawn  bool
 	last   time.Time
 }
@@ -29,7 +29,10 @@ func newProgress(w io.Writer, shared bool) *progress {
 
 const (
 	progressRate  = 150 * time.Millisecond
-	progressWidth = 20
+	progressWidth = 79 // of the line: a wider one wraps on a narrow terminal and cannot be taken away
+
+	progressLine = `{{string . "name"}} {{bar . "[" "=" ">" " " "]"}} {{counters . "%s/%s"}}`
+	clearLine    = "\r\x1b[K"
 )
 
 // Progress draws the bar. What is not yet walked is not in its total.
@@ -40,18 +43,15 @@ func (p *progress) Progress(m finding.Progress) error {
 	}
 	p.last = now
 	if p.bar == nil {
-		p.bar = progressbar.NewOptions(m.Total,
-			progressbar.OptionSetWriter(p.w),
-			progressbar.OptionSetWidth(progressWidth),
-			progressbar.OptionShowCount(),
-			progressbar.OptionClearOnFinish(),
-			progressbar.OptionSetPredictTime(false),
-		)
+		// A static bar has no goroutine of its own: the stream is its clock.
+		p.bar = pb.ProgressBarTemplate(progressLine).New(m.Total).
+			Set(pb.Static, true).Set(pb.Terminal, true).Set(pb.Color, false).
+			SetWriter(io.Discard).SetWidth(progressWidth)
 	}
-	p.bar.ChangeMax(max(m.Total, p.bar.GetMax()))
-	p.bar.Describe(safetext.Plain(short(path.Base(m.Path))))
+	p.bar.Set("name", safetext.Plain(short(path.Base(m.Path))))
+	p.bar.SetTotal(max(int64(m.Total), p.bar.Total())).SetCurrent(int64(m.Done))
 	p.drawn = true
-	_ = p.bar.Set(m.Done) // a bar that cannot be drawn is no reason to end the run
+	_, _ = io.WriteString(p.w, clearLine+p.bar.String()) // a bar that cannot be drawn is no reason to end the run
 	return nil
 }
 
@@ -75,7 +75,7 @@ func (p *progress) makeRoom() error {
 
 func (p *progress) clear() error {
 	if p.drawn {
-		_ = p.bar.Clear() // as above
+		_, _ = io.WriteString(p.w, clearLine) // as above
 		p.drawn = false
 	}
 	return nil

@@ -161,7 +161,7 @@ func Judge(t *pickle.Trace, opt Options) Judgement {
 	j.stream()
 	j.exhaustion()
 	j.framework()
-	weights := weightsOnly(t)
+	weights := j.weightsOnly()
 	j.weightsReport(weights)
 	return Judgement{
 		Issues: j.sorted(), Packages: j.packages(), Uses: j.uses(),
@@ -189,12 +189,14 @@ type judge struct {
 	keys           int // BUILD keys looked at
 	folds, folding int
 	callee         map[uint32]target
+	tags           map[uint32]string
 }
 
 // name is a distinct global.
 type name struct {
 	key
 	full     string
+	raw      string // as written, before Python 2 names are mapped
 	entry    *entry // nil when it is not listed
 	sink     *sink  // nil when it is not known to do harm
 	own      bool   // of the saver's __main__
@@ -239,7 +241,7 @@ func (j *judge) name(v pickle.Value, off int64) *name {
 }
 
 func (j *judge) newName(g pickle.Global, k key, off int64) *name {
-	n := &name{key: k, full: g.String(), first: off, computed: g.Computed}
+	n := &name{key: k, full: g.String(), raw: g.RawModule + "." + g.RawName, first: off, computed: g.Computed}
 	n.entry = j.table.entries[k]
 	switch {
 	case g.Computed:

@@ -220,6 +220,7 @@ func (j *judge) sinkCall(e *pickle.Event, t target) {
 	for _, v := range args {
 		j.explain(v)
 	}
+	delete(j.excused, s.full)
 	if !cat.helper() {
 		j.handed(e.Args, s.full, e)
 	}

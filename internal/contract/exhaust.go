@@ -45,16 +45,17 @@ type measure struct {
 // measurer counts below one value without recursion: each container once.
 type measurer struct {
 	j     *judge
-	sizes []measure // by Value.Key
+	sizes []measure      // by Value.Key
+	todo  []pickle.Value // containers that wait, those of the innermost last
 	stack []open
 	left  int
 }
 
 // open is a container whose items are being counted.
 type open struct {
-	v     pickle.Value
-	items []pickle.Value
-	sum   measure
+	v    pickle.Value
+	todo int // where its containers start in the list of those that wait
+	sum  measure
 }
 
 func (m *measurer) run(root pickle.Value) {
@@ -62,9 +63,9 @@ func (m *measurer) run(root pickle.Value) {
 	m.push(root)
 	for len(m.stack) > 0 {
 		top := &m.stack[len(m.stack)-1]
-		if len(top.items) > 0 {
-			next := top.items[0]
-			top.items = top.items[1:]
+		if n := len(m.todo) - 1; n >= top.todo {
+			next := m.todo[n]
+			m.todo = m.todo[:n]
 			if done := m.at(next); done.depth != 0 {
 				top.sum.add(*done)
 			} else {
@@ -103,14 +104,14 @@ func (s *measure) add(t measure) {
 // push opens a container: its constants are counted at once, containers wait.
 func (m *measurer) push(v pickle.Value) {
 	m.at(v).depth = -1
-	o := open{v: v, sum: measure{size: 1}}
+	o := open{v: v, todo: len(m.todo), sum: measure{size: 1}}
 	take := func(item pickle.Value) bool {
 		if m.left--; m.left < 0 {
 			return false
 		}
 		switch item.Kind() {
 		case pickle.KindTuple, pickle.KindList, pickle.KindDict, pickle.KindSet, pickle.KindFrozenSet, pickle.KindObject:
-			o.items = append(o.items, item)
+			m.todo = append(m.todo, item)
 		case pickle.KindInt:
 			m.number(item)
 			fallthrough

@@ -3,9 +3,11 @@ package contract
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
+	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/pickle"
 )
@@ -29,15 +31,44 @@ func (j *judge) leftovers() {
 			j.unknown(n)
 		}
 	}
+	j.lastResort()
 }
 
-// dropHelpers removes the issues of helpers that led to another issue.
+// dropHelpers removes the issues of helpers that led to another issue, as long as
+// another one stands.
 func (j *judge) dropHelpers() {
+	kept := maps.Clone(j.issues)
 	for full := range j.excused {
 		for _, r := range categoryRules {
-			delete(j.issues, "helper:"+full+r.ID)
+			delete(kept, "helper:"+full+r.ID)
 		}
-		delete(j.issues, "sink:"+full+pkl009.ID) // import_module("os") on the way to os.system
+		delete(kept, "sink:"+full+pkl009.ID) // import_module("os") on the way to os.system
+	}
+	if raised(kept) {
+		j.issues = kept
+	}
+}
+
+// raised reports whether an issue stands that is above the framework tier.
+func raised(issues map[string]*Issue) bool {
+	for _, is := range issues {
+		if is.Rule.Verdict > finding.Framework {
+			return true
+		}
+	}
+	return false
+}
+
+// lastResort names what no contract covers where, after all, no issue does: a
+// fault of ours must not read as clean.
+func (j *judge) lastResort() {
+	if raised(j.issues) {
+		return
+	}
+	for _, n := range j.order {
+		if t := n.tier(); (t == TierUnknown || t == TierSink) && !n.script && !(n.own && j.opt.OwnMain) {
+			j.unknown(n)
+		}
 	}
 }
 

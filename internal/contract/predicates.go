@@ -34,6 +34,8 @@ func checkFromType(j *judge, args pickle.Value) string {
 		return "argument 1, " + f.full + ", is called, which no contract permits"
 	case f.key.module == "torch._tensor":
 		return "argument 1 is the function itself"
+	case f.entry.tier != TierSafe && f.key.name != "_rebuild_njt":
+		return "argument 1, " + f.full + ", rebuilds no tensor"
 	}
 	f.ops |= opCall
 	if why := f.entry.args.check(j, args.Index(2), pickle.Value{}); why != "" {

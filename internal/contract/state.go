@@ -36,8 +36,7 @@ func (j *judge) build(e *pickle.Event) {
 		n.note(rendered(e))
 	case n.entry.ops&opBuild == 0:
 		if f := j.funcName(e.Target); f == nil || f.entry == nil || f.entry.ops&opBuild == 0 {
-			n.broken, n.blamed = true, true
-			j.add("contract:"+n.full, pkl037, e.Offset, fmt.Sprintf("%s is used outside its contract: no contract permits to build it", n.full), rendered(e))
+			j.outside(n, e, "set the state of an instance of")
 		}
 	default:
 		n.ops |= opBuild
@@ -50,6 +49,12 @@ func (j *judge) build(e *pickle.Event) {
 	if j.doubt {
 		j.handed(e.Args, "BUILD", e)
 	}
+}
+
+// outside reports an operation on an instance that no contract permits.
+func (j *judge) outside(n *name, e *pickle.Event, what string) {
+	n.broken, n.blamed = true, true
+	j.add("contract:"+n.full, pkl037, e.Offset, fmt.Sprintf("%s is used outside its contract: no contract permits to %s it", n.full, what), rendered(e))
 }
 
 // maxKeys is how many BUILD keys of one stream are looked at.
@@ -145,8 +150,7 @@ func (j *judge) setItem(e *pickle.Event) {
 			n.note(rendered(e))
 		}
 	case n.entry.ops&opSetItem == 0:
-		n.broken, n.blamed = true, true
-		j.add("contract:"+n.full, pkl034, e.Offset, fmt.Sprintf("loading would assign items of an instance of %s, which is no dictionary", n.full), rendered(e))
+		j.outside(n, e, "assign items of an instance of")
 	default:
 		n.ops |= opSetItem
 		if attr := j.special(k); attr != "" && callable(v) && n.entry.tier != TierSafe {
@@ -194,6 +198,8 @@ func (j *judge) appendTo(e *pickle.Event) {
 	case e.Target.Kind() == pickle.KindObject && n != nil && n.entry != nil && n.entry.ops&opAppend != 0:
 		n.ops |= opAppend
 		return
+	case n != nil && n.entry != nil && !n.broken:
+		j.outside(n, e, "append to an instance of")
 	case e.Target.Kind() == pickle.KindObject && n != nil && n.entry == nil && n.sink == nil && !n.computed:
 		n.ops |= opAppend
 		n.note(rendered(e))
@@ -228,10 +234,26 @@ func (j *judge) persistent(e *pickle.Event) {
 		j.add("pid", pkl045, e.Offset, "a persistent id stands in a pickle whose loader resolves none", rendered(e))
 		return
 	}
-	tag, _ := text(pid.Index(0))
+	tag := j.tag(pid.Index(0))
+	if s, ok := pid.Text(); ok && strings.HasPrefix(s, "('storage', ") {
+		return // protocol 0 writes the tuple as text, which no torch loads
+	}
 	if pid.Kind() != pickle.KindTuple || tag != "storage" && tag != "module" && tag != "reduce_package" {
 		j.add("pid", pkl045, e.Offset, "a persistent id is not the tuple that torch writes for a storage", rendered(e))
 	}
+}
+
+// tag returns the text of a persistent id's first item; streams write it once.
+func (j *judge) tag(v pickle.Value) string {
+	if j.tags == nil {
+		j.tags = map[uint32]string{}
+	}
+	s, ok := j.tags[v.Key()]
+	if !ok && v.Len() < 32 {
+		s, _ = text(v)
+		j.tags[v.Key()] = s
+	}
+	return s
 }
 
 // extension judges EXT1, EXT2 and EXT4: the meaning of a code is a table of the

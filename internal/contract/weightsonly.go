@@ -75,8 +75,8 @@ var weightsOpcodes = func() (set [256]bool) {
 var blocked = []string{"sys", "os", "posix", "nt"}
 
 // weightsOnly judges the stream as torch's own unpickler would, per release line.
-func weightsOnly(t *pickle.Trace) []WeightsOnly {
-	u := unpickler{t: t, allow: map[string]bool{}}
+func (j *judge) weightsOnly() []WeightsOnly {
+	u := unpickler{t: j.t, facts: j.facts(), allow: map[string]bool{}}
 	out := make([]WeightsOnly, 0, len(lines))
 	for _, l := range lines {
 		out = append(out, u.run(l))
@@ -86,8 +86,48 @@ func weightsOnly(t *pickle.Trace) []WeightsOnly {
 
 type unpickler struct {
 	t     *pickle.Trace
+	facts []fact
 	ver   int
 	allow map[string]bool // names that add_safe_globals would have to be given
+}
+
+// fact is a distinct thing that a stream asks of the unpickler.
+type fact struct {
+	kind pickle.EventKind
+	name string // of the global that is imported, called, or made the instance
+	raw  string // as written
+	ok   bool   // there is such a global; a storage's tag
+}
+
+// facts finds the distinct facts, in order.
+func (j *judge) facts() []fact {
+	var out []fact
+	seen := map[fact]bool{}
+	var last fact
+	for i := range j.t.Events {
+		e := &j.t.Events[i]
+		f := fact{kind: e.Kind}
+		var n *name
+		switch e.Kind {
+		case pickle.EventImport, pickle.EventCall, pickle.EventNew:
+			n = j.name(e.Target, e.Offset)
+		case pickle.EventBuild, pickle.EventSetItem:
+			if e.Target.Kind() == pickle.KindObject {
+				n = j.name(e.Target.Func(), e.Offset)
+			}
+		case pickle.EventPersistent:
+			f.ok = j.tag(e.Args.Index(0)) == "storage"
+		}
+		if n != nil {
+			f.name, f.raw, f.ok = n.full, n.raw, true
+		}
+		if f != last && !seen[f] {
+			seen[f] = true
+			out = append(out, f)
+		}
+		last = f
+	}
+	return out
 }
 
 func (u *unpickler) run(l line) WeightsOnly {
@@ -98,8 +138,8 @@ func (u *unpickler) run(l line) WeightsOnly {
 		w.Reason = why
 		return w
 	}
-	for i := range u.t.Events {
-		if why := u.event(&u.t.Events[i]); why != "" {
+	for _, f := range u.facts {
+		if why := u.judge(f); why != "" {
 			w.Reason = why
 			return w
 		}
@@ -138,53 +178,48 @@ func (u *unpickler) refusal() string {
 
 // lists reports whether torch's own list has a global, under the name that this
 // version looks up: Python 2 names are mapped since 2.5.
-func (u *unpickler) lists(g pickle.Global) bool {
-	full := g.String()
+func (u *unpickler) lists(f fact) bool {
+	full := f.name
 	if u.ver < 2 {
-		full = g.RawModule + "." + g.RawName
+		full = f.raw
 	}
 	s, ok := torchLists()[full]
 	return ok && u.ver >= s.from && u.ver <= s.to
 }
 
-func (u *unpickler) event(e *pickle.Event) string {
-	switch e.Kind {
+// judge says why one fact stops the unpickler; "" is that it does not.
+func (u *unpickler) judge(f fact) string {
+	switch f.kind {
 	case pickle.EventImport:
-		g, _ := e.Target.Global()
-		if u.ver > 0 && slices.Contains(blocked, g.Module) {
-			return fmt.Sprintf("it imports %s, whose module torch blocks", g)
+		module, _, _ := strings.Cut(f.name, ".")
+		if u.ver > 0 && slices.Contains(blocked, module) && strings.Count(f.name, ".") == 1 {
+			return fmt.Sprintf("it imports %s, whose module torch blocks", f.name)
 		}
-		if !u.lists(g) {
-			u.allow[g.String()] = true
+		if !u.lists(f) {
+			u.allow[f.name] = true
 		}
 	case pickle.EventCall, pickle.EventNew:
-		g, ok := e.Target.Global()
-		if !ok {
+		if !f.ok {
 			return "it calls what is no global"
 		}
-		if u.ver == 0 && e.Kind == pickle.EventNew && g.String() != "torch.nn.parameter.Parameter" {
-			return fmt.Sprintf("it instantiates %s", g)
+		if u.ver == 0 && f.kind == pickle.EventNew && f.name != "torch.nn.parameter.Parameter" {
+			return "it instantiates " + f.name
 		}
 	case pickle.EventBuild:
-		if e.Target.Kind() != pickle.KindObject {
-			return "it sets the state of what is no instance"
+		if !f.ok {
+			return "it sets the state of what is no instance of a global"
 		}
-		if g, ok := e.Target.Func().Global(); ok && u.ver == 0 {
-			switch g.String() {
-			case "torch.Tensor", "torch.nn.parameter.Parameter", "collections.OrderedDict":
-			default:
-				return fmt.Sprintf("it sets the state of %s", g)
-			}
+		if u.ver == 0 && f.name != "torch.Tensor" && f.name != "torch.nn.parameter.Parameter" && f.name != "collections.OrderedDict" {
+			return "it sets the state of " + f.name
 		}
 	case pickle.EventAppend, pickle.EventAddItem:
 		return "it appends to what is no list"
 	case pickle.EventSetItem:
-		g, _ := e.Target.Func().Global()
-		if n := g.String(); u.ver >= 4 && n != "collections.OrderedDict" && n != "collections.Counter" {
+		if u.ver >= 4 && f.name != "collections.OrderedDict" && f.name != "collections.Counter" {
 			return "it assigns items of what is no dictionary"
 		}
 	case pickle.EventPersistent:
-		if tag, _ := text(e.Args.Index(0)); tag != "storage" {
+		if !f.ok {
 			return "it has a persistent id that is no storage"
 		}
 	}

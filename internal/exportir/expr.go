@@ -377,7 +377,7 @@ func (p *exprParser) name() bool {
 		p.fail("attribute of %q", name)
 	case p.tok == tokOp && p.text == "[":
 		p.fail("subscript of %q", name)
-	case symbolName.MatchString(name):
+	case symbolName().MatchString(name):
 		p.symbols = append(p.symbols, name)
 	default:
 		p.at = at
@@ -427,14 +427,14 @@ func (p *exprParser) argument(fn string, n int) bool {
 		if n > 0 {
 			break
 		}
-		if p.tok != tokString || !quotedName.MatchString(p.text) || strings.HasPrefix(p.text, "__") {
+		if p.tok != tokString || !quotedName().MatchString(p.text) || strings.HasPrefix(p.text, "__") {
 			p.fail("name %q of a symbol", p.text)
 		}
 		p.symbols = append(p.symbols, p.text)
 		p.next()
 		return true
 	case p.tok == tokString && numberFuncs[fn]:
-		if !quotedNumber.MatchString(p.text) {
+		if !quotedNumber().MatchString(p.text) {
 			p.fail("string %q", p.text)
 		}
 		p.next()

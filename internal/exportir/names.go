@@ -1,6 +1,9 @@
 package exportir
 
-import "regexp"
+import (
+	"regexp"
+	"sync"
+)
 
 // set makes a set of names.
 func set(names ...string) map[string]bool {
@@ -61,14 +64,23 @@ var keywords = map[string]map[string]bool{
 	"dummy_index": set("Dummy"),
 }
 
+// The patterns are compiled when the first expression is read: the last one alone
+// takes a millisecond, which no other run of the program should pay.
+
 // symbolName is a symbol as ShapeEnv names them where it stands bare: a
 // prefix and a number. A name without a number could be one of sympy's.
-var symbolName = regexp.MustCompile(`^_{0,2}[a-z]{1,12}(_[a-z]{1,12})?[0-9]{1,9}$`)
+var symbolName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^_{0,2}[a-z]{1,12}(_[a-z]{1,12})?[0-9]{1,9}$`)
+})
 
 // quotedName is a symbol's name inside Symbol('…').
-var quotedName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,99}$`)
+var quotedName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,99}$`)
+})
 
-var quotedNumber = regexp.MustCompile(`^[+-]?([0-9]{1,400}(\.[0-9]{0,400})?|\.[0-9]{1,400})([eE][+-]?[0-9]{1,5})?(/[0-9]{1,400})?$|^[+-]?(inf|nan)$`)
+var quotedNumber = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[+-]?([0-9]{1,400}(\.[0-9]{0,400})?|\.[0-9]{1,400})([eE][+-]?[0-9]{1,5})?(/[0-9]{1,400})?$|^[+-]?(inf|nan)$`)
+})
 
 // guardFuncs are what a guard may call besides exprFuncs.
 var guardFuncs = set(

@@ -171,32 +171,31 @@ func (j *judge) block(b block) {
 	p.finish()
 }
 
-// declare notes the names that a tag assigns: everything up to "=" or "in".
+// declare notes the names that a tag assigns.
 func (j *judge) declare(b block) {
 	if !b.tag || len(b.tokens) < 2 {
 		return
 	}
-	switch b.tokens[0].text {
-	case "set", "with", "macro":
-		for i, t := range b.tokens[1:] {
-			if t.kind == word && (i == 0 || b.tokens[i].text != ".") {
-				j.assigned[t.text] = j.assigned[t.text] || follows(b.tokens, i+2)
-			}
-		}
-	case "for", "call":
-		for _, t := range b.tokens[1:] {
-			if t.text == "in" {
+	tag, ts := b.tokens[0].text, b.tokens[1:]
+	switch tag {
+	case "set", "for", "call": // what stands before "=", "in", or the end
+		for i, t := range ts {
+			if t.text == "=" || t.text == "in" || t.text == "|" {
 				break
 			}
-			if t.kind == word {
-				j.assigned[t.text] = true
-			}
+			j.assign(t, i > 0 && ts[i-1].text == ".")
+		}
+	case "with", "macro": // names and parameters
+		for i, t := range ts {
+			end := i+1 < len(ts) && strings.Contains(" = , ( ) ", " "+ts[i+1].text+" ")
+			begin := i == 0 || ts[i-1].text == "," || ts[i-1].text == "("
+			j.assign(t, !end || !begin)
 		}
 	}
 }
 
-// follows says whether the token at i ends a target: "=", ",", "(" or ")" of a
-// macro, or the end of a block set.
-func follows(ts []token, i int) bool {
-	return i >= len(ts) || strings.Contains(" = , ( ) | ", " "+ts[i].text+" ")
+func (j *judge) assign(t token, isNot bool) {
+	if t.kind == word && !isNot {
+		j.assigned[t.text] = true
+	}
 }

@@ -83,11 +83,19 @@ func (p *parser) expect(text string) {
 
 // fail reports the first error of a block and ends its parsing.
 func (p *parser) fail(what string) {
-	if !p.broke {
-		p.add(Syntax, what, p.peek().at)
+	if t := p.peek(); !p.broke && t.kind != bad { // a bad token was reported
+		p.add(Syntax, what, t.at)
 	}
 	p.broke = true
 	p.pos = len(p.toks)
+}
+
+// enter counts a level of nesting; what it returns leaves it.
+func (p *parser) enter() func() {
+	if p.depth++; p.depth > p.lim.Depth {
+		p.fail("nested too deeply")
+	}
+	return func() { p.depth-- }
 }
 
 func (p *parser) finish() {
@@ -113,6 +121,7 @@ func (p *parser) tuple() {
 }
 
 func (p *parser) target() {
+	defer p.enter()()
 	for !p.broke {
 		switch t := p.next(); {
 		case t.text == "(":
@@ -217,11 +226,7 @@ var levels = [][]string{{"or"}, {"and"}, {"not"}, {"==", "!=", "<", ">", "<=", "
 
 func (p *parser) binary(level int) value {
 	if level == 0 {
-		p.depth++
-		defer func() { p.depth-- }()
-		if p.depth > p.lim.Depth {
-			p.fail("expressions nested too deeply")
-		}
+		defer p.enter()()
 	}
 	if level == len(levels) {
 		return p.unary()
@@ -270,7 +275,7 @@ func (p *parser) combine(a value, o string, b value) value {
 	case "+", "~":
 		out.built = a.lit || b.lit || a.built || b.built
 		if a.lit && b.lit {
-			out.lit, out.text = true, a.text+b.text
+			out.lit, out.text = true, joined(a.text, b.text)
 			if strings.Contains(out.text, "__") && !strings.Contains(a.text, "__") && !strings.Contains(b.text, "__") {
 				p.add(Underline, out.text, a.at)
 			}
@@ -284,14 +289,19 @@ func (p *parser) combine(a value, o string, b value) value {
 	return out
 }
 
+// joined puts two strings together. Only the end of a long one is kept: what
+// matters is what it may become with the next, and long chains stay linear.
+func joined(a, b string) string {
+	if len(a) > 256 {
+		a = a[len(a)-256:]
+	}
+	return a + b
+}
+
 func (p *parser) unary() value {
 	t := p.peek()
+	defer p.enter()()
 	if p.accept("-") || p.accept("+") {
-		p.depth++
-		defer func() { p.depth-- }()
-		if p.depth > p.lim.Depth {
-			p.fail("expressions nested too deeply")
-		}
 		p.unary()
 		return value{at: t.at, num: -1}
 	}
@@ -343,6 +353,7 @@ func (p *parser) primary() value {
 			p.fail("unexpected " + t.text)
 		}
 	default:
+		p.pos--
 		p.fail("an expression is missing")
 	}
 	return v
@@ -365,14 +376,15 @@ func (p *parser) items(end string) {
 // literal reads a string and those right behind it, which Jinja joins.
 func (p *parser) literal(t token) value {
 	v := value{at: t.at, lit: true, text: t.text, num: -1}
-	escaped := t.escaped
+	escaped, under := t.escaped, strings.Contains(t.text, "__")
 	for p.peek().kind == str {
 		n := p.next()
-		v.text += n.text
+		v.text = joined(v.text, n.text)
+		under = under || strings.Contains(v.text, "__")
 		v.built = true
 		escaped = escaped || n.escaped
 	}
-	if strings.Contains(v.text, "__") {
+	if under {
 		p.add(Underline, v.text, t.at)
 	}
 	if escaped {

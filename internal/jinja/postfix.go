@@ -197,6 +197,7 @@ func privatePart(path string) bool {
 
 // test reads what follows "is": a name, and perhaps an argument.
 func (p *parser) test() {
+	defer p.enter()()
 	p.accept("not")
 	if t := p.next(); t.kind != word {
 		p.pos--

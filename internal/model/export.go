@@ -40,8 +40,8 @@ func isProgram(p string) bool {
 	return p == "serialized_exported_program.json" || path.Dir(p) == "models" && strings.HasSuffix(p, ".json")
 }
 
-// text opens a record of code or JSON.
-func (l *looker) text(where finding.Where, f *torchfile.File, rec *torchfile.Record) (io.Reader, bool) {
+// openRecord opens a record of code or JSON.
+func (l *looker) openRecord(where finding.Where, f *torchfile.File, rec *torchfile.Record) (io.Reader, bool) {
 	r, err := f.Archive.Open(rec.Entry)
 	if err != nil {
 		l.failed(exportBroken, where, err)
@@ -51,7 +51,7 @@ func (l *looker) text(where finding.Where, f *torchfile.File, rec *torchfile.Rec
 }
 
 func (l *looker) program(where finding.Where, f *torchfile.File, rec *torchfile.Record) {
-	r, ok := l.text(where, f, rec)
+	r, ok := l.openRecord(where, f, rec)
 	if !ok {
 		return
 	}
@@ -106,7 +106,7 @@ func (l *looker) targets(where finding.Where, p *exportir.Program) {
 var compilers = map[string]bool{"g++": true, "gcc": true, "clang++": true, "clang": true, "c++": true, "nvcc": true, "icpx": true, "cl": true, "": true}
 
 func (l *looker) compileFlags(where finding.Where, f *torchfile.File, rec *torchfile.Record) {
-	r, ok := l.text(where, f, rec)
+	r, ok := l.openRecord(where, f, rec)
 	if !ok {
 		return
 	}

@@ -36,8 +36,12 @@ func readerOf(k magic.Kind) reader {
 		return (*looker).execuTorch
 	case magic.Gzip, magic.Bzip2, magic.XZ, magic.LZMA, magic.Zlib, magic.Zstd, magic.LZ4, magic.ZFile:
 		return compressed(k)
+	case magic.JSON:
+		return (*looker).json
+	case magic.Text:
+		return (*looker).text
 	case magic.Unknown, magic.Empty, magic.ZipAppended, magic.Torch0, magic.GGML, magic.HDF5, magic.TFLite,
-		magic.Native, magic.PyC, magic.SevenZip, magic.RAR, magic.JSON, magic.Text:
+		magic.Native, magic.PyC, magic.SevenZip, magic.RAR:
 	}
 	return nil
 }

@@ -229,16 +229,26 @@ func (l *looker) strangers(v view, f *torchfile.File) {
 	if f.Archive == nil {
 		return
 	}
+	followed := map[int]bool{}
+	for i := range f.Nested {
+		followed[f.Nested[i].Entry] = true
+	}
 	for i := range f.Records {
 		rec := &f.Records[i]
-		if rec.Entry < 0 {
+		if rec.Entry < 0 || followed[rec.Entry] {
 			continue
 		}
 		switch rec.Role {
-		case torchfile.RoleUnknown, torchfile.RoleExtra, torchfile.RoleNative:
-			if f.Format != torchfile.PT2 || rec.Role != torchfile.RoleNative {
-				l.member(v, f.Archive, rec.Entry, rec.Role == torchfile.RoleUnknown && f.Format != torchfile.Zip)
+		case torchfile.RoleUnknown:
+			l.member(v, f.Archive, rec.Entry, f.Format != torchfile.Zip)
+		case torchfile.RoleExtra, torchfile.RoleNested:
+			l.member(v, f.Archive, rec.Entry, false)
+		case torchfile.RoleNative:
+			if f.Format != torchfile.PT2 {
+				l.member(v, f.Archive, rec.Entry, false)
 			}
+		case torchfile.RolePickle, torchfile.RoleStorage, torchfile.RoleCode, torchfile.RoleDebug, torchfile.RoleVersion,
+			torchfile.RoleByteOrder, torchfile.RoleMeta, torchfile.RoleJSON, torchfile.RoleDirectory:
 		}
 	}
 }
