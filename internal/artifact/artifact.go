@@ -27,6 +27,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"sync"
 
@@ -163,23 +164,43 @@ func (a *Artifact) Close() error {
 const hashBuffer = 256 << 10
 
 // SHA256 returns the digest, computed at the first call.
-func (a *Artifact) SHA256() (string, error) {
+func (a *Artifact) SHA256() (string, error) { return a.SHA256Of(a.blocks) }
+
+// SHA256Of is SHA256 where blocks yields the file's bytes in order, for a caller
+// that reads faster than one goroutine can.
+func (a *Artifact) SHA256Of(blocks iter.Seq2[[]byte, error]) (string, error) {
 	a.digest.Lock()
 	defer a.digest.Unlock()
 	if a.digest.sum != "" {
 		return a.digest.sum, nil
 	}
 	h := sha256.New()
-	buf := make([]byte, min(hashBuffer, a.size+1))
-	for off := int64(0); off < a.size; {
-		n, err := a.ReaderAt().ReadAt(buf[:min(int64(len(buf)), a.size-off)], off)
-		h.Write(buf[:n])
-		if off += int64(n); err != nil && off < a.size {
+	off := int64(0)
+	for b, err := range blocks {
+		h.Write(b)
+		if off += int64(len(b)); err != nil {
 			return "", fmt.Errorf("%q: at offset %#x: %w", a.name, off, plain(err))
 		}
 	}
+	if off != a.size {
+		return "", fmt.Errorf("%q: at offset %#x: %w", a.name, off, io.ErrUnexpectedEOF)
+	}
 	a.digest.sum = hex.EncodeToString(h.Sum(nil))
 	return a.digest.sum, nil
+}
+
+// blocks yields the content. A block is valid until the next.
+func (a *Artifact) blocks(yield func([]byte, error) bool) {
+	buf := make([]byte, min(hashBuffer, a.size))
+	for off := int64(0); off < a.size; {
+		n, err := a.ReaderAt().ReadAt(buf[:min(int64(len(buf)), a.size-off)], off)
+		if off += int64(n); off == a.size {
+			err = nil // io.EOF may come with the last bytes
+		}
+		if !yield(buf[:n], err) || err != nil {
+			return
+		}
+	}
 }
 
 // Changed reports whether the file is no longer what was opened: written to,

@@ -186,6 +186,7 @@ type judge struct {
 
 	seen           map[uint32]struct{} // values that the search for evidence has visited
 	visits         int
+	lured, shown   int // bytes matched, events rendered
 	keys           int // BUILD keys looked at
 	folds, folding int
 	callee         map[uint32]target
@@ -252,7 +253,7 @@ func (j *judge) newName(g pickle.Global, k key, off int64) *name {
 	default:
 		n.sink = findSink(k)
 	}
-	if n.entry == nil && !n.script || n.sink != nil {
+	if n.entry == nil && !n.script || n.sink != nil || n.entry != nil && n.entry.ops&opNever != 0 {
 		j.doubt = true
 	}
 	return n

@@ -51,9 +51,9 @@ func (j *judge) call(e *pickle.Event) {
 	case t.name != nil && !t.name.computed:
 		j.unknownCall(e, t.name)
 	case t.name != nil:
-		j.lure(j.add("computed", pkl026, t.name.first, "the name of an imported global is computed while loading, so that nobody can tell what is called", rendered(e)), e)
+		j.lure(j.add("computed", pkl026, t.name.first, "the name of an imported global is computed while loading, so that nobody can tell what is called", j.rendered(e)), e)
 	default:
-		j.lure(j.add("object", pkl027, e.Offset, fmt.Sprintf("loading would call %s, which is itself computed while loading", e.Target), rendered(e)), e)
+		j.lure(j.add("object", pkl027, e.Offset, fmt.Sprintf("loading would call %s, which is itself computed while loading", e.Target), j.rendered(e)), e)
 	}
 	if t.sink == nil {
 		j.handed(e.Args, calleeText(t, e), e)
@@ -106,7 +106,7 @@ func (j *judge) covered(n *name, op ops, e *pickle.Event) bool {
 			if len(lures) > 0 {
 				r, message = pkl043, fmt.Sprintf("loading would hand suspicious data to %s, outside its contract: %s", n.full, why)
 			}
-			j.add("contract:"+n.full, r, e.Offset, message, append(lures, rendered(e))...)
+			j.add("contract:"+n.full, r, e.Offset, message, append(lures, j.rendered(e))...)
 			n.blamed = true
 			j.handed(e.Args, n.full, e)
 		}
@@ -124,7 +124,7 @@ func (j *judge) covered(n *name, op ops, e *pickle.Event) bool {
 
 // unknownCall records a call of a global that nobody reviewed.
 func (j *judge) unknownCall(e *pickle.Event, n *name) {
-	n.note(rendered(e))
+	n.note(j.rendered(e))
 	for _, l := range j.lures(e.Args) {
 		n.lure(l)
 	}
@@ -138,7 +138,7 @@ func (j *judge) unknownCall(e *pickle.Event, n *name) {
 const maxNoted = 8
 
 func (n *name) note(line string) {
-	if len(n.evidence) < maxNoted {
+	if line != "" && len(n.evidence) < maxNoted {
 		n.evidence = append(n.evidence, line)
 	}
 }
@@ -158,8 +158,14 @@ func (j *judge) lure(is *Issue, e *pickle.Event) {
 	}
 }
 
+// maxRendered is how many events of one stream are shown as evidence.
+const maxRendered = 1 << 12
+
 // rendered shows an event as Python.
-func rendered(e *pickle.Event) string {
+func (j *judge) rendered(e *pickle.Event) string {
+	if j.shown++; j.shown > maxRendered {
+		return ""
+	}
 	args := e.Args.String()
 	if e.Args.Kind() == pickle.KindTuple && strings.HasPrefix(args, "(") {
 		args = strings.TrimSuffix(strings.TrimPrefix(args, "("), ")")
@@ -196,23 +202,28 @@ func (j *judge) sinkCall(e *pickle.Event, t target) {
 			return // what is reached is judged where it is used
 		}
 	}
-	cat := j.effect(s, args)
-	arg, hidden := j.mainArgument(args)
-	if cat == catImport && arg != "" && t.name == nil {
-		hidden = true
+	j.reportSink(e, t, args)
+	if !s.cat.helper() {
+		j.handed(e.Args, s.full, e)
 	}
+}
+
+// reportSink makes the issue of a sink that is called.
+func (j *judge) reportSink(e *pickle.Event, t target, args []pickle.Value) {
+	s, cat := t.sink, j.effect(t.sink, args)
+	arg, hidden := j.mainArgument(args)
 	if cat == catNested {
 		j.nest(e, s.full, nestedKind(s.full))
 	}
 	message := "loading would " + s.sentence(arg) + " with " + s.full
 	if cat == catRead && s.cat == catWrite {
-		message = "loading would open the file " + arg + " with " + s.full
+		message = "loading would open the file " + or(arg, "that its arguments name") + " with " + s.full
 	}
 	k := "sink:" + s.full
 	if cat.helper() {
 		k = "helper:" + s.full
 	}
-	is := j.add(k, ruleOf(cat), e.Offset, message, rendered(e), j.how(e, t))
+	is := j.add(k, ruleOf(cat), e.Offset, message, j.rendered(e), j.how(e, t))
 	if hidden {
 		is.Evidence = append(is.Evidence, "the argument is put together while loading")
 	}
@@ -221,9 +232,6 @@ func (j *judge) sinkCall(e *pickle.Event, t target) {
 		j.explain(v)
 	}
 	delete(j.excused, s.full)
-	if !cat.helper() {
-		j.handed(e.Args, s.full, e)
-	}
 }
 
 // how says by which way a sink was reached.

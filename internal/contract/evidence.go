@@ -10,7 +10,10 @@ import (
 )
 
 // maxVisits is how many values the search for evidence looks at in one stream.
-const maxVisits = 1 << 18
+const maxVisits = 1 << 16
+
+// maxLured is how many bytes of text the search matches in one stream.
+const maxLured = 4 << 20
 
 // walk visits the values below roots, each once in a stream, breadth first. It
 // enters containers, and objects' arguments when deep.
@@ -68,6 +71,11 @@ func (j *judge) handed(args pickle.Value, to string, e *pickle.Event) bool {
 			return
 		}
 		t := j.resolve(v)
+		if n := t.name; n != nil && n.entry != nil && n.entry.ops&opNever != 0 {
+			n.broken, n.blamed, found = true, true, true
+			j.add("never:"+n.full, pkl037, e.Offset, fmt.Sprintf("%s is used outside its contract: it is handed to %s, which may call it", n.full, to), j.rendered(e))
+			return
+		}
 		if t.sink == nil || t.instance || t.sink.cat.helper() {
 			return
 		}
@@ -80,7 +88,7 @@ func (j *judge) handed(args pickle.Value, to string, e *pickle.Event) bool {
 		}
 		j.explain(v)
 		arg, _ := j.mainArgument(tail(e.Args, 0))
-		j.add("sink:"+t.sink.full, ruleOf(t.sink.cat), e.Offset, fmt.Sprintf("loading would %s with %s, which is handed to %s", t.sink.sentence(arg), t.sink.full, to), rendered(e))
+		j.add("sink:"+t.sink.full, ruleOf(t.sink.cat), e.Offset, fmt.Sprintf("loading would %s with %s, which is handed to %s", t.sink.sentence(arg), t.sink.full, to), j.rendered(e))
 	})
 	if found {
 		j.explain(e.Target)
@@ -149,10 +157,16 @@ func (j *judge) lures(args pickle.Value) []string {
 		}
 		switch v.Kind() {
 		case pickle.KindStr:
-			if s, ok := v.Text(); ok && v.Len() <= maxFolded {
+			if j.lured += v.Len(); v.Len() > maxFolded || j.lured > maxLured {
+				return
+			}
+			if s, ok := v.Text(); ok {
 				out = appendLure(out, s, "")
 			}
 		case pickle.KindBytes, pickle.KindByteArray:
+			if j.lured += min(v.Len(), maxFolded); j.lured > maxLured {
+				return
+			}
 			if b, ok := v.Bytes(); ok {
 				out = appendLure(out, string(b[:min(len(b), maxFolded)]), bytesLure(b))
 			}

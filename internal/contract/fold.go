@@ -248,12 +248,17 @@ func (f *folder) function(name string, args pickle.Value, depth int) (string, bo
 	if !ok {
 		return "", false
 	}
+	return f.decoded(name, s, items(args, 1), depth)
+}
+
+// decoded folds the functions of one text.
+func (f *folder) decoded(name, s string, args []pickle.Value, depth int) (string, bool) {
 	switch name {
 	case "builtins.str", "os.fspath", "builtins.format", "io.BytesIO", "io.StringIO", "builtins.memoryview", "os.fsdecode", "os.fsencode", "textwrap.dedent", "os.path.expanduser", "os.path.expandvars",
 		"pathlib.Path", "pathlib.PosixPath", "pathlib.PurePath", "pathlib.PurePosixPath":
 		return s, true
 	case "codecs.decode", "_codecs.decode", "codecs.encode", "_codecs.encode":
-		return f.decode(s, items(args, 1), depth)
+		return f.decode(s, args, depth)
 	case "binascii.unhexlify", "binascii.a2b_hex", "builtins.bytes.fromhex", "bytes.fromhex":
 		return unhex(s)
 	case "base64.b64decode", "base64.decodebytes", "base64.standard_b64decode", "base64.urlsafe_b64decode", "binascii.a2b_base64", "base64.decodestring":

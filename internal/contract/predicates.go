@@ -103,7 +103,7 @@ func checkGetattr(j *judge, args pickle.Value) string {
 // checkPartial: partial(f, ...) keeps f and calls nothing.
 func checkPartial(j *judge, args pickle.Value) string {
 	f := args.Index(0)
-	if n := j.name(f, f.Offset()); n != nil && (n.entry != nil && n.sink == nil || n.entry == nil && n.sink == nil) {
+	if n := j.name(f, f.Offset()); n != nil && n.sink == nil && (n.entry == nil || n.entry.ops&opNever == 0) {
 		return ""
 	}
 	if n := j.classOf(f); n != nil && n.entry != nil {

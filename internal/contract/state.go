@@ -14,12 +14,12 @@ func (j *judge) build(e *pickle.Event) {
 	case pickle.KindGlobal:
 		n := j.name(e.Target, e.Offset)
 		n.broken, n.blamed = true, true
-		j.add("build:"+n.full, pkl031, e.Offset, fmt.Sprintf("loading would set attributes of %s itself, for the whole process", n.full), rendered(e))
+		j.add("build:"+n.full, pkl031, e.Offset, fmt.Sprintf("loading would set attributes of %s itself, for the whole process", n.full), j.rendered(e))
 		j.handed(e.Args, "BUILD on "+n.full, e)
 		return
 	case pickle.KindObject:
 	default:
-		j.add("build", pkl033, e.Offset, fmt.Sprintf("BUILD sets the state of %s, which is no instance", e.Target), rendered(e))
+		j.add("build", pkl033, e.Offset, fmt.Sprintf("BUILD sets the state of %s, which is no instance", e.Target), j.rendered(e))
 		return
 	}
 	t := j.resolve(e.Target)
@@ -28,12 +28,12 @@ func (j *judge) build(e *pickle.Event) {
 	case n == nil || t.sink != nil && (n.entry == nil || n.broken):
 		if !t.instance || n == nil {
 			j.explain(e.Target)
-			j.add("build", pkl031, e.Offset, fmt.Sprintf("loading would set attributes of %s, which is computed while loading", e.Target), rendered(e))
+			j.add("build", pkl031, e.Offset, fmt.Sprintf("loading would set attributes of %s, which is computed while loading", e.Target), j.rendered(e))
 		}
 	case n.script:
 	case n.entry == nil:
 		n.ops |= opBuild
-		n.note(rendered(e))
+		n.note(j.rendered(e))
 	case n.entry.ops&opBuild == 0:
 		if f := j.funcName(e.Target); f == nil || f.entry == nil || f.entry.ops&opBuild == 0 {
 			j.outside(n, e, "set the state of an instance of")
@@ -44,7 +44,7 @@ func (j *judge) build(e *pickle.Event) {
 	}
 	if why != "" {
 		j.explain(e.Args)
-		j.add("plants", pkl032, e.Offset, "loading would plant "+why, rendered(e))
+		j.add("plants", pkl032, e.Offset, "loading would plant "+why, j.rendered(e))
 	}
 	if j.doubt {
 		j.handed(e.Args, "BUILD", e)
@@ -54,7 +54,7 @@ func (j *judge) build(e *pickle.Event) {
 // outside reports an operation on an instance that no contract permits.
 func (j *judge) outside(n *name, e *pickle.Event, what string) {
 	n.broken, n.blamed = true, true
-	j.add("contract:"+n.full, pkl037, e.Offset, fmt.Sprintf("%s is used outside its contract: no contract permits to %s it", n.full, what), rendered(e))
+	j.add("contract:"+n.full, pkl037, e.Offset, fmt.Sprintf("%s is used outside its contract: no contract permits to %s it", n.full, what), j.rendered(e))
 }
 
 // maxKeys is how many BUILD keys of one stream are looked at.
@@ -132,14 +132,14 @@ func (j *judge) setItem(e *pickle.Event) {
 			t.name.broken, t.name.blamed = true, true
 		}
 		j.explain(e.Target)
-		j.add("table:"+what, pkl036, e.Offset, fmt.Sprintf("loading would put %s into %s, for the whole process", or(k.String(), "an item"), what), rendered(e))
+		j.add("table:"+what, pkl036, e.Offset, fmt.Sprintf("loading would put %s into %s, for the whole process", or(k.String(), "an item"), what), j.rendered(e))
 		j.handed(e.Args, what, e)
 		return
 	}
 	n := j.classOf(e.Target)
 	switch {
 	case n == nil:
-		j.add("setitem", pkl034, e.Offset, fmt.Sprintf("loading would assign items of %s, which is no dictionary", e.Target), rendered(e))
+		j.add("setitem", pkl034, e.Offset, fmt.Sprintf("loading would assign items of %s, which is no dictionary", e.Target), j.rendered(e))
 	case isTensor(n):
 		j.tensorWrite(e, n)
 		return
@@ -147,7 +147,7 @@ func (j *judge) setItem(e *pickle.Event) {
 	case n.entry == nil:
 		n.ops |= opSetItem
 		if n.sink == nil {
-			n.note(rendered(e))
+			n.note(j.rendered(e))
 		}
 	case n.entry.ops&opSetItem == 0:
 		j.outside(n, e, "assign items of an instance of")
@@ -155,7 +155,7 @@ func (j *judge) setItem(e *pickle.Event) {
 		n.ops |= opSetItem
 		if attr := j.special(k); attr != "" && callable(v) && n.entry.tier != TierSafe {
 			j.explain(v)
-			j.add("plants", pkl032, e.Offset, fmt.Sprintf("loading would plant the special attribute %s on %s", attr, e.Target), rendered(e))
+			j.add("plants", pkl032, e.Offset, fmt.Sprintf("loading would plant the special attribute %s on %s", attr, e.Target), j.rendered(e))
 		}
 	}
 	if j.doubt && (n == nil || n.entry == nil || n.entry.tier != TierSafe) {
@@ -181,7 +181,7 @@ func isTensor(n *name) bool {
 // tensorWrite is CVE-2026-24747: an item assignment writes the tensor's memory,
 // which may reach beyond its storage when the declared size lies.
 func (j *judge) tensorWrite(e *pickle.Event, n *name) {
-	j.add("tensorwrite", pkl035, e.Offset, "loading would write into the memory of a tensor by item assignment, which no pickler does", rendered(e))
+	j.add("tensorwrite", pkl035, e.Offset, "loading would write into the memory of a tensor by item assignment, which no pickler does", j.rendered(e))
 	n.blamed = true
 	for _, c := range j.cves {
 		if c.ID == "CVE-2026-24747" {
@@ -202,13 +202,13 @@ func (j *judge) appendTo(e *pickle.Event) {
 		j.outside(n, e, "append to an instance of")
 	case e.Target.Kind() == pickle.KindObject && n != nil && n.entry == nil && n.sink == nil && !n.computed:
 		n.ops |= opAppend
-		n.note(rendered(e))
+		n.note(j.rendered(e))
 	default:
 		if n != nil {
 			n.blamed = true
 		}
 		j.explain(e.Target)
-		j.add("append", pkl033, e.Offset, fmt.Sprintf("loading would call append, extend or add of %s, which is no list or set", e.Target), rendered(e))
+		j.add("append", pkl033, e.Offset, fmt.Sprintf("loading would call append, extend or add of %s, which is no list or set", e.Target), j.rendered(e))
 	}
 	j.handed(e.Args, "append", e)
 	if n != nil {
@@ -223,7 +223,7 @@ func (j *judge) persistent(e *pickle.Event) {
 	pid := e.Args
 	if j.opt.StorageOK != nil {
 		if !j.opt.StorageOK(pid) {
-			j.add("pid", pkl045, e.Offset, "a persistent id names no storage of this file", rendered(e))
+			j.add("pid", pkl045, e.Offset, "a persistent id names no storage of this file", j.rendered(e))
 		}
 		return
 	}
@@ -231,7 +231,7 @@ func (j *judge) persistent(e *pickle.Event) {
 	case "torch-tar":
 		return
 	case "pickle", "joblib", "npy":
-		j.add("pid", pkl045, e.Offset, "a persistent id stands in a pickle whose loader resolves none", rendered(e))
+		j.add("pid", pkl045, e.Offset, "a persistent id stands in a pickle whose loader resolves none", j.rendered(e))
 		return
 	}
 	tag := j.tag(pid.Index(0))
@@ -239,7 +239,7 @@ func (j *judge) persistent(e *pickle.Event) {
 		return // protocol 0 writes the tuple as text, which no torch loads
 	}
 	if pid.Kind() != pickle.KindTuple || tag != "storage" && tag != "module" && tag != "reduce_package" {
-		j.add("pid", pkl045, e.Offset, "a persistent id is not the tuple that torch writes for a storage", rendered(e))
+		j.add("pid", pkl045, e.Offset, "a persistent id is not the tuple that torch writes for a storage", j.rendered(e))
 	}
 }
 

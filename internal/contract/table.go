@@ -25,11 +25,12 @@ const (
 	opAppend                  // APPEND(S), ADDITEMS on an instance
 	opEnum                    // getattr of a member
 	opFactory                 // be called without arguments, later
+	opNever                   // not: stand where something else could call it later
 )
 
-const opLetters = "vrnbsaEF"
+const opLetters = "vrnbsaEFx"
 
-var opWords = []string{"", "call", "new", "build", "set item", "append", "", ""}
+var opWords = []string{"", "call", "new", "build", "set item", "append"}
 
 // words names the operations.
 func (o ops) words() []string {

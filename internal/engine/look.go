@@ -90,7 +90,7 @@ func lookFile(ctx context.Context, j *job, a *artifact.Artifact, opt Options) re
 		art.Format = Unrecognised
 	}
 	if opt.SHA256 {
-		if art.SHA256, err = a.SHA256(); err != nil {
+		if art.SHA256, err = a.SHA256Of(readAhead(a.ReaderAt(), a.Size())); err != nil {
 			report(unreadable.Undetermined(where, err.Error()))
 		}
 	}

@@ -17,6 +17,7 @@ func (l *looker) npyFile(v view) (string, bool) {
 	if h == nil {
 		return "npy", true
 	}
+	v.tree.array("array", h.DType.Name, h.Shape, h.DataOffset)
 	for _, odd := range h.Exotic {
 		l.report(npyHeader.Finding(v.where, "the header is not as numpy writes it: "+odd))
 	}

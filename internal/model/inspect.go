@@ -8,6 +8,7 @@ import (
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/artifact"
+	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/contract"
 	"github.com/andiron-dev/andiron/internal/safetext"
 	"github.com/andiron-dev/andiron/internal/torchscript"
@@ -24,6 +25,8 @@ type Tree struct {
 	Tensors  []Tensor `json:"tensors"`
 	Pickles  []Pickle `json:"pickles"`
 	Code     []Code   `json:"code"`
+	Sources  []Source `json:"sources"`  // TorchScript and Python source, as it is
+	Metadata []Entry  `json:"metadata"` // key and value pairs of the format's header
 	Inside   []*Tree  `json:"inside"`   // files in the file
 	Problems []string `json:"problems"` // what could not be looked at
 }
@@ -91,6 +94,18 @@ type Code struct {
 	Operators []string `json:"operators"`
 }
 
+// Source is a record of source code.
+type Source struct {
+	Record string `json:"record"`
+	Text   string `json:"text"`
+}
+
+// Entry is a key of a header and its value, as text.
+type Entry struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
 // Inspect reads what an artifact holds.
 func Inspect(ctx context.Context, a *artifact.Artifact, opt Options) (*Tree, error) {
 	tree := newTree(a.Name(), a.Size())
@@ -146,7 +161,7 @@ func (l *looker) writeTrace(s stream) {
 func newTree(path string, size int64) *Tree {
 	return &Tree{
 		Path: path, Size: size, Records: []Record{}, Tensors: []Tensor{}, Pickles: []Pickle{},
-		Code: []Code{}, Inside: []*Tree{}, Problems: []string{},
+		Code: []Code{}, Sources: []Source{}, Metadata: []Entry{}, Inside: []*Tree{}, Problems: []string{},
 	}
 }
 
@@ -205,6 +220,44 @@ func orEmpty(n []int64) []int64 {
 		return []int64{}
 	}
 	return n
+}
+
+// array adds a tensor of a format whose tensors are plain runs of bytes.
+func (t *Tree) array(name, dtype string, shape []int64, at int64) {
+	if t == nil {
+		return
+	}
+	t.Tensors = append(t.Tensors, Tensor{
+		Name: name, DType: dtype, Shape: orEmpty(shape), Stride: contiguous(shape), Storage: fmt.Sprintf("@%#x", at),
+		Layout: "strided", Device: "cpu",
+	})
+}
+
+// contiguous returns the strides of a row-major array; no strides if they do not fit.
+func contiguous(shape []int64) []int64 {
+	stride := make([]int64, len(shape))
+	n, ok := int64(1), true
+	for i := len(shape) - 1; i >= 0; i-- {
+		stride[i] = n
+		if n, ok = bounded.Mul(n, shape[i]); !ok {
+			return []int64{}
+		}
+	}
+	return stride
+}
+
+// entry adds a pair of the header.
+func (t *Tree) entry(key, value string) {
+	if t != nil {
+		t.Metadata = append(t.Metadata, Entry{Key: key, Value: clip(value)})
+	}
+}
+
+// source adds a record of source code.
+func (t *Tree) source(record, text string) {
+	if t != nil {
+		t.Sources = append(t.Sources, Source{Record: record, Text: text})
+	}
 }
 
 // pickle adds a stream and what was judged of it.
@@ -273,6 +326,20 @@ func (t *Tree) text(b *strings.Builder, indent string) {
 	}
 	for _, c := range t.Code {
 		p("    %s (%s:%d, at %s): %s", safetext.Plain(c.Function), safetext.Plain(c.Record), c.Line, c.When, strings.Join(c.Operators, " "))
+	}
+	if len(t.Metadata) > 0 {
+		p("  metadata:")
+	}
+	for _, e := range t.Metadata {
+		p("    %s = %s", safetext.Plain(e.Key), safetext.Plain(e.Value))
+	}
+	for _, s := range t.Sources {
+		p("  source %s:", safetext.Plain(s.Record))
+		n := 0
+		for line := range strings.Lines(s.Text) {
+			n++
+			p("    %4d  %s", n, safetext.Plain(strings.TrimRight(line, "\n")))
+		}
 	}
 	for _, problem := range t.Problems {
 		p("  could not look: %s", safetext.Plain(problem))

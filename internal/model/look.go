@@ -9,6 +9,7 @@ import (
 
 	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/magic"
+	"github.com/andiron-dev/andiron/torchfile"
 )
 
 // look reads a view in every format that its content fits, the one its loader
@@ -29,6 +30,9 @@ func (l *looker) look(v view) (format string, isModel bool) {
 	}
 	kinds := magic.All(head, v.tail(head), v.size)
 	format, isModel = l.first(v, head, kinds)
+	if isModel {
+		l.models++
+	}
 	if v.tree != nil {
 		v.tree.Format = format
 	}
@@ -41,10 +45,11 @@ func (l *looker) look(v view) (format string, isModel bool) {
 
 // first reads the view as the first of its kinds that fits.
 func (l *looker) first(v view, head []byte, kinds []magic.Kind) (format string, isModel bool) {
+	before := l.models
 	for _, k := range kinds {
 		if read := readerOf(k); read != nil {
 			if format, ok := read(l, v); ok {
-				return format, true
+				return format, !holdsFiles(format) || l.models > before
 			}
 			continue
 		}
@@ -61,6 +66,13 @@ func (l *looker) first(v view, head []byte, kinds []magic.Kind) (format string, 
 		return "git-lfs-pointer", true
 	}
 	return "", false
+}
+
+// holdsFiles reports whether a format only holds other files: what is in it
+// decides whether it is a model.
+func holdsFiles(format string) bool {
+	inner := format[strings.LastIndexByte(format, '+')+1:]
+	return inner == string(torchfile.Zip) || inner == string(magic.Tar)
 }
 
 // partly are formats that can carry code and of which no reader exists.

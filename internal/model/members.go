@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 
 	"github.com/andiron-dev/andiron/internal/gguf"
@@ -73,8 +74,29 @@ func (l *looker) gguf(v view) (string, bool) {
 	for _, problem := range f.Problems {
 		l.report(ggufBroken.Undetermined(v.where, problem))
 	}
+	v.tree.gguf(f)
 	for _, t := range f.Templates {
 		l.template(v.where.At(t.Offset), t.Key, t.Text)
 	}
 	return "gguf", true
+}
+
+func (t *Tree) gguf(f *gguf.File) {
+	if t == nil {
+		return
+	}
+	for _, p := range f.Metadata {
+		value := fmt.Sprint(p.Value)
+		if p.Value == nil {
+			value = fmt.Sprintf("%d items of %s", p.Count, p.Type)
+		}
+		t.entry(p.Key, value)
+	}
+	for _, x := range f.Tensors {
+		shape := make([]int64, len(x.Dims))
+		for i, d := range x.Dims {
+			shape[i] = int64(min(d, math.MaxInt64))
+		}
+		t.array(x.Name, fmt.Sprintf("ggml type %d", x.Type), shape, x.Offset)
+	}
 }

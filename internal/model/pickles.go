@@ -46,6 +46,11 @@ func (l *looker) judge(s stream) {
 	l.writeTrace(s)
 	for _, is := range j.Issues {
 		where := s.where().At(is.Offset)
+		for _, cve := range j.CVEs {
+			if cve.Offset == is.Offset && is.Rule.Verdict > finding.Unknown {
+				is.Evidence = append(is.Evidence, fmt.Sprintf("triggers %s on torch below %s", cve.ID, cve.Fixed))
+			}
+		}
 		if is.Undetermined {
 			l.report(is.Rule.Undetermined(where, is.Message, is.Evidence...))
 			continue

@@ -99,6 +99,7 @@ type looker struct {
 	inflated *bounded.Budget
 	members  *bounded.Budget
 	trace    io.Writer // of andiron inspect --trace, or nil
+	models   int       // views that were models
 	err      error     // of the operating system
 }
 

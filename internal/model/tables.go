@@ -3,6 +3,9 @@ package model
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/andiron-dev/andiron/internal/mobile"
@@ -14,6 +17,14 @@ import (
 // safetensors looks at a safetensors file.
 func (l *looker) safetensors(v view) (string, bool) {
 	f, err := safetensors.Open(v.r, v.size, safetensors.Limits{})
+	if f != nil && v.tree != nil {
+		for _, t := range f.Tensors {
+			v.tree.array(t.Name, string(t.DType), t.Shape, t.Begin)
+		}
+		for _, k := range slices.Sorted(maps.Keys(f.Metadata)) {
+			v.tree.entry(k, f.Metadata[k])
+		}
+	}
 	if err == nil {
 		return "safetensors", true
 	}
@@ -40,6 +51,7 @@ func (l *looker) onnx(v view) (string, bool) {
 		}
 		l.failed(onnxBroken, v.where, err)
 	}
+	v.tree.onnx(m)
 	for _, t := range m.Tensors {
 		if t.External != nil && len(t.External.Flaws) > 0 {
 			l.report(onnxExternal.Finding(v.where.At(t.Offset),
@@ -55,6 +67,26 @@ func (l *looker) onnx(v view) (string, bool) {
 		}
 	}
 	return "onnx", true
+}
+
+func (t *Tree) onnx(m *onnx.Model) {
+	if t == nil {
+		return
+	}
+	t.entry("ir_version", strconv.FormatInt(m.IRVersion, 10))
+	t.entry("producer", m.Producer+" "+m.ProducerVersion)
+	for _, o := range m.Opsets {
+		t.entry("opset", fmt.Sprintf("%q version %d", o.Domain, o.Version))
+	}
+	for _, op := range m.Ops {
+		t.entry("operator", fmt.Sprintf("%s.%s used %d times", op.Domain, op.Type, op.Count))
+	}
+	for _, p := range m.Properties {
+		t.entry(p.Key, p.Value)
+	}
+	for _, x := range m.Tensors {
+		t.array(x.Name, fmt.Sprintf("onnx type %d", x.DType), x.Dims, x.Offset)
+	}
 }
 
 // runsPython are operators that call into Python, in lower case.
@@ -79,6 +111,7 @@ func (l *looker) mobileModule(v view) (string, bool) {
 			return "mobile-flatbuffer", true
 		}
 	}
+	v.tree.mobile(m)
 	setState := map[string]bool{}
 	for _, t := range m.Types {
 		if t.SetState {
@@ -99,6 +132,18 @@ func (l *looker) mobileModule(v view) (string, bool) {
 		l.operators(v, f.Name, f.Operators, when)
 	}
 	return "mobile-flatbuffer", true
+}
+
+func (t *Tree) mobile(m *mobile.Module) {
+	if t == nil {
+		return
+	}
+	for _, f := range m.Functions {
+		t.Code = append(t.Code, Code{Function: f.Name, When: torchscript.Call.String(), Operators: append([]string{}, f.Operators...)})
+	}
+	for i, s := range m.Storages {
+		t.Records = append(t.Records, Record{Name: fmt.Sprintf("storage %d", i), Role: "storage", Offset: s.Offset, Size: s.Size})
+	}
 }
 
 // reached reports whether a function may be called by a __setstate__: bytecode

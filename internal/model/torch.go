@@ -87,10 +87,12 @@ func (l *looker) torchFile(v view, f *torchfile.File) {
 	if f.Archive != nil {
 		l.archive(v, f.Archive)
 	}
+	if f.Format == torchfile.Zip {
+		l.archiveMembers(v, f.Archive) // no loader of PyTorch takes it
+		return
+	}
 	for _, fact := range f.Facts {
-		if f.Format != torchfile.Zip || fact.Kind == torchfile.Limit {
-			l.torchFact(v, fact)
-		}
+		l.torchFact(v, fact)
 	}
 	for i := range f.Pickles {
 		p := &f.Pickles[i]
@@ -135,6 +137,10 @@ func (l *looker) torchFact(v view, fact torchfile.Fact) {
 	}
 	if r == torchMissing || r == exportBroken || r == fmtLimit {
 		l.report(r.Undetermined(where, fact.Text))
+		return
+	}
+	if fact.Kind == torchfile.SizeDisagrees {
+		l.report(r.Finding(where, fact.Text, "triggers CVE-2026-24747 on torch below 2.10, also under weights_only=True"))
 		return
 	}
 	l.report(r.Finding(where, fact.Text))
@@ -203,6 +209,7 @@ func (l *looker) codeUnits(v view, f *torchfile.File) []torchscript.Unit {
 			continue
 		}
 		units = append(units, torchscript.Unit{Name: rec.Name, Source: b})
+		v.tree.source(rec.Name, string(b))
 	}
 	return units
 }
@@ -216,6 +223,10 @@ func (l *looker) packageCode(v view, f *torchfile.File) {
 	for i := range f.Records {
 		if strings.HasSuffix(strings.ToLower(f.Records[i].Name), ".py") {
 			names = append(names, f.Records[i].Name)
+			if v.tree != nil {
+				b, _ := f.Archive.Read(f.Records[i].Entry, mostText)
+				v.tree.source(f.Records[i].Name, string(b))
+			}
 		}
 	}
 	if len(names) > 0 {
@@ -240,7 +251,7 @@ func (l *looker) strangers(v view, f *torchfile.File) {
 		}
 		switch rec.Role {
 		case torchfile.RoleUnknown:
-			l.member(v, f.Archive, rec.Entry, f.Format != torchfile.Zip)
+			l.member(v, f.Archive, rec.Entry, true)
 		case torchfile.RoleExtra, torchfile.RoleNested:
 			l.member(v, f.Archive, rec.Entry, false)
 		case torchfile.RoleNative:

@@ -23,6 +23,7 @@ const (
 	pickled             // a pickle decides what loading does
 	data                // tensors and text
 	program             // a graph or code for a runtime of its own
+	config              // says how a model is loaded, and holds none
 )
 
 var kinds = map[string]kind{
@@ -45,6 +46,8 @@ var kinds = map[string]kind{
 	"pt2":               program,
 	"pt2-old":           program,
 	"onnx":              program,
+	"hf-config":         config,
+	"chat-template":     config,
 }
 
 // holdsData is true for a file of a format for data that keeps to it: a numpy
@@ -63,6 +66,9 @@ func serialization(a finding.Artifact) []finding.Finding {
 func modelFormats(in Input) view {
 	v := view{reason: noModels}
 	for _, a := range byPath(in.Artifacts) {
+		if kinds[a.Format] == config && a.Verdict.Passes() {
+			continue
+		}
 		e, ok := formatEvidence(a)
 		if ok {
 			v.implemented = append(v.implemented, e)
@@ -114,7 +120,7 @@ func safeText(a finding.Artifact) string {
 		return "is " + a.Format + ", which is loaded without Python's pickle, and nothing in it does harm"
 	case pickled:
 		return "is a pickle (" + a.Format + "), proved to hold tensors and plain containers only"
-	case other:
+	case other, config:
 	}
 	return "is " + a.Format + ", and all that is in it is proved safe"
 }
@@ -181,6 +187,9 @@ const weightsOnlyRule = "PKL095"
 func weightsOnly(f finding.Finding) (loads, known bool) {
 	if f.Rule != weightsOnlyRule || matters(f) {
 		return false, false
+	}
+	if strings.Contains(f.Message, "on no torch") {
+		return false, true
 	}
 	for word := range strings.FieldsSeq(f.Message) {
 		switch strings.Trim(word, ",.;:") {
