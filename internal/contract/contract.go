@@ -184,13 +184,13 @@ type judge struct {
 	nested  []Nested
 	cves    []CVE
 
-	seen           map[uint32]struct{} // values that the search for evidence has visited
-	visits         int
-	lured, shown   int // bytes matched, events rendered
-	keys           int // BUILD keys looked at
-	folds, folding int
-	callee         map[uint32]target
-	tags           map[uint32]string
+	seen                map[uint32]struct{} // values that the search for evidence has visited
+	visits              int
+	lured, shown, steps int // bytes matched, events rendered, values explained
+	keys                int // BUILD keys looked at
+	folds, folding      int
+	callee              map[uint32]target
+	tags                map[uint32]string
 }
 
 // name is a distinct global.

@@ -101,7 +101,8 @@ func (j *judge) handed(args pickle.Value, to string, e *pickle.Event) bool {
 // they led to.
 func (j *judge) explain(v pickle.Value) {
 	queue := []pickle.Value{v}
-	for steps := 0; len(queue) > 0 && steps < 256; steps++ {
+	for steps := 0; len(queue) > 0 && steps < 256 && j.steps < maxVisits; steps++ {
+		j.steps++
 		v := queue[0]
 		queue = queue[1:]
 		switch v.Kind() {

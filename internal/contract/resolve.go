@@ -18,6 +18,10 @@ type target struct {
 	instance bool           // what calling path returned, not path itself
 }
 
+// maxResolved is how many objects of one stream are followed; those beyond are
+// called without anyone knowing what they are, which is reported as such.
+const maxResolved = 1 << 13
+
 // maxChain is how many steps of a reflection chain are followed.
 const maxChain = 24
 
@@ -46,6 +50,9 @@ func (j *judge) resolveAt(v pickle.Value, depth int) target {
 		}
 		if t, ok := j.callee[v.Key()]; ok {
 			return t
+		}
+		if len(j.callee) >= maxResolved {
+			return target{}
 		}
 		j.callee[v.Key()] = target{} // a chain that needs itself leads nowhere
 		t := j.resolveObject(v, depth-1)

@@ -22,8 +22,8 @@ func (j *judge) build(e *pickle.Event) {
 		j.add("build", pkl033, e.Offset, fmt.Sprintf("BUILD sets the state of %s, which is no instance", e.Target), j.rendered(e))
 		return
 	}
-	t := j.resolve(e.Target)
 	n := j.classOf(e.Target)
+	t := j.suspect(e.Target, n)
 	switch {
 	case n == nil || t.sink != nil && (n.entry == nil || n.broken):
 		if !t.instance || n == nil {
@@ -49,6 +49,14 @@ func (j *judge) build(e *pickle.Event) {
 	if j.doubt {
 		j.handed(e.Args, "BUILD", e)
 	}
+}
+
+// suspect resolves an object that is not an instance of a listed class.
+func (j *judge) suspect(v pickle.Value, n *name) target {
+	if n != nil && n.entry != nil && !n.broken && n.entry.ops&opNever == 0 {
+		return target{path: n.full, instance: true}
+	}
+	return j.resolve(v)
 }
 
 // outside reports an operation on an instance that no contract permits.
@@ -125,7 +133,8 @@ func callable(v pickle.Value) bool {
 // setItem judges SETITEM(S) on what is not a plain dict.
 func (j *judge) setItem(e *pickle.Event) {
 	k, v := e.Args.Index(0), e.Args.Index(1)
-	t := j.resolve(e.Target)
+	n := j.classOf(e.Target)
+	t := j.suspect(e.Target, n)
 	if e.Target.Kind() == pickle.KindGlobal || t.path != "" && !t.instance {
 		what := calleeText(t, e)
 		if t.name != nil {
@@ -136,7 +145,6 @@ func (j *judge) setItem(e *pickle.Event) {
 		j.handed(e.Args, what, e)
 		return
 	}
-	n := j.classOf(e.Target)
 	switch {
 	case n == nil:
 		j.add("setitem", pkl034, e.Offset, fmt.Sprintf("loading would assign items of %s, which is no dictionary", e.Target), j.rendered(e))

@@ -39,12 +39,12 @@ func formatExamples() map[string]example {
 			file("model.pkl.gz", gzipped(list)[:len(gzipped(list))-9]),
 			file("model.pkl.gz", gzipped(list)),
 		},
-		"FMT004": {file("a.zip", nest(4, note)).with(shallow), file("a.zip", nest(3, note)).with(shallow)},
-		"FMT005": {file("a.zip", testkit.Zip(entries("lib.so", elf)...)), file("a.zip", testkit.Zip(entries("lib.so", "no library")...))},
+		"FMT004": {folder("a.zip", string(nest(3, note))).with(shallow), folder("a.zip", string(nest(2, note))).with(shallow)},
+		"FMT005": {file("a.zip", testkit.Zip(entries("lib.so", elf)...)), folder("a.zip", string(testkit.Zip(entries("lib.so", "no library")...)))},
 		"FMT006": {file("model.pkl", joined(list, []byte(noise))), file("model.pkl", joined(list, make([]byte, 100)))},
 		"FMT007": {file("model.pkl", joined(list, list)), file("model.pkl", assemble("PROTO 2;BINBYTES "+quote(list)+";STOP"))},
 		"FMT008": {file("model.pkl", joined(list, []byte(noise), name)), file("model.pkl", joined(list, name))},
-		"FMT009": {file("a.zip", testkit.Zip(entries("note.txt", string(list))...)), file("a.zip", note)},
+		"FMT009": {file("a.zip", testkit.Zip(entries("note.txt", string(list))...)), folder("a.zip", string(note))},
 		"FMT010": {folder("model.h5", "\x89HDF\r\n\x1a\n"+strings.Repeat("\x00", 100)), folder("model.dat", "\x00\x89HDF\r\n\x1a\n"+strings.Repeat("\x00", 100))},
 		"FMT011": {file("model.pt", floats), file("model.safetensors", floats)},
 	}
@@ -119,6 +119,9 @@ func folderExamples() map[string]example {
 			config(`{"auto_map": {"AutoModel": "modeling_x.Model"}}`, "modeling_y.py", code).judged(finding.Unknown),
 		},
 		"HF005": {index("model-00001-of-00002.safetensors"), index(weights)},
-		"HF006": {config(`{"model_type": "bert"`), config(`{"model_type": "bert"}`)},
+		"HF006": {
+			folder(weights, empty, "tokenizer_config.json", `{"model_max_length": 512`),
+			folder(weights, empty, "tokenizer_config.json", `{"model_max_length": 512}`),
+		},
 	}
 }

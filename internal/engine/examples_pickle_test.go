@@ -1,13 +1,13 @@
 package engine_test
 
 import (
+	"maps"
 	"strings"
+	"testing"
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/engine"
 	"github.com/andiron-dev/andiron/internal/testkit"
-
-	"testing"
 )
 
 // assemble makes a pickle of lines that are separated by ";".
@@ -59,9 +59,7 @@ func unknown(fires, quiet string) example {
 func pickleExamples() map[string]example {
 	all := map[string]example{}
 	for _, part := range []map[string]example{sinkExamples(), structureExamples(), nameExamples(), streamExamples()} {
-		for id, e := range part {
-			all[id] = e
-		}
+		maps.Copy(all, part)
 	}
 	return all
 }
@@ -112,9 +110,9 @@ func structureExamples() map[string]example {
 		"PKL031": pickles("PROTO 2;GLOBAL numpy mean;EMPTY_DICT;BUILD;STOP", "PROTO 2;"+namespace+";EMPTY_DICT;BUILD;STOP"),
 		"PKL032": pickles("PROTO 2;"+namespace+";EMPTY_DICT;BINUNICODE __setstate__;GLOBAL builtins len;SETITEM;BUILD;STOP",
 			"PROTO 2;"+namespace+";EMPTY_DICT;BINUNICODE _setstate_;NONE;SETITEM;BUILD;STOP"),
-		"PKL033": pickles("PROTO 2;"+namespace+";NONE;APPEND;STOP",
+		"PKL033": pickles("PROTO 2;GLOBAL sys path;NONE;APPEND;STOP",
 			"PROTO 2;GLOBAL collections deque;EMPTY_TUPLE;REDUCE;NONE;APPEND;STOP"),
-		"PKL034": pickles("PROTO 2;"+namespace+";NONE;NONE;SETITEM;STOP",
+		"PKL034": pickles("PROTO 2;GLOBAL vendor.model make;EMPTY_TUPLE;REDUCE;EMPTY_TUPLE;REDUCE;NONE;NONE;SETITEM;STOP",
 			"PROTO 2;GLOBAL collections OrderedDict;EMPTY_TUPLE;REDUCE;NONE;NONE;SETITEM;STOP"),
 		"PKL035": pickles("PROTO 2;"+tensor+";BININT1 0;BININT1 1;SETITEM;STOP",
 			"PROTO 2;EMPTY_DICT;BINUNICODE w;"+tensor+";SETITEM;STOP"),
@@ -145,10 +143,10 @@ func streamExamples() map[string]example {
 			call("vendor.model", "Config", "small")),
 		"PKL051": pickles("PROTO 2;EMPTY_DICT", "PROTO 2;EMPTY_DICT;STOP"),
 		"PKL052": {
-			checkpoint("PROTO 2;" + strings.Repeat("NONE;POP;", 70) + "NONE;STOP").with(fewValues),
-			checkpoint("PROTO 2;" + strings.Repeat("NONE;POP;", 7) + "NONE;STOP").with(fewValues),
+			checkpoint("PROTO 2;" + strings.Repeat("EMPTY_LIST;POP;", 70) + "NONE;STOP").with(fewValues),
+			checkpoint("PROTO 2;" + strings.Repeat("EMPTY_LIST;POP;", 7) + "NONE;STOP").with(fewValues),
 		},
-		"PKL053": pickles("NONE;PUT 1_0;STOP", "NONE;PUT 0;STOP"),
+		"PKL053": {file("model.pkl", assemble("NONE;PUT 1_0;STOP")), file("model.pkl", assemble("NONE;PUT 0;STOP"))},
 		"PKL054": pickles("PROTO 4;FRAME 1;SHORT_BINUNICODE abc;STOP", "PROTO 4;FRAME 2;NONE;STOP"),
 		"PKL055": pickles("PROTO 2;NONE;BINPUT 9;STOP", "PROTO 2;NONE;BINPUT 0;STOP"),
 		"PKL056": pickles("PROTO 2;NONE;NONE;STOP", "PROTO 2;NONE;STOP"),

@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/engine"
 	"github.com/andiron-dev/andiron/internal/testkit"
 )
@@ -95,7 +94,7 @@ func zipExamples() map[string]example {
 			changed("data.pkl", func(e *testkit.ZipEntry) { e.RawMethod = ptr(uint16(12)) }),
 			changed("data.pkl", func(e *testkit.ZipEntry) { e.Method = 8 }),
 		},
-		"ZIP012": {squeezed(2 << 20).with(littleRoom), squeezed(1 << 10).with(littleRoom)},
+		"ZIP012": {squeezed(2 << 20).with(littleRoom), squeezed(1<<20 - 200).with(littleRoom)},
 	}
 }
 
@@ -171,6 +170,8 @@ func scriptExamples() map[string]example {
 		"TS007": one(forward(`y = (torch.relu(x)`), forward("y = (torch\n      .relu(x))")),
 		"TS008": one(plain+setState(`y = torch.relu(x)`), plain+strings.Replace(setState(`y = torch.relu(x)`), "__setstate__", "setstate", 1)),
 		"TS009": one(forward(`print("inert")`), forward(`y = "print(1)"`)),
+		"TS010": one(forward("while True:\n      y = torch.relu(x)"), forward("while True:\n      break")),
+		"TS011": one(forward("y = ops.mkldnn.data_ptr(x)"), forward("y = torch.storage_offset(x)")),
 	}
 }
 
@@ -205,7 +206,7 @@ func exportExamples() map[string]example {
 		"PT2006": {program(programWith(relu, size, "print('inert')")), program(honest)},
 		"PT2007": {program(strings.TrimSuffix(honest, "}")), program(honest)},
 		"PT2008": {
-			config(weight("../weight_0", "false"), "data/weight_0", floats).judged(finding.Suspicious),
+			config(weight("../weight_0", "false"), "data/weight_0", floats),
 			config(weight("weight_0", "false"), "data/weights/weight_0", floats),
 		},
 	}

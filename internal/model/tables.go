@@ -33,7 +33,7 @@ func (l *looker) safetensors(v view) (string, bool) {
 		return "safetensors", true
 	}
 	for _, p := range f.Problems {
-		if strings.Contains(p.Err.Error(), "twice") || strings.Contains(p.Err.Error(), "duplicate") {
+		if strings.Contains(p.Err.Error(), "given before") { // a key or a field of a tensor
 			l.report(safetensorsDuplicate.Finding(v.where.At(p.Offset), p.Error()))
 			continue
 		}
@@ -120,7 +120,7 @@ func (l *looker) mobileModule(v view) (string, bool) {
 		}
 		if name, ok := strings.CutPrefix(t.Name, "__torch__.torch.classes."); ok && (t.Custom || ok) {
 			if r := jitCallRule(torchscript.ClassRisk(name)); r != nil {
-				l.report(r.Finding(v.where, fmt.Sprintf("the module uses the native class torch.classes.%s", name)))
+				l.report(r.Finding(v.where, "the module uses the native class torch.classes."+name))
 			}
 		}
 	}
@@ -168,8 +168,7 @@ func (l *looker) operators(v view, function string, ops []string, when torchscri
 // execuTorch says that the program was recognised and not judged.
 func (l *looker) execuTorch(v view) (string, bool) {
 	p, err := mobile.ReadProgram(v.r, v.size)
-	var fe *mobile.FormatError
-	if errors.As(err, &fe) {
+	if _, ok := errors.AsType[*mobile.FormatError](err); ok {
 		l.failed(torchMissing, v.where, err)
 		return "executorch", true
 	}
