@@ -11,15 +11,20 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := demo
 .PHONY: build demo test check race fuzz oracle bench clean setup
 
+ifneq ($(MAKECMDGOALS),clean)
 GO := $(shell tools/env/go.sh)
+endif
 export PATH := $(dir $(GO)):$(PATH)
+# A Go that is older than go.mod asks for fetches the newer one.
+export GOTOOLCHAIN := auto
 export ANDIRON_CACHE ?= $(HOME)/.cache/andiron
 FUZZTIME ?= 10s
 ORACLE_SECONDS ?= 60
 BIN := bin/andiron
 
+# go.sh has said why, if there is no Go.
 setup:
-	@test -n "$(GO)" || tools/env/go.sh
+	@test -n "$(GO)"
 
 build: setup
 	@CGO_ENABLED=0 go build -trimpath -o $(BIN) ./cmd/andiron
@@ -38,7 +43,8 @@ check: setup
 	tools/lint.sh
 
 race: setup
-	go test -race ./...
+	tools/env/gcc.sh
+	CGO_ENABLED=1 go test -race ./...
 
 fuzz: setup
 	tools/fuzz.sh $(FUZZTIME)
@@ -50,7 +56,7 @@ oracle: build
 
 bench: build
 	tools/env/torch.sh
-	tools/env/python.sh
+	tools/env/python.sh --peers
 	python3 tools/bench.py
 
 clean:

@@ -135,6 +135,5 @@ func (s *store) extraOf(n *node) *extra {
 	return s.extras.at(n.c - 1)
 }
 
-func (n *node) run() run       { return run{n.a, n.b, n.c} }
-func (n *node) setRun(r run)   { n.a, n.b, n.c = r.first, r.last, r.n }
-func (n *node) is(k Kind) bool { return n.kind == k }
+func (n *node) run() run     { return run{n.a, n.b, n.c} }
+func (n *node) setRun(r run) { n.a, n.b, n.c = r.first, r.last, r.n }

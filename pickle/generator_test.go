@@ -2,8 +2,8 @@ package pickle_test
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math/rand/v2"
+	"strconv"
 
 	"github.com/andiron-dev/andiron/pickle"
 )
@@ -344,7 +344,7 @@ func (g *generator) memoized() {
 	}
 	switch g.r.IntN(5) {
 	case 0:
-		g.line(pickle.PUT, fmt.Sprint(i))
+		g.line(pickle.PUT, strconv.Itoa(i))
 	case 1:
 		g.op(pickle.BINPUT, byte(i))
 	case 2:
@@ -368,7 +368,7 @@ func (g *generator) fetch() {
 	}
 	switch g.r.IntN(4) {
 	case 0:
-		g.line(pickle.GET, fmt.Sprint(i))
+		g.line(pickle.GET, strconv.Itoa(i))
 	case 1:
 		g.op(pickle.BINGET, byte(i))
 	case 2:

@@ -177,7 +177,7 @@ func TestZeroValue(t *testing.T) {
 func TestAfterBuild(t *testing.T) {
 	data := slices.Concat(testkit.Pickle("PROTO 3", "GLOBAL j W", "EMPTY_TUPLE", "REDUCE", "BININT1 5", "BUILD"),
 		[]byte("\xff\xfe\xfd\xfc."), testkit.Pickle("GLOBAL a b", "TUPLE2", "STOP"))
-	trace := run(data, pickle.Options{AfterBuild: func(t *pickle.Trace, object, state pickle.Value, next int64) (int64, error) {
+	trace := run(data, pickle.Options{AfterBuild: func(_ *pickle.Trace, _, state pickle.Value, _ int64) (int64, error) {
 		n, _ := state.Int()
 		return n, nil
 	}})

@@ -20,7 +20,7 @@ const (
 )
 
 func (l Limits) withDefaults(size int64) Limits {
-	perSize := int64(min(baseMaxValues+max(size, 0)/8, capMaxValues))
+	perSize := min(baseMaxValues+max(size, 0)/8, capMaxValues)
 	set := func(v *int64, def int64) {
 		if *v <= 0 {
 			*v = def

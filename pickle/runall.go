@@ -3,6 +3,7 @@ package pickle
 import (
 	"bytes"
 	"io"
+	"slices"
 
 	"github.com/andiron-dev/andiron/internal/bounded"
 )
@@ -219,8 +220,8 @@ func (s *search) starts(pos int64, code byte) []int64 {
 		if err := readFull(s.in.r, b, from); err != nil {
 			return []int64{pos}
 		}
-		for i := len(b) - 1; i >= 0; i-- {
-			if Code(b[i]) == MARK {
+		for i, v := range slices.Backward(b) {
+			if Code(v) == MARK {
 				starts = append(starts, from+int64(i))
 			}
 		}

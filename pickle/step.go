@@ -1,5 +1,7 @@
 package pickle
 
+import "slices"
+
 // step runs the instruction m.op. Its cases keep the order of effects of
 // Lib/pickle.py's _Unpickler, which Modules/_pickle.c shares.
 func (m *machine) step() {
@@ -296,11 +298,9 @@ func (m *machine) grow(n *node, items []uint32) {
 // plainTarget reports whether a constant or container cannot take items, and
 // fails if there are any. Other kinds have the method that is called.
 func (m *machine) plainTarget(n *node, items int, except ...Kind) bool {
-	for _, k := range except {
-		if n.kind == k {
-			m.note(NoteOddTarget, "the target is a %s", n.kind)
-			return false
-		}
+	if slices.Contains(except, n.kind) {
+		m.note(NoteOddTarget, "the target is a %s", n.kind)
+		return false
 	}
 	if !n.kind.plain() {
 		return false

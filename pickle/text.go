@@ -24,8 +24,8 @@ func (n number) big() (*big.Int, bool) { return new(big.Int).SetString(n.digits,
 
 // cString cuts b where C sees its end.
 func cString(b []byte) ([]byte, bool) {
-	if i := bytes.IndexByte(b, 0); i >= 0 {
-		return b[:i], true
+	if before, _, ok := bytes.Cut(b, []byte{0}); ok {
+		return before, true
 	}
 	return b, false
 }

@@ -28,8 +28,9 @@ func byteSize(d DType, shape []int64) (int64, string) {
 	}
 	// The reference multiplies in order and refuses on the first product that
 	// does not fit, so [huge, huge, 0] is refused although it is empty.
-	n, ok := int64(1), true
+	n := int64(1)
 	for _, dim := range shape {
+		var ok bool
 		if n, ok = bounded.Mul(n, dim); !ok {
 			return 0, "the product of the dimensions overflows"
 		}

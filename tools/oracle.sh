@@ -14,5 +14,5 @@ ANDIRON_ZIP_ORACLE="/usr/bin/python3 $here/tools/corpus/zip_oracle.py;$here/tool
 	go test -tags oracle ./torchfile -run ZipLookups -count 1
 
 echo "== corpora"
-tools/corpus/make.sh "$cache/corpus"
+tools/corpus/make.sh --all "$cache/corpus"
 ANDIRON_CORPUS="$cache/corpus" go test -tags oracle ./scan -run Corpus -count 1 -v | grep -v '^=== '

@@ -35,14 +35,6 @@ var storageTypes = map[string]string{
 	"QUInt4x2Storage": "quint4x2", "QUInt2x4Storage": "quint2x4",
 }
 
-// pt2DTypes are the ScalarType codes of torch.export's schema.
-var pt2DTypes = map[int]string{
-	1: "uint8", 2: "int8", 3: "int16", 4: "int32", 5: "int64", 6: "float16", 7: "float32", 8: "float64",
-	9: "complex32", 10: "complex64", 11: "complex128", 12: "bool", 13: "bfloat16", 28: "uint16",
-	29: "float8_e4m3fn", 30: "float8_e5m2", 31: "float8_e4m3fnuz", 32: "float8_e5m2fnuz", 33: "float8_e8m0fnu",
-	34: "uint32", 35: "uint64",
-}
-
 // ItemSize returns the bytes of an element of dtype, 0 if it is unknown.
 func ItemSize(dtype string) int64 { return itemSizes[dtype] }
 

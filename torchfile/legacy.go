@@ -214,7 +214,7 @@ func (f *File) placeViews() {
 
 // legacyStorage resolves a persistent id in the object.
 func (f *File) legacyStorage(id pickle.Value) int {
-	key, ok := keyText(id.Index(2))
+	key, ok := storageKey(id)
 	if !ok {
 		return -1
 	}

@@ -1,43 +1,19 @@
 package torchfile
 
 import (
-	"encoding/json"
+	"bytes"
+	"errors"
 	"path"
+	"slices"
 	"strings"
+
+	"github.com/andiron-dev/andiron/internal/bounded"
+	"github.com/andiron-dev/andiron/internal/exportir"
 )
 
 const maxConfig = 32 << 20 // bytes of a JSON configuration
 
-// pt2Config is data/weights/<model>_weights_config.json and its like
-// (torch/export/pt2_archive/_package_weights.py and the schema of PayloadConfig).
-type pt2Config struct {
-	Config map[string]pt2Payload `json:"config"`
-}
-
-type pt2Payload struct {
-	PathName   string   `json:"path_name"`
-	IsParam    bool     `json:"is_param"`
-	UsePickle  bool     `json:"use_pickle"`
-	TensorMeta *pt2Meta `json:"tensor_meta"`
-}
-
-type pt2Meta struct {
-	DType         int      `json:"dtype"`
-	Sizes         []pt2Int `json:"sizes"`
-	Strides       []pt2Int `json:"strides"`
-	StorageOffset pt2Int   `json:"storage_offset"`
-	Layout        int      `json:"layout"`
-	RequiresGrad  bool     `json:"requires_grad"`
-	Device        struct {
-		Type string `json:"type"`
-	} `json:"device"`
-}
-
-type pt2Int struct {
-	AsInt *int64 `json:"as_int"`
-}
-
-const pt2Strided = 7
+const pt2Strided = "7" // Layout.Strided of the schema
 
 // openNested reads the containers that torch.export.load opens, and the
 // tensors that its configurations describe.
@@ -67,6 +43,8 @@ func (f *File) openNested() {
 	}
 }
 
+// nestRecord reads a record that is a container. One that is none, such as a
+// plain pickle, keeps its role and has no entry in Nested.
 func (f *File) nestRecord(rec *Record, by []Loader) {
 	r, size, base, err := f.record(rec.Entry)
 	if err != nil {
@@ -76,67 +54,52 @@ func (f *File) nestRecord(rec *Record, by []Loader) {
 	f.nest(r, Nested{Record: rec.Name, Entry: rec.Entry, Offset: base, Size: size, Loaders: by})
 }
 
+// readConfig reads data/weights/<model>_weights_config.json and its like.
 func (f *File) readConfig(rec *Record, prefix string, pickled map[string]bool) {
 	b, err := f.Archive.Read(rec.Entry, maxConfig)
 	if err != nil {
 		f.unreadable(rec.Name, err)
 		return
 	}
-	var c pt2Config
-	if err := json.Unmarshal(b, &c); err != nil {
-		f.fact(BadConfig, rec.Name, -1, "%v", err)
-		return
+	c, err := exportir.ReadConfig(bytes.NewReader(b), maxConfig)
+	if err != nil {
+		kind := BadConfig
+		if errors.Is(err, bounded.ErrLimit) {
+			kind = Limit
+		}
+		f.fact(kind, rec.Name, -1, "%v", err)
+	}
+	for _, d := range c.Duplicates {
+		f.fact(BadConfig, rec.Name, -1, "the key %.200q stands twice in one object", d)
+	}
+	for _, note := range c.Notes {
+		f.fact(BadConfig, rec.Name, -1, "%s", note)
 	}
 	folder := path.Dir(rec.Path) + "/"
-	for _, name := range orderedKeys(b) {
-		p, ok := c.Config[name]
-		if !ok {
-			continue
-		}
-		if p.PathName != path.Base(p.PathName) {
-			f.fact(PathEscape, rec.Name, -1, "the payload %q of %q is not a plain name", p.PathName, name)
-		}
-		if p.UsePickle {
-			f.fact(UsePickle, rec.Name, -1, "%q is loaded from %q as a full pickle", name, p.PathName)
-			pickled[strings.ToLower(folder+p.PathName)] = true
-			continue
-		}
-		f.pt2Tensor(rec, prefix+name, folder, p)
+	first := len(f.Tensors)
+	for i := range c.Entries {
+		f.readEntry(rec, prefix, folder, &c.Entries[i], pickled)
 	}
+	f.checkExact(rec, first)
 }
 
-// orderedKeys returns the keys of the "config" object in their order, so that
-// tensors come as they were written.
-func orderedKeys(b []byte) []string {
-	var outer struct {
-		Config json.RawMessage `json:"config"`
+func (f *File) readEntry(rec *Record, prefix, folder string, e *exportir.Entry, pickled map[string]bool) {
+	for _, note := range e.Notes {
+		f.fact(BadConfig, rec.Name, -1, "%.200q: %s", e.FQN, note)
 	}
-	if json.Unmarshal(b, &outer) != nil {
-		return nil
+	if !e.PlainPath {
+		f.fact(PathEscape, rec.Name, -1, "the payload %.200q of %.200q is not a plain name", e.PathName, e.FQN)
 	}
-	d := json.NewDecoder(strings.NewReader(string(outer.Config)))
-	var keys []string
-	if _, err := d.Token(); err != nil {
-		return nil
+	if e.UsePickle {
+		f.fact(UsePickle, rec.Name, -1, "%.200q is loaded from %.200q as a full pickle", e.FQN, e.PathName)
+		pickled[strings.ToLower(folder+e.PathName)] = true
+		return
 	}
-	for d.More() {
-		t, err := d.Token()
-		key, ok := t.(string)
-		if err != nil || !ok {
-			break
-		}
-		keys = append(keys, key)
-		var skip json.RawMessage
-		if d.Decode(&skip) != nil {
-			break
-		}
-	}
-	return keys
+	f.pt2Tensor(rec, prefix+e.FQN, folder, e)
 }
 
-func (f *File) pt2Tensor(rec *Record, name, folder string, p pt2Payload) {
-	m := p.TensorMeta
-	if m == nil {
+func (f *File) pt2Tensor(rec *Record, name, folder string, e *exportir.Entry) {
+	if !e.HasMeta {
 		return
 	}
 	if int64(len(f.Tensors)) >= f.opt.MaxTensors {
@@ -144,25 +107,19 @@ func (f *File) pt2Tensor(rec *Record, name, folder string, p pt2Payload) {
 		return
 	}
 	t := Tensor{
-		Path: []any{name}, Name: name, DType: pt2DTypes[m.DType], Layout: "strided", Device: m.Device.Type,
-		RequiresGrad: m.RequiresGrad, Parameter: p.IsParam, Pickle: -1, Storage: -1, file: f,
-	}
-	var ok1, ok2 bool
-	t.Shape, ok1 = plainInts(m.Sizes)
-	t.Stride, ok2 = plainInts(m.Strides)
-	if m.StorageOffset.AsInt != nil {
-		t.StorageOffset = *m.StorageOffset.AsInt
+		Path: []any{name}, Name: name, DType: e.DType, Shape: e.Sizes, Stride: e.Strides, StorageOffset: e.Offset,
+		Layout: "strided", Device: e.Device, RequiresGrad: e.Grad, Parameter: e.IsParam, Pickle: -1, Storage: -1, file: f,
 	}
 	switch {
 	case t.DType == "":
-		f.fact(UnknownDType, rec.Name, -1, "%q has the dtype %d", name, m.DType)
+		f.fact(UnknownDType, rec.Name, -1, "%.200q has the dtype %q", name, e.DTypeCode)
 		t.Problem = "its dtype is unknown"
-	case m.Layout != 0 && m.Layout != pt2Strided:
+	case e.Layout != "" && e.Layout != "0" && e.Layout != pt2Strided:
 		t.Problem = "its layout is not strided"
-	case !ok1 || !ok2 || len(t.Shape) > maxDims:
+	case e.Symbolic || len(t.Shape) > maxDims:
 		t.Problem = "its shape is symbolic"
 	default:
-		t.Storage = f.pt2Storage(rec, folder, p.PathName, m.Device.Type)
+		t.Storage = f.pt2Storage(rec, folder, e.PathName, e.Device)
 		if t.Storage < 0 {
 			t.Problem = "its storage is not there"
 		} else {
@@ -172,15 +129,57 @@ func (f *File) pt2Tensor(rec *Record, name, folder string, p pt2Payload) {
 	f.Tensors = append(f.Tensors, t)
 }
 
-func plainInts(in []pt2Int) ([]int64, bool) {
-	out := make([]int64, 0, len(in))
-	for _, x := range in {
-		if x.AsInt == nil {
-			return nil, false
+// checkExact compares the records of the tensors from first on with what the
+// tensors need: torch writes a record of exactly the largest of those that share
+// it. Only where all are contiguous from the begin is that known.
+func (f *File) checkExact(rec *Record, first int) {
+	need := map[int]int64{}
+	for i := first; i < len(f.Tensors); i++ {
+		t := &f.Tensors[i]
+		if t.Storage < 0 {
+			continue
 		}
-		out = append(out, *x.AsInt)
+		n, ok := t.numel()
+		bytes, fits := bounded.Mul(n, itemSizes[t.DType])
+		if !ok || !fits || t.StorageOffset != 0 || !contiguous(t) {
+			bytes = -1
+		}
+		if old, seen := need[t.Storage]; seen && (old < 0 || bytes < 0) {
+			bytes = -1
+		} else if seen {
+			bytes = max(bytes, old)
+		}
+		need[t.Storage] = bytes
 	}
-	return out, true
+	for i := range f.Storages {
+		s := &f.Storages[i]
+		if n, ok := need[i]; ok && n >= 0 && s.RecordSize >= 0 && n != s.RecordSize {
+			f.fact(SizeDisagrees, s.Record, -1, "%q holds %d bytes, %q says %d", s.Record, s.RecordSize, rec.Name, n)
+		}
+	}
+}
+
+// contiguous reports whether the strides are those of elements one after
+// another. Strides of dimensions of one element do not matter.
+func contiguous(t *Tensor) bool {
+	if len(t.Shape) != len(t.Stride) {
+		return false
+	}
+	if slices.Contains(t.Shape, 0) {
+		return true
+	}
+	step := int64(1)
+	for i := len(t.Shape) - 1; i >= 0; i-- {
+		if t.Shape[i] != 1 && t.Stride[i] != step {
+			return false
+		}
+		next, ok := bounded.Mul(step, t.Shape[i])
+		if !ok {
+			return false
+		}
+		step = next
+	}
+	return true
 }
 
 func (f *File) pt2Storage(rec *Record, folder, name, device string) int {
@@ -194,7 +193,7 @@ func (f *File) pt2Storage(rec *Record, folder, name, device string) int {
 	}
 	i := f.Archive.Locate(s.Record)
 	if i < 0 {
-		f.fact(MissingStorage, rec.Name, -1, "no record %q", s.Record)
+		f.fact(MissingStorage, rec.Name, -1, "no record %.200q", s.Record)
 		return -1
 	}
 	f.placeStorage(&s, i)

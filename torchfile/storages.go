@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -39,10 +40,7 @@ type persistentID struct {
 func (f *File) parseID(id pickle.Value, record string) (persistentID, bool) {
 	var p persistentID
 	if id.Kind() != pickle.KindTuple {
-		if s, ok := id.Text(); ok && strings.HasPrefix(s, "(") {
-			f.fact(TextPersistent, record, id.Offset(), "the text persistent id %.60q, which torch cannot load", s)
-		}
-		return p, false
+		return f.parseTextID(id, record)
 	}
 	tag, _ := id.Index(0).Text()
 	if tag != "storage" || id.Len() < 5 {
@@ -71,6 +69,56 @@ func (f *File) parseID(id pickle.Value, record string) (persistentID, bool) {
 	}
 	p.view = id.Index(5)
 	return p, true
+}
+
+// textID is what str(('storage', class, key, location, numel)) gives, which is
+// what Python's pickle writes for a persistent id in protocol 0; the sixth part
+// is the legacy format's.
+var textID = regexp.MustCompile(`^\('storage', <class 'torch\.([A-Za-z0-9_.]{1,60})'>, '([0-9]{1,20})', '([a-z]{1,20}(?::[0-9]{1,4})?)', ([0-9]{1,18})(?:, None)?\)$`)
+
+const maxTextID = 200
+
+// parseTextID reads the text of a persistent id of protocol 0. No torch loads
+// it, but the tensors are there for who reads the text.
+func (f *File) parseTextID(id pickle.Value, record string) (persistentID, bool) {
+	var p persistentID
+	s, ok := id.Text()
+	if !ok || !strings.HasPrefix(s, "(") {
+		return p, false
+	}
+	f.fact(TextPersistent, record, id.Offset(), "the text persistent id %.60q, which torch cannot load", s)
+	m := splitTextID(s)
+	if m == nil {
+		return p, false
+	}
+	if p.dtype, p.untyped, ok = storageDType(m[1]); !ok {
+		f.fact(UnknownDType, record, id.Offset(), "a storage of the type %q", m[1])
+		return p, false
+	}
+	p.key, p.device = m[2], m[3]
+	n, err := strconv.ParseInt(m[4], 10, 64)
+	p.numel = n
+	return p, err == nil
+}
+
+// splitTextID returns the parts of a text persistent id, nil if it is none.
+func splitTextID(s string) []string {
+	if len(s) > maxTextID {
+		return nil
+	}
+	return textID.FindStringSubmatch(s)
+}
+
+// storageKey is the key in a persistent id of a storage.
+func storageKey(id pickle.Value) (string, bool) {
+	if id.Kind() == pickle.KindTuple {
+		return keyText(id.Index(2))
+	}
+	s, ok := id.Text()
+	if m := splitTextID(s); ok && m != nil {
+		return m[2], true
+	}
+	return "", false
 }
 
 // keyText returns a storage key: text in torch.save, a number in torch.package.

@@ -40,7 +40,7 @@ func TestGoldenFacts(t *testing.T) {
 		"storage_numel_mismatch.pt": {OutOfRange, SizeDisagrees},
 		"trailing_pickle.pt":        {TrailingBytes},
 		"deflated.pt":               {Compressed},
-		"protocol0.pt":              {TextPersistent, UnusedStorage},
+		"protocol0.pt":              {TextPersistent},
 	}
 	golden(t, func(path string, m manifest) {
 		if m.Container == "safetensors" || m.Container == "raw-pickle" {

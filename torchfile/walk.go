@@ -38,7 +38,7 @@ func (f *File) readTensors() {
 		folder, _ := storageFolder(f.formatFor(p), f.relative(p.Record))
 		w := f.walker(k)
 		w.resolve = func(id pickle.Value) int {
-			key, ok := keyText(id.Index(2))
+			key, ok := storageKey(id)
 			if i, found := f.byKey[folder+key]; ok && found {
 				return i
 			}

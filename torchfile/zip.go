@@ -190,6 +190,8 @@ func (f *File) roleOf(p string) Role {
 		return RoleStorage
 	case strings.HasPrefix(p, "data/aotinductor/"):
 		return RoleNative
+	case f.is(TorchPackage) && !strings.HasPrefix(p, ".data/"):
+		return RoleExtra // a resource: PackageExporter.save_text, save_binary
 	}
 	return RoleUnknown
 }

@@ -17,7 +17,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"andiron": main})
+	testscript.Main(m, map[string]func(){"andiron": main, "measure": measureMain})
 }
 
 var update = flag.Bool("update", false, "rewrite what the scripts want to what they get")

@@ -54,7 +54,7 @@ func Main(ctx context.Context, args []string, getenv func(string) string, stdin 
 	}()
 	root := a.root() //nolint:contextcheck // cobra hands the context on to the verb
 	root.SetArgs(args[min(1, len(args)):])
-	if err := root.ExecuteContext(ctx); err != nil {
+	if err := withHeadroom(func() error { return root.ExecuteContext(ctx) }); err != nil {
 		return a.complain(err)
 	}
 	return a.code
@@ -217,4 +217,17 @@ func wants(what string, least, most int) cobra.PositionalArgs {
 func isTerminal(stream any) bool {
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// columns is how wide a terminal is, or 0.
+func columns(stream any) int {
+	f, ok := stream.(*os.File)
+	if !ok {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mattn/go-runewidth"
+
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/policy"
 )
@@ -97,7 +99,7 @@ func TestOutput(t *testing.T) {
 
 func TestProgress(t *testing.T) {
 	var w bytes.Buffer
-	p := newProgress(&w, true)
+	p := newProgress(&w, true, 0)
 	clock := p.last
 	p.now = func() time.Time { return clock }
 	step := func(d time.Duration, path string, done, total int) {
@@ -132,5 +134,68 @@ func TestHelp(t *testing.T) {
 		if code != 0 || stderr != "" || !strings.Contains(stdout, "andiron "+verb) {
 			t.Errorf("help %s: %d, %q, %q", verb, code, stdout, stderr)
 		}
+	}
+}
+
+// A bar never takes more than the line it is taken away from.
+func TestProgressWidth(t *testing.T) {
+	for _, columns := range []int{0, 1, 20, 60, 200} {
+		var w bytes.Buffer
+		p := newProgress(&w, true, columns)
+		p.now = func() time.Time { return p.last.Add(time.Second) }
+		if err := p.Progress(finding.Progress{Path: strings.Repeat("模", 80), Done: 1, Total: 9}); err != nil {
+			t.Fatal(err)
+		}
+		line := strings.TrimPrefix(w.String(), clearLine)
+		most := progressWidth
+		if columns > 0 {
+			most = min(most, columns)
+		}
+		if n := runewidth.StringWidth(line); n > most {
+			t.Errorf("%d columns: a bar of %d: %q", columns, n, line)
+		}
+	}
+}
+
+// inspect shows what it could look at and ends with 3 where that was not all.
+func TestInspectIncomplete(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write := func(name, content string) {
+		t.Helper()
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("whole.pkl", "\x80\x02]q\x00(K\x01K\x02e.")
+	write("cut.pkl", "\x80\x02]q\x00(K\x01K\x02e")
+	write("none.bin", "no model at all")
+	tight := "version: 1\nlimits:\n  max_values: 2\n"
+	for _, c := range []struct {
+		name, policy string
+		args         []string
+		code         int
+		shows        string
+	}{
+		{"whole", "", []string{"whole.pkl"}, policy.ExitClean, "complete"},
+		{"whole trace", "", []string{"--trace", "whole.pkl"}, policy.ExitClean, "# whole.pkl"},
+		{"cut", "", []string{"cut.pkl"}, policy.ExitIncomplete, "broken"},
+		{"cut json", "", []string{"--format", "json", "cut.pkl"}, policy.ExitIncomplete, `"problems": [`},
+		{"cut trace", "", []string{"--trace", "cut.pkl"}, policy.ExitIncomplete, "breaks here"},
+		{"no format", "", []string{"none.bin"}, policy.ExitIncomplete, "could not look"},
+		{"limit of the project", tight, []string{"whole.pkl"}, policy.ExitIncomplete, "limit of 2"},
+		{"flag over the project", tight, []string{"--max-values", "100", "whole.pkl"}, policy.ExitClean, "complete"},
+		{"broken policy", "versoin: 1\n", []string{"whole.pkl"}, policy.ExitUsage, ""},
+		{"no such policy", "", []string{"--policy", "other.yaml", "whole.pkl"}, policy.ExitUsage, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_ = os.Remove(policy.FileName)
+			if c.policy != "" {
+				write(policy.FileName, c.policy)
+			}
+			code, stdout, stderr := start(t, "", append([]string{"inspect"}, c.args...)...)
+			if code != c.code || !strings.Contains(stdout, c.shows) || (code == policy.ExitUsage) != (stderr != "") {
+				t.Errorf("exit %d, want %d\n%s%s", code, c.code, stdout, stderr)
+			}
+		})
 	}
 }

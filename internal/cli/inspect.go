@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -19,6 +20,7 @@ const stdinLimit = 64 << 30
 type inspectFlags struct {
 	format choice
 	output string
+	policy string
 	trace  bool
 	limits limitFlags
 }
@@ -32,7 +34,9 @@ func (a *app) inspectCommand() *cobra.Command {
 storage, the globals of its pickles, its TorchScript code and operators.
 
 --trace prints instead what loading would run, in order, as pseudo-Python with
-offsets. Nothing is run.`,
+offsets. Nothing is run.
+
+The exit code is 3 where a part of the file could not be looked at.`,
 		Example: `  andiron inspect model.pt
   andiron inspect --trace suspicious.ckpt`,
 		Args: wants("FILE", 1, 1),
@@ -41,6 +45,7 @@ offsets. Nothing is run.`,
 	addChoice(cmd, &f.format, "format", "how to write the tree", "text", "json")
 	cmd.Flags().BoolVar(&f.trace, "trace", false, "print what loading would run, as pseudo-Python")
 	cmd.Flags().StringVarP(&f.output, "output", "o", "", "write to `FILE`, whole or not at all")
+	cmd.Flags().StringVar(&f.policy, "policy", "", "read the limits from `FILE` instead of "+policy.FileName)
 	f.limits.add(cmd.Flags())
 	cmd.Flags().SortFlags = false
 	return cmd
@@ -49,6 +54,10 @@ offsets. Nothing is run.`,
 func (a *app) inspect(ctx context.Context, path string, f *inspectFlags) (err error) {
 	if f.trace && f.format.value != "text" {
 		return usage("inspect: --trace is text only", `leave out "--format"`)
+	}
+	pol, _, err := projectPolicy(f.policy, ".")
+	if err != nil {
+		return err
 	}
 	art, err := a.openOne(path)
 	if err != nil {
@@ -59,26 +68,36 @@ func (a *app) inspect(ctx context.Context, path string, f *inspectFlags) (err er
 	if err != nil {
 		return err
 	}
-	if err := writeInspection(ctx, art, f, out); err != nil {
+	whole, err := writeInspection(ctx, art, f, f.limits.over(pol.Limits), out)
+	if err != nil {
 		out.abandon()
 		return err
+	}
+	if !whole {
+		a.code = policy.ExitIncomplete
 	}
 	return out.finish()
 }
 
-func writeInspection(ctx context.Context, art *artifact.Artifact, f *inspectFlags, w io.Writer) error {
-	opt := f.limits.over(policy.Limits{})
-	if f.trace {
-		return model.Trace(ctx, art, opt, w)
-	}
+// writeInspection reports whether it could look at the whole of the file.
+func writeInspection(ctx context.Context, art *artifact.Artifact, f *inspectFlags, opt model.Options, w io.Writer) (whole bool, err error) {
 	tree, err := model.Inspect(ctx, art, opt)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if f.format.value == "text" {
-		return tree.WriteText(w)
+	switch {
+	case f.trace: // does not say itself what it could not look at
+		err = model.Trace(ctx, art, opt, w)
+	case f.format.value == "text":
+		err = tree.WriteText(w)
+	default:
+		err = writeJSON(w, tree)
 	}
-	return writeJSON(w, tree)
+	return !problems(tree), err
+}
+
+func problems(t *model.Tree) bool {
+	return len(t.Problems) > 0 || slices.ContainsFunc(t.Inside, problems)
 }
 
 // openOne opens the one file that a verb is about.

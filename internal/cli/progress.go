@@ -19,17 +19,23 @@ type progress struct {
 	shared bool // the report goes to the same terminal
 	now    func() time.Time
 	bar    *pb.ProgressBar
+	width  int
 	drawn  bool
 	last   time.Time
 }
 
-func newProgress(w io.Writer, shared bool) *progress {
-	return &progress{w: w, shared: shared, now: time.Now, last: time.Now()}
+// newProgress writes to a terminal of some columns, 0 where that is not known.
+func newProgress(w io.Writer, shared bool, columns int) *progress {
+	width := progressWidth
+	if columns > 0 {
+		width = min(width, max(columns-1, 1))
+	}
+	return &progress{w: w, shared: shared, now: time.Now, last: time.Now(), width: width}
 }
 
 const (
 	progressRate  = 150 * time.Millisecond
-	progressWidth = 79 // of the line: a wider one wraps on a narrow terminal and cannot be taken away
+	progressWidth = 79 // of the line at most: one that wraps cannot be taken away
 
 	progressLine = `{{string . "name"}} {{bar . "[" "=" ">" " " "]"}} {{counters . "%s/%s"}}`
 	clearLine    = "\r\x1b[K"
@@ -46,7 +52,7 @@ func (p *progress) Progress(m finding.Progress) error {
 		// A static bar has no goroutine of its own: the stream is its clock.
 		p.bar = pb.ProgressBarTemplate(progressLine).New(m.Total).
 			Set(pb.Static, true).Set(pb.Terminal, true).Set(pb.Color, false).
-			SetWriter(io.Discard).SetWidth(progressWidth)
+			SetWriter(io.Discard).SetWidth(p.width)
 	}
 	p.bar.Set("name", safetext.Plain(short(path.Base(m.Path))))
 	p.bar.SetTotal(max(int64(m.Total), p.bar.Total())).SetCurrent(int64(m.Done))

@@ -77,15 +77,19 @@ func (f *runFlags) engine(config finding.Config, pol policy.Policy, rules rule.C
 func (a *app) handlers(f *runFlags, out *output, judge *policy.Judge, rules rule.Catalogue) (finding.Handler, error) {
 	terminal := out.temp == nil && isTerminal(a.stdout)
 	color := f.color.value == "always" || f.color.value == "auto" && terminal && a.getenv("NO_COLOR") == ""
+	width := 0 // a file and a pipe have none
+	if terminal {
+		width = columns(a.stdout)
+	}
 	rep, err := report.New(f.format.value, out, report.Options{
-		Color: color, Quiet: f.quiet, Catalogue: rules, Version: version(),
+		Color: color, Quiet: f.quiet, Catalogue: rules, Version: version(), Width: width,
 	})
 	if err != nil {
 		return nil, err
 	}
 	list := []finding.Handler{rep, judge}
 	if !f.noProgress && !f.quiet && isTerminal(a.stderr) {
-		list = append([]finding.Handler{newProgress(a.stderr, terminal)}, list...)
+		list = append([]finding.Handler{newProgress(a.stderr, terminal, columns(a.stderr))}, list...)
 	}
 	if terminal || f.format.value == "jsonl" {
 		list = append(list, flusher{out})
@@ -93,19 +97,11 @@ func (a *app) handlers(f *runFlags, out *output, judge *policy.Judge, rules rule
 	return finding.Tee(list...), nil
 }
 
-// policy reads the policy file, the one that was named or the project's, and lays
-// the flags over it.
+// policy lays the flags over the policy file.
 func (a *app) policy(cmd *cobra.Command, f *runFlags, project string) (policy.Policy, error) {
-	name, named := f.policy, f.policy != ""
-	if !named {
-		name = filepath.Join(project, policy.FileName)
-	}
-	pol, err := readPolicy(name)
-	if errors.Is(err, fs.ErrNotExist) && !named {
-		err = nil
-	}
+	pol, name, err := projectPolicy(f.policy, project)
 	if err != nil {
-		return pol, usage("policy "+err.Error(), "")
+		return pol, err
 	}
 	if cmd.Flags().Changed("fail-on") {
 		pol.FailOn, err = policy.ParseLevel(f.failOn.value)
@@ -113,6 +109,22 @@ func (a *app) policy(cmd *cobra.Command, f *runFlags, project string) (policy.Po
 		a.warn(fmt.Sprintf("policy %q sets fail_on to none: no finding fails this run", name))
 	}
 	return pol, err
+}
+
+// projectPolicy reads the policy file that was named, or the project's if it has
+// one, and says which that is.
+func projectPolicy(named, project string) (pol policy.Policy, name string, err error) {
+	if name = named; name == "" {
+		name = filepath.Join(project, policy.FileName)
+	}
+	pol, err = readPolicy(name)
+	if errors.Is(err, fs.ErrNotExist) && named == "" {
+		err = nil
+	}
+	if err != nil {
+		err = usage("policy "+err.Error(), "")
+	}
+	return pol, name, err
 }
 
 const policyLimit = 1 << 20

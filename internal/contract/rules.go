@@ -11,8 +11,8 @@ const (
 	since = "0.1.0"
 
 	fixDrop    = "do not load the file; delete it and get the model from its author as safetensors"
-	fixConvert = "ask the author for safetensors, or convert the file with andiron convert, which runs nothing"
-	fixReview  = "read the code of the named package before loading, or convert the file with andiron convert"
+	fixConvert = "ask the author for safetensors, made where the model was trained"
+	fixReview  = "read the code of the named package before loading, or ask the author for safetensors"
 )
 
 const (

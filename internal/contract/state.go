@@ -246,9 +246,28 @@ func (j *judge) persistent(e *pickle.Event) {
 	if s, ok := pid.Text(); ok && strings.HasPrefix(s, "('storage', ") {
 		return // protocol 0 writes the tuple as text, which no torch loads
 	}
+	if source, ok := text(pid.Index(3)); tag == "module" && ok && source != "" && !definesClass(source) {
+		j.add("pid source", pkl045, e.Offset, "the source that comes with a class is no definition of a class", j.rendered(e))
+	}
 	if pid.Kind() != pickle.KindTuple || tag != "storage" && tag != "module" && tag != "reduce_package" {
 		j.add("pid", pkl045, e.Offset, "a persistent id is not the tuple that torch writes for a storage", j.rendered(e))
 	}
+}
+
+// definesClass reports whether a text is what inspect.getsource gives for a
+// class: decorators and comments, then the definition. torch does not run it.
+func definesClass(source string) bool {
+	for line := range strings.Lines(source) {
+		line = strings.TrimSpace(line)
+		switch {
+		case strings.HasPrefix(line, "class "):
+			return true
+		case line == "", line[0] == '@', line[0] == '#', line[0] == ')':
+		default:
+			return false
+		}
+	}
+	return false
 }
 
 // tag returns the text of a persistent id's first item; streams write it once.

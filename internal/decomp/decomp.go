@@ -135,7 +135,7 @@ func (z *Reader) limit(what string, n int64) error {
 
 // step reads from the current member, and opens the next where one ends.
 func (z *Reader) step(p []byte) (int, error) {
-	for idle := 0; idle < 100; idle++ {
+	for range 100 {
 		if z.cur == nil {
 			if err := z.next(); err != nil {
 				return 0, err
@@ -186,13 +186,13 @@ func (z *Reader) next() (err error) {
 // explain turns a decoder's error into the Reader's last one.
 func (z *Reader) explain(err error) error {
 	switch {
-	case errors.Is(err, errEnded) || err == io.EOF && z.count > 0:
+	case errors.Is(err, errEnded) || errors.Is(err, io.EOF) && z.count > 0:
 		z.trail = z.src.left()
 		if z.length >= 0 && z.length != z.out {
 			return fmt.Errorf("decomp: %s: %d bytes, but the header says %d", z.kind, z.out, z.length)
 		}
 		return io.EOF
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		err = io.ErrUnexpectedEOF
 	}
 	if n := z.trailer(err); n > 0 {

@@ -54,7 +54,7 @@ func (x *xzStream) Read(p []byte) (int, error) {
 			continue
 		}
 		n, err := x.block.Read(p)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			x.block = nil
 			if x.pad.used > 0 {
 				return n, io.ErrUnexpectedEOF
@@ -82,7 +82,7 @@ type padded struct {
 // ReadByte implements io.ByteReader.
 func (p *padded) ReadByte() (byte, error) {
 	c, err := p.source.ReadByte()
-	if err == io.EOF && p.used < 64<<10 {
+	if errors.Is(err, io.EOF) && p.used < 64<<10 {
 		p.used++
 		return 0, nil
 	}
@@ -92,7 +92,7 @@ func (p *padded) ReadByte() (byte, error) {
 // Read implements io.Reader.
 func (p *padded) Read(b []byte) (int, error) {
 	n, err := p.source.Read(b)
-	if err == io.EOF && len(b) > 0 {
+	if errors.Is(err, io.EOF) && len(b) > 0 {
 		if b[0], err = p.ReadByte(); err == nil {
 			return 1, nil
 		}
@@ -168,7 +168,7 @@ func (x *xzStream) index() error {
 	for i := uint64(0); err == nil && i < count*2; i++ {
 		_, err = binary.ReadUvarint(src)
 	}
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	if err != nil {
@@ -179,7 +179,7 @@ func (x *xzStream) index() error {
 
 func (x *xzStream) discard(n int64) error {
 	k, err := io.CopyN(io.Discard, x.z.src, n)
-	if k < n && err == io.EOF {
+	if k < n && errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err

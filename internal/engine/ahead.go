@@ -7,11 +7,12 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Few small buffers go round, so that they stay in the processor's cache from the
-// copy out of the page cache to the hash.
+// The buffers go round, so that they stay in the processor's shared cache from the
+// copy out of the page cache to the hash, and are large enough that handing them
+// over costs little.
 const (
-	aheadBuffers = 6
-	aheadBytes   = 64 << 10
+	aheadBuffers = 4
+	aheadBytes   = 512 << 10
 )
 
 // block is what one read gave.

@@ -16,6 +16,7 @@
 //
 // At most Options.Jobs artifacts are open at once, and no more than 512 MiB of
 // them, each counted up to 64 MiB; the rooms' own limits bound the memory for one.
+// A digest takes 2 MiB of buffers for each artifact at work.
 //
 // # Specification
 //

@@ -33,9 +33,13 @@ type Entry struct {
 	UsePickle bool // loading unpickles the member without restriction
 	DTypeCode string
 	DType     string
-	Sizes     []int64
+	Sizes     []int64 // -1 where one is not there
 	Strides   []int64
+	Symbolic  bool // a size or stride is no number, so Sizes and Strides tell nothing
 	Offset    int64
+	Layout    string // the code as written; 7 is strided
+	Device    string // "cpu"
+	Grad      bool   // requires_grad
 	HasMeta   bool
 	// Notes are what is not as torch writes it: symbolic or negative sizes,
 	// fields of the wrong type, unknown fields.
@@ -175,7 +179,7 @@ func plainFile(s string) bool {
 }
 
 // meta reads below tensor_meta: dtype, sizes[i].as_int, strides[i].as_int and
-// storage_offset.as_int.
+// storage_offset.as_int, device.type, layout and requires_grad.
 func (c *config) meta(e event) {
 	s := c.w.stack
 	field := s[3].key
@@ -185,18 +189,46 @@ func (c *config) meta(e event) {
 		if e.kind != jsonNumber || c.cur.DType == "" {
 			c.note("dtype " + strconv.Quote(shorten(e.text)))
 		}
+	case len(s) == 4 && field == "layout":
+		c.cur.Layout = shorten(e.text)
+	case len(s) == 4 && field == "requires_grad":
+		c.cur.Grad = e.kind == jsonTrue
+	case len(s) == 5 && field == "device" && e.key == "type":
+		c.cur.Device = shorten(e.text)
+	case len(s) == 5 && (field == "sizes" || field == "strides"):
+		c.element(e, field)
 	case len(s) == 6 && (field == "sizes" || field == "strides"):
 		n, ok := c.integer(e, field)
-		switch {
-		case !ok:
-		case field == "sizes":
-			c.cur.Sizes = append(c.cur.Sizes, n)
-		default:
-			c.cur.Strides = append(c.cur.Strides, n)
+		list := c.list(field)
+		c.cur.Symbolic = c.cur.Symbolic || !ok
+		if k := len(*list); ok && k > 0 {
+			(*list)[k-1] = n
 		}
 	case len(s) == 5 && field == "storage_offset":
 		c.cur.Offset, _ = c.integer(e, field)
 	}
+}
+
+// list is where the numbers of a field are kept.
+func (c *config) list(field string) *[]int64 {
+	if field == "sizes" {
+		return &c.cur.Sizes
+	}
+	return &c.cur.Strides
+}
+
+// maxRank bounds sizes and strides; torch allows 64 dimensions.
+const maxRank = 64
+
+// element begins one size or stride.
+func (c *config) element(e event, field string) {
+	list := c.list(field)
+	if e.kind != jsonObject || len(*list) == maxRank {
+		c.note(field + " has what is not {\"as_int\": number}, or too many of it")
+		c.cur.Symbolic = true
+		return
+	}
+	*list = append(*list, -1)
 }
 
 // integer is the value of {"as_int": n}; anything else is noted.

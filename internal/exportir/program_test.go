@@ -135,14 +135,15 @@ func TestGoldenConfigs(t *testing.T) {
 			if strings.Contains(member, "weights") {
 				want = []Entry{
 					{FQN: "b", PathName: "weight_2", Sizes: []int64{2}, Strides: []int64{1}},
-					{FQN: "lin.bias", PathName: "weight_1", IsParam: true, Sizes: []int64{2}, Strides: []int64{1}},
-					{FQN: "lin.weight", PathName: "weight_0", IsParam: true, Sizes: []int64{2, 3}, Strides: []int64{3, 1}},
+					{FQN: "lin.bias", PathName: "weight_1", IsParam: true, Grad: true, Sizes: []int64{2}, Strides: []int64{1}},
+					{FQN: "lin.weight", PathName: "weight_0", IsParam: true, Grad: true, Sizes: []int64{2, 3}, Strides: []int64{3, 1}},
 				}
 			} else {
 				want = []Entry{{FQN: "const", PathName: "tensor_0", Sizes: []int64{2}, Strides: []int64{1}}}
 			}
 			for i := range want {
 				want[i].PlainPath, want[i].HasMeta, want[i].DTypeCode, want[i].DType = true, true, "7", "float32"
+				want[i].Layout, want[i].Device = "7", "cpu"
 			}
 			if d := cmp.Diff(want, c.Entries); d != "" || len(c.Duplicates)+len(c.Notes) > 0 {
 				t.Errorf("%s!%s (-want +got):\n%s%v%v", name, member, d, c.Duplicates, c.Notes)
@@ -240,7 +241,7 @@ func TestReadConfigOddities(t *testing.T) {
 	}
 	want := &Config{
 		Entries: []Entry{
-			{FQN: "a", PathName: "../../x", UsePickle: true, HasMeta: true, DTypeCode: "99", Sizes: []int64{-1}, Offset: 8, Notes: []string{
+			{FQN: "a", PathName: "../../x", UsePickle: true, HasMeta: true, DTypeCode: "99", Sizes: []int64{-1, -1, -1}, Symbolic: true, Offset: 8, Notes: []string{
 				`field "is_param" is of the wrong type`, `unknown field "extra"`, `dtype "99"`, `sizes is "-1"`,
 				`sizes is not an integer but "as_expr"`, `sizes is "99999999999999999999"`}},
 			{FQN: "a", PathName: "weight_0", PlainPath: true, UsePickle: true, Notes: []string{`field "use_pickle" is of the wrong type`}},

@@ -121,7 +121,9 @@ func TestBroken(t *testing.T) {
 		name string
 		b    []byte
 	}{
-		{"cut", b[:100]}, {"magic", []byte("GGML00000000")}, {"version", []byte("GGUF\x09\x00\x00\x00aaaaaaaaaaaaaaaa")},
+		{"cut", b[:100]},
+		{"magic", []byte("GGML00000000")},
+		{"version", []byte("GGUF\x09\x00\x00\x00aaaaaaaaaaaaaaaa")},
 		{"long key", head(func(w *writer) { w.u64(1 << 63) })},
 		{"long array", head(func(w *writer) { w.str("k").u32(9).u32(0).u64(1 << 63) })},
 		{"long array of u64", head(func(w *writer) { w.str("k").u32(9).u32(10).u64(1<<61 + 1) })},

@@ -65,8 +65,10 @@ func TestJudge(t *testing.T) {
 		{"{{ x|selectattr(y, 'equalto', 1) }}", "attribute by name:selectattr"},
 		{"{{ x|map(attribute='a._b') }}", "private attribute:a._b"},
 		{"{{ lipsum.a }}", "global object:lipsum"},
-		{"{{ cycler.__init__.__globals__.os.popen('true').read() }}",
-			"global object:cycler,private attribute:__init__,private attribute:__globals__,unknown method:popen,unknown method:read"},
+		{
+			"{{ cycler.__init__.__globals__.os.popen('true').read() }}",
+			"global object:cycler,private attribute:__init__,private attribute:__globals__,unknown method:popen,unknown method:read",
+		},
 		{"{{ self.x }}", "global object:self"},
 		{"{{ config.items() }}", "global object:config"},
 		{"{% set x = config %}", "global object:config"},

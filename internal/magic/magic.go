@@ -94,7 +94,10 @@ var prefixes = []struct {
 	{"\x02\x21\x4c\x18", LZ4}, // the frame format before 1.4
 	{"ZF0x", ZFile},
 	{"GGUF", GGUF},
-	{"lmgg", GGML}, {"fmgg", GGML}, {"tjgg", GGML}, {"algg", GGML},
+	{"lmgg", GGML},
+	{"fmgg", GGML},
+	{"tjgg", GGML},
+	{"algg", GGML},
 	{"7z\xbc\xaf\x27\x1c", SevenZip},
 	{"Rar!\x1a\x07", RAR},
 }

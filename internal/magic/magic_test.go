@@ -103,8 +103,13 @@ func TestByName(t *testing.T) {
 		kind  Kind
 		model bool
 	}{
-		{"a/model.PT", Zip, true}, {"x.safetensors", Safetensors, true}, {"x.tar.gz", Gzip, false},
-		{`c:\m\x.joblib`, Zlib, true}, {"a.json", JSON, false}, {"dcp/.metadata", Unknown, true}, {"noext", Unknown, false},
+		{"a/model.PT", Zip, true},
+		{"x.safetensors", Safetensors, true},
+		{"x.tar.gz", Gzip, false},
+		{`c:\m\x.joblib`, Zlib, true},
+		{"a.json", JSON, false},
+		{"dcp/.metadata", Unknown, true},
+		{"noext", Unknown, false},
 	} {
 		got := ByName(tt.name)
 		if ModelName(tt.name) != tt.model || tt.kind == Unknown && got != nil || tt.kind != Unknown && !slices.Contains(got, tt.kind) {

@@ -51,8 +51,15 @@ var args = func() (t [256]int8) {
 		n   int8
 	}{
 		{".()]}012NQRabdelosut\x81\x85\x86\x87\x88\x89\x8f\x90\x91\x92\x93\x94\x97\x98", 0},
-		{"FILSVPgp", line}, {"ci", lines}, {"Kqh\x80\x82", 1}, {"M\x83", 2}, {"Jjr\x84", 4}, {"G\x95", 8},
-		{"\x8a\x8cCU", len1}, {"TBX\x8b", len4}, {"\x8d\x8e\x96", len8},
+		{"FILSVPgp", line},
+		{"ci", lines},
+		{"Kqh\x80\x82", 1},
+		{"M\x83", 2},
+		{"Jjr\x84", 4},
+		{"G\x95", 8},
+		{"\x8a\x8cCU", len1},
+		{"TBX\x8b", len4},
+		{"\x8d\x8e\x96", len8},
 	} {
 		for _, c := range []byte(g.ops) {
 			t[c] = g.n
@@ -101,7 +108,7 @@ func MaybePickle(head []byte, size int64) bool {
 // importable says whether "module\nname\n" could be found: no module or
 // attribute that code defines has spaces or brackets in its name.
 func importable(two []byte) bool {
-	return len(two) > 2 && bytes.IndexAny(two, " \t()[]{}=,;:'\"<>!?#@/\\") < 0
+	return len(two) > 2 && !bytes.ContainsAny(two, " \t()[]{}=,;:'\"<>!?#@/\\")
 }
 
 // width returns how long the opcode at the start of b is with its argument,

@@ -61,7 +61,7 @@ func TestReadModuleBroken(t *testing.T) {
 	if _, err := ReadModule(strings.NewReader("PK\x03\x04notone!"), 11, Limits{}); err == nil {
 		t.Error("a wrong identifier is accepted")
 	}
-	for n := range len(b) {
+	for n := range b {
 		m, err := ReadModule(bytes.NewReader(b[:n]), int64(n), Limits{})
 		if err == nil && n < len(b)/2 {
 			t.Fatalf("half of the file reads without an error: %+v", m)

@@ -57,7 +57,7 @@ type arrays struct {
 }
 
 // afterBuild is called after every BUILD; see pickle.Options.
-func (a *arrays) afterBuild(t *pickle.Trace, object, state pickle.Value, next int64) (int64, error) {
+func (a *arrays) afterBuild(_ *pickle.Trace, object, state pickle.Value, next int64) (int64, error) {
 	g, ok := object.Func().Global()
 	if !ok || !slices.Contains(npy.WrapperClasses, g.String()) || state.Kind() != pickle.KindDict {
 		return 0, nil

@@ -79,7 +79,7 @@ func (f *folder) config(e artifact.Entry) {
 		}
 		seen[ref.File] = true
 		f.report(hfCode.Finding(finding.Where{Path: code.Path},
-			fmt.Sprintf("loading the model with trust_remote_code=True imports this file for %s", ref.Class),
+			"loading the model with trust_remote_code=True imports this file for "+ref.Class,
 			fmt.Sprintf("%s names %q", finding.Where{Path: e.Path}.At(ref.Offset), ref.Ref)))
 	}
 	for _, ref := range facts.Files {
@@ -173,7 +173,7 @@ func (l *looker) references(v view, facts *hf.Facts) {
 	}
 	for _, s := range facts.TrustRemoteCode {
 		if strings.EqualFold(s.Value, "true") {
-			l.report(hfRemoteCode.Finding(v.where.At(s.Offset), fmt.Sprintf("%s asks the loader to run remote code", s.Path)))
+			l.report(hfRemoteCode.Finding(v.where.At(s.Offset), s.Path+" asks the loader to run remote code"))
 		}
 	}
 	for _, ref := range facts.Files {

@@ -24,7 +24,8 @@ const (
 // then can be looked at, and remembers why.
 type cut struct {
 	r   io.Reader
-	max int64 // bytes that may come
+	max int64 // bytes that may still come
+	all int64 // bytes that may come
 	err error
 }
 
@@ -33,7 +34,7 @@ func (c *cut) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	if c.max <= 0 {
-		c.err = bounded.Exceeded("bytes that decompression may produce (--max-inflated)", freeBytes)
+		c.err = bounded.Exceeded("bytes that decompression may produce (--max-inflated)", c.all)
 		return 0, io.EOF
 	}
 	n, err := c.r.Read(p[:min(int64(len(p)), c.max)])
@@ -47,7 +48,8 @@ func (c *cut) Read(p []byte) (int, error) {
 // spool reads a stream to its end, in memory or in a temporary file. The error
 // is why the view is shorter than it should be.
 func (l *looker) spool(v view, name string, r io.Reader, most int64) (view, func(), error) {
-	c := &cut{r: r, max: min(most, l.inflated.Left())}
+	most = min(most, l.inflated.Left())
+	c := &cut{r: r, max: most, all: most}
 	a, err := artifact.FromReader(name, c, most)
 	if err != nil {
 		l.err = err // of the temporary file

@@ -236,9 +236,10 @@ func (t *Tree) array(name, dtype string, shape []int64, at int64) {
 // contiguous returns the strides of a row-major array; no strides if they do not fit.
 func contiguous(shape []int64) []int64 {
 	stride := make([]int64, len(shape))
-	n, ok := int64(1), true
+	n := int64(1)
 	for i := len(shape) - 1; i >= 0; i-- {
 		stride[i] = n
+		var ok bool
 		if n, ok = bounded.Mul(n, shape[i]); !ok {
 			return []int64{}
 		}

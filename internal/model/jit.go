@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/rule"
 	"github.com/andiron-dev/andiron/internal/torchscript"
 	"github.com/andiron-dev/andiron/pickle"
@@ -13,7 +14,7 @@ import (
 // jitRule says which rule a use of an operator falls under, or nil.
 func jitRule(risk torchscript.Category, when torchscript.When) *rule.Rule {
 	r := jitCallRule(risk)
-	if when == torchscript.Load && r != nil && r != jitOutput && r != jitUnknown {
+	if when == torchscript.Load && r != nil && r != jitOutput && r != jitAddress && r != jitUnknown {
 		return jitLoad
 	}
 	return r
@@ -29,8 +30,10 @@ func jitCallRule(risk torchscript.Category) *rule.Rule {
 		return jitEscape
 	case torchscript.Unknown:
 		return jitUnknown
-	case torchscript.Stdout, torchscript.AddressLeak:
+	case torchscript.Stdout:
 		return jitOutput
+	case torchscript.AddressLeak:
+		return jitAddress
 	default:
 		return nil
 	}
@@ -46,7 +49,7 @@ func (l *looker) torchScript(v view, units []torchscript.Unit) {
 		l.report(jitSyntax.Undetermined(v.where.In(e.Unit).Line1(e.Line, e.Col), "this is not TorchScript: "+e.Msg))
 	}
 	for _, names := range prog.Collisions {
-		l.report(torchDispute.Finding(v.where, fmt.Sprintf("loaders would choose differently among the code records %s", quoted(names))))
+		l.report(torchDispute.Finding(v.where, "loaders would choose differently among the code records "+quoted(names)))
 	}
 	for _, d := range prog.Dynamic {
 		l.report(jitDynamic.Finding(v.where.In(d.Unit).Line1(d.Line, d.Col),
@@ -54,6 +57,8 @@ func (l *looker) torchScript(v view, units []torchscript.Unit) {
 	}
 	v.tree.script(prog)
 	l.jitOps(v, prog)
+	l.jitNames(v, prog)
+	l.jitCost(v, prog)
 	l.jitClasses(v, prog)
 }
 
@@ -70,6 +75,44 @@ func (l *looker) jitOps(v view, prog *torchscript.Program) {
 		evidence := append([]string{fmt.Sprintf("%s resolves to %s by %s", clip(strings.Join(append([]string{u.Op}, u.Args...), " ")), u.Op, u.Via)}, reachedBy(u.Path)...)
 		l.report(r.Finding(v.where.In(u.Unit).Line1(u.Line, u.Col),
 			fmt.Sprintf("%s %s %s, which %s", u.Func, runs(u.When), u.Op, jitDoes(u.Risk)), evidence...))
+	}
+}
+
+// jitNames reports each name that stands for nothing once for each function.
+func (l *looker) jitNames(v view, prog *torchscript.Program) {
+	seen := map[string]bool{}
+	for _, u := range prog.Unresolved {
+		key := u.Name + " " + u.Func
+		if seen[key] {
+			continue
+		}
+		seen[key] = true
+		l.report(jitUnknown.Finding(v.where.In(u.Unit).Line1(u.Line, u.Col),
+			fmt.Sprintf("%s %s %q, which neither the archive nor torch defines", u.Func, uses(u.When), clip(u.Name)), reachedBy(u.Path)...))
+	}
+}
+
+// jitCost reports what never ends or takes all memory.
+func (l *looker) jitCost(v view, prog *torchscript.Program) {
+	for _, h := range prog.Heavy {
+		does := "loops without end"
+		switch h.Cost {
+		case torchscript.Endless:
+		case torchscript.Long:
+			does = fmt.Sprintf("loops %d times", h.Count)
+		case torchscript.Large:
+			does = fmt.Sprintf("makes %d elements with %s", h.Count, h.Op)
+		}
+		during := "when it is called"
+		if h.When == torchscript.Load {
+			during = "while the file is loaded"
+		}
+		f := jitHeavy.Finding(v.where.In(h.Unit).Line1(h.Line, h.Col), fmt.Sprintf("%s %s %s", h.Func, does, during),
+			append([]string{"the code says " + clip(h.Expr)}, reachedBy(h.Path)...)...)
+		if h.When == torchscript.Load {
+			f.Severity = finding.High
+		}
+		l.report(f)
 	}
 }
 
@@ -98,6 +141,13 @@ func runs(w torchscript.When) string {
 		return "runs while the file is loaded and calls"
 	}
 	return "calls"
+}
+
+func uses(w torchscript.When) string {
+	if w == torchscript.Load {
+		return "runs while the file is loaded and uses"
+	}
+	return "uses"
 }
 
 func jitDoes(c torchscript.Category) string {

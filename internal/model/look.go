@@ -12,6 +12,9 @@ import (
 	"github.com/andiron-dev/andiron/torchfile"
 )
 
+// tooDeep is the format of what lies deeper than the limit.
+const tooDeep = "nested"
+
 // look reads a view in every format that its content fits, the one its loader
 // takes first. It returns that format, empty if there is none, and whether it is
 // one of model files.
@@ -21,8 +24,9 @@ func (l *looker) look(v view) (format string, isModel bool) {
 	}
 	if v.depth > l.opt.MaxDepth {
 		l.report(fmtDepth.Undetermined(v.where, fmt.Sprintf("this lies in more than %d containers (--max-depth)", l.opt.MaxDepth)))
-		return "nested", true
+		return tooDeep, true
 	}
+	v = v.small()
 	head, err := v.head()
 	if err != nil {
 		l.failed(fmtLimit, v.where, err)
@@ -57,7 +61,7 @@ func (l *looker) first(v view, head []byte, kinds []magic.Kind) (format string, 
 			l.report(fmtFramework.Undetermined(v.where, fmt.Sprintf("files of the format %q are not judged", k)))
 			return string(k), true
 		}
-		if k == magic.Native {
+		if k == magic.Native && !slices.Contains(kinds, magic.ZipAppended) {
 			return l.native(v)
 		}
 	}
@@ -94,11 +98,7 @@ func (l *looker) others(v view, kinds []magic.Kind, format string) {
 	for _, k := range kinds {
 		switch k {
 		case magic.ZipAppended:
-			if format == string(magic.TorchLegacy) {
-				continue // torchfile says so
-			}
-			l.report(torchPolyglot.Finding(v.where, fmt.Sprintf("the file is %s for torch.load and ends as a zip archive", format)))
-			l.zipMembers(v)
+			l.appendedZip(v, format)
 		case magic.Pickle:
 			if format == "torch-legacy" || strings.HasSuffix(format, "pickle") {
 				continue
@@ -106,6 +106,19 @@ func (l *looker) others(v view, kinds []magic.Kind, format string) {
 			l.hiddenPickle(v, format)
 		}
 	}
+}
+
+// appendedZip looks at the zip that a file of another format ends as.
+func (l *looker) appendedZip(v view, format string) {
+	switch format {
+	case string(torchfile.TorchLegacy):
+		return // the reader of the container says so, and judges both
+	case string(torchfile.TorchTar):
+		l.zipMembers(v)
+	default:
+		l.prefixedZip(v)
+	}
+	l.report(torchPolyglot.Finding(v.where, fmt.Sprintf("the file is %s for torch.load and ends as a zip archive", format)))
 }
 
 // mismatch reports a name that promises another format than the content has.

@@ -180,10 +180,25 @@ func zeros(r io.ReaderAt, off, n int64) bool {
 	return true
 }
 
+// imports reports whether a stream imports something before pickle.load would
+// stop it: at a persistent id, which it cannot resolve.
+func imports(t *pickle.Trace) bool {
+	for i := range t.Events {
+		switch t.Events[i].Kind {
+		case pickle.EventImport, pickle.EventExtension:
+			return true
+		case pickle.EventPersistent:
+			return false
+		default:
+		}
+	}
+	return false
+}
+
 // hiddenPickle judges the pickle that a file of another format is as well.
 func (l *looker) hiddenPickle(v view, format string) {
 	t := pickle.Run(v.r, v.size, pickle.Options{Limits: l.pickleLimits()})
-	if len(t.Events) == 0 {
+	if !imports(t) {
 		return
 	}
 	l.report(torchPolyglot.Finding(v.where, fmt.Sprintf("the file is %s and, for pickle.load, a pickle", format)))

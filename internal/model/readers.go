@@ -40,7 +40,9 @@ func readerOf(k magic.Kind) reader {
 		return (*looker).json
 	case magic.Text:
 		return (*looker).text
-	case magic.Unknown, magic.Empty, magic.ZipAppended, magic.Torch0, magic.GGML, magic.HDF5, magic.TFLite,
+	case magic.ZipAppended:
+		return (*looker).prefixedZip
+	case magic.Unknown, magic.Empty, magic.Torch0, magic.GGML, magic.HDF5, magic.TFLite,
 		magic.Native, magic.PyC, magic.SevenZip, magic.RAR:
 	}
 	return nil
@@ -57,6 +59,16 @@ func (l *looker) zip(v view) (string, bool) {
 		format = "npz"
 	}
 	return format, true
+}
+
+// prefixedZip looks at a zip that does not begin the file: torch.jit.load and
+// torch.package take it, and so does whatever opens zips from their end.
+func (l *looker) prefixedZip(v view) (string, bool) {
+	if format, ok := l.torch(v); ok {
+		return format, true
+	}
+	l.zipMembers(v)
+	return string(torchfile.Zip), true
 }
 
 // tar looks at a checkpoint of torch 0.1, or at the members of any other tar.

@@ -15,6 +15,7 @@
 package model
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -79,6 +80,7 @@ func Look(ctx context.Context, a *artifact.Artifact, opt Options, report func(fi
 type view struct {
 	r     io.ReaderAt
 	size  int64
+	whole []byte // all of it, where it is small and was read; nil otherwise
 	where finding.Where
 	name  string // of the file or member, for what its extension promises
 	depth int
@@ -135,8 +137,23 @@ func (l *looker) failed(r *rule.Rule, where finding.Where, err error) {
 
 func (l *looker) pickleLimits() pickle.Limits { return pickle.Limits{MaxValues: l.opt.MaxValues} }
 
+// small reads a view that is no larger than its tail once and for all.
+func (v view) small() view {
+	if v.whole != nil || v.size > magic.TailLen {
+		return v
+	}
+	b := make([]byte, v.size)
+	if n, _ := v.r.ReadAt(b, 0); n == len(b) { // else each reader meets the error where it reads
+		v.r, v.whole = bytes.NewReader(b), b
+	}
+	return v
+}
+
 // head reads the first bytes of a view.
 func (v view) head() ([]byte, error) {
+	if v.whole != nil {
+		return v.whole[:min(v.size, magic.HeadLen)], nil
+	}
 	b := make([]byte, min(v.size, magic.HeadLen))
 	n, err := v.r.ReadAt(b, 0)
 	if n < len(b) {
@@ -152,6 +169,9 @@ func (v view) head() ([]byte, error) {
 func (v view) tail(head []byte) []byte {
 	if v.size <= int64(len(head)) {
 		return head
+	}
+	if v.whole != nil {
+		return v.whole // no longer than a tail
 	}
 	b := make([]byte, min(v.size, magic.TailLen))
 	n, _ := v.r.ReadAt(b, v.size-int64(len(b)))

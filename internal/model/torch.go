@@ -25,6 +25,7 @@ var torchFacts = map[torchfile.FactKind]*rule.Rule{
 	torchfile.TrailingBytes: torchTrailing,
 
 	torchfile.AppendedZip:    torchPolyglot,
+	torchfile.PrefixedZip:    torchPolyglot,
 	torchfile.SeveralFormats: torchPolyglot,
 
 	torchfile.UnusedStorage: torchRecord,
@@ -38,7 +39,7 @@ var torchFacts = map[torchfile.FactKind]*rule.Rule{
 	torchfile.BrokenPickle:    torchMissing,
 	torchfile.UnknownDType:    torchMissing,
 	torchfile.Unreadable:      torchMissing,
-	torchfile.TextPersistent:  torchMissing,
+	torchfile.TextPersistent:  torchOdd,
 	torchfile.UnreadShard:     torchMissing,
 	torchfile.BrokenContainer: torchMissing,
 
@@ -304,8 +305,8 @@ func (l *looker) member(v view, a *strictzip.Archive, entry int, stranger bool) 
 	}
 	format, isModel := l.look(m)
 	switch {
-	case isModel && format != "" && v.fed == "":
-		l.report(fmtMember.Finding(m.where, fmt.Sprintf("a member of the archive is %s", format)))
+	case isModel && format != "" && format != tooDeep && v.fed == "":
+		l.report(fmtMember.Finding(m.where, "a member of the archive is "+format))
 	case stranger:
 		l.report(torchRecord.Finding(m.where, "nothing in the checkpoint refers to this record, and torch does not write it"))
 	}

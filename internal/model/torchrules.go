@@ -132,9 +132,9 @@ var jitEscape = &rule.Rule{
 }
 
 var jitUnknown = &rule.Rule{
-	ID: "TS005", Title: "An operator or class that stock torch does not have", Strategy: finding.SecureLoading,
+	ID: "TS005", Title: "An operator, class or name that stock torch does not have", Strategy: finding.SecureLoading,
 	Severity: finding.High, Verdict: finding.Unknown, Since: since, Refs: jitRefs,
-	Text: "The model's code names an operator, namespace or native class that no release of torch defines. " +
+	Text: "The model's code names an operator, namespace, native class or other name that neither the archive nor a release of torch defines. " +
 		"A custom library must be loaded for it, and nobody has reviewed what it does.",
 	Fix: "find out which library defines it, and review that library",
 }
@@ -162,15 +162,33 @@ var jitSetState = &rule.Rule{
 }
 
 var jitOutput = &rule.Rule{
-	ID: "TS009", Title: "TorchScript that prints, warns or shows addresses", Strategy: finding.SecureLoading,
+	ID: "TS009", Title: "TorchScript that prints or warns", Strategy: finding.SecureLoading,
 	Severity: finding.Low, Verdict: finding.Safe, Since: since, Refs: jitRefs,
-	Text: "The model's code writes to the process's output or reads addresses of objects. That is no attack by itself; " +
-		"addresses help one.",
+	Text: "The model's code writes to the output of the process that runs it. That is no attack by itself; " +
+		"what it prints may mislead those who read the log.",
 	Fix: "remove the calls before the model is exported",
+}
+
+var jitHeavy = &rule.Rule{
+	ID: "TS010", Title: "TorchScript that never ends or takes all memory", Strategy: finding.SecureLoading,
+	Severity: finding.Medium, Verdict: finding.Suspicious, Since: since, Refs: jitRefs,
+	Text: "The model's code has a loop that nothing leaves, a loop of at least 2^40 rounds, or makes at least 2^34 elements at once, " +
+		"whatever its input is. Running it ties up or ends the process. In __setstate__ that happens while the file is loaded, " +
+		"which is high.",
+	Fix: "reject the file",
+}
+
+var jitAddress = &rule.Rule{
+	ID: "TS011", Title: "TorchScript that reads addresses", Strategy: finding.SecureLoading,
+	Severity: finding.Medium, Verdict: finding.Suspicious, Since: since, Refs: jitRefs,
+	Text: "The model's code asks where an object or the bytes of a tensor lie in the process's memory. No model needs that; " +
+		"an exploit does, to get past address randomisation.",
+	Fix: "ask for a version of the model without these operators",
 }
 
 var torchScriptRules = []*rule.Rule{
 	jitLoad, jitFile, jitMemory, jitEscape, jitUnknown, jitDynamic, jitSyntax, jitSetState, jitOutput,
+	jitHeavy, jitAddress,
 }
 
 var exportRefs = []string{"CVE-2026-4538", "PyTorch v2.6.0 torch/_export/serde/serialize.py", "PyTorch v2.6.0 torch/export/pt2_archive"}

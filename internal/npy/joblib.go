@@ -52,8 +52,8 @@ func (w Wrapper) Payload(next []byte) (Payload, error) {
 	if n < 0 {
 		return Payload{}, errors.New("npy: joblib array: the item size is not known")
 	}
-	ok := true
 	for _, dim := range w.Shape {
+		var ok bool
 		if n, ok = bounded.Mul(n, dim); !ok {
 			return Payload{}, errors.New("npy: joblib array: the product of the dimensions does not fit")
 		}
@@ -64,7 +64,7 @@ func (w Wrapper) Payload(next []byte) (Payload, error) {
 	if len(next) == 0 {
 		return Payload{}, io.ErrUnexpectedEOF
 	}
-	n, ok = bounded.Add(n, 1+int64(next[0]))
+	n, ok := bounded.Add(n, 1+int64(next[0]))
 	if !ok {
 		return Payload{}, errors.New("npy: joblib array: the size does not fit")
 	}

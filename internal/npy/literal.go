@@ -142,7 +142,9 @@ func (p *literal) dict() (any, error) {
 
 func (p *literal) number() (any, error) {
 	start := p.pos
-	for p.pos++; p.pos < len(p.s) && p.s[p.pos] >= '0' && p.s[p.pos] <= '9'; p.pos++ {
+	p.pos++
+	for p.pos < len(p.s) && p.s[p.pos] >= '0' && p.s[p.pos] <= '9' {
+		p.pos++
 	}
 	n, err := strconv.ParseInt(p.s[start:p.pos], 10, 64)
 	if err != nil {
@@ -180,16 +182,16 @@ func (p *literal) word() (any, error) {
 func (p *literal) str(quote byte) (any, error) {
 	var out []byte
 	for p.pos++; p.pos < len(p.s); p.pos++ {
-		switch c := p.s[p.pos]; {
-		case c == quote:
+		switch c := p.s[p.pos]; c {
+		case quote:
 			p.pos++
 			if next := p.peek(); next == '\'' || next == '"' {
 				return nil, p.fail(errors.New("two strings in a row"))
 			}
 			return string(out), nil
-		case c == '\n':
+		case '\n':
 			return nil, p.fail(errors.New("a line ends inside a string"))
-		case c == '\\':
+		case '\\':
 			r, _, rest, err := strconv.UnquoteChar(p.s[p.pos:], quote)
 			if err != nil {
 				return nil, p.fail(errors.New("an escape that is not in headers"))

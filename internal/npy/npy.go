@@ -186,8 +186,9 @@ func (h *Header) measure(size int64) {
 	if h.DType.Object || h.DType.Size < 0 {
 		return
 	}
-	n, ok := h.DType.Size, true
+	n := h.DType.Size
 	for _, dim := range h.Shape {
+		var ok bool
 		if n, ok = bounded.Mul(n, dim); !ok {
 			h.Exotic = append(h.Exotic, "a shape whose product does not fit") // NumPy's wraps
 			return

@@ -14,7 +14,7 @@
 //
 // # Specification
 //
-// docs/architecture.md describes andiron.yaml; the exit codes are those of every
+// docs/spec/policy-v1.md describes andiron.yaml; the exit codes are those of every
 // verb: 0 clean, 1 findings at or above the level, 2 usage, 3 incomplete.
 package policy
 

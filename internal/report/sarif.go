@@ -3,7 +3,6 @@ package report
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"io"
 	"math"
 	"regexp"
@@ -182,7 +181,7 @@ func resultProperties(f finding.Finding) sarif.Properties {
 func (s *sarifRun) fingerprint(f finding.Finding) string {
 	h := sha256.New()
 	for _, part := range []string{f.Rule, f.Where.Path, f.Where.Member, f.Message} {
-		fmt.Fprintf(h, "%d:%s", len(part), part)
+		h.Write([]byte(strconv.Itoa(len(part)) + ":" + part))
 	}
 	sum := hex.EncodeToString(h.Sum(nil)[:16])
 	s.seen[sum]++

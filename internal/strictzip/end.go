@@ -60,7 +60,7 @@ func (d *directory) stop() int64 {
 func findDirectories(r io.ReaderAt, size int64) ([]directory, error) {
 	n := min(size, endLen+maxComment)
 	tail := make([]byte, n)
-	if _, err := readFull(r, tail, size-n); err != nil {
+	if err := readFull(r, tail, size-n); err != nil {
 		return nil, err
 	}
 	var found []directory
@@ -139,7 +139,7 @@ func withZip64(r io.ReaderAt, size int64, d directory) ([]directory, error) {
 		return []directory{d}, nil
 	}
 	var loc [locatorLen]byte
-	if _, err := readFull(r, loc[:], d.end-locatorLen); err != nil {
+	if err := readFull(r, loc[:], d.end-locatorLen); err != nil {
 		return nil, err
 	}
 	if !bytes.Equal(loc[:4], locatorSig) {
@@ -186,7 +186,7 @@ func zip64At(r io.ReaderAt, size int64, d directory, at int64, total []byte) (di
 		return d, false, nil
 	}
 	var b [end64Len]byte
-	if _, err := readFull(r, b[:], at); err != nil {
+	if err := readFull(r, b[:], at); err != nil {
 		return d, false, err
 	}
 	count, ok1 := int64At(b[32:])
@@ -213,7 +213,7 @@ func plausible(r io.ReaderAt, size int64, d directory) (bool, error) {
 		return false, nil
 	}
 	var sig [4]byte
-	if _, err := readFull(r, sig[:], at); err != nil {
+	if err := readFull(r, sig[:], at); err != nil {
 		return false, err
 	}
 	return bytes.Equal(sig[:], centralSig), nil
@@ -243,13 +243,13 @@ func int64At(b []byte) (int64, bool) {
 }
 
 // readFull reads len(b) bytes at off.
-func readFull(r io.ReaderAt, b []byte, off int64) (int, error) {
+func readFull(r io.ReaderAt, b []byte, off int64) error {
 	n, err := r.ReadAt(b, off)
 	if n == len(b) {
-		return n, nil
+		return nil
 	}
 	if err == nil || errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
-	return n, err
+	return err
 }

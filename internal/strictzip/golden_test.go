@@ -65,6 +65,7 @@ func TestGolden(t *testing.T) {
 }
 
 func compareStd(t *testing.T, path string, a *Archive, data []byte) {
+	t.Helper()
 	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
 		t.Errorf("%s: archive/zip: %v", path, err)

@@ -57,7 +57,7 @@ func (a *Archive) checkStart() error {
 	if a.size < 4 {
 		return nil
 	}
-	if _, err := readFull(a.r, b[:], 0); err != nil {
+	if err := readFull(a.r, b[:], 0); err != nil {
 		return err
 	}
 	if !bytes.Equal(b[:], localSig) {
@@ -105,7 +105,7 @@ func (a *Archive) hidden(g Gap, budget *int64) error {
 	buf := make([]byte, min(n, windowMax))
 	for off := g.Offset; n >= localLen; {
 		b := buf[:min(n, windowMax)]
-		if _, err := readFull(a.r, b, off); err != nil {
+		if err := readFull(a.r, b, off); err != nil {
 			return err
 		}
 		for at := 0; ; at++ {

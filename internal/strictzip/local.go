@@ -41,7 +41,7 @@ func (w *window) at(off, n int64) ([]byte, error) {
 		w.buf = make([]byte, want)
 	}
 	w.buf, w.off = w.buf[:want], off
-	if _, err := readFull(w.r, w.buf, off); err != nil {
+	if err := readFull(w.r, w.buf, off); err != nil {
 		w.buf = w.buf[:0]
 		return nil, err
 	}

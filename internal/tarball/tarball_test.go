@@ -35,6 +35,7 @@ func list(b []byte, lim Limits) (*Archive, error) {
 }
 
 func sample(t testing.TB) []byte {
+	t.Helper()
 	return build(t,
 		tar.Header{Name: "d/", Typeflag: tar.TypeDir, Mode: 0o755},
 		tar.Header{Name: "d/pickle", Typeflag: tar.TypeReg, Size: 3},
@@ -91,7 +92,10 @@ func TestFlaws(t *testing.T) {
 		path string
 		want []Flaw
 	}{
-		{"a/b.bin", nil}, {"model-00001-of-00002.safetensors", nil}, {"a..b/c...d", nil}, {"./a", nil},
+		{"a/b.bin", nil},
+		{"model-00001-of-00002.safetensors", nil},
+		{"a..b/c...d", nil},
+		{"./a", nil},
 		{"", []Flaw{FlawEmpty}},
 		{"/etc/passwd", []Flaw{FlawAbsolute}},
 		{"a/../../b", []Flaw{FlawParent}},

@@ -19,6 +19,11 @@ type analyzer struct {
 	funcs                    []*function
 	uses                     []use
 	dynamics                 []dynamic
+	modules                  []string // of the units
+	unresolved               []unresolved
+	heavies                  []heavy
+	loops                    []loopFrame
+	skipped                  int     // depth of branches that are never taken
 	vals                     []value // arguments of the calls being evaluated
 	edges                    int
 	nFuncs, nClasses, nAttrs int
@@ -94,7 +99,9 @@ func (a *analyzer) intern(s string) string {
 func (a *analyzer) unit(u Unit) {
 	a.src, a.unitName = string(u.Source), a.intern(u.Name)
 	a.qual = Qualifier(a.unitName)
+	a.modules = append(a.modules, a.qual)
 	a.cls, a.fn, a.loose, a.outer = nil, nil, nil, nil
+	a.loops, a.skipped = nil, 0
 	uses := len(a.uses)
 	parse(a.src, a.lim, a, func(e SyntaxError) {
 		e.Unit = a.unitName
@@ -133,8 +140,10 @@ func (a *analyzer) newFunction(name string, line int) *function {
 
 func (a *analyzer) beginFunc(name string, params []param, at token) {
 	a.outer = append(a.outer, a.fn)
+	a.enterLoops()
 	if a.fn != nil {
 		// A closure: its body counts as the enclosing function's.
+		a.bind(name, value{}, nil)
 		a.params(params, false)
 		return
 	}
@@ -247,6 +256,7 @@ func (a *analyzer) fail(err error) {
 }
 
 func (a *analyzer) endFunc() {
+	a.leaveLoops()
 	last := len(a.outer) - 1
 	if a.outer[last] == nil && a.fn != nil {
 		a.fn.env = nil
@@ -275,6 +285,9 @@ func (a *analyzer) assign(targets []*expr, annotation, val *expr, augmented bool
 	v := a.typed(annotation)
 	if val != nil {
 		v = a.eval(val)
+		if c, ok := a.constant(val); ok && v.kind < vModule && !augmented {
+			v = c
+		}
 		if t := a.typed(annotation); t.kind != vUnknown && t.kind != vLeaf {
 			v, _ = union(v, t)
 		}
@@ -340,6 +353,7 @@ func (a *analyzer) text(e *expr, n int) string {
 func (a *analyzer) value(e *expr) { a.eval(e) }
 
 func (a *analyzer) loop(targets, iters []*expr) {
+	a.forLoop(iters)
 	a.anyMethod("__iter__", "__next__", "__len__", "__getitem__")
 	for i, it := range iters {
 		v := a.element(a.eval(it), -1)
@@ -365,7 +379,7 @@ func (a *analyzer) with(item *expr, as string) {
 // index or -1.
 func (a *analyzer) element(v value, at int) value {
 	switch v.kind {
-	case vUnknown, vString, vBuiltin:
+	case vUnknown, vConst, vString, vBuiltin:
 		return value{}
 	case vLeaf, vInst, vModule, vOps, vOp, vNamespace:
 		return v

@@ -102,7 +102,16 @@ type visitor interface {
 	assign(targets []*expr, annotation, value *expr, augmented bool)
 	// value is an expression evaluated for any other reason.
 	value(e *expr)
+	// loop and whileLoop begin a loop that endLoop ends.
 	loop(targets, iters []*expr)
+	whileLoop(cond *expr)
+	endLoop()
+	// leaves is a break, return, raise or assert.
+	leaves(how kind)
+	// skip(1) begins and skip(-1) ends a branch that is never taken.
+	skip(by int)
+	// literalTruth is what a condition of literals comes to.
+	literalTruth(e *expr, depth int) (truth, known bool)
 	with(item *expr, as string)
 	// stopped reports that a limit is met and nothing more is wanted.
 	stopped() bool

@@ -31,7 +31,11 @@ var operatorMethods = map[kind][]string{
 func (a *analyzer) eval(e *expr) value {
 	switch e.kind {
 	case eName:
-		return a.variable(e.name)
+		v := a.variable(e.name)
+		if v.kind == vNamespace && v.s == e.name {
+			a.unresolvedName(v.s, e)
+		}
+		return v
 	case eString:
 		if len(e.name) <= maxString {
 			return value{kind: vString, s: e.name}
@@ -104,6 +108,13 @@ func (a *analyzer) binary(e *expr) value {
 		op := chain[i].op
 		w := a.eval(chain[i].y)
 		a.anyMethod(operatorMethods[op]...)
+		if op == charKind('*') {
+			if n := a.repeated(chain[i].x, chain[i].y); n >= largeSize {
+				h := a.place(chain[i])
+				h.Cost, h.Count, h.Op = Large, n, "aten::mul"
+				a.addHeavy(h)
+			}
+		}
 		switch {
 		case op == charKind('+') && v.kind == vString && w.kind == vString && len(v.s)+len(w.s) <= maxString:
 			v = value{kind: vString, s: v.s + w.s}
@@ -147,6 +158,9 @@ func (a *analyzer) variable(name string) value {
 		if bound {
 			return local
 		}
+		if bareModule(name) {
+			return value{kind: vModule, s: name, via: viaOps}
+		}
 		if _, ok := builtins[name]; ok {
 			return value{kind: vBuiltin, s: name}
 		}
@@ -165,12 +179,12 @@ func (a *analyzer) variable(name string) value {
 // attrs evaluates a.b.c from the left, without recursion.
 func (a *analyzer) attrs(e *expr) value {
 	var buf [8]*expr
-	names := buf[:0]
+	names, whole := buf[:0], e
 	for e.kind == eAttr {
 		names = append(names, e)
 		e = e.x
 	}
-	v := a.eval(e)
+	v := a.root(e)
 	for i := len(names) - 1; i >= 0; i-- {
 		if v.kind == vNamespace {
 			var b strings.Builder
@@ -187,6 +201,21 @@ func (a *analyzer) attrs(e *expr) value {
 			break
 		}
 		v = a.attr(v, names[i].name)
+	}
+	if v.kind == vNamespace {
+		a.unresolvedName(v.s, whole)
+	}
+	return v
+}
+
+// root is what a dotted name begins with.
+func (a *analyzer) root(e *expr) value {
+	if e.kind != eName {
+		return a.eval(e)
+	}
+	v := a.variable(e.name)
+	if _, bound := a.function().env[e.name]; v.kind == vModule && bareModule(e.name) && !bound {
+		a.unresolvedName(e.name, e)
 	}
 	return v
 }
@@ -239,7 +268,7 @@ func (a *analyzer) attr(v value, name string) value {
 // reference records operators that are named without being called: they may
 // be called where this analysis does not see it.
 func (a *analyzer) reference(v value, e *expr) {
-	if v.kind <= vLeaf && riskyOps["aten::"+e.name] == None {
+	if v.kind < vModule && riskyOps["aten::"+e.name] == None {
 		return
 	}
 	v.each(func(w value) {
@@ -248,7 +277,7 @@ func (a *analyzer) reference(v value, e *expr) {
 		case w.kind == vOp:
 			a.use(w.s, viaReference, e, nil, edge{})
 		case e.kind != eAttr || riskyOps[op] == None || notMethods[op]:
-		case w.kind == vUnknown || w.kind == vLeaf:
+		case w.kind < vModule:
 			a.use(op, viaReference, e, nil, edge{})
 		case w.kind == vInst:
 			at := strings.LastIndexByte(w.path, 0)
@@ -301,7 +330,7 @@ func (a *analyzer) base(e *expr) value {
 	if e.x.kind == eAttr {
 		return a.attrs(e.x)
 	}
-	return a.eval(e.x)
+	return a.root(e.x)
 }
 
 // method is base.name(args).
@@ -314,6 +343,7 @@ func (a *analyzer) method(base value, name string, e *expr, args []value) value 
 	case vNamespace:
 		w := a.attr(base, name)
 		a.mention(w.s, e)
+		a.unresolvedName(w.s, e)
 		return a.apply(w, e, args)
 	case vInst:
 		edge := edge{recv: base.s, path: base.path, method: a.intern(name)}
@@ -331,8 +361,14 @@ func (a *analyzer) method(base value, name string, e *expr, args []value) value 
 // methodOp records the operator that x.name(args) is on a tensor.
 func (a *analyzer) methodOp(name string, e *expr, args []value, recv edge) {
 	op := "aten::" + name
-	if opTable()[op] != 0 && !notMethods[op] {
+	switch {
+	case opTable()[op] != 0 && !notMethods[op]:
 		a.use(op, viaMethod, e, args, recv)
+	case recv.method == "":
+		if name == "data_ptr" { // as Python's tensors have it
+			a.use("mkldnn::data_ptr", viaMethod, e, args, recv)
+		}
+		a.unresolvedMethod(name, e)
 	}
 }
 
@@ -467,6 +503,12 @@ func (a *analyzer) use(op string, how via, e *expr, args []value, recv edge) {
 	}
 	if u.risk != None && e.kind == eCall {
 		u.args = a.render(e, args)
+	}
+	switch {
+	case op == "prim::RaiseException":
+		a.leaves(tRaise)
+	case e.kind == eCall && how != viaReference && how != viaBroken:
+		a.allocation(op, e)
 	}
 	a.uses = append(a.uses, u)
 }

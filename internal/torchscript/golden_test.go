@@ -103,6 +103,12 @@ func TestGoldenPrograms(t *testing.T) {
 				t.Errorf("%s: honest file uses %s (%s)", name, u.Op, u.Risk)
 			}
 		}
+		for _, u := range p.Unresolved {
+			t.Errorf("%s: unresolved name %q in %s", name, u.Name, u.Func)
+		}
+		for _, h := range p.Heavy {
+			t.Errorf("%s: %s %q", name, h.Cost, h.Expr)
+		}
 		for _, c := range p.CustomClasses {
 			if c.Risk != None {
 				t.Errorf("%s: custom class %s (%s)", name, c.Name, c.Risk)

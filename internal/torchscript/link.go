@@ -303,4 +303,10 @@ func (l *linker) uses() {
 		d.When, d.Path = f.When, l.path(d.fn)
 		a.prog.Dynamic = append(a.prog.Dynamic, d.Dynamic)
 	}
+	for _, h := range a.heavies {
+		f := &a.prog.Functions[h.fn]
+		h.When, h.Path = f.When, l.path(h.fn)
+		a.prog.Heavy = append(a.prog.Heavy, h.Heavy)
+	}
+	l.lookUp()
 }

@@ -297,10 +297,7 @@ func (p *parser) stmt() {
 	case tIf:
 		p.ifStmt()
 	case tWhile:
-		p.next()
-		p.visit(p.expr(0))
-		p.expectChar(':')
-		p.bodyOf()
+		p.whileStmt()
 	case tFor:
 		p.forStmt()
 	case tWith:
@@ -344,24 +341,35 @@ func (p *parser) simple() {
 	switch p.start.kind {
 	case tReturn:
 		p.next()
+		p.v.leaves(tReturn)
 		if p.kind() != tNewline {
 			p.visit(p.tuple())
 		}
 	case tRaise:
 		p.next()
+		p.v.leaves(tRaise)
 		p.visit(p.expr(0))
 	case tAssert:
 		p.next()
-		p.visit(p.expr(0))
+		cond := p.expr(0)
+		p.visit(cond)
+		if holds, known := p.v.literalTruth(cond, 0); !known || !holds {
+			p.v.leaves(tAssert)
+		}
 		if p.accept(charKind(',')) {
 			p.visit(p.expr(0))
 		}
-	case tBreak, tContinue, tPass:
+	case tBreak:
+		p.next()
+		p.v.leaves(tBreak)
+	case tContinue, tPass:
 		p.next()
 	case tDel, tGlobal:
 		p.next()
 		for _, e := range p.exprs(tNewline) {
-			p.visit(e)
+			if p.start.kind == tDel || e.kind != eName {
+				p.visit(e)
+			}
 		}
 	default:
 		p.assignment()
@@ -406,9 +414,11 @@ func (p *parser) assignment() {
 func (p *parser) ifStmt() {
 	for {
 		p.next()
-		p.visit(p.expr(0))
+		cond := p.expr(0)
+		p.visit(cond)
+		truth, known := p.v.literalTruth(cond, 0)
 		p.expectChar(':')
-		p.bodyOf()
+		p.branch(known && !truth)
 		if p.bad {
 			return
 		}
@@ -424,6 +434,28 @@ func (p *parser) ifStmt() {
 	}
 }
 
+// branch parses the block of a condition.
+func (p *parser) branch(never bool) {
+	if never {
+		p.v.skip(1)
+		defer p.v.skip(-1)
+	}
+	p.bodyOf()
+}
+
+func (p *parser) whileStmt() {
+	p.next()
+	cond := p.expr(0)
+	p.visit(cond)
+	p.expectChar(':')
+	if p.bad {
+		return
+	}
+	p.v.whileLoop(cond)
+	p.bodyOf()
+	p.v.endLoop()
+}
+
 func (p *parser) forStmt() {
 	p.next()
 	// Targets bind tighter than "in".
@@ -431,10 +463,12 @@ func (p *parser) forStmt() {
 	p.expect(tIn, "in")
 	iters := p.exprs(charKind(':'))
 	p.expectChar(':')
-	if !p.bad {
-		p.v.loop(targets, iters)
+	if p.bad {
+		return
 	}
+	p.v.loop(targets, iters)
 	p.bodyOf()
+	p.v.endLoop()
 }
 
 func (p *parser) withStmt() {

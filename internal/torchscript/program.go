@@ -59,6 +59,8 @@ type Program struct {
 	Ops           []OpUse
 	CustomClasses []CustomClass
 	Dynamic       []Dynamic
+	Unresolved    []Unresolved
+	Heavy         []Heavy
 	Errors        []SyntaxError
 	// Collisions are groups of unit names that differ only in letter case, or
 	// are equal. torch looks records up without regard to case and reads one

@@ -12,6 +12,7 @@ type valueKind uint8
 const (
 	vUnknown   valueKind = iota
 	vLeaf                // a tensor, number or container: no methods of the archive
+	vConst               // s is a number, "True", or "[" and the product of a list of sizes
 	vModule              // torch, or ops.<s>: s is the namespace
 	vOps                 // ops
 	vOp                  // s is the operator
@@ -63,6 +64,11 @@ const (
 // tuple returns a tuple of elems, or where that would be too large a union of
 // what is in them.
 func tuple(elems []value) value {
+	for i := range elems {
+		if elems[i].kind == vConst { // not worth telling tuples apart
+			elems[i] = value{}
+		}
+	}
 	t := value{kind: vTuple, elems: elems}
 	useful := false
 	for _, e := range elems {
@@ -129,6 +135,12 @@ func (v value) each(f func(value)) {
 func union(v, w value) (value, bool) {
 	if v.equal(w) {
 		return v, true
+	}
+	if v.kind == vConst {
+		v = value{}
+	}
+	if w.kind == vConst {
+		w = value{}
 	}
 	out := value{kind: vUnion}
 	fits := true

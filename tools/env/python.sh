@@ -5,10 +5,11 @@
 #   venv        requirements-oracle.txt: numpy 2, scikit-learn, joblib, ...
 #   venv-torch  requirements-torch.txt on top of Debian's torch 1.13, if that is
 #               installed (tools/env/torch.sh)
-#   peers       requirements-peers.txt: the scanners the bench compares with
+#   peers       with --peers, requirements-peers.txt: what the bench compares with
 #
-# An environment is left alone while its requirements file is unchanged. A
-# missing peer is said loudly and is no error: the bench then runs without it.
+# An environment is left alone while its requirements file is unchanged. One that
+# cannot be made is an error; a peer that cannot be had is said loudly and is none:
+# the bench then runs without it.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd -P)
@@ -57,6 +58,9 @@ else
 	echo "python.sh: no torch for /usr/bin/python3, so no venv-torch; run tools/env/torch.sh first" >&2
 fi
 
+if [ "${1:-}" != --peers ]; then
+	exit 0
+fi
 if make_venv "$python" peers requirements-peers.txt; then
 	echo "peers: $cache/peers/bin/picklescan"
 else

@@ -1,0 +1,256 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/andiron-dev/andiron/finding"
+)
+
+// What a hostile file may cost. On an idle machine one takes less than a second;
+// the test allows for a busy one.
+const (
+	mostResident = 128 << 20
+	mostWall     = 5 * time.Second
+)
+
+// hostileFile is a file that is small or quick to make and asks for the
+// impossible: of memory, of time, of depth.
+type hostileFile struct {
+	name  string // of the file; the extension is part of the attack
+	write func(*bufio.Writer)
+	// clean says why the file may pass: it asks for nothing that a loader would
+	// not survive, and all of it is read.
+	clean string
+}
+
+// hostileFiles are all of them.
+func hostileFiles() []hostileFile {
+	return slices.Concat(hostilePickles, hostileText, hostileZips, hostilePrograms, hostileStreams, hostileOthers)
+}
+
+// TestHostileSizes runs the binary on each file and holds it to time and memory.
+// No file may pass unless its entry says why.
+func TestHostileSizes(t *testing.T) {
+	bin := buildBinary(t)
+	dir := t.TempDir()
+	seen := map[string]bool{}
+	for _, h := range hostileFiles() {
+		if seen[h.name] {
+			t.Fatalf("two files are named %q", h.name)
+		}
+		seen[h.name] = true
+		t.Run(h.name, func(t *testing.T) {
+			path := filepath.Join(dir, h.name)
+			writeHostile(t, path, h.write)
+			checkHostileRun(t, h, measured(t, bin, "scan", "--no-progress", "--format", "json", path))
+			if err := os.Remove(path); err != nil { // they add up to more than a temporary folder may hold
+				t.Fatal(err)
+			}
+		})
+	}
+	if len(seen) < 25 {
+		t.Errorf("only %d hostile files", len(seen))
+	}
+}
+
+func checkHostileRun(t *testing.T, h hostileFile, r run) {
+	t.Helper()
+	var report struct {
+		Artifacts []struct {
+			Verdict  finding.Verdict   `json:"verdict"`
+			Format   string            `json:"format"`
+			Findings []finding.Finding `json:"findings"`
+		} `json:"artifacts"`
+	}
+	if err := json.Unmarshal(r.stdout, &report); err != nil {
+		t.Fatalf("exit %d, %v: %.2000s", r.Code, err, r.stderr)
+	}
+	if len(report.Artifacts) != 1 {
+		t.Fatalf("%d artifacts", len(report.Artifacts))
+	}
+	a := report.Artifacts[0]
+	first := ""
+	for _, f := range a.Findings {
+		if first == "" || f.Outcome == finding.Undetermined {
+			first = fmt.Sprintf("%s %.160s", f.Rule, f.Message)
+		}
+		if f.Rule == "FMT903" {
+			t.Errorf("a panic: %v", f.Evidence)
+		}
+	}
+	t.Logf("%4d ms %4d MiB exit %d %s %s, %d findings: %s",
+		r.Wall.Milliseconds(), r.Resident>>20, r.Code, a.Format, a.Verdict, len(a.Findings), first)
+	switch {
+	case r.Code == 0 && h.clean == "":
+		t.Errorf("exit 0 and %s", a.Verdict)
+	case r.Code != 0 && r.Code != 1 && r.Code != 3:
+		t.Errorf("exit %d: %.2000s", r.Code, r.stderr)
+	case a.Verdict.Passes() != (r.Code == 0):
+		t.Errorf("%s and exit %d", a.Verdict, r.Code)
+	}
+	if r.Resident > mostResident {
+		t.Errorf("%d MiB resident, more than %d", r.Resident>>20, mostResident>>20)
+	}
+	if r.Wall > mostWall {
+		t.Errorf("took %v, more than %v", r.Wall, mostWall)
+	}
+}
+
+func writeHostile(t *testing.T, path string, write func(*bufio.Writer)) {
+	t.Helper()
+	f, err := os.Create(path) //nolint:gosec // a name of the table, in a temporary folder
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := bufio.NewWriterSize(f, 1<<20)
+	write(w)
+	if err := errors.Join(w.Flush(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// buildBinary builds what make build builds, so that the figures are the user's
+// and not those of a test binary, which the race detector may have grown.
+func buildBinary(t *testing.T) string {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "andiron")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", bin, ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return bin
+}
+
+// run is what a process cost.
+type run struct {
+	Code     int           `json:"code"`
+	Wall     time.Duration `json:"wall"`
+	Resident int64         `json:"resident"` // the most at any time, in bytes
+
+	stdout, stderr []byte
+}
+
+// measured runs a command under measureMain.
+func measured(t *testing.T, args ...string) run {
+	t.Helper()
+	report := filepath.Join(t.TempDir(), "cost.json")
+	cmd := exec.CommandContext(t.Context(), "measure", append([]string{report}, args...)...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%v: %s", err, &stderr)
+	}
+	b, err := os.ReadFile(report) //nolint:gosec // our own
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := run{stdout: stdout.Bytes(), stderr: stderr.Bytes()}
+	if err := json.Unmarshal(b, &r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// measureMain is the command "measure REPORT CMD [ARG...]": it runs CMD and
+// writes what it cost. It is a process of its own because Linux hands a process's
+// peak memory on to what it starts, and that of the tests is large.
+func measureMain() {
+	cmd := exec.Command(os.Args[2], os.Args[3:]...) //nolint:gosec,noctx // of this test
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	begin := time.Now()
+	err := cmd.Run()
+	r := run{Wall: time.Since(begin)}
+	if cmd.ProcessState == nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	r.Code = cmd.ProcessState.ExitCode()
+	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		r.Resident = usage.Maxrss
+		if runtime.GOOS == "linux" {
+			r.Resident <<= 10 // getrusage(2): kilobytes there, bytes on macOS
+		}
+	}
+	b, err := json.Marshal(r)
+	if err == nil {
+		err = os.WriteFile(os.Args[1], b, 0o600)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// The pieces that the files are written from. Errors stay with the writer until
+// it is flushed.
+
+func put(w io.Writer, parts ...string) {
+	for _, p := range parts {
+		_, _ = io.WriteString(w, p)
+	}
+}
+
+func repeat(w io.Writer, piece string, n int) {
+	// A large piece at a time is as fast as the disk.
+	many := max(1, min(n, (64<<10)/len(piece)))
+	block := bytes.Repeat([]byte(piece), many)
+	for ; n >= many; n -= many {
+		_, _ = w.Write(block)
+	}
+	_, _ = w.Write(block[:n*len(piece)])
+}
+
+func le32(v uint32) string { return string(binary.LittleEndian.AppendUint32(nil, v)) }
+func le64(v uint64) string { return string(binary.LittleEndian.AppendUint64(nil, v)) }
+
+// all writes parts and nothing else.
+func all(parts ...string) func(*bufio.Writer) {
+	return func(w *bufio.Writer) { put(w, parts...) }
+}
+
+// times writes head, n pieces, and tail.
+func times(head, piece string, n int, tail string) func(*bufio.Writer) {
+	return func(w *bufio.Writer) {
+		put(w, head)
+		repeat(w, piece, n)
+		put(w, tail)
+	}
+}
+
+// counted writes head, n pieces made from their number, and tail.
+func counted(head string, n int, piece func(int) string, tail string) func(*bufio.Writer) {
+	return func(w *bufio.Writer) {
+		put(w, head)
+		for i := range n {
+			put(w, piece(i))
+		}
+		put(w, tail)
+	}
+}
+
+// written is what a writing function writes.
+func written(write func(*bufio.Writer)) []byte {
+	var b bytes.Buffer
+	w := bufio.NewWriter(&b)
+	write(w)
+	_ = w.Flush() // into memory
+	return b.Bytes()
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }
