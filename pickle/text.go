@@ -1,6 +1,7 @@
 package pickle
 
 import (
+	"errors"
 	"bytes"
 	"math/big"
 	"strconv"
@@ -145,7 +146,7 @@ func parseFloat(text []byte) (v float64, odd, ok bool) {
 		trimmed = bytes.ReplaceAll(trimmed, []byte{'_'}, nil)
 	}
 	v, err := strconv.ParseFloat(string(trimmed), 64)
-	if err != nil && err.(*strconv.NumError).Err == strconv.ErrRange {
+	if errors.Is(err, strconv.ErrRange) {
 		return v, true, true // C: OverflowError; Python: inf
 	}
 	return v, odd, err == nil

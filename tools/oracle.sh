@@ -15,4 +15,6 @@ ANDIRON_ZIP_ORACLE="/usr/bin/python3 $here/tools/corpus/zip_oracle.py;$here/tool
 
 echo "== corpora"
 tools/corpus/make.sh --all "$cache/corpus"
-ANDIRON_CORPUS="$cache/corpus" go test -tags oracle ./scan -run Corpus -count 1 -v | grep -v '^=== '
+ANDIRON_CORPUS="$cache/corpus" \
+	ANDIRON_WEIGHTS_ORACLE="1.13-2.0=/usr/bin/python3 $here/tools/oracle/weights_only.py;2.6-2.9=$here/tools/env/torch26.sh $here/tools/oracle/weights_only.py" \
+	go test -tags oracle ./scan -run 'Corpus|WeightsOnly' -count 1 -v | grep -v '^=== '

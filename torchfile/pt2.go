@@ -1,8 +1,9 @@
 package torchfile
 
 import (
-	"bytes"
 	"errors"
+	"io"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -56,12 +57,15 @@ func (f *File) nestRecord(rec *Record, by []Loader) {
 
 // readConfig reads data/weights/<model>_weights_config.json and its like.
 func (f *File) readConfig(rec *Record, prefix string, pickled map[string]bool) {
-	b, err := f.Archive.Read(rec.Entry, maxConfig)
+	r, size, base, err := f.record(rec.Entry)
+	if err == nil && base >= 0 {
+		err = f.inPlace.Spend(size)
+	}
 	if err != nil {
 		f.unreadable(rec.Name, err)
 		return
 	}
-	c, err := exportir.ReadConfig(bytes.NewReader(b), maxConfig)
+	c, err := exportir.ReadConfig(io.NewSectionReader(r, 0, size), maxConfig)
 	if err != nil {
 		kind := BadConfig
 		if errors.Is(err, bounded.ErrLimit) {
@@ -151,9 +155,9 @@ func (f *File) checkExact(rec *Record, first int) {
 		}
 		need[t.Storage] = bytes
 	}
-	for i := range f.Storages {
+	for _, i := range slices.Sorted(maps.Keys(need)) {
 		s := &f.Storages[i]
-		if n, ok := need[i]; ok && n >= 0 && s.RecordSize >= 0 && n != s.RecordSize {
+		if n := need[i]; n >= 0 && s.RecordSize >= 0 && n != s.RecordSize {
 			f.fact(SizeDisagrees, s.Record, -1, "%q holds %d bytes, %q says %d", s.Record, s.RecordSize, rec.Name, n)
 		}
 	}

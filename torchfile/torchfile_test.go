@@ -331,6 +331,89 @@ func TestStorageFacts(t *testing.T) {
 	}
 }
 
+// TestPT2Weights: a weight's record is exactly as large as the table says.
+func TestPT2Weights(t *testing.T) {
+	meta := func(sizes, strides, offset string) string {
+		return `{"path_name": "w", "is_param": true, "use_pickle": false, "tensor_meta": {"dtype": 7, "sizes": [` + sizes +
+			`], "strides": [` + strides + `], "storage_offset": {"as_int": ` + offset + `}, "layout": 7, "device": {"type": "cpu"}, "requires_grad": false}}`
+	}
+	two, one := `{"as_int": 2}, {"as_int": 2}`, `{"as_int": 2}, {"as_int": 1}`
+	tests := []struct {
+		name, config string
+		record       int
+		want         []FactKind
+	}{
+		{"exact", `"w": ` + meta(two, one, "0"), 16, nil},
+		{"longer", `"w": ` + meta(two, one, "0"), 20, []FactKind{SizeDisagrees}},
+		{"shorter", `"w": ` + meta(two, one, "0"), 12, []FactKind{OutOfRange, SizeDisagrees}},
+		{"a view beside the whole", `"v": ` + meta(`{"as_int": 1}`, `{"as_int": 1}`, "0") + `, "w": ` + meta(two, one, "0"), 16, nil},
+		{"transposed", `"w": ` + meta(two, `{"as_int": 1}, {"as_int": 2}`, "0"), 16, nil},
+		{"offset", `"w": ` + meta(`{"as_int": 2}`, `{"as_int": 1}`, "2"), 16, nil},
+		{"symbolic", `"w": ` + meta(`{"as_expr": {}}`, `{"as_int": 1}`, "0"), 16, []FactKind{BadConfig}},
+		{"no number", `"w": ` + meta(`7`, `{"as_int": 1}`, "0"), 28, []FactKind{BadConfig}},
+		{"no such size", `"w": ` + meta(`{}`, `{"as_int": 1}`, "0"), 4, []FactKind{BadGeometry}},
+		{"twice", `"w": ` + meta(two, one, "0") + `, "w": ` + meta(two, one, "0"), 16, []FactKind{BadConfig}},
+		{"broken", `"w": `, 16, []FactKind{BadConfig}},
+		{"no JSON of torch's", `"w": 3`, 16, []FactKind{BadConfig, PathEscape}},
+	}
+	for _, tt := range tests {
+		f := openBytes(t, store("a/archive_format", "pt2", "a/version", "6", "a/data/weights/m_weights_config.json", `{"config": {`+tt.config+`}}`,
+			"a/data/weights/w", strings.Repeat("x", tt.record)))
+		got := slices.DeleteFunc(kindsOf(f), func(k FactKind) bool { return k == Unaligned || k == UnusedStorage })
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%s: facts %q, want %q: %v", tt.name, got, tt.want, f.Facts)
+		}
+	}
+}
+
+// TestTextIDs: only what Python writes for the persistent id is read.
+func TestTextIDs(t *testing.T) {
+	tests := map[string]string{
+		"('storage', <class 'torch.FloatStorage'>, '0', 'cpu', 4)":                 "0",
+		"('storage', <class 'torch.storage.UntypedStorage'>, '12', 'cuda:1', 400)": "12",
+		"('storage', <class 'torch.FloatStorage'>, '94301', 'cpu', 4, None)":       "94301",
+		"('storage', <class 'torch.FloatStorage'>, '../0', 'cpu', 4)":              "",
+		"('storage', <class 'torch.FloatStorage'>, '0', 'cpu', -4)":                "",
+		"('storage', <class 'os.FloatStorage'>, '0', 'cpu', 4)":                    "",
+		"('storage', <class 'torch.FloatStorage'>, '0', 'cpu', 4) ":                "",
+		"('module', 0, 'a', 'b')":                                                  "",
+		"":                                                                         "",
+	}
+	for text, want := range tests {
+		got := ""
+		if m := splitTextID(text); m != nil {
+			got = m[2]
+		}
+		if got != want {
+			t.Errorf("%q: key %q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestNestedPickle: a sample input that is a plain pickle stays a nested record
+// that no container was found in.
+func TestNestedPickle(t *testing.T) {
+	f := openBytes(t, store("a/archive_format", "pt2", "a/data/sample_inputs/m.pt", "cinert\nraw\n)R.", "a/version", "6"))
+	if len(f.Nested) != 0 {
+		t.Errorf("nested %+v", f.Nested)
+	}
+	if got := f.Records[1].Role; got != RoleNested {
+		t.Errorf("role %q, want %q", got, RoleNested)
+	}
+}
+
+// TestPackageRoles: every record that torch.package writes has a role.
+func TestPackageRoles(t *testing.T) {
+	f := openBytes(t, store("a/.data/extern_modules", "torch\n", "a/.data/version", "6", "a/.data/python_version", "3.11.2",
+		"a/.data/serialization_id", "1", "a/byteorder", "little", "a/res/note.txt", "hi", "a/m/code.py", "pass", "a/.data/odd", "?"))
+	want := []Role{RoleMeta, RoleVersion, RoleMeta, RoleMeta, RoleByteOrder, RoleExtra, RoleCode, RoleUnknown}
+	for i, r := range f.Records {
+		if r.Role != want[i] {
+			t.Errorf("%s: role %q, want %q", r.Name, r.Role, want[i])
+		}
+	}
+}
+
 // TestGather: a transposed view that is larger than the cache of blocks has
 // slots gives what a plain loop gives.
 func TestGather(t *testing.T) {

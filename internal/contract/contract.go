@@ -89,6 +89,7 @@ const (
 	TierSafe      Tier = "safe"
 	TierFramework Tier = "framework"
 	TierUnknown   Tier = "unknown"
+	TierArchive   Tier = "archive" // a TorchScript class, whose code is in the archive and is judged there
 	TierSink      Tier = "sink"
 )
 
@@ -328,6 +329,8 @@ func (n *name) tier() Tier {
 		return n.entry.tier
 	case n.sink != nil:
 		return TierSink
+	case n.script:
+		return TierArchive
 	}
 	return TierUnknown
 }

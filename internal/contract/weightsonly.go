@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/pickle"
 )
 
@@ -234,26 +235,44 @@ func (j *judge) weightsReport(ws []WeightsOnly) {
 		return
 	}
 	var loads, lines []string
-	for _, w := range ws {
-		if w.Loads {
+	harm := j.harms()
+	for i, w := range ws {
+		switch {
+		case w.Loads:
 			loads = append(loads, w.Torch)
-			continue
+		case i+1 < len(ws) && !ws[i+1].Loads && ws[i+1].Reason == w.Reason && slices.Equal(ws[i+1].Allow, w.Allow):
+			// said with the next line
+		case len(w.Allow) > 0 && !harm:
+			lines = append(lines, fmt.Sprintf("up to torch %s: %s; add_safe_globals([%s]) would allow it", w.Torch, w.Reason, strings.Join(w.Allow, ", ")))
+		default:
+			lines = append(lines, fmt.Sprintf("up to torch %s: %s", w.Torch, w.Reason))
 		}
-		line := "torch " + w.Torch + ": " + w.Reason
-		if len(w.Allow) > 0 {
-			line += "; add_safe_globals would need " + strings.Join(w.Allow[:min(len(w.Allow), 12)], ", ")
-			if len(w.Allow) > 12 {
-				line += fmt.Sprintf(" and %d more", len(w.Allow)-12)
-			}
-		}
-		lines = append(lines, line)
 	}
+	j.add("weights", pkl095, j.t.Start, weightsMessage(loads, ws[len(ws)-1], harm), lines...)
+}
+
+// weightsMessage says which torch loads the stream, and what the newest would
+// have to be told. Nobody is told to allow what does harm.
+func weightsMessage(loads []string, newest WeightsOnly, harm bool) string {
 	message := "torch.load(weights_only=True) loads it on torch " + strings.Join(loads, ", ")
-	switch {
-	case len(loads) == 0:
+	switch len(loads) {
+	case 0:
 		message = "torch.load(weights_only=True) loads it on no torch"
-	case len(lines) == 0:
+	case len(lines):
 		message = "torch.load(weights_only=True) loads it on every torch that has it"
 	}
-	j.add("weights", pkl095, j.t.Start, message, lines...)
+	if !newest.Loads && len(newest.Allow) > 0 && !harm {
+		message += fmt.Sprintf("; torch %s loads it after torch.serialization.add_safe_globals([%s])", newest.Torch, strings.Join(newest.Allow, ", "))
+	}
+	return message
+}
+
+// harms reports whether an issue says that the stream means harm.
+func (j *judge) harms() bool {
+	for _, is := range j.issues {
+		if is.Rule.Verdict >= finding.Suspicious {
+			return true
+		}
+	}
+	return false
 }

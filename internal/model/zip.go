@@ -13,8 +13,9 @@ var appnote = []string{"PKWARE APPNOTE 6.3.10", "PyTorch v2.6.0 caffe2/serialize
 var zipDuplicate = &rule.Rule{
 	ID: "ZIP001", Title: "Two members with one name", Strategy: finding.SecureLoading,
 	Severity: finding.High, Verdict: finding.Suspicious, Since: since, Refs: appnote,
-	Text: "The archive's directory lists one name twice. torch 1.13 loads the first copy, torch 2.6 and later " +
-		"the last, Python's zipfile the last, so that a scanner and the loader can look at different bytes.\n\n" +
+	Text: "The archive's directory lists one name twice. torch finds one of the copies by a binary search, so that the number and " +
+		"the order of all records decide which; Python's zipfile takes the last, other readers the first. " +
+		"A scanner and the loader can look at different bytes.\n\n" +
 		"No version of torch writes such a file. andiron judges every copy.",
 	Fix: "do not load it; ask for the file to be saved again by torch.save",
 }

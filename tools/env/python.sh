@@ -15,6 +15,15 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd -P)
 cache=${ANDIRON_CACHE:-$HOME/.cache/andiron}
 
+# apt installs the packages named; what it says goes to a log.
+apt() {
+	if ! apt-get update -qq >&2 ||
+		! DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >>"$cache/apt.log" 2>&1; then
+		echo "python.sh: apt-get could not install $*, see $cache/apt.log" >&2
+		exit 1
+	fi
+}
+
 # base_python prints a Python that can make virtual environments.
 base_python() {
 	local python
@@ -24,8 +33,7 @@ base_python() {
 			return
 		fi
 	done
-	apt-get update -qq >&2
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3 python3-venv >&2
+	apt python3 python3-venv
 	echo /usr/bin/python3
 }
 
@@ -50,7 +58,7 @@ echo "venv: $cache/venv/bin/python"
 
 if /usr/bin/python3 -I -c 'import torch' 2>/dev/null; then
 	if ! /usr/bin/python3 -I -c 'import ensurepip' 2>/dev/null; then
-		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv >&2
+		apt python3-venv
 	fi
 	make_venv /usr/bin/python3 venv-torch requirements-torch.txt --system-site-packages
 	echo "venv-torch: $cache/venv-torch/bin/python"

@@ -24,12 +24,19 @@ apt_mirror() {
 		grep -v -e security -e backports | head -n 1
 }
 
+# apt installs the packages named; what it says goes to a log.
+apt() {
+	apt-get update -qq &&
+		apt-get install -y -qq --no-install-recommends "$@" >>"$cache/apt.log" 2>&1 ||
+		die "apt-get could not install $*, see $cache/apt.log"
+}
+
 install_113() {
 	if /usr/bin/python3 -I -c 'import torch' 2>/dev/null; then
 		return
 	fi
-	apt-get update -qq
-	apt-get install -y -qq --no-install-recommends python3-torch python3-numpy
+	echo "torch.sh: installing torch 1.13" >&2
+	apt python3-torch python3-numpy
 }
 
 # share_apt_settings gives the chroot the proxy and retry settings of this
@@ -48,7 +55,8 @@ install_26() {
 	if "$(dirname "$0")/torch26.sh" -I -c 'import torch, numpy, safetensors' 2>/dev/null; then
 		return
 	fi
-	command -v debootstrap >/dev/null || apt-get install -y -qq --no-install-recommends debootstrap
+	command -v debootstrap >/dev/null || apt debootstrap
+	echo "torch.sh: installing torch 2.6 into $root" >&2
 	if [ ! -e "$root/.andiron-base" ]; then
 		local mirror
 		mirror=$(apt_mirror)
