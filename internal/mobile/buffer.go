@@ -115,14 +115,27 @@ func (b *buffer) slotU8(at int64, i int) (byte, error) {
 }
 
 func (b *buffer) slotText(at int64, i int) (string, error) {
-	start, n, err := b.vector(at, i, 1)
-	if err != nil || n == 0 {
+	pos, err := b.slot(at, i)
+	if err != nil || pos == 0 {
 		return "", err
 	}
-	if n > b.lim.MaxText {
-		return "", &FormatError{start, "string", bounded.Exceeded("bytes of a string", b.lim.MaxText)}
+	v, err := b.follow(pos)
+	if err != nil {
+		return "", err
 	}
-	p, err := b.bytes(start, n)
+	return b.text(v)
+}
+
+// text reads the string at an offset: a length, then UTF-8.
+func (b *buffer) text(at int64) (string, error) {
+	n, err := b.u32(at)
+	if err != nil {
+		return "", err
+	}
+	if int64(n) > b.lim.MaxText {
+		return "", &FormatError{at, "string", bounded.Exceeded("bytes of a string", b.lim.MaxText)}
+	}
+	p, err := b.bytes(at+4, int64(n))
 	return string(p), err
 }
 

@@ -52,6 +52,7 @@ type Module struct {
 	ExtraFiles      []string // names
 	Sources         []string // names of the TorchScript sources beside the bytecode
 	Storages        []Storage
+	Tensors         []Tensor
 }
 
 // Function is one function of the bytecode.
@@ -138,6 +139,7 @@ func (b *buffer) module(root int64) (*Module, error) {
 		},
 		func() error { return b.tables(root, moduleTypes, func(at int64) error { return b.typ(at, m) }) },
 		func() error { return b.tables(root, moduleStorage, func(at int64) error { return b.storage(at, m) }) },
+		func() error { return b.state(root, m) },
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {

@@ -2,7 +2,10 @@ package mobile
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -50,6 +53,55 @@ func TestReadModuleGolden(t *testing.T) {
 			t.Errorf("operators = %q", ops)
 		}
 		t.Logf("%+v", m)
+	}
+}
+
+// TestTensorsGolden: every tensor is what torch says it is.
+func TestTensorsGolden(t *testing.T) {
+	paths, err := filepath.Glob("../../testdata/golden/torch/*/torchscript/mobile_flatbuffer.ptl")
+	if err != nil || len(paths) < 3 {
+		t.Fatalf("found %d golden modules, %v", len(paths), err)
+	}
+	for _, path := range paths {
+		var want struct {
+			Tensors []struct {
+				Name, DType, SHA256 string
+				Shape               []int64
+			}
+		}
+		b, err := os.ReadFile(path + ".manifest.json")
+		if err == nil {
+			err = json.Unmarshal(b, &want)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err = os.ReadFile(path); err != nil {
+			t.Fatal(err)
+		}
+		m, err := ReadModule(bytes.NewReader(b), int64(len(b)), Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]Tensor{}
+		for _, x := range m.Tensors {
+			got[x.Name] = x
+		}
+		if len(want.Tensors) == 0 || len(m.Tensors) < len(want.Tensors) { // a plain attribute is in no state_dict
+			t.Errorf("%s: %d tensors, want at least %d", path, len(m.Tensors), len(want.Tensors))
+		}
+		for _, w := range want.Tensors {
+			g, ok := got[w.Name]
+			if !ok || g.DType != w.DType || !slices.Equal(g.Shape, w.Shape) {
+				t.Errorf("%s: %q = %+v, want %s %v", path, w.Name, g, w.DType, w.Shape)
+				continue
+			}
+			s := m.Storages[g.Storage]
+			sum := sha256.Sum256(b[s.Offset : s.Offset+s.Size]) // each is all of its storage here
+			if hex.EncodeToString(sum[:]) != w.SHA256 {
+				t.Errorf("%s: the bytes of %q differ", path, w.Name)
+			}
+		}
 	}
 }
 

@@ -8,10 +8,12 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/mobile"
 	"github.com/andiron-dev/andiron/internal/onnx"
 	"github.com/andiron-dev/andiron/internal/torchscript"
 	"github.com/andiron-dev/andiron/safetensors"
+	"github.com/andiron-dev/andiron/torchfile"
 )
 
 // safetensors looks at a safetensors file.
@@ -112,6 +114,11 @@ func (l *looker) mobileModule(v view) (string, bool) {
 		}
 	}
 	v.tree.mobile(m)
+	for _, x := range m.Tensors {
+		if !inStorage(m, x) {
+			l.report(torchView.Finding(v.where, fmt.Sprintf("the tensor %q of shape %d, strides %d and offset %d reaches outside of its storage", x.Name, x.Shape, x.Stride, x.StorageOffset)))
+		}
+	}
 	setState := map[string]bool{}
 	for _, t := range m.Types {
 		if t.SetState {
@@ -141,9 +148,35 @@ func (t *Tree) mobile(m *mobile.Module) {
 	for _, f := range m.Functions {
 		t.Code = append(t.Code, Code{Function: f.Name, When: torchscript.Call.String(), Operators: append([]string{}, f.Operators...)})
 	}
+	for _, x := range m.Tensors {
+		t.Tensors = append(t.Tensors, Tensor{
+			Name: x.Name, DType: x.DType, Shape: orEmpty(x.Shape), Stride: orEmpty(x.Stride), StorageOffset: x.StorageOffset,
+			Storage: fmt.Sprintf("storage %d", x.Storage), Layout: "strided", Device: "cpu",
+		})
+	}
 	for i, s := range m.Storages {
 		t.Records = append(t.Records, Record{Name: fmt.Sprintf("storage %d", i), Role: "storage", Offset: s.Offset, Size: s.Size})
 	}
+}
+
+// inStorage reports whether a tensor lies in its storage.
+func inStorage(m *mobile.Module, x mobile.Tensor) bool {
+	size := torchfile.ItemSize(x.DType)
+	if x.Storage >= len(m.Storages) || x.StorageOffset < 0 || len(x.Shape) != len(x.Stride) || size == 0 {
+		return false
+	}
+	last, ok := x.StorageOffset, true
+	for i, dim := range x.Shape {
+		if dim == 0 {
+			return true
+		}
+		step, fits := bounded.Mul(dim-1, x.Stride[i])
+		if last, ok = bounded.Add(last, step); !fits || !ok {
+			return false
+		}
+	}
+	end, ok := bounded.Mul(last+1, size)
+	return ok && end <= m.Storages[x.Storage].Size
 }
 
 // reached reports whether a function may be called by a __setstate__: bytecode
