@@ -160,7 +160,10 @@ func modelLoading(in Input) view {
 			case loads:
 				v.implemented = append(v.implemented, e)
 			default:
-				e.Fix = cmp.Or(f.Fix, refusedHint)
+				e.Fix = refusedHint
+				if a.Verdict > finding.Unknown {
+					e.Fix = rejectFix(a)
+				}
 				v.missing = append(v.missing, e)
 			}
 		}
