@@ -249,7 +249,8 @@ func (j *judge) persistent(e *pickle.Event) {
 	if source, ok := text(pid.Index(3)); tag == "module" && ok && source != "" && !definesClass(source) {
 		j.add("pid source", pkl045, e.Offset, "the source that comes with a class is no definition of a class", j.rendered(e))
 	}
-	if pid.Kind() != pickle.KindTuple || tag != "storage" && tag != "module" && tag != "reduce_package" {
+	known := tag == "storage" || tag == "reduce_package" || tag == "module" && j.opt.Container == "torch-legacy"
+	if pid.Kind() != pickle.KindTuple || !known {
 		j.add("pid", pkl045, e.Offset, "a persistent id is not the tuple that torch writes for a storage", j.rendered(e))
 	}
 }

@@ -137,7 +137,7 @@ func TestSecureLoading(t *testing.T) {
 		"partial: only the model files were looked at, not the code that saves and loads them",
 		"+ m/t.safetensors: is safetensors: its loader runs no pickle",
 		"+ m/w.pt!archive/data.pkl: torch.load(weights_only=True) loads it on torch 1.13 and later",
-		"- m/f.ckpt!archive/data.pkl: torch.load(weights_only=True) refuses it on every torch | a fix",
+		"- m/f.ckpt!archive/data.pkl: torch.load(weights_only=True) refuses it on every torch | " + refusedHint,
 		"- m/it's evil.pt!archive/data.pkl@0x1f: loading it would run a command | do not load it",
 	}
 	if diff := cmp.Diff(want, lines(get(t, in, finding.SecureLoading))); diff != "" {
