@@ -8,7 +8,7 @@ while read -r file; do
 	pkg=./$(dirname "$file")
 	for target in $(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$file"); do
 		echo "== $pkg $target"
-		go test "$pkg" -run '^$' -fuzz "^$target\$" -fuzztime "$time"
+		go test "$pkg" -run '^$' -fuzz "^$target\$" -fuzztime "$time" -fuzzminimizetime 10x
 		count=$((count + 1))
 	done
 done < <(git ls-files '*_test.go' | sort)
