@@ -275,7 +275,7 @@ func (t *Tree) pickle(s stream, j contract.Judgement) {
 			Name: u.Name, Tier: string(u.Tier), Package: u.Package, Operations: append([]string{}, u.Operations...), Offset: u.Offset, Rationale: u.Rationale,
 		})
 	}
-	if !s.native {
+	if s.container == string(torchfile.TorchZip) || s.container == string(torchfile.TorchLegacy) { // what torch.load reads
 		for _, w := range j.WeightsOnly {
 			p.WeightsOnly = append(p.WeightsOnly, WeightsOnly{Torch: w.Torch, Loads: w.Loads, Reason: w.Reason, Allow: append([]string{}, w.Allow...)})
 		}
@@ -377,18 +377,23 @@ func (k *Pickle) text(p func(string, ...any)) {
 	if !k.Complete {
 		state = "broken"
 	}
-	p("  pickle %s %s: bytes %d to %d, protocol %d, %s", k.Role, safetext.Plain(k.Record), k.Start, k.End, k.Protocol, state)
+	name := strings.TrimSpace(strings.Join([]string{"pickle", k.Role, safetext.Plain(k.Record)}, " "))
+	p("  %s: bytes %d to %d, protocol %d, %s", strings.Join(strings.Fields(name), " "), k.Start, k.End, k.Protocol, state)
 	for _, g := range k.Globals {
 		p("    %-9s %s (%s) @%#x", g.Tier, safetext.Plain(g.Name), strings.Join(g.Operations, ", "), g.Offset)
 	}
+	var loads []string
 	for _, w := range k.WeightsOnly {
 		switch {
 		case w.Loads:
-			p("    torch %s: loads with weights_only=True", w.Torch)
+			loads = append(loads, w.Torch)
 		case len(w.Allow) > 0:
 			p("    torch %s: loads with weights_only=True after torch.serialization.add_safe_globals([%s])", w.Torch, safetext.Plain(strings.Join(w.Allow, ", ")))
 		default:
 			p("    torch %s: does not load with weights_only=True: %s", w.Torch, safetext.Plain(w.Reason))
 		}
+	}
+	if len(loads) > 0 {
+		p("    torch %s: loads with weights_only=True", strings.Join(loads, ", "))
 	}
 }
