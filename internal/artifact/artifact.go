@@ -10,7 +10,7 @@
 //
 // # Limits
 //
-// Standard input is kept in memory up to 32 MiB and in a temporary file above;
+// Standard input is kept in memory up to 8 MiB and in a temporary file above;
 // the caller gives the most it may hold. Digests use one buffer of 256 KiB.
 //
 // # Specification
@@ -80,7 +80,7 @@ func FromBytes(display string, b []byte) *Artifact {
 }
 
 // inMemory is how much of a stream is kept without a temporary file.
-const inMemory = 32 << 20
+const inMemory = 8 << 20
 
 // FromReader reads r to its end, for standard input. More than limit bytes are
 // an error that wraps [bounded.ErrLimit].

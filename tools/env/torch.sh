@@ -73,7 +73,7 @@ install_26() {
 		mount -t proc proc "$1/proc" &&
 		chroot "$1" apt-get update -qq &&
 		chroot "$1" apt-get install -y -qq --no-install-recommends python3-torch python3-numpy python3-safetensors' \
-		sh "$root" >>"$cache/trixie.log" 2>&1 || die "apt-get in the chroot ended with an error, see $cache/trixie.log"
+		sh "$root" >>"$cache/trixie.log" 2>&1 || die "torch 2.6 could not be installed in the chroot, see $cache/trixie.log"
 }
 
 [ "$(id -u)" = 0 ] || die "run as root: it installs Debian packages"
