@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"github.com/andiron-dev/andiron/internal/bounded"
 )
@@ -14,6 +15,7 @@ const (
 	defaultMaxOps  = 64 << 20
 	baseMaxValues  = 1 << 20
 	capMaxValues   = 32 << 20
+	baseMaxEvents  = 256 << 10
 	defaultMaxText = 1 << 20
 	maxNotes       = 1000
 	maxProto       = 5
@@ -29,6 +31,7 @@ func (l Limits) withDefaults(size int64) Limits {
 	set(&l.MaxOps, defaultMaxOps)
 	set(&l.MaxValues, perSize)
 	set(&l.MaxMemo, perSize)
+	set(&l.MaxEvents, min(l.MaxValues, baseMaxEvents+max(size, 0)/16))
 	set(&l.MaxText, defaultMaxText)
 	l.MaxValues = min(l.MaxValues, math.MaxUint32/2) // references have 32 bits
 	return l
@@ -278,9 +281,15 @@ func (m *machine) value(ref uint32) Value { return Value{m.t, ref} }
 
 // event records what the instruction at work does.
 func (m *machine) event(kind EventKind, target, args, result uint32) {
-	if int64(len(m.t.Events)) >= m.lim.MaxValues {
-		m.fail(bounded.Exceeded("pickle events", m.lim.MaxValues))
+	// An event takes many times the memory of a value, and of the bytes that
+	// made it: honest pickles spend dozens on each, hostile ones two.
+	n := int64(len(m.t.Events))
+	if n >= m.lim.MaxEvents {
+		m.fail(bounded.Exceeded("pickle events", m.lim.MaxEvents))
 		return
+	}
+	if n == int64(cap(m.t.Events)) {
+		m.t.Events = slices.Grow(m.t.Events, int(max(n, 16))) // append grows by less, and leaves more behind
 	}
 	m.t.Events = append(m.t.Events, Event{
 		Kind: kind, Op: m.op.Code, Offset: m.op.Offset,

@@ -1,8 +1,8 @@
 package pickle
 
 import (
-	"errors"
 	"bytes"
+	"errors"
 	"math/big"
 	"strconv"
 	"strings"

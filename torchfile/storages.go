@@ -89,6 +89,7 @@ func (f *File) parseTextID(id pickle.Value, record string) (persistentID, bool) 
 	f.fact(TextPersistent, record, id.Offset(), "the text persistent id %.60q, which torch cannot load", s)
 	m := splitTextID(s)
 	if m == nil {
+		f.fact(MissingStorage, record, id.Offset(), "the text persistent id is none of a storage")
 		return p, false
 	}
 	if p.dtype, p.untyped, ok = storageDType(m[1]); !ok {

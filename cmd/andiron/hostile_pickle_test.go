@@ -26,7 +26,7 @@ var hostilePickles = []hostileFile{
 		return "r" + le32(uint32(i)*10007)
 	}, ".")},
 	{name: "memo_million.pkl", write: counted("\x80\x02N", 1_000_000, func(i int) string { return "r" + le32(uint32(i)) }, "."), clean: readWhole},
-	{name: "marks_200k.pkl", write: times("\x80\x02", "(", 200_000, "N.")},
+	{name: "marks_200k.pkl", write: times("\x80\x02", "(", 200_000, "N."), clean: readWhole},
 	{name: "marks_200k_tuples.pkl", write: func(w *bufio.Writer) {
 		put(w, "\x80\x02")
 		repeat(w, "(", 200_000)
@@ -50,7 +50,7 @@ var hostilePickles = []hostileFile{
 	{name: "none_64m.pkl", write: times("\x80\x02", "N", 64<<20, ".")},
 	{name: "ext_million.pkl", write: times("\x80\x02", "\x84\x01\x00\x00\x00", 1_000_000, ".")},
 	{name: "protos_million.pkl", write: times("", "\x80\x02", 8_000_000, "N."), clean: readWhole},
-	{name: "imports_million.pkl", write: counted("\x80\x02", 500_000, func(i int) string { return "cm" + itoa(i) + "\nf\n0" }, "N.")},
+	{name: "imports_50k.pkl", write: counted("\x80\x02", 50_000, func(i int) string { return "cm" + itoa(i) + "\nf\n0" }, "N.")},
 	{name: "calls_million.pkl", write: times("\x80\x02cm\nf\n", ")R", 1_000_000, ".")},
 	{name: "calls_of_system.pkl", write: times("\x80\x02cos\nsystem\nq\x000", "h\x00X\x01\x00\x00\x00:\x85R0", 200_000, "N.")},
 	{name: "builds_million.pkl", write: times("\x80\x02cm\nf\n)\x81", "}b", 1_000_000, ".")},
@@ -59,7 +59,7 @@ var hostilePickles = []hostileFile{
 	{name: "streams_million.pkl", write: times("", "\x80\x02N.", 1_000_000, "")},
 	{name: "streams_of_system.pkl", write: times("", "cos\nsystem\n(S':'\ntR.", 50_000, "")},
 	{name: "streams_broken.pkl", write: times("", "\x80\x02cm\nf\n\xff", 500_000, "")},
-	{name: "junk_of_starts.pkl", write: times("\x80\x02N.", "\x80\x02", 8<<20, "\xff")},
+	{name: "junk_of_starts.pkl", write: times("\x80\x02N.", "\x80\x02", 4<<20, "\xff")},
 	{name: "junk_of_imports.pkl", write: times("\x80\x02N.\xff", "cos\n", 4<<20, "\xff")},
 	{name: "nested_loaders.pkl", write: func(w *bufio.Writer) { put(w, nestedLoaders(40)) }},
 	{name: "joblib_shape_2e62.joblib", write: all(joblibWrapper(1 << 62))},

@@ -6,6 +6,7 @@ import (
 	"compress/zlib"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ulikunitz/xz"
@@ -46,8 +47,8 @@ var hostileStreams = []hostileFile{
 		put(w, s)
 	}},
 	{name: "zfile_2e60.z", write: all("ZF0x1000000000000000   ", zlibZeros(1000))},
-	{name: "tar_100k_members.tar", write: func(w *bufio.Writer) {
-		for i := range 100_000 {
+	{name: "tar_50k_members.tar", write: func(w *bufio.Writer) {
+		for i := range 50_000 {
 			put(w, tarHead("m"+itoa(i), 0))
 		}
 		repeat(w, "\x00", 1024)
@@ -61,7 +62,7 @@ var hostileStreams = []hostileFile{
 	}},
 	{name: "tar_of_pickles.tar", write: func(w *bufio.Writer) {
 		one := "cos\nsystem\n(S':'\ntR."
-		for i := range 20_000 {
+		for i := range 5_000 {
 			put(w, tarHead("m"+itoa(i), len(one)), one, strings.Repeat("\x00", 512-len(one)))
 		}
 		repeat(w, "\x00", 1024)
@@ -183,7 +184,7 @@ var hostileOthers = []hostileFile{
 	{name: "config.json", write: times("", "[", 1_000_000, "")},
 	{name: "tokenizer_config.json", write: times(`{"chat_template":"`, "{% if x %}", 500_000, `"}`)},
 	{name: "generation_config.json", write: times(`{"chat_template":"{{ `, "(", 4_000_000, ` }}"}`)},
-	{name: "model.safetensors.index.json", write: counted(`{"weight_map":{`, 500_000, func(i int) string { return `"w` + itoa(i) + `":"../../` + itoa(i) + `",` }, `"z":"a"}}`)},
+	{name: "model.safetensors.index.json", write: counted(`{"weight_map":{`, 300_000, func(i int) string { return `"w` + itoa(i) + `":"../../` + itoa(i) + `",` }, `"z":"a"}}`)},
 	{name: "chat_template.jinja", write: times("{{ x", ".a", 8<<20, " }}")},
 	{name: "zeros_sparse.pt", write: times("", "\x00", 64<<20, "")},
 	{name: "empty.pt", write: all("")},
@@ -204,11 +205,14 @@ func varint(n int) string {
 
 // onnxNested is a model whose graph has a node with a graph with a node …
 func onnxNested(depth int) string {
-	g := ""
+	var heads []string // from the inside out: each ends where the next begins
+	n := 0
 	for range depth {
-		attr := "\x32" + varint(len(g)) + g // AttributeProto.g
-		node := "\x22\x02If\x2a" + varint(len(attr)) + attr
-		g = "\x0a" + varint(len(node)) + node
+		attr := "\x32" + varint(n) // AttributeProto.g
+		node := "\x22\x02If\x2a" + varint(len(attr)+n) + attr
+		heads = append(heads, "\x0a"+varint(len(node)+n)+node)
+		n += len(heads[len(heads)-1])
 	}
-	return "\x08\x07\x42\x02\x10\x0d\x3a" + varint(len(g)) + g
+	slices.Reverse(heads)
+	return "\x08\x07\x42\x02\x10\x0d\x3a" + varint(n) + strings.Join(heads, "")
 }

@@ -156,8 +156,8 @@ var patterns = map[string]pattern{
 	"buffer":    kinds(pickle.KindBuffer),
 	"tuple":     kinds(pickle.KindTuple),
 	"dict":      kinds(pickle.KindDict),
-	"storage":   kinds(pickle.KindPersistent, pickle.KindObject),
-	"tensor":    kinds(pickle.KindObject, pickle.KindPersistent),
+	"storage":   isRebuilt,
+	"tensor":    isRebuilt,
 	"dtype":     kinds(pickle.KindGlobal, pickle.KindObject, pickle.KindStr, pickle.KindNone),
 	"layout":    kinds(pickle.KindGlobal, pickle.KindObject),
 	"device":    kinds(pickle.KindObject, pickle.KindStr, pickle.KindNone),
@@ -169,6 +169,9 @@ var patterns = map[string]pattern{
 	"plain":     isPlain,
 	"hooks":     isHooks,
 	"type":      isType,
+	"nptype":    isTypeOf("numpy"),
+	"pdtype":    isTypeOf("pandas"),
+	"bitgen":    isBitGenerator,
 	"factory":   isFactory,
 }
 
@@ -272,6 +275,48 @@ func isHooks(j *judge, v pickle.Value) bool {
 func isType(j *judge, v pickle.Value) bool {
 	n := j.name(v, v.Offset())
 	return n != nil && (n.entry != nil || n.sink == nil)
+}
+
+// isTypeOf takes a listed class of a package, or one that nobody reviewed and
+// that is reported for it: what makes an instance of it calls its constructor.
+func isTypeOf(pkg string) pattern {
+	return func(j *judge, v pickle.Value) bool {
+		n := j.name(v, v.Offset())
+		return n != nil && (n.entry != nil && n.entry.pkg == pkg || n.entry == nil && n.sink == nil)
+	}
+}
+
+// isBitGenerator takes what numpy's random state is made of: the name, class or
+// instance of a bit generator, or the function that makes one. Any other function
+// here is called with the argument before it.
+func isBitGenerator(j *judge, v pickle.Value) bool {
+	n := j.name(v, v.Offset())
+	if v.Kind() == pickle.KindObject {
+		n = j.classOf(v)
+	}
+	return n != nil && (n.entry != nil && n.entry.pkg == "numpy" && strings.HasPrefix(n.module, "numpy.random.") || n.entry == nil && n.sink == nil)
+}
+
+// isRebuilt takes a storage of the file or what a rebuild function made. The
+// functions of torch call methods of it, which an instance of another class may
+// have from the file.
+func isRebuilt(j *judge, v pickle.Value) bool {
+	switch v.Kind() {
+	case pickle.KindPersistent:
+		return true
+	case pickle.KindObject:
+	default:
+		return false
+	}
+	n := j.funcName(v)
+	switch {
+	case n == nil:
+		return false
+	case n.entry == nil:
+		return n.sink == nil
+	}
+	return n.module == "torch" || strings.HasPrefix(n.module, "torch.") && n.entry.tier == TierSafe ||
+		n.key == key{"torch.storage", "_load_from_bytes"} || n.key.name == "_rebuild_njt"
 }
 
 func isFactory(j *judge, v pickle.Value) bool {

@@ -158,6 +158,7 @@ func Judge(t *pickle.Trace, opt Options) Judgement {
 	for i := range t.Events {
 		j.event(&t.Events[i])
 	}
+	j.standing()
 	j.leftovers()
 	j.stream()
 	j.exhaustion()

@@ -71,11 +71,6 @@ func (j *judge) handed(args pickle.Value, to string, e *pickle.Event) bool {
 			return
 		}
 		t := j.resolve(v)
-		if n := t.name; n != nil && n.entry != nil && n.entry.ops&opNever != 0 {
-			n.broken, n.blamed, found = true, true, true
-			j.add("never:"+n.full, pkl037, e.Offset, fmt.Sprintf("%s is used outside its contract: it is handed to %s, which may call it", n.full, to), j.rendered(e))
-			return
-		}
 		if t.sink == nil || t.instance || t.sink.cat.helper() {
 			return
 		}

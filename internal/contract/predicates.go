@@ -106,9 +106,6 @@ func checkPartial(j *judge, args pickle.Value) string {
 	if n := j.name(f, f.Offset()); n != nil && n.sink == nil && (n.entry == nil || n.entry.ops&opNever == 0) {
 		return ""
 	}
-	if n := j.classOf(f); n != nil && n.entry != nil {
-		return ""
-	}
 	return "argument 1 is not a listed function"
 }
 

@@ -13,8 +13,8 @@ import (
 	"github.com/andiron-dev/andiron/internal/strictzip"
 )
 
-// A decompression may give 64 MiB whatever it is made from, and beyond that 200
-// times its input: zeros squeeze further, weights and code do not.
+// What is decompressed of an artifact may be 64 MiB whatever it is made from, and
+// beyond that each part 200 times its input: zeros squeeze further, weights and code do not.
 const (
 	freeBytes = 64 << 20
 	mostRatio = 200
@@ -45,12 +45,15 @@ func (c *cut) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// spool reads a stream to its end, in memory or in a temporary file. The error
-// is why the view is shorter than it should be.
-func (l *looker) spool(v view, name string, r io.Reader, most int64) (view, func(), error) {
-	most = min(most, l.inflated.Left())
-	c := &cut{r: r, max: most, all: most}
-	a, err := artifact.FromReader(name, c, most)
+// spool reads what packed bytes expand to, in memory or in a temporary file. The
+// error is why the view is shorter than it should be.
+func (l *looker) spool(v view, name string, r io.Reader, packed int64) (view, func(), error) {
+	c := &cut{r: r, max: min(ratioLimit(packed, l.slack.Left()), l.inflated.Left())}
+	c.all = c.max
+	if c.max <= 0 {
+		return view{}, func() {}, l.inflated.Spend(l.inflated.Left() + 1)
+	}
+	a, err := artifact.FromReader(name, c, c.max)
 	if err != nil {
 		l.err = err // of the temporary file
 		return view{}, func() {}, err
@@ -59,16 +62,31 @@ func (l *looker) spool(v view, name string, r io.Reader, most int64) (view, func
 	if err := l.inflated.Spend(a.Size()); err != nil {
 		c.err = cmp.Or(c.err, err)
 	}
+	if over := a.Size() - ratioLimit(packed, 0); over > 0 {
+		_ = l.slack.Spend(min(over, l.slack.Left()))
+	}
+	if errors.Is(c.err, bounded.ErrLimit) {
+		l.defuse()
+	}
 	return v.in(name, a.ReaderAt(), a.Size()), done, c.err
 }
 
-// ratioLimit is how far size bytes may expand.
-func ratioLimit(size int64) int64 {
-	n, ok := bounded.Mul(size, mostRatio)
+// defuse leaves little to the rest of an artifact in which one part expanded
+// beyond its limit: a bomb seldom comes alone.
+func (l *looker) defuse() {
+	if !l.defused {
+		l.inflated = bounded.NewBudget("bytes that decompression may produce after a part went over its limit", min(freeBytes, l.inflated.Left()))
+	}
+	l.defused = true
+}
+
+// ratioLimit is how far packed bytes may expand, with free bytes on top.
+func ratioLimit(packed, free int64) int64 {
+	n, ok := bounded.Mul(packed, mostRatio)
 	if !ok || n > 1<<50 {
 		n = 1 << 50
 	}
-	return freeBytes + n
+	return free + n
 }
 
 // inflateMember makes a view of a compressed member of a zip.
@@ -78,17 +96,17 @@ func (l *looker) inflateMember(v view, a *strictzip.Archive, entry int) (view, f
 		return view{}, func() {}, err
 	}
 	e := &a.Entries[entry]
-	return l.spool(v, e.RawName, r, ratioLimit(e.CompressedSize))
+	return l.spool(v, e.RawName, r, e.CompressedSize)
 }
 
 // compressed returns what looks at the content of a stream compressed as kind.
 func compressed(kind magic.Kind) func(*looker, view) (string, bool) {
 	return func(l *looker, v view) (string, bool) {
-		z, err := decomp.Open(kind, v.r, v.size, decomp.Limits{Bytes: l.opt.MaxInflated, Slack: freeBytes, Ratio: mostRatio})
+		z, err := decomp.Open(kind, v.r, v.size, decomp.Limits{Bytes: l.opt.MaxInflated, Slack: max(l.slack.Left(), 1), Ratio: mostRatio})
 		if err != nil {
 			return "", false
 		}
-		inner, done, err := l.spool(v, string(kind), z, l.opt.MaxInflated)
+		inner, done, err := l.spool(v, string(kind), z, v.size)
 		defer done()
 		if l.err != nil {
 			return "", false

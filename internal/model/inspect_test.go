@@ -34,7 +34,7 @@ func inspect(t testing.TB, path string) *Tree {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer a.Close()
+	defer func() { _ = a.Close() }()
 	tree, err := Inspect(t.Context(), a, Options{})
 	if err != nil {
 		t.Fatalf("%s: %v", path, err)

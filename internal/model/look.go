@@ -27,6 +27,9 @@ func (l *looker) look(v view) (format string, isModel bool) {
 		return tooDeep, true
 	}
 	v = v.small()
+	if v.depth == 0 {
+		l.holds(v.size)
+	}
 	head, err := v.head()
 	if err != nil {
 		l.failed(fmtLimit, v.where, err)

@@ -126,6 +126,12 @@ func (l *looker) rawPickle(v view) (string, bool) {
 	for _, t := range joblib.nested {
 		l.judge(stream{view: v, trace: t, container: container, source: v.r, size: v.size})
 	}
+	if joblib.count > 0 {
+		if t := joblib.plain(); t != nil {
+			l.report(torchPolyglot.Finding(v.where.At(joblib.first), "for pickle.load the bytes of an array are opcodes, which do something else than what joblib loads"))
+			l.judge(stream{view: v, trace: t, container: "pickle", source: v.r, size: v.size})
+		}
+	}
 	l.rest(v, traces[len(traces)-1])
 	return container, true
 }

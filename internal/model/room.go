@@ -99,10 +99,30 @@ type looker struct {
 	opt      Options
 	out      func(finding.Finding)
 	inflated *bounded.Budget
+	slack    *bounded.Budget // of inflated, what may come whatever it is made from
+	defused  bool            // a part expanded beyond its limit
 	members  *bounded.Budget
-	trace    io.Writer // of andiron inspect --trace, or nil
-	models   int       // views that were models
-	err      error     // of the operating system
+	stored   *bounded.Budget // bytes of members that are read in place
+	checked  *bounded.Budget // bytes of members whose CRC is checked
+	texts    *bounded.Budget // bytes of code and JSON records
+	kept     map[kept]int    // findings reported
+	trace    io.Writer       // of andiron inspect --trace, or nil
+	models   int             // views that were models
+	err      error           // of the operating system
+}
+
+// holds says how large the artifact is. Members in place are read once for what
+// they are and perhaps again as a part of what holds them; more than that is a
+// directory that gives the same bytes many names.
+func (l *looker) holds(size int64) {
+	if n, ok := bounded.Mul(size, 4); ok {
+		size = n
+	}
+	if n, ok := bounded.Add(size, freeBytes); ok {
+		size = n
+	}
+	l.stored = bounded.NewBudget("bytes of members, which share them", size)
+	l.checked = bounded.NewBudget("bytes of members, which share them", size)
 }
 
 // maxMembers bounds how many members of all the archives are looked at.
@@ -113,15 +133,36 @@ func newLooker(ctx context.Context, opt Options, out func(finding.Finding)) *loo
 	return &looker{
 		ctx: ctx, opt: opt, out: out,
 		inflated: bounded.NewBudget("bytes that decompression may produce (--max-inflated)", opt.MaxInflated),
+		slack:    bounded.NewBudget("bytes that decompression may produce whatever they are made from", freeBytes),
 		members:  bounded.NewBudget("members of archives", maxMembers),
+		texts:    bounded.NewBudget("bytes of code and JSON", mostTexts),
+		kept:     map[kept]int{},
 	}
 }
+
+// kept are the findings that are told apart when they are counted.
+type kept struct {
+	rule    string
+	outcome finding.Outcome
+}
+
+// mostKept is how many findings of one rule are reported of one artifact; a file
+// can be made to give millions. The verdict needs one.
+const mostKept = 1000
 
 func (l *looker) report(f finding.Finding) {
 	if f.Evidence == nil {
 		f.Evidence = []string{}
 	}
-	l.out(f)
+	k := kept{f.Rule, f.Outcome}
+	l.kept[k]++
+	switch n := l.kept[k]; {
+	case n < mostKept:
+		l.out(f)
+	case n == mostKept:
+		f.Message += fmt.Sprintf(" (no more findings of %s are listed)", f.Rule)
+		l.out(f)
+	}
 }
 
 // stop reports whether to go no further.

@@ -165,15 +165,17 @@ func inStorage(m *mobile.Module, x mobile.Tensor) bool {
 	if x.Storage >= len(m.Storages) || x.StorageOffset < 0 || len(x.Shape) != len(x.Stride) || size == 0 {
 		return false
 	}
-	last, ok := x.StorageOffset, true
+	last := x.StorageOffset
 	for i, dim := range x.Shape {
 		if dim == 0 {
 			return true
 		}
 		step, fits := bounded.Mul(dim-1, x.Stride[i])
-		if last, ok = bounded.Add(last, step); !fits || !ok {
+		sum, ok := bounded.Add(last, step)
+		if !fits || !ok {
 			return false
 		}
+		last = sum
 	}
 	end, ok := bounded.Mul(last+1, size)
 	return ok && end <= m.Storages[x.Storage].Size

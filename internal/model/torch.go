@@ -184,6 +184,10 @@ func (l *looker) checksums(v view, a *strictzip.Archive) {
 		if e.CRC == 0 || e.Size > mostChecked || e.DataOffset < 0 || storageName(e.Name) || l.stop() {
 			continue
 		}
+		if err := l.checked.Spend(e.Size); err != nil {
+			l.failed(fmtLimit, v.where.In(e.RawName), err)
+			return
+		}
 		if ok, err := a.VerifyCRC(i); err == nil && !ok {
 			l.report(zipChecksum.Finding(v.where.In(e.RawName), fmt.Sprintf("the bytes of %q do not have the recorded CRC %#08x", e.Name, e.CRC)))
 		}
@@ -204,7 +208,10 @@ func (l *looker) codeUnits(v view, f *torchfile.File) []torchscript.Unit {
 		if rec.Role != torchfile.RoleCode {
 			continue
 		}
-		b, err := f.Archive.Read(rec.Entry, mostText)
+		b, err := f.Archive.Read(rec.Entry, min(mostText, l.texts.Left()))
+		if err == nil {
+			err = l.texts.Spend(int64(len(b)))
+		}
 		if err != nil {
 			l.failed(jitSyntax, v.where.In(rec.Name), err)
 			continue
@@ -217,6 +224,9 @@ func (l *looker) codeUnits(v view, f *torchfile.File) []torchscript.Unit {
 
 // mostText bounds one record of code or JSON.
 const mostText = 32 << 20
+
+// mostTexts bounds all of them together.
+const mostTexts = 4 * mostText
 
 // packageCode reports the Python source of a torch.package archive.
 func (l *looker) packageCode(v view, f *torchfile.File) {
@@ -276,6 +286,10 @@ func (l *looker) zipMembers(v view) {
 }
 
 func (l *looker) archiveMembers(v view, a *strictzip.Archive) {
+	if a == nil {
+		l.report(zipBroken.Undetermined(v.where, "the archive has no directory that could be read, so none of its members was looked at"))
+		return
+	}
 	for i := range a.Entries {
 		if l.stop() {
 			return
@@ -317,6 +331,9 @@ func (l *looker) open(v view, a *strictzip.Archive, entry int) (view, func(), er
 	e := &a.Entries[entry]
 	if e.Method == strictzip.Stored {
 		s, err := a.Section(entry)
+		if err == nil {
+			err = l.stored.Spend(s.Size())
+		}
 		if err != nil {
 			return view{}, func() {}, err
 		}

@@ -34,35 +34,35 @@ LISTS = {
         ("framework torchvision vrE - enums", ["torchvision"], {"Enum", "StrEnum", "WeightsEnum"}),
     ]),
     "lightning": ("pytorch-lightning 2.5.5", [
-        ("framework lightning vnb - callbacks and holders: plain attributes",
+        ("framework lightning nb - callbacks and holders: plain attributes",
          ["pytorch_lightning/callbacks", "pytorch_lightning/loggers"], {"Callback", "Checkpoint"}),
         ("framework lightning vrE - enums", ["pytorch_lightning"], {"Enum", "StrEnum", "LightningEnum"}),
     ]),
     "transformers": ("transformers 4.57.0, accelerate 1.15.0, trl 1.16.0", [
-        ("framework transformers vnb - configurations: plain attributes",
+        ("framework transformers nb - configurations: plain attributes",
          ["transformers/models", "transformers/configuration_utils", "transformers/generation"],
          {"PretrainedConfig", "PreTrainedConfig", "GenerationConfig"}),
         ("framework transformers vrE - enums",
          ["transformers", "accelerate/utils", "trl"], {"Enum", "StrEnum", "ExplicitEnum", "BaseEnum"}),
-        ("framework transformers vnb - training arguments and callbacks: dataclasses and plain attributes",
+        ("framework transformers nb - training arguments and callbacks: dataclasses and plain attributes",
          ["transformers/training_args", "transformers/training_args_seq2seq", "transformers/trainer_callback",
           "transformers/trainer_pt_utils", "transformers/trainer_utils", "accelerate/utils/dataclasses", "accelerate/state", "trl/trainer"],
          {"@dataclass", "TrainingArguments", "TrainerCallback", "KwargsHandler"}),
-        ("framework transformers vnb - model classes of the common encoders and decoders: nn modules",
+        ("framework transformers nb - model classes of the common encoders and decoders: nn modules",
          ["transformers/models/" + m for m in
           "albert bart bert clip deberta deberta_v2 distilbert electra gpt2 gpt_neo llama mpnet opt roberta t5 vit wav2vec2 whisper xlm_roberta".split()]
          + ["transformers/modeling_utils", "transformers/pytorch_utils", "transformers/activations"],
          MODULES | {"PreTrainedModel", "GradientCheckpointingLayer"}),
     ]),
     "ultralytics": ("ultralytics 8.4.190", [
-        ("framework ultralytics vnb - model and loss classes: nn modules",
+        ("framework ultralytics nb - model and loss classes: nn modules",
          ["ultralytics/nn/tasks", "ultralytics/nn/modules", "ultralytics/utils/loss", "ultralytics/utils/tal", "ultralytics/models"],
          MODULES | {"BaseModel", "v8DetectionLoss"}),
     ]),
     "libraries": ("torchmetrics 1.9.0, timm 1.0.31, sentence-transformers 6.2.0", [
         ("framework torchmetrics vnb - metrics: nn modules whose state is tensors", ["torchmetrics"], {"Metric"}),
         ("framework timm vnb - model classes: nn modules", ["timm/models", "timm/layers"], MODULES),
-        ("framework sentence-transformers vnb - model classes: nn modules",
+        ("framework sentence-transformers nb - model classes: nn modules",
          ["sentence_transformers/models", "sentence_transformers/losses", "sentence_transformers/sentence_transformer"], MODULES),
     ]),
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes files with real frameworks, for the search for false positives.
 
-    real.py OUT PRODUCER SECTION...
+    real.py [--lib DIR] OUT PRODUCER SECTION...
 
 Each section (real_SECTION.py beside this file) has make(out). One that its
 interpreter cannot import, and each file that its library cannot write, is said
@@ -56,6 +56,9 @@ class Out:
 
 
 def main(argv: list[str]) -> int:
+    if argv[1:2] == ["--lib"]:  # unpacked packages, for the chroot
+        sys.path.insert(1, os.path.abspath(argv[2]))
+        del argv[1:3]
     if len(argv) < 4:
         print(__doc__, file=sys.stderr)
         return 2
