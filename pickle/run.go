@@ -18,11 +18,16 @@ const (
 	baseMaxEvents  = 256 << 10
 	defaultMaxText = 1 << 20
 	maxNotes       = 1000
+	maxMarks       = 64 << 10 // what is nested deeper exhausts the C stack of whoever walks it
 	maxProto       = 5
 )
 
 func (l Limits) withDefaults(size int64) Limits {
 	perSize := min(baseMaxValues+max(size, 0)/8, capMaxValues)
+	perEvent := baseMaxEvents + max(size, 0)/16
+	if l.MaxValues > 0 {
+		perEvent = l.MaxValues // who raises the one limit means the other
+	}
 	set := func(v *int64, def int64) {
 		if *v <= 0 {
 			*v = def
@@ -31,7 +36,7 @@ func (l Limits) withDefaults(size int64) Limits {
 	set(&l.MaxOps, defaultMaxOps)
 	set(&l.MaxValues, perSize)
 	set(&l.MaxMemo, perSize)
-	set(&l.MaxEvents, min(l.MaxValues, baseMaxEvents+max(size, 0)/16))
+	set(&l.MaxEvents, min(l.MaxValues, perEvent))
 	set(&l.MaxText, defaultMaxText)
 	l.MaxValues = min(l.MaxValues, math.MaxUint32/2) // references have 32 bits
 	return l
@@ -248,8 +253,8 @@ func (m *machine) pop() uint32 {
 }
 
 func (m *machine) mark() {
-	if int64(len(m.marks)) >= m.lim.MaxValues {
-		m.fail(bounded.Exceeded("pickle marks", m.lim.MaxValues))
+	if most := min(maxMarks, m.lim.MaxValues); int64(len(m.marks)) >= most {
+		m.fail(bounded.Exceeded("open pickle marks", most))
 		return
 	}
 	m.fence = uint32(len(m.stack))

@@ -6,7 +6,7 @@ import "iter"
 type Limits struct {
 	MaxOps    int64 // opcodes; 64 Mi
 	MaxValues int64 // values, and depth of the stack; 1 Mi + size/8, at most 32 Mi
-	MaxEvents int64 // imports, calls and changes; 256 Ki + size/16, at most MaxValues
+	MaxEvents int64 // imports, calls and changes; 256 Ki + size/16, or MaxValues where that is set
 	MaxMemo   int64 // memo entries; as MaxValues
 	MaxText   int64 // longest string that is handed out, in bytes; 1 MiB
 }

@@ -54,7 +54,7 @@ func Main(ctx context.Context, args []string, getenv func(string) string, stdin 
 	}()
 	root := a.root() //nolint:contextcheck // cobra hands the context on to the verb
 	root.SetArgs(args[min(1, len(args)):])
-	if err := withHeadroom(func() error { return root.ExecuteContext(ctx) }); err != nil {
+	if err := withHeap(func() error { return root.ExecuteContext(ctx) }); err != nil {
 		return a.complain(err)
 	}
 	return a.code

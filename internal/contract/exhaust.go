@@ -24,7 +24,7 @@ func (j *judge) exhaustion() {
 		}
 		i := strings.LastIndexByte(n.Text, ' ')
 		if index, err := strconv.ParseUint(n.Text[i+1:], 10, 64); err == nil && index >= maxMemoGap || err != nil && i >= 0 && len(n.Text)-i > 18 {
-			j.add("exhaust", pkl057, n.Offset, "a memo index makes the loader allocate a table of its size", noted(n))
+			j.add("memo index", pkl052, n.Offset, "a memo index makes the loader allocate a table of its size, more than it has", noted(n)).Undetermined = true
 		}
 	}
 	o := &j.t.Ops

@@ -31,7 +31,11 @@ READ = {
     "Metric.__setstate__", "Metric.__setattr__", "MetricTracker.__setattr__",  # wrap own update and compute
     "MetricCollection.__setattr__",
     "TrainingArguments.__setattr__",
+    "PreTrainedModel.__init_subclass__",  # when the package defines a class, not when a file is loaded
+    "SegmentationModel.__new__",  # makes the object
 }
+READ |= {f"{n}.__getattr__" for n in  # forward to self.model, after nn.Module's own
+         "LycorisTuner OFTModel LoraModel IA3Model VeraModel VBLoRAModel XLoraModel TrainableTokensModel ShiraModel RandLoraModel PolyModel MixedModel MissModel LNTuningModel HRAModel FourierFTModel".split()}
 GROUPS = [
     ("framework transformers nb - model classes of the common encoders and decoders: nn modules", "transformers",
      ["transformers/models/" + f for f in FAMILIES] + ["transformers/modeling_utils", "transformers/pytorch_utils", "transformers/activations"],
