@@ -68,7 +68,7 @@ func goldenFiles(t *testing.T) []string {
 // rest is whole.
 func TestTruncated(t *testing.T) {
 	files := goldenFiles(t)
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same cuts each time
+	random := rand.New(rand.NewPCG(1, 2))
 	for n := range 300 {
 		file := files[n%len(files)]
 		b := readFile(t, file)
@@ -95,7 +95,7 @@ func wholeWithout(file string, b []byte, cut int) bool {
 // TestDamaged: random bytes changed never make looking panic, or take long.
 func TestDamaged(t *testing.T) {
 	files := goldenFiles(t)
-	random := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // the same damage each time
+	random := rand.New(rand.NewPCG(3, 4))
 	for n := range 400 {
 		file := files[random.IntN(len(files))]
 		b := slices.Clone(readFile(t, file))
@@ -117,7 +117,7 @@ func TestDamaged(t *testing.T) {
 
 func readFile(t *testing.T, p string) []byte {
 	t.Helper()
-	b, err := os.ReadFile(p) //nolint:gosec // of this repository
+	b, err := os.ReadFile(p)
 	if err != nil {
 		t.Fatal(err)
 	}

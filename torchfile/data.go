@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/andiron-dev/andiron/internal/bounded"
 )
@@ -97,11 +98,11 @@ func reverse(b []byte) {
 // contiguous reports whether the elements lie in row-major order without gaps.
 func (t *Tensor) contiguous() bool {
 	want := int64(1)
-	for i := len(t.Shape) - 1; i >= 0; i-- {
-		if t.Shape[i] != 1 && t.Stride[i] != want {
+	for i, v := range slices.Backward(t.Shape) {
+		if v != 1 && t.Stride[i] != want {
 			return false
 		}
-		want *= t.Shape[i]
+		want *= v
 	}
 	return true
 }

@@ -19,6 +19,7 @@ var fuzzOptions = Options{
 
 // readAll does everything that a caller can do with a file.
 func readAll(t *testing.T, b []byte) *File {
+	t.Helper()
 	f, err := Open(bytes.NewReader(b), int64(len(b)), fuzzOptions)
 	if err != nil {
 		return nil
@@ -57,6 +58,7 @@ func check(t *testing.T, b []byte) {
 }
 
 func seed(f *testing.F, size int, containers ...string) {
+	f.Helper()
 	golden(f, func(path string, m manifest) {
 		if !slices.Contains(containers, m.Container) {
 			return

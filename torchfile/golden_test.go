@@ -57,7 +57,7 @@ func readManifest(t testing.TB, path string) manifest {
 func golden(t testing.TB, f func(path string, m manifest)) {
 	t.Helper()
 	n := 0
-	err := filepath.WalkDir(goldenDir, func(p string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(goldenDir, func(p string, _ fs.DirEntry, err error) error {
 		if file, ok := strings.CutSuffix(p, ".manifest.json"); ok && err == nil {
 			n++
 			f(file, readManifest(t, p))
@@ -163,6 +163,7 @@ func hasData(ts []manifestTensor) bool {
 }
 
 func compareTensors(t *testing.T, path string, f *File, m manifest) {
+	t.Helper()
 	// Names of modules are dotted in manifests: torch gave the state_dict.
 	byName := m.Container != "torch-zip" && m.Container != "torch-legacy" || strings.Contains(path, "whole_")
 	got := named(f, byName)
@@ -185,6 +186,7 @@ func compareTensors(t *testing.T, path string, f *File, m manifest) {
 }
 
 func compareTensor(t *testing.T, name string, f *File, x *Tensor, want manifestTensor, container string) {
+	t.Helper()
 	if x.DType != want.DType || want.Shape != nil && !slices.Equal(x.Shape, want.Shape) {
 		t.Errorf("%s: %s %v, want %s %v", name, x.DType, x.Shape, want.DType, want.Shape)
 		return

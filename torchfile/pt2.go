@@ -173,11 +173,11 @@ func contiguous(t *Tensor) bool {
 		return true
 	}
 	step := int64(1)
-	for i := len(t.Shape) - 1; i >= 0; i-- {
-		if t.Shape[i] != 1 && t.Stride[i] != step {
+	for i, v := range slices.Backward(t.Shape) {
+		if v != 1 && t.Stride[i] != step {
 			return false
 		}
-		next, ok := bounded.Mul(step, t.Shape[i])
+		next, ok := bounded.Mul(step, v)
 		if !ok {
 			return false
 		}

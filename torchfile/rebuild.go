@@ -2,6 +2,7 @@ package torchfile
 
 import (
 	"encoding/binary"
+	"slices"
 	"strings"
 
 	"github.com/andiron-dev/andiron/internal/bounded"
@@ -258,10 +259,8 @@ func extent(t *Tensor) (int64, bool) {
 
 func (t *Tensor) numel() (int64, bool) {
 	n := int64(1)
-	for _, d := range t.Shape {
-		if d == 0 {
-			return 0, true
-		}
+	if slices.Contains(t.Shape, 0) {
+		return 0, true
 	}
 	for _, d := range t.Shape {
 		m, ok := bounded.Mul(n, d)

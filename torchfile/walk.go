@@ -22,7 +22,6 @@ type walker struct {
 	onPath  map[uint32]bool
 	barren  map[uint32]bool // costly containers that hold no tensors
 	path    []any
-	steps   int64
 	nesting int
 	full    bool
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -120,12 +121,7 @@ func (f *File) findFormats() {
 }
 
 func (f *File) is(format Format) bool {
-	for _, x := range f.Formats {
-		if x == format {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(f.Formats, format)
 }
 
 func (f *File) listRecords() {
@@ -336,8 +332,7 @@ func (f *File) openShard() bool {
 	}
 	f.Archive = nil
 	f.Format, f.Formats = DCPShard, []Format{DCPShard}
-	for i := len(parts) - 1; i >= 0; i-- {
-		p := parts[i]
+	for _, p := range slices.Backward(parts) {
 		p.Record = "item@" + strconv.FormatInt(p.Offset, 10)
 		p.Loaders = dcpLoaders
 		f.Records = append(f.Records, Record{Name: p.Record, Path: p.Record, Entry: -1, Offset: p.Offset, Size: p.Size, Role: RoleNested})

@@ -94,7 +94,8 @@ func (as arguments) check(j *judge, args, kwargs pickle.Value) string {
 	i, n := 0, args.Len()
 	for _, a := range as {
 		if a.repeated {
-			for ; i < n && a.match(j, args.Index(i)); i++ {
+			for i < n && a.match(j, args.Index(i)) {
+				i++
 			}
 			continue
 		}

@@ -211,7 +211,6 @@ type name struct {
 	vouched  bool     // an operation stayed inside the contract
 	blamed   bool     // an issue names it
 	helper   bool     // it served another sink that an issue names
-	handed   string   // the call that it was handed to
 	evidence []string // what was done with it
 	lures    []string // suspicious arguments
 }

@@ -2,6 +2,7 @@ package contract
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/andiron-dev/andiron/internal/rule"
@@ -32,7 +33,7 @@ func (j *judge) call(e *pickle.Event) {
 	if e.Kind == pickle.EventNew {
 		op = opNew
 	}
-	t := target{}
+	var t target
 	if f := unwrap(e.Target); f.Kind() == pickle.KindGlobal {
 		n := j.name(f, e.Offset)
 		if n != nil && !n.computed {
@@ -295,7 +296,7 @@ func (j *judge) words(list pickle.Value) string {
 	for v := range list.Items() {
 		s, ok := j.textOf(v)
 		if n, isInt := v.Int(); isInt {
-			s, ok = fmt.Sprint(n), true
+			s, ok = strconv.FormatInt(n, 10), true
 		}
 		if !ok || len(out) == 32 {
 			break

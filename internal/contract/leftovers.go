@@ -77,7 +77,7 @@ func (j *judge) ownClass(n *name) {
 		return
 	}
 	if len(n.lures) > 0 {
-		j.add("lure:"+n.full, pkl043, n.first, fmt.Sprintf("loading would hand suspicious data to %s", n.full), append(n.lures, n.evidence...)...)
+		j.add("lure:"+n.full, pkl043, n.first, "loading would hand suspicious data to "+n.full, append(n.lures, n.evidence...)...)
 		return
 	}
 	j.add("own", pkl042, n.first, fmt.Sprintf("the file needs %s, a class or function of the script that saved it", n.full), n.evidence...)
@@ -146,7 +146,7 @@ func (j *judge) broken() {
 	}
 	for _, n := range j.order {
 		if n.ops&(opCall|opNew|opBuild|opSetItem|opAppend) != 0 && n.tier() != TierSafe && n.tier() != TierFramework {
-			j.add("broken", pkl050, t.End, fmt.Sprintf("the stream breaks after it has run %s", n.full), why)
+			j.add("broken", pkl050, t.End, "the stream breaks after it has run "+n.full, why)
 			return
 		}
 	}

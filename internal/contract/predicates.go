@@ -113,7 +113,7 @@ func checkPartial(j *judge, args pickle.Value) string {
 // is, which numpy never writes.
 //
 // numpy v2.2.0 numpy/_core/src/multiarray/multiarraymodule.c: array_scalar.
-func checkScalar(j *judge, args pickle.Value) string {
+func checkScalar(_ *judge, args pickle.Value) string {
 	n := args.Len()
 	if n < 1 || n > 2 {
 		return "it does not have one or two arguments"

@@ -1,7 +1,6 @@
 package contract
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/andiron-dev/andiron/pickle"
@@ -90,7 +89,7 @@ func (w *stander) global(v pickle.Value) {
 		return
 	}
 	n.broken, n.blamed = true, true
-	w.j.add("stands:"+n.full, pkl037, v.Offset(), fmt.Sprintf("%s is used outside its contract: it stands as a value, which what holds it may call", n.full))
+	w.j.add("stands:"+n.full, pkl037, v.Offset(), n.full+" is used outside its contract: it stands as a value, which what holds it may call")
 }
 
 func (w *stander) object(v pickle.Value) {

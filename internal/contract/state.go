@@ -79,6 +79,9 @@ func (j *judge) plants(state pickle.Value, on string) string {
 		if d.Kind() != pickle.KindDict && d.Kind() != pickle.KindObject {
 			continue
 		}
+		if attr := j.within(d); attr != "" {
+			return fmt.Sprintf("the special attribute %s on %s", attr, or(on, "an instance"))
+		}
 		for k, v := range d.Pairs() {
 			if j.keys++; j.keys > maxKeys {
 				j.add("keys", pkl052, state.Offset(), fmt.Sprintf("more than the limit of %d attributes are set", maxKeys)).Undetermined = true
@@ -90,6 +93,20 @@ func (j *judge) plants(state pickle.Value, on string) string {
 		}
 	}
 	return ""
+}
+
+// within returns a special name among what a dictionary was constructed from:
+// OrderedDict([("__setstate__", f)]).
+func (j *judge) within(d pickle.Value) (attr string) {
+	if d.Args().Len() == 0 {
+		return ""
+	}
+	j.walk(d.Args(), map[uint32]struct{}{}, 1<<12, func(v pickle.Value) {
+		if s := j.special(v); s != "" {
+			attr = s
+		}
+	})
+	return attr
 }
 
 func or(a, b string) string {

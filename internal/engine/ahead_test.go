@@ -63,7 +63,10 @@ func TestReadAheadError(t *testing.T) {
 func TestReadAheadBreak(t *testing.T) {
 	for stop := range 8 {
 		n := 0
-		for range readAhead(burning{1 << 40}, 1<<40) {
+		for _, err := range readAhead(burning{1 << 40}, 1<<40) {
+			if err != nil {
+				t.Fatal(err)
+			}
 			if n++; n > stop {
 				break
 			}

@@ -39,8 +39,8 @@ func engineExamples() map[string]example {
 			one.with(meanwhile(func(*testing.T, string) {})),
 		},
 		"FMT904": {
-			one.with(meanwhile(func(t *testing.T, dir string) { put(t, dir, "model.pkl", model+"\x00") })),
-			one.with(meanwhile(func(t *testing.T, dir string) { put(t, dir, "model.pkl.part", model) })),
+			one.with(meanwhile(func(t *testing.T, dir string) { t.Helper(); put(t, dir, "model.pkl", model+"\x00") })),
+			one.with(meanwhile(func(t *testing.T, dir string) { t.Helper(); put(t, dir, "model.pkl.part", model) })),
 		},
 		"FMT905": {
 			folder("model.pkl", model).with(linked("nowhere.pkl", "link.pkl")),

@@ -8,8 +8,7 @@ import (
 	"github.com/andiron-dev/andiron/internal/testkit"
 )
 
-func ptr[T any](v T) *T { return &v }
-
+//go:fix inline
 // records are those of an honest checkpoint of one tensor. Changes are applied
 // to them, by name.
 func records(changes map[string]func(*testkit.ZipEntry)) []testkit.ZipEntry {
@@ -55,23 +54,23 @@ func zipExamples() map[string]example {
 	accented := testkit.TorchEntries("modèle", records(nil)...)
 	unmarked := testkit.TorchEntries("modèle", records(nil)...)
 	for i := range unmarked {
-		unmarked[i].Flags = ptr(uint16(0x8))
+		unmarked[i].Flags = new(uint16(0x8))
 	}
 	return map[string]example{
 		"ZIP001": {arraysOf("x.npy", "x.npy"), arraysOf("x.npy", "y.npy")},
 		"ZIP002": {arraysOf("x.npy", "X.npy"), arraysOf("x.npy", "xX.npy")},
 		"ZIP003": {
-			changed("data/0", func(e *testkit.ZipEntry) { e.LocalName = ptr("archive/data/1") }),
+			changed("data/0", func(e *testkit.ZipEntry) { e.LocalName = new("archive/data/1") }),
 			// torch leaves the sizes of the local header at zero and writes a descriptor
-			changed("data/0", func(e *testkit.ZipEntry) { e.Flags = ptr(uint16(0x0808)) }),
+			changed("data/0", func(e *testkit.ZipEntry) { e.Flags = new(uint16(0x0808)) }),
 		},
 		"ZIP004": {
-			changed("data.pkl", func(e *testkit.ZipEntry) { e.LocalFlag = ptr(uint16(0x0809)) }),
-			changed("data.pkl", func(e *testkit.ZipEntry) { e.Flags = ptr(uint16(0x0800)) }),
+			changed("data.pkl", func(e *testkit.ZipEntry) { e.LocalFlag = new(uint16(0x0809)) }),
+			changed("data.pkl", func(e *testkit.ZipEntry) { e.Flags = new(uint16(0x0800)) }),
 		},
 		"ZIP005": {
-			changed("data.pkl", func(e *testkit.ZipEntry) { e.CRC = ptr(uint32(0x01020304)) }),
-			changed("data.pkl", func(e *testkit.ZipEntry) { e.CRC = ptr(uint32(0)) }), // torch without CRCs
+			changed("data.pkl", func(e *testkit.ZipEntry) { e.CRC = new(uint32(0x01020304)) }),
+			changed("data.pkl", func(e *testkit.ZipEntry) { e.CRC = new(uint32(0)) }), // torch without CRCs
 		},
 		"ZIP006": {
 			shaped(testkit.ZipOptions{Zip64End: true, Trailing: []byte("#!/bin/sh\n")}),
@@ -87,11 +86,11 @@ func zipExamples() map[string]example {
 			file("model.pt", testkit.ZipWith(testkit.ZipOptions{Zip64End: true}, accented...)),
 		},
 		"ZIP010": {
-			changed("data/0", func(e *testkit.ZipEntry) { e.Offset = ptr(uint64(1)) }),
+			changed("data/0", func(e *testkit.ZipEntry) { e.Offset = new(uint64(1)) }),
 			changed("data/0", func(e *testkit.ZipEntry) { e.Zip64 = true }),
 		},
 		"ZIP011": {
-			changed("data.pkl", func(e *testkit.ZipEntry) { e.RawMethod = ptr(uint16(12)) }),
+			changed("data.pkl", func(e *testkit.ZipEntry) { e.RawMethod = new(uint16(12)) }),
 			changed("data.pkl", func(e *testkit.ZipEntry) { e.Method = 8 }),
 		},
 		"ZIP012": {squeezed(2 << 20).with(littleRoom), squeezed(1<<20 - 200).with(littleRoom)},

@@ -19,10 +19,10 @@ const (
 	KernelSource MemberKind = "kernel_source"
 	// ObjectCode is linked into a shared object.
 	ObjectCode MemberKind = "object_code"
-	// CompileFlags and LinkerFlags become parts of a shell command where torch
-	// compiles (torch 2.6 runs it with system()).
+	// CompileFlags become parts of a shell command where torch compiles (torch 2.6 runs it with system()).
 	CompileFlags MemberKind = "compile_flags"
-	LinkerFlags  MemberKind = "linker_flags"
+	// LinkerFlags are what CompileFlags are, for the linker.
+	LinkerFlags MemberKind = "linker_flags"
 	// DeviceCode runs on an accelerator.
 	DeviceCode MemberKind = "device_code"
 	// Metadata is JSON about the compilation or the operators called back.
@@ -38,15 +38,32 @@ var memberSuffixes = []struct {
 	suffix string
 	kind   MemberKind
 }{
-	{"_compile_flags.json", CompileFlags}, {"_linker_flags.json", LinkerFlags},
+	{"_compile_flags.json", CompileFlags},
+	{"_linker_flags.json", LinkerFlags},
 	{".json", Metadata},
-	{".so", SharedObject}, {".dylib", SharedObject}, {".dll", SharedObject}, {".pyd", SharedObject},
-	{".wrapper.cpp", WrapperSource}, {".kernel.cpp", KernelSource},
-	{".cpp", WrapperSource}, {".cc", WrapperSource}, {".c", WrapperSource}, {".cu", KernelSource},
-	{".o", ObjectCode}, {".obj", ObjectCode}, {".a", ObjectCode}, {".lib", ObjectCode},
-	{".cubin", DeviceCode}, {".hsaco", DeviceCode}, {".spv", DeviceCode}, {".ptx", DeviceCode},
-	{".fatbin", DeviceCode}, {".metallib", DeviceCode},
-	{".bin", Constants}, {".blob", Constants}, {"serialized_weights", Constants},
+	{".so", SharedObject},
+	{".dylib", SharedObject},
+	{".dll", SharedObject},
+	{".pyd", SharedObject},
+	{".wrapper.cpp", WrapperSource},
+	{".kernel.cpp", KernelSource},
+	{".cpp", WrapperSource},
+	{".cc", WrapperSource},
+	{".c", WrapperSource},
+	{".cu", KernelSource},
+	{".o", ObjectCode},
+	{".obj", ObjectCode},
+	{".a", ObjectCode},
+	{".lib", ObjectCode},
+	{".cubin", DeviceCode},
+	{".hsaco", DeviceCode},
+	{".spv", DeviceCode},
+	{".ptx", DeviceCode},
+	{".fatbin", DeviceCode},
+	{".metallib", DeviceCode},
+	{".bin", Constants},
+	{".blob", Constants},
+	{"serialized_weights", Constants},
 }
 
 // ClassifyMember says what a member of data/aotinductor is. ok is false where

@@ -43,8 +43,10 @@ func ParseGuard(s string) (Expr, error) { return parseExpr(s, true) }
 func parseExpr(s string, guard bool) (Expr, error) {
 	p := exprParser{s: s, guard: guard}
 	if len(s) > maxExprLen {
-		return Expr{}, &ExprError{Offset: maxExprLen, Msg: "expression is too long",
-			Err: bounded.Exceeded("bytes of an expression", maxExprLen)}
+		return Expr{}, &ExprError{
+			Offset: maxExprLen, Msg: "expression is too long",
+			Err: bounded.Exceeded("bytes of an expression", maxExprLen),
+		}
 	}
 	p.next()
 	p.or()
@@ -167,7 +169,9 @@ func numberLen(s string) int {
 			m++
 		}
 		if m < len(s) && isDigit(s[m]) {
-			for n = m; n < len(s) && isDigit(s[n]); n++ {
+			n = m
+			for n < len(s) && isDigit(s[n]) {
+				n++
 			}
 		}
 	}

@@ -29,7 +29,8 @@ func TestParseExprAccepts(t *testing.T) {
 		"Float('1.5', precision=53)":                   {Functions: []string{"Float"}},
 		"Piecewise((1, s0 > 2), (0, True))":            {Symbols: []string{"s0"}, Functions: []string{"Piecewise"}},
 		"Piecewise(ExprCondPair(Integer(1), Equality(Symbol('s0', integer=True), Integer(4))), ExprCondPair(Integer(0), true))": {
-			Symbols: []string{"s0"}, Functions: []string{"Equality", "ExprCondPair", "Integer", "Piecewise", "Symbol"}},
+			Symbols: []string{"s0"}, Functions: []string{"Equality", "ExprCondPair", "Integer", "Piecewise", "Symbol"},
+		},
 		"FloorDiv(PythonMod(s0, 3), CleanDiv(s1, 2))":             {Symbols: []string{"s0", "s1"}, Functions: []string{"CleanDiv", "FloorDiv", "PythonMod"}},
 		"Mul(Symbol('a_b', integer=True), s0, evaluate=False)":    {Symbols: []string{"a_b", "s0"}, Functions: []string{"Mul", "Symbol"}},
 		"ceiling(IntTrueDiv(s0, 2)) == ToFloat(floor(s1)**2)":     {Symbols: []string{"s0", "s1"}, Functions: []string{"IntTrueDiv", "ToFloat", "ceiling", "floor"}},

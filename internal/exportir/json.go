@@ -91,8 +91,8 @@ func (f *frame) add(key string) bool {
 	return had
 }
 
-func (w *walker) errorf(format string, args ...any) error {
-	return &SyntaxError{Offset: w.pos, Msg: fmt.Sprintf(format, args...)}
+func (w *walker) fault(msg string) error {
+	return &SyntaxError{Offset: w.pos, Msg: msg}
 }
 
 // path is where the current value is: "graph_module.graph.nodes[3].target".
@@ -124,7 +124,7 @@ func plainKey(s string) bool { return s != "" && len(s) < 200 && nameLen(s) == l
 // run reads the whole document.
 func (w *walker) run() error {
 	if strings.HasPrefix(string(w.data[:min(3, len(w.data))]), "\ufeff") {
-		return w.errorf("byte order mark")
+		return w.fault("byte order mark")
 	}
 	w.space()
 	if err := w.value(""); err != nil {
@@ -136,7 +136,7 @@ func (w *walker) run() error {
 		}
 	}
 	if w.space(); w.pos < len(w.data) {
-		return w.errorf("data after the document")
+		return w.fault("data after the document")
 	}
 	return nil
 }
@@ -157,11 +157,11 @@ func (w *walker) step() error {
 	}
 	if !first {
 		if w.peek() != ',' {
-			return w.errorf("expected a comma")
+			return w.fault("expected a comma")
 		}
 		w.pos++
 		if w.space(); w.peek() == closing {
-			return w.errorf("comma before the end")
+			return w.fault("comma before the end")
 		}
 	}
 	f.index++
@@ -173,7 +173,7 @@ func (w *walker) step() error {
 
 func (w *walker) member(f *frame) error {
 	if w.peek() != '"' {
-		return w.errorf("expected a key")
+		return w.fault("expected a key")
 	}
 	key, err := w.str()
 	if err != nil {
@@ -189,7 +189,7 @@ func (w *walker) member(f *frame) error {
 		return &SyntaxError{Offset: w.pos, Msg: err.Error(), Err: err}
 	}
 	if w.space(); w.peek() != ':' {
-		return w.errorf("expected a colon")
+		return w.fault("expected a colon")
 	}
 	w.pos++
 	w.space()
@@ -229,14 +229,14 @@ func (w *walker) space() {
 }
 
 func (w *walker) value(key string) error {
-	switch c := w.peek(); {
-	case c == '"':
+	switch c := w.peek(); c {
+	case '"':
 		s, err := w.str()
 		if err != nil {
 			return err
 		}
 		return w.visit(event{kind: jsonString, key: key, text: s})
-	case c == '{' || c == '[':
+	case '{', '[':
 		if len(w.stack) >= maxJSONDepth {
 			err := bounded.Exceeded("nested JSON containers", maxJSONDepth)
 			return &SyntaxError{Offset: w.pos, Msg: err.Error(), Err: err}
@@ -279,8 +279,12 @@ var literals = []struct {
 	text string
 	kind jsonKind
 }{
-	{"true", jsonTrue}, {"false", jsonFalse}, {"null", jsonNull},
-	{"NaN", jsonNumber}, {"Infinity", jsonNumber}, {"-Infinity", jsonNumber},
+	{"true", jsonTrue},
+	{"false", jsonFalse},
+	{"null", jsonNull},
+	{"NaN", jsonNumber},
+	{"Infinity", jsonNumber},
+	{"-Infinity", jsonNumber},
 }
 
 func (w *walker) number(key string) error {
@@ -298,14 +302,14 @@ func (w *walker) number(key string) error {
 	zero := w.peek() == '0'
 	intAt := w.pos
 	if !digits() {
-		return w.errorf("expected a value")
+		return w.fault("expected a value")
 	}
 	if zero && w.pos > intAt+1 {
-		return w.errorf("number with a leading zero")
+		return w.fault("number with a leading zero")
 	}
 	if w.peek() == '.' {
 		if w.pos++; !digits() {
-			return w.errorf("number without digits after the point")
+			return w.fault("number without digits after the point")
 		}
 	}
 	if c := w.peek(); c == 'e' || c == 'E' {
@@ -314,7 +318,7 @@ func (w *walker) number(key string) error {
 			w.pos++
 		}
 		if !digits() {
-			return w.errorf("number without an exponent's digits")
+			return w.fault("number without an exponent's digits")
 		}
 	}
 	return w.visit(event{kind: jsonNumber, key: key, text: string(w.data[start:w.pos])})
@@ -328,7 +332,7 @@ func (w *walker) str() (string, error) {
 		switch c := w.data[i]; {
 		case c == '"':
 			if !utf8.Valid(w.data[start:i]) {
-				return "", w.errorf("string is not UTF-8")
+				return "", w.fault("string is not UTF-8")
 			}
 			w.pos = i + 1
 			return string(w.data[start:i]), nil
@@ -336,14 +340,16 @@ func (w *walker) str() (string, error) {
 			return w.escaped(start, i)
 		case c < ' ':
 			w.pos = i
-			return "", w.errorf("control character in a string")
+			return "", w.fault("control character in a string")
 		}
 	}
-	return "", w.errorf("string without end")
+	return "", w.fault("string without end")
 }
 
-const jsonEscapes = `"\/bfnrt`
-const jsonEscaped = "\"\\/\b\f\n\r\t"
+const (
+	jsonEscapes = `"\/bfnrt`
+	jsonEscaped = "\"\\/\b\f\n\r\t"
+)
 
 // escaped reads the rest of a string from its first escape at i.
 func (w *walker) escaped(start, i int) (string, error) {
@@ -354,12 +360,12 @@ func (w *walker) escaped(start, i int) (string, error) {
 		case c == '"':
 			w.pos = i + 1
 			if !utf8.Valid(b) {
-				return "", w.errorf("string is not UTF-8")
+				return "", w.fault("string is not UTF-8")
 			}
 			return string(b), nil
 		case c < ' ':
 			w.pos = i
-			return "", w.errorf("control character in a string")
+			return "", w.fault("control character in a string")
 		case c != '\\':
 			b = append(b, c)
 			i++
@@ -376,12 +382,12 @@ func (w *walker) escaped(start, i int) (string, error) {
 		}
 		r, n := w.unicodeEscape(i)
 		if n == 0 {
-			return "", w.errorf("escape in a string")
+			return "", w.fault("escape in a string")
 		}
 		b = utf8.AppendRune(b, r)
 		i += n
 	}
-	return "", w.errorf("string without end")
+	return "", w.fault("string without end")
 }
 
 // unicodeEscape decodes the escape, or pair of surrogates, at i and returns

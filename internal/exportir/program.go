@@ -281,8 +281,8 @@ func (p *program) treeSpec(text string) {
 		return
 	}
 	var types []string
-	var w walker
-	w = walker{data: []byte(text), dup: func(path string) { p.duplicate(spec.Path + ": " + path) },
+	w := walker{
+		data: []byte(text), dup: func(path string) { p.duplicate(spec.Path + ": " + path) },
 		visit: func(e event) error {
 			module := e.key == "default_factory_module" || strings.HasSuffix(e.key, "_module")
 			if e.kind == jsonString && (e.key == "type" && !treeTypes[e.text] || module) {
@@ -290,12 +290,13 @@ func (p *program) treeSpec(text string) {
 					types = append(types, shorten(e.text))
 				}
 			}
-			// A context may itself be JSON in a string.
+
 			if e.kind == jsonString && e.key == "context" && strings.Contains(e.text, "default_factory_module") {
 				types = append(types, "default_factory_module")
 			}
 			return nil
-		}}
+		},
+	}
 	if err := w.run(); err != nil {
 		spec.Err = err
 		if !errors.Is(err, bounded.ErrLimit) {

@@ -33,7 +33,7 @@ func members(t *testing.T, name string, match func(string) bool) map[string][]by
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer z.Close()
+	defer func() { _ = z.Close() }()
 	out := map[string][]byte{}
 	for _, f := range z.File {
 		if !match(f.Name) {
@@ -243,7 +243,8 @@ func TestReadConfigOddities(t *testing.T) {
 		Entries: []Entry{
 			{FQN: "a", PathName: "../../x", UsePickle: true, HasMeta: true, DTypeCode: "99", Sizes: []int64{-1, -1, -1}, Symbolic: true, Offset: 8, Notes: []string{
 				`field "is_param" is of the wrong type`, `unknown field "extra"`, `dtype "99"`, `sizes is "-1"`,
-				`sizes is not an integer but "as_expr"`, `sizes is "99999999999999999999"`}},
+				`sizes is not an integer but "as_expr"`, `sizes is "99999999999999999999"`,
+			}},
 			{FQN: "a", PathName: "weight_0", PlainPath: true, UsePickle: true, Notes: []string{`field "use_pickle" is of the wrong type`}},
 			{FQN: "b", Notes: []string{"entry is not an object"}},
 		},
@@ -281,7 +282,8 @@ func TestCompiledMembers(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &Flags{Compiler: "g++; touch /tmp/x", Values: []Flag{
-		{"compiler", "g++; touch /tmp/x", true}, {"cflags[0]", "O3", false}, {"cflags[1]", "$(id)", true}}}
+		{"compiler", "g++; touch /tmp/x", true}, {"cflags[0]", "O3", false}, {"cflags[1]", "$(id)", true},
+	}}
 	if d := cmp.Diff(want, f); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
@@ -293,8 +295,10 @@ func TestJSONSyntax(t *testing.T) {
 			t.Errorf("%s: %v", s, err)
 		}
 	}
-	for _, s := range []string{``, `{`, `{}}`, `[1,]`, `{"a"}`, `{"a":1,}`, `{a:1}`, `01`, `1.`, `1e`, `+1`, `"a`, "\"\n\"", `"\x"`,
-		`"\u12"`, "\"\xff\"", `tru`, `[1 2]`, "\ufeff{}", `{"a":1]`, `'a'`, `.5`, `-`} {
+	for _, s := range []string{
+		``, `{`, `{}}`, `[1,]`, `{"a"}`, `{"a":1,}`, `{a:1}`, `01`, `1.`, `1e`, `+1`, `"a`, "\"\n\"", `"\x"`,
+		`"\u12"`, "\"\xff\"", `tru`, `[1 2]`, "\ufeff{}", `{"a":1]`, `'a'`, `.5`, `-`,
+	} {
 		var e *SyntaxError
 		if _, err := ReadProgram(strings.NewReader(s), 1000); !errors.As(err, &e) {
 			t.Errorf("%q: got %v, want a SyntaxError", s, err)

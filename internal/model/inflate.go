@@ -111,7 +111,8 @@ func compressed(kind magic.Kind) func(*looker, view) (string, bool) {
 		if l.err != nil {
 			return "", false
 		}
-		if inner.size == 0 && err != nil && v.depth == 0 && !magic.ModelName(v.name) {
+		weak := kind == magic.Zlib || kind == magic.LZMA
+		if weak && inner.size == 0 && err != nil && v.depth == 0 && !magic.ModelName(v.name) {
 			return "", false // the bytes only began like a compressed stream
 		}
 		inner.fed = v.fed

@@ -3,6 +3,7 @@ package strictzip
 import (
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -189,7 +190,7 @@ func (r *recipe) edit(words []string) error {
 		}
 		copy(r.data[at:], b)
 	default:
-		return fmt.Errorf("no such line")
+		return errors.New("no such line")
 	}
 	return nil
 }

@@ -204,10 +204,8 @@ func mentionsAny(t *expr) bool {
 	if t.kind == eName && (t.name == "Any" || t.name == "Future" || t.name == "Await") {
 		return true
 	}
-	for _, x := range t.list {
-		if mentionsAny(x) {
-			return true
-		}
+	if slices.ContainsFunc(t.list, mentionsAny) {
+		return true
 	}
 	return mentionsAny(t.x) || mentionsAny(t.y)
 }
@@ -304,7 +302,8 @@ func (a *analyzer) assign(targets []*expr, annotation, val *expr, augmented bool
 // attribute records name: type, name: Final[type] = constant and
 // __annotations__["name"] = type of a class.
 func (a *analyzer) attribute(target, annotation, val *expr) bool {
-	name, typ := "", annotation
+	var name string
+	typ := annotation
 	switch {
 	case target.kind == eName:
 		name = target.name

@@ -1,6 +1,7 @@
 package torchscript
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -104,13 +105,13 @@ func (a *analyzer) binary(e *expr) value {
 		e = e.x
 	}
 	v := a.eval(e)
-	for i := len(chain) - 1; i >= 0; i-- {
-		op := chain[i].op
-		w := a.eval(chain[i].y)
+	for _, c := range slices.Backward(chain) {
+		op := c.op
+		w := a.eval(c.y)
 		a.anyMethod(operatorMethods[op]...)
 		if op == charKind('*') {
-			if n := a.repeated(chain[i].x, chain[i].y); n >= largeSize {
-				h := a.place(chain[i])
+			if n := a.repeated(c.x, c.y); n >= largeSize {
+				h := a.place(c)
 				h.Cost, h.Count, h.Op = Large, n, "aten::mul"
 				a.addHeavy(h)
 			}

@@ -373,8 +373,10 @@ func (p *parser) unquote(t token) string {
 	return out
 }
 
-const escaped = "abfnvt"
-const escapes = "\a\b\f\n\v\t"
+const (
+	escaped = "abfnvt"
+	escapes = "\a\b\f\n\v\t"
+)
 
 func unescape(s string) (string, bool) {
 	var b strings.Builder

@@ -19,7 +19,7 @@ func readArchive(t *testing.T, name string) []Unit {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer z.Close()
+	defer func() { _ = z.Close() }()
 	var units []Unit
 	for _, f := range z.File {
 		if !strings.HasSuffix(f.Name, ".py") {

@@ -1,6 +1,7 @@
 package torchscript
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/andiron-dev/andiron/internal/bounded"
@@ -157,8 +158,8 @@ func (a *analyzer) skip(by int) { a.skipped += by }
 func (a *analyzer) enterLoops() { a.loops = append(a.loops, loopFrame{fence: true}) }
 
 func (a *analyzer) leaveLoops() {
-	for n := len(a.loops) - 1; n >= 0; n-- {
-		fence := a.loops[n].fence
+	for n, v := range slices.Backward(a.loops) {
+		fence := v.fence
 		if a.loops = a.loops[:n]; fence {
 			return
 		}

@@ -36,8 +36,10 @@ func parse(src string, lim Limits, v visitor, report func(SyntaxError)) {
 	}
 	if p.errors > lim.MaxErrors {
 		t := p.lx.cur
-		report(SyntaxError{Line: int(t.line), Col: int(t.col), Limit: true,
-			Msg: fmt.Sprintf("%d more syntax errors", p.errors-lim.MaxErrors)})
+		report(SyntaxError{
+			Line: int(t.line), Col: int(t.col), Limit: true,
+			Msg: fmt.Sprintf("%d more syntax errors", p.errors-lim.MaxErrors),
+		})
 	}
 }
 

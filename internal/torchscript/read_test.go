@@ -154,24 +154,60 @@ def free(p: str) -> NoneType:
 		when  When
 		path  []string
 	}{
-		{"free function, then method", "", []string{`__torch__.pkg.helper.free("p")`}, Load,
-			[]string{"__torch__.M.__setstate__", "__torch__.pkg.helper.free", "__torch__.pkg.helper.Writer.flush"}},
-		{"method of self", "", []string{"self.go(x)"}, Load,
-			[]string{"__torch__.M.__setstate__", "__torch__.M.go", "__torch__.pkg.helper.Writer.flush"}},
-		{"attribute's type", "  w : __torch__.pkg.helper.Writer\n", []string{"w = self.w", "(w).flush()"}, Load,
-			[]string{"__torch__.M.__setstate__", "__torch__.pkg.helper.Writer.flush"}},
-		{"list of a type", "  w : List[__torch__.pkg.helper.Writer]\n", []string{"w = self.w", "for a in w:", "  (a).flush()"}, Load,
-			[]string{"__torch__.M.__setstate__", "__torch__.pkg.helper.Writer.flush"}},
-		{"other type of the same method", "  w : __torch__.pkg.helper.Quiet\n", []string{"w = self.w", "(w).flush()"}, Call,
-			[]string{"__torch__.M.forward", "__torch__.M.go", "__torch__.pkg.helper.Writer.flush"}},
-		{"unknown receiver", "", []string{"w = torch.getitem(x)", "(w).flush()"}, Load,
-			[]string{"__torch__.M.__setstate__", "__torch__.pkg.helper.Writer.flush"}},
-		{"fork of a method", "  w : __torch__.pkg.helper.Writer\n", []string{"f = fork(self.w.flush)"}, Load,
-			[]string{"__torch__.M.__setstate__", "__torch__.pkg.helper.Writer.flush"}},
-		{"module in other case", "", []string{`__torch__.PKG.Helper.free("p")`}, Load,
-			[]string{"__torch__.M.__setstate__", "__torch__.pkg.helper.free", "__torch__.pkg.helper.Writer.flush"}},
-		{"not called at load", "", []string{"self.x = x"}, Call,
-			[]string{"__torch__.M.forward", "__torch__.M.go", "__torch__.pkg.helper.Writer.flush"}},
+		{
+			"free function, then method", "",
+			[]string{`__torch__.pkg.helper.free("p")`},
+			Load,
+			[]string{"__torch__.M.__setstate__", "__torch__.pkg.helper.free", "__torch__.pkg.helper.Writer.flush"},
+		},
+		{
+			"method of self", "",
+			[]string{"self.go(x)"},
+			Load,
+			[]string{"__torch__.M.__setstate__", "__torch__.M.go", "__torch__.pkg.helper.Writer.flush"},
+		},
+		{
+			"attribute's type", "  w : __torch__.pkg.helper.Writer\n",
+			[]string{"w = self.w", "(w).flush()"},
+			Load,
+			[]string{"__torch__.M.__setstate__", "__torch__.pkg.helper.Writer.flush"},
+		},
+		{
+			"list of a type", "  w : List[__torch__.pkg.helper.Writer]\n",
+			[]string{"w = self.w", "for a in w:", "  (a).flush()"},
+			Load,
+			[]string{"__torch__.M.__setstate__", "__torch__.pkg.helper.Writer.flush"},
+		},
+		{
+			"other type of the same method", "  w : __torch__.pkg.helper.Quiet\n",
+			[]string{"w = self.w", "(w).flush()"},
+			Call,
+			[]string{"__torch__.M.forward", "__torch__.M.go", "__torch__.pkg.helper.Writer.flush"},
+		},
+		{
+			"unknown receiver", "",
+			[]string{"w = torch.getitem(x)", "(w).flush()"},
+			Load,
+			[]string{"__torch__.M.__setstate__", "__torch__.pkg.helper.Writer.flush"},
+		},
+		{
+			"fork of a method", "  w : __torch__.pkg.helper.Writer\n",
+			[]string{"f = fork(self.w.flush)"},
+			Load,
+			[]string{"__torch__.M.__setstate__", "__torch__.pkg.helper.Writer.flush"},
+		},
+		{
+			"module in other case", "",
+			[]string{`__torch__.PKG.Helper.free("p")`},
+			Load,
+			[]string{"__torch__.M.__setstate__", "__torch__.pkg.helper.free", "__torch__.pkg.helper.Writer.flush"},
+		},
+		{
+			"not called at load", "",
+			[]string{"self.x = x"},
+			Call,
+			[]string{"__torch__.M.forward", "__torch__.M.go", "__torch__.pkg.helper.Writer.flush"},
+		},
 	}
 	for _, tt := range tests {
 		m := module(tt.attrs + method("__setstate__", tt.body...) +
@@ -298,7 +334,8 @@ class P:
 	u := "x/code/__torch__.py"
 	want := []Class{
 		{Name: "__torch__.M", Kind: "Module", Unit: u, Line: 3, Methods: []string{"forward"}, Attrs: []Attr{
-			{"w", "Tensor"}, {"n", "Final[int]"}, {"q", "__torch__.torch.classes.quantized.LinearPackedParamsBase"}, {"0", "__torch__.Sub"}}},
+			{"w", "Tensor"}, {"n", "Final[int]"}, {"q", "__torch__.torch.classes.quantized.LinearPackedParamsBase"}, {"0", "__torch__.Sub"},
+		}},
 		{Name: "__torch__.T", Kind: "NamedTuple", Unit: u, Line: 36, Attrs: []Attr{{"a", "int"}}},
 		{Name: "__torch__.I", Kind: "Interface", Unit: u, Line: 38, Methods: []string{"f"}},
 		{Name: "__torch__.E", Kind: "Enum", Unit: u, Line: 41},

@@ -363,11 +363,27 @@ var operators = [...]struct {
 	kind kind
 }{
 	{"...", tDots},
-	{"**=", tAugAssign}, {"<<=", tAugAssign}, {">>=", tAugAssign}, {"<=>", tEquivalent},
-	{"**", tPow}, {"<<", tShl}, {">>", tShr}, {"//", tFloorDiv},
-	{"==", tEq}, {"!=", tNe}, {"<=", tLe}, {">=", tGe}, {"->", tArrow},
-	{"+=", tAugAssign}, {"-=", tAugAssign}, {"*=", tAugAssign}, {"/=", tAugAssign},
-	{"%=", tAugAssign}, {"|=", tAugAssign}, {"&=", tAugAssign}, {"^=", tAugAssign},
+	{"**=", tAugAssign},
+	{"<<=", tAugAssign},
+	{">>=", tAugAssign},
+	{"<=>", tEquivalent},
+	{"**", tPow},
+	{"<<", tShl},
+	{">>", tShr},
+	{"//", tFloorDiv},
+	{"==", tEq},
+	{"!=", tNe},
+	{"<=", tLe},
+	{">=", tGe},
+	{"->", tArrow},
+	{"+=", tAugAssign},
+	{"-=", tAugAssign},
+	{"*=", tAugAssign},
+	{"/=", tAugAssign},
+	{"%=", tAugAssign},
+	{"|=", tAugAssign},
+	{"&=", tAugAssign},
+	{"^=", tAugAssign},
 }
 
 func (l *lexer) lexOperator(t *token, c byte) {
@@ -425,7 +441,9 @@ func numberLen(s string) int {
 		}
 	}
 	if len(s) > 2 && s[0] == '0' && (s[1] == 'x' || s[1] == 'X') && isHex(s[2]) {
-		for i = 2; i < len(s) && isHex(s[i]); i++ {
+		i = 2
+		for i < len(s) && isHex(s[i]) {
+			i++
 		}
 		return i
 	}

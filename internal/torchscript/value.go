@@ -248,9 +248,9 @@ func qualified(e *expr) (string, bool) {
 	var b strings.Builder
 	b.Grow(n + len(e.name))
 	b.WriteString(e.name)
-	for i := len(parts) - 1; i >= 0; i-- {
+	for _, part := range slices.Backward(parts) {
 		b.WriteByte('.')
-		b.WriteString(parts[i])
+		b.WriteString(part)
 	}
 	return b.String(), true
 }

@@ -41,6 +41,8 @@ GROUPS = [
      ["transformers/models/" + f for f in FAMILIES] + ["transformers/modeling_utils", "transformers/pytorch_utils", "transformers/activations"],
      LEAVES | {"PreTrainedModel", "GradientCheckpointingLayer"}),
     ("framework transformers nb - configurations: plain attributes", "transformers", ["transformers/models", "transformers/configuration_utils"], {"PretrainedConfig", "PreTrainedConfig"}),
+    ("framework transformers nb - fast tokenizers: plain attributes and the tokenizer's own JSON", "transformers",
+     ["transformers/models", "transformers/tokenization_utils_fast"], {"PreTrainedTokenizerFast"}),
     ("framework torchvision nb - models: nn modules", "torchvision", ["torchvision/models", "torchvision/ops", "torchvision/transforms"], LEAVES | {"ConvNormActivation"}),
     ("framework torchmetrics nb - metrics: nn modules whose state is tensors", "torchmetrics", ["torchmetrics"], LEAVES | {"Metric"}),
     ("framework timm nb - model classes: nn modules", "timm", ["timm/models", "timm/layers", "timm/loss", "timm/utils/model_ema"], LEAVES),
@@ -56,7 +58,7 @@ GROUPS = [
     ("framework peft vrE - enums", "peft", ["peft"], {"Enum", "StrEnum"}),
     ("framework segmentation-models nb - model and loss classes: nn modules", "segmentation-models",
      ["segmentation_models_pytorch", "efficientnet_pytorch/model", "efficientnet_pytorch/utils", "pretrainedmodels/models"], LEAVES),
-    ("framework torch-geometric nb - model classes: nn modules", "torch-geometric", ["torch_geometric/nn"], LEAVES),
+    # Not torch_geometric.nn: MessagePassing.__setstate__ of 2.6 renders Python source from the state and imports it.
     ("framework torch-geometric nb - transforms: plain attributes", "torch-geometric", ["torch_geometric/transforms"], {"BaseTransform"}),
     ("framework metric-learning nb - losses, miners and what they are made of: nn modules", "metric-learning", ["pytorch_metric_learning"], LEAVES),
 ]
@@ -104,6 +106,8 @@ def main():
         own, bases = hooks(dirs, folders)
         print("=", header)
         for module, names in sorted(found.items()):
+            if ".modeling_tf_" in module or ".modeling_flax_" in module:
+                continue
             keep = []
             for name in sorted(names - classes.EXCLUDED):
                 unread = inherited(name, own, bases) - READ
