@@ -2,6 +2,7 @@
 # make test   set up, then the tests that need nothing but Go
 # make check  formatting, vet and the linters
 # make race   the tests of what has goroutines, under the race detector
+# make hostile the largest of the files that try to exhaust us
 # make fuzz   every fuzz target for FUZZTIME
 # make oracle differential tests against CPython and real torch, and the corpora
 # make bench  speed, beside picklescan
@@ -9,7 +10,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: build demo test check race fuzz oracle bench clean setup
+.PHONY: build demo test check race hostile fuzz oracle bench clean setup
 
 ifneq ($(MAKECMDGOALS),clean)
 GO := $(shell tools/env/go.sh)
@@ -49,6 +50,10 @@ RACE := ./internal/engine ./internal/cli ./internal/artifact ./scan ./cmd/...
 race: setup
 	tools/env/gcc.sh
 	CGO_ENABLED=1 go test -race -timeout 5m $(RACE)
+
+# The others of these files are in make test.
+hostile: setup
+	go test -timeout 5m -tags hostile ./cmd/andiron -run HostileSizes
 
 fuzz: setup
 	tools/fuzz.sh $(FUZZTIME)

@@ -53,7 +53,6 @@ var overResident = map[string]int64{
 	"model.safetensors.index.json": 240 << 20, // garbage of the JSON tree
 	"pt2_json_30m.pt2":             192 << 20, // garbage of the JSON reader
 	"pt2_json_30m_unknown.pt2":     192 << 20, // garbage of the JSON reader
-	"mobile_vector_shared.ptl":     160 << 20, // a node is kept for each element
 }
 
 // heavy are the files that take more than half a second to make and scan. They
@@ -80,7 +79,6 @@ var heavy = map[string]bool{
 	"imports_50k.pkl":                  true,
 	"junk_of_starts.pkl":               true,
 	"lists_200k_deep.pkl":              true,
-	"mobile_vector_shared.ptl":         true,
 	"model.safetensors.index.json":     true,
 	"names_64k_long.zip":               true,
 	"nodes_million.onnx":               true,

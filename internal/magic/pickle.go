@@ -140,11 +140,25 @@ func width(b []byte) int {
 	}
 }
 
-// textWidth is for a line that goes on past the head: honest ones are short,
-// but a string may be long.
+// textWidth is for a line that goes on past the head: honest ones are short, but
+// a string may be long, and so may a number or a name that means to hide what
+// follows.
 func textWidth(b []byte) int {
-	if len(b) > 512 && strings.IndexByte("SVL", b[0]) < 0 {
-		return -1
+	long := len(b) > 512
+	switch b[0] {
+	case 'S', 'V':
+	case 'F', 'I', 'L', 'g', 'p':
+		if long && !number(b) {
+			return -1
+		}
+	case 'c', 'i':
+		if long && !importable(b[1:]) {
+			return -1
+		}
+	default:
+		if long {
+			return -1
+		}
 	}
 	return len(b) + 1
 }
@@ -162,12 +176,31 @@ func literalWidth(l []byte) int {
 		}
 		return len(l)
 	}
-	for _, c := range bytes.ToLower(bytes.TrimSpace(l[1:])) {
-		if strings.IndexByte("0123456789+-.exnaifty_lo", c) < 0 {
-			return -1
-		}
+	if !number(l) {
+		return -1
 	}
 	return len(l)
+}
+
+// number reports whether the line of a numeric opcode may be a number, in any
+// base. C's strtol, which INT uses, stops at a NUL.
+//
+// CPython v3.13.0 Modules/_pickle.c: load_int, load_long.
+func number(l []byte) bool {
+	allowed := "0123456789abcdefxol_+-l \t\v\f\r\n"
+	if l[0] == 'F' {
+		allowed = "0123456789.e_+-infatyn \t\v\f\r\n"
+	}
+	text, _, _ := bytes.Cut(l[1:], []byte{0})
+	for _, c := range text {
+		if c >= 'A' && c <= 'Z' {
+			c |= 0x20
+		}
+		if strings.IndexByte(allowed, c) < 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func counted(b []byte, k int) int {

@@ -13,10 +13,10 @@ import (
 	"github.com/andiron-dev/andiron/internal/strictzip"
 )
 
-// What is decompressed of an artifact may be 64 MiB whatever it is made from, and
+// What is decompressed of an artifact may be 32 MiB whatever it is made from, and
 // beyond that each part 200 times its input: zeros squeeze further, weights and code do not.
 const (
-	freeBytes = 64 << 20
+	freeBytes = 32 << 20
 	mostRatio = 200
 )
 
