@@ -8,9 +8,10 @@ import (
 	"github.com/andiron-dev/andiron/internal/testkit"
 )
 
-//go:fix inline
 // records are those of an honest checkpoint of one tensor. Changes are applied
 // to them, by name.
+//
+//go:fix inline
 func records(changes map[string]func(*testkit.ZipEntry)) []testkit.ZipEntry {
 	es := entries("data.pkl", string(assemble("PROTO 2;"+tensor+";STOP")), "byteorder", "little",
 		"data/0", strings.Repeat("\x00", 16), "version", "3\n")
