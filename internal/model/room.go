@@ -150,9 +150,21 @@ type kept struct {
 // can be made to give millions. The verdict needs one.
 const mostKept = 1000
 
+// triggers says which published vulnerability a file with a finding of a rule
+// sets off by itself.
+var triggers = map[string]string{
+	torchNumel.ID:   "triggers CVE-2026-24747 on torch below 2.10, also under weights_only=True",
+	jitLoad.ID:      "triggers CVE-2025-32434 on torch below 2.6: torch.load(weights_only=True) gives a TorchScript archive to torch.jit.load",
+	exportExpr.ID:   "torch.export.load of an untrusted file is CVE-2026-4538, which no release fixes",
+	exportPickle.ID: "torch.export.load of an untrusted file is CVE-2026-4538, which no release fixes",
+}
+
 func (l *looker) report(f finding.Finding) {
 	if f.Evidence == nil {
 		f.Evidence = []string{}
+	}
+	if cve := triggers[f.Rule]; cve != "" {
+		f.Evidence = append(f.Evidence, cve)
 	}
 	k := kept{f.Rule, f.Outcome}
 	l.kept[k]++

@@ -140,10 +140,6 @@ func (l *looker) torchFact(v view, fact torchfile.Fact) {
 		l.report(r.Undetermined(where, fact.Text))
 		return
 	}
-	if fact.Kind == torchfile.SizeDisagrees {
-		l.report(r.Finding(where, fact.Text, "triggers CVE-2026-24747 on torch below 2.10, also under weights_only=True"))
-		return
-	}
 	l.report(r.Finding(where, fact.Text))
 }
 
