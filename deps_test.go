@@ -1,0 +1,33 @@
+package andiron_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// TestDependenciesHaveALine: each direct dependency is explained.
+func TestDependenciesHaveALine(t *testing.T) {
+	mod, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("docs/adr/dependencies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct := 0
+	for line := range strings.Lines(string(mod)) {
+		path, rest, ok := strings.Cut(strings.TrimSpace(strings.TrimPrefix(line, "require ")), " v")
+		if !ok || strings.Contains(rest, "// indirect") || !strings.Contains(path, ".") {
+			continue
+		}
+		direct++
+		if !strings.Contains(string(page), "`"+path+"`") {
+			t.Errorf("docs/adr/dependencies.md has no line for %s", path)
+		}
+	}
+	if direct < 5 {
+		t.Errorf("found only %d direct dependencies in go.mod", direct)
+	}
+}
