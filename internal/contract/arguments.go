@@ -324,6 +324,9 @@ func isFactory(j *judge, v pickle.Value) bool {
 	if v.Kind() == pickle.KindNone {
 		return true
 	}
+	if n := j.dillType(v); n != nil {
+		return n.entry != nil && n.entry.ops&opFactory != 0
+	}
 	n := j.name(v, v.Offset())
 	if v.Kind() == pickle.KindObject {
 		n = j.funcName(v)
@@ -351,7 +354,7 @@ func unwrap(v pickle.Value) pickle.Value {
 func (j *judge) funcName(v pickle.Value) *name {
 	f := unwrap(v.Func())
 	if f.Kind() != pickle.KindGlobal {
-		return nil
+		return j.dillType(f)
 	}
 	return j.name(f, f.Offset())
 }

@@ -34,7 +34,14 @@ func (j *judge) call(e *pickle.Event) {
 		op = opNew
 	}
 	var t target
-	if f := unwrap(e.Target); f.Kind() == pickle.KindGlobal {
+	f := unwrap(e.Target)
+	if n := j.dillType(f); n != nil {
+		n.ops |= op
+		if j.covered(n, op, e) {
+			return
+		}
+	}
+	if f.Kind() == pickle.KindGlobal {
 		n := j.name(f, e.Offset)
 		if n != nil && !n.computed {
 			n.ops |= op

@@ -176,6 +176,22 @@ func TestNeverHanded(t *testing.T) {
 		"PROTO 2;GLOBAL functools partial;GLOBAL torch.storage _load_from_bytes;BINBYTES N.;TUPLE2;REDUCE;STOP",
 		"PROTO 2;GLOBAL torch._tensor _rebuild_from_type_v2;MARK;GLOBAL torch.storage _load_from_bytes;GLOBAL torch Tensor;BINBYTES N.;TUPLE1;NONE;TUPLE;REDUCE;STOP",
 		"PROTO 2;GLOBAL collections defaultdict;GLOBAL builtins getattr;TUPLE1;REDUCE;STOP",
+		// numpy calls the second argument with the first.
+		"PROTO 2;GLOBAL numpy.random._pickle __generator_ctor;BINBYTES N.;GLOBAL torch.nn.modules.container Sequential;EMPTY_TUPLE;NEWOBJ;EMPTY_DICT;BINUNICODE _modules;GLOBAL collections OrderedDict;EMPTY_TUPLE;REDUCE;BINUNICODE 0;GLOBAL torch.storage _load_from_bytes;SETITEM;SETITEM;BUILD;TUPLE2;REDUCE;STOP",
+		"PROTO 2;GLOBAL numpy.random._pickle __generator_ctor;EMPTY_DICT;GLOBAL builtins print;TUPLE2;REDUCE;STOP",
+		"PROTO 2;GLOBAL numpy.random._pickle __bit_generator_ctor;GLOBAL argparse Namespace;TUPLE1;REDUCE;STOP",
+		// The bytes of the array would be pointers.
+		"PROTO 2;GLOBAL numpy dtype;BINUNICODE O8;TUPLE1;REDUCE;MARK;BININT1 3;BINUNICODE |;NONE;NONE;NONE;BININT -1;BININT -1;BININT1 0;TUPLE;BUILD;STOP",
+		// Hidden in an instance that holds items, and in the state of a partial.
+		"PROTO 2;GLOBAL collections OrderedDict;EMPTY_TUPLE;REDUCE;BINUNICODE a;GLOBAL torch.storage _load_from_bytes;SETITEM;STOP",
+		"PROTO 2;GLOBAL functools partial;GLOBAL builtins print;TUPLE1;REDUCE;MARK;GLOBAL torch.storage _load_from_bytes;BINBYTES N.;TUPLE1;EMPTY_DICT;NONE;TUPLE;BUILD;STOP",
+		// Constructors that fetch models, evaluate a configuration or make files.
+		"PROTO 2;GLOBAL collections defaultdict;GLOBAL functools partial;GLOBAL ultralytics.nn.tasks DetectionModel;EMPTY_DICT;TUPLE2;REDUCE;TUPLE1;REDUCE;STOP",
+		"PROTO 2;GLOBAL argparse Namespace;EMPTY_TUPLE;NEWOBJ;EMPTY_DICT;BINUNICODE get;GLOBAL sentence_transformers.SentenceTransformer SentenceTransformer;SETITEM;BUILD;STOP",
+		"PROTO 2;GLOBAL pandas.core.indexes.base _new_Index;GLOBAL numpy memmap;EMPTY_DICT;BINUNICODE filename;BINUNICODE /tmp/andiron-marker;SETITEM;TUPLE2;REDUCE;STOP",
+		// torch calls data.detach() of what is no tensor.
+		"PROTO 2;GLOBAL torch._utils _rebuild_parameter;GLOBAL argparse Namespace;EMPTY_TUPLE;NEWOBJ;NEWTRUE;GLOBAL collections OrderedDict;EMPTY_TUPLE;REDUCE;TUPLE3;REDUCE;STOP",
+		"PROTO 2;GLOBAL argparse Namespace;EMPTY_TUPLE;NEWOBJ;GLOBAL collections OrderedDict;EMPTY_LIST;BINUNICODE __setstate__;GLOBAL builtins print;TUPLE2;APPEND;TUPLE1;REDUCE;BUILD;STOP",
 		"PROTO 2;GLOBAL scipy.stats._continuous_distns norm_gen;EMPTY_TUPLE;NEWOBJ;EMPTY_DICT;BUILD;STOP",
 	} {
 		if j := judgeText("", text); above(j, finding.Framework) == nil {

@@ -41,6 +41,12 @@ func (j *judge) build(e *pickle.Event) {
 	default:
 		n.ops |= opBuild
 		n.vouched = true
+		if n.key == (key{"numpy", "dtype"}) {
+			if flaw := dtypeFlaw(e.Target, e.Args); flaw != "" {
+				n.broken, n.blamed = true, true
+				j.add("contract:"+n.full, pkl037, e.Offset, n.full+" is used outside its contract: "+flaw, j.rendered(e))
+			}
+		}
 	}
 	if why != "" {
 		j.explain(e.Args)

@@ -71,7 +71,7 @@ var table = sync.OnceValue(func() *contracts {
 // contractFiles are read in this order; an earlier entry's rationale wins.
 var contractFiles = []string{
 	"contracts.txt", "classes_torch.txt", "classes_torchvision.txt", "classes_lightning.txt", "classes_transformers.txt",
-	"classes_ultralytics.txt", "classes_libraries.txt", "classes_sklearn.txt",
+	"classes_ultralytics.txt", "classes_libraries.txt", "classes_sklearn.txt", "classes_more.txt",
 }
 
 // section is the header over a run of lines.

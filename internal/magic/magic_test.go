@@ -39,6 +39,9 @@ func TestDetect(t *testing.T) {
 		{"protocol 5", unhex("80 05 95 00 00"), Pickle},
 		{"protocol 0", []byte("cposix\nsystem\n(S'true'\ntR."), Pickle},
 		{"protocol 0 INST", []byte("(S'true'\nios\nsystem\n."), Pickle},
+		{"a binary number first", []byte("I0b1\n0cposix\nsystem\n(S'true'\ntR."), Pickle},
+		{"a hexadecimal number first", []byte("L0xcdL\n0cposix\nsystem\n(S'true'\ntR."), Pickle},
+		{"a number that ends in NUL", []byte("I1\x00 what follows\n0cposix\nsystem\n(S'true'\ntR."), Pickle},
 		{"protocol 0 dict", []byte("(dp0\nS'a'\np1\nI1\ns."), Pickle},
 		{"import, then junk", []byte("cposix\nsystem\n\xff\xff\xff"), Pickle},
 		{"protocol 1", []byte("}q\x00."), Pickle},
@@ -86,6 +89,23 @@ func TestDetect(t *testing.T) {
 }
 
 // A file can be two things at once.
+// What follows a line that is longer than the head may do anything.
+func TestMaybePickleLongLine(t *testing.T) {
+	for _, text := range []string{
+		"I" + strings.Repeat("0", 5000) + "\n0",
+		"F" + strings.Repeat("0", 5000) + "\n0",
+		"N0\x80\x04cposix\nsystem" + strings.Repeat(".__call__", 700) + "\n",
+	} {
+		b := []byte(text + "cposix\nsystem\n(S'true'\ntR.")
+		if !MaybePickle(b[:HeadLen], int64(len(b))) {
+			t.Errorf("%.20q... is no pickle", b)
+		}
+	}
+	if words := strings.Repeat("I am a long line of text ", 400); MaybePickle([]byte(words[:HeadLen]), int64(len(words))) {
+		t.Errorf("%.20q... is a pickle", words)
+	}
+}
+
 func TestAll(t *testing.T) {
 	end := "PK\x05\x06" + strings.Repeat("\x00", 18)
 	b := []byte("\x80\x02}." + end)

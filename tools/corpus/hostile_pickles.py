@@ -450,7 +450,55 @@ def hidden_in_noise() -> Iterator[Case]:
     yield Case("R", "inside training arguments", stream(args, 2))
 
 
+def borrowed_callers() -> Iterator[Case]:
+    """Reviewed code that calls what the file puts in its way."""
+    od = G("collections", "OrderedDict")
+    inner = stream(RUN, 2)
+    loader = G("torch.storage", "_load_from_bytes")
+    caller = G("numpy.random._pickle", "__generator_ctor")
+    modules = SetItem(Call(od), "0", loader)
+    names = ("_parameters", "_buffers", "_backward_hooks", "_forward_hooks", "_forward_pre_hooks", "_backward_pre_hooks")
+    chain = Build(New(G("torch.nn.modules.container", "Sequential")), {"_modules": modules, **{n: Call(od) for n in names}})
+    yield Case("F", "numpy's constructor calls a module that loads bytes", stream(Call(caller, inner, chain), 3), False)
+    config = {"backbone": [], "head": [], "activation": PY}
+    yield Case("F", "numpy's constructor calls a model that evaluates its configuration", stream(Call(caller, config, G("ultralytics.nn.tasks", "DetectionModel")), 3), False)
+    mapped = Call(G("functools", "partial"), G("numpy", "memmap"), PATH, "uint8", "w+", 0, (4,))
+    holder = Build(New(G("argparse", "Namespace")), {"detach": mapped})
+    yield Case("F", "torch detaches what is no tensor", stream(Call(G("torch._utils", "_rebuild_parameter"), holder, True, Call(od)), 3), False)
+    group = Call(G("collections", "defaultdict"), Call(G("functools", "partial"), chain, inner))
+    yield Case("F", "an optimizer asks a dictionary that calls", stream(Build(New(G("torch.optim.adam", "Adam")), {"param_groups": [group], "state": {}}), 3), False)
+    yield Case("F", "an index of pandas is made as a file of numpy", stream(Call(G("pandas.core.indexes.base", "_new_Index"), G("numpy", "memmap"), {"filename": PATH, "mode": "w+", "shape": 4}), 3), False)
+
+
+def misled_arrays() -> Iterator[Case]:
+    """joblib reads array bytes between opcodes; each of these hides where they end."""
+    wrapper = G("joblib.numpy_pickle", "NumpyArrayWrapper")
+    dtype = Call(G("numpy", "dtype"), "f8", False, True)
+    state = {"subclass": G("numpy", "ndarray"), "shape": (1,), "order": "C", "dtype": dtype, "allow_mmap": False, "numpy_array_alignment_bytes": None}
+    run = code(RUN, 2) + b"0"
+    # Eight bytes of an array for joblib; for others the start of a string that holds the call.
+    hidden = b"N0NB" + struct.pack("<I", len(run)) + run + b"N0."
+    od = Call(G("collections", "OrderedDict"))
+    for key, value in state.items():
+        od = SetItem(od, key, value)
+    for what, built in (("a state with slots", Build(New(wrapper), (state, None))), ("a state in an instance", Build(New(wrapper), od)),
+                        ("dtype of another constructor", Build(New(wrapper), {**state, "dtype": Call(G("numpy.dtypes", "Float64DType"))})),
+                        ("alignment as text", Build(New(wrapper), {**state, "numpy_array_alignment_bytes": "16"}))):
+        yield Case("H", f"joblib array, {what}", b"\x80\x04" + code(built, 4) + hidden, False, ext=".joblib")
+    opcodes_in_array = (code(RUN, 2) + b".").ljust(800, b"\0")
+    built = Build(New(wrapper), {**state, "shape": (100,)})
+    yield Case("H", "joblib array whose bytes pickle.load runs", b"\x80\x04" + code(built, 4) + opcodes_in_array + b".", False)
+
+
+def odd_beginnings() -> Iterator[Case]:
+    """Streams whose first opcode a quick look takes for text."""
+    call = b"cposix\nsystem\n(S'touch /tmp/andiron-marker'\ntR."
+    for what, start in (("binary number", b"I0b1\n0"), ("hexadecimal number", b"L0xcdL\n0"), ("NUL in a number", b"I1\0\n0"), ("5000 zeros", b"I" + b"0" * 5000 + b"\n0")):
+        yield Case("H", f"begins with a {what}", start + call, ext="")
+
+
 def all_cases() -> Iterator[Case]:
     for make in (unlisted_sinks, dotted_names, reflection, forced_iteration, synthesised_classes, hidden_strings, opcodes,
-                 parser_differentials, nested, module_poisoning, abused_allowlists, exhaustion, hidden_in_noise):
+                 parser_differentials, nested, module_poisoning, abused_allowlists, exhaustion, hidden_in_noise,
+                 borrowed_callers, misled_arrays, odd_beginnings):
         yield from make()

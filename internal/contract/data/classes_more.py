@@ -57,7 +57,7 @@ GROUPS = [
     ("framework peft nb - adapter configurations: dataclasses", "peft", ["peft/config", "peft/tuners"], {"PeftConfigMixin", "PeftConfig"}),
     ("framework peft vrE - enums", "peft", ["peft"], {"Enum", "StrEnum"}),
     ("framework segmentation-models nb - model and loss classes: nn modules", "segmentation-models",
-     ["segmentation_models_pytorch", "efficientnet_pytorch/model", "efficientnet_pytorch/utils", "pretrainedmodels/models"], LEAVES),
+     ["segmentation_models_pytorch", "efficientnet_pytorch/model", "efficientnet_pytorch/utils", "pretrainedmodels/models"], LEAVES | {"MobileNetV2", "ResNet", "DenseNet", "VGG", "EncoderMixin"}),
     # Not torch_geometric.nn: MessagePassing.__setstate__ of 2.6 renders Python source from the state and imports it.
     ("framework torch-geometric nb - transforms: plain attributes", "torch-geometric", ["torch_geometric/transforms"], {"BaseTransform"}),
     ("framework metric-learning nb - losses, miners and what they are made of: nn modules", "metric-learning", ["pytorch_metric_learning"], LEAVES),
