@@ -184,7 +184,7 @@ func TestInspectIncomplete(t *testing.T) {
 		{"no format", "", []string{"none.bin"}, policy.ExitIncomplete, "could not look"},
 		{"limit of the project", tight, []string{"whole.pkl"}, policy.ExitIncomplete, "limit of 2"},
 		{"flag over the project", tight, []string{"--max-values", "100", "whole.pkl"}, policy.ExitClean, "complete"},
-		{"broken policy", "version: 1\n", []string{"whole.pkl"}, policy.ExitUsage, ""},
+		{"broken policy", "versions: 1\n", []string{"whole.pkl"}, policy.ExitUsage, ""},
 		{"no such policy", "", []string{"--policy", "other.yaml", "whole.pkl"}, policy.ExitUsage, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
