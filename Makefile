@@ -6,11 +6,12 @@
 # make fuzz   every fuzz target for FUZZTIME
 # make oracle differential tests against CPython and real torch, and the corpora
 # make bench  speed, beside picklescan
+# make corpus-real  several hundred files by real frameworks (gigabytes of packages; not in CI)
 # make clean  remove what was built
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: build demo test check race hostile fuzz oracle bench clean setup
+.PHONY: corpus-real build demo test check race hostile fuzz oracle bench clean setup
 
 ifneq ($(MAKECMDGOALS),clean)
 GO := $(shell tools/env/go.sh)
@@ -62,6 +63,11 @@ oracle: build
 	tools/env/torch.sh --trixie
 	tools/env/python.sh
 	tools/oracle.sh $(ORACLE_SECONDS)
+
+# Says the verdicts; what is suspicious, dangerous or unreadable is a bug of ours.
+corpus-real: build
+	tools/corpus/real/make.sh
+	-$(BIN) scan --no-progress $(ANDIRON_CACHE)/corpus-real
 
 bench: build
 	tools/env/torch.sh

@@ -272,7 +272,7 @@ func measureMain() {
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1) //nolint:gocritic // exiting ends the context as well
+		os.Exit(1)
 	}
 }
 

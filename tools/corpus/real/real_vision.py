@@ -165,6 +165,7 @@ def others(out) -> None:
 
 
 def make(out) -> None:
-    for section in (timm, torchvision, segmentation, ultralytics, geometric, others):
+    # ultralytics comes last: from its import on, torch.save writes with dill.
+    for section in (timm, torchvision, segmentation, geometric, others, ultralytics):
         with out.trying(section.__name__):
             section(out)
