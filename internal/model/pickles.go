@@ -1,11 +1,13 @@
 package model
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/contract"
@@ -68,6 +70,11 @@ func (l *looker) nested(s stream, n contract.Nested) {
 	v := s.view.in(name, nil, 0)
 	v.where, v.fed = s.where().In(name), n.Loader
 	r, size, ok := content(s.source, n.Value)
+	if off, packed, long := n.Value.Section(); !ok && long && n.Value.Kind() == pickle.KindStr {
+		spooled, done, err := l.spool(v, name, &latin1{r: bufio.NewReader(io.NewSectionReader(s.source, off, packed))}, packed)
+		defer done()
+		r, size, ok = spooled.r, spooled.size, err == nil
+	}
 	if !ok {
 		l.report(fmtLimit.Undetermined(v.where, fmt.Sprintf("the bytes given to %s are computed or too long, so they could not be looked at", n.Loader)))
 		return
@@ -76,6 +83,23 @@ func (l *looker) nested(s stream, n contract.Nested) {
 	if format, _ := l.look(v); format == "" {
 		l.report(fmtLimit.Undetermined(v.where, fmt.Sprintf("the bytes given to %s are in no format that andiron reads", n.Loader)))
 	}
+}
+
+// latin1 encodes UTF-8 text as Latin-1, as protocol 2 has loaders do for bytes.
+type latin1 struct{ r *bufio.Reader }
+
+func (l *latin1) Read(p []byte) (int, error) {
+	for i := range p {
+		r, size, err := l.r.ReadRune()
+		if err != nil {
+			return i, err
+		}
+		if r > 0xff || r == utf8.RuneError && size == 1 {
+			return i, errors.New("the text is not Latin-1")
+		}
+		p[i] = byte(r)
+	}
+	return len(p), nil
 }
 
 // content returns the bytes that a value holds. Protocol 2 writes bytes as text
