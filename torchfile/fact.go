@@ -36,6 +36,7 @@ const (
 	BadSysInfo      FactKind = "bad-sysinfo"       // a legacy file that says odd things of its machine
 	TextPersistent  FactKind = "text-persistent"   // a persistent id of protocol 0, which torch cannot load
 	BadConfig       FactKind = "bad-config"        // a JSON configuration that does not parse
+	OldScript       FactKind = "old-script"        // TorchScript of before 1.2, which is not read
 	UsePickle       FactKind = "use-pickle"        // a .pt2 entry that is loaded as a full pickle
 	PathEscape      FactKind = "path-escape"       // a path that leaves its folder
 	UnreadShard     FactKind = "unread-shard"      // a shard of a checkpoint that could not be opened

@@ -107,6 +107,11 @@ func (f *File) findFormats() {
 	listed := f.listed("constants.pkl")
 	add(TorchScriptLite, script && f.has("bytecode.pkl"))
 	add(TorchScript, script && !f.has("bytecode.pkl"))
+	if old := f.has("model.json") && (f.has("version") || f.has(".data/version")); old {
+		// torch.jit.load prefers it to constants.pkl; it names the records of code as it likes.
+		add(TorchScript, !script)
+		f.fact(OldScript, f.full("model.json"), -1, "TorchScript of torch 1.0 or 1.1, whose code records the JSON names: they are not read")
+	}
 	add(TorchPackage, f.has(".data/extern_modules"))
 	add(PT2, f.has("archive_format") && strings.TrimSpace(f.text("archive_format")) == "pt2")
 	add(PT2Old, f.has(oldProgram))
@@ -167,6 +172,9 @@ func (f *File) roleOf(p string) Role {
 	}
 	if role, ok := fixedRoles[p]; ok {
 		return role
+	}
+	if f.is(PT2Old) && (p == "serialized_state_dict.json" || p == "serialized_constants.json") {
+		return RoleNested // the names of the .pt records in torch 2.1, which torch.export.load still unpickles
 	}
 	if strings.HasPrefix(p, "extra/") || strings.HasPrefix(p, "extra_files/") {
 		return RoleExtra

@@ -141,6 +141,11 @@ func (p *program) event(e event) error {
 	if len(p.Exprs)+len(p.Guards)+len(p.Targets)+len(p.Ranges)+len(p.Inputs)+len(p.TreeSpecs)+len(p.Customs) > maxFacts || p.kept > maxKept {
 		return errFacts
 	}
+	if e.key == "expr_str" && e.kind != jsonString && e.kind != jsonEnd && e.kind != jsonNull {
+		// sympify takes lists and dictionaries of strings too.
+		p.kept += 100
+		p.Exprs = append(p.Exprs, Expression{Path: p.w.path(), Err: errors.New("expression is not a string")})
+	}
 	switch e.kind {
 	case jsonObject:
 		p.begin()

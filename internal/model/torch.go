@@ -42,6 +42,7 @@ var torchFacts = map[torchfile.FactKind]*rule.Rule{
 	torchfile.TextPersistent:  torchOdd,
 	torchfile.UnreadShard:     torchMissing,
 	torchfile.BrokenContainer: torchMissing,
+	torchfile.OldScript:       torchMissing,
 
 	torchfile.OutsideRoot: torchOutside,
 

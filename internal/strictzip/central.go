@@ -89,6 +89,7 @@ func (a *Archive) readEntry(b []byte, d directory, at int) int {
 	if !e.applyZip64(b[centralLen+nameLen : centralLen+nameLen+extraLen]) {
 		a.refuse(ExtraBroken, i, e.CentralOffset, "the extra fields of %q do not parse", e.Name)
 	}
+	a.unicodePath(i, &e, extra)
 	e.HeaderOffset += d.base
 	if disk := le.Uint16(b[34:]); disk > 1 {
 		a.refuse(MultiDisk, i, e.CentralOffset, "%q starts on disk %d", e.Name, disk)

@@ -60,8 +60,8 @@ LISTS = {
          MODULES | {"BaseModel", "v8DetectionLoss"}),
     ]),
     "libraries": ("torchmetrics 1.9.0, timm 1.0.31, sentence-transformers 6.2.0", [
-        ("framework torchmetrics vnb - metrics: nn modules whose state is tensors", ["torchmetrics"], {"Metric"}),
-        ("framework timm vnb - model classes: nn modules", ["timm/models", "timm/layers"], MODULES),
+        ("framework torchmetrics nb - metrics: nn modules whose state is tensors", ["torchmetrics"], {"Metric"}),
+        ("framework timm nb - model classes: nn modules", ["timm/models", "timm/layers"], MODULES),
         ("framework sentence-transformers nb - model classes: nn modules",
          ["sentence_transformers/models", "sentence_transformers/losses", "sentence_transformers/sentence_transformer"], MODULES),
     ]),
