@@ -357,3 +357,14 @@ func BenchmarkReadProgram(b *testing.B) {
 		}
 	}
 }
+
+// sympify takes containers of strings as well, so an expression that is no
+// string is none that torch writes.
+func TestExpressionIsNoString(t *testing.T) {
+	for _, value := range []string{`["f()"]`, `{"f()": 1}`, "7", "true"} {
+		p, err := ReadProgram(strings.NewReader(`{"x": {"as_expr": {"expr_str": `+value+`}}}`), 1<<10)
+		if err != nil || len(p.Exprs) != 1 || p.Exprs[0].Err == nil {
+			t.Errorf("%s: got %+v, %v", value, p.Exprs, err)
+		}
+	}
+}

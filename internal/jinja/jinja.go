@@ -79,7 +79,7 @@ func Judge(text string, lim Limits) ([]Construct, error) {
 	if len(text) > lim.Bytes {
 		return nil, bounded.Exceeded("bytes of a template", int64(lim.Bytes))
 	}
-	j := &judge{text: text, lim: lim, assigned: make(map[string]bool)}
+	j := &judge{text: text, lim: lim, assigned: make(map[string]bool), macros: make(map[string]bool), bound: make(map[string]bool), attrs: make(map[string]bool)}
 	blocks := j.split()
 	for _, b := range blocks {
 		j.declare(b)
@@ -97,6 +97,9 @@ type judge struct {
 	text     string
 	lim      Limits
 	assigned map[string]bool // names that the template gives a value
+	macros   map[string]bool // of those, names of macros
+	bound    map[string]bool // of those, names of values: calling one calls whatever it holds
+	attrs    map[string]bool // attributes that the template sets, as in namespace(x=…) and {% set ns.x = … %}
 	out      []Construct
 	err      error
 }
@@ -173,17 +176,26 @@ func (j *judge) block(b block) {
 
 // declare notes the names that a tag assigns.
 func (j *judge) declare(b block) {
+	j.namespaces(b.tokens)
 	if !b.tag || len(b.tokens) < 2 {
 		return
 	}
 	tag, ts := b.tokens[0].text, b.tokens[1:]
+	if tag == "macro" && ts[0].kind == word {
+		j.macros[ts[0].text], j.assigned[ts[0].text] = true, true
+		ts = ts[1:]
+	}
 	switch tag {
 	case "set", "for", "call": // what stands before "=", "in", or the end
 		for i, t := range ts {
-			if t.text == "=" || t.text == "in" || t.text == "|" {
+			if t.text == "=" || t.text == "in" || t.text == "|" || tag == "call" && (i == 0 && t.text != "(" || t.text == ")") {
 				break
 			}
-			j.assign(t, i > 0 && ts[i-1].text == ".")
+			dotted := i > 0 && ts[i-1].text == "."
+			j.assign(t, dotted)
+			if dotted {
+				j.attrs[t.text] = true
+			}
 		}
 	case "with", "macro": // names and parameters
 		for i, t := range ts {
@@ -194,8 +206,24 @@ func (j *judge) declare(b block) {
 	}
 }
 
+// namespaces notes the attributes that calls of namespace set.
+func (j *judge) namespaces(ts []token) {
+	depth := 0 // of brackets in such a call
+	for i, t := range ts {
+		switch {
+		case t.kind != op:
+		case t.text == "(" && (depth > 0 || i > 0 && ts[i-1].text == "namespace"):
+			depth++
+		case t.text == ")" && depth > 0:
+			depth--
+		case t.text == "=" && depth > 0:
+			j.attrs[ts[i-1].text] = true
+		}
+	}
+}
+
 func (j *judge) assign(t token, isNot bool) {
 	if t.kind == word && !isNot {
-		j.assigned[t.text] = true
+		j.assigned[t.text], j.bound[t.text] = true, true
 	}
 }

@@ -30,6 +30,7 @@ func TestPlain(t *testing.T) {
 	for _, s := range []string{
 		"", "plain text {", "{ { not jinja } }", "{{ a }}{{ a.b['c'][0] }}", "{{ -1 if x else +2 }}", "{# {{ self.__class__ }} #}",
 		"{% for a, (b, c) in d.items() recursive %}{{ loop(b) }}{% else %}{% endfor %}", "{{ 'a' if b }}", "{{ x is divisibleby 3 }}",
+		"{% set items = x.items() %}{{ x.items()|tojson(indent=4) }}", "{% set n = namespace(found=x.get('a')) %}{{ y.get('b') }}",
 		"{% set config = 1 %}{{ config }}", "{% set x %}text{% endset %}", "{% with a = 1, b = 2 %}{{ a ~ b }}{% endwith %}",
 		"{% filter upper %}a{% endfilter %}", "{% call(x) m() %}{% endcall %}{% macro m() %}{{ caller(1) }}{% endmacro %}",
 		"{{ messages | map(attribute='role') | join(', ') }}", "{{ 'a {} {b}'.format(1, b=2) }}", "{{ x[1:2, ::3] }}", "{{ 2 ** 3 }}",
@@ -47,6 +48,17 @@ func TestJudge(t *testing.T) {
 		want     string // kind:name of each, in order
 	}{
 		{"{{ ''.__class__ }}", "private attribute:__class__"},
+		{"{% set f = x[k] %}{{ f() }}", "unknown function:f"},
+		{"{% for f in x %}{{ f() }}{% endfor %}", "unknown function:f"},
+		{"{% macro m(f) %}{{ f() }}{% endmacro %}{{ m(x) }}", "unknown function:f"},
+		{"{% set caller = x[k] %}{{ caller() }}", "unknown function:caller"},
+		{"{% macro m() %}{% endmacro %}{% set m = x[k] %}{{ m() }}", "unknown function:m"},
+		{"{% with range = x[k] %}{{ range(1) }}{% endwith %}", "unknown function:range"},
+		{"{% set n = namespace(get=x[k]) %}{{ n.get() }}", "unknown method:get"},
+		{"{% set n.items = x[k] %}{{ n.items() }}", "unknown method:items"},
+		{"{% set n = namespace({'get': x[k]}) %}{{ n.get() }}", "unknown function:namespace of values"},
+		{"{% set n = namespace(**x) %}", "unknown function:namespace of values"},
+		{"{{ x['\\\n_\\\n_class_\\\n_'] }}", "private attribute:__class__,built string:__class__"},
 		{"{{ x._private }}", "private attribute:_private"},
 		{"{{ x['__class__'] }}", "private attribute:__class__"},
 		{"{{ x['_a'] }}", "private attribute:_a"},

@@ -1,6 +1,9 @@
 package jinja
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // postfix reads what follows a value: attributes, subscripts, calls, filters
 // and tests.
@@ -89,7 +92,7 @@ func (p *parser) args() []arg {
 }
 
 func (p *parser) method(on value, name token, args []arg) {
-	if !methods[name.text] && !strings.HasPrefix(name.text, "_") && !p.assigned[name.text] {
+	if (!methods[name.text] || p.attrs[name.text]) && !strings.HasPrefix(name.text, "_") {
 		p.add(Method, name.text, name.at)
 	}
 	if name.text == "format" && (!on.lit || fields(on.text)) {
@@ -117,8 +120,11 @@ func (p *parser) function(v value, t token, args []arg) {
 	switch {
 	case v.name == "":
 		p.add(Call, "", t.at)
-	case !functions[v.name] && !p.assigned[v.name] && !objects[v.name]:
+	case (!functions[v.name] && !p.macros[v.name] || p.bound[v.name]) && !objects[v.name]:
 		p.add(Function, v.name, v.at)
+	}
+	if v.name == "namespace" && slices.ContainsFunc(args, func(a arg) bool { return a.keyword == "" }) {
+		p.add(Function, "namespace of values", v.at) // its attributes cannot be told
 	}
 	if v.name == "range" {
 		for _, a := range args {

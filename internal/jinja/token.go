@@ -177,6 +177,10 @@ func decode(s string) (text string, hides bool) {
 			s = s[1:]
 			continue
 		}
+		if s[1] == '\n' || s[1] == '\r' { // a line that goes on: nothing
+			s, hides = s[2:], true
+			continue
+		}
 		r, _, tail, err := strconv.UnquoteChar(s, s[1])
 		if strings.HasPrefix(s, `\N`) {
 			hides = true

@@ -2,6 +2,7 @@ package model
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -56,6 +57,9 @@ var configs = []string{
 }
 
 func isConfig(name string) bool {
+	if strings.HasPrefix(name, "config.") && strings.HasSuffix(name, ".json") {
+		return true // configuration_files of transformers: config.4.0.0.json
+	}
 	return slices.Contains(configs, name) || strings.HasSuffix(name, ".index.json")
 }
 
@@ -139,7 +143,7 @@ func (l *looker) json(v view) (string, bool) {
 	}
 	facts, err := hf.Read(v.r, v.size, hf.Limits{})
 	if err != nil {
-		if v.depth == 0 && !strings.HasSuffix(v.name, "tokenizer_config.json") && !strings.HasSuffix(v.name, ".index.json") {
+		if !errors.Is(err, bounded.ErrLimit) && v.depth == 0 && !strings.HasSuffix(v.name, "tokenizer_config.json") && !strings.HasSuffix(v.name, ".index.json") {
 			return "", false // a config.json may be anybody's
 		}
 		l.failed(hfBroken, v.where, err)

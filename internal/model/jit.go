@@ -13,6 +13,9 @@ import (
 
 // jitRule says which rule a use of an operator falls under, or nil.
 func jitRule(risk torchscript.Category, when torchscript.When) *rule.Rule {
+	if when == torchscript.Load && (risk == torchscript.SparseView || risk == torchscript.TypeCast) {
+		return jitMemory // too common in code that is called to be told there
+	}
 	r := jitCallRule(risk)
 	if when == torchscript.Load && r != nil && r != jitOutput && r != jitAddress && r != jitUnknown {
 		return jitLoad
@@ -40,7 +43,7 @@ func jitCallRule(risk torchscript.Category) *rule.Rule {
 }
 
 // torchScript judges the code of a TorchScript archive.
-func (l *looker) torchScript(v view, units []torchscript.Unit) {
+func (l *looker) torchScript(v view, f *torchfile.File, units []torchscript.Unit) {
 	prog, err := torchscript.Read(units, torchscript.Limits{})
 	if err != nil {
 		l.report(jitSyntax.Undetermined(v.where, fmt.Sprintf("the archive's code could not be read to its end: %v", err)))
@@ -60,6 +63,7 @@ func (l *looker) torchScript(v view, units []torchscript.Unit) {
 	l.jitNames(v, prog)
 	l.jitCost(v, prog)
 	l.jitClasses(v, prog)
+	l.jitTypes(v, f, prog)
 }
 
 // jitOps reports each operator once for each function that uses it.
@@ -158,6 +162,10 @@ func jitDoes(c torchscript.Category) string {
 		return "maps any file and can write it back"
 	case torchscript.RawMemory:
 		return "sets where a tensor lies in memory"
+	case torchscript.SparseView:
+		return "gives the indices of a sparse tensor to change, which torch then trusts"
+	case torchscript.TypeCast:
+		return "takes a value for one of another type, unchecked"
 	case torchscript.PythonEscape:
 		return "calls into Python"
 	case torchscript.Network:

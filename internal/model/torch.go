@@ -105,10 +105,13 @@ func (l *looker) torchFile(v view, f *torchfile.File) {
 	}
 	switch f.Format {
 	case torchfile.TorchScript, torchfile.TorchScriptLite:
-		l.torchScript(v, l.codeUnits(v, f))
+		l.torchScript(v, f, l.codeUnits(v, f))
 		l.bytecode(v, f)
 	case torchfile.TorchPackage:
 		l.packageCode(v, f)
+		if units := l.codeUnits(v, f); len(units) > 0 {
+			l.torchScript(v, f, units)
+		}
 	case torchfile.PT2, torchfile.PT2Old:
 		l.export(v, f)
 	}
@@ -204,6 +207,9 @@ func (l *looker) codeUnits(v view, f *torchfile.File) []torchscript.Unit {
 		rec := &f.Records[i]
 		if rec.Role != torchfile.RoleCode {
 			continue
+		}
+		if f.Format == torchfile.TorchPackage && !strings.HasPrefix(strings.ToLower(rec.Path), ".data/ts_code/") {
+			continue // Python
 		}
 		b, err := f.Archive.Read(rec.Entry, min(mostText, l.texts.Left()))
 		if err == nil {

@@ -21,8 +21,10 @@ const (
 	maxListedName = 511 // MZ_ZIP_MAX_ARCHIVE_FILENAME_SIZE less its NUL
 	version45     = 45  // zip64
 
-	extraZip64   = 0x0001
-	extraPadding = 0x4246 // "FB", PyTorch's alignment
+	extraZip64 = 0x0001
+
+	extraUnicodePath = 0x7075
+	extraPadding     = 0x4246 // "FB", PyTorch's alignment
 )
 
 // readCentral reads the directory: the announced entries and those after them
@@ -89,7 +91,7 @@ func (a *Archive) readEntry(b []byte, d directory, at int) int {
 	if !e.applyZip64(b[centralLen+nameLen : centralLen+nameLen+extraLen]) {
 		a.refuse(ExtraBroken, i, e.CentralOffset, "the extra fields of %q do not parse", e.Name)
 	}
-	a.unicodePath(i, &e, extra)
+	a.unicodePath(i, &e, b[centralLen+nameLen:centralLen+nameLen+extraLen])
 	e.HeaderOffset += d.base
 	if disk := le.Uint16(b[34:]); disk > 1 {
 		a.refuse(MultiDisk, i, e.CentralOffset, "%q starts on disk %d", e.Name, disk)
@@ -136,6 +138,23 @@ func (e *Entry) applyZip64(extra []byte) bool {
 		}
 	}, &ok)
 	return ok
+}
+
+// unicodePath reports a field that names the entry once more: Python's zipfile
+// takes that name since 3.13, miniz does not know it. Archivers write it for names
+// in another encoding than UTF-8, and spell both outside ASCII.
+func (a *Archive) unicodePath(i int, e *Entry, extra []byte) {
+	ok := true
+	eachExtra(extra, func(id uint16, data []byte) {
+		const head = 5 // version and CRC of the other name
+		if id != extraUnicodePath || len(data) < head {
+			return
+		}
+		name := string(data[head:])
+		if name != e.RawName && (isASCII(name) || isASCII(e.RawName)) {
+			a.issue(NameMismatch, i, e.CentralOffset, "%q is %q for readers of the Unicode path field", e.Name, name)
+		}
+	}, &ok)
 }
 
 // eachExtra calls f for every field. It clears ok when bytes do not parse.

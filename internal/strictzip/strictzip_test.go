@@ -53,6 +53,8 @@ func TestIssues(t *testing.T) {
 		{"duplicate", build(one, one), []Kind{DuplicateName}},
 		{"letter case", build(one, part{name: "a/DATA.pkl"}), []Kind{NameCollision}},
 		{"NUL", build(one, part{name: "a/data.pkl\x00x"}), []Kind{NameCollision, NulName}},
+		{"Unicode path", with(func(p *part) { p.extra = "up\x08\x00\x01????a/x" }), []Kind{NameMismatch}},
+		{"Unicode path that says the same", with(func(p *part) { p.extra = "up\x0f\x00\x01????a/data.pkl" }), nil},
 		{"local name", with(func(p *part) { p.local = "a/other" }), []Kind{NameMismatch}},
 		{"local flags", with(func(p *part) { p.lflags = 1 }), []Kind{FlagsMismatch}},
 		{"encrypted", with(func(p *part) { p.flags = 1 }), []Kind{Encrypted}},

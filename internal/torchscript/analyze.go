@@ -333,7 +333,7 @@ func (a *analyzer) attribute(target, annotation, val *expr) bool {
 		a.cls.attrs[name] = append(a.cls.attrs[name], names...)
 	}
 	a.cls.leaf[name] = len(names) == 0 && !mentionsAny(typ)
-	fact.Attrs = append(fact.Attrs, Attr{Name: name, Type: a.intern(a.text(typ, 200))})
+	fact.Attrs = append(fact.Attrs, Attr{Name: name, Type: a.intern(a.text(typ, maxString))})
 	return true
 }
 

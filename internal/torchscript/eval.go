@@ -420,6 +420,9 @@ func (a *analyzer) builtin(name string, e *expr, args []value) value {
 		return value{}
 	case "annotate", "unchecked_cast":
 		if len(args) > 1 {
+			if name == "unchecked_cast" && a.byPlace(e.list[0]) {
+				a.use(castOp, viaBuiltin, e, args, edge{})
+			}
 			v := args[1]
 			if t := a.typed(e.list[0]); t.kind == vInst || t.kind == vUnion {
 				v, _ = union(v, t)
@@ -430,6 +433,17 @@ func (a *analyzer) builtin(name string, e *expr, args []value) value {
 		return value{}
 	}
 	return anyPart(args, value{})
+}
+
+// byPlace reports whether code reads parts of a value of the type by their
+// place: tuples and the classes of the archive.
+func (a *analyzer) byPlace(t *expr) bool {
+	if t.kind == eIndex && t.x.kind == eName && t.x.name == "Tuple" {
+		return true
+	}
+	var names []string
+	typeNames(t, &names)
+	return slices.ContainsFunc(names, func(n string) bool { return !strings.HasPrefix(n, customPrefix) })
 }
 
 // getattr is getattr(x, "name"[, default]). torch wants a literal name;

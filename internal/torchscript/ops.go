@@ -74,6 +74,11 @@ const (
 	Network Category = "network_rpc"
 	// NativeBackend hands a payload to native code outside the operator set.
 	NativeBackend Category = "native_backend_payload"
+	// SparseView gives the indices of a sparse tensor, which later operators use
+	// unchecked and code can change in place.
+	SparseView Category = "sparse_index_view"
+	// TypeCast takes a value for one of a class or tuple type, unchecked.
+	TypeCast Category = "unchecked_type_cast"
 	// Stdout prints.
 	Stdout Category = "stdout"
 	// Concurrency starts or joins threads.
@@ -122,6 +127,15 @@ var riskyOps = map[string]Category{
 	"aten::_nested_view_from_buffer":            RawMemory,
 	"aten::_nested_view_from_buffer_copy":       RawMemory,
 
+	"aten::_indices":     SparseView,
+	"aten::indices":      SparseView,
+	"aten::crow_indices": SparseView,
+	"aten::col_indices":  SparseView,
+	"aten::ccol_indices": SparseView,
+	"aten::row_indices":  SparseView,
+
+	castOp: TypeCast,
+
 	"mkldnn::data_ptr": AddressLeak,
 	"prim::id":         AddressLeak,
 
@@ -139,6 +153,11 @@ var riskyOps = map[string]Category{
 	"aten::wait":              Concurrency,
 	"debugprims::load_tensor": DebugFile,
 }
+
+// castOp stands for unchecked_cast to a type whose values are read by place. The
+// compiler gives it to a name that has been compared with None or by isinstance,
+// and does not check that in code it loads.
+const castOp = "prim::unchecked_cast"
 
 // riskyNamespaces have every operator in one category.
 var riskyNamespaces = map[string]Category{

@@ -63,6 +63,8 @@ def zip_names() -> Iterator[Case]:
     yield Case("J", "backslash root", zipraw.write([entry("archive\\data.pkl", EVIL), entry("archive\\version", b"3\n")]), False, ".pt", "torch refuses")
     yield Case("J", "path traversal record", archive(entry(*evil), entry("../../tmp/andiron-demo/marker", b"x")), False, ".pt", "torch refuses")
     yield Case("J", "same base name in folders", archive(entry("archive/x/data.pkl", EVIL), entry(*good)), False, ".pt")
+    field = struct.pack("<HHBI", 0x7075, 5 + len("archive/data.pkl"), 1, zlib.crc32(b"archive/notes.txt")) + b"archive/data.pkl"
+    yield Case("J", "another name in the Unicode path field", archive(entry(*good), entry("archive/notes.txt", EVIL, central_extra=field)), False, ".pt", "Python 3.13's zipfile takes it")
     yield Case("J", "long record name", archive(entry(*evil), entry("archive/" + "a" * 600, b"x")), ext=".pt")
     yield Case("J", "symbolic link record", archive(entry(*evil), entry("archive/link", b"/etc/hostname", attributes=0o120777 << 16)), ext=".pt")
 
@@ -267,6 +269,43 @@ def old_pt2(model: bytes, **parts: bytes) -> bytes:
     return zipraw.write([entry(n, d) for n, d in base])
 
 
+def renamed_pt2(part: str, payload: bytes) -> bytes:
+    """An exported program with one part under its deprecated name."""
+    names = [f"serialized_{n}.pt" for n in ("state_dict", "constants", "example_inputs") if n != part]
+    base = [("serialized_exported_program.json", program()), *((n, torch_zip(GOOD)) for n in names)]
+    return zipraw.write([entry(n, d) for n, d in [*base, (f"serialized_{part}.json", payload), ("version", b"8.2")]])
+
+
+def mistyped() -> Iterator[Case]:
+    """Class P: TorchScript whose objects are not what its code was compiled for, and that of torch 1.0."""
+    head = "class M(Module):\n  __parameters__ = []\n  __buffers__ = []\n  training : bool\n"
+    forward = "  def forward(self: __torch__.M, x: Tensor) -> Tensor:\n"
+    tuple_of = f"Tuple[{', '.join(['int'] * 60)}]"
+    wide = "class B:\n" + "".join(f"  a{i} : Tensor\n" for i in range(99))
+    narrow = "class A:\n  a0 : int\n"
+    values = {"a tuple too short": (tuple_of, "", b"K\x01K\x02\x86"),
+              "an object of a smaller class": ("__torch__.B", narrow + wide, b"c__torch__\nA\n)\x81}(X\x02\0\0\0a0K\x01ub"),
+              "a list of objects of a smaller class": ("List[__torch__.B]", narrow + wide, b"](c__torch__\nA\n)\x81}(X\x02\0\0\0a0K\x01ube")}
+    for name, (declared, classes, value) in values.items():
+        source = f"{classes}{head}  b : {declared}\n{forward}    return x\n".encode()
+        data = b"\x80\x02c__torch__\nM\n)\x81}(X\x08\0\0\0training\x88X\x01\0\0\0b" + value + b"ub."
+        yield Case("P", f"TorchScript attribute: {name}", script(data, source), False, ".pt")
+    for name, body in (("cast to a class", "    b = unchecked_cast(__torch__.B, self)\n    c = b.a98\n"),
+                       ("cast to a tuple", f"    b = unchecked_cast({tuple_of}, (1, 2))\n"),
+                       ("indices of a sparse tensor", "    s = torch.sparse_coo_tensor(state, state, [3])\n    i = torch.add_(torch._indices(s), 1000000)\n")):
+        state = "  def __getstate__(self: __torch__.M) -> Tensor:\n    return torch.ones([1])\n  def __setstate__(self: __torch__.M, state: Tensor) -> NoneType:\n"
+        source = f"{wide}{head}{forward}    return x\n{state}{body}    return None\n".encode()
+        yield Case("P", f"TorchScript __setstate__: {name}", script(b"\x80\x02c__torch__\nM\n)\x81Nb.", source), False, ".pt")
+    old = {"protoVersion": "5", "mainModule": {"name": "M", "torchscriptArena": {"key": "notes.bin"}}}
+    records = [("model.json", json.dumps(old).encode()), ("notes.bin", b'def forward(self, x: Tensor) -> Tensor:\n  torch.save(x, "/tmp/andiron-demo/marker")\n  return x\n'), ("version", b"1\n")]
+    yield Case("P", "TorchScript of torch 1.0", zipraw.write([entry(f"m/{n}", d) for n, d in records]), False, ".pt")
+
+
+def script(data: bytes, source: bytes) -> bytes:
+    base = [("data.pkl", data), ("code/__torch__.py", source), ("constants.pkl", b"\x80\x02)."), ("version", b"3\n")]
+    return zipraw.write([entry(f"m/{n}", d) for n, d in base])
+
+
 EXPRESSIONS = ["__import__('os').system('true')", "exec('pass')", "().__class__.__base__.__subclasses__()", "open('/tmp/andiron-demo/marker','w')",
                "Symbol('s0').__class__", "(lambda: 1)()", "[x for x in (1,)]", "eval(\"1\")", "Symbol(__import__('os').name)", "s0 if s0 else __import__('os')"]
 
@@ -280,6 +319,10 @@ def exports() -> Iterator[Case]:
     bad = torch_zip(EVIL)
     for part in ("state_dict", "constants", "example_inputs"):
         yield Case("P", f"old pt2 payload in {part}", old_pt2(program(), **{part: bad}), ext=".pt2")
+    for part in ("state_dict", "constants"):
+        yield Case("P", f"old pt2 payload in {part}.json", renamed_pt2(part, bad), ext=".pt2", note="the name of torch 2.1, which later ones still unpickle")
+        yield Case("P", f"old pt2 payload in {part}.json, raw", renamed_pt2(part, EVIL), ext=".pt2")
+    yield Case("P", "old pt2 expr_str in a list", old_pt2(program("PLACE").replace(b'"PLACE"', b'["print(1)"]')), False, ".pt2")
     yield Case("P", "pt2 payload in sample inputs", pt2(program(), ("data/sample_inputs/model.pt", bad)), ext=".pt2")
     yield Case("P", "pt2 payload in sample inputs, raw", pt2(program(), ("data/sample_inputs/model.pt", EVIL)), ext=".pt2")
     config = {"config": {"w": {"path_name": "weight_0", "is_param": True, "use_pickle": True, "tensor_meta": None}}}
@@ -311,5 +354,5 @@ def in_archives() -> Iterator[Case]:
 
 
 def all_cases() -> Iterator[Case]:
-    for make in (zip_names, zip_fields, routing, legacy, torchscripts, exports, in_archives):
+    for make in (zip_names, zip_fields, routing, legacy, torchscripts, mistyped, exports, in_archives):
         yield from make()

@@ -28,7 +28,8 @@ class Entry:
     local_crc: Optional[int] = None
     flags: int = 0x800
     local_flags: Optional[int] = None
-    extra: bytes = b""
+    extra: bytes = b""  # of the local header
+    central_extra: bytes = b""
     central: bool = True
     size: Optional[int] = None
     attributes: int = 0
@@ -62,8 +63,8 @@ def central_header(e: Entry, body: bytes) -> bytes:
     crc = zlib.crc32(e.data) if e.crc is None else e.crc
     size = len(e.data) if e.size is None else e.size
     fields = (0x02014B50, 20, 20, e.flags, e.method, 0, 0x21, crc, len(body), size,
-              len(e.name), 0, 0, 0, 0, e.attributes, e.offset)
-    return struct.pack("<IHHHHHHIIIHHHHHII", *fields) + e.name
+              len(e.name), len(e.central_extra), 0, 0, 0, e.attributes, e.offset)
+    return struct.pack("<IHHHHHHIIIHHHHHII", *fields) + e.name + e.central_extra
 
 
 def write(entries: list[Entry], prefix: bytes = b"", comment: bytes = b"", tail: bytes = b"") -> bytes:
