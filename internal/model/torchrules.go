@@ -119,7 +119,9 @@ var jitMemory = &rule.Rule{
 	ID: "TS003", Title: "TorchScript that uses unchecked memory operators", Strategy: finding.SecureLoading,
 	Severity: finding.High, Verdict: finding.Suspicious, Since: since, Refs: jitRefs,
 	Text: "The model's code uses operators whose arguments set a tensor's place or size in memory, such as aten::as_strided, aten::set_ or " +
-		"inductor::_reinterpret_tensor. Some releases of torch do not check them fully, and public exploits build on them.",
+		"inductor::_reinterpret_tensor. Some releases of torch do not check them fully, and public exploits build on them.\n\n" +
+		"The same is reported where an object of the file is not of the type that the code declares for it: " +
+		"compiled code then reads beyond it.",
 	Fix: "ask for a version of the model without these operators, and run it only in a sandbox until then",
 }
 
