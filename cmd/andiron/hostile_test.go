@@ -42,12 +42,10 @@ type hostileFile struct {
 // overResident are files that are known to take more memory than they should, and
 // how much; the list is to become empty.
 var overResident = map[string]int64{
-	"dup_tuple2_million.pkl":       320 << 20, // the walk that looks for containers in each other has a record for each
+	"dup_tuple2_million.pkl":       256 << 20, // the walk that looks for containers in each other has a record for each
 	"ext_million.pkl":              192 << 20, // an event is 24 times the bytes that make it
 	"none_64m.pkl":                 160 << 20, // a value is 24 times the byte that makes it
-	"bomb_nested.zip":              420 << 20, // garbage of the directories of archives in archives
-	"bomb_many_members.zip":        256 << 20, // garbage of what was inflated
-	"overlap_60k.zip":              384 << 20, // garbage of what was inflated
+	"overlap_60k.zip":              192 << 20, // garbage of what was inflated
 	"overlap_stored.zip":           192 << 20, // garbage of the pickles in it
 	"names_64k_long.zip":           192 << 20, // each name is kept in several forms
 	"model.safetensors.index.json": 240 << 20, // garbage of the JSON tree

@@ -80,7 +80,7 @@ func FromBytes(display string, b []byte) *Artifact {
 }
 
 // inMemory is how much of a stream is kept without a temporary file.
-const inMemory = 8 << 20
+const inMemory = 2 << 20
 
 // FromReader reads r to its end, for standard input. More than limit bytes are
 // an error that wraps [bounded.ErrLimit].

@@ -60,9 +60,13 @@ var torchFacts = map[torchfile.FactKind]*rule.Rule{
 	torchfile.Limit:      fmtLimit,
 }
 
+// mostDeflated bounds the compressed pickles and containers that are read as a
+// part of one; torch writes them stored, so only those of re-packed files are.
+const mostDeflated = 16 << 20
+
 // torch looks at a PyTorch container, or says that it is none.
 func (l *looker) torch(v view) (string, bool) {
-	f, err := torchfile.Open(v.r, v.size, torchfile.Options{Pickle: l.pickleLimits()})
+	f, err := torchfile.Open(v.r, v.size, torchfile.Options{Pickle: l.pickleLimits(), MaxInflate: mostDeflated})
 	if errors.Is(err, torchfile.ErrFormat) {
 		return "", false
 	}
