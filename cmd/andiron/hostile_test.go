@@ -51,6 +51,8 @@ var overResident = map[string]int64{
 	"model.safetensors.index.json": 240 << 20, // garbage of the JSON tree
 	"pt2_json_30m.pt2":             192 << 20, // garbage of the JSON reader
 	"pt2_json_30m_unknown.pt2":     192 << 20, // garbage of the JSON reader
+	"pt2_json_string_30m.pt2":      160 << 20, // garbage of the JSON reader
+	"mobile_vector_shared.ptl":     160 << 20, // a node is kept for each element
 }
 
 // heavy are the files that take more than half a second to make and scan. They
