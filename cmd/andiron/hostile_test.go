@@ -39,6 +39,9 @@ type hostileFile struct {
 	clean string
 }
 
+// uncollected is garbage that the collector may not have got to on a busy machine.
+const uncollected = 48 << 20
+
 // overResident are files that are known to take more memory than they should, and
 // how much; the list is to become empty.
 var overResident = map[string]int64{
@@ -180,8 +183,8 @@ func checkHostileRun(t *testing.T, h hostileFile, r run) {
 	case a.Verdict.Passes() != (r.Code == 0):
 		t.Errorf("%s and exit %d", a.Verdict, r.Code)
 	}
-	if most := max(mostResident, overResident[h.name]); r.Resident > most {
-		t.Errorf("%d MiB resident, more than %d", r.Resident>>20, most>>20)
+	if most := max(mostResident, overResident[h.name]); r.Resident > most+uncollected {
+		t.Errorf("%d MiB resident, more than %d and %d", r.Resident>>20, most>>20, int64(uncollected)>>20)
 	}
 	if r.Wall > mostWall {
 		t.Errorf("took %v, more than %v", r.Wall, mostWall)
