@@ -178,7 +178,7 @@ func (s *syntax) escape(out []byte, field string) ([]byte, error) {
 	return utf8.AppendRune(out, r), nil
 }
 
-// unit reads the \uXXXX at p.
+// unit reads the four hexadecimal digits of the escape at p.
 func (s *syntax) unit(p int) (rune, bool) {
 	if p+6 > len(s.b) || s.b[p] != '\\' || s.b[p+1] != 'u' {
 		return 0, false

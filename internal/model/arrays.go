@@ -35,17 +35,7 @@ func (l *looker) npyFile(v view) (string, bool) {
 
 // pickleAt judges the pickle that starts at an offset of a view, and those after it.
 func (l *looker) pickleAt(v view, start int64, container string) {
-	traces := pickle.RunAll(v.r, v.size, pickle.Options{Limits: l.pickleLimits(), Start: start})
-	for i, t := range traces {
-		l.judge(stream{view: v, trace: t, container: container, source: v.r, size: v.size})
-		if t.Err != nil {
-			l.failed(fmtLimit, v.where.At(t.End), t.Err)
-		}
-		if i > 0 {
-			l.further(v, traces[i-1], t)
-		}
-	}
-	l.rest(v, traces[len(traces)-1])
+	l.streams(v, pickle.RunAll(v.r, v.size, pickle.Options{Limits: l.pickleLimits(), Start: start}), container)
 }
 
 // arrays skips the array bytes that joblib puts between the opcodes of a pickle.

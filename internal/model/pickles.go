@@ -138,15 +138,7 @@ func (l *looker) rawPickle(v view) (string, bool) {
 	if joblib.count > 0 {
 		container = "joblib"
 	}
-	for i, t := range traces {
-		l.judge(stream{view: v, trace: t, container: container, source: v.r, size: v.size})
-		if t.Err != nil {
-			l.failed(fmtLimit, v.where.At(t.End), t.Err)
-		}
-		if i > 0 {
-			l.further(v, traces[i-1], t)
-		}
-	}
+	l.streams(v, traces, container)
 	for _, t := range joblib.nested {
 		l.judge(stream{view: v, trace: t, container: container, source: v.r, size: v.size})
 	}
@@ -156,8 +148,22 @@ func (l *looker) rawPickle(v view) (string, bool) {
 			l.judge(stream{view: v, trace: t, container: "pickle", source: v.r, size: v.size})
 		}
 	}
-	l.rest(v, traces[len(traces)-1])
 	return container, true
+}
+
+// streams judges the pickles that follow each other in a view, and accounts for
+// what is behind the last.
+func (l *looker) streams(v view, traces []*pickle.Trace, container string) {
+	for i, t := range traces {
+		l.judge(stream{view: v, trace: t, container: container, source: v.r, size: v.size})
+		if t.Err != nil {
+			l.failed(fmtLimit, v.where.At(t.End), t.Err)
+		}
+		if i > 0 {
+			l.further(v, traces[i-1], t)
+		}
+	}
+	l.rest(v, traces[len(traces)-1])
 }
 
 // isPickle decides whether the bytes are a pickle: one that runs to its end, or
