@@ -34,7 +34,8 @@ var layers = []struct {
 	{"ruledoc", []string{"internal/ruledoc"}, []string{"ground"}, append(quiet, "time")},
 	{"engine", []string{"internal/engine"}, []string{"ground", "readers", "artifact", "rooms", "contract"}, quiet},
 	{"scan", []string{"scan"}, []string{"ground", "engine", "judge", "rooms"}, quiet},
-	{"cli", []string{"internal/cli"}, []string{"ground", "engine", "rooms", "artifact", "judge", "report", "ruledoc"}, []string{"os/exec", "unsafe", "plugin"}},
+	{"whole", []string{"internal/whole"}, nil, quiet},
+	{"cli", []string{"internal/cli"}, []string{"ground", "whole", "engine", "rooms", "artifact", "judge", "report", "ruledoc"}, []string{"os/exec", "unsafe", "plugin"}},
 	{"cmd", []string{"cmd/..."}, []string{"cli"}, nil},
 	{"testkit", []string{"internal/testkit"}, []string{"ground", "readers"}, quiet},
 }

@@ -7,7 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
+
+	"github.com/andiron-dev/andiron/internal/whole"
 )
 
 // output is where a report goes: the standard output, or a file that appears
@@ -15,7 +16,7 @@ import (
 type output struct {
 	*bufio.Writer
 
-	temp *os.File // nil for the standard output
+	file *whole.File // nil for the standard output
 	name string
 }
 
@@ -25,22 +26,22 @@ func openOutput(name string, stdout io.Writer) (*output, error) {
 	if name == "" || name == "-" {
 		return &output{Writer: bufio.NewWriterSize(stdout, outputBuffer)}, nil
 	}
-	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+	file, err := whole.Create(name)
+	if errors.Is(err, whole.ErrNotRegular) {
 		return nil, &fault{text: fmt.Sprintf("output %q is not a regular file", name), hint: "without --output the report goes to the standard output"}
 	}
-	temp, err := os.CreateTemp(filepath.Dir(name), ".andiron-*")
 	if err != nil {
 		return nil, &fault{text: fmt.Sprintf("output %q cannot be made: %v", name, plain(err)), hint: "the folder must exist and be writable"}
 	}
-	return &output{Writer: bufio.NewWriterSize(temp, outputBuffer), temp: temp, name: name}, nil
+	return &output{Writer: bufio.NewWriterSize(file, outputBuffer), file: file, name: name}, nil
 }
 
 // files are those on disk that the report is, or is about to replace.
 func (o *output) files() (list []fs.FileInfo) {
-	if o.temp == nil {
+	if o.file == nil {
 		return nil
 	}
-	if info, err := o.temp.Stat(); err == nil {
+	if info, err := o.file.Stat(); err == nil {
 		list = append(list, info)
 	}
 	if info, err := os.Stat(o.name); err == nil {
@@ -52,46 +53,31 @@ func (o *output) files() (list []fs.FileInfo) {
 // finish writes what is left and gives the file its name.
 func (o *output) finish() error {
 	err := o.Flush()
-	if o.temp == nil {
+	if o.file == nil {
 		if err != nil {
 			return fmt.Errorf("the report cannot be written: %w", plain(err))
 		}
 		return nil
 	}
 	if err == nil {
-		err = o.temp.Chmod(o.mode())
-	}
-	if err == nil {
-		err = o.temp.Sync()
-	}
-	err = errors.Join(err, o.temp.Close())
-	if err == nil {
-		err = os.Rename(o.temp.Name(), o.name)
+		err = o.file.Commit()
+	} else {
+		o.file.Abandon()
 	}
 	if err != nil {
-		return fmt.Errorf("output %q cannot be written: %w", o.name, plain(errors.Join(err, os.Remove(o.temp.Name()))))
+		return fmt.Errorf("output %q cannot be written: %w", o.name, plain(err))
 	}
 	return nil
-}
-
-// mode keeps the permissions of a file that is replaced. CreateTemp's 0600 would
-// keep a report from the people and the jobs that read it.
-func (o *output) mode() fs.FileMode {
-	if info, err := os.Stat(o.name); err == nil {
-		return info.Mode().Perm()
-	}
-	return 0o644
 }
 
 // abandon leaves no file behind. A report on the standard output stays as it is:
 // without its summary.
 func (o *output) abandon() {
-	if o.temp == nil {
+	if o.file == nil {
 		_ = o.Flush() // an error came before this one and is reported
 		return
 	}
-	_ = o.temp.Close()
-	_ = os.Remove(o.temp.Name())
+	o.file.Abandon()
 }
 
 // plain takes the operation and the path off an error of the os package.

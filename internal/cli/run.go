@@ -75,7 +75,7 @@ func (f *runFlags) engine(config finding.Config, pol policy.Policy, rules rule.C
 // handlers puts together who listens. The progress bar comes first, because it
 // makes room before the report writes to the same terminal.
 func (a *app) handlers(f *runFlags, out *output, judge *policy.Judge, rules rule.Catalogue) (finding.Handler, error) {
-	terminal := out.temp == nil && isTerminal(a.stdout)
+	terminal := out.file == nil && isTerminal(a.stdout)
 	color := f.color.value == "always" || f.color.value == "auto" && terminal && a.getenv("NO_COLOR") == ""
 	width := 0 // a file and a pipe have none
 	if terminal {

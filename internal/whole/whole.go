@@ -1,0 +1,101 @@
+// Package whole writes files that appear whole or not at all.
+//
+// # Security
+//
+// The content goes to a temporary file in the same folder, made with a name that
+// nobody can guess and mode 0600; it takes the place of the old file, with that
+// file's permissions, in one rename. A crash at any point leaves the old file or
+// the new one. Only a regular file is ever replaced, and a link is replaced by
+// the file, not followed to what it leads to.
+//
+// # Specification
+//
+// POSIX.1-2017 rename: "a link named newpath shall remain visible to other
+// threads throughout". File and folder are synced, so that this also holds for
+// a loss of power.
+package whole
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// File is a file under construction. Exactly one of Commit and Abandon ends it.
+type File struct {
+	*os.File // the temporary file
+
+	name string
+	mode fs.FileMode
+}
+
+// Create begins a file that will be called name.
+func Create(name string) (*File, error) {
+	mode := fs.FileMode(0o644)
+	if info, err := os.Stat(name); err == nil {
+		if !info.Mode().IsRegular() {
+			return nil, fmt.Errorf("%q: %w", name, ErrNotRegular)
+		}
+		mode = info.Mode().Perm()
+	}
+	temp, err := os.CreateTemp(filepath.Dir(name), ".andiron-*")
+	if err != nil {
+		return nil, err
+	}
+	return &File{File: temp, name: name, mode: mode}, nil
+}
+
+// ErrNotRegular says that the name is taken by something that is not a file.
+var ErrNotRegular = errors.New("not a regular file")
+
+// Chmod sets the permissions that the file will have.
+func (f *File) Chmod(mode fs.FileMode) { f.mode = mode.Perm() }
+
+// Commit gives the file its name. After an error there is no new file.
+func (f *File) Commit() error {
+	err := f.File.Chmod(f.mode)
+	if err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(f.File.Name(), f.name)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.File.Name()))
+	}
+	return syncFolder(filepath.Dir(f.name))
+}
+
+// Abandon leaves nothing behind. After Commit it does nothing.
+func (f *File) Abandon() {
+	if f.Close() == nil {
+		_ = os.Remove(f.File.Name()) // what is left is a hidden temporary file
+	}
+}
+
+// WriteFile writes a small file in one go.
+func WriteFile(name string, b []byte) error {
+	f, err := Create(name)
+	if err != nil {
+		return err
+	}
+	defer f.Abandon()
+	if _, err := f.Write(b); err != nil {
+		return err
+	}
+	return f.Commit()
+}
+
+// syncFolder makes a rename last. A file system that cannot sync folders says
+// so with an error that changes nothing.
+func syncFolder(dir string) error {
+	d, err := os.Open(dir) //nolint:gosec // the folder of the file that was written
+	if err != nil {
+		return nil //nolint:nilerr // not readable, which a folder need not be to be written to
+	}
+	_ = d.Sync()
+	return d.Close()
+}
