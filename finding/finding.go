@@ -23,6 +23,17 @@ type Finding struct {
 	Where    Where    `json:"where"`
 	Evidence []string `json:"evidence"` // how we know, in order
 	Fix      string   `json:"fix"`
+	// Waived says who answers for this. A waived finding stays visible and counts
+	// neither for a verdict nor for an exit code.
+	Waived *Waiver `json:"waived,omitempty"`
+}
+
+// Waiver is an exception: somebody answers for a finding, until a day.
+type Waiver struct {
+	Rule    string `json:"rule"`
+	Owner   string `json:"owner"`
+	Reason  string `json:"reason"`
+	Expires string `json:"expires"` // the last day on which it counts, 2027-01-31
 }
 
 // Compare orders findings by place, then rule, then text, so that output is the

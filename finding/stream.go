@@ -82,7 +82,8 @@ type Summary struct {
 	Artifacts  int              `json:"artifacts"`
 	Other      int              `json:"other"` // files in the folders that are not model files
 	Verdicts   map[Verdict]int  `json:"verdicts"`
-	Severities map[Severity]int `json:"severities"`
-	Incomplete bool             `json:"incomplete"` // something could not be looked at
-	Reasons    []string         `json:"reasons"`    // why it is incomplete, sorted
+	Severities map[Severity]int `json:"severities"`       // of the findings that nobody waived
+	Waived     int              `json:"waived,omitempty"` // findings that somebody answers for
+	Incomplete bool             `json:"incomplete"`       // something could not be looked at
+	Reasons    []string         `json:"reasons"`          // why it is incomplete, sorted
 }

@@ -129,6 +129,18 @@ func (a *Artifact) Name() string { return a.name }
 // Size is its length in bytes when it was opened.
 func (a *Artifact) Size() int64 { return a.size }
 
+// Info is what the operating system said of the file when it was opened, or nil
+// where it is no file.
+func (a *Artifact) Info() fs.FileInfo { return a.seen }
+
+// Stat asks the operating system again about the open file.
+func (a *Artifact) Stat() (fs.FileInfo, error) {
+	if a.file == nil {
+		return nil, errors.ErrUnsupported
+	}
+	return a.file.Stat()
+}
+
 // ReaderAt reads it. Any number of goroutines may.
 func (a *Artifact) ReaderAt() io.ReaderAt { return source{a} }
 

@@ -6,14 +6,15 @@ import (
 	"time"
 
 	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/trust"
 )
 
 // emitter hands results on to a handler and counts them.
 type emitter struct {
-	h     finding.Handler
-	judge func([]finding.Finding) finding.Verdict
-	sum   *tally
-	done  int
+	h    finding.Handler
+	opt  Options
+	sum  *tally
+	done int
 }
 
 // tick is how often a run that waits for an artifact says that it does.
@@ -71,7 +72,7 @@ func (e *emitter) emit(r result) error {
 	}
 	slices.SortStableFunc(r.loose, finding.Compare)
 	for _, f := range r.loose {
-		f = normal(f)
+		f = e.waive(normal(f))
 		e.sum.loose(f)
 		if err := e.h.Finding(f); err != nil {
 			return err
@@ -85,9 +86,33 @@ func (e *emitter) emit(r result) error {
 		a.Findings[i] = normal(f)
 	}
 	slices.SortStableFunc(a.Findings, finding.Compare)
-	a.Verdict = e.judge(a.Findings)
+	a.Verdict = e.opt.Judge(a.Findings)
 	e.sum.artifact(a)
 	return e.h.Artifact(a)
+}
+
+// waive applies the waivers by path to a finding that belongs to no artifact.
+func (e *emitter) waive(f finding.Finding) finding.Finding {
+	if e.opt.Waivers == nil {
+		return f
+	}
+	one := []finding.Finding{f}
+	_ = e.opt.Waivers.Apply(trust.Relative(e.opt.Project, f.Where.Path), nil, one) // without a digest there is no error
+	return one[0]
+}
+
+// finish hands on what only the whole run shows.
+func (e *emitter) finish(whole bool) error {
+	var r result
+	if e.opt.Trust != nil {
+		e.opt.Trust.Finish(whole, func(f finding.Finding) { r.loose = append(r.loose, f) })
+	}
+	if err := e.emit(r); err != nil {
+		return err
+	}
+	var w result // after all that may have been waived
+	trust.Waivers(e.opt.Waivers, e.opt.Policy, whole, func(f finding.Finding) { w.loose = append(w.loose, f) })
+	return e.emit(w)
 }
 
 // normal gives a finding the lists that JSON shows as [] and not as null.
@@ -103,6 +128,7 @@ type tally struct {
 	artifacts, other int
 	verdicts         map[finding.Verdict]int
 	severities       map[finding.Severity]int
+	waived           int
 	partly           int // artifacts that could not be looked at in full
 	places           int // other places of which that is true
 	reasons          map[string]bool
@@ -114,8 +140,17 @@ func newTally() *tally {
 	}
 }
 
-func (t *tally) loose(f finding.Finding) {
+// count counts a finding by its severity, unless somebody answers for it.
+func (t *tally) count(f finding.Finding) {
+	if f.Waived != nil {
+		t.waived++
+		return
+	}
 	t.severities[f.Severity]++
+}
+
+func (t *tally) loose(f finding.Finding) {
+	t.count(f)
 	if f.Outcome == finding.Undetermined {
 		t.places++
 	}
@@ -126,7 +161,7 @@ func (t *tally) artifact(a finding.Artifact) {
 	t.verdicts[a.Verdict]++
 	part := a.Verdict == finding.Unreadable
 	for _, f := range a.Findings {
-		t.severities[f.Severity]++
+		t.count(f)
 		part = part || f.Outcome == finding.Undetermined
 	}
 	if part {
@@ -146,7 +181,7 @@ func (t *tally) summary() finding.Summary {
 		reasons = []string{}
 	}
 	return finding.Summary{
-		Artifacts: t.artifacts, Other: t.other, Verdicts: t.verdicts, Severities: t.severities,
+		Artifacts: t.artifacts, Other: t.other, Verdicts: t.verdicts, Severities: t.severities, Waived: t.waived,
 		Incomplete: len(reasons) > 0, Reasons: reasons,
 	}
 }

@@ -30,9 +30,12 @@ import (
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/artifact"
+	"github.com/andiron-dev/andiron/internal/digest"
 	"github.com/andiron-dev/andiron/internal/model"
 	"github.com/andiron-dev/andiron/internal/posture"
 	"github.com/andiron-dev/andiron/internal/rule"
+	"github.com/andiron-dev/andiron/internal/trust"
+	"github.com/andiron-dev/andiron/internal/waiver"
 )
 
 // Options say how to look. The zero value is usable but for Judge.
@@ -48,6 +51,13 @@ type Options struct {
 	Stdin      io.Reader // what the path "-" means; without it "-" is a file's name
 	StdinLimit int64     // the most that "-" may hold; 0 is 64 GiB
 
+	Project string        // the folder that lock, policy and waivers are about
+	Policy  string        // what findings call the policy file
+	Whole   bool          // the paths are all of the project
+	Trust   *trust.Room   // holds every model against lock and policy; nil: nothing does
+	Waivers *waiver.List  // nil: nothing is waived
+	Digests *digest.Cache // digests of files that have not changed; nil: every one is computed
+
 	look       lookFunc // replaced in tests
 	lookFolder folderFunc
 }
@@ -61,7 +71,7 @@ type (
 const Interrupted = "interrupted"
 
 // Catalogue joins the rules of every room and of the engine.
-func Catalogue() (rule.Catalogue, error) { return rule.NewCatalogue(model.Rules, Rules) }
+func Catalogue() (rule.Catalogue, error) { return rule.NewCatalogue(model.Rules, trust.Rules, Rules) }
 
 // Scan looks at the model files that paths name or hold. Whatever goes wrong with
 // them is in the stream; the error is a handler's, and the stream is then without
@@ -86,7 +96,12 @@ func Audit(ctx context.Context, dir string, opt Options, h finding.Handler) erro
 		}
 		return nil
 	}
-	return run(ctx, []string{dir}, opt, keep, assess)
+	opt.Whole = true
+	paths := []string{dir}
+	if opt.Trust != nil {
+		paths = append(paths, opt.Trust.Paths()...)
+	}
+	return run(ctx, paths, opt, keep, assess)
 }
 
 // collector passes a stream on and keeps what the posture is made from.
@@ -112,8 +127,11 @@ func run(ctx context.Context, paths []string, opt Options, h finding.Handler, la
 	if err := h.Config(opt.Config); err != nil {
 		return err
 	}
-	e := &emitter{h: h, judge: opt.Judge, sum: newTally()}
+	e := &emitter{h: h, opt: opt, sum: newTally()}
 	if err := pipeline(ctx, paths, opt, e); err != nil {
+		return err
+	}
+	if err := e.finish(opt.Whole && ctx.Err() == nil); err != nil {
 		return err
 	}
 	if ctx.Err() != nil {

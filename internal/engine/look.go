@@ -7,10 +7,14 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/artifact"
+	"github.com/andiron-dev/andiron/internal/digest"
 	"github.com/andiron-dev/andiron/internal/model"
+	"github.com/andiron-dev/andiron/internal/osfile"
+	"github.com/andiron-dev/andiron/internal/trust"
 )
 
 // look does a job.
@@ -89,15 +93,69 @@ func lookFile(ctx context.Context, j *job, a *artifact.Artifact, opt Options) re
 	if art.Format = facts.Format; art.Format == "" {
 		art.Format = Unrecognised
 	}
-	if opt.SHA256 {
-		if art.SHA256, err = a.SHA256Of(readAhead(a.ReaderAt(), a.Size())); err != nil {
+	if opt.SHA256 || opt.Trust != nil && opt.Trust.Asked() {
+		if art.SHA256, err = digestOf(a, opt.Digests); err != nil {
 			report(unreadable.Undetermined(where, err.Error()))
 		}
+	}
+	if opt.Trust != nil {
+		opt.Trust.Check(ctx, trusted(j, a, art), report)
 	}
 	if a.Changed() {
 		report(changed.Undetermined(where, fmt.Sprintf("%q changed while it was read", path.Base(a.Name()))))
 	}
+	waive(j, a, art, opt, report)
 	return result{artifact: art}
+}
+
+// trusted is what the trust room is told of an artifact.
+func trusted(j *job, a *artifact.Artifact, art *finding.Artifact) trust.Model {
+	m := trust.Model{Name: a.Name(), Path: j.entry.Abs, Size: a.Size(), SHA256: art.SHA256, Format: art.Format}
+	if info := a.Info(); info != nil {
+		m.Modified = info.ModTime()
+	}
+	return m
+}
+
+// waive marks the findings that somebody answers for. The digest is computed only
+// if a waiver by digest may cover one.
+func waive(j *job, a *artifact.Artifact, art *finding.Artifact, opt Options, report func(finding.Finding)) {
+	rel := ""
+	if !j.stdin && opt.Waivers != nil {
+		rel = trust.Relative(opt.Project, j.entry.Abs)
+	}
+	sum := func() (s string, err error) {
+		if art.SHA256 == "" {
+			art.SHA256, err = digestOf(a, opt.Digests)
+		}
+		return art.SHA256, err
+	}
+	if err := opt.Waivers.Apply(rel, sum, art.Findings); err != nil {
+		report(unreadable.Undetermined(finding.Where{Path: a.Name()}, err.Error()))
+	}
+}
+
+// digestOf gives an artifact's SHA-256, from the cache where the file is in the
+// state in which it was hashed.
+func digestOf(a *artifact.Artifact, cache *digest.Cache) (string, error) {
+	var id osfile.ID
+	known := false
+	if info := a.Info(); info != nil && cache != nil {
+		id, known = osfile.Of(info)
+	}
+	if sum, ok := cache.Get(id); known && ok {
+		return sum, nil
+	}
+	sum, err := a.SHA256Of(readAhead(a.ReaderAt(), a.Size()))
+	if err != nil || !known {
+		return sum, err
+	}
+	if now, err := a.Stat(); err == nil {
+		if after, _ := osfile.Of(now); after == id { // else it was written to meanwhile
+			cache.Put(id, sum, time.Now())
+		}
+	}
+	return sum, nil
 }
 
 // lookModel runs the model room. A panic there is a fault of ours, not the end of

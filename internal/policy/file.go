@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -36,7 +37,8 @@ func Parse(b []byte) (Policy, error) {
 	}
 	var p Policy
 	version := false
-	err := keys(doc.Content[0], "", map[string]func(*yaml.Node) error{
+	known := p.trust()
+	maps.Copy(known, map[string]func(*yaml.Node) error{
 		"version": func(n *yaml.Node) error {
 			version = true
 			if n.Value != "1" {
@@ -50,8 +52,12 @@ func Parse(b []byte) (Policy, error) {
 		},
 		"limits": func(n *yaml.Node) error { return p.Limits.parse(n) },
 	})
+	err := keys(doc.Content[0], "", known)
 	if err == nil && !version {
 		err = errors.New("key \"version\" is missing")
+	}
+	if err == nil {
+		err = p.complete()
 	}
 	if err != nil {
 		return Policy{}, err
@@ -94,11 +100,79 @@ func keys(n *yaml.Node, prefix string, known map[string]func(*yaml.Node) error) 
 			return fmt.Errorf("line %d: key %q is not known", k.Line, prefix+k.Value)
 		case seen[k.Value]:
 			return fmt.Errorf("line %d: key %q stands twice", k.Line, prefix+k.Value)
+		case v.Kind == yaml.AliasNode:
+			return fmt.Errorf("line %d: key %q: aliases are not accepted", k.Line, prefix+k.Value)
 		}
 		seen[k.Value] = true
 		if err := read(v); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// list calls a function for each element.
+func list(n *yaml.Node, each func(*yaml.Node) error) error {
+	if n.Kind != yaml.SequenceNode {
+		return fmt.Errorf("line %d: not a list", n.Line)
+	}
+	for _, e := range n.Content {
+		if err := each(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// text reads a string that is not empty.
+func text(to *string) func(*yaml.Node) error {
+	return checked(to, func(string) error { return nil })
+}
+
+// checked reads a string that is not empty and that a check has nothing against.
+func checked(to *string, check func(string) error) func(*yaml.Node) error {
+	return func(n *yaml.Node) error {
+		if n.Kind != yaml.ScalarNode || n.Value == "" {
+			return fmt.Errorf("line %d: not a text, or an empty one", n.Line)
+		}
+		if err := check(n.Value); err != nil {
+			return at(n, err)
+		}
+		*to = n.Value
+		return nil
+	}
+}
+
+// texts reads a list of strings of which there is at least one.
+func texts(to *[]string) func(*yaml.Node) error {
+	return func(n *yaml.Node) error {
+		err := list(n, func(e *yaml.Node) error {
+			var s string
+			err := text(&s)(e)
+			*to = append(*to, s)
+			return err
+		})
+		if err == nil && len(*to) == 0 {
+			err = fmt.Errorf("line %d: the list is empty", n.Line)
+		}
+		return err
+	}
+}
+
+// boolean reads true or false, and none of the other words that YAML 1.1 knew.
+func boolean(to *bool) func(*yaml.Node) error {
+	return func(n *yaml.Node) error {
+		if n.Value != "true" && n.Value != "false" {
+			return fmt.Errorf("line %d: %q is neither true nor false", n.Line, n.Value)
+		}
+		*to = n.Value == "true"
+		return nil
+	}
+}
+
+func naming(n *yaml.Node, key string, err error) error {
+	if err != nil {
+		return fmt.Errorf("line %d: %s %w", n.Line, key, err)
 	}
 	return nil
 }

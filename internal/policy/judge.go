@@ -14,10 +14,10 @@ type Judge struct {
 	failed, incomplete, summed bool
 }
 
-// NewJudge returns a judge of a run of a verb. For scan, a verdict other than safe
-// and framework fails the run whatever the severities are.
+// NewJudge returns a judge of a run of a verb. For scan and trust check, a verdict
+// other than safe and framework fails the run whatever the severities are.
 func NewJudge(p Policy, verb string, rules rule.Catalogue) *Judge {
-	return &Judge{policy: p, rules: rules, verdicts: verb == "scan"}
+	return &Judge{policy: p, rules: rules, verdicts: verb == "scan" || verb == "trust check"}
 }
 
 // Config has no part in the judgement.
@@ -74,6 +74,7 @@ func (j *Judge) verdict(v finding.Verdict) {
 
 func (j *Judge) one(f finding.Finding) {
 	switch {
+	case f.Waived != nil:
 	case f.Outcome != finding.Present:
 		j.incomplete = true
 	case j.policy.FailOn.reached(f.Severity):

@@ -24,6 +24,8 @@ import (
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/rule"
+	"github.com/andiron-dev/andiron/internal/source"
+	"github.com/andiron-dev/andiron/internal/waiver"
 )
 
 // The exit codes, the same for every verb and format.
@@ -36,8 +38,10 @@ const (
 
 // Policy is what a project asks for. The zero value is the default.
 type Policy struct {
-	FailOn Level
-	Limits Limits
+	FailOn  Level
+	Limits  Limits
+	Sources source.Policy
+	Waivers []waiver.Waiver
 }
 
 // Limits are the most that looking at one artifact may take; zero means the
@@ -91,10 +95,14 @@ func (l Level) reached(s finding.Severity) bool {
 	return s >= l.at
 }
 
-// Verdict judges an artifact by the worst of what was found in it.
+// Verdict judges an artifact by the worst of what was found in it and nobody
+// answers for.
 func Verdict(findings []finding.Finding, rules rule.Catalogue) finding.Verdict {
 	worst := finding.Safe
 	for _, f := range findings {
+		if f.Waived != nil {
+			continue
+		}
 		v := finding.Unreadable
 		if r := rules.Find(f.Rule); r != nil && f.Outcome == finding.Present {
 			v = r.Verdict

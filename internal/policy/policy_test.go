@@ -2,6 +2,7 @@ package policy
 
 import (
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -200,10 +201,10 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		p, err := Parse(b)
 		q, err2 := Parse(b)
-		if p != q || (err == nil) != (err2 == nil) {
+		if !reflect.DeepEqual(p, q) || (err == nil) != (err2 == nil) {
 			t.Errorf("two readings: %v, %v and %v, %v", p, err, q, err2)
 		}
-		if err != nil && p != (Policy{}) {
+		if err != nil && !reflect.DeepEqual(p, Policy{}) {
 			t.Errorf("a policy with an error: %v", p)
 		}
 	})

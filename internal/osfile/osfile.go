@@ -1,0 +1,53 @@
+// Package osfile is what the operating system says of a file beyond package os:
+// which one it is, whose it is, and who holds its folder.
+//
+// # Security
+//
+// Where a system does not say, the answer is that it is not known, never a guess.
+//
+// # Specification
+//
+// POSIX.1-2017 stat; flock as in 4.2BSD, Linux and Darwin; CreateFile without
+// sharing on Windows.
+package osfile
+
+import (
+	"context"
+	"io/fs"
+	"time"
+)
+
+// ID says which file it is, and in which state. Two that are equal are of one file
+// that nobody has written to, replaced or touched between.
+type ID struct {
+	Device, Inode  uint64
+	Size           int64
+	Modified       int64 // nanoseconds
+	StatusModified int64 // nanoseconds; a program cannot set it
+}
+
+// Of returns the identity of a file. ok is false where the system does not tell.
+func Of(info fs.FileInfo) (id ID, ok bool) { return of(info) }
+
+// Owner returns who owns a file. ok is false where the system does not tell.
+func Owner(info fs.FileInfo) (uid uint32, ok bool) { return owner(info) }
+
+// retry is how often a lock that somebody holds is asked for again.
+const retry = 10 * time.Millisecond
+
+// LockFolder waits until no other process holds a folder, and holds it until
+// unlock is called or the process ends. It does not keep anyone from writing who
+// does not ask.
+func LockFolder(ctx context.Context, dir string) (unlock func(), err error) {
+	for {
+		unlock, held, err := tryLock(dir)
+		if err == nil || !held {
+			return unlock, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(retry):
+		}
+	}
+}

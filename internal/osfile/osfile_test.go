@@ -1,0 +1,73 @@
+//go:build linux || darwin
+
+package osfile
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// The identity changes with the content, also where the modification time is put
+// back, because the status time cannot be.
+func TestIDNoticesRestoredTime(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "m.pt")
+	if err := os.WriteFile(path, []byte("one"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before, ok := stat(t, path)
+	if again, _ := stat(t, path); !ok || again != before {
+		t.Fatalf("%v, %v", before, again)
+	}
+	when := time.Unix(0, before.Modified)
+	after := before
+	for deadline := time.Now().Add(5 * time.Second); after.StatusModified == before.StatusModified && time.Now().Before(deadline); {
+		if err := os.WriteFile(path, []byte("two"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, when, when); err != nil {
+			t.Fatal(err)
+		}
+		after, _ = stat(t, path)
+	}
+	if after.Modified != before.Modified || after.Size != before.Size || after == before {
+		t.Errorf("before %v, after %v", before, after)
+	}
+}
+
+func stat(t *testing.T, path string) (ID, bool) {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if uid, ok := Owner(info); !ok || int(uid) != os.Getuid() {
+		t.Errorf("owner %d, %v", uid, ok)
+	}
+	return Of(info)
+}
+
+func TestLockFolder(t *testing.T) {
+	dir := t.TempDir()
+	unlock, err := LockFolder(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := LockFolder(ctx, dir); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("held twice: %v", err)
+	}
+	unlock()
+	again, err := LockFolder(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again()
+	if _, err := LockFolder(t.Context(), filepath.Join(dir, "missing")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("missing folder: %v", err)
+	}
+}
