@@ -26,7 +26,7 @@ var layers = []struct {
 		"internal/npy", "internal/decomp", "internal/tarball", "internal/gguf", "internal/onnx", "internal/jinja",
 		"internal/hf", "internal/magic", "internal/mobile", "internal/objfile",
 	}, []string{"ground", "readers"}, append(quiet, "os", "time")},
-	{"terms", []string{"internal/day", "internal/pattern", "internal/source", "internal/waiver", "internal/lockfile"}, []string{"ground", "terms"}, append(quiet, "os")},
+	{"terms", []string{"internal/day", "internal/pattern", "internal/source", "internal/waiver", "internal/lockfile", "internal/openvex"}, []string{"ground", "terms"}, append(quiet, "os")},
 	{"osfile", []string{"internal/osfile"}, nil, []string{"net", "os/exec", "plugin", "unsafe", "log"}},
 	{"digest", []string{"internal/digest"}, []string{"osfile", "whole"}, quiet},
 	{"artifact", []string{"internal/artifact"}, []string{"ground", "readers"}, quiet},

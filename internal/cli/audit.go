@@ -10,7 +10,7 @@ import (
 )
 
 func (a *app) auditCommand() *cobra.Command {
-	var f runFlags
+	f := runFlags{trusting: asAsked}
 	cmd := &cobra.Command{
 		Use:   "audit [DIR]",
 		Short: "Hold a project against the eight mitigation strategies",
@@ -37,5 +37,6 @@ missing, with the command that fixes it. DIR is the current folder if not given.
 		},
 	}
 	f.add(cmd)
+	addNoCache(cmd, &f.noCache)
 	return cmd
 }

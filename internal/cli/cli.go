@@ -32,6 +32,7 @@ import (
 
 	"github.com/andiron-dev/andiron/internal/policy"
 	"github.com/andiron-dev/andiron/internal/safetext"
+	"github.com/andiron-dev/andiron/internal/trust"
 )
 
 // app is one run of the program.
@@ -40,6 +41,8 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	code           int
+
+	verify trust.VerifyFunc // nil: signatures cannot be verified
 }
 
 // Main runs the program with its arguments, the first of which is its name, and
@@ -93,7 +96,7 @@ Exit codes, the same for every verb and format:
 	root.SetFlagErrorFunc(flagError)
 	root.Version = version()
 	root.SetVersionTemplate("andiron {{.Version}}\n")
-	root.AddCommand(a.auditCommand(), a.scanCommand(), a.inspectCommand(), a.rulesCommand(), a.versionCommand())
+	root.AddCommand(a.auditCommand(), a.scanCommand(), a.inspectCommand(), a.trustCommand(), a.rulesCommand(), a.versionCommand())
 	root.InitDefaultCompletionCmd()
 	strictCompletion(root)
 	root.SetHelpCommand(&cobra.Command{Use: "help [VERB]", Short: "Explain a verb", RunE: helpOn})

@@ -107,6 +107,25 @@ type runFlags struct {
 	limits                limitFlags
 
 	quiet, noProgress, sha256, everything bool
+
+	// trusting, lock and noCache are of the verbs that hold models against lock and
+	// policy.
+	trusting trusting
+	lock     string
+	noCache  bool
+}
+
+// trusting is how far a verb holds models against lock and policy.
+type trusting int
+
+const (
+	notAtAll   trusting = iota
+	asAsked             // where the project has a lock or sources
+	everything          // and without them nothing is trusted
+)
+
+func addNoCache(cmd *cobra.Command, to *bool) {
+	cmd.Flags().BoolVar(to, "no-cache", false, "compute every digest anew instead of remembering those of unchanged files")
 }
 
 func (f *runFlags) add(cmd *cobra.Command) {

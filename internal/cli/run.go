@@ -8,16 +8,19 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/artifact"
-	"github.com/andiron-dev/andiron/internal/bounded"
+	"github.com/andiron-dev/andiron/internal/digest"
 	"github.com/andiron-dev/andiron/internal/engine"
 	"github.com/andiron-dev/andiron/internal/policy"
 	"github.com/andiron-dev/andiron/internal/report"
 	"github.com/andiron-dev/andiron/internal/rule"
+	"github.com/andiron-dev/andiron/internal/trust"
 )
 
 // stream is engine.Scan or engine.Audit with its paths.
@@ -29,24 +32,33 @@ func (a *app) run(ctx context.Context, cmd *cobra.Command, f *runFlags, project 
 	if err != nil {
 		return fmt.Errorf("internal error: %w", err)
 	}
-	pol, err := a.policy(cmd, f, project)
+	proj, err := a.project(cmd, f, project, rules)
 	if err != nil {
 		return err
 	}
+	pol, now := proj.policy, trust.Now()
+	room, err := a.room(f, &proj, now)
+	if err != nil {
+		return err
+	}
+	defer closeRoom(room)
 	out, err := openOutput(f.output, a.stdout)
 	if err != nil {
 		return err
 	}
 	config := finding.Config{
-		Tool: "andiron", Version: version(), Verb: cmd.Name(), Paths: slashed(paths),
+		Tool: "andiron", Version: version(), Verb: verbOf(cmd), Paths: slashed(paths),
 		FailOn: pol.FailOn.String(), Rules: len(rules),
 	}
-	judge := policy.NewJudge(pol, cmd.Name(), rules)
+	judge := policy.NewJudge(pol, config.Verb, rules)
 	h, err := a.handlers(f, out, judge, rules)
 	if err == nil {
 		opt := f.engine(config, pol, rules, a.stdin)
 		opt.Walk.Except = out.files()
+		opt.Project, opt.Policy, opt.Trust, opt.Waivers = proj.root, proj.policyName, room, proj.waivers(now)
+		opt.Digests = a.digests(f)
 		err = look(ctx, opt, h)
+		a.keep(opt.Digests)
 	}
 	if err != nil {
 		out.abandon()
@@ -97,29 +109,75 @@ func (a *app) handlers(f *runFlags, out *output, judge *policy.Judge, rules rule
 	return finding.Tee(list...), nil
 }
 
-// policy lays the flags over the policy file.
-func (a *app) policy(cmd *cobra.Command, f *runFlags, project string) (policy.Policy, error) {
-	pol, name, err := projectPolicy(f.policy, project)
+// project reads the project's files and lays the flags over its policy. The lock is
+// read only by the verbs that are about the whole project.
+func (a *app) project(cmd *cobra.Command, f *runFlags, root string, rules rule.Catalogue) (p project, err error) {
+	if f.trusting == notAtAll {
+		p = project{root: root}
+		p.policy, p.policyName, err = projectPolicy(f.policy, root)
+	} else {
+		p, err = openProject(root, f.policy, f.lock)
+	}
+	if err == nil {
+		err = checkWaivers(p.policy, p.policyName, rules)
+	}
 	if err != nil {
-		return pol, err
+		return p, err
 	}
 	if cmd.Flags().Changed("fail-on") {
-		pol.FailOn, err = policy.ParseLevel(f.failOn.value)
-	} else if pol.FailOn.String() == "none" {
-		a.warn(fmt.Sprintf("policy %q sets fail_on to none: no finding fails this run", name))
+		p.policy.FailOn, err = policy.ParseLevel(f.failOn.value)
+	} else if p.policy.FailOn.String() == "none" {
+		a.warn(fmt.Sprintf("policy %q sets fail_on to none: no finding fails this run", p.policyName))
 	}
-	return pol, err
+	return p, err
+}
+
+// room holds models against the project's lock and policy, for the verbs that do.
+func (a *app) room(f *runFlags, p *project, now time.Time) (*trust.Room, error) {
+	if f.trusting == notAtAll {
+		return nil, nil //nolint:nilnil // a verb without a room
+	}
+	opt := p.options(now, a.verify)
+	opt.Check = f.trusting == everything
+	return trust.New(opt)
+}
+
+func closeRoom(r *trust.Room) {
+	if r != nil {
+		_ = r.Close() // a folder that was only read
+	}
+}
+
+// digests opens the cache of digests, unless the run is to do without.
+func (a *app) digests(f *runFlags) *digest.Cache {
+	if f.trusting == notAtAll || f.noCache {
+		return nil
+	}
+	return digest.Open(digest.Folder(a.getenv))
+}
+
+// keep saves the cache. One that cannot be saved costs time, not truth.
+func (a *app) keep(c *digest.Cache) {
+	if err := c.Save(); err != nil {
+		a.warn(fmt.Sprintf("the cache of digests cannot be written: %v", plain(err)))
+	}
+}
+
+// verbOf is a verb as the user writes it: "trust check".
+func verbOf(cmd *cobra.Command) string {
+	_, verb, _ := strings.Cut(cmd.CommandPath(), " ")
+	return verb
 }
 
 // projectPolicy reads the policy file that was named, or the project's if it has
-// one, and says which that is.
+// one, and says which that is; the name is empty where there is none.
 func projectPolicy(named, project string) (pol policy.Policy, name string, err error) {
 	if name = named; name == "" {
 		name = filepath.Join(project, policy.FileName)
 	}
 	pol, err = readPolicy(name)
 	if errors.Is(err, fs.ErrNotExist) && named == "" {
-		err = nil
+		return pol, "", nil
 	}
 	if err != nil {
 		err = usage("policy "+err.Error(), "")
@@ -130,12 +188,8 @@ func projectPolicy(named, project string) (pol policy.Policy, name string, err e
 const policyLimit = 1 << 20
 
 func readPolicy(name string) (policy.Policy, error) {
-	file, err := artifact.Open(name, name)
+	b, err := readSmall(name, policyLimit)
 	if err != nil {
-		return policy.Policy{}, err
-	}
-	b, err := bounded.ReadRange(file.ReaderAt(), file.Size(), 0, file.Size(), policyLimit)
-	if err = errors.Join(err, file.Close()); err != nil {
 		return policy.Policy{}, err
 	}
 	pol, err := policy.Parse(b)

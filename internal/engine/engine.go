@@ -27,6 +27,7 @@ import (
 	"context"
 	"io"
 	"runtime"
+	"slices"
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/artifact"
@@ -78,6 +79,23 @@ func Catalogue() (rule.Catalogue, error) { return rule.NewCatalogue(model.Rules,
 // a summary.
 func Scan(ctx context.Context, paths []string, opt Options, h finding.Handler) error {
 	return run(ctx, paths, opt, h, nil)
+}
+
+// File looks at one file and calls it by a name, which its format may depend on.
+func File(ctx context.Context, path, name string, opt Options) (finding.Artifact, error) {
+	opt = opt.withDefaults()
+	j := &job{entry: artifact.Entry{Path: name, Abs: path}, named: true}
+	r := look(ctx, j, opt)
+	if r.artifact == nil {
+		return finding.Artifact{}, ctx.Err()
+	}
+	a := *r.artifact
+	for i, f := range a.Findings {
+		a.Findings[i] = normal(f)
+	}
+	slices.SortStableFunc(a.Findings, finding.Compare)
+	a.Verdict = opt.Judge(a.Findings)
+	return a, nil
 }
 
 // Audit runs every room on a project and then says how it stands on each of the

@@ -244,8 +244,15 @@ func (r *Room) locked(s subject, covered bool, o *opinion) {
 	case len(matched) > 0:
 		o.against(unlisted, fmt.Sprintf("the lock lists other digests for %q, and not this one", matched[0].Path), "it is "+s.digest)
 	default:
-		o.against(unlisted, "the lock does not list this model")
+		o.against(unlisted, r.notListed())
 	}
+}
+
+func (r *Room) notListed() string {
+	if r.opt.Lock == nil {
+		return "there is no lock that lists this model"
+	}
+	return "the lock does not list this model"
 }
 
 // early says what no digest can change.
@@ -271,7 +278,7 @@ func (r *Room) early(s subject, literal, all []*lockfile.Model, covered bool, o 
 	case s.expect != "" && !covered:
 		o.hash, o.scan = true, true
 	default:
-		o.against(unlisted, "the lock does not list this model")
+		o.against(unlisted, r.notListed())
 	}
 }
 

@@ -120,10 +120,15 @@ func (w *walker) see(name string) (link bool) {
 // weak says why others than the owners can write to a file or folder. A system
 // without owners has no such modes either.
 func weak(info fs.FileInfo, owners []uint32) string {
-	uid, ok := osfile.Owner(info)
-	mode := info.Mode().Perm()
+	uid, _ := osfile.Owner(info)
+	return weakAs(info, info.Mode().Perm(), uid, owners)
+}
+
+// weakAs is weak for a mode and an owner that somebody else saw.
+func weakAs(info fs.FileInfo, mode fs.FileMode, uid uint32, owners []uint32) string {
+	_, known := osfile.Owner(info)
 	switch {
-	case !ok:
+	case !known:
 		return ""
 	case mode&0o002 != 0:
 		return fmt.Sprintf("everyone can write to it (mode %04o)", mode)
