@@ -133,5 +133,5 @@ func findings(in Input, s finding.Strategy) []finding.Finding {
 }
 
 func matters(f finding.Finding) bool {
-	return f.Severity > finding.Info || f.Outcome == finding.Undetermined
+	return f.Waived == nil && (f.Severity > finding.Info || f.Outcome == finding.Undetermined)
 }

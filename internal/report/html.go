@@ -32,6 +32,8 @@ func writeHTML(w io.Writer, r *run) error {
 		"evidence":     evidence,
 		"undetermined": undetermined,
 		"matters":      matters,
+		"badge":        badge,
+		"waiver":       waiver,
 	}).Parse(page)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/andiron-dev/andiron/finding"
@@ -60,7 +61,7 @@ func (m *markdown) failing() []finding.Artifact {
 	var rest []finding.Artifact
 	for _, a := range worstFirst(m.artifacts) {
 		groups := groupFindings(a.Findings, false)
-		if a.Verdict.Passes() && (len(groups) == 0 || !matters(groups[0].shown[0])) {
+		if a.Verdict.Passes() && !slices.ContainsFunc(a.Findings, matters) && !slices.ContainsFunc(a.Findings, isWaived) {
 			rest = append(rest, a)
 			continue
 		}
@@ -80,7 +81,7 @@ func (m *markdown) group(g group, path string) string {
 	if g.left > 0 {
 		fmt.Fprintf(&s, "- … %d more of %s\n", g.left, prose(g.rule))
 	}
-	if g.severity == finding.Info {
+	if g.severity == finding.Info || g.waived {
 		return s.String()
 	}
 	for _, fix := range g.fixes {
@@ -94,11 +95,14 @@ func (m *markdown) finding(f finding.Finding, path string) string {
 	if link := m.ruleLink(f.Rule); link != "" {
 		id = "[" + id + "](" + link + ")"
 	}
-	s := fmt.Sprintf("- **%s** %s: %s%s", f.Severity, id, undetermined(f), prose(brief(f.Message, maxMessage)))
+	s := fmt.Sprintf("- **%s** %s: %s%s", badge(f), id, undetermined(f), prose(brief(f.Message, maxMessage)))
 	if at := place(f.Where, path); at != "" {
 		s += " (" + code(at) + ")"
 	}
 	s += "\n"
+	if w := waiver(f); w != "" {
+		s += "  - " + prose(w) + "\n"
+	}
 	if !matters(f) {
 		return s
 	}

@@ -32,6 +32,11 @@ func normalFinding(f finding.Finding) finding.Finding {
 	f.Message, f.Fix = safetext.Valid(f.Message), safetext.Valid(f.Fix)
 	f.Where = normalWhere(f.Where)
 	f.Evidence = validAll(f.Evidence)
+	if w := f.Waived; w != nil {
+		f.Waived = &finding.Waiver{
+			Rule: safetext.Valid(w.Rule), Owner: safetext.Valid(w.Owner), Reason: safetext.Valid(w.Reason), Expires: safetext.Valid(w.Expires),
+		}
+	}
 	return f
 }
 

@@ -45,7 +45,7 @@ func render(t *testing.T, format string, s stream, opt report.Options) string {
 func TestGolden(t *testing.T) {
 	ext := map[string]string{"text": "txt", "json": "json", "jsonl": "jsonl", "sarif": "sarif", "markdown": "md", "html": "html"}
 	for _, format := range report.Formats() {
-		for _, name := range []string{"scan", "audit", "hostile", "empty", "dead"} {
+		for _, name := range []string{"scan", "audit", "hostile", "waived", "empty", "dead"} {
 			t.Run(name+"/"+format, func(t *testing.T) {
 				got := render(t, format, streams()[name], report.Options{})
 				golden(t, name+"."+ext[format], got)
@@ -160,6 +160,23 @@ func TestWriteError(t *testing.T) {
 		if err := scanStream().send(h); err == nil {
 			t.Errorf("%s: the write error is lost", format)
 		}
+	}
+}
+
+// What somebody answers for stays visible in every format, with who, why and until
+// when, and is an accepted suppression in SARIF.
+func TestWaived(t *testing.T) {
+	for _, format := range report.Formats() {
+		out := render(t, format, waivedStream(), report.Options{})
+		for _, want := range []string{"alice", "example.com", "2027-01-31", "reviewed in change 4711", "mymodel.Layer"} {
+			if !strings.Contains(out, want) {
+				t.Errorf("%s: %q is missing", format, want)
+			}
+		}
+	}
+	out := render(t, "sarif", waivedStream(), report.Options{})
+	if got := strings.Count(out, `"kind": "external"`); got != 4 || strings.Count(out, `"status": "accepted"`) != 4 {
+		t.Errorf("%d suppressions, want 4", got)
 	}
 }
 

@@ -3,6 +3,7 @@ package report
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"math"
 	"regexp"
@@ -109,7 +110,7 @@ func (s *sarifRun) artifacts(inv *sarif.Invocation) {
 		out.Properties = sarif.Properties{"verdict": a.Verdict.String(), "format": safetext.Plain(a.Format)}
 		var notes []string
 		for _, f := range a.Findings {
-			if matters(f) {
+			if matters(f) || isWaived(f) {
 				s.finding(f, i, inv)
 			} else {
 				notes = append(notes, f.Rule+": "+brief(f.Message, maxMessage))
@@ -124,7 +125,7 @@ func (s *sarifRun) artifacts(inv *sarif.Invocation) {
 
 func (s *sarifRun) looseFindings(inv *sarif.Invocation) {
 	for _, f := range s.findings {
-		if matters(f) {
+		if matters(f) || isWaived(f) {
 			s.finding(f, -1, inv)
 			continue
 		}
@@ -149,6 +150,9 @@ func (s *sarifRun) finding(f finding.Finding, artifact int, inv *sarif.Invocatio
 	res.Locations = []*sarif.Location{location(f.Where, artifact)}
 	res.PartialFingerprints = map[string]any{"andironFinding/v1": s.fingerprint(f)}
 	res.Properties = resultProperties(f)
+	if f.Waived != nil {
+		res.AddSuppression(suppression(f))
+	}
 	s.out.Results = append(s.out.Results, res)
 	if f.Outcome != finding.Undetermined {
 		return
@@ -174,6 +178,18 @@ func resultProperties(f finding.Finding) sarif.Properties {
 		p["fix"] = safetext.Plain(f.Fix)
 	}
 	return p
+}
+
+// suppression says who answers for a finding (2.1.0 §3.35). The library writes the
+// location and the guid also where there are none, so the one is empty and the other
+// made from the waiver, in the form of a UUID that is made from a name.
+func suppression(f finding.Finding) *sarif.Suppression {
+	text := waiver(f)
+	h := sha256.Sum256([]byte(f.Waived.Rule + "\x00" + text))
+	h[6], h[8] = h[6]&0x0f|0x50, h[8]&0x3f|0x80
+	return sarif.NewSuppression("external").WithStatus("accepted").WithJustifcation(literal(text)).
+		WithLocation(sarif.NewLocation()).
+		WithGuid(fmt.Sprintf("%x-%x-%x-%x-%x", h[:4], h[4:6], h[6:8], h[8:10], h[10:16]))
 }
 
 // fingerprint stays the same when only offsets and lines move. Equal findings

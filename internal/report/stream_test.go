@@ -84,20 +84,28 @@ func (s stream) send(h finding.Handler) error {
 }
 
 func (s stream) summarize() finding.Summary {
-	m := s.summary
+	m := counted{s.summary}
 	m.Artifacts = len(s.artifacts)
 	m.Verdicts = map[finding.Verdict]int{}
 	m.Severities = map[finding.Severity]int{}
 	for _, a := range s.artifacts {
 		m.Verdicts[a.Verdict]++
-		for _, f := range a.Findings {
+		m.count(a.Findings)
+	}
+	m.count(s.findings)
+	return m.Summary
+}
+
+type counted struct{ finding.Summary }
+
+func (m *counted) count(fs []finding.Finding) {
+	for _, f := range fs {
+		if f.Waived != nil {
+			m.Waived++
+		} else {
 			m.Severities[f.Severity]++
 		}
 	}
-	for _, f := range s.findings {
-		m.Severities[f.Severity]++
-	}
-	return m
 }
 
 func scanConfig(paths ...string) finding.Config {
@@ -116,7 +124,8 @@ func streams() map[string]stream {
 			config:  scanConfig("-"),
 			summary: finding.Summary{Incomplete: true, Reasons: []string{"interrupted", "gone.pt: no such file"}},
 		},
-		"flood": floodStream(),
+		"flood":  floodStream(),
+		"waived": waivedStream(),
 	}
 }
 
@@ -179,6 +188,31 @@ func auditStream() stream {
 	return s
 }
 
+// waivedStream has findings that somebody answers for, beside one that nobody does.
+func waivedStream() stream {
+	answered := func(f finding.Finding) finding.Finding {
+		f.Waived = &finding.Waiver{Rule: f.Rule, Owner: "alice@example.com", Reason: "reviewed in change 4711", Expires: "2027-01-31"}
+		return f
+	}
+	imports := func(path string, offset int64, name string) finding.Finding {
+		return ruleUnknown.Finding(at(path, "").At(offset), "loading this file would import mymodel."+name, "GLOBAL mymodel "+name)
+	}
+	return stream{
+		config: scanConfig("models"),
+		artifacts: []finding.Artifact{
+			{
+				Path: "models/both.ckpt", Format: "pickle", Size: 100, Verdict: finding.Unknown,
+				Findings: []finding.Finding{imports("models/both.ckpt", 4, "Net"), answered(imports("models/both.ckpt", 2, "Layer"))},
+			},
+			{
+				Path: "models/own.ckpt", Format: "pickle", Size: 100, Verdict: finding.Safe,
+				Findings: []finding.Finding{answered(imports("models/own.ckpt", 2, "Net")), answered(imports("models/own.ckpt", 4, "Layer"))},
+			},
+		},
+		findings: []finding.Finding{answered(ruleCommand.Finding(finding.Where{Path: "train.py"}.Line1(3, 1), "train.py runs a command"))},
+	}
+}
+
 // nasty is text that would act on whoever reads it unescaped.
 const nasty = "a\x1b[31m\n`|](x) @octocat #1 <script>alert(1)</script> \u202egpj.exe \u200b\xff{0} [t](http://e.invalid) $(id) \u3164\U000e0041"
 
@@ -197,7 +231,10 @@ func hostileStream() stream {
 			{Path: "a:b/c d%.pt", Format: "pickle", Size: 0, Verdict: finding.Framework},
 			{Path: "/abs/x.pt", Format: "pickle", Size: 1 << 62, Verdict: finding.Safe},
 		},
-		findings: []finding.Finding{ruleLoads.Finding(at(nasty, ""), nasty, nasty)},
+		findings: []finding.Finding{
+			ruleLoads.Finding(at(nasty, ""), nasty, nasty),
+			{Rule: "XYZ998", Severity: finding.High, Outcome: finding.Present, Strategy: finding.TrustedSources, Message: "waived", Waived: &finding.Waiver{Rule: nasty, Owner: nasty, Reason: nasty, Expires: "2027-01-31"}},
+		},
 		posture: []finding.Posture{{
 			Strategy: finding.TrustedSources, Title: nasty, Text: nasty, Impact: nasty, Status: finding.Missing, Reason: nasty,
 			Threats: []finding.Threat{{Name: nasty}},

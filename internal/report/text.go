@@ -75,12 +75,12 @@ func (t *text) Finding(f finding.Finding) error {
 func (t *text) group(g group, path string) {
 	places := map[string]int{} // of what is only information: it is said once, at its first place
 	for _, f := range g.shown {
-		if !matters(f) {
+		if !matters(f) && !isWaived(f) {
 			places[f.Message]++
 		}
 	}
 	for _, f := range g.shown {
-		if matters(f) {
+		if matters(f) || isWaived(f) {
 			t.finding(f, path, 2, 0)
 		} else if n := places[f.Message]; n > 0 {
 			t.finding(f, path, 2, n-1)
@@ -101,7 +101,7 @@ func (t *text) group(g group, path string) {
 // Information takes no more than that; more is in how many other places it is true.
 func (t *text) finding(f finding.Finding, path string, indent, more int) {
 	hang := indent + 9
-	fmt.Fprintf(&t.b, "%*s%s ", indent, "", t.paint(severityColor(f.Severity), fmt.Sprintf("%-8s", f.Severity)))
+	fmt.Fprintf(&t.b, "%*s%s ", indent, "", t.paint(badgeColor(f), fmt.Sprintf("%-8s", badge(f))))
 	words := []string{safetext.Plain(f.Rule)}
 	at := place(f.Where, path)
 	switch {
@@ -111,6 +111,9 @@ func (t *text) finding(f finding.Finding, path string, indent, more int) {
 		words = append(words, at+":")
 	}
 	t.fill(t.opt.Width, hang, hang, append(words, split(undetermined(f)+brief(f.Message, maxMessage))...))
+	if w := waiver(f); w != "" {
+		t.item("- ", w, hang)
+	}
 	if !matters(f) {
 		return
 	}
@@ -287,6 +290,13 @@ func (t *text) paint(c color, s string) string {
 	return "\x1b[" + string(c) + "m" + s + "\x1b[0m"
 }
 
+func badgeColor(f finding.Finding) color {
+	if isWaived(f) {
+		return dim
+	}
+	return severityColor(f.Severity)
+}
+
 func severityColor(s finding.Severity) color {
 	switch s {
 	case finding.Critical:
@@ -395,6 +405,9 @@ func severityTotals(s finding.Summary) string {
 		if n := s.Severities[v]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, v))
 		}
+	}
+	if s.Waived > 0 {
+		parts = append(parts, fmt.Sprintf("%d waived", s.Waived))
 	}
 	return strings.Join(parts, ", ")
 }

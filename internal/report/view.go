@@ -66,10 +66,28 @@ func evidence(f finding.Finding) []string {
 	return out
 }
 
-// matters is false for what is only information.
+// matters is false for what is only information, and for what somebody answers for.
 func matters(f finding.Finding) bool {
-	return f.Severity > finding.Info || f.Outcome == finding.Undetermined
+	return f.Waived == nil && (f.Severity > finding.Info || f.Outcome == finding.Undetermined)
 }
+
+// badge is the severity of a finding, or that it was waived.
+func badge(f finding.Finding) string {
+	if f.Waived != nil {
+		return "waived"
+	}
+	return f.Severity.String()
+}
+
+// waiver says who answers for a finding; empty where nobody does.
+func waiver(f finding.Finding) string {
+	if f.Waived == nil {
+		return ""
+	}
+	return brief(fmt.Sprintf("waived by %s until %s: %s", f.Waived.Owner, f.Waived.Expires, f.Waived.Reason), maxMessage)
+}
+
+func isWaived(f finding.Finding) bool { return f.Waived != nil }
 
 // perRule is how many findings of one rule in one artifact people are shown.
 const perRule = 8
@@ -78,15 +96,20 @@ const perRule = 8
 type group struct {
 	rule     string
 	severity finding.Severity
+	waived   bool
 	shown    []finding.Finding
 	left     int
 	fixes    []string
 }
 
-// groupFindings puts the worst first, then the rules in order, then the places.
+// groupFindings puts the worst first, then the rules in order, then the places; what
+// was waived comes last.
 func groupFindings(fs []finding.Finding, onlyMatters bool) []group {
 	fs = sorted(fs)
 	slices.SortStableFunc(fs, func(a, b finding.Finding) int {
+		if isWaived(a) != isWaived(b) {
+			return waivedLast(a)
+		}
 		if a.Severity != b.Severity {
 			return int(b.Severity) - int(a.Severity)
 		}
@@ -97,11 +120,11 @@ func groupFindings(fs []finding.Finding, onlyMatters bool) []group {
 		if onlyMatters && !matters(f) {
 			continue
 		}
-		if n := len(out); n == 0 || out[n-1].rule != f.Rule || out[n-1].severity != f.Severity {
-			out = append(out, group{rule: f.Rule, severity: f.Severity})
+		if n := len(out); n == 0 || out[n-1].rule != f.Rule || out[n-1].severity != f.Severity || out[n-1].waived != isWaived(f) {
+			out = append(out, group{rule: f.Rule, severity: f.Severity, waived: isWaived(f)})
 		}
 		g := &out[len(out)-1]
-		if f.Fix != "" && !slices.Contains(g.fixes, f.Fix) && len(g.fixes) < perRule {
+		if !g.waived && f.Fix != "" && !slices.Contains(g.fixes, f.Fix) && len(g.fixes) < perRule {
 			g.fixes = append(g.fixes, f.Fix)
 		}
 		if len(g.shown) == perRule {
@@ -111,6 +134,13 @@ func groupFindings(fs []finding.Finding, onlyMatters bool) []group {
 		g.shown = append(g.shown, f)
 	}
 	return out
+}
+
+func waivedLast(a finding.Finding) int {
+	if isWaived(a) {
+		return 1
+	}
+	return -1
 }
 
 // cut leaves as much evidence as people can read.

@@ -48,7 +48,9 @@ func (w *Waiver) Subject() string {
 }
 
 // Covers reports whether a path is one that the waiver is about.
-func (w *Waiver) Covers(path string) bool { return w.Path != "" && (w.Path == path || pattern.Match(w.Path, path)) }
+func (w *Waiver) Covers(path string) bool {
+	return w.Path != "" && (w.Path == path || pattern.Match(w.Path, path))
+}
 
 // List applies waivers and remembers which were of use. Any number of goroutines
 // may use it; a nil one covers nothing.
