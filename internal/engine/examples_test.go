@@ -56,7 +56,7 @@ func allExamples(t *testing.T) map[string]example {
 	all := map[string]example{}
 	for _, part := range []map[string]example{
 		pickleExamples(), zipExamples(), torchExamples(), scriptExamples(), exportExamples(),
-		formatExamples(), arrayExamples(), otherExamples(), folderExamples(), engineExamples(),
+		formatExamples(), arrayExamples(), otherExamples(), folderExamples(), engineExamples(), trustExamples(t),
 	} {
 		for id, e := range part {
 			if _, twice := all[id]; twice {
