@@ -178,6 +178,80 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// What is wrong with a setting of trust is said with its line.
+func TestParseTrustRefuses(t *testing.T) {
+	sum := strings.Repeat("a", 64)
+	waived := "waivers: [{rule: PKL020, path: a, owner: b, reason: c, expires: 2027-01-01"
+	tests := []struct{ in, err string }{
+		{"sources: x", "line 2: not a list"},
+		{"sources: [x]", "line 2: not a mapping"},
+		{"sources: [{}]", "line 2: a source has exactly one of path, url and signer"},
+		{"sources: [{path: a, url: 'https://h.example/'}]", "line 2: a source has exactly one"},
+		{"sources: [{path: ../a}]", `line 2: path "../a"`},
+		{"sources: [{path: /a}]", `line 2: path "/a"`},
+		{"sources: [{url: 'http://h.example/'}]", `line 2: address "http://h.example/" does not begin with https://`},
+		{"sources:\n- path: a\n  trust: yes", `line 4: trust "yes" is not one of locked, scan, deny`},
+		{"sources: [{path: a, formats: []}]", "line 2: the list is empty"},
+		{"sources: [{path: a, formats: pickle}]", "line 2: not a list"},
+		{"sources: [{path: a, max_size: 0}]", `line 2: size "0"`},
+		{"sources: [{path: a, min_age: 24}]", `line 2: age "24"`},
+		{"sources: [{path: a, review_by: soon}]", `line 2: review_by "soon" is not a date`},
+		{"sources: [{path: a, signers: [x]}]", `line 2: signer "x" is not among signers`},
+		{"sources: [{signer: x}]", `line 2: signer "x" is not among signers`},
+		{"sources: [{path: a, tust: scan}]", `line 2: key "sources.tust" is not known`},
+		{"sources: [{path: &p a, name: *p}]", `line 2: key "sources.name": aliases`},
+		{"user_uploads: allow", `line 2: user_uploads "allow" is not one of deny, scan`},
+		{"require_signature: yes", `line 2: "yes" is neither true nor false`},
+		{"require_signature: true", "require_signature is true, and there are no signers"},
+		{"signers: [a]", "line 2: not a mapping of names"},
+		{"signers: {a: {}}", `line 2: signer "a" has exactly one of`},
+		{"signers: {a: {key: k, certificate_authority: c}}", `line 2: signer "a" has exactly one of`},
+		{"signers: {a: {key: k, identity: x}}", `line 2: signer "a": a key has no identity`},
+		{"signers: {a: {key: ../k}}", `line 2: path "../k"`},
+		{"signers: {a: {sigstore: {identity: x}}}", `line 2: signer "a": sigstore needs identity and issuer`},
+		{"signers: {a: {key: k}, a: {key: l}}", `line 2: signer "a" stands twice`},
+		{waived + "}]", ""},
+		{strings.Replace(waived, "PKL020", "pkl20", 1) + "}]", `line 2: rule "pkl20" is not of the form`},
+		{strings.Replace(waived, "PKL020", "TRU012", 1) + "}]", `line 2: rule "TRU012" is about waivers`},
+		{strings.Replace(waived, "PKL020", "TRU013", 1) + "}]", `line 2: rule "TRU013" is about waivers`},
+		{waived + ", sha256: " + sum + "}]", "line 2: a waiver has exactly one of path and sha256"},
+		{strings.Replace(waived, "path: a", "sha256: b", 1) + "}]", `line 2: sha256 "b"`},
+		{strings.Replace(waived, "owner: b, ", "", 1) + "}]", "line 2: a waiver needs rule, owner, reason and expires"},
+		{strings.Replace(waived, "reason: c", "reason: ''", 1) + "}]", "line 2: not a text, or an empty one"},
+		{strings.Replace(waived, ", expires: 2027-01-01", "", 1) + "}]", "line 2: a waiver needs rule, owner, reason and expires"},
+		{strings.Replace(waived, "2027-01-01", "never", 1) + "}]", `line 2: expires "never" is not a date`},
+	}
+	for _, tt := range tests {
+		_, err := Parse([]byte("version: 1\n" + tt.in + "\n"))
+		if tt.err == "" && err != nil || tt.err != "" && (err == nil || !strings.HasPrefix(err.Error(), tt.err)) {
+			t.Errorf("%s: error %v, want %s", tt.in, err, tt.err)
+		}
+	}
+}
+
+// What somebody answers for counts neither for the verdict nor for the exit code.
+func TestWaived(t *testing.T) {
+	fs := found("PKL001", "PKL003")
+	fs[0].Waived = &finding.Waiver{Rule: "PKL001"}
+	if got := Verdict(fs, rules); got != finding.Framework {
+		t.Errorf("the verdict is %s", got)
+	}
+	for _, verb := range []string{"scan", "trust check"} {
+		j := NewJudge(Policy{}, verb, rules)
+		for _, err := range []error{
+			j.Artifact(finding.Artifact{Verdict: Verdict(fs, rules), Findings: fs}),
+			j.Finding(fs[0]), j.Summary(finding.Summary{}),
+		} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := j.ExitCode(); got != ExitClean {
+			t.Errorf("%s: exit code %d", verb, got)
+		}
+	}
+}
+
 func TestParseSize(t *testing.T) {
 	tests := map[string]int64{
 		"1": 1, "4096": 4096, "1K": 1 << 10, "1KiB": 1 << 10, "64MiB": 64 << 20, "64 MiB": 64 << 20, "2G": 2 << 30, "3TiB": 3 << 40,

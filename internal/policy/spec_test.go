@@ -1,29 +1,52 @@
 package policy
 
 import (
+	"maps"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/day"
+	"github.com/andiron-dev/andiron/internal/source"
+	"github.com/andiron-dev/andiron/internal/waiver"
 )
 
-// The specification's example parses to what its table says, and its table has
-// every key of the example.
+// section cuts an example and the table behind it out of the specification.
+func section(t *testing.T, page string) (example, table, rest string) {
+	t.Helper()
+	_, rest, found := strings.Cut(page, "```yaml\n")
+	example, rest, closed := strings.Cut(rest, "```")
+	if !found || !closed {
+		t.Fatal("no example")
+	}
+	table, rest, _ = strings.Cut(rest, "\n#")
+	return example, table, rest
+}
+
+// rows are the keys of a table.
+func rows(table string) (keys []string) {
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z0-9_.*]+)` \\|").FindAllStringSubmatch(table, -1) {
+		keys = append(keys, row[1])
+	}
+	return keys
+}
+
+// The specification's examples parse to what their tables say, and the tables have
+// every key of the examples.
 func TestSpecification(t *testing.T) {
 	b, err := os.ReadFile("../../docs/spec/policy-v1.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, found := strings.Cut(string(b), "```yaml\n")
-	example, table, closed := strings.Cut(rest, "```")
-	if !found || !closed {
-		t.Fatal("no example")
-	}
+	example, table, rest := section(t, string(b))
 	got, err := Parse([]byte(example))
 	if err != nil {
 		t.Fatal(err)
@@ -35,19 +58,89 @@ func TestSpecification(t *testing.T) {
 	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(Level{})); diff != "" {
 		t.Errorf("the example (-want +got):\n%s", diff)
 	}
-	rows := regexp.MustCompile("(?m)^\\| `([a-z_.]+)` \\|").FindAllStringSubmatch(table, -1)
-	for _, row := range rows {
-		key := row[1][strings.LastIndexByte(row[1], '.')+1:]
-		if strings.Count(example, key+":") != 1 {
-			t.Errorf("%s is not in the example", row[1])
-		}
-	}
-	if keys := strings.Count(example, ": "); len(rows) != keys {
-		t.Errorf("the table has %d keys, the example %d", len(rows), keys)
-	}
 	for _, level := range Levels() {
 		if !strings.Contains(table, "`"+level+"`") {
 			t.Errorf("level %s is not in the table", level)
 		}
+	}
+	sameKeys(t, example, table)
+
+	example, table, _ = section(t, rest)
+	got, err = Parse([]byte(example))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(trustOfSpecification(t), got, cmpopts.EquateComparable(Level{}), cmpopts.IgnoreFields(source.Rule{}, "Line"), cmpopts.IgnoreFields(waiver.Waiver{}, "Line")); diff != "" {
+		t.Errorf("the example of trust (-want +got):\n%s", diff)
+	}
+	sameKeys(t, strings.TrimPrefix(example, "version: 1\n"), table)
+}
+
+// sameKeys holds the keys of a table against those of an example. The names of
+// signers are not keys.
+func sameKeys(t *testing.T, example, table string) {
+	t.Helper()
+	var node yaml.Node
+	if err := yaml.Unmarshal([]byte(example), &node); err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]bool{}
+	keysOf(node.Content[0], "", found)
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(found)), slices.Sorted(slices.Values(rows(table)))); diff != "" {
+		t.Errorf("keys (-example +table):\n%s", diff)
+	}
+}
+
+func keysOf(n *yaml.Node, prefix string, found map[string]bool) {
+	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+		name := prefix + n.Content[i].Value
+		switch {
+		case prefix == "signers.":
+			name = "signers.*"
+		case name != "limits" && name != "signers.*.sigstore":
+			found[name] = true
+		}
+		keysOf(n.Content[i+1], name+".", found)
+	}
+	for _, e := range n.Content {
+		if n.Kind == yaml.SequenceNode {
+			keysOf(e, prefix, found)
+		}
+	}
+}
+
+func trustOfSpecification(t *testing.T) Policy {
+	t.Helper()
+	date := func(s string) day.Day {
+		d, err := day.Parse(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	return Policy{
+		Sources: source.Policy{
+			Named: true,
+			Rules: []source.Rule{
+				{
+					Name: "released", Path: "models/released/", Trust: source.Locked, Formats: []string{"safetensors", "torch-zip"}, MaxSize: 4 << 30,
+					MinAge: 24 * time.Hour, Signers: []string{"release", "partner"}, ReviewBy: date("2027-03-31"), Owner: "ml-platform@example.com",
+				},
+				{URL: "https://huggingface.co/acme/", Trust: source.Scan},
+				{Signer: "ci", Trust: source.Locked},
+			},
+			Signers: []Signer{
+				{Name: "ci", Identity: "https://github.com/acme/models/.github/workflows/release.yml@refs/heads/main", Issuer: "https://token.actions.githubusercontent.com"},
+				{Name: "partner", CertificateAuthority: "keys/ca.pem", Identity: "models@partner.example"},
+				{Name: "release", Key: "keys/release.pub"},
+			},
+		},
+		Waivers: []waiver.Waiver{
+			{Rule: "PKL020", Path: "models/legacy.pt", Owner: "alice@example.com", Reason: "reviewed in change 4711, replaced by the next release", Expires: date("2027-01-01")},
+			{
+				Rule: "PT2002", SHA256: "0f4a0b5d6f5c8c9fbb9a6a8d6a4c7f6d6a1a0b1c2d3e4f5061728394a5b6c7d8",
+				Owner: "bob@example.com", Reason: "the library in it is built by us", Expires: date("2027-06-30"),
+			},
+		},
 	}
 }
