@@ -23,7 +23,12 @@ func TestMain(m *testing.M) {
 var update = flag.Bool("update", false, "rewrite what the scripts want to what they get")
 
 func TestScripts(t *testing.T) {
+	cache := t.TempDir()
 	testscript.Run(t, testscript.Params{
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("XDG_CACHE_HOME", cache) // outside of what the scripts look at
+			return nil
+		},
 		Files:         scripts(t),
 		UpdateScripts: *update,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

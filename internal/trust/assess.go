@@ -76,8 +76,8 @@ func (r *Room) sources(s subject, sig *signatures, o *opinion) {
 	}
 	m := r.opt.Sources.Match(where, r.opt.Now)
 	switch {
-	case m.Open:
-		o.hash = true
+	case m.Open: // any rule may turn out to decide, also one that wants the bytes
+		o.hash, o.identify = true, true
 		return
 	case m.Rule == nil:
 		o.against(noSource, "no rule of sources allows this model", expiredRules(m.Expired)...)

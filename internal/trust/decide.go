@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -329,8 +330,16 @@ func codeOf(r *rule.Rule) string {
 	return codePolicy
 }
 
+// name is the file in a command that a user may copy.
+func (c *decision) name() string {
+	if c.subject.path != "" {
+		return strconv.Quote(c.subject.path)
+	}
+	return strconv.Quote(c.q.Path)
+}
+
 func (c *decision) deny(code string, r *rule.Rule, why string, evidence ...string) {
-	c.out.Code, c.out.Hint = code, r.Fix
+	c.out.Code, c.out.Hint = code, strings.ReplaceAll(r.Fix, "PATH", c.name())
 	c.out.What = "not trusted: " + r.Title
 	c.out.Why = strings.Join(append([]string{why}, evidence...), "; ")
 	c.out.Rules = append(c.out.Rules, r.ID)
@@ -403,7 +412,7 @@ func (c *decision) formatAllowed(format string) bool {
 
 func (c *decision) verdict(v finding.Verdict, fs []finding.Finding) {
 	c.out.Code, c.out.What = codeVerdict, "not safe to load: the verdict is "+v.String()
-	c.out.Hint = "run: andiron scan PATH; do not load it with pickle"
+	c.out.Hint = fmt.Sprintf("run: andiron scan %s; do not load it with pickle", c.name())
 	if v == finding.Unreadable {
 		c.out.Code = codeUnreadable
 	}

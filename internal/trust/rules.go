@@ -68,7 +68,7 @@ var writable = &rule.Rule{
 	Text: `The file, a folder on the way to it, the lock or the policy can be written to by the group or by everyone, or belongs to a user who is neither root, nor the one who runs andiron, nor the owner of the project's folder.
 
 Who can write there can exchange the model, or the file that says which models are trusted. A sticky bit, as on /tmp, does not help: it keeps others from removing a file, not from putting one there first.`,
-	Fix:   "run: chmod go-w PATH; and, if it is not yours, chown it",
+	Fix:   "let only its owner write to it (chmod go-w PATH), and let it belong to whoever deploys the project",
 	Since: "0.2.0",
 	Refs:  []string{"https://cwe.mitre.org/data/definitions/732.html"},
 }
@@ -188,7 +188,7 @@ var noTrust = &rule.Rule{
 	Text: `The project holds models and has neither an andiron.lock nor sources in andiron.yaml.
 
 Whatever lies in the right place under the right name is loaded, whoever put it there.`,
-	Fix:   "run: andiron trust add PATH for each model that you trust, and load them with andiron.load",
+	Fix:   "vouch for each model that you trust with andiron trust add PATH, and load them with andiron.load",
 	Since: "0.2.0",
 }
 
