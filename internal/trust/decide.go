@@ -378,6 +378,10 @@ func (c *decision) scan() bool {
 		c.deny(codeUnreadable, unchecked, "its bytes could not be looked at: "+err.Error())
 		return false
 	}
+	if a.SHA256 == "" {
+		c.deny(codeUnreadable, unchecked, "its bytes could not be looked at", messages(a.Findings)...)
+		return false
+	}
 	if a.SHA256 != c.q.SHA256 {
 		c.deny(codeDigest, changed, "the copy is not what the request says", "it is "+a.SHA256)
 		return false
@@ -399,6 +403,13 @@ func (c *decision) scan() bool {
 	}
 	c.verdict(v, a.Findings)
 	return false
+}
+
+func messages(fs []finding.Finding) (list []string) {
+	for _, f := range fs {
+		list = append(list, f.Message)
+	}
+	return list
 }
 
 // formatAllowed holds the format that the content has against the rule.
