@@ -36,8 +36,9 @@ var layers = []struct {
 	{"scan", []string{"scan"}, []string{"ground", "engine", "judge", "rooms"}, quiet},
 	{"whole", []string{"internal/whole"}, nil, quiet},
 	{"signing", []string{"internal/signing"}, nil, quiet},
+	{"bom", []string{"internal/bom"}, []string{"ground"}, append(quiet, "os")},
 	{"keyless", []string{"internal/keyless"}, []string{"signing", "whole"}, quiet},
-	{"cli", []string{"internal/cli"}, []string{"ground", "whole", "signing", "keyless", "engine", "rooms", "artifact", "judge", "report", "ruledoc"}, []string{"os/exec", "unsafe", "plugin"}},
+	{"cli", []string{"internal/cli"}, []string{"ground", "whole", "signing", "keyless", "bom", "engine", "rooms", "artifact", "judge", "report", "ruledoc"}, []string{"os/exec", "unsafe", "plugin"}},
 	{"cmd", []string{"cmd/..."}, []string{"cli"}, nil},
 	{"testkit", []string{"internal/testkit"}, []string{"ground", "readers"}, quiet},
 }

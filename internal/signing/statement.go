@@ -107,15 +107,16 @@ func (b *bundle) predicateType() string {
 
 // parseStatement reads a payload whose signature is good.
 func parseStatement(payload []byte) (*Statement, error) {
-	// The type comes first: other predicates have other fields.
-	if t := (&bundle{payload: payload}).predicateType(); t == predicateV02 {
-		return nil, fmt.Errorf("predicate %q of model-signing v0.2.0: %w", t, ErrUnsupported)
-	} else if t != predicateV10 {
-		return nil, refuse("what was signed is no model: the predicate is %q, not %q", t, predicateV10)
-	}
 	var j statementJSON
 	if err := decode(payload, statementNames, &j); err != nil {
 		return nil, refuse("what was signed is no statement: %v", err)
+	}
+	switch j.PredicateType {
+	case predicateV10:
+	case predicateV02:
+		return nil, fmt.Errorf("predicate %q of model-signing v0.2.0: %w", predicateV02, ErrUnsupported)
+	default:
+		return nil, refuse("what was signed is no model: the predicate is %q, not %q", j.PredicateType, predicateV10)
 	}
 	if j.Type != statementType {
 		return nil, refuse("what was signed has the type %q, not %q", j.Type, statementType)
