@@ -46,7 +46,7 @@ func (s *Statement) Check(path string, opt CheckOptions) ([]Mismatch, error) {
 		return nil, err
 	}
 	defer m.close()
-	c := check{m: m, s: s, signed: map[string]bool{}}
+	c := check{m: m, s: s, signed: map[string]bool{}, sizes: map[string]int64{}, found: []Mismatch{}}
 	if err := c.signedFiles(opt.Each); err != nil {
 		return nil, err
 	}
@@ -77,7 +77,6 @@ func (c *check) report(path string, p Problem) {
 // that is ignored.
 func (c *check) signedFiles(each Each) error {
 	var there []Resource
-	c.sizes = map[string]int64{}
 	for _, r := range c.s.Resources {
 		r.Path = c.onDisk(r.Path)
 		c.signed[r.Path] = true
