@@ -35,7 +35,10 @@ func TestScripts(t *testing.T) {
 			"exits": exits,
 			"unhex": unhex,
 			"fifo":  fifo,
+
+			"authority": authority,
 		},
+		Condition: conditions,
 	})
 }
 

@@ -28,21 +28,27 @@ type inspectFlags struct {
 func (a *app) inspectCommand() *cobra.Command {
 	var f inspectFlags
 	cmd := &cobra.Command{
-		Use:   "inspect FILE",
+		Use:   "inspect FILE|DIR",
 		Short: "Show what is in a model file",
 		Long: `Show the tree of a model file: its records, its tensors with dtype, shape and
 storage, the globals of its pickles, its TorchScript code and operators.
+
+--format cyclonedx writes instead a CycloneDX 1.6 bill of materials of a model
+folder or file: its files with digests, tensors and verdicts, and what its model
+card and configuration say of architecture, licence and origin. The same model
+gives the same document; SOURCE_DATE_EPOCH sets its time.
 
 --trace prints instead what loading would run, in order, as pseudo-Python with
 offsets. Nothing is run.
 
 The exit code is 3 where a part of the file could not be looked at.`,
 		Example: `  andiron inspect model.pt
-  andiron inspect --trace suspicious.ckpt`,
+  andiron inspect --trace suspicious.ckpt
+  andiron inspect --format cyclonedx --output model.cdx.json models/resnet`,
 		Args: wants("FILE", 1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.inspect(cmd.Context(), args[0], &f) },
 	}
-	addChoice(cmd, &f.format, "format", "how to write the tree", "text", "json")
+	addChoice(cmd, &f.format, "format", "how to write the tree", "text", "json", "cyclonedx")
 	cmd.Flags().BoolVar(&f.trace, "trace", false, "print what loading would run, as pseudo-Python")
 	cmd.Flags().StringVarP(&f.output, "output", "o", "", "write to `FILE`, whole or not at all")
 	cmd.Flags().StringVar(&f.policy, "policy", "", "read the limits from `FILE` instead of "+policy.FileName)
@@ -58,6 +64,9 @@ func (a *app) inspect(ctx context.Context, path string, f *inspectFlags) (err er
 	pol, _, err := projectPolicy(f.policy, ".")
 	if err != nil {
 		return err
+	}
+	if f.format.value == "cyclonedx" {
+		return a.inspectBOM(ctx, path, f, pol)
 	}
 	art, err := a.openOne(path)
 	if err != nil {
