@@ -249,4 +249,3 @@ func readCard(c *bom.Card, p string, art *artifact.Artifact) error {
 	}
 	return nil
 }
-

@@ -32,7 +32,6 @@ import (
 
 	"github.com/andiron-dev/andiron/internal/policy"
 	"github.com/andiron-dev/andiron/internal/safetext"
-	"github.com/andiron-dev/andiron/internal/trust"
 )
 
 // app is one run of the program.
@@ -41,8 +40,6 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	code           int
-
-	verify trust.VerifyFunc // nil: signatures cannot be verified
 }
 
 // Main runs the program with its arguments, the first of which is its name, and

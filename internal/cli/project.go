@@ -69,7 +69,10 @@ func readSmall(name string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	b, err := bounded.ReadRange(file.ReaderAt(), file.Size(), 0, file.Size(), limit)
-	return b, errors.Join(err, file.Close())
+	if err = errors.Join(err, file.Close()); err != nil {
+		return nil, fmt.Errorf("%q: %w", name, err)
+	}
+	return b, nil
 }
 
 // options are what the trust room is told.

@@ -137,7 +137,7 @@ func (a *app) room(f *runFlags, p *project, now time.Time) (*trust.Room, error) 
 	if f.trusting == notAtAll {
 		return nil, nil //nolint:nilnil // a verb without a room
 	}
-	opt := p.options(now, a.verify)
+	opt := p.options(now, verifyFor)
 	opt.Check = f.trusting == everything
 	return trust.New(opt)
 }
@@ -185,10 +185,8 @@ func projectPolicy(named, project string) (pol policy.Policy, name string, err e
 	return pol, name, err
 }
 
-const policyLimit = 1 << 20
-
 func readPolicy(name string) (policy.Policy, error) {
-	b, err := readSmall(name, policyLimit)
+	b, err := readSmall(name, smallLimit)
 	if err != nil {
 		return policy.Policy{}, err
 	}

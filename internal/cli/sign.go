@@ -11,8 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/andiron-dev/andiron/internal/artifact"
-	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/engine"
 	"github.com/andiron-dev/andiron/internal/signing"
 )
@@ -106,7 +104,7 @@ func (a *app) signer(f *signFlags) (*ecdsa.PrivateKey, []*x509.Certificate, erro
 }
 
 func (a *app) readKey(name string) (*ecdsa.PrivateKey, error) {
-	text, err := readSmall(name)
+	text, err := readSmall(name, smallLimit)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +123,7 @@ func (a *app) readKey(name string) (*ecdsa.PrivateKey, error) {
 
 func readCertificates(names []string) (list []*x509.Certificate, err error) {
 	for _, name := range names {
-		text, err := readSmall(name)
+		text, err := readSmall(name, smallLimit)
 		if err != nil {
 			return nil, err
 		}
@@ -138,22 +136,8 @@ func readCertificates(names []string) (list []*x509.Certificate, err error) {
 	return list, nil
 }
 
+// smallLimit is far more than a key, certificates or a policy take.
 const smallLimit = 1 << 20
-
-// readSmall reads a file that a user wrote: a key, a certificate.
-func readSmall(name string) ([]byte, error) { return readUpTo(name, smallLimit) }
-
-func readUpTo(name string, limit int64) ([]byte, error) {
-	file, err := artifact.Open(name, name)
-	if err != nil {
-		return nil, err
-	}
-	b, err := bounded.ReadRange(file.ReaderAt(), file.Size(), 0, file.Size(), limit)
-	if err = errors.Join(err, file.Close()); err != nil {
-		return nil, fmt.Errorf("%q: %w", name, err)
-	}
-	return b, nil
-}
 
 // bundleName is where the bundle of a model is: in a folder, beside a file.
 func bundleName(path string) (string, error) {

@@ -132,7 +132,7 @@ func (d *adding) prepare() (err error) {
 	if err := d.paths(); err != nil {
 		return err
 	}
-	d.room, err = trust.New(d.proj.options(now, d.app.verify))
+	d.room, err = trust.New(d.proj.options(now, verifyFor))
 	return err
 }
 

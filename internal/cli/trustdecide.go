@@ -81,7 +81,7 @@ func (a *app) decide(ctx context.Context, q trust.Request) (trust.Response, erro
 		return trust.Failed(q, "the project's policy or lock cannot be read", err, "mend the file that is named"), nil
 	}
 	now := trust.Now()
-	room, err := trust.New(p.options(now, a.verify))
+	room, err := trust.New(p.options(now, verifyFor))
 	if err != nil {
 		return trust.Failed(q, "the project's folder cannot be read", err, "name the folder that holds "+policy.FileName+" or "+lockfile.FileName), nil
 	}

@@ -111,7 +111,7 @@ func (a *app) verify(ctx context.Context, path string, f *verifyFlags) error {
 
 // look fills in what comes of opening the bundle and comparing the model.
 func (v *verification) look(ctx context.Context, path string, f *verifyFlags, signers []signing.Roots) error {
-	raw, err := readUpTo(f.signature, signing.MaxBundle)
+	raw, err := readSmall(f.signature, signing.MaxBundle)
 	if err != nil {
 		return noBundle(f.signature, err)
 	}
