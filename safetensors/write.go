@@ -2,6 +2,7 @@ package safetensors
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -13,8 +14,8 @@ const writeBuffer = 256 << 10
 // function tensor puts into the writer that it is given. Fewer or more bytes
 // than the layout says are an error. Memory does not grow with the tensors.
 //
-// The writer has a ReadFrom, so that a file that is copied into another by
-// io.Copy can go there by the kernel alone.
+// The writer has a ReadFrom: what io.Copy copies from an io.LimitedReader of a
+// file can go into another file by the kernel alone.
 func (l *Layout) Write(w io.Writer, tensor func(w io.Writer, t Tensor) error) error {
 	b := &body{w: bufio.NewWriterSize(w, writeBuffer)}
 	if _, err := b.Write(l.Header); err != nil {
@@ -44,10 +45,30 @@ func (b *body) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// ReadFrom lets the buffered writer, which knows how to, hand a long read on to
-// the file that it writes to.
-func (b *body) ReadFrom(r io.Reader) (int64, error) {
-	n, err := b.w.ReadFrom(r)
-	b.n += n
-	return n, err
+// ReadFrom hands a long read of known length on to the file that is written,
+// which may have the kernel copy it. Others fill the buffer: the buffered writer
+// would hand on the shortest read whenever it is empty.
+func (b *body) ReadFrom(r io.Reader) (total int64, err error) {
+	defer func() { b.n += total }()
+	if l, ok := r.(*io.LimitedReader); ok && l.N >= writeBuffer {
+		return b.w.ReadFrom(r)
+	}
+	for {
+		if b.w.Available() == 0 {
+			if err := b.w.Flush(); err != nil {
+				return total, err
+			}
+		}
+		n, err := r.Read(b.w.AvailableBuffer()[:b.w.Available()])
+		if _, werr := b.w.Write(b.w.AvailableBuffer()[:n]); werr != nil {
+			return total, werr
+		}
+		total += int64(n)
+		if errors.Is(err, io.EOF) {
+			return total, nil
+		}
+		if err != nil {
+			return total, err
+		}
+	}
 }
