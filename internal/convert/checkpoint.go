@@ -24,7 +24,7 @@ func (c *collector) checkpoint(f *torchfile.File) {
 			return
 		}
 		it := &f.Items[i]
-		path := []key{{text: it.Name}}
+		path := split(it.Name)
 		if it.Tensor {
 			c.sharded(f, it, path)
 			continue

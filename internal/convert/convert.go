@@ -72,7 +72,7 @@ func openSafetensors(r io.ReaderAt, size int64, opt Options) (*Plan, error) {
 	for i := range f.Tensors {
 		t := &f.Tensors[i]
 		x := candidate{dtype: t.DType, shape: t.Shape, from: extent{r, t.Begin, t.End - t.Begin}}
-		c.add([]key{{text: t.Name}}, x)
+		c.add(split(t.Name), x)
 	}
 	c.empty = true
 	return c.plan(string(magic.Safetensors), f.Metadata)
@@ -171,7 +171,7 @@ func (c *collector) resources(f *torchfile.File) {
 func (c *collector) exported(f *torchfile.File) {
 	for i := range f.Tensors {
 		if t := &f.Tensors[i]; t.Pickle < 0 {
-			c.tensor([]key{{text: t.Name}}, f, t)
+			c.tensor(split(t.Name), f, t)
 		}
 	}
 	for i := range f.Nested {

@@ -26,22 +26,26 @@ const (
 // WriteExtra writes the plain values of the input as JSON. docs/spec/convert-v1.md
 // says how what JSON does not have is represented.
 func (p *Plan) WriteExtra(w io.Writer) error {
-	e := &extra{w: w, left: bounded.NewBudget("bytes of JSON", mostExtra), names: p.names}
+	e := &extra{w: w, left: bounded.NewBudget("bytes of JSON", mostExtra), plan: p, written: map[string]bool{}}
+	for i := range p.Layout.Tensors {
+		e.written[p.Layout.Tensors[i].Name] = true
+	}
 	e.raw(`{"schema":"` + ExtraSchema + `","values":`)
-	e.roots(p)
+	e.roots()
 	e.raw("}\n")
 	return e.err
 }
 
 // extra writes values. Errors stick.
 type extra struct {
-	w     io.Writer
-	left  *bounded.Budget
-	names map[*torchfile.File]map[valueID]string
-	file  *torchfile.File
-	at    int // the pickle
-	path  map[uint32]bool
-	err   error
+	w       io.Writer
+	left    *bounded.Budget
+	plan    *Plan
+	written map[string]bool
+	file    *torchfile.File
+	at      int // the pickle
+	path    map[uint32]bool
+	err     error
 }
 
 func (e *extra) raw(s string) {
@@ -54,7 +58,8 @@ func (e *extra) raw(s string) {
 }
 
 // roots writes the object of a file; the items of a checkpoint by their names.
-func (e *extra) roots(p *Plan) {
+func (e *extra) roots() {
+	p := e.plan
 	if len(p.roots) == 1 && len(p.roots[0].prefix) == 0 {
 		e.root(p.roots[0].file, p.roots[0].pickle)
 		return
@@ -233,7 +238,11 @@ func (e *extra) tensor(v pickle.Value) bool {
 		return false
 	}
 	e.tagged("tensor", func() {
-		if name, ok := e.names[e.file][valueID{e.at, v.Key()}]; ok {
+		name, ok := e.plan.names[e.file][valueID{e.at, v.Key()}]
+		if kept, same := e.plan.Aliases[name]; same {
+			name = kept
+		}
+		if ok && e.written[name] {
 			e.text(name)
 			return
 		}

@@ -19,6 +19,8 @@ type Index struct {
 	Shards []string // files, sorted
 
 	weights map[string]string // file by tensor
+	written map[string]string // file by tensor, of what was converted
+	total   int64             // bytes of tensors
 }
 
 // ReadIndex reads pytorch_model.bin.index.json.
@@ -43,7 +45,7 @@ func ReadIndex(r io.ReaderAt, size int64) (*Index, error) {
 	if err := json.Unmarshal(b, &doc); err != nil {
 		return nil, err
 	}
-	ix := &Index{}
+	ix := &Index{written: map[string]string{}}
 	if err := json.Unmarshal(doc["weight_map"], &ix.weights); err != nil || len(ix.weights) == 0 {
 		return nil, fmt.Errorf("it has no weight_map of names to files")
 	}
@@ -56,8 +58,20 @@ func (ix *Index) Name(i int) string {
 	return fmt.Sprintf("model-%05d-of-%05d.safetensors", i+1, len(ix.Shards))
 }
 
-// Compare is an error if a shard holds other tensors than the index says.
-func (ix *Index) Compare(i int, p *Plan) error {
+// Add notes what shard number i is converted to. It is an error if it holds
+// other tensors than the index says.
+func (ix *Index) Add(i int, p *Plan) error {
+	if err := ix.compare(i, p); err != nil {
+		return err
+	}
+	for _, t := range p.Layout.Tensors {
+		ix.total += t.End - t.Begin
+		ix.written[t.Name] = ix.Name(i)
+	}
+	return nil
+}
+
+func (ix *Index) compare(i int, p *Plan) error {
 	there := map[string]bool{}
 	for _, x := range p.tensors {
 		there[x.name] = true
@@ -81,17 +95,9 @@ func (ix *Index) Compare(i int, p *Plan) error {
 	return nil
 }
 
-// WriteIndex writes the index of the converted shards as save_pretrained does.
-func (ix *Index) WriteIndex(w io.Writer, plans []*Plan) error {
-	total := int64(0)
-	weights := map[string]string{}
-	for i, p := range plans {
-		for _, t := range p.Layout.Tensors {
-			total += t.End - t.Begin
-			weights[t.Name] = ix.Name(i)
-		}
-	}
-	doc := map[string]any{"metadata": map[string]any{"total_size": total}, "weight_map": weights}
+// Write writes the index of what was added, as save_pretrained does.
+func (ix *Index) Write(w io.Writer) error {
+	doc := map[string]any{"metadata": map[string]any{"total_size": ix.total}, "weight_map": ix.written}
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")

@@ -36,7 +36,8 @@ func (l *Listing) add(it Item) {
 	}
 }
 
-func (l *Listing) join(more Listing) {
+// Join adds the items of another listing.
+func (l *Listing) Join(more Listing) {
 	for _, it := range more.First {
 		l.add(it)
 	}

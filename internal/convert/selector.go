@@ -89,6 +89,16 @@ const (
 	oddKey          // another value, which makes no name
 )
 
+// split is the path of a name in a format that keeps names and no objects.
+func split(name string) []key {
+	parts := strings.Split(name, ".")
+	path := make([]key, len(parts))
+	for i, s := range parts {
+		path[i] = key{text: s}
+	}
+	return path
+}
+
 func join(path []key) string {
 	parts := make([]string, len(path))
 	for i, k := range path {

@@ -176,7 +176,7 @@ func (s *scope) child(k key, v pickle.Value) {
 func (s *scope) hit() {
 	if !s.found {
 		s.found = true
-		s.w.c.dropped.join(s.waiting)
+		s.w.c.dropped.Join(s.waiting)
 	}
 }
 
