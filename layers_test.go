@@ -37,11 +37,12 @@ var layers = []struct {
 	{"ruledoc", []string{"internal/ruledoc"}, []string{"ground"}, append(quiet, "time")},
 	{"engine", []string{"internal/engine"}, []string{"ground", "readers", "artifact", "rooms", "contract", "terms", "osfile", "digest"}, quiet},
 	{"scan", []string{"scan"}, []string{"ground", "engine", "judge", "rooms"}, quiet},
+	{"convert", []string{"internal/convert"}, []string{"ground", "readers"}, append(quiet, "os", "time")},
 	{"whole", []string{"internal/whole"}, nil, quiet},
 	{"signing", []string{"internal/signing"}, nil, quiet},
 	{"bom", []string{"internal/bom"}, []string{"ground"}, append(quiet, "os")},
 	{"keyless", []string{"internal/keyless"}, []string{"signing", "whole"}, quiet},
-	{"cli", []string{"internal/cli"}, []string{"ground", "whole", "signing", "keyless", "bom", "engine", "rooms", "artifact", "judge", "report", "ruledoc", "terms", "osfile", "digest"}, []string{"os/exec", "unsafe", "plugin"}},
+	{"cli", []string{"internal/cli"}, []string{"ground", "whole", "convert", "signing", "keyless", "bom", "engine", "rooms", "artifact", "judge", "report", "ruledoc", "terms", "osfile", "digest"}, []string{"os/exec", "unsafe", "plugin"}},
 	{"cmd", []string{"cmd/..."}, []string{"cli"}, nil},
 	{"testkit", []string{"internal/testkit"}, []string{"ground", "readers"}, quiet},
 }

@@ -15,6 +15,19 @@ var dtypeBits = map[DType]int64{
 	"C64": 64, "F64": 64, "I64": 64, "U64": 64,
 }
 
+// writeRank is the order in which the reference writer sorts: tensor.rs lists
+// the types by rising size, prepare sorts them by falling rank.
+var writeRank = rank("U64", "I64", "F64", "C64", "F32", "U32", "I32", "BF16", "F16", "U16", "I16",
+	"F8_E5M2FNUZ", "F8_E4M3FNUZ", "F8_E8M0", "F8_E4M3", "F8_E5M2", "I8", "U8", "F6_E3M2", "F6_E2M3", "F4", "BOOL")
+
+func rank(order ...DType) map[DType]int {
+	ranks := make(map[DType]int, len(order))
+	for i, d := range order {
+		ranks[d] = i
+	}
+	return ranks
+}
+
 // Bits returns how many bits one element takes, or 0 for a type that the format
 // does not define.
 func (d DType) Bits() int64 { return dtypeBits[d] }

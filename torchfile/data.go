@@ -39,9 +39,7 @@ func (f *File) TensorData(t *Tensor) (io.Reader, error) {
 	if n == 0 {
 		return bytes.NewReader(nil), nil
 	}
-	if t.file != nil {
-		f = t.file
-	}
+	f = t.home(f)
 	s := &f.Storages[t.Storage]
 	var r io.Reader
 	if t.contiguous() {
@@ -55,23 +53,80 @@ func (f *File) TensorData(t *Tensor) (io.Reader, error) {
 		if err != nil {
 			return nil, err
 		}
-		r = &gather{src: newBlocks(at, size), t: t, item: item, left: n, index: make([]int64, len(t.Shape))}
+		r = newGather(f, &window{r: at, size: size}, t, item)
 	}
 	return f.fixed(r, t, item), nil
 }
 
+// home is the file that has the tensor's storage.
+func (t *Tensor) home(f *File) *File {
+	if t.file != nil {
+		return t.file
+	}
+	return f
+}
+
+// Extent returns where the bytes that TensorData gives lie, if they lie there as
+// they are, in one piece. Where f is a container in another one, r is what that
+// one was opened from. It is false of an empty tensor.
+func (f *File) Extent(t *Tensor) (r io.ReaderAt, off int64, ok bool) {
+	n := t.NBytes()
+	if t.Problem != "" || t.Layout != "strided" || t.Storage < 0 || n == 0 || !t.contiguous() {
+		return nil, 0, false
+	}
+	f = t.home(f)
+	s := &f.Storages[t.Storage]
+	if s.RecordSize < 0 || s.Offset < 0 || f.changes(t) {
+		return nil, 0, false
+	}
+	off = s.Offset + t.StorageOffset*itemSizes[t.DType]
+	return outermost(f.r, off, n)
+}
+
+// outermost looks through sections at what they are sections of.
+func outermost(r io.ReaderAt, off, n int64) (io.ReaderAt, int64, bool) {
+	for {
+		s, ok := r.(*io.SectionReader)
+		if !ok {
+			return r, off, true
+		}
+		outer, base, size := s.Outer()
+		if off > size || n > size-off {
+			return nil, 0, false
+		}
+		r, off = outer, base+off
+	}
+}
+
+// Place says whether two tensors are the same view of the same bytes: they are
+// if their places are equal. A tensor without bytes has none.
+func (f *File) Place(t *Tensor) (place string, ok bool) {
+	if t.Problem != "" || t.Storage < 0 || t.NBytes() == 0 {
+		return "", false
+	}
+	f = t.home(f)
+	s := &f.Storages[t.Storage]
+	off, storage := t.StorageOffset*itemSizes[t.DType], t.Storage
+	if s.Offset >= 0 { // views of a storage are storages of their own in a legacy file
+		off, storage = off+s.Offset, -1
+	}
+	strides := slices.Clone(t.Stride)
+	for i, n := range t.Shape {
+		if n == 1 {
+			strides[i] = 0
+		}
+	}
+	return fmt.Sprint(storage, off, t.DType, t.Shape, strides, t.Conj, t.Neg), true
+}
+
 // fixed adds the changes of bytes that a tensor needs.
 func (f *File) fixed(r io.Reader, t *Tensor, item int64) io.Reader {
-	half, isComplex := complexHalf[t.DType]
-	unit := item
-	if isComplex {
-		unit = half
-	}
-	swap := f.Big && unit > 1
-	conj := t.Conj && isComplex
-	if !swap && !conj && !t.Neg {
+	if !f.changes(t) {
 		return r
 	}
+	unit, isComplex := unitOf(t.DType)
+	swap := f.Big && unit > 1
+	conj := t.Conj && isComplex
 	return &mapped{r: r, item: int(item), each: func(e []byte) {
 		if swap {
 			for i := int64(0); i < item; i += unit {
@@ -87,6 +142,20 @@ func (f *File) fixed(r io.Reader, t *Tensor, item int64) io.Reader {
 			}
 		}
 	}}
+}
+
+// unitOf is how many bytes are one number.
+func unitOf(dtype string) (unit int64, isComplex bool) {
+	if half, ok := complexHalf[dtype]; ok {
+		return half, true
+	}
+	return itemSizes[dtype], false
+}
+
+// changes reports whether bytes have to be changed.
+func (f *File) changes(t *Tensor) bool {
+	unit, isComplex := unitOf(t.DType)
+	return f.Big && unit > 1 || t.Conj && isComplex || t.Neg
 }
 
 func reverse(b []byte) {
@@ -154,137 +223,4 @@ func (m *mapped) Read(p []byte) (int, error) {
 	n := copy(p, m.have)
 	m.have = m.have[n:]
 	return n, nil
-}
-
-// gather reads the elements of a view one after another.
-type gather struct {
-	src   *blocks
-	t     *Tensor
-	item  int64
-	left  int64 // elements
-	index []int64
-	buf   []byte
-	have  []byte
-}
-
-func (g *gather) Read(p []byte) (int, error) {
-	if len(g.have) == 0 {
-		if g.left == 0 {
-			return 0, io.EOF
-		}
-		if err := g.fill(); err != nil {
-			return 0, err
-		}
-	}
-	n := copy(p, g.have)
-	g.have = g.have[n:]
-	return n, nil
-}
-
-func (g *gather) fill() error {
-	n := min(g.left, 16<<10/g.item)
-	if g.buf == nil {
-		g.buf = make([]byte, n*g.item)
-	}
-	off := g.t.StorageOffset
-	for i, k := range g.index {
-		off += k * g.t.Stride[i]
-	}
-	for k := range n {
-		if err := g.src.read(g.buf[k*g.item:(k+1)*g.item], off*g.item); err != nil {
-			return err
-		}
-		off = g.next(off)
-	}
-	g.left -= n
-	g.have = g.buf[:n*g.item]
-	return nil
-}
-
-// next moves the index on and returns the offset of the element there.
-func (g *gather) next(off int64) int64 {
-	for d := len(g.index) - 1; d >= 0; d-- {
-		g.index[d]++
-		off += g.t.Stride[d]
-		if g.index[d] < g.t.Shape[d] {
-			return off
-		}
-		off -= g.index[d] * g.t.Stride[d]
-		g.index[d] = 0
-	}
-	return off
-}
-
-// blocks caches blocks of a source, so that a transposed walk does not read the
-// same block for each of its elements.
-type blocks struct {
-	r    io.ReaderAt
-	size int64
-	tags []int64
-	data [][]byte
-	bits uint
-}
-
-const (
-	blockBits = 12
-	blockSize = 1 << blockBits
-	maxSlots  = 13 // bits: 8192 blocks, 32 MiB
-)
-
-func newBlocks(r io.ReaderAt, size int64) *blocks {
-	bits := uint(0)
-	for bits < maxSlots && int64(blockSize)<<bits < size {
-		bits++
-	}
-	b := &blocks{r: r, size: size, bits: bits, tags: make([]int64, 1<<bits), data: make([][]byte, 1<<bits)}
-	for i := range b.tags {
-		b.tags[i] = -1
-	}
-	return b
-}
-
-// read fills p, which is at most one element, from off.
-func (b *blocks) read(p []byte, off int64) error {
-	for len(p) > 0 {
-		blk, at := off>>blockBits, off&(blockSize-1)
-		data, err := b.block(blk)
-		if err != nil {
-			return err
-		}
-		if at >= int64(len(data)) {
-			return io.ErrUnexpectedEOF
-		}
-		n := copy(p, data[at:])
-		p, off = p[n:], off+int64(n)
-	}
-	return nil
-}
-
-func (b *blocks) block(blk int64) ([]byte, error) {
-	slot := uint64(blk) * 0x9e3779b97f4a7c15 >> (64 - b.bits)
-	if b.bits == 0 {
-		slot = 0
-	}
-	if b.tags[slot] == blk {
-		return b.data[slot], nil
-	}
-	off := blk << blockBits
-	n := min(int64(blockSize), b.size-off)
-	if n <= 0 {
-		return nil, io.ErrUnexpectedEOF
-	}
-	if b.data[slot] == nil {
-		b.data[slot] = make([]byte, blockSize)
-	}
-	buf := b.data[slot][:n]
-	b.tags[slot] = -1
-	if k, err := b.r.ReadAt(buf, off); int64(k) < n {
-		if err == nil || errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
-		return nil, err
-	}
-	b.data[slot] = buf[:n:blockSize]
-	b.tags[slot] = blk
-	return buf, nil
 }

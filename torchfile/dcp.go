@@ -23,13 +23,23 @@ func OpenDCP(metadata io.ReaderAt, size int64, open func(rel string) (io.ReaderA
 	shards := map[string]*shard{}
 	f.Object = 0
 	f.inPlace = bounded.NewBudget("bytes of overlapping items", math.MaxInt64) // each shard has its own
+	kept := map[string]int{}
 	for item := range f.dcpItems {
 		if int64(len(f.Nested)) >= f.opt.MaxTensors {
 			f.fact(Limit, ".metadata", -1, "more items than the limit of %d", f.opt.MaxTensors)
 			break
 		}
+		before := len(f.Nested)
 		f.dcpItem(item, shards, open)
+		key := itemKey(item.name, item.start)
+		if _, seen := kept[key]; seen {
+			f.fact(StorageDispute, ".metadata", item.at, "%q at %v is kept in two places", item.name, item.start)
+		}
+		if kept[key] = -1; len(f.Nested) > before {
+			kept[key] = before
+		}
 	}
+	f.dcpDescribe(kept)
 	return f, nil
 }
 
@@ -43,6 +53,7 @@ type shard struct {
 // dcpEntry is one pair of Metadata.storage_data: MetadataIndex to _StorageInfo.
 type dcpEntry struct {
 	name           string
+	start          []int64 // of the chunk in the tensor; nil for what is no tensor
 	rel            string
 	offset, length int64
 	at             int64
@@ -60,6 +71,7 @@ func (f *File) dcpItems(yield func(dcpEntry) bool) {
 		var ok [4]bool
 		if e.name, ok[0] = k.Text(); !ok[0] {
 			e.name, ok[0] = attr(k, "fqn").Text()
+			e.start, _ = ints(attr(k, "offset"))
 		}
 		e.rel, ok[1] = attr(v, "relative_path").Text()
 		e.offset, ok[2] = attr(v, "offset").Int()

@@ -246,6 +246,7 @@ func (f *File) tarTensors(members map[string]int, ids map[string]int) map[string
 // tarObject finds the tensors of the object: persistent ids that are their keys.
 func (f *File) tarObject(k int, tensors map[string]Tensor) {
 	w := f.walker(k)
+	w.keyed = tensors
 	var visit func(v pickle.Value, depth int)
 	visit = func(v pickle.Value, depth int) {
 		if depth > maxDepth || !w.step() {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 
 	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/strictzip"
@@ -189,6 +190,7 @@ type File struct {
 	Storages []Storage
 	Tensors  []Tensor
 	Nested   []Nested
+	Items    []Item // of a distributed checkpoint
 	Facts    []Fact
 	Object   int // in Pickles: the one that PyTorch loads as the object; -1 if none
 
@@ -199,7 +201,9 @@ type File struct {
 	steps    int64
 	memory   int64 // left for pickles that are kept in memory
 	traced   map[extent64]*pickle.Trace
-	inPlace  *bounded.Budget // bytes of pickles and containers that are read in place
+	inPlace  *bounded.Budget         // bytes of pickles and containers that are read in place
+	walkers  map[int]*walker         // by pickle
+	spare    *atomic.Pointer[[]byte] // a slab of a gather that has ended
 }
 
 // extent64 is a run of bytes in the file.
@@ -222,7 +226,8 @@ func Open(r io.ReaderAt, size int64, opt Options) (*File, error) {
 func newFile(r io.ReaderAt, size int64, opt Options) *File {
 	return &File{
 		Size: size, r: r, opt: opt.withDefaults(),
-		byKey: map[string]int{}, factSeen: map[FactKind]int{}, Object: -1, traced: map[extent64]*pickle.Trace{},
+		byKey: map[string]int{}, factSeen: map[FactKind]int{}, Object: -1, traced: map[extent64]*pickle.Trace{}, walkers: map[int]*walker{},
+		spare: new(atomic.Pointer[[]byte]),
 		// Records that do not overlap are never more than the file.
 		memory:  allInMemory,
 		inPlace: bounded.NewBudget("bytes of overlapping records", size),

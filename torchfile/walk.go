@@ -18,6 +18,7 @@ type walker struct {
 	k       int // in File.Pickles
 	record  string
 	resolve func(id pickle.Value) int // storage of a persistent id, -1
+	keyed   map[string]Tensor         // by persistent id, in a tar
 	known   map[uint32]*Tensor        // by value: nil for what is no tensor
 	onPath  map[uint32]bool
 	barren  map[uint32]bool // costly containers that hold no tensors
@@ -51,8 +52,33 @@ func (f *File) readTensors() {
 }
 
 func (f *File) walker(k int) *walker {
-	return &walker{f: f, k: k, record: f.Pickles[k].Record, known: map[uint32]*Tensor{}, onPath: map[uint32]bool{}, barren: map[uint32]bool{}}
+	w := &walker{f: f, k: k, record: f.Pickles[k].Record, known: map[uint32]*Tensor{}, onPath: map[uint32]bool{}, barren: map[uint32]bool{}}
+	f.walkers[k] = w
+	return w
 }
+
+// TensorOf returns the tensor that a value of the pickle k is, nil if it is
+// none. Tensors has those that lie where state_dicts have them; this finds
+// others as well. It has no Path and no Name.
+func (f *File) TensorOf(k int, v pickle.Value) *Tensor {
+	w := f.walkers[k]
+	switch {
+	case w == nil:
+	case v.Kind() == pickle.KindObject:
+		return w.tensor(v)
+	case v.Kind() == pickle.KindPersistent && w.keyed != nil:
+		key, _ := keyText(v.PersistentID())
+		if t, ok := w.keyed[key]; ok {
+			t.Pickle, t.file = k, f
+			return &t
+		}
+	}
+	return nil
+}
+
+// BuildsTensor reports whether a value is a call of a function that rebuilds
+// tensors, even if the call is not as torch writes it.
+func BuildsTensor(v pickle.Value) bool { return builderOf(globalOf(v.Func())) != nil }
 
 // in walks v one key deeper.
 func (w *walker) in(key any, v pickle.Value) {

@@ -159,6 +159,25 @@ func (s source) ReadAt(b []byte, off int64) (int, error) {
 	}
 }
 
+// Stream returns n bytes from off on. Where the artifact is a file, that is an
+// [io.LimitedReader] of it, from which io.Copy can have the kernel copy into
+// another file; it moves the file's one position, so that the next call ends the
+// one before. Reads at an offset do not mind.
+func (s source) Stream(off, n int64) (io.Reader, error) {
+	select {
+	case <-s.a.stop:
+		return nil, context.Canceled
+	default:
+	}
+	if s.a.file == nil {
+		return io.NewSectionReader(s.a.src, off, n), nil
+	}
+	if _, err := s.a.file.Seek(off, io.SeekStart); err != nil {
+		return nil, err
+	}
+	return &io.LimitedReader{R: s.a.file, N: n}, nil
+}
+
 // Close lets it go.
 func (a *Artifact) Close() error {
 	if a.file == nil {

@@ -93,7 +93,7 @@ Exit codes, the same for every verb and format:
 	root.SetFlagErrorFunc(flagError)
 	root.Version = version()
 	root.SetVersionTemplate("andiron {{.Version}}\n")
-	root.AddCommand(a.auditCommand(), a.scanCommand(), a.inspectCommand(), a.trustCommand(), a.rulesCommand(), a.versionCommand())
+	root.AddCommand(a.auditCommand(), a.scanCommand(), a.inspectCommand(), a.convertCommand(), a.trustCommand(), a.rulesCommand(), a.versionCommand())
 	root.AddCommand(a.keygenCommand(), a.signCommand(), a.verifyCommand())
 	root.InitDefaultCompletionCmd()
 	strictCompletion(root)

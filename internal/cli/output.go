@@ -26,14 +26,23 @@ func openOutput(name string, stdout io.Writer) (*output, error) {
 	if name == "" || name == "-" {
 		return &output{Writer: bufio.NewWriterSize(stdout, outputBuffer)}, nil
 	}
+	file, err := createFile(name, "without --output the report goes to the standard output")
+	if err != nil {
+		return nil, err
+	}
+	return &output{Writer: bufio.NewWriterSize(file, outputBuffer), file: file, name: name}, nil
+}
+
+// createFile begins a file that appears whole or not at all.
+func createFile(name, hint string) (*whole.File, error) {
 	file, err := whole.Create(name)
 	if errors.Is(err, whole.ErrNotRegular) {
-		return nil, &fault{text: fmt.Sprintf("output %q is not a regular file", name), hint: "without --output the report goes to the standard output"}
+		return nil, &fault{text: fmt.Sprintf("output %q is not a regular file", name), hint: hint}
 	}
 	if err != nil {
 		return nil, &fault{text: fmt.Sprintf("output %q cannot be made: %v", name, plain(err)), hint: "the folder must exist and be writable"}
 	}
-	return &output{Writer: bufio.NewWriterSize(file, outputBuffer), file: file, name: name}, nil
+	return file, nil
 }
 
 // files are those on disk that the report is, or is about to replace.
