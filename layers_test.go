@@ -35,7 +35,9 @@ var layers = []struct {
 	{"engine", []string{"internal/engine"}, []string{"ground", "readers", "artifact", "rooms", "contract"}, quiet},
 	{"scan", []string{"scan"}, []string{"ground", "engine", "judge", "rooms"}, quiet},
 	{"whole", []string{"internal/whole"}, nil, quiet},
-	{"cli", []string{"internal/cli"}, []string{"ground", "whole", "engine", "rooms", "artifact", "judge", "report", "ruledoc"}, []string{"os/exec", "unsafe", "plugin"}},
+	// It starts other programs, and only a verb that says so may call it.
+	{"pyrun", []string{"internal/pyrun"}, []string{"ground", "readers"}, []string{"net", "plugin", "unsafe", "log"}},
+	{"cli", []string{"internal/cli"}, []string{"ground", "whole", "pyrun", "engine", "rooms", "artifact", "judge", "report", "ruledoc"}, []string{"os/exec", "unsafe", "plugin"}},
 	{"cmd", []string{"cmd/..."}, []string{"cli"}, nil},
 	{"testkit", []string{"internal/testkit"}, []string{"ground", "readers"}, quiet},
 }

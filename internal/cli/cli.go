@@ -93,7 +93,7 @@ Exit codes, the same for every verb and format:
 	root.SetFlagErrorFunc(flagError)
 	root.Version = version()
 	root.SetVersionTemplate("andiron {{.Version}}\n")
-	root.AddCommand(a.auditCommand(), a.scanCommand(), a.inspectCommand(), a.rulesCommand(), a.versionCommand())
+	root.AddCommand(a.auditCommand(), a.scanCommand(), a.inspectCommand(), a.convertCommand(), a.rulesCommand(), a.versionCommand())
 	root.InitDefaultCompletionCmd()
 	strictCompletion(root)
 	root.SetHelpCommand(&cobra.Command{Use: "help [VERB]", Short: "Explain a verb", RunE: helpOn})
