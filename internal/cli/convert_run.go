@@ -208,17 +208,17 @@ func (a *app) printComparison(t *transformation, built *pyrun.Built, rec *record
 	fmt.Fprintf(&b, "%s: %s by torch.%s of torch %s, %s\n", t.out, rec.Output.Format, function(t.job.Mode), built.Torch, rec.Output.Verdict)
 	fmt.Fprintf(&b, "original and converted model on %d samples:\n", len(t.job.Samples))
 	for _, d := range list {
-		mark := "="
+		mark := "same"
 		if !d.OK() {
-			mark = "!"
+			mark = "DIFFERS"
 		}
-		fmt.Fprintf(&b, "  %s %s", mark, d.Name)
+		fmt.Fprintf(&b, "  %-7s  %s", mark, d.Name)
 		if d.DType != "" {
 			fmt.Fprintf(&b, " %s: max abs error %.4g, max rel error %.4g (atol %g, rtol %g)", d.DType, d.MaxAbs, d.MaxRel, d.Atol, d.Rtol)
 		}
 		b.WriteByte('\n')
 		for _, w := range d.Wrong {
-			fmt.Fprintf(&b, "      %s\n", w)
+			fmt.Fprintf(&b, "           %s\n", w)
 		}
 	}
 	return a.say(b.String())

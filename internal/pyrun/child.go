@@ -23,6 +23,12 @@ func (f *Failure) Error() string { return f.Text }
 // patience is how long a killed child's pipes may stay open.
 const patience = 5 * time.Second
 
+// stub runs the runner under a name that is the same each time, because a trace
+// keeps the names of the files that it came through. The current folder must not
+// be searched for modules: it may be anyone's.
+const stub = `import sys; sys.path[:] = [sys.argv[1]] + [p for p in sys.path if p]; ` +
+	`exec(compile(open(sys.argv[1] + "/runner.py", encoding="utf-8").read(), "andiron.py", "exec"))`
+
 // start runs the runner on a plan.
 func start(ctx context.Context, job Job, p *plan) (*result, error) {
 	b, err := json.Marshal(p)
@@ -34,7 +40,7 @@ func start(ctx context.Context, job Job, p *plan) (*result, error) {
 		return nil, err
 	}
 	said := new(tail)
-	cmd := exec.CommandContext(ctx, job.Python, filepath.Join(job.Dir, "runner.py"), name) //nolint:gosec // the user's own interpreter
+	cmd := exec.CommandContext(ctx, job.Python, "-c", stub, job.Dir, p.Task) //nolint:gosec // the user's own interpreter
 	cmd.Stdout, cmd.Stderr = said, said
 	cmd.WaitDelay = patience
 	ownGroup(cmd)
@@ -93,15 +99,17 @@ const pythonHint = "--python names the interpreter of an environment that has to
 
 // stages say what was being done when an exception came.
 var stages = map[string]struct{ text, hint string }{
-	"torch":   {"torch cannot be imported", pythonHint},
-	"import":  {"the script cannot be imported", "it must run by itself: python SCRIPT"},
-	"factory": {"the factory made no model", "--script FILE:NAME names a class or function that returns a torch.nn.Module; --factory-args has its arguments"},
-	"weights": {"the weights do not fit the model", "every parameter and buffer needs its tensor, and nothing else may be there"},
-	"inputs":  {"the inputs cannot be made into tensors", ""},
-	"save":    {"the converted model cannot be saved", ""},
-	"run":     {"the model cannot be run on the inputs", "--input and --shape must be what its forward() takes; --samples 0 leaves out what andiron makes up"},
-	"load":    {"the converted model cannot be loaded", ""},
-	"rerun":   {"the converted model cannot be run on the inputs", "an exported model takes the shape of its example only"},
+	"torch":     {"torch cannot be imported", pythonHint},
+	"import":    {"the script cannot be imported", "it must run by itself: python SCRIPT"},
+	"factory":   {"the factory made no model", "--script FILE:NAME names a class or function that returns a torch.nn.Module; --factory-args has its arguments"},
+	"weights":   {"the weights do not fit the model", "every parameter and buffer needs its tensor, and nothing else may be there"},
+	"no-export": {"this torch cannot export", "--python names an environment with a newer one; --to torchscript needs none"},
+
+	"inputs": {"the inputs cannot be made into tensors", ""},
+	"save":   {"the converted model cannot be saved", ""},
+	"run":    {"the model cannot be run on the inputs", "--input and --shape must be what its forward() takes; --samples 0 leaves out what andiron makes up"},
+	"load":   {"the converted model cannot be loaded", ""},
+	"rerun":  {"the converted model cannot be run on the inputs", "an exported model takes the shape of its example only"},
 }
 
 var convertHints = map[Mode]string{
@@ -114,10 +122,6 @@ func (e *childErr) failure(job Job, torch string) *Failure {
 	s, ok := stages[e.Stage]
 	if e.Stage == "convert" {
 		s.text, s.hint, ok = fmt.Sprintf("torch %s cannot %s the model", torch, job.Mode), convertHints[job.Mode], true
-		if job.Mode == Export && strings.Contains(e.Message, "'export'") && e.Type == "AttributeError" {
-			s.text = fmt.Sprintf("torch %s has no torch.export", torch)
-			s.hint = "it came with torch 2.1: --python names a newer environment, or --to torchscript"
-		}
 	}
 	if !ok {
 		s.text = fmt.Sprintf("unknown stage %.40q", e.Stage)
@@ -130,5 +134,5 @@ func (e *childErr) String() string {
 	if len(text) > 400 {
 		text = strings.ToValidUTF8(text[:400], "") + "..."
 	}
-	return strings.TrimSuffix(e.Type+": "+text, ": ")
+	return strings.Trim(e.Type+": "+text, ": ")
 }

@@ -129,6 +129,18 @@ func readResult(p *plan) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
+	r, err := parseResult(b)
+	if err != nil || r.Error != nil {
+		return r, err
+	}
+	info, err := os.Stat(p.Outputs)
+	if err != nil {
+		return nil, err
+	}
+	return r, r.check(len(p.Samples), info.Size())
+}
+
+func parseResult(b []byte) (*result, error) {
 	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.DisallowUnknownFields()
 	var r result
@@ -141,33 +153,31 @@ func readResult(p *plan) (*result, error) {
 	if r.V != 1 {
 		return nil, fmt.Errorf("version %d, not 1", r.V)
 	}
-	if r.Error != nil {
-		return &r, nil
-	}
-	return &r, r.check(p)
+	return &r, nil
 }
 
 // check makes sure that every tensor lies where it says, one after the other,
-// and that they are the whole file.
-func (r *result) check(p *plan) error {
-	if len(r.Samples) != len(p.Samples) {
-		return fmt.Errorf("outputs of %d samples, not of %d", len(r.Samples), len(p.Samples))
+// and that they are the whole file of that size.
+func (r *result) check(samples int, size int64) error {
+	if len(r.Samples) != samples {
+		return fmt.Errorf("outputs of %d samples, not of %d", len(r.Samples), samples)
 	}
 	var at int64
 	for _, s := range r.Samples {
+		seen := make(map[string]bool, len(s))
 		for _, l := range s {
 			if err := l.check(at); err != nil {
 				return fmt.Errorf("output %.80q: %w", l.Name, err)
 			}
+			if seen[l.Name] {
+				return fmt.Errorf("output %.80q is there twice", l.Name)
+			}
+			seen[l.Name] = true
 			at += l.Size
 		}
 	}
-	info, err := os.Stat(p.Outputs)
-	if err != nil {
-		return err
-	}
-	if info.Size() != at {
-		return fmt.Errorf("%d bytes of outputs, not %d", info.Size(), at)
+	if size != at {
+		return fmt.Errorf("%d bytes of outputs, not %d", size, at)
 	}
 	return nil
 }

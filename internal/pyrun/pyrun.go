@@ -18,7 +18,7 @@
 // # Limits
 //
 // Inputs: 256 MiB in all. A script: 16 MiB. The JSON of a child: 16 MiB. Of what
-// a child prints, the last 16 KiB are kept. Outputs are compared as a stream. The
+// a child prints, the last 40 lines are kept, up to 16 KiB. Outputs are compared as a stream. The
 // caller's context bounds the time.
 //
 // # Specification

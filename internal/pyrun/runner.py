@@ -1,10 +1,11 @@
 """Builds, converts and runs a PyTorch model as a plan says. andiron starts it:
 
-    python runner.py PLAN.json
+    python -c STUB FOLDER TASK
 
-It needs torch and nothing else, on Python 3.8 or newer. The plan says where the
-result goes: a JSON file that is written last, in one rename. What the model
-prints, and the traceback of what it raises, go where they always go.
+FOLDER holds this file and TASK.plan. It needs torch and nothing else, on Python
+3.8 or newer. The plan says where the result goes: a JSON file that is written
+last, in one rename. What the model prints, and the traceback of what it raises,
+go where they always go.
 """
 
 from __future__ import annotations
@@ -64,12 +65,24 @@ class stage:
         # A model that ends the process on purpose has failed as well.
         if error is None or isinstance(error, Stage):
             return False
-        traceback.print_exception(kind, error, trace)
+        show(error)
         raise Stage(self.name, error) from None
 
 
+def show(error):
+    """Prints an exception with the frames that are the user's own."""
+    ours = ["andiron.py", "<string>"]
+    if "torch" in sys.modules:
+        ours.append(os.path.dirname(os.path.abspath(sys.modules["torch"].__file__)) + os.sep)
+    frames = traceback.extract_tb(error.__traceback__)
+    for frame in traceback.format_list([f for f in frames if not f.filename.startswith(tuple(ours))]):
+        print(frame, end="", file=sys.stderr)
+    for line in traceback.format_exception_only(type(error), error):
+        print(line, end="", file=sys.stderr)
+
+
 def main():
-    with open(sys.argv[1], encoding="utf-8") as file:
+    with open(os.path.join(sys.argv[1], sys.argv[2] + ".plan"), encoding="utf-8") as file:
         plan = json.load(file)
     result = {"v": 1, "python": platform.python_version(), "executable": sys.executable or ""}
     result["torch"] = ""
@@ -101,6 +114,9 @@ def build(plan):
     collected = collect_warnings()
     with stage("import"):
         module = load_script(plan["script"], plan["script_sha256"])
+    if plan["mode"] == "export" and not hasattr(torch, "export"):
+        raise Stage("no-export", "torch.export came with torch 2.1")
+    torch.manual_seed(0)
     with stage("factory"):
         model = make(module, plan["factory"], plan["args"])
     digest = ""

@@ -8,7 +8,10 @@ type tail struct {
 	cut bool
 }
 
-const tailSize = 16 << 10
+const (
+	tailSize  = 16 << 10
+	tailLines = 40
+)
 
 // Write is called by one goroutine: os/exec sees that both streams are one writer.
 func (t *tail) Write(b []byte) (int, error) {
@@ -19,7 +22,7 @@ func (t *tail) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// lines are what was kept, without a first line that is not whole.
+// lines are the last that were kept, without a first one that is not whole.
 func (t *tail) lines() []string {
 	text := strings.TrimRight(string(t.b), "\r\n")
 	if t.cut {
@@ -28,5 +31,6 @@ func (t *tail) lines() []string {
 	if text == "" {
 		return nil
 	}
-	return strings.Split(text, "\n")
+	list := strings.Split(text, "\n")
+	return list[max(0, len(list)-tailLines):]
 }
