@@ -125,10 +125,13 @@ def build(plan):
             digest = load_weights(model, plan["weights"])
     model.cpu().eval()
     samples = [load_inputs(plan, i) for i in range(len(plan["samples"]))]
-    # Tracing runs the model, which may change its buffers.
     original = twin(model)
     with stage("convert"), torch.no_grad():
+        # Tracing runs the model, which may change its buffers.
+        before = {name: value.clone() for name, value in model.named_buffers()}
         converted = convert(plan["mode"], model, samples[0])
+        for name, value in model.named_buffers():
+            value.copy_(before[name])
     with stage("save"):
         save(plan["mode"], converted, plan["model"])
     with stage("run"):
