@@ -5,13 +5,15 @@
 # make hostile the largest of the files that try to exhaust us
 # make fuzz   every fuzz target for FUZZTIME
 # make oracle differential tests against CPython and real torch, and the corpora
+# make torchrun  convert --to, with real torch of several versions
+# make fault  files stay whole when any system call fails or is the last one
 # make bench  speed, beside picklescan
 # make corpus-real  several hundred files by real frameworks (gigabytes of packages; not in CI)
 # make clean  remove what was built
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: corpus-real build demo test check race hostile fuzz oracle bench clean setup
+.PHONY: corpus-real torchrun fault build demo test check race hostile fuzz oracle bench clean setup
 
 ifneq ($(MAKECMDGOALS),clean)
 GO := $(shell tools/env/go.sh)
@@ -63,6 +65,16 @@ oracle: build
 	tools/env/torch.sh --trixie
 	tools/env/python.sh
 	tools/oracle.sh $(ORACLE_SECONDS)
+
+# TORCHRUN may add interpreters with other versions of torch, ":" before each.
+TORCHRUN ?=
+torchrun: setup
+	tools/env/torch.sh --trixie
+	ANDIRON_TORCH="/usr/bin/python3:$(CURDIR)/tools/env/torch26.sh$(TORCHRUN)" \
+		go test -tags torch -timeout 20m ./cmd/andiron -run Torch -count 1
+
+fault: setup
+	go test -tags fault -timeout 30m ./cmd/andiron -run TestFault -count 1 -v
 
 # Says the verdicts; what is suspicious, dangerous or unreadable is a bug of ours.
 corpus-real: build

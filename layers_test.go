@@ -42,7 +42,9 @@ var layers = []struct {
 	{"signing", []string{"internal/signing"}, nil, quiet},
 	{"bom", []string{"internal/bom"}, []string{"ground"}, append(quiet, "os")},
 	{"keyless", []string{"internal/keyless"}, []string{"signing", "whole"}, quiet},
-	{"cli", []string{"internal/cli"}, []string{"ground", "whole", "convert", "signing", "keyless", "bom", "engine", "rooms", "artifact", "judge", "report", "ruledoc", "terms", "osfile", "digest"}, []string{"os/exec", "unsafe", "plugin"}},
+	// It starts other programs, and only a verb that says so may call it.
+	{"pyrun", []string{"internal/pyrun"}, []string{"ground", "readers"}, []string{"net", "plugin", "unsafe", "log"}},
+	{"cli", []string{"internal/cli"}, []string{"ground", "whole", "convert", "pyrun", "signing", "keyless", "bom", "engine", "rooms", "artifact", "judge", "report", "ruledoc", "terms", "osfile", "digest"}, []string{"os/exec", "unsafe", "plugin"}},
 	{"cmd", []string{"cmd/..."}, []string{"cli"}, nil},
 	{"testkit", []string{"internal/testkit"}, []string{"ground", "readers"}, quiet},
 }

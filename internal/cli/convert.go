@@ -24,6 +24,7 @@ type convertFlags struct {
 	selects, metadata     []string
 	format                choice
 	limits                limitFlags
+	transform             transformFlags
 
 	duplicate, skip, sha256, quiet, noProgress bool
 }
@@ -31,8 +32,8 @@ type convertFlags struct {
 func (a *app) convertCommand() *cobra.Command {
 	var f convertFlags
 	cmd := &cobra.Command{
-		Use:   "convert IN -o OUT",
-		Short: "Turn a checkpoint into safetensors without running it",
+		Use:   "convert [IN] -o OUT",
+		Short: "Turn a checkpoint into safetensors without running it, or a model into a program",
 		Long: `Turn a checkpoint into a safetensors file. Pickles are read, not loaded: nothing
 in them runs, and Python is not needed.
 
@@ -46,15 +47,37 @@ What safetensors cannot represent is refused, with names and reasons. Tensors th
 share their bytes are written once, and noted as the Hugging Face library does.
 Values that are no tensors are left out and listed; --extra-json keeps them.
 
-OUT appears whole or not at all.`,
+OUT appears whole or not at all.
+
+--to torchscript and --to export are another matter: they run your own Python with
+torch, make the model by calling --script, load IN into it, which is converted to
+safetensors first, and write what torch.jit or torch.export makes of it once it has
+been scanned and gives the same outputs. The record beside OUT has both digests.`,
 		Example: `  andiron convert model.pt -o model.safetensors
   andiron convert last.ckpt --select state_dict --extra-json last.json -o last.safetensors
-  andiron convert bert/ -o bert-safetensors/`,
-		Args: wants("IN", 1, 1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.convert(cmd.Context(), args[0], &f) },
+  andiron convert bert/ -o bert-safetensors/
+  andiron convert model.pt --to export --script model.py:Net --shape 1x3x224x224 -o model.pt2`,
+		Args: wants("IN", 0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.transform.to.value == toSafetensors {
+				return a.toSafetensors(cmd, args, &f)
+			}
+			return a.transform(cmd, strings.Join(args, ""), &f)
+		},
 	}
 	f.add(cmd)
+	a.addTransform(cmd, &f.transform)
 	return cmd
+}
+
+func (a *app) toSafetensors(cmd *cobra.Command, args []string, f *convertFlags) error {
+	if err := f.transform.without(cmd); err != nil {
+		return err
+	}
+	if len(args) == 0 {
+		return usage("convert: no IN given", "usage: "+cmd.UseLine())
+	}
+	return a.convert(cmd.Context(), args[0], f)
 }
 
 func (f *convertFlags) add(cmd *cobra.Command) {

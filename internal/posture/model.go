@@ -117,7 +117,11 @@ func safeText(a finding.Artifact) string {
 			return "is " + a.Format + ", a format that holds data and no code"
 		}
 	case program:
-		return "is " + a.Format + ", which is loaded without Python's pickle, and nothing in it does harm"
+		text := "is " + a.Format + ", which is loaded without Python's pickle, and nothing in it does harm"
+		if strings.HasPrefix(a.Format, "torchscript") {
+			text += "; TorchScript is deprecated by torch 2.10 and later, and torch.export is its successor"
+		}
+		return text
 	case pickled:
 		return "is a pickle (" + a.Format + "), proved to hold tensors and plain containers only"
 	case other, config:

@@ -25,6 +25,7 @@ var (
 	tensors  = finding.Artifact{Path: "m/t.safetensors", Format: "safetensors"}
 	weights  = finding.Artifact{Path: "m/w.pt", Format: "torch-zip", Findings: []finding.Finding{note("PKL095", "m/w.pt", "torch.load(weights_only=True) loads it on torch 1.13 and later")}}
 	scripted = finding.Artifact{Path: "m/s.pt", Format: "torchscript"}
+	exported = finding.Artifact{Path: "m/e.pt2", Format: "pt2"}
 	frame    = finding.Artifact{Path: "m/f.ckpt", Format: "torch-zip", Verdict: finding.Framework, Findings: []finding.Finding{
 		note("PKL095", "m/f.ckpt", "torch.load(weights_only=True) refuses it on every torch"),
 		note("PKL090", "m/f.ckpt", "loading it runs code of numpy"),
@@ -98,9 +99,10 @@ func TestSafeSerialization(t *testing.T) {
 	}{
 		{"no models", Input{Other: 3}, []string{"not assessed: no model files were found"}},
 		{"no models, incomplete", Input{Incomplete: true}, []string{"not assessed: no model files were found; the run is incomplete: something could not be looked at"}},
-		{"good", Input{Artifacts: []finding.Artifact{weights, tensors, scripted}}, []string{
+		{"good", Input{Artifacts: []finding.Artifact{weights, tensors, scripted, exported}}, []string{
 			"partial: " + open,
-			"+ m/s.pt: is torchscript, which is loaded without Python's pickle, and nothing in it does harm",
+			"+ m/e.pt2: is pt2, which is loaded without Python's pickle, and nothing in it does harm",
+			"+ m/s.pt: is torchscript, which is loaded without Python's pickle, and nothing in it does harm; TorchScript is deprecated by torch 2.10 and later, and torch.export is its successor",
 			"+ m/t.safetensors: is safetensors, a format that holds data and no code",
 			"+ m/w.pt: is a pickle (torch-zip), proved to hold tensors and plain containers only",
 		}},

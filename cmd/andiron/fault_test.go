@@ -1,0 +1,218 @@
+//go:build fault && linux && amd64
+
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// faultCase is a verb that writes a file. Whatever system call fails or is the
+// last one, the file is the old one or a complete new one.
+type faultCase struct {
+	name  string
+	setup func(t *testing.T, dir string) // makes the input and the old file
+	argv  []string
+	out   string // relative to the folder of the run
+	// whole says why the content is no complete new one. Without it the content
+	// must be that of a run without faults.
+	whole func(content []byte) error
+}
+
+// faults are what is injected; 0 kills.
+var faults = []syscall.Errno{0, syscall.ENOSPC, syscall.EIO}
+
+// perCall is the most occurrences of one system call that are tried; of more,
+// as many are chosen evenly.
+const perCall = 200
+
+func TestFault(t *testing.T) {
+	bin := os.Getenv("ANDIRON_FAULT_BIN") // another build, to try this on
+	if bin == "" {
+		bin = filepath.Join(t.TempDir(), "andiron")
+		build := exec.CommandContext(t.Context(), "go", "build", "-o", bin, ".")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if b, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, b)
+		}
+	}
+	for _, c := range faultCases {
+		t.Run(c.name, func(t *testing.T) { (&faultRun{faultCase: c, bin: bin}).all(t) })
+	}
+}
+
+// faultRun is a case on its way.
+type faultRun struct {
+	faultCase
+
+	bin      string
+	old, new []byte   // of out
+	files    []string // in the folder before a run
+	temp     string
+}
+
+func (r *faultRun) all(t *testing.T) {
+	counts := r.learn(t)
+	for _, call := range slices.Sorted(maps.Keys(counts)) {
+		for _, errno := range faults {
+			list := chosen(counts[call])
+			hits := 0
+			for _, n := range list {
+				if r.try(t, injection{call, n, errno}) {
+					hits++
+				}
+			}
+			t.Logf("%-16s %-30s at %d of %d calls", call, faultName(errno), hits, counts[call])
+			// A run may make a call less than the first one did.
+			if hits < len(list)-1-len(list)/10 || hits == 0 {
+				t.Errorf("%s: %s came at %d of %d calls only", call, faultName(errno), hits, len(list))
+			}
+		}
+	}
+}
+
+func faultName(errno syscall.Errno) string {
+	if errno == 0 {
+		return "killed"
+	}
+	return errno.Error()
+}
+
+// chosen are the numbers from 1 to n, or perCall of them.
+func chosen(n int) (list []int) {
+	for i := range min(n, perCall) {
+		list = append(list, 1+i*n/min(n, perCall))
+	}
+	return list
+}
+
+// learn runs without faults, and returns how often each call is made.
+func (r *faultRun) learn(t *testing.T) map[string]int {
+	t.Helper()
+	dir := r.folder(t)
+	r.old = readFile(t, filepath.Join(dir, r.out))
+	run, said := r.run(t, dir, nil)
+	if run.code != 0 {
+		t.Fatalf("without a fault: exit %d: %s", run.code, said)
+	}
+	r.new = readFile(t, filepath.Join(dir, r.out))
+	if bytes.Equal(r.old, r.new) {
+		t.Fatal("the new file is the old one, so that nothing can be told")
+	}
+	if err := r.complete(r.new); err != nil {
+		t.Fatalf("without a fault: %v", err)
+	}
+	r.noLeftovers(t, dir, "without a fault")
+	for _, must := range []string{"openat", "write", "fsync", "close"} {
+		if run.counts[must] == 0 {
+			t.Fatalf("no %s was seen: %v", must, run.counts)
+		}
+	}
+	return run.counts
+}
+
+// folder makes what a run finds.
+func (r *faultRun) folder(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "d")
+	r.temp = filepath.Join(t.TempDir(), "tmp")
+	for _, d := range []string{dir, r.temp} {
+		if err := os.Mkdir(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.setup(t, dir)
+	r.files = names(t, dir)
+	return dir
+}
+
+func names(t *testing.T, dir string) (list []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(p string, _ os.DirEntry, err error) error {
+		list = append(list, strings.TrimPrefix(p, dir))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func readFile(t *testing.T, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// run runs the verb and returns how it went and what it said.
+func (r *faultRun) run(t *testing.T, dir string, inject *injection) (run traced, said string) {
+	t.Helper()
+	out, err := os.Create(filepath.Join(t.TempDir(), "said"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = out.Close() }()
+	cmd := exec.CommandContext(t.Context(), r.bin, r.argv...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, out, out
+	// One processor makes the calls of two runs come in the same order, mostly.
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "TMPDIR="+r.temp, "HOME="+r.temp, "XDG_CACHE_HOME="+r.temp, "SOURCE_DATE_EPOCH=1700000000")
+	run = trace(t, cmd, inject)
+	return run, string(readFile(t, out.Name()))
+}
+
+// try injects one fault and holds what is there against what may be. It reports
+// whether the fault came.
+func (r *faultRun) try(t *testing.T, inject injection) bool {
+	t.Helper()
+	dir := r.folder(t)
+	run, said := r.run(t, dir, &inject)
+	what := fmt.Sprintf("%s %d: %s: exit %d", inject.call, inject.nth, faultName(inject.errno), run.code)
+	got := readFile(t, filepath.Join(dir, r.out))
+	isOld := bytes.Equal(got, r.old)
+	if err := r.complete(got); err != nil && !isOld {
+		t.Errorf("%s: neither the old nor a new file: %v: %s", what, err, said)
+	}
+	if isOld && run.code == 0 {
+		t.Errorf("%s: the old file, and no error: %s", what, said)
+	}
+	if inject.errno != 0 {
+		r.noLeftovers(t, dir, what+": "+said)
+	}
+	return run.hit
+}
+
+// complete says why a file is not a whole new one.
+func (r *faultRun) complete(content []byte) error {
+	if r.whole != nil {
+		return r.whole(content)
+	}
+	if !bytes.Equal(content, r.new) {
+		return fmt.Errorf("%d bytes, not the %d of the new file", len(content), len(r.new))
+	}
+	return nil
+}
+
+// noLeftovers makes sure that a run left its file and nothing else.
+func (r *faultRun) noLeftovers(t *testing.T, dir, what string) {
+	t.Helper()
+	for _, name := range names(t, dir) {
+		if !slices.Contains(r.files, name) && name != "/"+filepath.ToSlash(r.out) && !strings.HasSuffix(name, ".lock") {
+			t.Errorf("%s: %s was left behind", what, name)
+		}
+	}
+	if list := names(t, r.temp); slices.ContainsFunc(list, func(s string) bool { return strings.Contains(s, "andiron-") }) {
+		t.Errorf("%s: left in the temporary folder: %v", what, list)
+	}
+}

@@ -1,0 +1,8 @@
+//go:build !unix
+
+package pyrun
+
+import "os/exec"
+
+// ownGroup does nothing here: os/exec kills the command alone.
+func ownGroup(*exec.Cmd) {}
