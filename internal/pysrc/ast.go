@@ -393,7 +393,7 @@ type (
 	TypeAlias struct {
 		isStmt
 
-		Name       string
+		Name       *Name
 		TypeParams []TypeParam
 		Value      Expr
 	}

@@ -114,7 +114,11 @@ func lines(r interface{ Read([]byte) (int, error) }) *bufio.Scanner {
 func differ(t *testing.T, want said, f *File) {
 	t.Helper()
 	minor, _ := strconv.Atoi(strings.TrimPrefix(want.Version, "3."))
-	got := oracleFacts(f, minor >= 12)
+	o := oracleFacts(f, minor >= 12)
+	got := o.out
+	want.Facts = slices.DeleteFunc(want.Facts, func(s string) bool {
+		return slices.ContainsFunc(o.inexact, func(p string) bool { return strings.HasPrefix(s, p) })
+	})
 	slices.Sort(got)
 	slices.Sort(want.Facts)
 	if slices.Equal(got, want.Facts) {
@@ -140,16 +144,17 @@ func differ(t *testing.T, want said, f *File) {
 }
 
 // oracleFacts says what python_ast.py says.
-func oracleFacts(f *File, fstrings bool) []string {
+func oracleFacts(f *File, fstrings bool) *oracleFacter {
 	o := &oracleFacter{f: f, fstrings: fstrings}
 	o.block(f.Body)
-	return o.out
+	return o
 }
 
 type oracleFacter struct {
 	f        *File
 	fstrings bool
 	out      []string
+	inexact  []string // places of strings whose value is said not to be exact
 }
 
 func (o *oracleFacter) add(kind string, n Node, rest string) {
@@ -256,6 +261,11 @@ func (o *oracleFacter) exprs(e Expr) {
 }
 
 func (o *oracleFacter) str(e *Str, inside bool) {
+	if e.Inexact {
+		l, c := o.f.Position(e.Start)
+		o.inexact = append(o.inexact, fmt.Sprintf("str %d:%d ", l, c))
+		return
+	}
 	if e.Bytes || inside || len(e.Value) >= 40 || strings.ContainsFunc(e.Value, func(r rune) bool { return r < ' ' || r > '~' }) {
 		return
 	}

@@ -285,7 +285,16 @@ func (p *parser) primary() Expr {
 
 // index parses what stands within the brackets of a subscript.
 func (p *parser) index() Expr {
-	return p.tuple(p.slice, p.at())
+	start := p.at()
+	first := p.slice()
+	if p.peek() != symComma {
+		return first
+	}
+	elems := []Expr{first}
+	for p.accept(symComma) && p.peek() != symRBracket {
+		elems = append(elems, p.slice())
+	}
+	return &Sequence{isExpr{p.span(start)}, Tuple, elems}
 }
 
 func (p *parser) slice() Expr {

@@ -129,7 +129,7 @@ func (p *parser) closed() *Pattern {
 	case symName:
 		return p.nameOrClass()
 	case symNumber, symMinus, symPlus, symString, symFStart, symNone, symTrue, symFalse:
-		v := p.binary(0) // -1+2j
+		v := p.binary(precedence(symShiftLeft)) // -1+2j, and no | of alternatives
 		return &Pattern{Span: p.span(start), Value: v}
 	default:
 		p.fail("a pattern is missing")

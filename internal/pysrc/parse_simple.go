@@ -153,7 +153,9 @@ func (p *parser) importedNames() []Alias {
 func (p *parser) typeAlias() Stmt {
 	start := p.at()
 	p.take()
-	s := &TypeAlias{Name: p.identifier()}
+	at := p.at()
+	name := p.identifier()
+	s := &TypeAlias{Name: &Name{isExpr{p.span(at)}, name}}
 	s.TypeParams = p.typeParams()
 	if !p.accept(symAssign) {
 		return nil

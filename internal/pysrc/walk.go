@@ -146,7 +146,7 @@ func Exprs(s Stmt, f func(Expr)) { //nolint:gocyclo,cyclop // one case per state
 			each(f, c.Guard)
 		}
 	case *TypeAlias:
-		each(f, s.Value)
+		each(f, s.Name, s.Value)
 		typeParams(f, s.TypeParams)
 	case *Bad:
 		each(f, s.Read...)

@@ -23,7 +23,7 @@ def place(node):
 PLACED = (
     ast.Lambda, ast.Compare, ast.BinOp, ast.BoolOp, ast.Subscript, ast.Dict, ast.IfExp,
     ast.For, ast.While, ast.If, ast.Try, ast.Assign, ast.Return, ast.Raise,
-) + ((ast.Match,) if hasattr(ast, "Match") else ())
+) + tuple(getattr(ast, name) for name in ("Match", "TryStar") if hasattr(ast, name))
 
 # Before 3.12 the places of what stands within an f-string are wrong.
 FSTRINGS = sys.version_info >= (3, 12)
@@ -72,7 +72,7 @@ def fact(node, inside):
         if s.isascii() and s.isprintable() and len(s) < 40:
             return f"str {node.lineno}:{node.col_offset} {s}"
     if isinstance(node, PLACED):
-        return f"{type(node).__name__} {place(node)}"
+        return f"{type(node).__name__.replace('TryStar', 'Try')} {place(node)}"
     return None
 
 
