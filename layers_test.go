@@ -24,11 +24,11 @@ var layers = []struct {
 	{"readers", []string{
 		"pickle", "safetensors", "torchfile", "internal/strictzip", "internal/torchscript", "internal/exportir",
 		"internal/npy", "internal/decomp", "internal/tarball", "internal/gguf", "internal/onnx", "internal/jinja",
-		"internal/hf", "internal/magic", "internal/mobile", "internal/objfile",
+		"internal/hf", "internal/magic", "internal/mobile", "internal/objfile", "internal/pysrc",
 	}, []string{"ground", "readers"}, append(quiet, "os", "time")},
 	{"artifact", []string{"internal/artifact"}, []string{"ground", "readers"}, quiet},
 	{"contract", []string{"internal/contract"}, []string{"ground", "readers"}, append(quiet, "os", "time")},
-	{"rooms", []string{"internal/model", "internal/posture"}, []string{"ground", "readers", "artifact", "contract"}, quiet},
+	{"rooms", []string{"internal/model", "internal/code", "internal/posture"}, []string{"ground", "readers", "artifact", "contract"}, quiet},
 	{"judge", []string{"internal/policy"}, []string{"ground"}, append(quiet, "os", "time")},
 	{"report", []string{"internal/report"}, []string{"ground"}, append(quiet, "os", "time")},
 	{"ruledoc", []string{"internal/ruledoc"}, []string{"ground"}, append(quiet, "time")},

@@ -30,6 +30,7 @@ import (
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/artifact"
+	"github.com/andiron-dev/andiron/internal/code"
 	"github.com/andiron-dev/andiron/internal/model"
 	"github.com/andiron-dev/andiron/internal/posture"
 	"github.com/andiron-dev/andiron/internal/rule"
@@ -48,7 +49,8 @@ type Options struct {
 	Stdin      io.Reader // what the path "-" means; without it "-" is a file's name
 	StdinLimit int64     // the most that "-" may hold; 0 is 64 GiB
 
-	look       lookFunc // replaced in tests
+	code       *code.Options // look at code as well; nil does not
+	look       lookFunc      // replaced in tests
 	lookFolder folderFunc
 }
 
@@ -61,7 +63,7 @@ type (
 const Interrupted = "interrupted"
 
 // Catalogue joins the rules of every room and of the engine.
-func Catalogue() (rule.Catalogue, error) { return rule.NewCatalogue(model.Rules, Rules) }
+func Catalogue() (rule.Catalogue, error) { return rule.NewCatalogue(model.Rules, code.Rules, Rules) }
 
 // Scan looks at the model files that paths name or hold. Whatever goes wrong with
 // them is in the stream; the error is a handler's, and the stream is then without
@@ -74,10 +76,11 @@ func Scan(ctx context.Context, paths []string, opt Options, h finding.Handler) e
 // eight strategies.
 func Audit(ctx context.Context, dir string, opt Options, h finding.Handler) error {
 	keep := &collector{Handler: h}
-	assess := func(s finding.Summary) error {
+	opt.code = &code.Options{Torch: requirements(ctx, dir)}
+	assess := func(s finding.Summary, python int) error {
 		in := posture.Input{
 			Root: dir, Artifacts: keep.artifacts, Findings: keep.findings,
-			Other: s.Other, Incomplete: s.Incomplete,
+			Other: s.Other, Python: python, Incomplete: s.Incomplete,
 		}
 		for _, p := range posture.Assess(in) {
 			if err := h.Posture(p); err != nil {
@@ -107,7 +110,7 @@ func (c *collector) Finding(f finding.Finding) error {
 	return c.Handler.Finding(f)
 }
 
-func run(ctx context.Context, paths []string, opt Options, h finding.Handler, last func(finding.Summary) error) error {
+func run(ctx context.Context, paths []string, opt Options, h finding.Handler, last func(s finding.Summary, python int) error) error {
 	opt = opt.withDefaults()
 	if err := h.Config(opt.Config); err != nil {
 		return err
@@ -121,7 +124,7 @@ func run(ctx context.Context, paths []string, opt Options, h finding.Handler, la
 	}
 	s := e.sum.summary()
 	if last != nil {
-		if err := last(s); err != nil {
+		if err := last(s, e.sum.python); err != nil {
 			return err
 		}
 	}
