@@ -168,13 +168,16 @@ func refusal(list []pysrc.Stmt, span pysrc.Span) (at pysrc.Node) {
 		switch s := s.(type) {
 		case *pysrc.If:
 			for _, b := range s.Branches {
-				if start := b.Test.Where().Start; start > span.Start && start < span.End && compares(b.Test) &&
+				if start := b.Test.Where().Start; start >= span.Start && start < span.End && compares(b.Test) &&
 					(ends(b.Body) || within(pysrc.Span{Start: span.End, End: span.End}, s.Span)) {
 					return b.Test
 				}
 			}
 		case *pysrc.Keyworded:
-			if s.Word == "assert" && s.Start > span.Start && s.Start < span.End && compares(s.Values[0]) {
+			if s.Word != "assert" || len(s.Values) == 0 {
+				break
+			}
+			if start := s.Values[0].Where().Start; start >= span.Start && start < span.End && compares(s.Values[0]) {
 				return s
 			}
 		}
