@@ -56,6 +56,9 @@ func (v *Invocation) Method() string {
 func (v *Invocation) Arg(position int, name string) (list []Arg, open bool) {
 	open = v.open
 	for i, a := range v.args {
+		if i > position {
+			break
+		}
 		if _, star := a.Expr.(*Starred); star {
 			open = true
 			break
@@ -69,7 +72,7 @@ func (v *Invocation) Arg(position int, name string) (list []Arg, open bool) {
 			list = append(list, k.arg)
 		}
 	}
-	return list, open && (v.open || position >= 0)
+	return list, open
 }
 
 // Positional lists the arguments that are passed by position.
