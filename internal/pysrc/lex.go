@@ -44,7 +44,7 @@ type fstring struct {
 
 func lex(src string, errs *errorList) []token {
 	l := &lexer{src: src, errs: errs, indents: []int{0}}
-	l.tokens = make([]token, 0, len(src)/5+8)
+	l.tokens = make([]token, 0, len(src)/4+16)
 	l.line()
 	for l.pos < len(l.src) {
 		if n := len(l.strings); n > 0 && l.inText() {
