@@ -20,7 +20,7 @@ def parse_args():
     p.add_argument("--resume", default="", help="checkpoint to continue from")
     p.add_argument("--pretrained", default="", help="URL of backbone weights; without it, those of models/")
     p.add_argument("--epochs", type=int, default=10)
-    p.add_argument("--out", default="models")
+    p.add_argument("--out", default="runs")
     return p.parse_args()
 
 
@@ -42,6 +42,7 @@ def load_data(path):
 
 def main():
     args = parse_args()
+    os.makedirs(args.out, exist_ok=True)
     config = {"lr": 1e-3, "batch_size": 32, "num_classes": 4}
     if os.path.exists(args.config):
         with open(args.config) as f:
