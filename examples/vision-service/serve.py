@@ -9,10 +9,12 @@ import torch
 from fastapi import FastAPI, File, UploadFile
 from pydantic import BaseModel
 
+import loader
+
 MODEL_DIR = os.environ.get("MODEL_DIR", "models")
 
 app = FastAPI()
-models = {}
+models = {"classifier_ts.pt": loader.classifier()}
 
 
 class Request(BaseModel):
@@ -28,11 +30,9 @@ class Detect(Request):
 
 def get_model(name):
     if name not in models:
+        # detector_full.pt is a whole module, which only unpickling brings back
         path = os.path.join(MODEL_DIR, name)
-        if name.endswith("_ts.pt"):
-            models[name] = torch.jit.load(path)
-        else:
-            models[name] = torch.load(path, map_location="cpu", weights_only=False)
+        models[name] = torch.load(path, map_location="cpu", weights_only=False)
         models[name].eval()
     return models[name]
 

@@ -22,7 +22,7 @@ type record struct {
 	Weights   *weightsRecord      `json:"weights"`
 	Python    pythonRecord        `json:"python"`
 	Output    outputRecord        `json:"output"`
-	Inputs    []sampleFile         `json:"inputs"`
+	Inputs    []sampleFile        `json:"inputs"`
 	Samples   []sampleRecord      `json:"samples"`
 	Outputs   []*pyrun.Difference `json:"outputs"`
 	Warnings  []string            `json:"warnings"`

@@ -70,6 +70,9 @@ func (e *emitter) emit(r result) error {
 	if r.other {
 		e.sum.other++
 	}
+	if r.python {
+		e.sum.python++
+	}
 	slices.SortStableFunc(r.loose, finding.Compare)
 	for _, f := range r.loose {
 		f = e.waive(normal(f))
@@ -126,6 +129,7 @@ func normal(f finding.Finding) finding.Finding {
 // tally makes the summary.
 type tally struct {
 	artifacts, other int
+	python           int // files of Python code
 	verdicts         map[finding.Verdict]int
 	severities       map[finding.Severity]int
 	waived           int

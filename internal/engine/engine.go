@@ -31,6 +31,7 @@ import (
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/artifact"
+	"github.com/andiron-dev/andiron/internal/code"
 	"github.com/andiron-dev/andiron/internal/digest"
 	"github.com/andiron-dev/andiron/internal/model"
 	"github.com/andiron-dev/andiron/internal/posture"
@@ -59,7 +60,8 @@ type Options struct {
 	Waivers *waiver.List  // nil: nothing is waived
 	Digests *digest.Cache // digests of files that have not changed; nil: every one is computed
 
-	look       lookFunc // replaced in tests
+	code       *code.Options // look at code as well; nil does not
+	look       lookFunc      // replaced in tests
 	lookFolder folderFunc
 }
 
@@ -72,7 +74,9 @@ type (
 const Interrupted = "interrupted"
 
 // Catalogue joins the rules of every room and of the engine.
-func Catalogue() (rule.Catalogue, error) { return rule.NewCatalogue(model.Rules, trust.Rules, Rules) }
+func Catalogue() (rule.Catalogue, error) {
+	return rule.NewCatalogue(model.Rules, code.Rules, trust.Rules, Rules)
+}
 
 // Scan looks at the model files that paths name or hold. Whatever goes wrong with
 // them is in the stream; the error is a handler's, and the stream is then without
@@ -102,10 +106,11 @@ func File(ctx context.Context, path, name string, opt Options) (finding.Artifact
 // eight strategies.
 func Audit(ctx context.Context, dir string, opt Options, h finding.Handler) error {
 	keep := &collector{Handler: h}
-	assess := func(s finding.Summary) error {
+	opt.code = &code.Options{Torch: requirements(ctx, dir)}
+	assess := func(s finding.Summary, python int) error {
 		in := posture.Input{
 			Root: dir, Artifacts: keep.artifacts, Findings: keep.findings,
-			Other: s.Other, Incomplete: s.Incomplete,
+			Other: s.Other, Python: python, Incomplete: s.Incomplete,
 		}
 		for _, p := range posture.Assess(in) {
 			if err := h.Posture(p); err != nil {
@@ -140,7 +145,7 @@ func (c *collector) Finding(f finding.Finding) error {
 	return c.Handler.Finding(f)
 }
 
-func run(ctx context.Context, paths []string, opt Options, h finding.Handler, last func(finding.Summary) error) error {
+func run(ctx context.Context, paths []string, opt Options, h finding.Handler, last func(s finding.Summary, python int) error) error {
 	opt = opt.withDefaults()
 	if err := h.Config(opt.Config); err != nil {
 		return err
@@ -157,7 +162,7 @@ func run(ctx context.Context, paths []string, opt Options, h finding.Handler, la
 	}
 	s := e.sum.summary()
 	if last != nil {
-		if err := last(s); err != nil {
+		if err := last(s, e.sum.python); err != nil {
 			return err
 		}
 	}

@@ -25,6 +25,7 @@ type scene struct {
 	// verdict is the worst that a near miss may be judged. The zero value stands
 	// for framework: most near misses are honest files.
 	verdict finding.Verdict
+	audit   bool // as a project, with its code
 }
 
 // file is a scene of one file that is named on the command line.
@@ -56,7 +57,7 @@ func allExamples(t *testing.T) map[string]example {
 	all := map[string]example{}
 	for _, part := range []map[string]example{
 		pickleExamples(), zipExamples(), torchExamples(), scriptExamples(), exportExamples(),
-		formatExamples(), arrayExamples(), otherExamples(), folderExamples(), engineExamples(), trustExamples(t),
+		formatExamples(), arrayExamples(), otherExamples(), folderExamples(), engineExamples(), codeExamples(), trustExamples(t),
 	} {
 		for id, e := range part {
 			if _, twice := all[id]; twice {
@@ -164,7 +165,13 @@ func look(t *testing.T, s scene, rules rule.Catalogue) *seen {
 		paths = append(paths, filepath.Join(dir, name))
 	}
 	var got seen
-	if err := engine.Scan(t.Context(), paths, opt, &got); err != nil {
+	err := error(nil)
+	if s.audit {
+		err = engine.Audit(t.Context(), dir, opt, &got)
+	} else {
+		err = engine.Scan(t.Context(), paths, opt, &got)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	return &got

@@ -84,8 +84,10 @@ func lookFile(ctx context.Context, j *job, a *artifact.Artifact, opt Options) re
 	if err != nil {
 		report(unreadable.Undetermined(where, err.Error()))
 	}
+	r := lookCode(ctx, a, opt)
 	if !facts.Model && !j.named && len(art.Findings) == 0 {
-		return result{other: true}
+		r.other = true
+		return r
 	}
 	if !facts.Model && len(art.Findings) == 0 {
 		report(notModel.Undetermined(where, fmt.Sprintf("%q is of no model format that andiron knows", path.Base(a.Name()))))
@@ -105,7 +107,8 @@ func lookFile(ctx context.Context, j *job, a *artifact.Artifact, opt Options) re
 		report(changed.Undetermined(where, fmt.Sprintf("%q changed while it was read", path.Base(a.Name()))))
 	}
 	waive(j, a, art, opt, report)
-	return result{artifact: art}
+	r.artifact = art
+	return r
 }
 
 // trusted is what the trust room is told of an artifact.

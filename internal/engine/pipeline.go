@@ -37,6 +37,7 @@ func (j *job) file() bool { return j.entry.Path != "" && !j.entry.Dir }
 type result struct {
 	artifact *finding.Artifact // nil if it is no model
 	other    bool              // a file that is no model
+	python   bool              // a file of Python code
 	loose    []finding.Finding // what belongs to no artifact
 	stopped  bool              // the run was told to stop first
 }

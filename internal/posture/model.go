@@ -11,7 +11,7 @@ import (
 
 const (
 	noModels    = "no model files were found"
-	onlyFiles   = "only the model files were looked at, not the code that saves and loads them"
+	noCode      = "no Python code was found beside the model files, so how they are saved and loaded is not known"
 	refusedHint = "save only tensors and plain containers, torch.save(model.state_dict(), path), so that weights_only=True loads it"
 )
 
@@ -79,10 +79,8 @@ func modelFormats(in Input) view {
 			v.missing = append(v.missing, byRule(serialization(a))...)
 		}
 	}
-	v.missing = append(v.missing, byRule(loose(in, finding.SafeSerialization))...)
-	if len(in.Artifacts) > 0 {
-		v.open = []string{onlyFiles}
-	}
+	v.missing = append(v.missing, byRule(notCode(loose(in, finding.SafeSerialization)))...)
+	v.open = unseen(in)
 	return v
 }
 
@@ -102,7 +100,7 @@ func formatEvidence(a finding.Artifact) (finding.Evidence, bool) {
 		f := frameworkFinding(a)
 		e.Text = "runs code of reviewed packages when it is loaded (" + a.Format + ")" + because(f)
 		e.Where = whereOf(f, e.Where)
-		e.Fix = "save the tensors only: safetensors.torch.save_file(model.state_dict(), 'model.safetensors')"
+		e.Fix = convertFix(a)
 	default:
 		e.Text = safeText(a)
 		return e, true
@@ -147,9 +145,33 @@ func whereOf(f *finding.Finding, otherwise finding.Where) finding.Where {
 func rejectFix(a finding.Artifact) string {
 	look := "andiron inspect --trace " + quote(a.Path)
 	if a.Verdict == finding.Unknown {
-		return look + " shows what would run; where the model is yours, save its state_dict() instead of the object"
+		return look + " shows what would run; where the model is yours, " + convertFix(a)
 	}
 	return "do not load it; " + look + " shows what would run"
+}
+
+// convertible are the formats that andiron convert takes the tensors out of, and
+// runs nothing.
+var convertible = []string{"torch-zip", "torch-legacy", "torch-tar", "torchscript", "pt2", "dcp"}
+
+// convertFix says how to get a model out of a format that runs code.
+func convertFix(a finding.Artifact) string {
+	if !slices.Contains(convertible, a.Format) {
+		return "save its data in a format that runs no code, such as safetensors"
+	}
+	out := a.Path
+	if i := strings.LastIndexByte(out, '.'); i > strings.LastIndexByte(out, '/')+1 {
+		out = out[:i]
+	}
+	return "andiron convert " + quote(a.Path) + " -o " + quote(out+".safetensors")
+}
+
+// unseen says what was not looked at of the code.
+func unseen(in Input) []string {
+	if len(in.Artifacts) > 0 && in.Python == 0 {
+		return []string{noCode}
+	}
+	return nil
 }
 
 // modelLoading is the model room's view of secure loading: what the files need
@@ -177,10 +199,8 @@ func modelLoading(in Input) view {
 			})
 		}
 	}
-	v.missing = append(v.missing, byRule(findings(in, finding.SecureLoading))...)
-	if len(in.Artifacts) > 0 {
-		v.open = []string{onlyFiles}
-	}
+	v.missing = append(v.missing, byRule(notCode(findings(in, finding.SecureLoading)))...)
+	v.open = unseen(in)
 	return v
 }
 

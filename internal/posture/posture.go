@@ -36,6 +36,7 @@ type Input struct {
 	Artifacts  []finding.Artifact
 	Findings   []finding.Finding // those that belong to no artifact
 	Other      int               // files that are not model files
+	Python     int               // of them, files of Python code that were looked at
 	Incomplete bool              // something could not be looked at
 }
 

@@ -91,7 +91,7 @@ func TestStrategies(t *testing.T) {
 }
 
 func TestSafeSerialization(t *testing.T) {
-	const open = "only the model files were looked at, not the code that saves and loads them"
+	const open = "no Python code was found beside the model files, so how they are saved and loaded is not known"
 	for _, tt := range []struct {
 		name string
 		in   Input
@@ -108,9 +108,9 @@ func TestSafeSerialization(t *testing.T) {
 		}},
 		{"bad", Input{Artifacts: []finding.Artifact{frame, evil, own, bad}}, []string{
 			"missing: " + open,
-			"- -own.pkl: is unknown | andiron inspect --trace ./-own.pkl shows what would run; where the model is yours, save its state_dict() instead of the object",
+			"- -own.pkl: is unknown | andiron inspect --trace ./-own.pkl shows what would run; where the model is yours, save its data in a format that runs no code, such as safetensors",
 			"- m/bad.pt: could not be looked at, so what loading it does is not known: the archive is cut short | replace the file, or raise the limit that the finding names",
-			"- m/f.ckpt!archive/data.pkl: runs code of reviewed packages when it is loaded (torch-zip): loading it runs code of numpy | save the tensors only: safetensors.torch.save_file(model.state_dict(), 'model.safetensors')",
+			"- m/f.ckpt!archive/data.pkl: runs code of reviewed packages when it is loaded (torch-zip): loading it runs code of numpy | andiron convert m/f.ckpt -o m/f.safetensors",
 			`- m/it's evil.pt!archive/data.pkl@0x1f: is dangerous: loading it would run a command | do not load it; andiron inspect --trace 'm/it'\''s evil.pt' shows what would run`,
 		}},
 		{"objects in an array", Input{Artifacts: []finding.Artifact{objects}}, []string{
@@ -121,7 +121,7 @@ func TestSafeSerialization(t *testing.T) {
 		{"both", Input{Artifacts: []finding.Artifact{tensors, own}, Incomplete: true}, []string{
 			"partial: " + open + "; the run is incomplete: something could not be looked at",
 			"+ m/t.safetensors: is safetensors, a format that holds data and no code",
-			"- -own.pkl: is unknown | andiron inspect --trace ./-own.pkl shows what would run; where the model is yours, save its state_dict() instead of the object",
+			"- -own.pkl: is unknown | andiron inspect --trace ./-own.pkl shows what would run; where the model is yours, save its data in a format that runs no code, such as safetensors",
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -136,7 +136,7 @@ func TestSafeSerialization(t *testing.T) {
 func TestSecureLoading(t *testing.T) {
 	in := Input{Artifacts: []finding.Artifact{weights, tensors, frame, evil, objects}}
 	want := []string{
-		"partial: only the model files were looked at, not the code that saves and loads them",
+		"partial: " + noCode,
 		"+ m/t.safetensors: is safetensors: its loader runs no pickle",
 		"+ m/w.pt!archive/data.pkl: torch.load(weights_only=True) loads it on torch 1.13 and later",
 		"- m/f.ckpt!archive/data.pkl: torch.load(weights_only=True) refuses it on every torch | " + refusedHint,
@@ -150,11 +150,11 @@ func TestSecureLoading(t *testing.T) {
 // What a room comes across for a strategy that nobody looks at is listed, and
 // judges nothing.
 func TestUnassessed(t *testing.T) {
-	f := finding.Finding{Rule: "HF002", Strategy: finding.TrustedSources, Severity: finding.High, Message: "names remote code", Where: finding.Where{Path: "config.json"}}
-	got := lines(get(t, Input{Findings: []finding.Finding{f, f, f}}, finding.TrustedSources))
+	f := finding.Finding{Rule: "HF002", Strategy: finding.CustomOps, Severity: finding.High, Message: "names a library", Where: finding.Where{Path: "config.json"}}
+	got := lines(get(t, Input{Findings: []finding.Finding{f, f, f}}, finding.CustomOps))
 	want := []string{
 		"not assessed: no room of andiron looks at this as a whole yet; what was come across is listed",
-		"- config.json: names remote code (and 2 more of HF002 in this file)",
+		"- config.json: names a library (and 2 more of HF002 in this file)",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

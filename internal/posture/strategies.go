@@ -42,7 +42,7 @@ var strategies = []strategy{
 			"A pickle is a program: loading one runs whatever its maker wrote into it, so production code should have no torch.load of a pickled model.",
 		threats: []finding.Threat{{Name: "model deserialisation", Severity: finding.High}},
 		impact:  "A swapped or poisoned model file can no longer run commands in the process that loads it. What remains to be checked is data: names, shapes and numbers.",
-		rooms:   []func(Input) view{modelFormats},
+		rooms:   []func(Input) view{modelFormats, codeSaving},
 	},
 	{
 		id:    finding.TrustedSources,
@@ -54,6 +54,7 @@ var strategies = []strategy{
 			{Name: "model poisoning", Severity: finding.Medium},
 		},
 		impact: "An attacker has to get past whoever may publish a model, and not only past the network. A file that changed since it was reviewed is noticed before it is loaded.",
+		rooms:  []func(Input) view{modelSources, codeSources},
 	},
 	{
 		id:    finding.FrameworkUpdates,
@@ -76,7 +77,7 @@ var strategies = []strategy{
 			{Name: "model tampering", Severity: finding.High},
 		},
 		impact: "A file that is not the reviewed one is refused before a byte of it is interpreted, and one that is hostile all the same meets a loader that runs none of its code.",
-		rooms:  []func(Input) view{modelLoading},
+		rooms:  []func(Input) view{modelLoading, codeLoading},
 	},
 	{
 		id:    finding.InputValidation,

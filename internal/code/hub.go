@@ -1,0 +1,113 @@
+package code
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/andiron-dev/andiron/internal/pysrc"
+)
+
+var (
+	commitRE = regexp.MustCompile(`^[0-9a-f]{40}$`)
+	hubIDRE  = regexp.MustCompile(`^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$`)
+)
+
+// hubs reports code and weights that come from elsewhere without being pinned.
+func (v *view) hubs() {
+	for _, c := range v.m.Calls {
+		switch {
+		case c.Partial:
+		case c.Is("torch.hub.load"):
+			v.torchHub(c)
+		case c.Is("torch.hub.load_state_dict_from_url", "torch.utils.model_zoo.load_url", "torchvision._internally_replaced_utils.load_state_dict_from_url",
+			"torchvision.models.utils.load_state_dict_from_url", "torch.hub.download_url_to_file"):
+			v.fromURL(c)
+		case v.pretrained(c):
+			v.fromHub(c)
+		}
+	}
+}
+
+// torchHub judges torch.hub.load, which imports the hubconf.py of a repository.
+func (v *view) torchHub(c *pysrc.Invocation) {
+	source, known := v.text(c, 2, "source")
+	if known && source == "local" {
+		return
+	}
+	repo, ok := v.text(c, 0, "repo_or_dir")
+	_, ref, _ := strings.Cut(repo, ":")
+	if ok && commitRE.MatchString(ref) {
+		return
+	}
+	message := "torch.hub.load runs code of a repository at no fixed commit"
+	if ok {
+		message = "torch.hub.load runs the code of " + strconv.Quote(repo) + ", which is not pinned to a commit"
+	}
+	if slices.Contains(v.words(c, 3, "trust_repo"), "True") {
+		message += ", and trust_repo=True asks nobody"
+	}
+	v.found(hubUnpinned, c.Node, message)
+}
+
+// fromURL judges weights that are downloaded and unpickled in one go.
+func (v *view) fromURL(c *pysrc.Invocation) {
+	position, keyword := 4, "check_hash"
+	if c.Is("torch.hub.download_url_to_file") {
+		position, keyword = 2, "hash_prefix"
+	}
+	words := v.words(c, position, keyword)
+	if len(words) > 0 && !slices.Contains(words, "False") && !slices.Contains(words, "None") {
+		return
+	}
+	v.found(urlUnchecked, c.Node, nameOf(c, c.Names...)+" takes what a URL gives without comparing a hash")
+}
+
+// fetchers download from the Hugging Face Hub.
+var fetchers = []string{
+	"huggingface_hub.hf_hub_download", "huggingface_hub.snapshot_download", "huggingface_hub.file_download.hf_hub_download",
+	"transformers.pipeline",
+}
+
+// libraries have classes with from_pretrained.
+var libraries = []string{"transformers.", "diffusers.", "peft.", "sentence_transformers.", "optimum.", "auto_gptq.", "trl.", "timm.create_model", "open_clip."}
+
+func (v *view) pretrained(c *pysrc.Invocation) bool {
+	if c.Is(fetchers...) {
+		return true
+	}
+	return slices.ContainsFunc(c.Names, func(n string) bool {
+		return (strings.HasSuffix(n, ".from_pretrained") || strings.HasSuffix(n, ".from_config") || strings.HasSuffix(n, ".SentenceTransformer")) &&
+			slices.ContainsFunc(libraries, func(l string) bool { return strings.HasPrefix(n, l) })
+	})
+}
+
+// fromHub judges a model that the Hub gives.
+func (v *view) fromHub(c *pysrc.Invocation) {
+	name := c.Names[0]
+	revision, pinned := v.text(c, -1, "revision")
+	pinned = pinned && commitRE.MatchString(revision)
+	id, known := v.text(c, 0, "pretrained_model_name_or_path")
+	if !known {
+		id, known = v.text(c, 0, "repo_id")
+	}
+	if c.Is("transformers.pipeline") {
+		id, known = v.text(c, 1, "model")
+	}
+	what := "a model of the Hub"
+	if known {
+		what = strconv.Quote(id)
+	}
+	if slices.Contains(v.words(c, -1, "trust_remote_code"), "True") {
+		end := ""
+		if !pinned {
+			end = ", as it is on the day of the download"
+		}
+		v.found(remoteCode, c.Node, name+" runs the Python code that comes with "+what+end)
+	}
+	// A name that is a path on this machine is pinned by whoever keeps the machine.
+	if known && hubIDRE.MatchString(id) && !pinned && !given(c, -1, "revision") && !slices.Contains(v.words(c, -1, "local_files_only"), "True") {
+		v.found(hubRevision, c.Node, name+" takes "+what+" at no fixed revision")
+	}
+}

@@ -1,0 +1,245 @@
+package code
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/pysrc"
+	"github.com/andiron-dev/andiron/internal/rule"
+)
+
+// torchLoad are the names of torch.load.
+var torchLoad = []string{"torch.load", "torch.serialization.load"}
+
+// inspects are callees that look at a function instead of calling it.
+var inspects = []string{"inspect.signature", "isinstance", "hasattr", "callable", "print", "repr", "id", "functools.wraps"}
+
+// torchLoads judges every torch.load.
+func (v *view) torchLoads() {
+	for _, c := range v.m.Calls {
+		if c.Is(torchLoad...) && (!c.Partial || overrides(c)) {
+			v.torchLoad(c)
+		}
+	}
+	for _, u := range v.m.Uses {
+		if slices.ContainsFunc(u.Names, func(n string) bool { return slices.Contains(torchLoad, n) }) && !slices.Contains(inspects, u.By) {
+			v.found(loadOpen, u.Expr, "torch.load is handed on as a value, so what it is called with is decided elsewhere")
+		}
+	}
+}
+
+// overrides reports whether a call of a partial decides anew how pickles are read.
+func overrides(c *pysrc.Invocation) bool {
+	return slices.ContainsFunc(c.Node.Keywords, func(k pysrc.Keyword) bool {
+		return k.Name == "weights_only" || k.Name == "pickle_module" || k.Name == ""
+	})
+}
+
+func (v *view) torchLoad(c *pysrc.Invocation) {
+	if given(c, 2, "pickle_module") && !slices.Equal(v.words(c, 2, "pickle_module"), []string{"None"}) {
+		v.found(loadModule, c.Node, "torch.load is given a pickle_module, which reads the file instead of torch's restricted unpickler")
+		return
+	}
+	words := v.words(c, -1, "weights_only")
+	switch {
+	case v.done[placed{loadRetry.ID, c.Node.Start}]: // said already, and worse
+	case slices.Contains(words, "False"):
+		v.found(loadUnsafe, c.Node, "torch.load with weights_only=False runs whatever the file says")
+	case slices.Contains(words, ""):
+		v.found(loadOpen, c.Node, "torch.load is called with a weights_only that is decided elsewhere")
+	case len(words) == 0, slices.Contains(words, "None"):
+		v.byDefault(c)
+	default:
+		v.unverified(c)
+	}
+}
+
+// byDefault judges a torch.load that leaves weights_only to torch.
+func (v *view) byDefault(c *pysrc.Invocation) {
+	const message = "torch.load is called without weights_only=True, and "
+	torch := v.l.opt.Torch
+	switch {
+	case torch.AtLeast(2, 6):
+		v.unverified(c)
+	case torch.Known():
+		v.found(loadDefault, c.Node, message+"the project allows torch before 2.6, which then runs whatever the file says", torch.Evidence())
+	default:
+		v.foundAs(loadDefault, finding.Medium, c.Node, message+"no requirement keeps out torch before 2.6, which then runs whatever the file says")
+	}
+}
+
+// unverified says where torch.load remains, unless the code checks a digest first.
+func (v *view) unverified(c *pysrc.Invocation) {
+	if v.checked(c) {
+		return
+	}
+	torch := v.l.opt.Torch
+	if torch.Known() && !torch.AtLeast(2, 6) {
+		v.foundAs(loadUnverified, finding.Medium, c.Node,
+			"torch.load reads a file that nothing verified, and before torch 2.6 weights_only=True can be made to run code", torch.Evidence(), "CVE-2025-32434")
+		return
+	}
+	v.found(loadUnverified, c.Node, "torch.load reads a file that nothing verified before")
+}
+
+// retries finds a torch.load that is tried again with weights_only=False.
+func (v *view) retries() {
+	var look func([]pysrc.Stmt)
+	look = func(list []pysrc.Stmt) {
+		for _, s := range list {
+			if try, ok := s.(*pysrc.Try); ok && len(try.Body) > 0 {
+				v.retry(try)
+			}
+			pysrc.Blocks(s, look)
+		}
+	}
+	look(v.f.Body)
+}
+
+func (v *view) retry(try *pysrc.Try) {
+	body := pysrc.Span{Start: try.Body[0].Where().Start, End: try.Body[len(try.Body)-1].Where().End}
+	calls := v.callsIn(body)
+	i := slices.IndexFunc(calls, func(c *pysrc.Invocation) bool { return c.Is(torchLoad...) })
+	if i < 0 {
+		return
+	}
+	first := calls[i]
+	if slices.Contains(v.words(first, -1, "weights_only"), "False") {
+		return
+	}
+	for _, h := range try.Handlers {
+		for _, c := range v.callsIn(h.Span) {
+			if c.Is(torchLoad...) && slices.Contains(v.words(c, -1, "weights_only"), "False") {
+				v.found(loadRetry, c.Node, "when the safe torch.load fails, the file is loaded again with weights_only=False, and whoever made the file decides whether it fails",
+					"first tried: "+v.shown(first.Node))
+			}
+		}
+	}
+}
+
+// callsIn are the calls that begin within a span.
+func (v *view) callsIn(span pysrc.Span) []*pysrc.Invocation {
+	start := func(at int32) int {
+		i, _ := slices.BinarySearchFunc(v.m.Calls, at, func(c *pysrc.Invocation, at int32) int { return cmp.Compare(c.Node.Start, at) })
+		return i
+	}
+	return v.m.Calls[start(span.Start):start(span.End)]
+}
+
+func within(n pysrc.Node, span pysrc.Span) bool {
+	w := n.Where()
+	return w.Start >= span.Start && w.End <= span.End
+}
+
+// hashes are functions that give a digest strong enough to verify a file.
+var hashes = []string{
+	"hashlib.sha256", "hashlib.sha384", "hashlib.sha512", "hashlib.sha3_256", "hashlib.sha3_512",
+	"hashlib.blake2b", "hashlib.blake2s", "hashlib.file_digest", "andiron.hash_file",
+}
+
+// checked reports whether the function of a load computes a digest before it, and
+// then compares and refuses.
+func (v *view) checked(c *pysrc.Invocation) bool {
+	fn := c.Scope.Function()
+	hashed, ok := v.hashed[fn]
+	if !ok || hashed > c.Node.Start || v.sought >= mostSought {
+		return false
+	}
+	v.sought++
+	body := v.f.Body
+	if fn != nil {
+		body = fn.Func.Body
+	}
+	if at := refusal(body, pysrc.Span{Start: hashed, End: c.Node.Start}); at != nil {
+		v.found(digestChecked, c.Node, "the code checks a digest of its own before this load", "compared in line "+itoa(v.line(at)))
+		return true
+	}
+	return false
+}
+
+// mostSought bounds how often one file is searched for a comparison.
+const mostSought = 500
+
+// refusal finds the comparison within span that ends the function or the program
+// where it does not hold.
+func refusal(list []pysrc.Stmt, span pysrc.Span) (at pysrc.Node) {
+	for _, s := range list {
+		switch s := s.(type) {
+		case *pysrc.If:
+			for _, b := range s.Branches {
+				if start := b.Test.Where().Start; start >= span.Start && start < span.End && compares(b.Test) &&
+					(ends(b.Body) || within(pysrc.Span{Start: span.End, End: span.End}, s.Span)) {
+					return b.Test
+				}
+			}
+		case *pysrc.Keyworded:
+			if s.Word != "assert" || len(s.Values) == 0 {
+				break
+			}
+			if start := s.Values[0].Where().Start; start >= span.Start && start < span.End && compares(s.Values[0]) {
+				return s
+			}
+		}
+		pysrc.Blocks(s, func(inner []pysrc.Stmt) {
+			if at == nil {
+				at = refusal(inner, span)
+			}
+		})
+		if at != nil {
+			return at
+		}
+	}
+	return nil
+}
+
+// compares reports whether a test compares for equality.
+func compares(test pysrc.Expr) (yes bool) {
+	pysrc.Walk(test, func(e pysrc.Expr) bool {
+		switch e := e.(type) {
+		case *pysrc.Compare:
+			yes = yes || e.Ops[0] == "==" || e.Ops[0] == "!="
+		case *pysrc.Call:
+			a, ok := e.Func.(*pysrc.Attribute)
+			yes = yes || ok && a.Attr == "compare_digest"
+		}
+		return !yes
+	})
+	return yes
+}
+
+// ends reports whether a block leaves the function or the program.
+func ends(body []pysrc.Stmt) bool {
+	if len(body) == 0 {
+		return false
+	}
+	switch s := body[len(body)-1].(type) {
+	case *pysrc.Keyworded:
+		return s.Word == "raise" || s.Word == "return"
+	case *pysrc.Bare:
+		return s.Word == "continue"
+	case *pysrc.ExprStmt:
+		c, ok := s.Value.(*pysrc.Call)
+		if !ok {
+			return false
+		}
+		switch f := c.Func.(type) {
+		case *pysrc.Name:
+			return f.ID == "exit" || f.ID == "quit" || f.ID == "abort"
+		case *pysrc.Attribute:
+			return f.Attr == "exit" || f.Attr == "abort" || f.Attr == "error"
+		}
+	}
+	return false
+}
+
+// loader is a function that runs what a file says, and where it takes the file.
+type loader struct {
+	names    []string
+	position int
+	keyword  string
+	rule     *rule.Rule
+	message  string
+	// only says that it counts where this argument may be True.
+	only string
+}

@@ -1,0 +1,136 @@
+package code
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/artifact"
+	"github.com/andiron-dev/andiron/internal/bounded"
+)
+
+const (
+	maxNotebook = 64 << 20
+	maxCells    = 20_000
+)
+
+// cell is a cell of a notebook (nbformat 4).
+type cell struct {
+	Type   string          `json:"cell_type"`
+	Source json.RawMessage `json:"source"`
+}
+
+// text joins the lines of a cell, which are a list or one string.
+func (c cell) text() (string, error) {
+	var lines []string
+	if err := json.Unmarshal(c.Source, &lines); err == nil {
+		return strings.Join(lines, ""), nil
+	}
+	var whole string
+	err := json.Unmarshal(c.Source, &whole)
+	return whole, err
+}
+
+// notebook looks at all code cells together, because a later one uses the names
+// of an earlier one, and says in which cell what is.
+func (l *looker) notebook(a *artifact.Artifact) error {
+	where := finding.Where{Path: a.Name()}
+	b, err := bounded.ReadRange(a.ReaderAt(), a.Size(), 0, min(a.Size(), maxNotebook), maxNotebook)
+	if err != nil {
+		return err
+	}
+	var doc struct {
+		Cells    []cell `json:"cells"`
+		Metadata struct {
+			Kernel struct {
+				Language string `json:"language"`
+			} `json:"kernelspec"`
+		} `json:"metadata"`
+	}
+	err = json.Unmarshal(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")), &doc)
+	if err == nil && len(doc.Cells) > maxCells {
+		err = bounded.Exceeded("cells", maxCells)
+	}
+	if err != nil {
+		l.code = true
+		l.report(notRead.Undetermined(where, fmt.Sprintf("the notebook could not be read: %v", err)))
+		return nil
+	}
+	if lang := doc.Metadata.Kernel.Language; lang != "" && !strings.EqualFold(lang, "python") {
+		return nil
+	}
+	l.code = true
+	l.cells(doc.Cells, where)
+	return nil
+}
+
+// cells puts the code of cells together. What is found is moved to its cell.
+func (l *looker) cells(cells []cell, where finding.Where) {
+	var text strings.Builder
+	var starts []int // line of the text at which each code cell begins
+	var numbers []int
+	lines := 0
+	for i, c := range cells {
+		if c.Type != "code" {
+			continue
+		}
+		src, err := c.text()
+		if err != nil {
+			l.report(notRead.Undetermined(where.In(cellName(i)), "the cell has no source"))
+			continue
+		}
+		starts, numbers = append(starts, lines), append(numbers, i)
+		src = plain(src)
+		text.WriteString(src)
+		lines += strings.Count(src, "\n")
+	}
+	out := l.out
+	l.out = func(f finding.Finding) {
+		for i := len(starts) - 1; i >= 0 && f.Where.Line > 0; i-- {
+			if f.Where.Line > starts[i] {
+				f.Where = where.In(cellName(numbers[i])).Line1(f.Where.Line-starts[i], f.Where.Column)
+				break
+			}
+		}
+		out(f)
+	}
+	l.source([]byte(text.String()), where)
+	l.out = out
+}
+
+// cellName counts the cells as a reader of the notebook does.
+func cellName(i int) string { return "cell " + itoa(i+1) }
+
+// plain makes Python of what IPython runs: its own commands are left out, and a
+// cell in another language is blank.
+func plain(src string) string {
+	src = strings.ReplaceAll(strings.ReplaceAll(src, "\r\n", "\n"), "\r", "\n")
+	lines := strings.Split(src, "\n")
+	other := strings.HasPrefix(lines[0], "%%") && !pythonCell(lines[0])
+	var b strings.Builder
+	for _, line := range lines {
+		t := strings.TrimLeft(line, " \t")
+		switch {
+		case other:
+		case strings.HasPrefix(t, "%"), strings.HasPrefix(t, "!"), strings.HasPrefix(t, "?"):
+			b.WriteString(line[:len(line)-len(t)] + "pass")
+		case strings.HasSuffix(t, "?") && !strings.Contains(t, "#"):
+		default:
+			b.WriteString(line)
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// pythonCell reports whether a cell command runs its cell as Python.
+func pythonCell(line string) bool {
+	for _, magic := range []string{"%%time", "%%timeit", "%%capture", "%%prun", "%%python", "%%memit"} {
+		if strings.HasPrefix(line, magic) {
+			return true
+		}
+	}
+	return false
+}

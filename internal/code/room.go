@@ -1,0 +1,283 @@
+// Package code is the room that looks at Python code: what does it load, how, and
+// who decides what? It reads a file with package pysrc and reports loads that run
+// what a file says, loads that are verified, and what a request can bring to one.
+//
+// # Security
+//
+// Nothing is executed by looking. A part of a file that does not parse is an
+// undetermined finding; what stands around it is looked at. A name that may stand
+// for several things is judged by all of them, and an argument that is not seen
+// is never taken for the safe one.
+//
+// # Limits
+//
+// Those of package pysrc. A notebook may have 64 MiB and 20,000 cells; of one
+// rule 200 findings are reported in one file.
+//
+// # Specification
+//
+// torch.load, torch.jit.load, torch.hub and torch.package as of torch 1.13 to 2.14;
+// the default of weights_only is that of torch 2.6. Findings stand at the call:
+// line and column from 1, the column in characters.
+package code
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/artifact"
+	"github.com/andiron-dev/andiron/internal/bounded"
+	"github.com/andiron-dev/andiron/internal/pysrc"
+	"github.com/andiron-dev/andiron/internal/rule"
+)
+
+// Options say what is known of the project as a whole.
+type Options struct {
+	Torch Torch // the versions that its requirements allow
+}
+
+// Rules are the rules of the room.
+var Rules = slices.Concat(loadRules, unpickleRules, sourceRules, otherRules, evidenceRules)
+
+// Facts say what was looked at.
+type Facts struct {
+	Python bool // the file is Python code, or a notebook
+}
+
+// Reads reports whether the room looks at files of this name.
+func Reads(name string) bool { return readerOf(name) != nil }
+
+type reader func(*looker, *artifact.Artifact) error
+
+func readerOf(name string) reader {
+	base := strings.ToLower(path.Base(name))
+	switch path.Ext(base) {
+	case ".py", ".pyw":
+		return (*looker).python
+	case ".ipynb":
+		return (*looker).notebook
+	}
+	if setsEnvironment(base) {
+		return (*looker).settings
+	}
+	return nil
+}
+
+// Look looks at one file and reports what it finds. The error is the context's or
+// the operating system's; all else is in the findings.
+func Look(ctx context.Context, a *artifact.Artifact, opt Options, report func(finding.Finding)) (Facts, error) {
+	read := readerOf(a.Name())
+	if read == nil {
+		return Facts{}, nil
+	}
+	l := &looker{opt: opt, out: report, kept: map[string]int{}}
+	err := read(l, a)
+	if ctx.Err() != nil {
+		return Facts{}, ctx.Err()
+	}
+	return Facts{Python: l.code}, err
+}
+
+// looker looks at one file.
+type looker struct {
+	opt  Options
+	out  func(finding.Finding)
+	kept map[string]int
+	code bool
+}
+
+// mostKept is how many findings of one rule are reported of one file.
+const mostKept = 200
+
+func (l *looker) report(f finding.Finding) {
+	l.kept[f.Rule]++
+	switch n := l.kept[f.Rule]; {
+	case n < mostKept:
+		l.out(f)
+	case n == mostKept:
+		f.Message += fmt.Sprintf(" (no more findings of %s are listed)", f.Rule)
+		l.out(f)
+	}
+}
+
+const maxSource = 16 << 20
+
+func (l *looker) python(a *artifact.Artifact) error {
+	l.code = true
+	where := finding.Where{Path: a.Name()}
+	if a.Size() > maxSource {
+		l.report(notRead.Undetermined(where, fmt.Sprintf("the file has more than %d bytes, and was not read", maxSource)))
+		return nil
+	}
+	b, err := bounded.ReadRange(a.ReaderAt(), a.Size(), 0, a.Size(), maxSource)
+	if err != nil {
+		return err
+	}
+	l.source(b, where)
+	return nil
+}
+
+// source looks at Python source that stands in a place.
+func (l *looker) source(b []byte, where finding.Where) {
+	f, err := pysrc.Parse(b, pysrc.Limits{})
+	if err != nil {
+		l.report(notRead.Undetermined(where, fmt.Sprintf("the file could not be read as Python: %v", err)))
+		return
+	}
+	for i, e := range f.Errors {
+		if i == mostErrors {
+			break
+		}
+		line, column := f.Place(int32(e.Offset))
+		l.report(notRead.Undetermined(where.Line1(line, column), "this does not parse as Python, so what it does is not known: "+e.What))
+	}
+	newView(l, f, where).look()
+}
+
+// mostErrors is how many places of one file are said not to parse.
+const mostErrors = 10
+
+// view is one file as the checks see it.
+type view struct {
+	l     *looker
+	f     *pysrc.File
+	m     *pysrc.Module
+	where finding.Where
+	done  map[placed]bool
+
+	calls   map[*pysrc.Scope][]*pysrc.Invocation // by function; nil is the module
+	hashed  map[*pysrc.Scope]int32               // where a function first computes a digest
+	sought  int                                  // comparisons of digests that were looked for
+	entered map[string]bool                      // functions that were followed into
+}
+
+// placed is a rule at a place, which it is reported at once.
+type placed struct {
+	rule string
+	at   int32
+}
+
+func newView(l *looker, f *pysrc.File, where finding.Where) *view {
+	v := &view{
+		l: l, f: f, m: pysrc.Resolve(f), where: where, done: map[placed]bool{}, entered: map[string]bool{},
+		calls: map[*pysrc.Scope][]*pysrc.Invocation{}, hashed: map[*pysrc.Scope]int32{},
+	}
+	for _, c := range v.m.Calls {
+		fn := c.Scope.Function()
+		v.calls[fn] = append(v.calls[fn], c)
+		if _, ok := v.hashed[fn]; !ok && c.Is(hashes...) {
+			v.hashed[fn] = c.Node.Start
+		}
+	}
+	return v
+}
+
+// checks are what is looked for, in order; a check may rely on those before it.
+var checks = []func(*view){
+	(*view).retries, (*view).torchLoads, (*view).unpickles, (*view).hubs, (*view).saves,
+	(*view).environment, (*view).evidence, (*view).flows,
+}
+
+func (v *view) look() {
+	for _, check := range checks {
+		check(v)
+	}
+}
+
+// at is the place of a node.
+func (v *view) at(n pysrc.Node) finding.Where {
+	line, column := v.f.Place(n.Where().Start)
+	return v.where.Line1(line, column)
+}
+
+func (v *view) line(n pysrc.Node) int {
+	line, _ := v.f.Place(n.Where().Start)
+	return line
+}
+
+// found reports a finding at a node, once.
+func (v *view) found(r *rule.Rule, n pysrc.Node, message string, evidence ...string) {
+	v.foundAs(r, r.Severity, n, message, evidence...)
+}
+
+// foundAs is found with a severity that the rule's text gives a reason for.
+func (v *view) foundAs(r *rule.Rule, s finding.Severity, n pysrc.Node, message string, evidence ...string) {
+	key := placed{r.ID, n.Where().Start}
+	if v.done[key] {
+		return
+	}
+	v.done[key] = true
+	f := r.Finding(v.at(n), message, evidence...)
+	f.Severity = s
+	v.l.report(f)
+}
+
+// shown is source on one line and of a length that fits a sentence.
+func (v *view) shown(n pysrc.Node) string {
+	s := strings.Join(strings.Fields(v.f.Source(n)), " ")
+	r := []rune(s)
+	if len(r) > mostShown {
+		return string(r[:mostShown]) + "…"
+	}
+	return s
+}
+
+const mostShown = 80
+
+// words are the constants that an argument may be: True, False, None, and Unknown
+// as an empty word. No argument is no words.
+func (v *view) words(c *pysrc.Invocation, position int, name string) []string {
+	args, open := c.Arg(position, name)
+	var out []string
+	for _, a := range args {
+		for _, value := range v.m.Eval(a.Expr, a.Scope) {
+			w := ""
+			switch value.Kind {
+			case pysrc.Word:
+				w = value.Name
+			case pysrc.Digits: // 0 and 1 are what people write as well
+				w = map[bool]string{true: "False", false: "True"}[value.Name == "0"]
+			default:
+			}
+			out = append(out, w)
+		}
+	}
+	if open {
+		out = append(out, "")
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// text is an argument where it is one constant string.
+func (v *view) text(c *pysrc.Invocation, position int, name string) (string, bool) {
+	args, _ := c.Arg(position, name)
+	if len(args) != 1 {
+		return "", false
+	}
+	values := v.m.Eval(args[0].Expr, args[0].Scope)
+	if len(values) != 1 || values[0].Kind != pysrc.Text {
+		return "", false
+	}
+	return values[0].Name, true
+}
+
+// given reports whether an argument is passed, as far as is seen.
+func given(c *pysrc.Invocation, position int, name string) bool {
+	args, _ := c.Arg(position, name)
+	return len(args) > 0
+}
+
+// name is the first of names that a call may be, or empty.
+func nameOf(c *pysrc.Invocation, names ...string) string {
+	for _, n := range names {
+		if c.Is(n) {
+			return n
+		}
+	}
+	return ""
+}

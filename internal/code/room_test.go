@@ -1,0 +1,311 @@
+package code
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/artifact"
+)
+
+// look lists "line:column rule severity" of what is found in a file.
+func look(t *testing.T, name, src string, opt Options) (out []string, all []finding.Finding) {
+	t.Helper()
+	_, err := Look(t.Context(), artifact.FromBytes(name, []byte(src)), opt, func(f finding.Finding) { all = append(all, f) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.SortStableFunc(all, finding.Compare)
+	for _, f := range all {
+		where := strings.TrimPrefix(f.Where.String(), name)
+		out = append(out, fmt.Sprintf("%s %s %s", strings.TrimLeft(where, ":!"), f.Rule, f.Severity))
+	}
+	return out, all
+}
+
+var (
+	newTorch = Options{Torch: Torch{}.Requirements("requirements.txt", "torch==2.9.1\n")}
+	oldTorch = Options{Torch: Torch{}.Requirements("requirements.txt", "torch>=1.13\n")}
+)
+
+func TestTorchLoad(t *testing.T) {
+	for _, tt := range []struct {
+		name, src string
+		opt       Options
+		want      []string
+	}{
+		{"default, new", "torch.load(p)", newTorch, []string{"2:1 PY006 low"}},
+		{"default, old", "torch.load(p)", oldTorch, []string{"2:1 PY001 high"}},
+		{"default, not stated", "torch.load(p)", Options{}, []string{"2:1 PY001 medium"}},
+		{"safe, old", "torch.load(p, weights_only=True)", oldTorch, []string{"2:1 PY006 medium"}},
+		{"None, old", "torch.load(p, weights_only=None)", oldTorch, []string{"2:1 PY001 high"}},
+		{"zero", "torch.load(p, weights_only=0)", newTorch, []string{"2:1 PY002 high"}},
+		{"a flag", "SAFE = False\ntorch.load(p, weights_only=SAFE)", newTorch, []string{"3:1 PY002 high"}},
+		{"a flag that may be either", "SAFE = True\nif x: SAFE = False\ntorch.load(p, weights_only=SAFE)", newTorch, []string{"4:1 PY002 high"}},
+		{"a parameter that is safe by default", "def f(w=True): return torch.load(p, weights_only=w)", newTorch, []string{"2:23 PY005 low"}},
+		{"a parameter that is unsafe by default", "def f(w=False): return torch.load(p, weights_only=w)", newTorch, []string{"2:24 PY002 high"}},
+		{"a result", "torch.load(p, weights_only=not x)", newTorch, []string{"2:1 PY005 low"}},
+		{"keywords", "k = dict(weights_only=False)\ntorch.load(p, **k)", newTorch, []string{"3:1 PY002 high"}},
+		{"partial", "from functools import partial\nf = partial(torch.load, weights_only=False)\nf(p)", newTorch, []string{"3:5 PY002 high"}},
+		{"partial, loosened", "from functools import partial\nf = partial(torch.load, weights_only=True)\nf(p, weights_only=False)", newTorch, []string{"3:5 PY005 low", "4:1 PY002 high"}},
+		{"replaced", "from functools import partial\ntorch.load = partial(torch.load, weights_only=False)", newTorch, []string{"3:14 PY002 high"}},
+		{"handed on", "models = map(torch.load, paths)", newTorch, []string{"2:14 PY005 low"}},
+		{"looked at", "import inspect\ninspect.signature(torch.load)", newTorch, nil},
+		{"submitted", "pool.submit(torch.load, p, weights_only=False)", newTorch, []string{"2:1 PY002 high"}},
+		{"pickle_module", "import pickle\ntorch.load(p, None, pickle)", newTorch, []string{"3:1 PY004 high"}},
+		{"another load", "import json\njson.load(f)\nyaml.load(f)", newTorch, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, _ := look(t, "a.py", "import torch\n"+tt.src+"\n", tt.opt)
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestRetry(t *testing.T) {
+	const src = `import torch
+def read(p):
+    try:
+        return torch.load(p, weights_only=True)
+    except Exception:
+        print("old file")
+        return torch.load(p, weights_only=False)
+`
+	got, all := look(t, "a.py", src, newTorch)
+	if diff := cmp.Diff([]string{"4:16 PY006 low", "7:16 PY003 high"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if e := all[1].Evidence; len(e) != 1 || e[0] != "first tried: torch.load(p, weights_only=True)" {
+		t.Errorf("evidence %q", e)
+	}
+}
+
+// A digest counts where it is computed before the load, compared, and acted upon.
+func TestDigest(t *testing.T) {
+	const head = "import hashlib, hmac, torch\ndef f(p, want):\n"
+	const load = "    return torch.load(p, weights_only=True)\n"
+	const compute = "    h = hashlib.sha256(open(p, 'rb').read()).hexdigest()\n"
+	for _, tt := range []struct {
+		name, src string
+		ok        bool
+	}{
+		{"raise", compute + "    if h != want:\n        raise ValueError\n" + load, true},
+		{"assert", compute + "    assert h == want\n" + load, true},
+		{"in time", compute + "    if not hmac.compare_digest(h, want):\n        return None\n" + load, true},
+		{"guarded", compute + "    if h == want:\n    " + load, true},
+		{"exit", compute + "    if h != want:\n        sys.exit(1)\n" + load, true},
+		{"only said", compute + "    if h != want:\n        print('no')\n" + load, false},
+		{"after", "    m = torch.load(p, weights_only=True)\n" + compute + "    assert h == want\n    return m\n", false},
+		{"not compared", compute + "    print(h)\n" + load, false},
+		{"weak", strings.ReplaceAll(compute, "sha256", "md5") + "    assert h == want\n" + load, false},
+		{"elsewhere", load + "def g(p):\n" + compute + "    assert h == want\n", false},
+	} {
+		got, _ := look(t, "a.py", head+tt.src, newTorch)
+		if has := slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, "PY094") }); has != tt.ok {
+			t.Errorf("%s: %q", tt.name, got)
+		}
+		if has := slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, "PY006") }); has == tt.ok {
+			t.Errorf("%s: %q", tt.name, got)
+		}
+	}
+}
+
+func TestFlow(t *testing.T) {
+	const head = `import io, os, shutil, tempfile, flask, torch
+from fastapi import FastAPI, UploadFile, Depends
+app = FastAPI()
+web = flask.Flask(__name__)
+ALLOWED = {"a": "a.pt"}
+`
+	for _, tt := range []struct {
+		name, src string
+		line      int // of the load that a user decides on; 0 for none
+	}{
+		{"bytes", "@app.post('/')\nasync def f(file: UploadFile):\n    data = await file.read()\n    torch.load(io.BytesIO(data))\n", 9},
+		{"file", "@app.post('/')\ndef f(file: UploadFile):\n    torch.load(file.file)\n", 8},
+		{"name", "@app.get('/{name}')\ndef f(name: str):\n    torch.load(os.path.join('models', name + '.pt'))\n", 8},
+		{"f-string", "@app.get('/{name}')\ndef f(name: str):\n    p = f'models/{name}'\n    with open(p, 'rb') as h:\n        torch.load(h)\n", 10},
+		{"written and read", "@app.post('/')\ndef f(file: UploadFile):\n    p = 'x.pt'\n    with open(p, 'wb') as out:\n        shutil.copyfileobj(file.file, out)\n    torch.load(p)\n", 11},
+		{"temporary", "@app.post('/')\ndef f(file: UploadFile):\n    t = tempfile.NamedTemporaryFile()\n    t.write(file.file.read())\n    torch.load(t.name)\n", 10},
+		{"flask", "@web.route('/', methods=['POST'])\ndef f():\n    up = flask.request.files['m']\n    up.save('m.pt')\n    torch.load(up)\n", 10},
+		{"typed, not routed", "def f(file: UploadFile | None = None):\n    torch.load(file.file)\n", 7},
+		{"through a function", "def get(p):\n    return torch.load(p)\n@app.get('/')\ndef f(name: str):\n    return get(name)\n", 7},
+		{"through two", "def a(p):\n    return torch.load(p)\ndef b(q):\n    return a(p=q)\n@app.get('/')\ndef f(name: str):\n    return b(name)\n", 7},
+		{"through a method", "class S:\n    def get(self, p):\n        return torch.load(p)\n    @app.get('/')\n    def f(self, name: str):\n        return self.get(name)\n", 8},
+		{"looked up", "@app.get('/')\ndef f(name: str):\n    torch.load(ALLOWED[name])\n", 0},
+		{"looked up and refused", "@app.get('/')\ndef f(name: str):\n    if name not in ALLOWED:\n        raise KeyError\n    torch.load(name)\n", 0},
+		{"only asked about", "@app.get('/')\ndef f(name: str, models: dict = {}):\n    if name not in models:\n        models[name] = torch.load(name)\n    return 1\n", 9},
+		{"injected", "@app.get('/')\ndef f(store=Depends(x)):\n    torch.load(store.path)\n", 0},
+		{"not from the request", "@app.get('/')\ndef f(name: str):\n    torch.load('m.pt')\n    return name\n", 0},
+		{"verified", "import andiron\n@app.get('/')\ndef f(name: str):\n    andiron.load(name)\n", 0},
+		{"no handler", "def f(name: str):\n    torch.load(name)\n", 0},
+	} {
+		_, all := look(t, "a.py", head+tt.src, newTorch)
+		line := 0
+		for _, f := range all {
+			if f.Rule == userModel.ID {
+				line = f.Where.Line
+			}
+		}
+		if line != tt.line {
+			t.Errorf("%s: line %d, want %d", tt.name, line, tt.line)
+		}
+	}
+}
+
+func TestTrail(t *testing.T) {
+	_, all := look(t, "a.py", "import torch\ndef get(p):\n    return torch.load(p)\n@app.post('/')\ndef f(name: str):\n    return get(name)\n", newTorch)
+	i := slices.IndexFunc(all, func(f finding.Finding) bool { return f.Rule == userModel.ID })
+	if i < 0 {
+		t.Fatalf("%v", all)
+	}
+	if diff := cmp.Diff([]string{"line 6: get(name)", "line 3: torch.load(p)"}, all[i].Evidence); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestHub(t *testing.T) {
+	const commit = "0123456789012345678901234567890123456789"
+	for _, tt := range []struct {
+		src  string
+		want []string
+	}{
+		{"torch.hub.load('a/b', 'm')", []string{"2:1 PY030 high"}},
+		{"torch.hub.load('a/b:" + commit + "', 'm', trust_repo=True)", nil},
+		{"torch.hub.load('dir', 'm', source='local')", nil},
+		{"torch.hub.load(repo, 'm')", []string{"2:1 PY030 high"}},
+		{"torch.hub.load_state_dict_from_url(u, None, None, True, True)", nil},
+		{"torch.hub.load_state_dict_from_url(u)", []string{"2:1 PY031 medium"}},
+		{"transformers.AutoModel.from_pretrained('a/b')", []string{"2:1 PY033 medium"}},
+		{"transformers.AutoModel.from_pretrained('./b')", nil},
+		{"transformers.AutoModel.from_pretrained(path)", nil},
+		{"transformers.AutoModel.from_pretrained('a/b', revision='" + commit + "')", nil},
+		{"transformers.AutoModel.from_pretrained('a/b', revision=rev)", nil},
+		{"transformers.AutoModel.from_pretrained('a/b', local_files_only=True)", nil},
+		{"transformers.AutoModel.from_pretrained(path, trust_remote_code=True)", []string{"2:1 PY032 high"}},
+		{"transformers.pipeline('text-generation', model='a/b', trust_remote_code=True)", []string{"2:1 PY032 high", "2:1 PY033 medium"}},
+		{"mine.AutoModel.from_pretrained('a/b')", nil},
+		{"huggingface_hub.hf_hub_download('a/b', 'm.bin')", []string{"2:1 PY033 medium"}},
+	} {
+		got, _ := look(t, "a.py", "import torch, transformers, huggingface_hub, mine\n"+tt.src+"\n", Options{})
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.src, diff)
+		}
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	const name = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
+	for _, tt := range []struct {
+		file, src string
+		want      []string
+	}{
+		{"a.py", "import os\nos.environ['" + name + "'] = '1'\n", []string{"2:1 PY007 high"}},
+		{"a.py", "import os\nos.environ.setdefault('" + name + "', 'true')\n", []string{"2:1 PY007 high"}},
+		{"a.py", "import os\nos.environ.update({'" + name + "': '1'})\n", []string{"2:1 PY007 high"}},
+		{"a.py", "import subprocess as s\ns.run(c, env={'" + name + "': '1'})\n", []string{"2:1 PY007 high"}},
+		{"a.py", "import os\nif os.environ.get('" + name + "'):\n    raise ValueError\nos.environ['" + name + "'] = '0'\n", nil},
+		{"Dockerfile", "ENV A=1 \\\n    " + name + "=1\n", []string{"2:5 PY007 high"}},
+		{"Dockerfile", "ENV " + name + " yes\n", []string{"1:5 PY007 high"}},
+		{"run.sh", "export " + name + "=true # for old files\n", []string{"1:8 PY007 high"}},
+		{"run.sh", "unset " + name + "\n# " + name + "=1\n" + name + "=\n", nil},
+		{".env", name + "=\"1\"\n", []string{"1:1 PY007 high"}},
+		{"compose.yml", "environment:\n  " + name + ": \"1\"\n  - " + name + "=0\n", []string{"2:3 PY007 high"}},
+		{"notes.txt", name + "=1\n", nil},
+	} {
+		got, _ := look(t, tt.file, tt.src, Options{})
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s %q (-want +got):\n%s", tt.file, tt.src, diff)
+		}
+	}
+}
+
+func TestNotebook(t *testing.T) {
+	const src = `{"cells": [
+  {"cell_type": "markdown", "source": ["torch.load(x)"]},
+  {"cell_type": "code", "source": ["%matplotlib inline\n", "!pip install torch\n", "import torch\n", "p = 'm.pt'"]},
+  {"cell_type": "code", "source": "%%bash\ntorch.load(x)"},
+  {"cell_type": "code", "source": ["x?\n", "model = torch.load(p, weights_only=False)\n", "x = = 1"]}
+ ], "nbformat": 4}`
+	got, _ := look(t, "a.ipynb", src, Options{})
+	if diff := cmp.Diff([]string{"cell 4:2:9 PY002 high", "cell 4:3:5 PY080 medium"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for name, src := range map[string]string{"broken": `{"cells": [`, "no source": `{"cells": [{"cell_type": "code"}]}`} {
+		if got, _ := look(t, "a.ipynb", src, Options{}); len(got) != 1 || !strings.HasSuffix(got[0], "PY080 medium") {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	r := `{"cells": [{"cell_type": "code", "source": "x <- 1"}], "metadata": {"kernelspec": {"language": "R"}}}`
+	if got, _ := look(t, "a.ipynb", r, Options{}); got != nil {
+		t.Errorf("a notebook of R: %q", got)
+	}
+}
+
+func TestRequirements(t *testing.T) {
+	for _, tt := range []struct {
+		text  string
+		known bool
+		safe  bool // at least 2.6
+	}{
+		{"torch==2.6.0+cu118", true, true},
+		{"torch>=2.10", true, true},
+		{"torch[opt] ~= 2.5", true, false},
+		{"  \"torch>=1.8,<3\",", true, false},
+		{"torch = \"^2.7\"", true, true},
+		{"  - pytorch=2.1", true, false},
+		{"torch", false, false},
+		{"torch<2.6", false, false},
+		{"torchvision==0.15.2\npytorch-lightning>=1.0\ntorch-scatter>=2.0", false, false},
+		{"# torch==1.0\n", false, false},
+		{"torch==2.9\ntorch==1.13 ; python_version < '3.8'", true, false},
+		{"", false, false},
+	} {
+		got := Torch{}.Requirements("r.txt", tt.text)
+		if got.Known() != tt.known || got.AtLeast(2, 6) != tt.safe {
+			t.Errorf("%q: %+v", tt.text, got)
+		}
+	}
+}
+
+// A file without end is not read, and a run that is called off ends.
+func TestLimits(t *testing.T) {
+	big := strings.Repeat("# x\n", maxSource/4+1)
+	if got, _ := look(t, "a.py", big, Options{}); len(got) != 1 || got[0] != " PY080 medium" && got[0] != "PY080 medium" {
+		t.Errorf("%q", got)
+	}
+	many := "import torch\n" + strings.Repeat("torch.load(p)\n", 2*mostKept)
+	got, all := look(t, "a.py", many, Options{})
+	if len(got) != mostKept || !strings.HasSuffix(all[len(all)-1].Message, "(no more findings of PY001 are listed)") {
+		t.Errorf("%d findings, the last %q", len(got), all[len(all)-1].Message)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Look(ctx, artifact.FromBytes("a.py", nil), Options{}, func(finding.Finding) {}); err == nil {
+		t.Error("a cancelled look ends without an error")
+	}
+}
+
+// FuzzLook: no panic, and the same twice.
+func FuzzLook(f *testing.F) {
+	f.Add("a.py", "import torch\ntry:\n  torch.load(p)\nexcept E:\n  torch.load(p, weights_only=False)\nassert\n")
+	f.Add("a.py", "from fastapi import *\n@app.post('/')\ndef f(x):\n  with open(x) as y: y.write(x)\n  torch.load(y)\n  f(x)\n")
+	f.Add("a.ipynb", `{"cells": [{"cell_type": "code", "source": ["%x\n", "f?"]}]}`)
+	f.Add("Dockerfile", "ENV TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1")
+	f.Add("a.py", "import os, hashlib\nos.environ['TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'] = hashlib.sha256(x) == y\n")
+	f.Fuzz(func(t *testing.T, name, src string) {
+		one, _ := look(t, name, src, oldTorch)
+		two, _ := look(t, name, src, oldTorch)
+		if !slices.Equal(one, two) {
+			t.Errorf("%q and %q", one, two)
+		}
+		Torch{}.Requirements(name, src)
+	})
+}

@@ -1,0 +1,127 @@
+package code
+
+import (
+	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/rule"
+)
+
+var (
+	unpickleRules = []*rule.Rule{unpickle, joblibLoad, numpyPickle, pandasPickle}
+	sourceRules   = []*rule.Rule{hubUnpinned, urlUnchecked, remoteCode, hubRevision, userModel}
+	otherRules    = []*rule.Rule{saveWhole, notRead}
+	evidenceRules = []*rule.Rule{verified, guarded, plainLoad, plainSave, digestChecked}
+)
+
+var unpickle = &rule.Rule{
+	ID: "PY020", Title: "A pickle is loaded", Strategy: finding.SecureLoading,
+	Severity: finding.Medium, Verdict: finding.Safe, Since: since, Refs: []string{"CWE-502", "Python documentation of pickle"},
+	Text: "pickle, dill, cloudpickle, shelve and jsonpickle run what their input says. That is harmless only while nobody else can write the input. " +
+		"A copy made by pickle.loads(pickle.dumps(x)) is not reported.",
+	Fix: "keep the data as JSON, as arrays with numpy.savez, or as safetensors",
+}
+
+var joblibLoad = &rule.Rule{
+	ID: "PY021", Title: "joblib.load", Strategy: finding.SecureLoading,
+	Severity: finding.Medium, Verdict: finding.Safe, Since: since, Refs: []string{"CWE-502", "joblib documentation, Persistence"},
+	Text: "A joblib file is a pickle with arrays in it, and runs what it says.",
+	Fix:  "verify the file with andiron trust check before it is loaded, or keep the model in a format without pickles, such as ONNX or skops",
+}
+
+var numpyPickle = &rule.Rule{
+	ID: "PY022", Title: "numpy.load with allow_pickle=True", Strategy: finding.SecureLoading,
+	Severity: finding.Medium, Verdict: finding.Safe, Since: since, Refs: []string{"CVE-2019-6446", "CWE-502"},
+	Text: "numpy refuses arrays of Python objects since 1.16.3, because reading one unpickles it. allow_pickle=True takes the refusal back for every file that reaches this call.",
+	Fix:  "save the arrays with a numeric or fixed-width text dtype and remove allow_pickle=True",
+}
+
+var pandasPickle = &rule.Rule{
+	ID: "PY023", Title: "pandas.read_pickle", Strategy: finding.SecureLoading,
+	Severity: finding.Medium, Verdict: finding.Safe, Since: since, Refs: []string{"CWE-502", "pandas documentation of read_pickle"},
+	Text: "The file is a pickle and runs what it says.",
+	Fix:  "keep the table as Parquet or CSV",
+}
+
+var hubUnpinned = &rule.Rule{
+	ID: "PY030", Title: "torch.hub.load without a commit", Strategy: finding.TrustedSources,
+	Severity: finding.High, Verdict: finding.Safe, Since: since, Refs: []string{"torch v2.6.0 torch/hub.py load", "CWE-494"},
+	Text: "torch.hub.load downloads a repository and imports its hubconf.py. Without a commit it is whatever the repository holds on that day; a branch or a tag can be moved. trust_repo=True also takes away the question whether to trust it.",
+	Fix:  "name the commit, torch.hub.load('owner/name:<40 hex digits>', ...), or install the project as a pinned package",
+}
+
+var urlUnchecked = &rule.Rule{
+	ID: "PY031", Title: "Weights from a URL without a hash", Strategy: finding.TrustedSources,
+	Severity: finding.Medium, Verdict: finding.Safe, Since: since, Refs: []string{"torch v2.6.0 torch/hub.py load_state_dict_from_url", "CWE-494"},
+	Text: "The file is loaded as it comes. With check_hash=True torch compares it with the hexadecimal digits at the end of its name, of which it takes eight or more: that finds accidents, and keeps an attacker out only with many digits.",
+	Fix:  "download the file once, add it with andiron trust add, and load it with andiron.load(path)",
+}
+
+var remoteCode = &rule.Rule{
+	ID: "PY032", Title: "trust_remote_code=True", Strategy: finding.TrustedSources,
+	Severity: finding.High, Verdict: finding.Safe, Since: since, Refs: []string{"Transformers documentation, Custom models", "CWE-829"},
+	Text: "The loader downloads Python files that stand beside the model and runs them. Whoever can change the repository runs code here, unless revision names a commit that somebody read.",
+	Fix:  "remove trust_remote_code; where the code is needed, review it and pass revision='<40 hex digits>'",
+}
+
+var hubRevision = &rule.Rule{
+	ID: "PY033", Title: "A model of the Hub without a revision", Strategy: finding.TrustedSources,
+	Severity: finding.Medium, Verdict: finding.Safe, Since: since, Refs: []string{"huggingface_hub documentation, Download files", "CWE-494"},
+	Text: "Without a revision the loader takes what the repository's main branch holds on the day of the download.",
+	Fix:  "pass revision='<40 hex digits>', the commit that was reviewed",
+}
+
+var userModel = &rule.Rule{
+	ID: "PY040", Title: "A user decides what is loaded", Strategy: finding.TrustedSources,
+	Severity: finding.High, Verdict: finding.Safe, Since: since, Refs: []string{"CWE-502", "CWE-22"},
+	Text: "What a request brings, as an upload or as a name, reaches a loader that runs what a file says, within a function or through functions of the same file. " +
+		"A name that is first looked up on a list and refused where it is not there is not reported.",
+	Fix: "load only models of a fixed list, with andiron.load(path); what a user hands in is never loaded, at most scanned with andiron scan",
+}
+
+var saveWhole = &rule.Rule{
+	ID: "PY050", Title: "torch.save of a whole object", Strategy: finding.SafeSerialization,
+	Severity: finding.Low, Verdict: finding.Safe, Since: since, Refs: []string{"PyTorch tutorial, Saving and Loading Models"},
+	Text: "The file names the object's class, and only a loader that runs code can bring it back: weights_only=True refuses it, and so will everybody who has to trust the file.",
+	Fix:  "save the tensors: safetensors.torch.save_file(model.state_dict(), 'model.safetensors')",
+}
+
+var notRead = &rule.Rule{
+	ID: "PY080", Title: "Python that could not be read", Strategy: finding.SecureLoading,
+	Severity: finding.Medium, Verdict: finding.Unreadable, Since: since, Refs: []string{"Python Language Reference 3.14", "PEP 263"},
+	Text: "A part of the file does not parse as Python 3.8 to 3.14, its encoding is not one that is read, or it is over a limit. What stands around the part was looked at; what the part itself loads is not known.",
+	Fix:  "mend the file; where it is no Python 3 on purpose, move it out of the project or name it otherwise",
+}
+
+var verified = &rule.Rule{
+	ID: "PY090", Title: "A load that is verified", Strategy: finding.SecureLoading,
+	Severity: finding.Info, Verdict: finding.Safe, Since: since, Refs: []string{"andiron Python SDK"},
+	Text: "andiron.load, andiron.jit_load and andiron.load_safetensors verify the file against the lock and the policy, and load the bytes that they verified.",
+	Fix:  "nothing needs to be done",
+}
+
+var guarded = &rule.Rule{
+	ID: "PY091", Title: "The loading guard is installed", Strategy: finding.SecureLoading,
+	Severity: finding.Info, Verdict: finding.Safe, Since: since, Refs: []string{"andiron Python SDK"},
+	Text: "andiron.install_guard makes torch.load, pickle.load and their like obey the policy also where other packages call them. It is a net and not a wall.",
+	Fix:  "nothing needs to be done",
+}
+
+var plainLoad = &rule.Rule{
+	ID: "PY092", Title: "A load that runs no code", Strategy: finding.SecureLoading,
+	Severity: finding.Info, Verdict: finding.Safe, Since: since, Refs: []string{"safetensors format specification"},
+	Text: "The format holds tensors and text, and its loader runs nothing. The file itself is not verified by that.",
+	Fix:  "use andiron.load_safetensors(path) where it also matters that the file is the one that was reviewed",
+}
+
+var plainSave = &rule.Rule{
+	ID: "PY093", Title: "A save in a format without pickles", Strategy: finding.SafeSerialization,
+	Severity: finding.Info, Verdict: finding.Safe, Since: since, Refs: []string{"safetensors format specification", "torch.export documentation"},
+	Text: "What is saved here is loaded without Python's pickle.",
+	Fix:  "nothing needs to be done",
+}
+
+var digestChecked = &rule.Rule{
+	ID: "PY094", Title: "A digest that the code checks itself", Strategy: finding.SecureLoading,
+	Severity: finding.Info, Verdict: finding.Safe, Since: since, Refs: []string{"CWE-345", "CWE-367"},
+	Text: "The function computes a digest, compares it, and refuses before it loads. Where it opens the file again to load it, somebody who can write the file has a moment between the two.",
+	Fix:  "use andiron.load(path), which loads the very bytes that it verified",
+}

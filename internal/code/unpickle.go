@@ -1,0 +1,216 @@
+package code
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/pysrc"
+	"github.com/andiron-dev/andiron/internal/rule"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// loaders are what runs a file, torch.load apart.
+var loaders = []loader{
+	{
+		[]string{"torch.jit.load", "torch.jit._serialization.load"}, 0, "f", jitLoad,
+		"torch.jit.load reads a program that nothing verified before", "",
+	},
+	{
+		[]string{"torch.export.load", "torch._export.load", "torch._export.serde.serialize.load"}, 0, "f", exportLoad,
+		"torch.export.load reads a program that nothing verified before", "",
+	},
+	{
+		[]string{"torch.package.PackageImporter", "torch.package.package_importer.PackageImporter"}, 0, "file_or_buffer", packageImporter,
+		"torch.package imports Python modules from an archive, and runs them", "",
+	},
+	{
+		[]string{
+			"pickle.load", "pickle.Unpickler", "_pickle.load", "_pickle.Unpickler", "cPickle.load", "pickle5.load",
+			"six.moves.cPickle.load", "dill.load", "dill.Unpickler", "cloudpickle.load", "compress_pickle.load", "jsonpickle.decode", "shelve.open",
+		},
+		0, "file", unpickle, "", "",
+	},
+	{
+		[]string{
+			"pickle.loads", "_pickle.loads", "cPickle.loads", "pickle5.loads", "six.moves.cPickle.loads",
+			"dill.loads", "cloudpickle.loads",
+		},
+		0, "data", unpickle, "", "",
+	},
+	{
+		[]string{"joblib.load", "joblib.numpy_pickle.load", "sklearn.externals.joblib.load"}, 0, "filename", joblibLoad,
+		"joblib.load runs whatever the file says", "",
+	},
+	{
+		[]string{"numpy.load", "numpy.lib.npyio.load", "numpy.lib._npyio_impl.load"}, 0, "file", numpyPickle,
+		"numpy.load with allow_pickle=True runs whatever an array of objects says", "allow_pickle",
+	},
+	{
+		[]string{"pandas.read_pickle", "pandas.io.pickle.read_pickle"}, 0, "filepath_or_buffer", pandasPickle,
+		"pandas.read_pickle runs whatever the file says", "",
+	},
+}
+
+// loaderOf finds the loader that a call may be.
+func (v *view) loaderOf(c *pysrc.Invocation) (loader, string) {
+	for _, l := range loaders {
+		name := nameOf(c, l.names...)
+		if name == "" {
+			continue
+		}
+		if l.only != "" && !slices.Contains(v.words(c, -1, l.only), "True") && !slices.Contains(v.words(c, 2, l.only), "True") {
+			continue
+		}
+		return l, name
+	}
+	return loader{}, ""
+}
+
+// unpickles reports loads, other than torch.load, that run what a file says.
+func (v *view) unpickles() {
+	for _, c := range v.m.Calls {
+		l, name := v.loaderOf(c)
+		switch {
+		case name == "" || c.Partial || v.ownBytes(c):
+			continue
+		case l.rule != packageImporter && v.checked(c):
+			continue
+		case l.message == "":
+			l.message = name + " runs whatever its input says"
+		}
+		v.found(l.rule, c.Node, l.message)
+	}
+}
+
+// ownBytes reports whether what is unpickled was pickled in the same expression:
+// pickle.loads(pickle.dumps(x)) is a copy.
+func (v *view) ownBytes(c *pysrc.Invocation) bool {
+	args, open := c.Arg(0, "data")
+	if len(args) != 1 || open {
+		return false
+	}
+	values := v.m.Eval(args[0].Expr, args[0].Scope)
+	return len(values) == 1 && values[0].Kind == pysrc.Result &&
+		slices.Contains([]string{"pickle.dumps", "cloudpickle.dumps", "dill.dumps", "_pickle.dumps", "cPickle.dumps"}, values[0].Name)
+}
+
+// saves reports objects that are saved whole.
+func (v *view) saves() {
+	for _, c := range v.m.Calls {
+		if !c.Is("torch.save", "torch.serialization.save") {
+			continue
+		}
+		args, _ := c.Arg(0, "obj")
+		if len(args) == 1 && v.whole(args[0]) {
+			v.found(saveWhole, c.Node, "torch.save writes the whole object "+v.shown(args[0].Expr)+", so that only unpickling its class gets it back")
+		}
+	}
+}
+
+// moduleNames are what people call a whole module.
+var moduleNames = []string{"model", "net", "network", "module", "generator", "discriminator", "classifier", "detector", "encoder", "decoder", "self", "backbone"}
+
+// whole reports whether an expression is a module and not its tensors.
+func (v *view) whole(a pysrc.Arg) bool {
+	for _, value := range v.m.Eval(a.Expr, a.Scope) {
+		switch value.Kind {
+		case pysrc.Instance:
+			return v.isModule(value.Def, 0)
+		case pysrc.Unknown, pysrc.Ref, pysrc.Result:
+		default:
+			return false
+		}
+	}
+	switch e := a.Expr.(type) {
+	case *pysrc.Name:
+		return slices.Contains(moduleNames, e.ID)
+	case *pysrc.Attribute:
+		return slices.Contains(moduleNames, e.Attr)
+	}
+	return false
+}
+
+// isModule reports whether a class of the file derives from torch.nn.Module.
+func (v *view) isModule(class *pysrc.Scope, depth int) bool {
+	if class.Class == nil || depth > 8 {
+		return false
+	}
+	for _, base := range class.Class.Bases {
+		for _, value := range v.m.Eval(base, class.Parent) {
+			switch value.Kind {
+			case pysrc.Ref:
+				if slices.Contains([]string{
+					"torch.nn.Module", "torch.nn.modules.module.Module", "torch.nn.Sequential",
+					"pytorch_lightning.LightningModule", "lightning.LightningModule", "lightning.pytorch.LightningModule",
+				}, value.Name) {
+					return true
+				}
+			case pysrc.Class:
+				if v.isModule(value.Def, depth+1) {
+					return true
+				}
+			default:
+			}
+		}
+	}
+	return false
+}
+
+// good are calls that are evidence of what is in place.
+var good = []struct {
+	names   []string
+	rule    *rule.Rule
+	message string
+}{
+	{[]string{"andiron.load", "andiron.jit_load", "andiron.load_safetensors"}, verified, " verifies the file before it is loaded"},
+	{[]string{"andiron.install_guard"}, guarded, " makes the loaders of other packages obey the policy"},
+	{
+		[]string{
+			"safetensors.torch.load_file", "safetensors.torch.load", "safetensors.safe_open", "safetensors.numpy.load_file",
+			"safetensors.torch.load_model", "safetensors.flax.load_file", "safetensors.deserialize",
+		},
+		plainLoad, " reads tensors and runs nothing",
+	},
+	{
+		[]string{
+			"safetensors.torch.save_file", "safetensors.torch.save_model", "safetensors.torch.save", "safetensors.numpy.save_file",
+			"torch.jit.save", "torch.export.save", "torch.onnx.export",
+		},
+		plainSave, " writes a format that is loaded without Python's pickle",
+	},
+}
+
+// evidence reports what is in place, and what is loosened on purpose.
+func (v *view) evidence() {
+	for _, c := range v.m.Calls {
+		if name := nameOf(c, "andiron.load_unsafe"); name != "" {
+			v.loosened(c)
+			continue
+		}
+		for _, g := range good {
+			if name := nameOf(c, g.names...); name != "" && !c.Partial {
+				v.found(g.rule, c.Node, name+g.message)
+			}
+		}
+		if c.Method() == "save" && slices.ContainsFunc(c.Names, func(n string) bool {
+			return n == "torch.jit.script().save" || n == "torch.jit.trace().save"
+		}) {
+			v.found(plainSave, c.Node, "the module is saved as TorchScript, which is loaded without Python's pickle")
+		}
+	}
+}
+
+func (v *view) loosened(c *pysrc.Invocation) {
+	reason, ok := v.text(c, -1, "reason")
+	message := "andiron.load_unsafe loads a file past its checks"
+	switch {
+	case ok:
+		v.found(loadLoosened, c.Node, message+", for the reason "+strconv.Quote(reason))
+	case given(c, -1, "reason"):
+		v.found(loadLoosened, c.Node, message+", for a reason that is not written out")
+	default:
+		v.foundAs(loadLoosened, finding.Medium, c.Node, message+", and gives no reason")
+	}
+}

@@ -1,0 +1,107 @@
+package posture
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/andiron-dev/andiron/finding"
+)
+
+// The code room's rules that are evidence of what is in place.
+var (
+	goodLoads = []string{"PY090", "PY091", "PY092", "PY094"}
+	goodSaves = []string{"PY093"}
+)
+
+// fromCode reports whether a finding is of the code room.
+func fromCode(f finding.Finding) bool { return strings.HasPrefix(f.Rule, "PY0") }
+
+func notCode(fs []finding.Finding) []finding.Finding { return slices.DeleteFunc(fs, fromCode) }
+
+func onlyCode(fs []finding.Finding) []finding.Finding {
+	return slices.DeleteFunc(fs, func(f finding.Finding) bool { return !fromCode(f) })
+}
+
+// codeSaving is the code room's view of safe serialization.
+func codeSaving(in Input) view {
+	return view{
+		implemented: sites(informing(in, goodSaves)),
+		missing:     sites(onlyCode(findings(in, finding.SafeSerialization))),
+	}
+}
+
+// codeLoading is the code room's view of secure loading: which loads are verified,
+// and where the others remain.
+func codeLoading(in Input) view {
+	return view{
+		implemented: sites(informing(in, goodLoads)),
+		missing:     sites(onlyCode(findings(in, finding.SecureLoading))),
+	}
+}
+
+// codeSources is the code room's view of trusted sources: what comes from places
+// that nobody fixed.
+func codeSources(in Input) view {
+	return view{missing: sites(onlyCode(findings(in, finding.TrustedSources)))}
+}
+
+// informing are the findings of rules that say what is in place, by place.
+func informing(in Input, rules []string) []finding.Finding {
+	var out []finding.Finding
+	for f := range every(in) {
+		if slices.Contains(rules, f.Rule) && f.Outcome == finding.Present {
+			out = append(out, f)
+		}
+	}
+	slices.SortStableFunc(out, finding.Compare)
+	return out
+}
+
+// every yields all findings, of artifacts and of none.
+func every(in Input) func(yield func(finding.Finding) bool) {
+	return func(yield func(finding.Finding) bool) {
+		for _, a := range in.Artifacts {
+			for _, f := range a.Findings {
+				if !yield(f) {
+					return
+				}
+			}
+		}
+		for _, f := range in.Findings {
+			if !yield(f) {
+				return
+			}
+		}
+	}
+}
+
+// mostSites is how many places of one rule are listed.
+const mostSites = 50
+
+// sites makes one piece of evidence for each place, because each is to be changed.
+func sites(fs []finding.Finding) []finding.Evidence {
+	var out []finding.Evidence
+	seen, last := map[string]int{}, map[string]int{}
+	for _, f := range fs {
+		if seen[f.Rule]++; seen[f.Rule] > mostSites {
+			continue
+		}
+		text := f.Message
+		fix := f.Fix
+		if f.Outcome == finding.Undetermined {
+			text = "undetermined: " + text
+		}
+		if !matters(f) {
+			fix = ""
+		}
+		last[f.Rule] = len(out)
+		out = append(out, finding.Evidence{Text: text, Where: f.Where, Fix: fix})
+	}
+	for rule, n := range seen {
+		if n > mostSites {
+			out[last[rule]].Text += fmt.Sprintf(" (and %d more of %s)", n-mostSites, rule)
+		}
+	}
+	return out
+}

@@ -1,0 +1,118 @@
+package posture
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/andiron-dev/andiron/finding"
+)
+
+// said makes a finding of a rule at a line; a "!" before the text makes it matter.
+func said(rule string, s finding.Strategy, path string, line int, text string) finding.Finding {
+	f := finding.Finding{Rule: rule, Strategy: s, Outcome: finding.Present, Where: finding.Where{Path: path}.Line1(line, 1), Fix: "fix of " + rule}
+	if f.Message = strings.TrimPrefix(text, "!"); f.Message != text {
+		f.Severity = finding.Medium
+	}
+	return f
+}
+
+// project is one with a lock, a verified load and a torch.load that remains.
+func project() Input {
+	locked := said("TRU090", finding.TrustedSources, "m/w.pt", 0, "is locked and unchanged")
+	w := weights
+	w.Findings = append(slices.Clone(w.Findings), locked)
+	return Input{
+		Artifacts: []finding.Artifact{w, tensors, evil, own},
+		Python:    2,
+		Findings: []finding.Finding{
+			said("TRU001", finding.TrustedSources, "m/t.safetensors", 0, "!is not in the lock"),
+			said("TRU001", finding.TrustedSources, "m/it's evil.pt", 0, "!is not in the lock"),
+			said("TRU002", finding.SecureLoading, "m/o.pt", 0, "!is not the file that was locked"),
+			said("PY090", finding.SecureLoading, "loader.py", 7, "andiron.load verifies the file before it is loaded"),
+			said("PY093", finding.SafeSerialization, "train.py", 30, "safetensors.torch.save_file writes"),
+			said("PY050", finding.SafeSerialization, "train.py", 31, "!torch.save writes the whole object"),
+			said("PY002", finding.SecureLoading, "train.py", 12, "!torch.load with weights_only=False"),
+			said("PY002", finding.SecureLoading, "train.py", 19, "!torch.load with weights_only=False"),
+			said("PY040", finding.TrustedSources, "serve.py", 5, "!a user decides what torch.load loads here"),
+		},
+	}
+}
+
+func TestCodeAndLock(t *testing.T) {
+	in := project()
+	for s, want := range map[finding.Strategy][]string{
+		finding.TrustedSources: {
+			"partial: ",
+			"+ m/w.pt: is locked and unchanged",
+			"- -own.pkl: is not locked, so a file in its place would not be noticed | save its data in a format that runs no code, such as safetensors, and then andiron trust add the result",
+			"- m/it's evil.pt: is not in the lock | do not load it; andiron inspect --trace 'm/it'\\''s evil.pt' shows what would run",
+			"- m/t.safetensors: is not in the lock | andiron trust add m/t.safetensors",
+			"- serve.py:5:1: a user decides what torch.load loads here | fix of PY040",
+		},
+		finding.SecureLoading: {
+			"partial: ",
+			"+ loader.py:7:1: andiron.load verifies the file before it is loaded",
+			"+ m/t.safetensors: is safetensors: its loader runs no pickle",
+			"+ m/w.pt!archive/data.pkl: torch.load(weights_only=True) loads it on torch 1.13 and later",
+			"- m/it's evil.pt!archive/data.pkl@0x1f: loading it would run a command | do not load it",
+			"- m/o.pt: is not the file that was locked | fix of TRU002",
+			"- train.py:12:1: torch.load with weights_only=False | fix of PY002",
+			"- train.py:19:1: torch.load with weights_only=False | fix of PY002",
+		},
+	} {
+		got := lines(get(t, in, s))
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", s, diff)
+		}
+	}
+	saving := lines(get(t, in, finding.SafeSerialization))
+	for _, want := range []string{
+		"+ train.py:30:1: safetensors.torch.save_file writes",
+		"- train.py:31:1: torch.save writes the whole object | fix of PY050",
+	} {
+		if !slices.Contains(saving, want) {
+			t.Errorf("%q is not in %q", want, saving)
+		}
+	}
+}
+
+// Everything in place is implemented, and a policy that trusts by place asks for
+// no lock.
+func TestAllInPlace(t *testing.T) {
+	in := Input{Artifacts: []finding.Artifact{tensors, weights}, Python: 1, Findings: []finding.Finding{
+		said("TRU090", finding.TrustedSources, "m/t.safetensors", 0, "is locked and unchanged"),
+		said("TRU091", finding.TrustedSources, "andiron.yaml", 2, "a policy says what is trusted"),
+		said("PY090", finding.SecureLoading, "loader.py", 7, "andiron.load verifies the file before it is loaded"),
+	}}
+	for _, s := range []finding.Strategy{finding.SafeSerialization, finding.TrustedSources, finding.SecureLoading} {
+		if p := get(t, in, s); p.Status != finding.Implemented {
+			t.Errorf("%s: %q", s, lines(p))
+		}
+	}
+	in.Findings = in.Findings[:1]
+	if p := get(t, in, finding.TrustedSources); p.Status != finding.Partial || len(p.Missing) != 1 {
+		t.Errorf("a model without a lock and a policy: %q", lines(p))
+	}
+}
+
+// Without the trust room nothing is said about what is locked.
+func TestNoTrustRoom(t *testing.T) {
+	p := get(t, Input{Artifacts: []finding.Artifact{tensors}, Python: 1}, finding.TrustedSources)
+	if p.Status != finding.NotAssessed || p.Reason != noTrust || len(p.Missing) > 0 {
+		t.Errorf("%q", lines(p))
+	}
+}
+
+func TestManySites(t *testing.T) {
+	var in Input
+	for i := range 2 * mostSites {
+		in.Findings = append(in.Findings, said("PY002", finding.SecureLoading, "a.py", i+1, "!unsafe"))
+	}
+	p := get(t, in, finding.SecureLoading)
+	if n := len(p.Missing); n != mostSites || !strings.HasSuffix(p.Missing[n-1].Text, "(and 50 more of PY002)") {
+		t.Errorf("%d pieces of evidence, the last %q", n, p.Missing[n-1].Text)
+	}
+}

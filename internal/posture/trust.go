@@ -1,0 +1,72 @@
+package posture
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/andiron-dev/andiron/finding"
+)
+
+// The trust room's rules that are evidence of what is in place, and the one that
+// says of a model that it is not locked.
+const (
+	ruleLocked    = "TRU090"
+	rulePolicy    = "TRU091"
+	ruleSigned    = "TRU092"
+	ruleNotLocked = "TRU001"
+)
+
+const noTrust = "whether the model files are locked was not looked at"
+
+// modelSources is the trust room's view of trusted sources: which models are
+// locked, which are not, and what the policy says.
+func modelSources(in Input) view {
+	v := view{reason: noModels}
+	v.implemented = sites(informing(in, []string{ruleLocked, rulePolicy, ruleSigned}))
+	covered, looked := map[string]bool{}, false
+	for f := range every(in) {
+		if strings.HasPrefix(f.Rule, "TRU") {
+			looked = true
+			covered[f.Where.Path] = true
+		}
+	}
+	verdicts := map[string]finding.Artifact{}
+	for _, a := range byPath(in.Artifacts) {
+		verdicts[a.Path] = a
+		// Where a policy says what is trusted, not every model has to be locked.
+		if looked && !covered[a.Path] && kinds[a.Format] != config && len(informing(in, []string{rulePolicy})) == 0 {
+			v.missing = append(v.missing, finding.Evidence{
+				Text: "is not locked, so a file in its place would not be noticed", Where: finding.Where{Path: a.Path}, Fix: lockFix(a),
+			})
+		}
+	}
+	v.missing = append(v.missing, others(in, verdicts)...)
+	if !looked && len(in.Artifacts) > 0 {
+		v.open, v.reason = []string{noTrust}, noTrust
+	}
+	return v
+}
+
+// others is what the trust room found missing, with the command that closes it.
+func others(in Input, verdicts map[string]finding.Artifact) []finding.Evidence {
+	fs := notCode(findings(in, finding.TrustedSources))
+	for i, f := range fs {
+		if a, ok := verdicts[f.Where.Path]; ok && f.Rule == ruleNotLocked {
+			fs[i].Fix = lockFix(a)
+		}
+	}
+	return byRule(slices.Clip(fs))
+}
+
+// lockFix never asks anyone to trust a file that does not pass.
+func lockFix(a finding.Artifact) string {
+	switch {
+	case a.Verdict.Passes():
+		return "andiron trust add " + quote(a.Path)
+	case a.Verdict == finding.Unknown:
+		return convertFix(a) + ", and then andiron trust add the result"
+	case a.Verdict == finding.Unreadable:
+		return "replace the file; what could not be looked at is not locked"
+	}
+	return rejectFix(a)
+}
