@@ -30,6 +30,7 @@ from ._errors import (
     SignatureError,
     UntrustedModelError,
 )
+from ._guard import install_guard, uninstall_guard
 from ._load import hash_file, jit_load, load, load_safetensors, load_unsafe
 
 __version__ = "0.1.0"
@@ -49,8 +50,10 @@ __all__ = [
     "SignatureError",
     "UntrustedModelError",
     "hash_file",
+    "install_guard",
     "jit_load",
     "load",
     "load_safetensors",
     "load_unsafe",
+    "uninstall_guard",
 ]

@@ -54,7 +54,7 @@ class Copy:
         self.buffer = buffer
         self.size = len(buffer)
         self.sha256 = sha256
-        self.path = path
+        self.path = CopyPath(path)
         self.fd = fd
         self._folder = folder
 
@@ -68,21 +68,27 @@ class Copy:
         return not self.path
 
     def close(self) -> None:
-        """Forget the name and the descriptor; tensors may still hold the buffer."""
+        """Forget the name and the descriptor. The buffer lives while somebody uses it."""
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = ""
-        with contextlib.suppress(BufferError):  # tensors live in it; the last of them frees it
-            self.buffer.close()
 
     def __enter__(self) -> Copy:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
+        if exc is not None:
+            # The traceback holds this object; it need not hold the memory, too.
+            with contextlib.suppress(BufferError):
+                self.buffer.close()
+
+
+class CopyPath(str):
+    """The path of a private copy; the guard lets it pass."""
 
 
 def copy_source(source: Source, *, named: bool) -> Copy:
@@ -183,12 +189,12 @@ def fill(source: Source, buffer: mmap.mmap) -> str:
         at = 0
         while at < source.size:
             with view[at : at + CHUNK] as piece:
-                n = read_at(source.fd, piece, at)
+                n = source.read_at(piece, at)
             if n == 0:
                 raise _changed(source, f"ended after {at} bytes")
             at += n
             hasher.reached(at)
-    if read_at(source.fd, bytearray(1), source.size):
+    if source.read_at(memoryview(bytearray(1)), source.size):
         raise _changed(source, f"has more than {source.size} bytes")
     return hasher.hexdigest()
 
@@ -200,16 +206,6 @@ def _changed(source: Source, what: str) -> AndironError:
         why=f"it had {source.size} bytes when it was opened, and {what}",
         hint="load files that nothing writes to; write a new file and rename it",
     )
-
-
-def read_at(fd: int, piece: memoryview | bytearray, offset: int) -> int:
-    """Read bytes from an offset, without moving anybody's position."""
-    if hasattr(os, "preadv"):
-        return os.preadv(fd, [piece], offset)
-    os.lseek(fd, offset, os.SEEK_SET)
-    data = os.read(fd, len(piece))
-    piece[: len(data)] = data
-    return len(data)
 
 
 class _Hasher:

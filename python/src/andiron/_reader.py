@@ -28,11 +28,12 @@ class CopyReader(io.RawIOBase):
     second time is a LoadError: the system would give zeros.
     """
 
-    def __init__(self, copy: Copy) -> None:
+    def __init__(self, copy: Copy, *, once: bool = True) -> None:
+        """Read copy; once says that large ranges are read no more than once."""
         self._buffer = copy.buffer
         self._size = copy.size
         self._at = 0
-        self._release = copy.releasable and _MADV_DONTNEED is not None
+        self._release = once and copy.releasable and _MADV_DONTNEED is not None
         self._gone: list[tuple[int, int]] = []  # disjoint, in order
 
     def readable(self) -> bool:

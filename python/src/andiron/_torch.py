@@ -25,6 +25,9 @@ from ._reader import CopyReader
 _OLDEST: Final = (1, 13)
 _MMAP_SINCE: Final = (2, 1)
 
+# By its first four bytes torch.load takes a file for a zip.
+_ZIP: Final = b"PK\x03\x04"
+
 DTYPES: Final = {
     "BOOL": "bool", "F4": "float4_e2m1fn_x2",
     "U8": "uint8", "I8": "int8", "F8_E5M2": "float8_e5m2", "F8_E4M3": "float8_e4m3fn",
@@ -58,20 +61,16 @@ def version(torch: Any) -> tuple[int, int]:
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
-def is_zip(copy: Copy) -> bool:
-    """Tell whether torch.load takes it for a zip: by the first four bytes."""
-    return copy.buffer[:4] == b"PK\x03\x04"
-
-
-def load_pickle(copy: Copy, where: str, map_location: Any) -> Any:
-    """Load a torch.save file with weights_only=True."""
+def load_pickle(copy: Copy, where: str, map_location: Any, reader: CopyReader | None = None) -> Any:
+    """Load a torch.save file with weights_only=True, from reader if there is one."""
     torch = torch_module()
+    whole, reader = reader is None, reader or CopyReader(copy)
     with errors(where):
-        refuse_torchscript(torch, copy, where)
-        if can_map(torch, copy):
+        refuse_torchscript(torch, reader, where)
+        if whole and can_map(torch, copy):
             # The sealed copy itself becomes the tensors' memory.
             return torch.load(copy.path, map_location=map_location, weights_only=True, mmap=True)
-        return torch.load(CopyReader(copy), map_location=map_location, weights_only=True)
+        return torch.load(reader, map_location=map_location, weights_only=True)
 
 
 def load_code(copy: Copy, map_location: Any, where: str) -> Any:
@@ -88,15 +87,17 @@ def load_anything(copy: Copy, map_location: Any, where: str) -> Any:
         return torch.load(CopyReader(copy), map_location=map_location, weights_only=False)
 
 
-def refuse_torchscript(torch: Any, copy: Copy, where: str) -> None:
+def refuse_torchscript(torch: Any, reader: CopyReader, where: str) -> None:
     """Refuse what torch.load hands over to torch.jit.load.
 
     Before 2.6 it does so in spite of weights_only=True (CVE-2025-32434). The
     archive is listed by the very reader that torch.load uses, on the same bytes.
     """
-    if not is_zip(copy):
+    at = reader.tell()
+    if reader.peek(4)[:4] != _ZIP:
         return
-    names = torch._C.PyTorchFileReader(CopyReader(copy)).get_all_records()
+    names = torch._C.PyTorchFileReader(reader).get_all_records()
+    reader.seek(at)
     # Look-ups of this reader ignore case, so we do.
     if any(name.lower() == "constants.pkl" for name in names):
         raise PolicyError(
@@ -109,7 +110,7 @@ def refuse_torchscript(torch: Any, copy: Copy, where: str) -> None:
 
 def can_map(torch: Any, copy: Copy) -> bool:
     """Tell whether tensors can be views of the copy instead of copies of it."""
-    if not copy.path or version(torch) < _MMAP_SINCE or not is_zip(copy):
+    if not copy.path or version(torch) < _MMAP_SINCE or copy.buffer[:4] != _ZIP:
         return False
     try:
         # torch slices the file where a record lies, also where it is compressed.
@@ -123,13 +124,15 @@ def tensors(copy: Copy, header: _safetensors.Header, where: str, device: Any) ->
     """Make the tensors of a safetensors file, as views of the copy where that can be."""
     torch = torch_module()
     with errors(where):
-        made = {t.name: _tensor(torch, copy, t, where) for t in header.tensors}
+        # torch keeps the object, not the buffer: only the view keeps it mapped.
+        view = memoryview(copy.buffer)
+        made = {t.name: _tensor(torch, view, t, where) for t in header.tensors}
         if str(device) == "cpu":
             return made
         return {name: made.pop(name).to(device) for name in list(made)}
 
 
-def _tensor(torch: Any, copy: Copy, t: _safetensors.Tensor, where: str) -> Any:
+def _tensor(torch: Any, view: memoryview, t: _safetensors.Tensor, where: str) -> Any:
     dtype = getattr(torch, DTYPES.get(t.dtype, ""), None)
     if dtype is None:
         raise LoadError(
@@ -139,7 +142,7 @@ def _tensor(torch: Any, copy: Copy, t: _safetensors.Tensor, where: str) -> Any:
     if t.begin == t.end:
         return torch.empty(shape, dtype=dtype)
     # One storage for each tensor, so that none of them seems to share memory.
-    raw = torch.frombuffer(copy.buffer, dtype=torch.uint8, count=t.end - t.begin, offset=t.begin)
+    raw = torch.frombuffer(view, dtype=torch.uint8, count=t.end - t.begin, offset=t.begin)
     if t.begin % max(1, _safetensors.BITS[t.dtype] // 8):
         raw = raw.clone()  # not aligned in the file; a clone is
     return raw.view(dtype).view(shape)
