@@ -16,7 +16,6 @@ from . import _decision, _safetensors, _torch
 from ._copy import CHUNK, Copy, copy_source
 from ._decision import Answer, Operation, Request
 from ._errors import AndironError, AndironSecurityWarning, DigestMismatchError, PolicyError, RefusedError
-from ._reader import CopyReader
 from ._record import emit
 from ._source import Source, open_source
 
@@ -138,19 +137,9 @@ def load(
     return finish(verified, map_location)
 
 
-def finish(verified: Verified, map_location: Any, file: Any = None) -> Any:
-    """Load a verified copy by what its bytes are, which its name must agree with.
-
-    file is an open file to follow: loading begins where it is, and it ends up
-    where loading ends.
-    """
+def finish(verified: Verified, map_location: Any) -> Any:
+    """Load a verified copy by what its bytes are, which its name must agree with."""
     with verified.copy as copy:
-        if file is not None:
-            reader = CopyReader(copy)
-            reader.seek(file.tell())
-            value = _torch.load_pickle(copy, verified.path, map_location, reader)
-            file.seek(reader.tell())
-            return value
         safe = _safetensors.looks_like(copy.buffer[:9], copy.size)
         named = verified.path.lower().endswith(".safetensors")
         if safe != named:

@@ -28,6 +28,7 @@ from ._errors import FileAccessError, PolicyError
 from ._load import Verified, finish
 from ._reader import CopyReader
 from ._source import MemorySource, Source, adopt, open_source
+from ._torch import load_pickle
 
 if TYPE_CHECKING:
     from ._decision import Operation
@@ -97,32 +98,44 @@ class _Case:
     """A call that is about to load: a verified copy, or in mode warn what to load."""
 
     verified: Verified | None
-    at: int  # where in the file to begin
     again: Any  # what the original gets in mode warn
+    file: _Position
+
+
+@dataclasses.dataclass(frozen=True)
+class _Position:
+    """Where loading begins in the bytes, and the file object that is to follow."""
+
+    at: int = 0
+    base: int = 0
+    file: Any = None
+
+    def leave(self, at: int) -> None:
+        """Put the file object where the original would have left it."""
+        if self.file is not None:
+            self.file.seek(self.base + at)
 
 
 @contextlib.contextmanager
 def _case(guard: Guard, call: str, file: Any, operation: Operation = "guard", *, named: bool = False) -> Iterator[_Case]:
     with contextlib.ExitStack() as stack:
         try:
-            source, at = _open(stack, file)
+            source, position = _open(stack, file)
         except FileAccessError as exc:
             if isinstance(exc.__cause__, OSError):
                 raise exc.__cause__ from None  # as the original would, for whoever expects that
             guard.refuse(call, exc, exc.where)
-            yield _Case(None, 0, file)
+            yield _Case(None, file, _Position())
             return
-        again = io.BytesIO(source.data()) if isinstance(source, MemorySource) else file
+        again = _again(file, source, position)
         verified = guard.verified(call, source, operation, _url.get(), named=named)
-        if verified is None:
-            yield _Case(None, at, again)
-            return
-        stack.enter_context(verified.copy)
-        stack.enter_context(guard.loading_verified())
-        yield _Case(verified, at, again)
+        if verified is not None:
+            stack.enter_context(verified.copy)
+            stack.enter_context(guard.loading_verified())
+        yield _Case(verified, again, position)
 
 
-def _open(stack: contextlib.ExitStack, file: Any) -> tuple[Source, int]:
+def _open(stack: contextlib.ExitStack, file: Any) -> tuple[Source, _Position]:
     """Give the source that a path or a file object stands for, and its position.
 
     What is neither a path nor an open regular file is read into memory.
@@ -130,10 +143,21 @@ def _open(stack: contextlib.ExitStack, file: Any) -> tuple[Source, int]:
     if isinstance(file, bytes):
         file = os.fsdecode(file)
     if isinstance(file, (str, os.PathLike)):
-        return stack.enter_context(open_source(file)), 0
+        return stack.enter_context(open_source(file)), _Position()
     if (fd := _regular(file)) is not None:
-        return stack.enter_context(adopt(fd, _real_name(fd, file))), file.tell()
-    return stack.enter_context(MemorySource(bytes(file.read()))), 0
+        source = stack.enter_context(adopt(fd, _real_name(fd, file)))
+        return source, _Position(at=file.tell(), file=file)
+    base, follows = (file.tell(), file) if file.seekable() else (0, None)
+    return stack.enter_context(MemorySource(bytes(file.read()))), _Position(base=base, file=follows)
+
+
+def _again(file: Any, source: Source, position: _Position) -> Any:
+    if not isinstance(source, MemorySource):
+        return file
+    if position.file is None:
+        return io.BytesIO(source.data())
+    position.leave(0)
+    return file
 
 
 def _regular(file: Any) -> int | None:
@@ -193,7 +217,7 @@ class _Redirect:
             if case.verified is None:
                 return None
             reader = CopyReader(case.verified.copy, once=False)
-            reader.seek(case.at)
+            reader.seek(case.file.at)
             self._readers[file] = reader
             return reader
 
@@ -296,10 +320,13 @@ def _file_or_path(
                 if case.verified is None:
                     return original(case.again, *args, **kwargs)
                 reader = CopyReader(case.verified.copy, once=False)
-                reader.seek(case.at)
-                first = next(iter(arguments))
+                reader.seek(case.file.at)
+                arguments[next(iter(arguments))] = buffered = io.BufferedReader(reader)
                 adapt(file, arguments)
-                return original(**{**arguments, first: io.BufferedReader(reader)})
+                value = original(**arguments)
+                if not buffered.closed:
+                    case.file.leave(buffered.tell())
+                return value
 
         return _replaces(original, load)
 
@@ -343,7 +370,13 @@ def _torch_load(guard: Guard, original: Call) -> Call:
             if case.verified is None:
                 return original(case.again, map_location, pickle_module, **kwargs)
             _note_overridden(guard, case.verified, {"pickle_module": pickle_module, **kwargs})
-            return finish(case.verified, map_location, None if case.at == 0 else f)
+            if case.file.file is None:
+                return finish(case.verified, map_location)
+            reader = CopyReader(case.verified.copy)
+            reader.seek(case.file.at)
+            value = load_pickle(case.verified.copy, case.verified.path, map_location, reader)
+            case.file.leave(reader.tell())
+            return value
 
     return _replaces(original, load)
 
