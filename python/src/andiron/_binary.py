@@ -93,5 +93,3 @@ def run(args: Sequence[str], stdin: bytes, *, timeout: float, pass_fds: Sequence
             hint="the package and the binary must come from the same wheel" if done.returncode == 2 else "",
         )
     return done.stdout
-
-

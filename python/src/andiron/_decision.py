@@ -151,7 +151,11 @@ def _judge(body: dict[str, Any], answer: dict[str, Any]) -> Answer:
 def _refusal(body: dict[str, Any], answer: dict[str, Any]) -> RefusedError:
     code = _text(answer, "code")
     what = _text(answer, "what") or "must not be loaded"
-    about = {"where": _text(answer, "where") or body["path"], "why": _text(answer, "why"), "hint": _text(answer, "hint")}
+    about = {
+        "where": _text(answer, "where") or body["path"],
+        "why": _text(answer, "why"),
+        "hint": _text(answer, "hint"),
+    }
     kind = _ERRORS.get(code, PolicyError)  # a code of a newer binary is still a refusal
     error = kind(what, **about, rules=_texts(answer, "rules"))
     if isinstance(error, DigestMismatchError):

@@ -74,9 +74,7 @@ class RefusedError(AndironError):
 
     rules: tuple[str, ...]
 
-    def __init__(
-        self, what: str, *, where: str = "", why: str = "", hint: str = "", rules: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, what: str, *, where: str = "", why: str = "", hint: str = "", rules: Sequence[str] = ()) -> None:
         super().__init__(what, where=where, why=why, hint=hint)
         self.rules = tuple(rules)
 

@@ -43,7 +43,15 @@ _MARK: Final = "__andiron_original__"
 _url: contextvars.ContextVar[str] = contextvars.ContextVar("andiron_url", default="")
 
 # Who loads pickles that its own program wrote.
-_INTERNAL: Final = ("multiprocessing", "concurrent", "copy", "copyreg", "torch.multiprocessing", "torch.utils.data", "joblib")
+_INTERNAL: Final = (
+    "multiprocessing",
+    "concurrent",
+    "copy",
+    "copyreg",
+    "torch.multiprocessing",
+    "torch.utils.data",
+    "joblib",
+)
 
 
 def is_internal(module: str) -> bool:
@@ -117,7 +125,9 @@ class _Position:
 
 
 @contextlib.contextmanager
-def _case(guard: Guard, call: str, file: Any, operation: Operation = "guard", *, named: bool = False) -> Iterator[_Case]:
+def _case(
+    guard: Guard, call: str, file: Any, operation: Operation = "guard", *, named: bool = False
+) -> Iterator[_Case]:
     with contextlib.ExitStack() as stack:
         try:
             source, position = _open(stack, file)
