@@ -160,8 +160,9 @@ while True:
 
 
 @contextlib.contextmanager
-def racer(path: Path, good: bytes, other: bytes, how: str, tmp_path: Path) -> Iterator[None]:
-    a, b = tmp_path / "good.safetensors", tmp_path / "other.safetensors"
+def racer(path: Path, good: bytes, other: bytes, how: str) -> Iterator[None]:
+    # Beside it, so that links to them stay inside the project.
+    a, b = path.with_name("racer-good"), path.with_name("racer-other")
     a.write_bytes(good)
     b.write_bytes(other)
     argv = [sys.executable, "-c", RACER, str(path), str(a), str(b), how]
@@ -181,7 +182,7 @@ def test_thousands_of_copies_beside_a_writer(how: str, tmp_path: Path) -> None:
     path = tmp_path / "raced"
     path.write_bytes(good)
     seen = set()
-    with racer(path, good, other, how, tmp_path):
+    with racer(path, good, other, how):
         for n in range(2000):
             try:
                 with _source.open_source(path) as source, _copy.copy_source(source, named=n % 4 == 0) as copy:
@@ -201,7 +202,7 @@ def test_loads_beside_a_writer(kind: str, how: str, torch: Any, project: Project
     path = project.file(name, good)
     project.lock(path)
     outcomes = set()
-    with racer(path, good, other, how, tmp_path):
+    with racer(path, good, other, how):
         for _ in range(60):
             try:
                 loaded = andiron.load(path)
