@@ -43,7 +43,7 @@ class BuildBinary(build_scripts):
         return []
 
 
-class PlatformWheel(bdist_wheel):
+class PlatformWheel(bdist_wheel):  # type: ignore[misc] # setuptools is not typed here
     """Tags the wheel py3-none-PLATFORM: any Python 3, one kind of machine."""
 
     def finalize_options(self) -> None:
@@ -54,7 +54,7 @@ class PlatformWheel(bdist_wheel):
         return "py3", "none", platform_tag(super().get_tag()[2])
 
 
-class NoSdist(sdist):
+class NoSdist(sdist):  # type: ignore[misc]
     """A source archive of this folder alone could not be built."""
 
     def run(self) -> None:
@@ -82,7 +82,7 @@ def build_go(target: Path, version: str) -> None:
     env = {key: value for key, value in os.environ.items() if key not in ("GOOS", "GOARCH", "GOFLAGS")}
     env.update(CGO_ENABLED="0")
     flags = f"-s -w -X github.com/andiron-dev/andiron/internal/cli.release=v{version}"
-    subprocess.run(
+    subprocess.run(  # noqa: S603 - the go command, no shell
         [go_command(), "build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", target, "./cmd/andiron"],
         cwd=REPOSITORY, env=env, check=True,
     )  # fmt: skip

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import REPOSITORY
 
 import andiron
 from andiron import _binary
+from conftest import REPOSITORY
 
 FUNCTIONS = ["load", "jit_load", "load_safetensors", "load_unsafe", "hash_file", "install_guard", "uninstall_guard"]
 

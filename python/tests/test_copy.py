@@ -47,7 +47,7 @@ def test_the_kernel_refuses_to_change_a_sealed_copy(tmp_path: Path) -> None:
         try:
             for fd in (copy.fd, again):
                 for attempt in attempts:
-                    with pytest.raises(OSError, match="not permitted|Permission denied") as caught:
+                    with pytest.raises(OSError, match=r"not permitted|Permission denied") as caught:
                         attempt(fd)
                     assert caught.value.errno in (errno.EPERM, errno.EACCES)
         finally:
@@ -89,6 +89,7 @@ def test_a_file_that_changes_its_size_while_it_is_read_is_refused(
     path.write_bytes(os.urandom(4 * _copy.CHUNK))
     fd = os.open(path, os.O_RDONLY)
     with Changing(str(path), fd, os.fstat(fd)) as source:
+        assert isinstance(source, Changing)
         source.change = lambda: os.truncate(path, to)
         with pytest.raises(andiron.FileAccessError, match="changed while it was read") as caught:
             _copy.copy_source(source, named=named)

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Project, QuietPayload, safetensors_bytes
 
 import andiron
 from andiron import _binary, _load, _source
+from conftest import Project, QuietPayload, safetensors_bytes
 
 ONE = safetensors_bytes(a=("F32", [2], bytes(8)))
 

@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Payload, Project, QuietPayload
 
 import andiron
-from andiron import _sinks
+from andiron import _decision, _sinks
+from conftest import Payload, Project, QuietPayload
 
 pytestmark = pytest.mark.usefixtures("guard")
 
@@ -90,7 +90,7 @@ def test_block_loads_the_bytes_that_were_verified(
     path = project.file("a.pkl", pickle.dumps("trusted"))
     project.lock(path, fmt="pickle")
     andiron.install_guard()
-    at_bytes = andiron._decision.at_bytes  # type: ignore[attr-defined]
+    at_bytes = _decision.at_bytes
 
     def then_swap(*args: Any) -> Any:
         answer = at_bytes(*args)
@@ -282,7 +282,7 @@ class TestBypasses:
         path = project.file("a.pkl", pickle.dumps(QuietPayload(marker)))
         andiron.install_guard()
         with path.open("rb") as file:
-            pickle._Unpickler(file).load()  # type: ignore[attr-defined]
+            pickle._Unpickler(file).load()
         assert marker.exists()
 
     def test_memory(self, marker: Path) -> None:
@@ -322,11 +322,8 @@ def test_uninstalling_puts_everything_back() -> None:
 def test_wrappers_behave_as_the_built_in_functions() -> None:
     andiron.install_guard()
 
-    class Holder:
-        loads = pickle.loads
-        load = pickle.load
-
-    assert Holder().loads(pickle.dumps(1)) == 1  # no self comes along
+    holder: Any = type("Holder", (), {"loads": pickle.loads})()
+    assert holder.loads(pickle.dumps(1)) == 1  # no self comes along
     assert pickle.loads(pickle.dumps(pickle.load)) is pickle.load
     assert pickle.load.__name__ == "load"
     assert issubclass(pickle.Unpickler, pickle.__dict__["Unpickler"])

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Payload, Project, safetensors_bytes
 
 import andiron
 from andiron import _copy, _decision, _load, _source
+from conftest import Payload, Project, safetensors_bytes
 
 SIZE = 3 * _copy.CHUNK  # so that reading takes several steps
 GOOD = safetensors_bytes(a=("U8", [SIZE], b"\1" * SIZE))
@@ -115,7 +115,7 @@ def test_a_write_at_each_step(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     path = project.file("a.safetensors", GOOD)
-    options = {}
+    options: dict[str, Any] = {}
     if trust == "lock":
         project.lock(path, fmt="safetensors")
     elif trust == "digest":

@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY
 
 from andiron import FormatError, _safetensors
+from conftest import REPOSITORY
 
 VECTORS = sorted((REPOSITORY / "testdata" / "vectors" / "safetensors").glob("*.txtar"))
 

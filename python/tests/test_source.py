@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Project
 
 import andiron
 from andiron import _source
+from conftest import Project
 
-LOADS = [andiron.load, andiron.jit_load, andiron.load_safetensors, andiron.hash_file]
+LOADS: list[Any] = [andiron.load, andiron.jit_load, andiron.load_safetensors, andiron.hash_file]
 
 
 @pytest.mark.parametrize("load", LOADS)
@@ -57,7 +57,7 @@ def test_what_is_no_regular_file_is_refused(load: Any, path: str, what: str, pro
 @pytest.mark.parametrize("load", LOADS)
 @pytest.mark.parametrize("path", [b"model.pt", io.BytesIO(b"x"), 3, None])
 def test_only_a_name_is_a_path(load: Any, path: Any) -> None:
-    with pytest.raises(TypeError, match="path must be str or os.PathLike"):
+    with pytest.raises(TypeError, match=r"path must be str or os\.PathLike"):
         load(path)
 
 

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from ._copy import Copy
 
-_MADV_DONTNEED: int | None = getattr(mmap, "MADV_DONTNEED", None)
-
 # Reads below this are headers and pickles, which loaders read again.
 _LARGE: Final = 1 << 20
 
@@ -33,7 +31,7 @@ class CopyReader(io.RawIOBase):
         self._buffer = copy.buffer
         self._size = copy.size
         self._at = 0
-        self._release = once and copy.releasable and _MADV_DONTNEED is not None
+        self._release = once and copy.releasable and hasattr(mmap, "MADV_DONTNEED")
         self._gone: list[tuple[int, int]] = []  # disjoint, in order
 
     def readable(self) -> bool:
@@ -95,10 +93,9 @@ class CopyReader(io.RawIOBase):
             self._drop(-(-begin // mmap.PAGESIZE) * mmap.PAGESIZE, end // mmap.PAGESIZE * mmap.PAGESIZE)
 
     def _drop(self, begin: int, end: int) -> None:
-        assert _MADV_DONTNEED is not None
         # First noted, then done: an interruption between the two loses nothing.
         bisect.insort(self._gone, (begin, end))
-        self._buffer.madvise(_MADV_DONTNEED, begin, end - begin)
+        self._buffer.madvise(mmap.MADV_DONTNEED, begin, end - begin)
 
     def _check(self, begin: int, end: int) -> None:
         last = bisect.bisect_left(self._gone, (end, 0)) - 1

@@ -125,8 +125,7 @@ class _Parser:
         rest = text[end:].lstrip(" ")
         if rest:
             self.fail("padding", f"{rest[0]!r} after the header's object, where only spaces may stand")
-        assert isinstance(value, _Pairs)  # the first byte is '{'
-        return value
+        return self.unique("header", value)
 
     def integer(self, text: str) -> int:
         if text.startswith("-") or len(text) > 19 or (n := int(text)) > _MOST:
@@ -139,7 +138,7 @@ class _Parser:
     def header(self, pairs: _Pairs, start: int) -> tuple[list[Tensor], dict[str, str] | None]:
         tensors: list[Tensor] = []
         metadata: dict[str, str] | None = None
-        for name, value in self.unique("header", pairs):
+        for name, value in pairs:
             self.string("header", name)
             if name == "__metadata__":
                 metadata = self.metadata(value)

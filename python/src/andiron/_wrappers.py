@@ -96,9 +96,30 @@ def _replaces_class(original: Any, replacement: Any) -> Any:
 
 
 def _passes(guard: Guard, file: object) -> bool:
-    if isinstance(file, io.BufferedReader):
-        file = file.raw
-    return guard.settings is None or isinstance(file, (CopyReader, CopyPath))
+    """Tell whether a file is a private copy of ours, or something that reads from one."""
+    for _ in range(6):
+        if guard.settings is None or isinstance(file, (CopyReader, CopyPath)):
+            return True
+        file = file.raw if isinstance(file, io.BufferedReader) else _unpacked(file)
+    return False
+
+
+# What unpacks, and the attribute with what it reads from.
+_UNPACK: Final = (
+    ("gzip", "GzipFile", "fileobj"),
+    ("bz2", "BZ2File", "_fp"),
+    ("lzma", "LZMAFile", "_fp"),
+    ("zipfile", "ZipExtFile", "_fileobj"),
+    ("zipfile", "_SharedFile", "_file"),
+)
+
+
+def _unpacked(file: object) -> object | None:
+    """Return what a file object unpacks, or None if it is none that does."""
+    for module, kind, inner in _UNPACK:
+        if module in sys.modules and isinstance(file, getattr(sys.modules[module], kind)):
+            return getattr(file, inner, None) or object()
+    return None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -210,9 +231,8 @@ class _Redirect:
         """Return what to read instead of file, or None to read file itself."""
         if _passes(self._guard, file):
             return None
-        if (inner := _decompressed(file)) is not None:
-            if not _passes(self._guard, inner):
-                self._guard.refuse(call, _compressed(file))
+        if _unpacked(file) is not None:
+            self._guard.refuse(call, _compressed(file))
             return None
         if _regular(file) is None:
             self._guard.in_memory(call)
@@ -234,25 +254,16 @@ class _Redirect:
 
 def _compressed(file: Any) -> PolicyError:
     return PolicyError(
-        "a compressed pickle cannot be verified",
+        "a pickle that is compressed or in an archive cannot be verified",
         where=str(getattr(file, "name", "")),
-        hint="decompress it into a file, and let andiron.lock list that",
+        hint="unpack it into a file, and let andiron.lock list that",
     )
-
-
-def _decompressed(file: Any) -> object | None:
-    """Return what a decompressor reads from, or None if it is none."""
-    kinds = (("gzip", "GzipFile", "fileobj"), ("bz2", "BZ2File", "_fp"), ("lzma", "LZMAFile", "_fp"))
-    for module, kind, inner in kinds:
-        if module in sys.modules and isinstance(file, getattr(sys.modules[module], kind)):
-            return getattr(file, inner, file) or file
-    return None
 
 
 def _pickle_load(call: str) -> Wrapper:
     """For functions whose first parameter is a file object at a pickle."""
 
-    def wrap(guard: Guard, original: Call) -> Call:
+    def wrap(guard: Guard, original: Call) -> Any:
         redirect = _Redirect(guard)
 
         def load(file: Any, *args: Any, **kwargs: Any) -> Any:
@@ -270,7 +281,7 @@ def _pickle_load(call: str) -> Wrapper:
 
 
 def _pickle_loads(call: str) -> Wrapper:
-    def wrap(guard: Guard, original: Call) -> Call:
+    def wrap(guard: Guard, original: Call) -> Any:
         def loads(*args: Any, **kwargs: Any) -> Any:
             guard.in_memory(call)
             return original(*args, **kwargs)
@@ -318,7 +329,7 @@ def _file_or_path(
     changes them for a file object in the place of the path.
     """
 
-    def wrap(guard: Guard, original: Call) -> Call:
+    def wrap(guard: Guard, original: Call) -> Any:
         def load(file: Any, *args: Any, **kwargs: Any) -> Any:
             arguments = _by_name(original, (file, *args), kwargs)
             if _passes(guard, file) or not runs(arguments):
@@ -372,7 +383,7 @@ def _adapt_pandas(file: Any, arguments: dict[str, Any]) -> None:
         arguments["compression"] = kinds.get(os.path.splitext(os.fspath(file))[1].lower())
 
 
-def _torch_load(guard: Guard, original: Call) -> Call:
+def _torch_load(guard: Guard, original: Call) -> Any:
     def load(f: Any, map_location: Any = None, pickle_module: Any = None, **kwargs: Any) -> Any:
         if _passes(guard, f):
             return original(f, map_location, pickle_module, **kwargs)
@@ -402,7 +413,7 @@ def _note_overridden(guard: Guard, verified: Verified, arguments: dict[str, Any]
 def _by_path(call: str) -> Wrapper:
     """For functions that run code of the archive, and take its path."""
 
-    def wrap(guard: Guard, original: Call) -> Call:
+    def wrap(guard: Guard, original: Call) -> Any:
         def load(f: Any, *args: Any, **kwargs: Any) -> Any:
             return _with_path(guard, call, f, lambda path: original(path, *args, **kwargs))
 
@@ -430,7 +441,7 @@ def _package_importer(guard: Guard, original: Any) -> Any:
 def _hub(call: str) -> Wrapper:
     """For functions of torch.hub that fetch a repository and run its hubconf.py."""
 
-    def wrap(guard: Guard, original: Call) -> Call:
+    def wrap(guard: Guard, original: Call) -> Any:
         def load(*args: Any, **kwargs: Any) -> Any:
             arguments = _by_name(original, args, kwargs)
             if arguments.get("source") != "local":
@@ -450,7 +461,7 @@ def _repository(name: object) -> PolicyError:
     )
 
 
-def _hub_url(guard: Guard, original: Call) -> Call:
+def _hub_url(guard: Guard, original: Call) -> Any:
     del guard
 
     def load(url: str, *args: Any, **kwargs: Any) -> Any:
