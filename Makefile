@@ -5,13 +5,14 @@
 # make hostile the largest of the files that try to exhaust us
 # make fuzz   every fuzz target for FUZZTIME
 # make oracle differential tests against CPython and real torch, and the corpora
-# make bench  speed, beside picklescan
+# make sdk    the Python package: its wheel, types, and tests with and without torch
+# make bench  speed, beside picklescan, and of verified loads
 # make corpus-real  several hundred files by real frameworks (gigabytes of packages; not in CI)
 # make clean  remove what was built
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: corpus-real build demo test check race hostile fuzz oracle bench clean setup
+.PHONY: corpus-real build demo test check race hostile fuzz oracle sdk bench clean setup
 
 ifneq ($(MAKECMDGOALS),clean)
 GO := $(shell tools/env/go.sh)
@@ -64,6 +65,10 @@ oracle: build
 	tools/env/python.sh
 	tools/oracle.sh $(ORACLE_SECONDS)
 
+sdk: setup
+	tools/env/torch.sh --trixie
+	tools/sdk.sh
+
 # Says the verdicts; what is suspicious, dangerous or unreadable is a bug of ours.
 corpus-real: build
 	tools/corpus/real/make.sh
@@ -73,6 +78,7 @@ bench: build
 	tools/env/torch.sh
 	tools/env/python.sh --peers
 	python3 tools/bench.py
+	$(ANDIRON_CACHE)/venv-torch/bin/python tools/bench_sdk.py
 
 clean:
 	rm -rf bin .bench

@@ -24,6 +24,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "torch: needs torch, and runs with --torch only")
+    config.addinivalue_line("markers", "pandas: needs pandas")
+    config.addinivalue_line("markers", "slow: takes seconds, and does not depend on the version of Python")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

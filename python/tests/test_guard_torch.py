@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import logging
 import pickle
@@ -226,7 +227,7 @@ def test_several_arrays_in_one_file(project: Project) -> None:
 
 @pytest.mark.parametrize("compress", [0, 3])
 def test_joblib(compress: int, project: Project, marker: Path) -> None:
-    joblib = pytest.importorskip("joblib")
+    import joblib
     import numpy
 
     good, evil = (str(project.root / "models" / name) for name in ("a.joblib", "b.joblib"))
@@ -241,9 +242,11 @@ def test_joblib(compress: int, project: Project, marker: Path) -> None:
     assert not marker.exists()
 
 
+@pytest.mark.pandas
 @pytest.mark.parametrize("suffix", ["", ".gz", ".xz", ".bz2", ".zip"])
 def test_pandas(suffix: str, project: Project, marker: Path) -> None:
-    pandas = pytest.importorskip("pandas")
+    import pandas
+
     good = project.root / "models" / f"a.pkl{suffix}"
     evil = project.root / "models" / f"b.pkl{suffix}"
     pandas.DataFrame({"x": [1, 2]}).to_pickle(good)
@@ -260,7 +263,7 @@ def test_pandas(suffix: str, project: Project, marker: Path) -> None:
 
 @pytest.mark.parametrize("name", ["cloudpickle", "dill"])
 def test_their_pickles(name: str, project: Project, marker: Path) -> None:
-    module = pytest.importorskip(name)
+    module = importlib.import_module(name)
     good = project.file("a.pkl", module.dumps({"f": len}))
     evil = project.file("b.pkl", module.dumps(QuietPayload(marker)))
     project.lock(good, fmt="pickle")

@@ -107,6 +107,7 @@ STEPS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", ATTACKS)
 @pytest.mark.parametrize(("owner", "name", "when"), STEPS, ids=lambda value: getattr(value, "__name__", str(value)))
 @pytest.mark.parametrize("trust", ["lock", "digest", "scan"])
@@ -176,6 +177,7 @@ def racer(path: Path, good: bytes, other: bytes, how: str) -> Iterator[None]:
             process.kill()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["in_place", "hard_link", "rename", "symlink"])
 def test_thousands_of_copies_beside_a_writer(how: str, tmp_path: Path) -> None:
     good, other = (safetensors_bytes(a=("U8", [40_000], c * 40_000)) for c in (b"\1", b"\2"))
