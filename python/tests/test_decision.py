@@ -241,9 +241,14 @@ def test_without_a_binary_nothing_is_loaded(project: Project, monkeypatch: pytes
         andiron.load(project.file("a.safetensors", ONE))
 
 
-def test_the_environment_does_not_choose_the_binary(project: Project, tmp_path: Path) -> None:
+def test_neither_the_environment_nor_the_current_folder_choose_the_binary(project: Project, tmp_path: Path) -> None:
     fake = tmp_path / "bin" / "andiron"
     fake.parent.mkdir()
+    # python -c and -m look for packages in the current folder first.
+    claim = project.root / "andiron-9.dist-info"
+    claim.mkdir()
+    (claim / "METADATA").write_text("Metadata-Version: 2.1\nName: andiron\nVersion: 9\n")
+    (claim / "RECORD").write_text(f"{os.path.relpath(fake, project.root)},,\n")
     fake.write_text('#!/bin/sh\necho \'{"v":1,"allowed":true,"code":"ok"}\'\n')
     fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
     path = project.file("a.safetensors", ONE)

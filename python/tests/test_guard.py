@@ -26,7 +26,7 @@ from typing import Any
 import pytest
 
 import andiron
-from andiron import _decision, _sinks
+from andiron import _binary, _decision, _sinks
 from conftest import Payload, Project, QuietPayload
 
 pytestmark = pytest.mark.usefixtures("guard")
@@ -327,6 +327,14 @@ def test_wrappers_behave_as_the_built_in_functions() -> None:
     assert pickle.loads(pickle.dumps(pickle.load)) is pickle.load
     assert pickle.load.__name__ == "load"
     assert issubclass(pickle.Unpickler, pickle.__dict__["Unpickler"])
+
+
+def test_a_guard_that_could_not_decide_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_binary, "_found", None)
+    monkeypatch.setattr(_binary, "_candidates", lambda: iter(()))
+    with pytest.raises(andiron.BinaryNotFoundError):
+        andiron.install_guard()
+    assert not hasattr(pickle.load, "__andiron_original__")
 
 
 def test_another_mode_is_an_error() -> None:

@@ -219,7 +219,8 @@ class _Hasher:
 
     def __enter__(self) -> _Hasher:
         if len(self._view) > CHUNK:
-            self._thread.start()
+            with contextlib.suppress(RuntimeError):  # no more threads: hash at the end
+                self._thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:

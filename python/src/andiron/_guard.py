@@ -28,7 +28,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Literal
 
-from . import _wrappers
+from . import _binary, _wrappers
 from ._decision import Operation
 from ._errors import AndironError, BinaryError, PolicyError, ScanError
 from ._imports import Finder
@@ -77,11 +77,12 @@ def install_guard(
     strict: also refuse pickles in memory, except those that multiprocessing and
         copy make themselves.
 
-    Installing again replaces the settings. Raises ValueError for another mode.
-    This is a net, not a wall: see "Limits of the guard" in the README.
+    Installing again replaces the settings. Raises ValueError for another mode, and
+    BinaryNotFoundError if nobody could decide. This is a net, not a wall: see "Limits of the guard" in the README.
     """
     if mode not in ("block", "warn"):
         raise ValueError(f"mode must be 'block' or 'warn', not {mode!r}")
+    _binary.find()
     settings = Settings(mode == "block", project, logger or logging.getLogger("andiron.guard"), strict)
     global _hooked
     with _lock:
@@ -140,7 +141,7 @@ class Guard:
         with _lock:
             if self.settings is None:
                 return
-            for attribute, wrapper in _wrappers.TARGETS[module.__name__].items():
+            for attribute, wrapper in _wrappers.TARGETS.get(module.__name__, {}).items():
                 original = getattr(module, attribute, None)
                 if original is not None and not _wrappers.is_wrapped(original):
                     setattr(module, attribute, wrapper(self, original))
