@@ -49,7 +49,7 @@ def symlink_swap(path: Path) -> None:
     other = path.with_name("other.safetensors")
     other.write_bytes(OTHER)
     link = path.with_name("link")
-    link.symlink_to(other)
+    link.symlink_to(other.name)
     os.replace(link, path)
 
 
@@ -155,7 +155,7 @@ while True:
         with open(beside, "wb") as f: f.write(data)
         os.replace(beside, path)
     elif how == "symlink":
-        os.symlink(sys.argv[3] if n % 2 else sys.argv[2], beside)
+        os.symlink(os.path.basename(sys.argv[3] if n % 2 else sys.argv[2]), beside)
         os.replace(beside, path)
 """
 

@@ -40,12 +40,21 @@ def state(torch: Any) -> dict[str, Any]:
 def same(torch: Any, a: Any, b: Any) -> bool:
     """Compare what two loads gave, down to the bits of the tensors."""
     if isinstance(a, torch.Tensor):
-        return type(a) is type(b) and a.dtype == b.dtype and a.shape == b.shape and repr(a) == repr(b)
+        equal = type(a) is type(b) and a.dtype == b.dtype and shown(torch, a) == shown(torch, b)
+        # A large tensor is not shown as a whole.
+        return equal and (a.numel() <= 1000 or torch.equal(a, b))
     if isinstance(a, dict):
         return type(a) is type(b) and list(a) == list(b) and all(same(torch, a[key], b[key]) for key in a)
     if isinstance(a, (list, tuple)):
         return type(a) is type(b) and len(a) == len(b) and all(same(torch, x, y) for x, y in zip(a, b, strict=True))
     return type(a) is type(b) and repr(a) == repr(b)
+
+
+def shown(torch: Any, tensor: Any) -> str:
+    try:
+        return repr(tensor)
+    except NotImplementedError:  # bits have no numbers
+        return repr(tensor.view(torch.uint8))
 
 
 @pytest.mark.parametrize("zipped", [True, False])

@@ -59,11 +59,11 @@ def _recorded() -> Iterator[str]:
     here = os.path.realpath(os.path.dirname(os.path.abspath(__file__)))
     for distribution in metadata.distributions(name="andiron"):
         # Any folder on sys.path may claim to be andiron; ours holds this file.
-        if os.path.realpath(os.fspath(distribution.locate_file("andiron"))) != here:
+        if os.path.realpath(str(distribution.locate_file("andiron"))) != here:
             continue
         for file in distribution.files or ():
             if file.name == _NAME and file.parent.name in ("bin", "Scripts"):
-                yield os.path.normpath(os.fspath(file.locate()))
+                yield os.path.normpath(str(file.locate()))
 
 
 def _usable(path: str) -> bool:

@@ -192,12 +192,13 @@ class Guard:
         finally:
             self._thread.depth = depth
 
-    def _is_verified(self) -> bool:
+    def is_verified(self) -> bool:
+        """Tell whether this thread loads bytes that were verified."""
         return getattr(self._thread, "depth", 0) > 0
 
     def sink(self, module: str, name: str) -> None:
         """A pickle asks for a name that runs commands."""
-        if self._is_verified():
+        if self.is_verified():
             return
         error = ScanError(
             f"a pickle asked for {module}.{name}, which runs code",
@@ -210,7 +211,7 @@ class Guard:
 
     def in_memory(self, call: str) -> None:
         """A pickle is loaded that is no file: log it, or refuse it if strict."""
-        if self.settings is None or self._is_verified():
+        if self.settings is None or self.is_verified():
             return
         module, where, line = _outside()
         if self.settings.strict and not _wrappers.is_internal(module):

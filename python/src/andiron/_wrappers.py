@@ -100,8 +100,12 @@ def _passes(guard: Guard, file: object) -> bool:
     for _ in range(6):
         if guard.settings is None or isinstance(file, (CopyReader, CopyPath)):
             return True
-        file = file.raw if isinstance(file, io.BufferedReader) else _unpacked(file)
-    return False
+        inner = file.raw if isinstance(file, io.BufferedReader) else _unpacked(file)
+        if inner is None:
+            break
+        file = inner
+    # A loader takes its archive apart and loads the parts from memory.
+    return guard.is_verified() and isinstance(file, io.BytesIO)
 
 
 # What unpacks, and the attribute with what it reads from.
