@@ -7,13 +7,14 @@
 # make oracle differential tests against CPython and real torch, and the corpora
 # make torchrun  convert --to, with real torch of several versions
 # make fault  files stay whole when any system call fails or is the last one
-# make bench  speed, beside picklescan
+# make sdk    the Python package: its wheel, types, and tests with and without torch
+# make bench  speed, beside picklescan, and of verified loads
 # make corpus-real  several hundred files by real frameworks (gigabytes of packages; not in CI)
 # make clean  remove what was built
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: corpus-real torchrun fault build demo test check race hostile fuzz oracle bench clean setup
+.PHONY: corpus-real sdk torchrun fault build demo test check race hostile fuzz oracle bench clean setup
 
 ifneq ($(MAKECMDGOALS),clean)
 GO := $(shell tools/env/go.sh)
@@ -76,6 +77,10 @@ torchrun: setup
 fault: setup
 	go test -tags fault -timeout 30m ./cmd/andiron -run TestFault -count 1 -v
 
+sdk: setup
+	tools/env/torch.sh --trixie
+	tools/sdk.sh
+
 # Says the verdicts; what is suspicious, dangerous or unreadable is a bug of ours.
 corpus-real: build
 	tools/corpus/real/make.sh
@@ -85,6 +90,7 @@ bench: build
 	tools/env/torch.sh
 	tools/env/python.sh --peers
 	python3 tools/bench.py
+	$(ANDIRON_CACHE)/venv-torch/bin/python tools/bench_sdk.py
 
 clean:
 	rm -rf bin .bench

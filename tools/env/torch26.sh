@@ -9,7 +9,7 @@
 set -euo pipefail
 
 cache=${ANDIRON_CACHE:-$HOME/.cache/andiron}
-root=$cache/trixie
+root=${ANDIRON_CHROOT:-$cache/trixie} # another one for runs by hand
 repo=$(cd "$(dirname "$0")/../.." && pwd -P)
 
 if [ ! -x "$root/usr/bin/python3" ]; then

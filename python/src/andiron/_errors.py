@@ -1,0 +1,132 @@
+"""Everything that andiron raises, in one tree.
+
+::
+
+    AndironError
+    ├── FileAccessError          the path is no regular file that can be read
+    ├── RefusedError             the file was looked at, and must not be loaded
+    │   ├── UntrustedModelError  nothing says that this file is trusted
+    │   ├── DigestMismatchError  the bytes are not those that are trusted
+    │   ├── PolicyError          andiron.yaml forbids it: place, size, format, age
+    │   ├── SignatureError       the signature is missing or does not verify
+    │   └── ScanError            loading these bytes could run code
+    ├── FormatError              the bytes break their format
+    ├── LoadError                torch could not load the verified bytes
+    └── BinaryError              the andiron binary gave no answer
+        └── BinaryNotFoundError  the andiron binary is not installed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class AndironError(Exception):
+    """The root of the tree; carries what, where, why and a hint.
+
+    ``what`` is true of this file, in one sentence. ``where`` is the file, the
+    rule or the option that it is about. ``why`` is how that is known, and
+    ``hint`` what to do; any of the three may be empty.
+    """
+
+    what: str
+    where: str
+    why: str
+    hint: str
+
+    def __init__(self, what: str, *, where: str = "", why: str = "", hint: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.why = why
+        self.hint = hint
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        if self.why:
+            text += f" ({self.why})"
+        if self.hint:
+            text += f"\nhint: {self.hint}"
+        return text
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # The default would call the class with args alone and lose the rest on
+        # the way through multiprocessing.
+        return _rebuild, (type(self), self.what, dict(self.__dict__))
+
+
+def _rebuild(kind: type[AndironError], what: str, state: dict[str, object]) -> AndironError:
+    error = kind(what)
+    error.__dict__.update(state)
+    return error
+
+
+class FileAccessError(AndironError):
+    """The path cannot be opened, is no regular file, or changed while it was read."""
+
+
+class RefusedError(AndironError):
+    """The file was looked at and must not be loaded.
+
+    ``rules`` are the ids of the rules that refuse it; ``andiron rules ID``
+    explains one.
+    """
+
+    rules: tuple[str, ...]
+
+    def __init__(self, what: str, *, where: str = "", why: str = "", hint: str = "", rules: Sequence[str] = ()) -> None:
+        super().__init__(what, where=where, why=why, hint=hint)
+        self.rules = tuple(rules)
+
+
+class UntrustedModelError(RefusedError):
+    """Neither andiron.lock nor a source in andiron.yaml says that the file is trusted."""
+
+
+class DigestMismatchError(RefusedError):
+    """The bytes are not those whose digest is trusted.
+
+    ``expected`` and ``actual`` are SHA-256 in hexadecimal; ``expected`` is empty
+    where the lock has several.
+    """
+
+    expected: str = ""
+    actual: str = ""
+
+
+class PolicyError(RefusedError):
+    """The policy forbids it: the place, the owner, the size, the format or the age."""
+
+
+class SignatureError(RefusedError):
+    """A signature is required, and is missing or does not verify."""
+
+
+class ScanError(RefusedError):
+    """Loading these bytes could run code, or that could not be ruled out.
+
+    ``verdict`` is the scanner's: ``unknown``, ``suspicious``, ``dangerous`` or
+    ``unreadable``.
+    """
+
+    verdict: str = ""
+
+
+class FormatError(AndironError):
+    """The bytes break the format that they claim to have."""
+
+
+class LoadError(AndironError):
+    """torch could not load the verified bytes; its own error is ``__cause__``."""
+
+
+class BinaryError(AndironError):
+    """The andiron binary gave no usable answer, so nothing was loaded."""
+
+
+class BinaryNotFoundError(BinaryError):
+    """The andiron binary that belongs to this package is not where it was installed."""
+
+
+class AndironSecurityWarning(UserWarning):
+    """A protection was switched off on purpose, or the guard saw an unverified load."""
