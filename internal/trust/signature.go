@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -70,7 +71,7 @@ func (r *Room) bundle(s subject) string {
 		}
 	}
 	if s.path == "" {
-		return ""
+		return beside(s.abs)
 	}
 	names := []string{s.path + bundleSuffix}
 	for dir := path.Dir(s.path); ; dir = path.Dir(dir) {
@@ -84,6 +85,16 @@ func (r *Room) bundle(s subject) string {
 			return filepath.Join(r.opt.Root, filepath.FromSlash(name))
 		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return filepath.Join(r.opt.Root, filepath.FromSlash(name)) // verifying says what is wrong with it
+		}
+	}
+	return ""
+}
+
+// beside is the bundle of a file that lies elsewhere.
+func beside(file string) string {
+	for _, name := range []string{file + bundleSuffix, filepath.Join(filepath.Dir(file), bundleName)} {
+		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+			return name
 		}
 	}
 	return ""
