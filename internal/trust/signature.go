@@ -65,7 +65,7 @@ func (g *signatures) check(signer string) error {
 // bundle is the signature bundle of a file: the one that the lock names, the one
 // beside it, or the one of a folder that it lies in, up to the root.
 func (r *Room) bundle(s subject) string {
-	for _, m := range r.opt.Lock.Digest(s.digest) {
+	for _, m := range r.lock.Digest(s.digest) {
 		if m.Signature != "" {
 			return filepath.Join(r.opt.Root, filepath.FromSlash(m.Signature))
 		}
