@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/andiron-dev/andiron/internal/artifact"
@@ -120,6 +121,11 @@ func (p *project) lockPath(file string) string {
 	if rel := trust.Relative(p.root, file); rel != "" {
 		return rel
 	}
+	return strings.TrimPrefix(hubAddress(file), "https://")
+}
+
+// hubAddress is where a file of a Hugging Face cache came from, or empty.
+func hubAddress(file string) string {
 	abs, err := filepath.Abs(file)
 	if err != nil {
 		return ""
@@ -128,7 +134,7 @@ func (p *project) lockPath(file string) string {
 	if !ok {
 		return ""
 	}
-	return url[len("https://"):]
+	return url
 }
 
 // namedLiterally complains about a path that would be read as a pattern.

@@ -255,8 +255,8 @@ func plainAll(list []string) []string {
 // name gives the model its path and its source in the lock.
 func (d *adding) name(m *lockfile.Model, file string) error {
 	m.Path = d.proj.lockPath(filepath.FromSlash(file))
-	if url, isHub := strings.CutPrefix(m.Path, "huggingface.co/"); m.Source == "" && isHub {
-		m.Source = "https://huggingface.co/" + url
+	if m.Source == "" {
+		m.Source = hubAddress(filepath.FromSlash(file))
 	}
 	switch {
 	case d.flags.as != "":

@@ -82,37 +82,6 @@ func compare(a, b Model) int {
 	return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.SHA256, b.SHA256))
 }
 
-// For returns the models whose path is or stands for a path: those that name it
-// literally, and those that match it as a pattern.
-func (f *File) For(path string) (literal, matched []*Model) {
-	if f == nil {
-		return nil, nil
-	}
-	for i := range f.Models {
-		m := &f.Models[i]
-		switch {
-		case m.Path == path:
-			literal = append(literal, m)
-		case !pattern.Literal(m.Path) && pattern.Match(m.Path, path):
-			matched = append(matched, m)
-		}
-	}
-	return literal, matched
-}
-
-// Digest returns the models with a digest.
-func (f *File) Digest(sum string) (list []*Model) {
-	if f == nil || sum == "" {
-		return nil
-	}
-	for i := range f.Models {
-		if f.Models[i].SHA256 == sum {
-			list = append(list, &f.Models[i])
-		}
-	}
-	return list
-}
-
 // Change says what Put did.
 type Change int
 

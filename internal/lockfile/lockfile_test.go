@@ -151,15 +151,16 @@ func TestPut(t *testing.T) {
 
 func TestLookUp(t *testing.T) {
 	f := &File{Models: []Model{model("m/a.pt", sumA), model("m/*.pt", sumB), model("n/a.pt", sumA)}}
-	literal, matched := f.For("m/a.pt")
+	x := NewIndex(f)
+	literal, matched := x.For("m/a.pt")
 	if len(literal) != 1 || literal[0].SHA256 != sumA || len(matched) != 1 || matched[0].SHA256 != sumB {
 		t.Errorf("literal %v, matched %v", literal, matched)
 	}
-	if got := f.Digest(sumA); len(got) != 2 || got[1].Path != "n/a.pt" {
+	if got := x.Digest(sumA); len(got) != 2 || got[1].Path != "n/a.pt" {
 		t.Errorf("digest: %v", got)
 	}
-	if f.Digest("") != nil || (*File)(nil).Digest(sumA) != nil {
-		t.Error("no digest has models")
+	if x.Digest("") != nil || NewIndex(nil).Digest(sumA) != nil || !x.Size(3) || x.Size(4) || NewIndex(nil).Size(0) {
+		t.Error("what is not listed is found")
 	}
 	if gone := f.Remove(sumA[:7]); gone != nil {
 		t.Error("too few digits remove")

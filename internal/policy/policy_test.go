@@ -200,6 +200,7 @@ func TestParseTrustRefuses(t *testing.T) {
 		{"sources: [{signer: x}]", `line 2: signer "x" is not among signers`},
 		{"sources: [{path: a, tust: scan}]", `line 2: key "sources.tust" is not known`},
 		{"sources: [{path: &p a, name: *p}]", `line 2: key "sources.name": aliases`},
+		{"sources: [{signer: a, trust: deny}]\nsigners: {a: {key: k}}", "line 2: a source by signer cannot deny"},
 		{"user_uploads: allow", `line 2: user_uploads "allow" is not one of deny, scan`},
 		{"require_signature: yes", `line 2: "yes" is neither true nor false`},
 		{"require_signature: true", "require_signature is true, and there are no signers"},

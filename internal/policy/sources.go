@@ -78,6 +78,9 @@ func (p *Policy) sourceRule(n *yaml.Node) error {
 	if one(r.Path, r.URL, r.Signer) != 1 {
 		return fmt.Errorf("line %d: a source has exactly one of path, url and signer", n.Line)
 	}
+	if r.Signer != "" && r.Trust == source.Deny {
+		return fmt.Errorf("line %d: a source by signer cannot deny: who wants to get past it leaves the signature away", n.Line)
+	}
 	p.Sources.Rules = append(p.Sources.Rules, r)
 	return nil
 }

@@ -201,3 +201,17 @@ func FuzzCanonical(f *testing.F) {
 		}
 	})
 }
+
+// An address that is made from a path is canonical and pinned.
+func FuzzHubURL(f *testing.F) {
+	f.Add("/h/models--a--m/snapshots/" + commit + "/x.bin")
+	f.Fuzz(func(t *testing.T, s string) {
+		url, dir, ok := HubURL(s)
+		if !ok {
+			return
+		}
+		if c, err := Canonical(url); err != nil || c != url || !Pinned(url) || !strings.HasPrefix(s, dir) || !strings.HasPrefix(url, "https://huggingface.co/") {
+			t.Errorf("%q gives %q, %q, %v", s, url, dir, err)
+		}
+	})
+}

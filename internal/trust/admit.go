@@ -32,7 +32,7 @@ func (r *Room) Admit(ctx context.Context, file string, m lockfile.Model) (refuse
 		return []string{fmt.Sprintf("it does not lie where %q matches", m.Path)}, nil
 	}
 	after := &Room{opt: r.opt, root: r.root, owners: r.owners}
-	after.opt.Lock = &lockfile.File{Models: []lockfile.Model{m}}
+	after.lock = lockfile.NewIndex(&lockfile.File{Models: []lockfile.Model{m}})
 	o := after.assess(ctx, s)
 	for _, p := range append(list, o.problems...) {
 		text := p.rule.ID + ": " + p.message

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -125,7 +126,7 @@ func (r *Room) address(s subject) string {
 	if url, _, ok := source.HubURL(filepath.ToSlash(s.abs)); ok {
 		return url
 	}
-	for _, m := range r.opt.Lock.Digest(s.digest) {
+	for _, m := range r.lock.Digest(s.digest) {
 		if m.Source != "" {
 			return m.Source // the same bytes, wherever they lie
 		}
@@ -176,7 +177,7 @@ func addedAt(m *lockfile.Model) time.Time {
 // all the same.
 func (r *Room) scanned(s subject, o *opinion) {
 	o.scan = true
-	literal, _ := r.opt.Lock.For(r.lockPath(s))
+	literal, _ := r.lock.For(r.lockPath(s))
 	if len(literal) == 0 {
 		return
 	}
@@ -219,11 +220,11 @@ func (r *Room) hubAddress(s subject) string {
 // locked asks the lock. covered says that a rule of the policy trusts the place, so
 // that a digest which is listed for another one is enough.
 func (r *Room) locked(s subject, covered bool, o *opinion) {
-	literal, matched := r.opt.Lock.For(r.lockPath(s))
+	literal, matched := r.lock.For(r.lockPath(s))
 	if len(literal) > 0 {
 		o.expected = literal[0].SHA256
 	}
-	all := append(literal, matched...)
+	all := slices.Concat(literal, matched)
 	if s.digest == "" {
 		r.early(s, literal, all, covered, o)
 		return
@@ -231,7 +232,7 @@ func (r *Room) locked(s subject, covered bool, o *opinion) {
 	if o.entry = with(all, s.digest); o.entry != nil {
 		return
 	}
-	elsewhere := r.opt.Lock.Digest(s.digest)
+	elsewhere := r.lock.Digest(s.digest)
 	switch {
 	case len(literal) > 0:
 		o.against(changed, "the lock lists another digest for this path", digests(literal[0], s)...)
@@ -273,23 +274,13 @@ func (r *Room) early(s subject, literal, all []*lockfile.Model, covered bool, o 
 		if literal != nil && len(all) == 1 {
 			o.entry = literal[0] // which the digest has yet to confirm
 		}
-	case covered && r.opt.Lock != nil && r.lists(s.size):
+	case covered && r.lock.Size(s.size):
 		o.hash = true
 	case s.expect != "" && !covered:
 		o.hash, o.scan = true, true
 	default:
 		o.against(unlisted, r.notListed())
 	}
-}
-
-// lists reports whether the lock lists any model of a size.
-func (r *Room) lists(size int64) bool {
-	for _, m := range r.opt.Lock.Models {
-		if m.Size == size {
-			return true
-		}
-	}
-	return false
 }
 
 func digests(m *lockfile.Model, s subject) []string {

@@ -56,6 +56,7 @@ type Options struct {
 // Room holds models against lock and policy. Any number of goroutines may.
 type Room struct {
 	opt    Options
+	lock   *lockfile.Index
 	root   *os.Root
 	owners []uint32
 
@@ -72,7 +73,7 @@ func New(opt Options) (*Room, error) {
 		return nil, fmt.Errorf("%q: %w", opt.Root, plain(err))
 	}
 	return &Room{
-		opt: opt, root: root, owners: ownersOf(root),
+		opt: opt, lock: lockfile.NewIndex(opt.Lock), root: root, owners: ownersOf(root),
 		weak: map[string]string{}, seen: map[*lockfile.Model]bool{},
 	}, nil
 }
@@ -165,7 +166,7 @@ func (r *Room) count() {
 
 // meet remembers which locked models were met.
 func (r *Room) meet(s subject) {
-	literal, matched := r.opt.Lock.For(r.lockPath(s))
+	literal, matched := r.lock.For(r.lockPath(s))
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, m := range literal {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -64,13 +65,13 @@ func (g *signatures) check(signer string) error {
 // bundle is the signature bundle of a file: the one that the lock names, the one
 // beside it, or the one of a folder that it lies in, up to the root.
 func (r *Room) bundle(s subject) string {
-	for _, m := range r.opt.Lock.Digest(s.digest) {
+	for _, m := range r.lock.Digest(s.digest) {
 		if m.Signature != "" {
 			return filepath.Join(r.opt.Root, filepath.FromSlash(m.Signature))
 		}
 	}
 	if s.path == "" {
-		return ""
+		return beside(s.abs)
 	}
 	names := []string{s.path + bundleSuffix}
 	for dir := path.Dir(s.path); ; dir = path.Dir(dir) {
@@ -84,6 +85,16 @@ func (r *Room) bundle(s subject) string {
 			return filepath.Join(r.opt.Root, filepath.FromSlash(name))
 		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return filepath.Join(r.opt.Root, filepath.FromSlash(name)) // verifying says what is wrong with it
+		}
+	}
+	return ""
+}
+
+// beside is the bundle of a file that lies elsewhere.
+func beside(file string) string {
+	for _, name := range []string{file + bundleSuffix, filepath.Join(filepath.Dir(file), bundleName)} {
+		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+			return name
 		}
 	}
 	return ""
