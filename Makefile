@@ -5,13 +5,15 @@
 # make hostile the largest of the files that try to exhaust us
 # make fuzz   every fuzz target for FUZZTIME
 # make oracle differential tests against CPython and real torch, and the corpora
+# make interop  signatures, against the reference implementation in Python
+# make keyless  the tests of the build that verifies Sigstore bundles
 # make bench  speed, beside picklescan
 # make corpus-real  several hundred files by real frameworks (gigabytes of packages; not in CI)
 # make clean  remove what was built
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: corpus-real build demo test check race hostile fuzz oracle bench clean setup
+.PHONY: corpus-real build demo test check race hostile fuzz oracle interop keyless bench clean setup
 
 ifneq ($(MAKECMDGOALS),clean)
 GO := $(shell tools/env/go.sh)
@@ -23,13 +25,16 @@ export ANDIRON_CACHE ?= $(HOME)/.cache/andiron
 FUZZTIME ?= 10s
 ORACLE_SECONDS ?= 60
 BIN := bin/andiron
+# What is installed verifies Sigstore bundles; "make build TAGS=" leaves that out,
+# which halves the program (docs/adr/0006-keyless-build-tag.md).
+TAGS ?= keyless
 
 # go.sh has said why, if there is no Go.
 setup:
 	@test -n "$(GO)"
 
 build: setup
-	@CGO_ENABLED=0 go build -trimpath -o $(BIN) ./cmd/andiron
+	@CGO_ENABLED=0 go build -trimpath -tags "$(TAGS)" -o $(BIN) ./cmd/andiron
 
 demo: build
 	@code=0; $(BIN) audit examples/vision-service || code=$$?; \
@@ -63,6 +68,15 @@ oracle: build
 	tools/env/torch.sh --trixie
 	tools/env/python.sh
 	tools/oracle.sh $(ORACLE_SECONDS)
+
+# make test is of the small build, this is of the other.
+keyless: setup
+	go vet -tags keyless ./internal/keyless ./internal/cli ./cmd/andiron
+	go test -timeout 5m -tags keyless ./internal/keyless ./internal/cli ./cmd/andiron -run 'Keyless|Refresh|Verify|Refuse|Trusted|Anchor|Said|Scripts|Main'
+
+interop: setup
+	tools/env/python.sh --interop
+	ANDIRON_MODEL_SIGNING="$(ANDIRON_CACHE)/interop/bin/python" go test -timeout 20m -tags interop ./cmd/andiron -run Interop -count 1
 
 # Says the verdicts; what is suspicious, dangerous or unreadable is a bug of ours.
 corpus-real: build
