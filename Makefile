@@ -7,6 +7,8 @@
 # make oracle differential tests against CPython and real torch, and the corpora
 # make torchrun  convert --to, with real torch of several versions
 # make fault  files stay whole when any system call fails or is the last one
+# make keyless  the tests of the build that verifies Sigstore bundles
+# make interop  signatures, against the reference implementation in Python
 # make sdk    the Python package: its wheel, types, and tests with and without torch
 # make bench  speed, beside picklescan, and of verified loads
 # make corpus-real  several hundred files by real frameworks (gigabytes of packages; not in CI)
@@ -14,7 +16,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: corpus-real sdk torchrun fault build demo test check race hostile fuzz oracle bench clean setup
+.PHONY: corpus-real keyless interop sdk torchrun fault build demo test check race hostile fuzz oracle bench clean setup
 
 ifneq ($(MAKECMDGOALS),clean)
 GO := $(shell tools/env/go.sh)
@@ -26,13 +28,16 @@ export ANDIRON_CACHE ?= $(HOME)/.cache/andiron
 FUZZTIME ?= 10s
 ORACLE_SECONDS ?= 60
 BIN := bin/andiron
+# What is installed verifies Sigstore bundles; "make build TAGS=" leaves that out,
+# which halves the program (docs/adr/0006-keyless-build-tag.md).
+TAGS ?= keyless
 
 # go.sh has said why, if there is no Go.
 setup:
 	@test -n "$(GO)"
 
 build: setup
-	@CGO_ENABLED=0 go build -trimpath -o $(BIN) ./cmd/andiron
+	@CGO_ENABLED=0 go build -trimpath -tags "$(TAGS)" -o $(BIN) ./cmd/andiron
 
 demo: build
 	@code=0; $(BIN) audit examples/vision-service || code=$$?; \
@@ -80,6 +85,15 @@ fault: setup
 sdk: setup
 	tools/env/torch.sh --trixie
 	tools/sdk.sh
+
+# make test is of the small build, this is of the other.
+keyless: setup
+	go vet -tags keyless ./internal/keyless ./internal/cli ./cmd/andiron
+	go test -timeout 5m -tags keyless ./internal/keyless ./internal/cli ./cmd/andiron -run 'Keyless|Refresh|Verify|Refuse|Trusted|Anchor|Said|Scripts|Main'
+
+interop: setup
+	tools/env/python.sh --interop
+	ANDIRON_MODEL_SIGNING="$(ANDIRON_CACHE)/interop/bin/python" go test -timeout 20m -tags interop ./cmd/andiron -run Interop -count 1
 
 # Says the verdicts; what is suspicious, dangerous or unreadable is a bug of ours.
 corpus-real: build

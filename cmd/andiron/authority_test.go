@@ -1,9 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -15,14 +15,16 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/andiron-dev/andiron/internal/keyless"
+	"github.com/andiron-dev/andiron/internal/signing"
 )
 
 // conditions are what scripts can ask for: [keyless] is a build that verifies
 // Sigstore bundles.
 func conditions(name string) (bool, error) { return name == "keyless" && keyless.Linked, nil }
 
-// authority makes ca.pem and, under it, leaf.key with leaf.pem, of release@
-// example.com, and expired.pem, which was valid for that key until an hour ago.
+// authority makes ca.pem, between.pem under it, and under that leaf.key with
+// leaf.pem, of release@example.com, and expired.pem, which was valid for that key
+// until an hour ago. $CURVE is the curve of that key.
 func authority(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 0 {
 		ts.Fatalf("usage: authority")
@@ -32,23 +34,26 @@ func authority(ts *testscript.TestScript, neg bool, args []string) {
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "CA"}, NotBefore: now.Add(-48 * time.Hour),
 		NotAfter: now.Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
+	between := *ca
+	between.SerialNumber, between.Subject.CommonName = big.NewInt(2), "Between"
 	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "Release"}, EmailAddresses: []string{"release@example.com"},
+		SerialNumber: big.NewInt(3), Subject: pkix.Name{CommonName: "Release"}, EmailAddresses: []string{"release@example.com"},
 		NotBefore: now.Add(-24 * time.Hour), NotAfter: now.Add(time.Hour), KeyUsage: x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning}, BasicConstraintsValid: true,
 	}
-	caKey, leafKey := curveKey(ts), curveKey(ts)
+	caKey, betweenKey, leafKey := curveKey(ts, ""), curveKey(ts, ""), curveKey(ts, ts.Getenv("CURVE"))
 	certify(ts, "ca.pem", ca, ca, caKey, caKey)
-	certify(ts, "leaf.pem", leaf, ca, leafKey, caKey)
+	certify(ts, "between.pem", &between, ca, betweenKey, caKey)
+	certify(ts, "leaf.pem", leaf, &between, leafKey, betweenKey)
 	leaf.NotAfter = now.Add(-time.Hour)
-	certify(ts, "expired.pem", leaf, ca, leafKey, caKey)
+	certify(ts, "expired.pem", leaf, &between, leafKey, betweenKey)
 	der, err := x509.MarshalPKCS8PrivateKey(leafKey)
 	ts.Check(err)
 	writePEM(ts, "leaf.key", "PRIVATE KEY", der)
 }
 
-func curveKey(ts *testscript.TestScript) *ecdsa.PrivateKey {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+func curveKey(ts *testscript.TestScript, curve string) *ecdsa.PrivateKey {
+	key, err := signing.GenerateKey(cmp.Or(curve, "p256"))
 	ts.Check(err)
 	return key
 }

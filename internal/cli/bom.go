@@ -224,8 +224,9 @@ func count(f *bom.ModelFile, t *model.Tree, seen map[string]bool) {
 
 // elements is how many a shape has, or 0 if it claims more than there can be.
 func elements(shape []int64) int64 {
-	n, ok := int64(1), true
+	n := int64(1)
 	for _, d := range shape {
+		var ok bool
 		if n, ok = bounded.Mul(n, d); !ok {
 			return 0
 		}

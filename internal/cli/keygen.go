@@ -60,11 +60,11 @@ func (a *app) keygen(name, curve string) error {
 	if err := writePair(name, secret, public, text); err != nil {
 		return fmt.Errorf("the key cannot be written: %w", plain(err))
 	}
-	print, err := signing.Fingerprint(key.Public())
+	fingerprint, err := signing.Fingerprint(key.Public())
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.stdout, "%s: private key, keep it secret\n%s: public key, sha256 %s\n", name, public, print)
+	_, err = fmt.Fprintf(a.stdout, "%s: private key, keep it secret\n%s: public key, sha256 %s\n", name, public, fingerprint)
 	return err
 }
 

@@ -188,8 +188,8 @@ func signerOf(key *ecdsa.PrivateKey, certificates []*x509.Certificate) string {
 	if len(certificates) > 0 {
 		return fmt.Sprintf("the certificate of %q", certificates[0].Subject)
 	}
-	print, _ := signing.Fingerprint(key.Public()) // it was just signed with
-	return "the key with sha256 " + print
+	fingerprint, _ := signing.Fingerprint(key.Public()) // it was just signed with
+	return "the key with sha256 " + fingerprint
 }
 
 func files(n int) string {

@@ -116,7 +116,7 @@ func (v *verification) look(ctx context.Context, path string, f *verifyFlags, si
 		return noBundle(f.signature, err)
 	}
 	s, err := openBundle(raw, signers)
-	if r, ok := errors.AsType[*signing.Refusal](err); ok {
+	if r, ok := errors.AsType[*signing.RefusalError](err); ok {
 		v.Reason = r.Reason
 		return nil
 	}
@@ -142,13 +142,13 @@ func openBundle(raw []byte, signers []signing.Roots) (s *signing.Statement, err 
 	var reasons []string
 	for _, roots := range signers {
 		s, err = signing.Open(raw, roots)
-		r, refused := errors.AsType[*signing.Refusal](err)
+		r, refused := errors.AsType[*signing.RefusalError](err)
 		if !refused {
 			return s, err
 		}
 		reasons = append(reasons, r.Reason)
 	}
-	return nil, &signing.Refusal{Reason: strings.Join(reasons, "; ")}
+	return nil, &signing.RefusalError{Reason: strings.Join(reasons, "; ")}
 }
 
 // warn says what is not covered by the signature.
@@ -228,8 +228,10 @@ func (v *verification) signer() string {
 		return "the key with sha256 " + s.Signer
 	case signing.Certificate:
 		return "the certificate of " + safetext.Plain(s.Signer)
+	case signing.Keyless:
+		return safetext.Plain(s.Signer) + " through Sigstore"
 	}
-	return safetext.Plain(s.Signer) + " through Sigstore"
+	return safetext.Plain(s.Signer)
 }
 
 func (a *app) refreshTrustedRoot(ctx context.Context, file string) error {

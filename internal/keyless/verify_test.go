@@ -217,7 +217,7 @@ func TestRefuse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := open(t, c.bundle, c.opt)
-			r, ok := errors.AsType[*signing.Refusal](err)
+			r, ok := errors.AsType[*signing.RefusalError](err)
 			if !ok || !strings.Contains(r.Reason, c.want) {
 				t.Errorf("%v, want a refusal with %q", err, c.want)
 			}

@@ -225,7 +225,7 @@ func TestBadChains(t *testing.T) {
 	} {
 		b["verificationMaterial"] = map[string]any{"x509CertificateChain": map[string]any{"certificates": list}}
 		_, err := signing.Open(encode(t, b), under(root))
-		_, isRefusal := errors.AsType[*signing.Refusal](err)
+		_, isRefusal := errors.AsType[*signing.RefusalError](err)
 		if err == nil || isRefusal {
 			t.Errorf("%s: %v", name, err)
 		}

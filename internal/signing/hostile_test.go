@@ -110,7 +110,7 @@ func TestBrokenBundles(t *testing.T) {
 		"too large":         good + strings.Repeat(" ", signing.MaxBundle),
 	} {
 		s, err := signing.Open([]byte(text), trust(key))
-		_, isRefusal := errors.AsType[*signing.Refusal](err)
+		_, isRefusal := errors.AsType[*signing.RefusalError](err)
 		if s != nil || err == nil || isRefusal {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -104,7 +104,7 @@ func TestBadShards(t *testing.T) {
 		"no size":           payload(`"method":"shards","hash_type":"sha256","allow_symlinks":false`, resource("a:0:1", "a")),
 	} {
 		_, err := open(t, text)
-		if _, ok := errors.AsType[*signing.Refusal](err); !ok {
+		if _, ok := errors.AsType[*signing.RefusalError](err); !ok {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -193,9 +193,9 @@ func TestHints(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	print, err := signing.Fingerprint(key.Public())
-	if err != nil || print != sum(string(text)) {
-		t.Errorf("%s, %v", print, err)
+	fingerprint, err := signing.Fingerprint(key.Public())
+	if err != nil || fingerprint != sum(string(text)) {
+		t.Errorf("%s, %v", fingerprint, err)
 	}
 	der, err := x509.MarshalPKIXPublicKey(key.Public())
 	if err != nil {
@@ -204,7 +204,7 @@ func TestHints(t *testing.T) {
 	d := sha256.Sum256(der)
 	b := seal(t, key, payload(plainFiles, resource("a", "x")))
 	for hint, good := range map[string]bool{
-		print: true, hex.EncodeToString(d[:]): true, base64.StdEncoding.EncodeToString(d[:]): true, "": true,
+		fingerprint: true, hex.EncodeToString(d[:]): true, base64.StdEncoding.EncodeToString(d[:]): true, "": true,
 		sum("another"): false, "alice": false,
 	} {
 		b["verificationMaterial"] = map[string]any{"publicKey": map[string]any{"hint": hint}}

@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -107,7 +108,7 @@ func describe(path string, opt SignOptions) (*Statement, error) {
 // ignored is what goes into the bundle beside DefaultIgnored, sorted.
 func (m *model) ignored(opt SignOptions) (list []string, err error) {
 	if m.file != "" && len(opt.Ignore) > 0 {
-		return nil, fmt.Errorf("nothing can be ignored in a model that is one file")
+		return nil, errors.New("nothing can be ignored in a model that is one file")
 	}
 	for _, p := range opt.Ignore {
 		clean, err := m.ignorable(p)

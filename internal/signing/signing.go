@@ -68,17 +68,17 @@ type Roots struct {
 // looked at.
 var ErrUnsupported = errors.New("not supported")
 
-// Refusal is a bundle that could be read and does not prove what it should.
-type Refusal struct{ Reason string }
+// RefusalError is a bundle that could be read and does not prove what it should.
+type RefusalError struct{ Reason string }
 
-func (r *Refusal) Error() string { return r.Reason }
+func (r *RefusalError) Error() string { return r.Reason }
 
 func refuse(format string, args ...any) error {
-	return &Refusal{Reason: fmt.Sprintf(format, args...)}
+	return &RefusalError{Reason: fmt.Sprintf(format, args...)}
 }
 
 // Open verifies the signature of a bundle and returns what was signed. It does
-// not look at files. An error is a [Refusal], or the bundle could not be read.
+// not look at files. An error is a [RefusalError], or the bundle could not be read.
 func Open(bundle []byte, roots Roots) (*Statement, error) {
 	b, err := parseBundle(bundle)
 	if err != nil {

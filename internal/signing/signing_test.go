@@ -178,7 +178,7 @@ func problems(list []signing.Mismatch) (out []string) {
 // refused fails unless err is a refusal that says want.
 func refused(t *testing.T, err error, want string) {
 	t.Helper()
-	r, ok := errors.AsType[*signing.Refusal](err)
+	r, ok := errors.AsType[*signing.RefusalError](err)
 	if !ok {
 		t.Errorf("%v, want a refusal with %q", err, want)
 	} else if !strings.Contains(r.Reason, want) {
@@ -198,8 +198,8 @@ func TestRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		print, _ := signing.Fingerprint(key.Public())
-		if s.Method != signing.Key || s.Signer != print || s.Name != "resnet" || s.Files() != 4 || s.Root != said.Root {
+		fingerprint, _ := signing.Fingerprint(key.Public())
+		if s.Method != signing.Key || s.Signer != fingerprint || s.Name != "resnet" || s.Files() != 4 || s.Root != said.Root {
 			t.Errorf("%s: %+v", curve, s)
 		}
 		if got := mustCheck(t, s, dir, signing.CheckOptions{}); len(got) != 0 {

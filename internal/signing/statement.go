@@ -295,7 +295,7 @@ func (s *Statement) payload() ([]byte, error) {
 }
 
 // Covers reports whether the statement says that a file, named relative to the
-// model, has this digest. It returns a [Refusal] if it says otherwise or nothing.
+// model, has this digest. It returns a [RefusalError] if it says otherwise or nothing.
 // Statements by shards say nothing of whole files.
 func (s *Statement) Covers(path string, sum [sha256.Size]byte) error {
 	if s.ShardSize > 0 {

@@ -6,6 +6,7 @@
 #   venv-torch  requirements-torch.txt on top of Debian's torch 1.13, if that is
 #               installed (tools/env/torch.sh)
 #   peers       with --peers, requirements-peers.txt: what the bench compares with
+#   interop     with --interop, and then nothing else: requirements-interop.txt
 #
 # An environment is left alone while its requirements file is unchanged. One that
 # cannot be made is an error; a peer that cannot be had is said loudly and is none:
@@ -53,6 +54,11 @@ make_venv() {
 
 mkdir -p "$cache"
 python=$(base_python)
+if [ "${1:-}" = --interop ]; then
+	make_venv "$python" interop requirements-interop.txt
+	echo "interop: $cache/interop/bin/python"
+	exit 0
+fi
 make_venv "$python" venv requirements-oracle.txt
 echo "venv: $cache/venv/bin/python"
 
