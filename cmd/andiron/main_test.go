@@ -20,6 +20,15 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"andiron": main, "measure": measureMain})
 }
 
+// goldenDir is absolute: scripts run in folders of their own.
+var goldenDir = func() string {
+	dir, err := filepath.Abs("../../testdata/golden/torch")
+	if err != nil {
+		panic(err)
+	}
+	return dir
+}()
+
 var update = flag.Bool("update", false, "rewrite what the scripts want to what they get")
 
 func TestScripts(t *testing.T) {
@@ -27,9 +36,10 @@ func TestScripts(t *testing.T) {
 		Files:         scripts(t),
 		UpdateScripts: *update,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits,
-			"unhex": unhex,
-			"fifo":  fifo,
+			"exits":  exits,
+			"unhex":  unhex,
+			"fifo":   fifo,
+			"golden": golden,
 		},
 	})
 }
@@ -84,6 +94,25 @@ func unhex(ts *testscript.TestScript, neg bool, args []string) {
 	b, err := hex.DecodeString(digits.String())
 	ts.Check(err)
 	out := ts.MkAbs(args[1])
+	ts.Check(os.MkdirAll(filepath.Dir(out), 0o755))
+	ts.Check(os.WriteFile(out, b, 0o644))
+}
+
+// golden copies a file or a folder that torch wrote: golden torch-2.6/zip/nested.pt OUT
+func golden(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: golden NAME OUT")
+	}
+	from := filepath.Join(goldenDir, args[0])
+	out := ts.MkAbs(args[1])
+	info, err := os.Stat(from)
+	ts.Check(err)
+	if info.IsDir() {
+		ts.Check(os.CopyFS(out, os.DirFS(from)))
+		return
+	}
+	b, err := os.ReadFile(from)
+	ts.Check(err)
 	ts.Check(os.MkdirAll(filepath.Dir(out), 0o755))
 	ts.Check(os.WriteFile(out, b, 0o644))
 }
