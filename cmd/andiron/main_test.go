@@ -20,6 +20,15 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"andiron": main, "measure": measureMain})
 }
 
+// goldenDir is absolute: scripts run in folders of their own.
+var goldenDir = func() string {
+	dir, err := filepath.Abs("../../testdata/golden/torch")
+	if err != nil {
+		panic(err)
+	}
+	return dir
+}()
+
 var update = flag.Bool("update", false, "rewrite what the scripts want to what they get")
 
 func TestScripts(t *testing.T) {
@@ -37,6 +46,7 @@ func TestScripts(t *testing.T) {
 			"fifo":  fifo,
 
 			"authority": authority,
+			"golden":    golden,
 		},
 		Condition: conditions,
 	})
@@ -92,6 +102,25 @@ func unhex(ts *testscript.TestScript, neg bool, args []string) {
 	b, err := hex.DecodeString(digits.String())
 	ts.Check(err)
 	out := ts.MkAbs(args[1])
+	ts.Check(os.MkdirAll(filepath.Dir(out), 0o755))
+	ts.Check(os.WriteFile(out, b, 0o644))
+}
+
+// golden copies a file or a folder that torch wrote: golden torch-2.6/zip/nested.pt OUT
+func golden(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: golden NAME OUT")
+	}
+	from := filepath.Join(goldenDir, args[0])
+	out := ts.MkAbs(args[1])
+	info, err := os.Stat(from)
+	ts.Check(err)
+	if info.IsDir() {
+		ts.Check(os.CopyFS(out, os.DirFS(from)))
+		return
+	}
+	b, err := os.ReadFile(from)
+	ts.Check(err)
 	ts.Check(os.MkdirAll(filepath.Dir(out), 0o755))
 	ts.Check(os.WriteFile(out, b, 0o644))
 }

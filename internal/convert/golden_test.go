@@ -287,3 +287,16 @@ func TestGoldenExtra(t *testing.T) {
 		}
 	})
 }
+
+// readSmall is a golden file that is small enough to be a seed.
+func readSmall(t testing.TB, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(b) > 16<<10 {
+		return nil
+	}
+	return b
+}

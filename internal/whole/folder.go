@@ -44,6 +44,10 @@ func (f *Folder) Create(name string) (*File, error) {
 // Commit gives the folder its name.
 func (f *Folder) Commit() error {
 	err := os.Chmod(f.temp, 0o755) //nolint:gosec // as other folders are made; what is in it has permissions of its own
+	// os.Rename does not replace an empty folder.
+	if gone := os.Remove(f.name); err == nil && gone != nil && !errors.Is(gone, os.ErrNotExist) {
+		err = gone
+	}
 	if err == nil {
 		err = os.Rename(f.temp, f.name)
 	}
