@@ -79,8 +79,8 @@ func (a *app) announce(t *transformation) {
 	}
 }
 
-// weights makes sure that the weights are safetensors, which hold no code.
-func (a *app) weights(_ context.Context, t *transformation) (*weightsRecord, error) {
+// weights finds the safetensors that the program is to load.
+func (a *app) weights(ctx context.Context, t *transformation) (*weightsRecord, error) {
 	if t.in == "" {
 		return nil, nil //nolint:nilnil // the record has null for a model that has its weights
 	}
@@ -89,18 +89,38 @@ func (a *app) weights(_ context.Context, t *transformation) (*weightsRecord, err
 		return nil, err
 	}
 	defer func() { _ = art.Close() }() // it was only read
-	if err := pyrun.CheckWeights(art.ReaderAt(), art.Size()); err != nil {
-		return nil, &fault{
-			text: fmt.Sprintf("weights %q are not safetensors: %v", t.in, err),
-			hint: "andiron convert " + t.in + " -o weights.safetensors makes them so, and runs nothing",
-		}
-	}
-	sum, err := art.SHA256()
-	if err != nil {
+	art.StopOn(ctx.Done())
+	if t.job.Weights, err = t.safe(ctx, art, t.job.Dir); err != nil {
 		return nil, err
 	}
-	t.job.Weights = t.in
-	return &weightsRecord{Path: t.in, SHA256: sum, Size: art.Size(), LoadedSHA256: sum}, nil
+	rec := &weightsRecord{Path: t.in, Size: art.Size()}
+	if rec.SHA256, err = art.SHA256(); err != nil {
+		return nil, err
+	}
+	if rec.LoadedSHA256 = rec.SHA256; t.job.Weights != t.in {
+		rec.LoadedSHA256, err = fileSHA256(t.job.Weights)
+	}
+	return rec, err
+}
+
+// onlySafetensors is for weights that need no conversion.
+func onlySafetensors(_ context.Context, in *artifact.Artifact, _ string) (string, error) {
+	if err := pyrun.CheckWeights(in.ReaderAt(), in.Size()); err != nil {
+		return "", &fault{
+			text: fmt.Sprintf("weights %q are not safetensors: %v", in.Name(), err),
+			hint: "andiron convert " + in.Name() + " -o weights.safetensors makes them so, and runs nothing",
+		}
+	}
+	return in.Name(), nil
+}
+
+func fileSHA256(name string) (string, error) {
+	art, err := artifact.Open(name, name)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = art.Close() }() // it was only read
+	return art.SHA256()
 }
 
 // scanResult looks at the converted model as andiron scan does, under the name

@@ -83,6 +83,9 @@ type transformation struct {
 	tolerance       pyrun.Tolerance
 	files           []inputFile
 	created         time.Time
+	// safe makes safetensors of the weights, in a private folder, without running
+	// anything; or it is the file itself.
+	safe func(ctx context.Context, in *artifact.Artifact, dir string) (path string, err error)
 }
 
 // inputFile is an input that was read from a file.
@@ -126,7 +129,7 @@ var factoryName = regexp.MustCompile(`^[\pL_][\pL\pN_]*(\.[\pL_][\pL\pN_]*)*$`)
 
 // transformation checks the flags and reads the inputs.
 func (f *transformFlags) transformation(in, out string) (*transformation, error) {
-	t := &transformation{in: in, out: out, record: f.record}
+	t := &transformation{in: in, out: out, record: f.record, safe: onlySafetensors}
 	if out == "" || out == "-" {
 		return nil, usage("convert: no OUT given", "-o names the file that is written")
 	}
