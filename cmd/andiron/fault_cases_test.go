@@ -36,6 +36,19 @@ var faultCases = []faultCase{
 		},
 	},
 	{
+		name: "convert, several writes", argv: []string{"convert", "in.safetensors", "-o", "out.safetensors"}, out: "out.safetensors",
+		setup: func(t *testing.T, dir string) {
+			t.Helper()
+			const size = 5 << 20
+			head := `{"b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[5242880],"data_offsets":[1,5242881]}}  `
+			b := append([]byte{byte(len(head)), 0, 0, 0, 0, 0, 0, 0}, head...)
+			if err := os.WriteFile(filepath.Join(dir, "in.safetensors"), append(b, make([]byte, size+1)...), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			writeOld(t, dir, "out.safetensors")
+		},
+	},
+	{
 		name: "trust add", argv: []string{"trust", "add", "weights.pt"}, out: "andiron.lock",
 		setup: func(t *testing.T, dir string) {
 			t.Helper()

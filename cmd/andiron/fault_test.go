@@ -67,8 +67,12 @@ func (r *faultRun) all(t *testing.T) {
 			list := chosen(counts[call])
 			hits := 0
 			for _, n := range list {
-				if r.try(t, injection{call, n, errno}) {
+				hit, wrong := r.try(t, injection{call, n, errno})
+				if hit {
 					hits++
+				}
+				for _, w := range wrong {
+					t.Error(w)
 				}
 			}
 			t.Logf("%-16s %-30s at %d of %d calls", call, faultName(errno), hits, counts[call])
@@ -111,7 +115,9 @@ func (r *faultRun) learn(t *testing.T) map[string]int {
 	if err := r.complete(r.new); err != nil {
 		t.Fatalf("without a fault: %v", err)
 	}
-	r.noLeftovers(t, dir, "without a fault")
+	if list := r.leftovers(t, dir); len(list) > 0 {
+		t.Fatalf("without a fault: left behind: %v", list)
+	}
 	for _, must := range []string{"openat", "write", "fsync", "close"} {
 		if run.counts[must] == 0 {
 			t.Fatalf("no %s was seen: %v", must, run.counts)
@@ -173,24 +179,26 @@ func (r *faultRun) run(t *testing.T, dir string, inject *injection) (run traced,
 }
 
 // try injects one fault and holds what is there against what may be. It reports
-// whether the fault came.
-func (r *faultRun) try(t *testing.T, inject injection) bool {
+// whether the fault came, and what is wrong.
+func (r *faultRun) try(t *testing.T, inject injection) (hit bool, wrong []string) {
 	t.Helper()
 	dir := r.folder(t)
 	run, said := r.run(t, dir, &inject)
-	what := fmt.Sprintf("%s %d: %s: exit %d", inject.call, inject.nth, faultName(inject.errno), run.code)
+	what := fmt.Sprintf("%s %d: %s: exit %d: %s", inject.call, inject.nth, faultName(inject.errno), run.code, said)
 	got := readFile(t, filepath.Join(dir, r.out))
 	isOld := bytes.Equal(got, r.old)
 	if err := r.complete(got); err != nil && !isOld {
-		t.Errorf("%s: neither the old nor a new file: %v: %s", what, err, said)
+		wrong = append(wrong, fmt.Sprintf("neither the old nor a new file: %v: %s", err, what))
 	}
 	if isOld && run.code == 0 {
-		t.Errorf("%s: the old file, and no error: %s", what, said)
+		wrong = append(wrong, "the old file, and no error: "+what)
 	}
 	if inject.errno != 0 {
-		r.noLeftovers(t, dir, what+": "+said)
+		for _, name := range r.leftovers(t, dir) {
+			wrong = append(wrong, name+" was left behind: "+what)
+		}
 	}
-	return run.hit
+	return run.hit, wrong
 }
 
 // complete says why a file is not a whole new one.
@@ -204,15 +212,49 @@ func (r *faultRun) complete(content []byte) error {
 	return nil
 }
 
-// noLeftovers makes sure that a run left its file and nothing else.
-func (r *faultRun) noLeftovers(t *testing.T, dir, what string) {
+// leftovers are what a run left besides its file.
+func (r *faultRun) leftovers(t *testing.T, dir string) (list []string) {
 	t.Helper()
 	for _, name := range names(t, dir) {
-		if !slices.Contains(r.files, name) && name != "/"+filepath.ToSlash(r.out) && !strings.HasSuffix(name, ".lock") {
-			t.Errorf("%s: %s was left behind", what, name)
+		if !slices.Contains(r.files, name) && name != "/"+filepath.ToSlash(r.out) {
+			list = append(list, name)
 		}
 	}
-	if list := names(t, r.temp); slices.ContainsFunc(list, func(s string) bool { return strings.Contains(s, "andiron-") }) {
-		t.Errorf("%s: left in the temporary folder: %v", what, list)
+	for _, name := range names(t, r.temp) {
+		if strings.Contains(name, "andiron-") {
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
+// A program that writes in place, and one that leaves its temporary file, are
+// found out.
+func TestFaultIsFound(t *testing.T) {
+	for script, want := range map[string]string{
+		"echo new; echo new >out; echo new >>out": "neither the old nor a new file",
+		"echo new >out || exit 0":                 "the old file, and no error",
+		"echo new >tmp && mv tmp out":             "was left behind",
+	} {
+		r := &faultRun{bin: "/bin/sh", faultCase: faultCase{
+			name: "sh", argv: []string{"-c", script}, out: "out",
+			setup: func(t *testing.T, dir string) { t.Helper(); writeOld(t, dir, "out") },
+		}}
+		dir := r.folder(t)
+		r.old = readFile(t, filepath.Join(dir, "out"))
+		run, _ := r.run(t, dir, nil)
+		r.new = readFile(t, filepath.Join(dir, "out"))
+		var all []string
+		for _, call := range []string{"openat", "write", "renameat2"} {
+			for _, errno := range faults {
+				for i := range run.counts[call] {
+					_, wrong := r.try(t, injection{call, i + 1, errno})
+					all = append(all, wrong...)
+				}
+			}
+		}
+		if !slices.ContainsFunc(all, func(s string) bool { return strings.Contains(s, want) }) {
+			t.Errorf("%s: not found: %q", script, all)
+		}
 	}
 }

@@ -92,6 +92,7 @@ func (a *app) weights(ctx context.Context, t *transformation) (*weightsRecord, e
 		return nil, err
 	}
 	defer func() { _ = art.Close() }() // it was only read
+	art.StopOn(ctx.Done())
 	sum, err := art.SHA256()
 	if err != nil {
 		return nil, err
