@@ -10,7 +10,6 @@ import (
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/artifact"
-	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/pysrc"
 )
 
@@ -28,13 +27,10 @@ func setsEnvironment(base string) bool {
 		strings.HasSuffix(base, ".dockerfile") || base == "containerfile" || base == "makefile" || base == "justfile"
 }
 
-const maxSettings = 4 << 20
-
 // settings looks at a file that is no Python for the variable alone.
 func (l *looker) settings(a *artifact.Artifact) error {
-	size := min(a.Size(), maxSettings)
-	b, err := bounded.ReadRange(a.ReaderAt(), a.Size(), 0, size, maxSettings)
-	if err != nil {
+	b, err := l.read(a, "was not searched for "+forced)
+	if b == nil {
 		return err
 	}
 	line := 0

@@ -108,17 +108,20 @@ const maxSource = 16 << 20
 
 func (l *looker) python(a *artifact.Artifact) error {
 	l.code = true
-	where := finding.Where{Path: a.Name()}
+	b, err := l.read(a, "was not read")
+	if b != nil {
+		l.source(b, finding.Where{Path: a.Name()})
+	}
+	return err
+}
+
+// read gives a file's bytes, or nil and has said why.
+func (l *looker) read(a *artifact.Artifact, otherwise string) ([]byte, error) {
 	if a.Size() > maxSource {
-		l.report(notRead.Undetermined(where, fmt.Sprintf("the file has more than %d bytes, and was not read", maxSource)))
-		return nil
+		l.report(notRead.Undetermined(finding.Where{Path: a.Name()}, fmt.Sprintf("the file has more than %d bytes, and %s", maxSource, otherwise)))
+		return nil, nil
 	}
-	b, err := bounded.ReadRange(a.ReaderAt(), a.Size(), 0, a.Size(), maxSource)
-	if err != nil {
-		return err
-	}
-	l.source(b, where)
-	return nil
+	return bounded.ReadRange(a.ReaderAt(), a.Size(), 0, a.Size(), maxSource)
 }
 
 // source looks at Python source that stands in a place.
