@@ -156,6 +156,8 @@ type view struct {
 	hashed  map[*pysrc.Scope]int32               // where a function first computes a digest
 	sought  int                                  // comparisons of digests that were looked for
 	entered map[string]bool                      // functions that were followed into
+	refused map[*pysrc.Scope]map[string]bool     // names that a function refuses
+	work    int                                  // left to follow what requests bring
 }
 
 // placed is a rule at a place, which it is reported at once.
@@ -166,7 +168,7 @@ type placed struct {
 
 func newView(l *looker, f *pysrc.File, where finding.Where) *view {
 	v := &view{
-		l: l, f: f, m: pysrc.Resolve(f), where: where, done: map[placed]bool{}, entered: map[string]bool{},
+		l: l, f: f, m: pysrc.Resolve(f), where: where, done: map[placed]bool{}, entered: map[string]bool{}, refused: map[*pysrc.Scope]map[string]bool{}, work: mostWork,
 		calls: map[*pysrc.Scope][]*pysrc.Invocation{}, hashed: map[*pysrc.Scope]int32{},
 	}
 	for _, c := range v.m.Calls {
@@ -188,6 +190,9 @@ var checks = []func(*view){
 func (v *view) look() {
 	for _, check := range checks {
 		check(v)
+	}
+	if v.m.Exhausted {
+		v.l.report(notRead.Undetermined(v.where, "the file is made so that what its names stand for could not be found out"))
 	}
 }
 
