@@ -9,6 +9,12 @@ here=$PWD
 echo "== pickles against CPython, ${1:-60} s"
 ORACLE_SECONDS=${1:-60} go test -tags oracle ./pickle -run Differential -count 1
 
+# Debian's own Python, and the oldest and the newest of pyenv if they are there.
+# ANDIRON_PYTHONS names others.
+pythons=${ANDIRON_PYTHONS:-$(ls -d /usr/bin/python3 "$HOME"/.pyenv/versions/3.{8,13,14}.*/bin/python3 2>/dev/null || true)}
+echo "== Python source against CPython's ast, of $pythons"
+ANDIRON_PYTHONS=$pythons go test -tags oracle ./internal/pysrc -run DifferentialAST -count 1 -timeout 30m -v | grep -v '^=== '
+
 echo "== zip look-ups against torch 1.13 and 2.6"
 ANDIRON_ZIP_ORACLE="/usr/bin/python3 $here/tools/corpus/zip_oracle.py;$here/tools/env/torch26.sh $here/tools/corpus/zip_oracle.py" \
 	go test -tags oracle ./torchfile -run ZipLookups -count 1

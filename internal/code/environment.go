@@ -2,7 +2,6 @@ package code
 
 import (
 	"bytes"
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -10,12 +9,13 @@ import (
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/artifact"
-	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/pysrc"
 )
 
 // forced is the variable that makes torch.load ignore weights_only=True.
 const forced = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
+
+const isForced = forced + " is set here, so that torch.load unpickles whatever a file says"
 
 // setsEnvironment reports whether files of a name set environment variables for
 // programs: container files, shell scripts, settings of services and of CI.
@@ -28,24 +28,21 @@ func setsEnvironment(base string) bool {
 		strings.HasSuffix(base, ".dockerfile") || base == "containerfile" || base == "makefile" || base == "justfile"
 }
 
-const maxSettings = 4 << 20
-
 // settings looks at a file that is no Python for the variable alone.
 func (l *looker) settings(a *artifact.Artifact) error {
-	size := min(a.Size(), maxSettings)
-	b, err := bounded.ReadRange(a.ReaderAt(), a.Size(), 0, size, maxSettings)
-	if err != nil {
+	b, err := l.read(a, "was not searched for "+forced)
+	if b == nil {
 		return err
 	}
 	line := 0
 	for text := range bytes.Lines(b) {
 		line++
-		i := bytes.Index(text, []byte(forced))
-		if i < 0 || comment(text[:i]) || off(string(text[i+len(forced):])) {
+		before, behind, found := bytes.Cut(text, []byte(forced))
+		if !found || comment(before) || off(string(behind)) {
 			continue
 		}
-		where := finding.Where{Path: a.Name()}.Line1(line, utf8.RuneCount(text[:i])+1)
-		l.report(loadForced.Finding(where, fmt.Sprintf("%s is set here, so that torch.load unpickles whatever a file says", forced)))
+		where := finding.Where{Path: a.Name()}.Line1(line, utf8.RuneCount(before)+1)
+		l.report(loadForced.Finding(where, isForced))
 	}
 	return nil
 }
@@ -79,12 +76,11 @@ func (v *view) environment() {
 	if !strings.Contains(v.f.Text, forced) {
 		return
 	}
-	const message = forced + " is set here, so that torch.load unpickles whatever a file says"
 	var look func([]pysrc.Stmt)
 	look = func(list []pysrc.Stmt) {
 		for _, s := range list {
 			if a, ok := s.(*pysrc.Assign); ok && v.setsForced(a) {
-				v.found(loadForced, a, message)
+				v.found(loadForced, a, isForced)
 			}
 			pysrc.Blocks(s, look)
 		}
@@ -93,15 +89,15 @@ func (v *view) environment() {
 	for _, c := range v.m.Calls {
 		set := c.Is("os.putenv", "os.environ.setdefault", "os.environ.__setitem__") || c.Method() == "setenv"
 		if name, ok := v.text(c, 0, "key"); set && ok && name == forced && v.on(c) {
-			v.found(loadForced, c.Node, message)
+			v.found(loadForced, c.Node, isForced)
 		}
 		for _, k := range c.Node.Keywords {
 			if k.Name == forced || k.Name == "env" && v.inDict(k.Value, c.Scope) {
-				v.found(loadForced, c.Node, message)
+				v.found(loadForced, c.Node, isForced)
 			}
 		}
 		if args := c.Positional(); c.Is("os.environ.update") && len(args) > 0 && v.inDict(args[0].Expr, c.Scope) {
-			v.found(loadForced, c.Node, message)
+			v.found(loadForced, c.Node, isForced)
 		}
 	}
 }

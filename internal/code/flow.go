@@ -22,6 +22,9 @@ func (v *view) flows() {
 			f.follow(0)
 		}
 	}
+	if v.work < 0 {
+		v.l.report(notRead.Undetermined(v.where, "the file is made so that what requests bring could not be followed to its end"))
+	}
 }
 
 // functions lists those of the file, in order.
@@ -49,9 +52,10 @@ type flow struct {
 }
 
 const (
-	mostCalls = 4    // from a request to a loader
-	mostTurns = 8    // through the assignments of a function
-	mostFlows = 2000 // functions that are entered from others, in one file
+	mostCalls = 4       // from a request to a loader
+	mostTurns = 8       // through the assignments of a function
+	mostFlows = 2000    // functions that are entered from others, in one file
+	mostWork  = 1 << 23 // expressions that are looked at for it
 )
 
 // frameworks make objects whose methods decorate the functions that serve requests.
@@ -166,9 +170,19 @@ func (f *flow) assignments() {
 }
 
 // vetted reports whether the function refuses a name that is not on a list.
-func (f *flow) vetted(name string) bool { return refuses(f.fn.Func.Body, name) }
+func (f *flow) vetted(name string) bool {
+	known, ok := f.v.refused[f.fn]
+	if !ok {
+		known = refused(f.fn.Func.Body)
+		f.v.refused[f.fn] = known
+	}
+	return known[name]
+}
 
-func refuses(list []pysrc.Stmt, name string) bool {
+// refused lists the names with which a function ends where they are not in
+// something.
+func refused(list []pysrc.Stmt) map[string]bool {
+	names := map[string]bool{}
 	for _, s := range list {
 		branch, ok := s.(*pysrc.If)
 		if !ok {
@@ -179,12 +193,12 @@ func refuses(list []pysrc.Stmt, name string) bool {
 			if !ok || len(c.Ops) != 1 || c.Ops[0] != "not in" || !ends(b.Body) {
 				continue
 			}
-			if n, ok := c.Values[0].(*pysrc.Name); ok && n.ID == name {
-				return true
+			if n, ok := c.Values[0].(*pysrc.Name); ok {
+				names[n.ID] = true
 			}
 		}
 	}
-	return false
+	return names
 }
 
 // passes are functions whose result holds what they are given.
@@ -200,7 +214,7 @@ var brings = []string{"flask.request.", "quart.request.", "bottle.request.", "st
 
 // taint says what an expression comes from, or nothing.
 func (f *flow) taint(e pysrc.Expr, s *pysrc.Scope, depth int) string { //nolint:gocyclo,cyclop // one case per expression
-	if e == nil || depth > mostDepth {
+	if f.v.work--; e == nil || depth > mostDepth || f.v.work < 0 {
 		return ""
 	}
 	depth++

@@ -61,7 +61,7 @@ func (v *view) fromURL(c *pysrc.Invocation) {
 	if len(words) > 0 && !slices.Contains(words, "False") && !slices.Contains(words, "None") {
 		return
 	}
-	v.found(urlUnchecked, c.Node, nameOf(c, c.Names...)+" takes what a URL gives without comparing a hash")
+	v.found(urlUnchecked, c.Node, c.Names[0]+" takes what a URL gives without comparing a hash")
 }
 
 // fetchers download from the Hugging Face Hub.
@@ -71,7 +71,7 @@ var fetchers = []string{
 }
 
 // libraries have classes with from_pretrained.
-var libraries = []string{"transformers.", "diffusers.", "peft.", "sentence_transformers.", "optimum.", "auto_gptq.", "trl.", "timm.create_model", "open_clip."}
+var libraries = []string{"transformers.", "diffusers.", "peft.", "sentence_transformers.", "optimum.", "auto_gptq.", "trl."}
 
 func (v *view) pretrained(c *pysrc.Invocation) bool {
 	if c.Is(fetchers...) {

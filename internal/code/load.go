@@ -159,7 +159,7 @@ func (v *view) checked(c *pysrc.Invocation) bool {
 }
 
 // mostSought bounds how often one file is searched for a comparison.
-const mostSought = 500
+const mostSought = 100
 
 // refusal finds the comparison within span that ends the function or the program
 // where it does not hold.

@@ -108,17 +108,20 @@ const maxSource = 16 << 20
 
 func (l *looker) python(a *artifact.Artifact) error {
 	l.code = true
-	where := finding.Where{Path: a.Name()}
+	b, err := l.read(a, "was not read")
+	if b != nil {
+		l.source(b, finding.Where{Path: a.Name()})
+	}
+	return err
+}
+
+// read gives a file's bytes, or nil and has said why.
+func (l *looker) read(a *artifact.Artifact, otherwise string) ([]byte, error) {
 	if a.Size() > maxSource {
-		l.report(notRead.Undetermined(where, fmt.Sprintf("the file has more than %d bytes, and was not read", maxSource)))
-		return nil
+		l.report(notRead.Undetermined(finding.Where{Path: a.Name()}, fmt.Sprintf("the file has more than %d bytes, and %s", maxSource, otherwise)))
+		return nil, nil
 	}
-	b, err := bounded.ReadRange(a.ReaderAt(), a.Size(), 0, a.Size(), maxSource)
-	if err != nil {
-		return err
-	}
-	l.source(b, where)
-	return nil
+	return bounded.ReadRange(a.ReaderAt(), a.Size(), 0, a.Size(), maxSource)
 }
 
 // source looks at Python source that stands in a place.
@@ -153,6 +156,8 @@ type view struct {
 	hashed  map[*pysrc.Scope]int32               // where a function first computes a digest
 	sought  int                                  // comparisons of digests that were looked for
 	entered map[string]bool                      // functions that were followed into
+	refused map[*pysrc.Scope]map[string]bool     // names that a function refuses
+	work    int                                  // left to follow what requests bring
 }
 
 // placed is a rule at a place, which it is reported at once.
@@ -163,7 +168,7 @@ type placed struct {
 
 func newView(l *looker, f *pysrc.File, where finding.Where) *view {
 	v := &view{
-		l: l, f: f, m: pysrc.Resolve(f), where: where, done: map[placed]bool{}, entered: map[string]bool{},
+		l: l, f: f, m: pysrc.Resolve(f), where: where, done: map[placed]bool{}, entered: map[string]bool{}, refused: map[*pysrc.Scope]map[string]bool{}, work: mostWork,
 		calls: map[*pysrc.Scope][]*pysrc.Invocation{}, hashed: map[*pysrc.Scope]int32{},
 	}
 	for _, c := range v.m.Calls {
@@ -185,6 +190,9 @@ var checks = []func(*view){
 func (v *view) look() {
 	for _, check := range checks {
 		check(v)
+	}
+	if v.m.Exhausted {
+		v.l.report(notRead.Undetermined(v.where, "the file is made so that what its names stand for could not be found out"))
 	}
 }
 

@@ -309,3 +309,18 @@ func FuzzLook(f *testing.F) {
 		Torch{}.Requirements(name, src)
 	})
 }
+
+// Files that are made to take long end, and are reported as nothing else.
+func TestHostile(t *testing.T) {
+	nested := strings.Repeat("lambda:", 500) + "(" + strings.Repeat("f(x),", 50_000) + ")\n"
+	many := "@app.post('/')\ndef f(x):\n" + strings.Repeat("    a = x.a + x.b\n", 10_000) +
+		"    g(a)\n" + strings.Repeat("def g(x, y=1):\n    f(x)\n", 10)
+	for name, src := range map[string]string{"nested": nested, "many": many} {
+		_, all := look(t, "a.py", "import torch\n"+src, newTorch)
+		for _, f := range all {
+			if f.Rule != notRead.ID {
+				t.Errorf("%s: %v", name, f)
+			}
+		}
+	}
+}

@@ -14,15 +14,18 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // loaders are what runs a file, torch.load apart.
 var loaders = []loader{
 	{
-		[]string{"torch.jit.load", "torch.jit._serialization.load"}, 0, "f", jitLoad,
+		[]string{"torch.jit.load", "torch.jit._serialization.load"},
+		0, "f", jitLoad,
 		"torch.jit.load reads a program that nothing verified before", "",
 	},
 	{
-		[]string{"torch.export.load", "torch._export.load", "torch._export.serde.serialize.load"}, 0, "f", exportLoad,
+		[]string{"torch.export.load", "torch._export.load", "torch._export.serde.serialize.load"},
+		0, "f", exportLoad,
 		"torch.export.load reads a program that nothing verified before", "",
 	},
 	{
-		[]string{"torch.package.PackageImporter", "torch.package.package_importer.PackageImporter"}, 0, "file_or_buffer", packageImporter,
+		[]string{"torch.package.PackageImporter", "torch.package.package_importer.PackageImporter"},
+		0, "file_or_buffer", packageImporter,
 		"torch.package imports Python modules from an archive, and runs them", "",
 	},
 	{
@@ -40,15 +43,18 @@ var loaders = []loader{
 		0, "data", unpickle, "", "",
 	},
 	{
-		[]string{"joblib.load", "joblib.numpy_pickle.load", "sklearn.externals.joblib.load"}, 0, "filename", joblibLoad,
+		[]string{"joblib.load", "joblib.numpy_pickle.load", "sklearn.externals.joblib.load"},
+		0, "filename", joblibLoad,
 		"joblib.load runs whatever the file says", "",
 	},
 	{
-		[]string{"numpy.load", "numpy.lib.npyio.load", "numpy.lib._npyio_impl.load"}, 0, "file", numpyPickle,
+		[]string{"numpy.load", "numpy.lib.npyio.load", "numpy.lib._npyio_impl.load"},
+		0, "file", numpyPickle,
 		"numpy.load with allow_pickle=True runs whatever an array of objects says", "allow_pickle",
 	},
 	{
-		[]string{"pandas.read_pickle", "pandas.io.pickle.read_pickle"}, 0, "filepath_or_buffer", pandasPickle,
+		[]string{"pandas.read_pickle", "pandas.io.pickle.read_pickle"},
+		0, "filepath_or_buffer", pandasPickle,
 		"pandas.read_pickle runs whatever the file says", "",
 	},
 }

@@ -1,5 +1,7 @@
 package engine_test
 
+import "maps"
+
 // project is a folder of Python files that is audited.
 func project(pairs ...string) scene {
 	s := folder(pairs...)
@@ -14,12 +16,8 @@ func training(torch, code string) scene {
 
 func codeExamples() map[string]example {
 	all := loadExamples()
-	for id, e := range otherLoadExamples() {
-		all[id] = e
-	}
-	for id, e := range evidenceExamples() {
-		all[id] = e
-	}
+	maps.Copy(all, otherLoadExamples())
+	maps.Copy(all, evidenceExamples())
 	return all
 }
 

@@ -165,7 +165,7 @@ func look(t *testing.T, s scene, rules rule.Catalogue) *seen {
 		paths = append(paths, filepath.Join(dir, name))
 	}
 	var got seen
-	err := error(nil)
+	var err error
 	if s.audit {
 		err = engine.Audit(t.Context(), dir, opt, &got)
 	} else {

@@ -113,7 +113,7 @@ type (
 		Ops    []string
 		Values []Expr
 	}
-	// If is Body if Test else Else.
+	// IfExpr is Body if Test else Else.
 	IfExpr struct {
 		isExpr
 

@@ -13,7 +13,7 @@ import (
 // Limits bound what reading a file may take; a zero field means its default.
 type Limits struct {
 	MaxBytes  int64 // of a file; 16 MiB
-	MaxDepth  int   // of nested expressions and statements; 1000
+	MaxDepth  int   // of nested expressions and statements; 600
 	MaxErrors int   // that are kept; 100
 }
 
@@ -22,7 +22,7 @@ func (l Limits) withDefaults() Limits {
 		l.MaxBytes = 16 << 20
 	}
 	if l.MaxDepth <= 0 {
-		l.MaxDepth = 1000
+		l.MaxDepth = 600
 	}
 	if l.MaxErrors <= 0 {
 		l.MaxErrors = 100
@@ -92,7 +92,7 @@ func (f *File) line(offset int32) (int, int32) {
 
 func lineStarts(s string) []int32 {
 	starts := []int32{0}
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		switch {
 		case s[i] == '\n', s[i] == '\r' && (i+1 == len(s) || s[i+1] != '\n'):
 			starts = append(starts, int32(i+1))

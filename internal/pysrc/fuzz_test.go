@@ -97,7 +97,7 @@ func checkSpans(t *testing.T, f *File, list []Stmt) {
 }
 
 // Nothing that source can repeat costs more than it is long.
-func TestRepeated(t *testing.T) {
+func TestRepeated(*testing.T) {
 	const n = 200_000
 	for _, s := range []string{
 		"-", "not ", "(", "[", "{", "a.", "a(", "a[", "lambda:", "x if y else ", "a+", "a**", "f'{", "'''\n", "\"\"\"\\\"\"\"\n", "match a:\n",

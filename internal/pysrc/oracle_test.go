@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -119,6 +120,10 @@ func differ(t *testing.T, want said, f *File) {
 	want.Facts = slices.DeleteFunc(want.Facts, func(s string) bool {
 		return slices.ContainsFunc(o.inexact, func(p string) bool { return strings.HasPrefix(s, p) })
 	})
+	if minor < 9 { // its parser leaves a semicolon out of the block that it ends
+		unended(got)
+		unended(want.Facts)
+	}
 	slices.Sort(got)
 	slices.Sort(want.Facts)
 	if slices.Equal(got, want.Facts) {
@@ -141,6 +146,15 @@ func differ(t *testing.T, want said, f *File) {
 		}
 	}
 	t.Errorf("%s (+ is what CPython has more of):%s", want.File, b.String())
+}
+
+var endOf = regexp.MustCompile(`^((?:def|class|For|While|If|Try|with) \d+:\d+)-\d+:\d+`)
+
+// unended takes the ends off compound statements.
+func unended(facts []string) {
+	for i, s := range facts {
+		facts[i] = endOf.ReplaceAllString(s, "$1")
+	}
 }
 
 // oracleFacts says what python_ast.py says.

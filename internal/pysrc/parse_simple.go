@@ -108,13 +108,11 @@ func (p *parser) importFrom() Stmt {
 	p.take()
 	s := &ImportFrom{}
 	for {
-		if p.accept(symDot) {
-			s.Level++
-		} else if p.accept(symEllipsis) {
-			s.Level += 3
-		} else {
+		dots := p.dots()
+		if dots == 0 {
 			break
 		}
+		s.Level += dots
 	}
 	if p.peek() != symImport || s.Level == 0 {
 		s.Module = p.dotted()
@@ -123,6 +121,17 @@ func (p *parser) importFrom() Stmt {
 	s.Names = p.importedNames()
 	s.Span = p.span(start)
 	return s
+}
+
+// dots takes a token of dots and counts them.
+func (p *parser) dots() int {
+	switch {
+	case p.accept(symDot):
+		return 1
+	case p.accept(symEllipsis):
+		return 3
+	}
+	return 0
 }
 
 func (p *parser) importedNames() []Alias {

@@ -13,6 +13,11 @@ type Module struct {
 	Calls []*Invocation // by place
 	Uses  []Use         // names that are handed on without being called, by place
 
+	// Exhausted says that looking names up took more than it may, and that some
+	// are Unknown for no other reason.
+	Exhausted bool
+
+	work   int  // left for all names
 	steps  int  // left for the name that is looked up
 	cyclic bool // the look-up met itself
 }
@@ -38,6 +43,7 @@ type Scope struct {
 	Params *Params      // of a function and a lambda
 
 	inner    []*Scope
+	depth    int
 	names    map[string]*variable
 	attrs    map[string]*variable // of a class: what methods assign to self
 	redirect map[string]*Scope    // global and nonlocal
@@ -92,7 +98,7 @@ type Arg struct {
 
 // Resolve finds what the names of a file stand for.
 func Resolve(f *File) *Module {
-	m := &Module{File: f}
+	m := &Module{File: f, work: maxWork}
 	b := &binder{m: m}
 	m.Top = newScope(ModuleScope, nil)
 	b.block(f.Body, m.Top)
@@ -104,6 +110,7 @@ func newScope(kind ScopeKind, parent *Scope) *Scope {
 	s := &Scope{Kind: kind, Parent: parent, names: map[string]*variable{}}
 	if parent != nil {
 		parent.inner = append(parent.inner, s)
+		s.depth = parent.depth + 1
 	}
 	return s
 }

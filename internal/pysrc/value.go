@@ -33,9 +33,10 @@ type Value struct {
 }
 
 const (
-	maxValues = 16  // that one expression may stand for
-	maxSteps  = 600 // to find them
-	maxEval   = 40  // expressions within expressions
+	maxValues = 16      // that one expression may stand for
+	maxSteps  = 600     // to find them
+	maxEval   = 40      // expressions within expressions
+	maxWork   = 1 << 26 // for all names of a file; 16 MiB of plain code take a tenth
 )
 
 // Eval says what an expression that stands in a scope may stand for. Values that
@@ -84,7 +85,9 @@ func merge(list []Value, more ...Value) []Value {
 }
 
 func (m *Module) eval(e Expr, s *Scope, depth int) []Value { //nolint:gocyclo,cyclop // one case per expression
-	if m.steps--; m.steps < 0 || depth > maxEval {
+	m.steps--
+	m.work--
+	if m.steps < 0 || depth > maxEval {
 		return one(Value{})
 	}
 	depth++
@@ -170,6 +173,10 @@ const maxText = 4096
 
 // name says what a name within a scope may stand for.
 func (m *Module) name(id string, s *Scope, depth int) []Value {
+	if m.work -= s.depth + 1; m.work < 0 {
+		m.Exhausted = true
+		return one(Value{})
+	}
 	v, at := s.find(id)
 	if v == nil {
 		out := one(Value{Kind: Ref, Name: id}) // a builtin
