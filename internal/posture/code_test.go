@@ -116,3 +116,14 @@ func TestManySites(t *testing.T) {
 		t.Errorf("%d pieces of evidence, the last %q", n, p.Missing[n-1].Text)
 	}
 }
+
+// Why a model is unknown is what is in it, and not that the lock does not list it.
+func TestReasonIsOfTheContent(t *testing.T) {
+	a := finding.Artifact{Path: "m/own.pt", Format: "torch-zip", Verdict: finding.Unknown, Findings: []finding.Finding{
+		{Rule: "TRU001", Strategy: finding.TrustedSources, Severity: finding.High, Outcome: finding.Present, Message: "it is not listed", Where: finding.Where{Path: "m/own.pt"}},
+		{Rule: "PKL041", Strategy: finding.SecureLoading, Severity: finding.High, Outcome: finding.Present, Message: "it would run model.Net", Where: at("m/own.pt", "data.pkl")},
+	}}
+	if f := worst(a); f == nil || f.Rule != "PKL041" {
+		t.Errorf("the reason is %+v", f)
+	}
+}

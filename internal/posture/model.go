@@ -242,12 +242,16 @@ func frameworkFinding(a finding.Artifact) *finding.Finding {
 	return nil
 }
 
-// worst is the gravest finding of an artifact, the first of equals by place.
+// worst is the gravest finding that says what is in an artifact, not who vouches for
+// it; the first of equals by place.
 func worst(a finding.Artifact) *finding.Finding {
-	if len(a.Findings) == 0 {
+	content := slices.DeleteFunc(slices.Clone(a.Findings), func(f finding.Finding) bool {
+		return f.Strategy == finding.TrustedSources || f.Waived != nil
+	})
+	if len(content) == 0 {
 		return nil
 	}
-	f := slices.MinFunc(a.Findings, func(x, y finding.Finding) int {
+	f := slices.MinFunc(content, func(x, y finding.Finding) int {
 		return cmp.Or(cmp.Compare(y.Severity, x.Severity), finding.Compare(x, y))
 	})
 	return &f
