@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -129,9 +130,7 @@ func load(t *testing.T, dir, file string, extra request) answer {
 		t.Fatal(err)
 	}
 	q := request{"v": 1, "operation": "load", "path": path, "project": dir, "stage": "open", "size": len(b), "mode": 0o100000 | uint32(info.Mode().Perm()), "uid": os.Getuid()}
-	for k, v := range extra {
-		q[k] = v
-	}
+	maps.Copy(q, extra)
 	a := decide(t, dir, q)
 	if !a.Allowed {
 		if len(a.Need) > 0 {

@@ -32,7 +32,7 @@ may come from. What neither allows is not trusted.`,
   andiron trust check
   andiron trust list
   andiron trust remove models/old.pt`,
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: func(_ *cobra.Command, args []string) error {
 			const hint = "usage: andiron trust add|check|list|remove"
 			if len(args) == 0 {
 				return usage("trust: no verb given", hint)

@@ -202,8 +202,8 @@ func (d *adding) look(ctx context.Context) (*gathered, error) {
 	opt.Digests = d.app.digests(&run)
 	err := engine.Scan(ctx, d.args, opt, seen)
 	d.app.keep(opt.Digests)
-	if err == nil {
-		err = ctx.Err()
+	if err == nil && ctx.Err() != nil {
+		err = &fault{text: engine.Interrupted + "; the lock stays as it was"}
 	}
 	return seen, err
 }
@@ -320,6 +320,7 @@ func (d *adding) refusal() error {
 
 // write lists the models, and says what changed.
 func (d *adding) write(ctx context.Context) error {
+	d.strayLock()
 	var lines []string
 	err := editLock(ctx, d.proj.lockName, func(f *lockfile.File) (bool, error) {
 		write := false
@@ -335,6 +336,17 @@ func (d *adding) write(ctx context.Context) error {
 	}
 	_, err = fmt.Fprintln(d.app.stdout, strings.Join(lines, "\n"))
 	return err
+}
+
+// strayLock warns of a second lock beneath one that the project has.
+func (d *adding) strayLock() {
+	dir, err := here()
+	if err != nil || d.proj.lock != nil || d.flags.lock != "" {
+		return
+	}
+	if up := trust.Project("", dir, lockfile.FileName); up != dir {
+		d.app.warn(fmt.Sprintf("a new lock is made here, although %q has one; --lock uses it", up))
+	}
 }
 
 func changeLine(change lockfile.Change, m lockfile.Model, old *lockfile.Model) string {

@@ -198,7 +198,7 @@ func TestParseTrustRefuses(t *testing.T) {
 		{"sources: [{path: a, review_by: soon}]", `line 2: review_by "soon" is not a date`},
 		{"sources: [{path: a, signers: [x]}]", `line 2: signer "x" is not among signers`},
 		{"sources: [{signer: x}]", `line 2: signer "x" is not among signers`},
-		{"sources: [{path: a, tust: scan}]", `line 2: key "sources.tust" is not known`},
+		{"sources: [{path: a, trusts: scan}]", `line 2: key "sources.trusts" is not known`},
 		{"sources: [{path: &p a, name: *p}]", `line 2: key "sources.name": aliases`},
 		{"sources: [{signer: a, trust: deny}]\nsigners: {a: {key: k}}", "line 2: a source by signer cannot deny"},
 		{"user_uploads: allow", `line 2: user_uploads "allow" is not one of deny, scan`},

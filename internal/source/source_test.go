@@ -159,7 +159,7 @@ func TestLimits(t *testing.T) {
 	if !r.AllowsAge(now.Add(-time.Hour), now) || r.AllowsAge(now.Add(-time.Minute), now) || r.AllowsAge(time.Time{}, now) || r.AllowsAge(now.Add(time.Hour), now) {
 		t.Error("age")
 	}
-	if any := (&Rule{}); !any.AllowsFormat("") || !any.AllowsSize(1<<60) || !any.AllowsAge(time.Time{}, now) {
+	if r := (&Rule{}); !r.AllowsFormat("") || !r.AllowsSize(1<<60) || !r.AllowsAge(time.Time{}, now) {
 		t.Error("a rule without limits limits")
 	}
 }

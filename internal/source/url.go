@@ -1,7 +1,9 @@
 package source
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -34,7 +36,7 @@ func Canonical(raw string) (string, error) {
 func canonicalHost(authority string) (string, error) {
 	host, port, hasPort := strings.Cut(strings.ToLower(authority), ":")
 	if strings.Contains(host, "@") || strings.Contains(port, "@") {
-		return "", fmt.Errorf("there are credentials before the host")
+		return "", errors.New("there are credentials before the host")
 	}
 	for label := range strings.SplitSeq(host, ".") {
 		if label == "" || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" || label[0] == '-' {
@@ -56,9 +58,9 @@ func checkPath(path string) error {
 	for i := range len(path) {
 		switch c := path[i]; {
 		case c == '%':
-			return fmt.Errorf("%%-escapes are not accepted, because they can hide a path")
+			return errors.New("%-escapes are not accepted, because they can hide a path")
 		case c == '?' || c == '#':
-			return fmt.Errorf("a query or fragment is not accepted: name the file alone")
+			return errors.New("a query or fragment is not accepted: name the file alone")
 		case c <= ' ' || c >= 0x7f || strings.IndexByte("\\\"<>^`{|}", c) >= 0:
 			return fmt.Errorf("the path holds the character %q", c)
 		}
@@ -66,7 +68,7 @@ func checkPath(path string) error {
 	segments := strings.Split(path, "/")
 	for i, s := range segments {
 		if s == "." || s == ".." || s == "" && i < len(segments)-1 {
-			return fmt.Errorf("the path has a segment that is empty, \".\" or \"..\"")
+			return errors.New("the path has a segment that is empty, \".\" or \"..\"")
 		}
 	}
 	return nil
@@ -90,12 +92,7 @@ func Pinned(canonical string) bool {
 			return i+1 < len(segments) && isCommit(segments[i+1])
 		}
 	}
-	for _, s := range segments {
-		if isCommit(s) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(segments, isCommit)
 }
 
 func isCommit(s string) bool { return len(s) == 40 && strings.Trim(s, "0123456789abcdef") == "" }

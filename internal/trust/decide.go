@@ -167,7 +167,7 @@ func (c *decision) run() {
 func (c *decision) look() bool {
 	r := c.Room
 	if weak := r.weakTrust(); len(weak) > 0 {
-		c.deny(codePolicy, writable, fmt.Sprintf("others can change what is trusted: %s", weak[0].path), weak[0].why)
+		c.deny(codePolicy, writable, "others can change what is trusted: "+weak[0].path, weak[0].why)
 		return false
 	}
 	c.subject = subject{abs: filepath.Clean(c.q.Path), size: c.q.Size, digest: c.q.SHA256, expect: c.q.Expect}
