@@ -22,6 +22,7 @@ type verifyFlags struct {
 	signature, output string
 	format            choice
 	signers           signerFlags
+	ignore            []string
 	ignoreUnsigned    bool
 	refresh           bool
 	jobs              atLeast1
@@ -61,6 +62,7 @@ newest trusted root of Sigstore's public instance through its TUF repository.`,
 	flags := cmd.Flags()
 	flags.StringVar(&f.signature, "signature", "", "the bundle (default DIR/model.sig or FILE.sig)")
 	f.signers.add(flags)
+	flags.StringArrayVar(&f.ignore, "ignore", nil, "let files pass that were not signed in `PATH`, relative to the model; repeatable")
 	flags.BoolVar(&f.ignoreUnsigned, "ignore-unsigned-files", false, "let files pass that were not signed; a loader may find them")
 	flags.BoolVar(&f.refresh, "refresh-trusted-root", false, "get the newest trusted root of Sigstore, and do nothing else")
 	addChoice(cmd, &f.format, "format", "how to write the result", "text", "json")
@@ -124,10 +126,10 @@ func (v *verification) look(ctx context.Context, path string, f *verifyFlags, si
 		return bundleFault(f.signature, err)
 	}
 	v.Statement, v.Files = s, s.Files()
-	v.warn(f.ignoreUnsigned)
+	v.warn(f)
 	v.Mismatches, err = s.Check(path, signing.CheckOptions{
-		AllowUnsignedFilesUnsafe: f.ignoreUnsigned,
-		Except:                   infoOf(f.signature), Each: engine.Each(ctx, int(f.jobs)),
+		AllowUnsignedFilesUnsafe: f.ignoreUnsigned, IgnoreUnsafe: f.ignore,
+		Except: infoOf(f.signature), Each: engine.Each(ctx, int(f.jobs)),
 	})
 	if err != nil {
 		return fmt.Errorf("%q could not be verified: %w", path, err)
@@ -152,8 +154,11 @@ func openBundle(raw []byte, signers []signing.Roots) (s *signing.Statement, err 
 }
 
 // warn says what is not covered by the signature.
-func (v *verification) warn(ignoreUnsigned bool) {
-	if ignoreUnsigned {
+func (v *verification) warn(f *verifyFlags) {
+	for _, p := range f.ignore {
+		v.Warnings = append(v.Warnings, fmt.Sprintf("--ignore: files in %q that nobody signed were not looked at", p))
+	}
+	if f.ignoreUnsigned {
 		v.Warnings = append(v.Warnings, "--ignore-unsigned-files: files that nobody signed were not looked at")
 	}
 	for _, p := range v.Statement.Ignored {

@@ -33,6 +33,9 @@ type CheckOptions struct {
 	// AllowUnsignedFilesUnsafe lets files pass that nobody signed. A loader that
 	// finds them by name will load them.
 	AllowUnsignedFilesUnsafe bool
+	// IgnoreUnsafe are paths, relative to the model, where files pass that nobody
+	// signed. Bundles up to v1.0.0 do not say what their signer left out.
+	IgnoreUnsafe []string
 	// Except are files that are not of the model: the bundle itself.
 	Except []fs.FileInfo
 	Each   Each
@@ -51,7 +54,7 @@ func (s *Statement) Check(path string, opt CheckOptions) ([]Mismatch, error) {
 		return nil, err
 	}
 	if !opt.AllowUnsignedFilesUnsafe {
-		if err := c.otherFiles(opt.Except); err != nil {
+		if err := c.otherFiles(opt); err != nil {
 			return nil, err
 		}
 	}
@@ -166,8 +169,16 @@ func (c *check) compare(list []Resource, each Each) error {
 }
 
 // otherFiles finds what was not signed.
-func (c *check) otherFiles(except []fs.FileInfo) error {
-	list, err := c.m.entries(c.s.Ignored, except)
+func (c *check) otherFiles(opt CheckOptions) error {
+	ignored := slices.Clone(c.s.Ignored)
+	for _, p := range opt.IgnoreUnsafe {
+		clean, err := ignorable(p)
+		if err != nil {
+			return err
+		}
+		ignored = append(ignored, clean)
+	}
+	list, err := c.m.entries(ignored, opt.Except)
 	for _, e := range list {
 		mode := e.info.Mode()
 		switch {

@@ -176,16 +176,13 @@ var ErrLink = errors.New("links are not signed")
 
 // ignorable puts a path to be ignored into the form in which it is recorded:
 // relative to the model, as the specification has it in §6.2.1.
-func (m *model) ignorable(p string) (string, error) {
+func ignorable(p string) (string, error) {
 	clean := path.Clean(filepath.ToSlash(p))
 	switch {
 	case !filepath.IsLocal(p) || clean == ".":
 		return "", fmt.Errorf("%q to be ignored is not a path within the model", p)
 	case strings.ContainsAny(clean, "*?["):
 		return "", fmt.Errorf("%q to be ignored has characters of a pattern, and only paths can be", p)
-	}
-	if _, err := m.root.Lstat(clean); err != nil {
-		return "", fmt.Errorf("%q to be ignored is not in the model", p)
 	}
 	return clean, nil
 }

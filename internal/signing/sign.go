@@ -111,9 +111,12 @@ func (m *model) ignored(opt SignOptions) (list []string, err error) {
 		return nil, errors.New("nothing can be ignored in a model that is one file")
 	}
 	for _, p := range opt.Ignore {
-		clean, err := m.ignorable(p)
+		clean, err := ignorable(p)
 		if err != nil {
 			return nil, err
+		}
+		if _, err := m.root.Lstat(clean); err != nil {
+			return nil, fmt.Errorf("%q to be ignored is not in the model", p)
 		}
 		list = append(list, clean)
 	}

@@ -290,7 +290,21 @@ func TestUnsignedFilesPassOnlyWhenTold(t *testing.T) {
 	if got := problems(mustCheck(t, s, dir, opt)); !slices.Equal(got, []string{"extra more.bin"}) {
 		t.Errorf("got %q", got)
 	}
-	opt.AllowUnsignedFilesUnsafe = true
+	opt.IgnoreUnsafe = []string{"more.bin", "a.bin"}
+	if got := problems(mustCheck(t, s, dir, opt)); got != nil {
+		t.Errorf("got %q", got)
+	}
+	put(t, dir, "a.bin", "two") // which was signed
+	if got := problems(mustCheck(t, s, dir, opt)); !slices.Equal(got, []string{"changed a.bin"}) {
+		t.Errorf("got %q", got)
+	}
+	for _, p := range []string{".", "..", "/", "a/..", "*"} {
+		if _, err := s.Check(dir, signing.CheckOptions{IgnoreUnsafe: []string{p}}); err == nil {
+			t.Errorf("%q can be ignored", p)
+		}
+	}
+	put(t, dir, "a.bin", "one")
+	opt.IgnoreUnsafe, opt.AllowUnsignedFilesUnsafe = nil, true
 	if got := problems(mustCheck(t, s, dir, opt)); got != nil {
 		t.Errorf("got %q", got)
 	}
