@@ -3,6 +3,7 @@ package safetensors
 import (
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -71,7 +72,7 @@ func (l *Layout) place(metadata map[string]string, end int64) error {
 	l.Header = b
 	size, ok := bounded.Add(int64(len(b)), end)
 	if !ok {
-		return fmt.Errorf("safetensors: the size of the file overflows")
+		return errors.New("safetensors: the size of the file overflows")
 	}
 	l.Size = size
 	for i := range l.Tensors {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -91,7 +92,7 @@ func TestWriteOrder(t *testing.T) {
 			t.Errorf("place %d has %s, want %s", i, l.Tensors[i].DType, d)
 		}
 	}
-	file := append(l.Header, make([]byte, l.Size-int64(len(l.Header)))...)
+	file := slices.Concat(l.Header, make([]byte, l.Size-int64(len(l.Header))))
 	f, err := safetensors.Open(bytes.NewReader(file), l.Size, safetensors.Limits{})
 	if err != nil {
 		t.Fatal(err)
@@ -160,7 +161,7 @@ func FuzzLayout(f *testing.F) {
 		if err != nil || l.Size > 1<<16 {
 			return
 		}
-		file := append(l.Header, make([]byte, l.Size-int64(len(l.Header)))...)
+		file := slices.Concat(l.Header, make([]byte, l.Size-int64(len(l.Header))))
 		got, err := safetensors.Open(bytes.NewReader(file), l.Size, safetensors.Limits{})
 		if err != nil {
 			t.Fatalf("%v\n%q", err, l.Header)

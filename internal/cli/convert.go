@@ -140,11 +140,11 @@ func (a *app) convert(ctx context.Context, in string, f *convertFlags) error {
 	if err != nil {
 		return err
 	}
-	c := &conversion{app: a, ctx: ctx, flags: f, opt: opt, in: in}
+	c := &conversion{app: a, flags: f, opt: opt, in: in}
 	defer c.close()
 	c.report.Schema = convertSchema
 	c.report.Input.Path = filepath.ToSlash(in)
-	if err := c.run(); err != nil {
+	if err := c.run(ctx); err != nil {
 		return a.cannot(in, err)
 	}
 	return c.say()
@@ -154,7 +154,6 @@ func (a *app) convert(ctx context.Context, in string, f *convertFlags) error {
 type conversion struct {
 	*app
 
-	ctx    context.Context
 	flags  *convertFlags
 	opt    convert.Options
 	in     string
@@ -173,17 +172,17 @@ func (c *conversion) close() {
 }
 
 // run tells what the input is.
-func (c *conversion) run() error {
+func (c *conversion) run(ctx context.Context) error {
 	info, err := os.Stat(c.in)
 	switch {
 	case c.in != "-" && err != nil:
 		return usage(fmt.Sprintf("%q: %v", c.in, plain(err)), "")
 	case err == nil && info.IsDir():
-		return c.folder(c.in)
+		return c.folder(ctx, c.in)
 	case strings.HasSuffix(c.in, ".index.json"):
-		return c.shards(filepath.Dir(c.in), filepath.Base(c.in))
+		return c.shards(ctx, filepath.Dir(c.in), filepath.Base(c.in))
 	}
-	art, err := c.open(c.in)
+	art, err := c.open(ctx, c.in)
 	if err != nil {
 		return err
 	}
@@ -191,18 +190,18 @@ func (c *conversion) run() error {
 	if err != nil {
 		return err
 	}
-	return c.one(plan)
+	return c.one(ctx, plan)
 }
 
 // folder converts a checkpoint or a model that is a folder.
-func (c *conversion) folder(dir string) error {
+func (c *conversion) folder(ctx context.Context, dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, ".metadata")); err == nil {
-		return c.checkpoint(dir)
+		return c.checkpoint(ctx, dir)
 	}
 	found, _ := filepath.Glob(filepath.Join(escapeGlob(dir), "*.bin.index.json")) // the pattern is well formed
 	switch len(found) {
 	case 1:
-		return c.shards(dir, filepath.Base(found[0]))
+		return c.shards(ctx, dir, filepath.Base(found[0]))
 	case 0:
 		return usage(fmt.Sprintf("%q is a folder with neither .metadata nor an index of shards", dir), "name the checkpoint in it")
 	}
@@ -215,13 +214,13 @@ func escapeGlob(path string) string {
 }
 
 // checkpoint converts a folder of torch.distributed.checkpoint.
-func (c *conversion) checkpoint(dir string) error {
-	meta, err := c.open(filepath.Join(dir, ".metadata"))
+func (c *conversion) checkpoint(ctx context.Context, dir string) error {
+	meta, err := c.open(ctx, filepath.Join(dir, ".metadata"))
 	if err != nil {
 		return err
 	}
 	plan, err := convert.OpenCheckpoint(meta.ReaderAt(), meta.Size(), func(rel string) (io.ReaderAt, int64, error) {
-		art, err := c.open(filepath.Join(dir, filepath.FromSlash(rel)))
+		art, err := c.open(ctx, filepath.Join(dir, filepath.FromSlash(rel)))
 		if err != nil {
 			return nil, 0, err
 		}
@@ -230,26 +229,24 @@ func (c *conversion) checkpoint(dir string) error {
 	if err != nil {
 		return err
 	}
-	return c.one(plan)
+	return c.one(ctx, plan)
 }
 
 // open opens one of the files that are read. It stays open to the end, so that a
 // change of it is seen.
-func (c *conversion) open(path string) (*artifact.Artifact, error) {
+func (c *conversion) open(ctx context.Context, path string) (*artifact.Artifact, error) {
 	art, err := c.openOne(path)
 	if err != nil {
 		return nil, err
 	}
-	art.StopOn(c.ctx.Done())
+	art.StopOn(ctx.Done())
 	c.inputs = append(c.inputs, art)
-	if !c.judge(art) {
-		return art, nil
-	}
-	return art, c.ctx.Err()
+	c.judge(ctx, art)
+	return art, ctx.Err()
 }
 
 // one writes the one file that a plan makes.
-func (c *conversion) one(plan *convert.Plan) error {
+func (c *conversion) one(ctx context.Context, plan *convert.Plan) error {
 	if err := c.notInput(c.flags.output, c.flags.extra); err != nil {
 		return err
 	}
@@ -258,7 +255,7 @@ func (c *conversion) one(plan *convert.Plan) error {
 		return err
 	}
 	defer out.Abandon()
-	if err := c.write(plan, out, c.flags.output); err != nil {
+	if err := c.write(ctx, plan, out, c.flags.output); err != nil {
 		return err
 	}
 	if err := c.writeExtra(plan); err != nil {
@@ -275,8 +272,8 @@ func commit(out *whole.File, name string) error {
 }
 
 // write puts a plan into a file, and reads it back before it gets its name.
-func (c *conversion) write(plan *convert.Plan, out *whole.File, name string) error {
-	if err := plan.Write(c.ctx, out, c.progress(plan, name)); err != nil {
+func (c *conversion) write(ctx context.Context, plan *convert.Plan, out *whole.File, name string) error {
+	if err := plan.Write(ctx, out, c.progress(plan, name)); err != nil {
 		return err
 	}
 	if err := plan.Check(out, plan.Layout.Size); err != nil {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -63,25 +64,23 @@ type convertedOutput struct {
 	SHA256  string `json:"sha256,omitempty"`
 }
 
-// judge says what loading a file would do, so that who converts it knows. It
-// reports whether it could.
-func (c *conversion) judge(art *artifact.Artifact) bool {
-	rules, err := engine.Catalogue()
-	if err != nil {
-		return false
-	}
+// judge says what loading a file would do, so that who converts it knows.
+func (c *conversion) judge(ctx context.Context, art *artifact.Artifact) {
 	var found []finding.Finding
-	if _, err := model.Look(c.ctx, art, model.Options{}, func(f finding.Finding) { found = append(found, f) }); err != nil {
-		return false
+	v := finding.Unreadable
+	rules, err := engine.Catalogue()
+	if err == nil {
+		_, err = model.Look(ctx, art, model.Options{}, func(f finding.Finding) { found = append(found, f) })
 	}
-	v := policy.Verdict(found, rules)
+	if err == nil {
+		v = policy.Verdict(found, rules)
+	}
 	c.report.Input.Verdict = max(c.report.Input.Verdict, v)
 	c.report.Input.Files = append(c.report.Input.Files, inputFile{Path: filepath.ToSlash(art.Name()), Size: art.Size(), Verdict: v})
 	if !v.Passes() && v != finding.Unreadable {
 		worst := slices.MaxFunc(found, func(a, b finding.Finding) int { return int(a.Severity) - int(b.Severity) })
 		c.warn(fmt.Sprintf("%q is %s (%s: %s): nothing of it is run, and what is written holds only tensors", art.Name(), v, worst.Rule, worst.Message))
 	}
-	return true
 }
 
 // note keeps what a plan did.

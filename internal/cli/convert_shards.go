@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -12,7 +13,7 @@ import (
 
 // shards converts the shards that an index names, to a folder that has them as
 // safetensors and an index of those.
-func (c *conversion) shards(dir, index string) error {
+func (c *conversion) shards(ctx context.Context, dir, index string) error {
 	if c.flags.extra != "" {
 		return usage("--extra-json is for one file, not for shards", "")
 	}
@@ -35,7 +36,7 @@ func (c *conversion) shards(dir, index string) error {
 	}
 	defer out.Abandon()
 	for i, shard := range ix.Shards {
-		if err := c.shard(ix, i, filepath.Join(dir, shard), out); err != nil {
+		if err := c.shard(ctx, ix, i, filepath.Join(dir, shard), out); err != nil {
 			return fmt.Errorf("%q: %w", shard, err)
 		}
 	}
@@ -57,10 +58,10 @@ func createFolder(name string) (*whole.Folder, error) {
 }
 
 // shard converts one of them.
-func (c *conversion) shard(ix *convert.Index, i int, path string, folder *whole.Folder) error {
+func (c *conversion) shard(ctx context.Context, ix *convert.Index, i int, path string, folder *whole.Folder) error {
 	c.close() // the one before
 	c.inputs = nil
-	art, err := c.open(path)
+	art, err := c.open(ctx, path)
 	if err != nil {
 		return err
 	}
@@ -77,7 +78,7 @@ func (c *conversion) shard(ix *convert.Index, i int, path string, folder *whole.
 	}
 	defer out.Abandon()
 	name := filepath.Join(c.flags.output, ix.Name(i))
-	if err := c.write(plan, out, name); err != nil {
+	if err := c.write(ctx, plan, out, name); err != nil {
 		return err
 	}
 	return commit(out, name)

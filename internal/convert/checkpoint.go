@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/andiron-dev/andiron/internal/bounded"
-	"github.com/andiron-dev/andiron/pickle"
 	"github.com/andiron-dev/andiron/torchfile"
 )
 
@@ -265,6 +264,3 @@ func (l *limited) Read(b []byte) (int, error) {
 	l.n -= int64(n)
 	return n, err
 }
-
-// valueOf is the object of an item.
-func (p plainItem) valueOf() pickle.Value { return p.file.Pickles[p.file.Object].Trace.Result }

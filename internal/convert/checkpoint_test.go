@@ -140,8 +140,7 @@ func TestShardedRefused(t *testing.T) {
 		"dtype":      {bytes.ReplaceAll(meta, []byte("float32"), []byte("float64")), shard},
 	} {
 		_, err := openSharded(broken[0], broken[1])
-		var e *Error
-		if !errors.As(err, &e) {
+		if _, ok := errors.AsType[*Error](err); !ok {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -57,11 +57,17 @@ func sound(f *torchfile.File) (err error) {
 	return err
 }
 
+// ambiguous are the facts that give a file more than one reading.
+var ambiguous = map[torchfile.FactKind]bool{
+	torchfile.LookupDispute: true, torchfile.NameVariant: true, torchfile.AppendedZip: true, torchfile.PrefixedZip: true,
+	torchfile.SeveralFormats: true,
+}
+
 func hintOf(kind torchfile.FactKind) string {
-	switch kind {
-	case torchfile.Limit:
+	switch {
+	case kind == torchfile.Limit:
 		return "--max-values and --max-inflated raise the limits"
-	case torchfile.LookupDispute, torchfile.NameVariant, torchfile.AppendedZip, torchfile.PrefixedZip, torchfile.SeveralFormats:
+	case ambiguous[kind]:
 		return "loaders read this file in more than one way, so that nobody can say which tensors are meant"
 	}
 	return "andiron scan says more"

@@ -138,7 +138,7 @@ func TestGolden(t *testing.T) {
 
 // onlyUnsupported is true of files from which nothing can come.
 func onlyUnsupported(m manifest) bool {
-	return !slices.ContainsFunc(m.Tensors, func(x manifestTensor) bool { return representable(x) })
+	return !slices.ContainsFunc(m.Tensors, representable)
 }
 
 func representable(x manifestTensor) bool { return x.ST != nil && x.SHA256 != "" }

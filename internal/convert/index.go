@@ -3,6 +3,7 @@ package convert
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -47,7 +48,7 @@ func ReadIndex(r io.ReaderAt, size int64) (*Index, error) {
 	}
 	ix := &Index{written: map[string]string{}}
 	if err := json.Unmarshal(doc["weight_map"], &ix.weights); err != nil || len(ix.weights) == 0 {
-		return nil, fmt.Errorf("it has no weight_map of names to files")
+		return nil, errors.New("it has no weight_map of names to files")
 	}
 	ix.Shards = slices.Compact(slices.Sorted(maps.Values(ix.weights)))
 	return ix, nil

@@ -3,6 +3,7 @@ package convert
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -94,7 +95,7 @@ func (c *collector) checkSelected() error {
 		if c.hits[i] == 0 {
 			hint := "a dotted path, or a JSON list of keys"
 			if len(c.tops) > 0 {
-				hint = fmt.Sprintf("at the top there are %s", quoted(c.tops))
+				hint = "at the top there are " + quoted(c.tops)
 			}
 			return refuse(hint, "there are no tensors in %q", s)
 		}
@@ -229,7 +230,7 @@ func (p *Plan) Check(r io.ReaderAt, size int64) error {
 		same = sameSet(f.Tensors, p.Layout.Tensors)
 	}
 	if !same {
-		return fmt.Errorf("internal error: what was written reads back as other tensors")
+		return errors.New("internal error: what was written reads back as other tensors")
 	}
 	return nil
 }

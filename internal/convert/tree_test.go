@@ -214,7 +214,9 @@ func TestBounds(t *testing.T) {
 
 func TestPacked(t *testing.T) {
 	for _, tt := range []struct{ head, want string }{
-		{"\x1f\x8b\x08\x00", "packed with gzip"}, {"GGUF\x03\x00\x00\x00", `"gguf"`}, {"", "not a checkpoint"},
+		{"\x1f\x8b\x08\x00", "packed with gzip"},
+		{"GGUF\x03\x00\x00\x00", `"gguf"`},
+		{"", "not a checkpoint"},
 		{string(testkit.Pickle("PROTO 2", "EMPTY_DICT", "STOP")), "a plain pickle"},
 		{string(testkit.Zip(testkit.ZipEntry{Name: "a.txt", Data: []byte("x")})), "not in a folder"},
 	} {
