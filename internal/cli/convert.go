@@ -16,6 +16,12 @@ func (a *app) convertCommand() *cobra.Command {
 			if len(args) > 0 {
 				in = args[0]
 			}
+			if f.to.value == "safetensors" {
+				if err := f.without(cmd); err != nil {
+					return err
+				}
+				return usage("convert: --to safetensors is not in this build", "--to torchscript and --to export are")
+			}
 			return a.transform(cmd.Context(), in, out, &f)
 		},
 	}

@@ -78,7 +78,6 @@ func (f *transformFlags) without(cmd *cobra.Command) error {
 // transformation is one run, as the flags say it.
 type transformation struct {
 	in, out, record string
-	script          string // the file
 	job             pyrun.Job
 	tolerance       pyrun.Tolerance
 	files           []inputFile
