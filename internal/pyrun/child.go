@@ -42,6 +42,8 @@ func start(ctx context.Context, job Job, p *plan) (*result, error) {
 	said := new(tail)
 	cmd := exec.CommandContext(ctx, job.Python, "-c", stub, job.Dir, p.Task) //nolint:gosec // the user's own interpreter
 	cmd.Stdout, cmd.Stderr = said, said
+	// torch keeps caches in the temporary folder; they go with ours.
+	cmd.Env = append(os.Environ(), "TMPDIR="+job.Dir)
 	cmd.WaitDelay = patience
 	ownGroup(cmd)
 	err = cmd.Run()
