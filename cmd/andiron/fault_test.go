@@ -61,6 +61,7 @@ type faultRun struct {
 }
 
 func (r *faultRun) all(t *testing.T) {
+	t.Helper()
 	counts := r.learn(t)
 	for _, call := range slices.Sorted(maps.Keys(counts)) {
 		for _, errno := range faults {

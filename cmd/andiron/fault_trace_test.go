@@ -119,10 +119,10 @@ func (tr *tracer) run(cmd *exec.Cmd) error {
 // stopped lets a thread go on. Errors are those of one that was killed.
 func (tr *tracer) stopped(tid int, ws syscall.WaitStatus) {
 	sig := ws.StopSignal()
-	_, known := tr.inside[tid]
+	inside, known := tr.inside[tid]
 	switch {
 	case sig == syscall.SIGTRAP|0x80:
-		if tr.inside[tid] = !tr.inside[tid]; tr.inside[tid] {
+		if inside = !inside; inside {
 			tr.enter(tid)
 		} else {
 			tr.leave(tid)
@@ -131,9 +131,7 @@ func (tr *tracer) stopped(tid int, ws syscall.WaitStatus) {
 	case sig == syscall.SIGTRAP && ws.TrapCause() > 0, sig == syscall.SIGSTOP && !known:
 		sig = 0 // an event, or a new thread
 	}
-	if !known {
-		tr.inside[tid] = tr.inside[tid]
-	}
+	tr.inside[tid] = inside
 	_ = syscall.PtraceSyscall(tid, int(sig))
 }
 

@@ -274,7 +274,7 @@ func function(m pyrun.Mode) string {
 // publish writes the record and then the model, so that a model is never there
 // without the record that names its digest.
 func (a *app) publish(t *transformation, built *pyrun.Built, rec *record, out *whole.File) error {
-	model, err := os.Open(built.Model) //nolint:gosec // in our private folder
+	model, err := os.Open(built.Model)
 	if err != nil {
 		return err
 	}
@@ -301,7 +301,7 @@ func (a *app) publish(t *transformation, built *pyrun.Built, rec *record, out *w
 
 // shown writes what a child printed before it failed.
 func (a *app) shown(err error) error {
-	f, ok := errors.AsType[*pyrun.Failure](err)
+	f, ok := errors.AsType[*pyrun.ChildError](err)
 	if !ok {
 		return err
 	}

@@ -12,13 +12,13 @@ import (
 	"time"
 )
 
-// Failure is what went wrong in a child.
-type Failure struct {
+// ChildError is what went wrong in a child.
+type ChildError struct {
 	Text, Hint string
 	Output     []string // the last lines that the child printed
 }
 
-func (f *Failure) Error() string { return f.Text }
+func (f *ChildError) Error() string { return f.Text }
 
 // patience is how long a killed child's pipes may stay open.
 const patience = 5 * time.Second
@@ -42,11 +42,13 @@ func start(ctx context.Context, job Job, p *plan) (*result, error) {
 	said := new(tail)
 	cmd := exec.CommandContext(ctx, job.Python, "-c", stub, job.Dir, p.Task) //nolint:gosec // the user's own interpreter
 	cmd.Stdout, cmd.Stderr = said, said
+	// torch keeps caches in the temporary folder; they go with ours.
+	cmd.Env = append(os.Environ(), "TMPDIR="+job.Dir)
 	cmd.WaitDelay = patience
 	ownGroup(cmd)
 	err = cmd.Run()
 	if ctx.Err() != nil {
-		return nil, &Failure{Text: stopped(job.Python, ctx.Err()), Hint: "--timeout gives it more time", Output: said.lines()}
+		return nil, &ChildError{Text: stopped(job.Python, ctx.Err()), Hint: "--timeout gives it more time", Output: said.lines()}
 	}
 	return judge(job, p, err, said)
 }
@@ -62,7 +64,7 @@ func stopped(python string, err error) string {
 func judge(job Job, p *plan, ended error, said *tail) (*result, error) {
 	exit, exited := errors.AsType[*exec.ExitError](ended)
 	if ended != nil && !exited {
-		return nil, &Failure{
+		return nil, &ChildError{
 			Text: fmt.Sprintf("%q cannot be run: %v", job.Python, unpathed(ended)), Hint: pythonHint, Output: said.lines(),
 		}
 	}
@@ -75,12 +77,12 @@ func judge(job Job, p *plan, ended error, said *tail) (*result, error) {
 	case err == nil && ended == nil:
 		return r, nil
 	case exited && (err == nil || errors.Is(err, errNoResult)):
-		return nil, &Failure{
+		return nil, &ChildError{
 			Text: fmt.Sprintf("%q ended with %v before it was done", job.Python, exit), Output: said.lines(),
 			Hint: "its last words are above",
 		}
 	}
-	return nil, &Failure{
+	return nil, &ChildError{
 		Text: fmt.Sprintf("%q gave no result that can be used: %v", job.Python, err), Hint: pythonHint, Output: said.lines(),
 	}
 }
@@ -118,7 +120,7 @@ var convertHints = map[Mode]string{
 	Export: "torch.export needs a model without data-dependent control flow; the lines above say where it stopped",
 }
 
-func (e *childErr) failure(job Job, torch string) *Failure {
+func (e *childErr) failure(job Job, torch string) *ChildError {
 	s, ok := stages[e.Stage]
 	if e.Stage == "convert" {
 		s.text, s.hint, ok = fmt.Sprintf("torch %s cannot %s the model", torch, job.Mode), convertHints[job.Mode], true
@@ -126,7 +128,7 @@ func (e *childErr) failure(job Job, torch string) *Failure {
 	if !ok {
 		s.text = fmt.Sprintf("unknown stage %.40q", e.Stage)
 	}
-	return &Failure{Text: fmt.Sprintf("%s: %s", s.text, e), Hint: s.hint}
+	return &ChildError{Text: fmt.Sprintf("%s: %s", s.text, e), Hint: s.hint}
 }
 
 func (e *childErr) String() string {

@@ -91,7 +91,7 @@ func TestBrokenProtocol(t *testing.T) {
 	}
 	for _, tt := range tests {
 		_, err := Build(t.Context(), job(t, tt.sh))
-		f, ok := errors.AsType[*Failure](err)
+		f, ok := errors.AsType[*ChildError](err)
 		if !ok || !strings.Contains(f.Text, tt.want) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}
@@ -122,12 +122,12 @@ func TestBrokenPython(t *testing.T) {
 // What a child prints is kept to its end, whatever it prints.
 func TestOutputIsBounded(t *testing.T) {
 	_, err := Build(t.Context(), job(t, `yes xxxxxxxxx | head -n 200000; echo the end; exit 1`))
-	f, ok := errors.AsType[*Failure](err)
+	f, ok := errors.AsType[*ChildError](err)
 	if !ok || len(f.Output) != tailLines || f.Output[tailLines-1] != "the end" || f.Output[0] != "xxxxxxxxx" {
 		t.Errorf("%v: %q", err, f)
 	}
 	_, err = Build(t.Context(), job(t, `yes | tr -d '\n' | head -c 1000000; exit 1`))
-	if f, ok := errors.AsType[*Failure](err); !ok || len(f.Output) != 0 {
+	if f, ok := errors.AsType[*ChildError](err); !ok || len(f.Output) != 0 {
 		t.Errorf("%v: %d lines of one that is not whole", err, len(f.Output))
 	}
 }
@@ -189,7 +189,7 @@ func TestTimeout(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	_, err := Build(ctx, job(t, `echo busy; exec sleep 600`))
-	f, ok := errors.AsType[*Failure](err)
+	f, ok := errors.AsType[*ChildError](err)
 	if !ok || !strings.Contains(f.Text, "still running when its time was up") || !strings.Contains(f.Hint, "--timeout") {
 		t.Errorf("%v", err)
 	}

@@ -21,7 +21,10 @@ import sys
 import traceback
 import types
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO
+
+Plan = Any  # the JSON of a plan
 
 MESSAGE = 2000  # characters of an exception that are handed on
 WARNINGS = 20
@@ -45,7 +48,7 @@ PLAIN = {
 class Stage(Exception):
     """What went wrong, and in which stage of the plan."""
 
-    def __init__(self, stage, error):
+    def __init__(self, stage: str, error: object) -> None:
         super().__init__(stage)
         self.stage = stage
         self.kind = type(error).__name__ if isinstance(error, BaseException) else ""
@@ -55,13 +58,13 @@ class Stage(Exception):
 class stage:
     """Names the stage that an exception came from."""
 
-    def __init__(self, name):
+    def __init__(self, name: str) -> None:
         self.name = name
 
-    def __enter__(self):
+    def __enter__(self) -> stage:
         return self
 
-    def __exit__(self, kind, error, trace):
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
         # A model that ends the process on purpose has failed as well.
         if error is None or isinstance(error, Stage):
             return False
@@ -69,10 +72,10 @@ class stage:
         raise Stage(self.name, error) from None
 
 
-def show(error):
+def show(error: BaseException) -> None:
     """Prints an exception with the frames that are the user's own."""
     ours = ["andiron.py", "<string>"]
-    if "torch" in sys.modules:
+    if getattr(sys.modules.get("torch"), "__file__", None):
         ours.append(os.path.dirname(os.path.abspath(sys.modules["torch"].__file__)) + os.sep)
     frames = traceback.extract_tb(error.__traceback__)
     for frame in traceback.format_list([f for f in frames if not f.filename.startswith(tuple(ours))]):
@@ -81,7 +84,7 @@ def show(error):
         print(line, end="", file=sys.stderr)
 
 
-def main():
+def main() -> int:
     with open(os.path.join(sys.argv[1], sys.argv[2] + ".plan"), encoding="utf-8") as file:
         plan = json.load(file)
     result = {"v": 1, "python": platform.python_version(), "executable": sys.executable or ""}
@@ -101,7 +104,7 @@ def main():
     return code
 
 
-def publish(name, result):
+def publish(name: str, result: dict[str, object]) -> None:
     with open(name + ".part", "w", encoding="utf-8") as file:
         json.dump(result, file, allow_nan=False)
     os.replace(name + ".part", name)
@@ -110,7 +113,7 @@ def publish(name, result):
 # Building: the user's model, converted, and what the original says to the inputs.
 
 
-def build(plan):
+def build(plan: Plan) -> dict[str, object]:
     collected = collect_warnings()
     with stage("import"):
         module = load_script(plan["script"], plan["script_sha256"])
@@ -139,12 +142,12 @@ def build(plan):
     return {"weights_sha256": digest, "samples": outputs, "warnings": collected}
 
 
-def collect_warnings():
+def collect_warnings() -> list[str]:
     """Keeps what the tracer warns of; the rest goes where it always goes."""
     collected = []
     show = warnings.showwarning
 
-    def keep(message, category, filename, lineno, file=None, line=None):
+    def keep(message, category, filename, lineno, file=None, line=None):  # type: ignore[no-untyped-def]
         if category.__name__ == "TracerWarning" and len(collected) < WARNINGS:
             name = os.path.basename(filename)
             collected.append(f"{name}:{lineno}: {message}"[:MESSAGE])
@@ -154,7 +157,7 @@ def collect_warnings():
     return collected
 
 
-def load_script(path, digest):
+def load_script(path: str, digest: str) -> types.ModuleType:
     """Imports a file the way `python FILE` would find its neighbours.
 
     What runs is what was digested: the file is read once, and no cached
@@ -176,7 +179,7 @@ def load_script(path, digest):
     return module
 
 
-def make(module, name, args):
+def make(module: types.ModuleType, name: str, args: Any) -> torch.nn.Module:
     factory = module
     for part in name.split("."):
         if not hasattr(factory, part):
@@ -191,14 +194,14 @@ def make(module, name, args):
     return model
 
 
-def twin(model):
+def twin(model: torch.nn.Module) -> torch.nn.Module:
     try:
         return copy.deepcopy(model)
     except Exception:  # a model that cannot be copied is compared as it is
         return model
 
 
-def convert(mode, model, example):
+def convert(mode: str, model: torch.nn.Module, example: list[torch.Tensor]) -> Any:
     if mode == "script":
         return torch.jit.script(model)
     if mode == "trace":
@@ -207,7 +210,7 @@ def convert(mode, model, example):
     return torch.export.export(model, tuple(t.clone() for t in example))
 
 
-def save(mode, converted, name):
+def save(mode: str, converted: Any, name: str) -> None:
     if mode == "export":
         torch.export.save(converted, name)
     else:
@@ -217,7 +220,7 @@ def save(mode, converted, name):
 # Checking: the file as a server would load it, and what it says to the inputs.
 
 
-def check(plan):
+def check(plan: Plan) -> dict[str, object]:
     with stage("load"):
         if plan["mode"] == "export":
             model = torch.export.load(plan["model"]).module()
@@ -235,7 +238,7 @@ TASKS = {"build": build, "check": check}
 # Weights: safetensors without a library.
 
 
-def load_weights(model, path):
+def load_weights(model: torch.nn.Module, path: str) -> str:
     """Loads all weights, and nothing but them; returns the digest of what it read."""
     state, metadata, digest = read_safetensors(path)
     expected = model.state_dict()
@@ -247,7 +250,7 @@ def load_weights(model, path):
     return digest
 
 
-def read_safetensors(path):
+def read_safetensors(path: str) -> tuple[dict[str, torch.Tensor], dict[str, str], str]:
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         head = file.read(8)
@@ -267,7 +270,7 @@ def read_safetensors(path):
     return state, metadata, digest.hexdigest()
 
 
-def tensor(name, shape, buffer):
+def tensor(name: str, shape: list[int], buffer: bytearray) -> torch.Tensor:
     dtype = getattr(torch, name, None)
     if not isinstance(dtype, torch.dtype):
         raise TypeError(f"torch {torch.__version__} has no dtype {name}")
@@ -279,7 +282,7 @@ def tensor(name, shape, buffer):
 # Inputs and outputs: raw little-endian elements, described in the JSON.
 
 
-def load_inputs(plan, index):
+def load_inputs(plan: Plan, index: int) -> list[torch.Tensor]:
     with stage("inputs"), open(plan["inputs"], "rb") as file:
         tensors = []
         for entry in plan["samples"][index]:
@@ -288,7 +291,7 @@ def load_inputs(plan, index):
         return tensors
 
 
-def run(model, samples, name):
+def run(model: torch.nn.Module, samples: list[list[torch.Tensor]], name: str) -> list[Any]:
     """Runs a model on each sample and writes what comes out."""
     results = []
     with open(name, "wb") as file:
@@ -300,7 +303,7 @@ def run(model, samples, name):
     return results
 
 
-def leaves(value, path):
+def leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     """Yields what an output is made of, with a name for each."""
     if isinstance(value, torch.Tensor):
         yield path, value
@@ -319,7 +322,7 @@ def leaves(value, path):
         raise TypeError(f"{path} is a {type(value).__name__}, which cannot be compared")
 
 
-def describe(leaf, path, file):
+def describe(leaf: Any, path: str, file: BinaryIO) -> dict[str, object]:
     if isinstance(leaf, float):
         leaf = torch.tensor(leaf, dtype=torch.float64)
     if not isinstance(leaf, torch.Tensor):
@@ -334,7 +337,7 @@ def describe(leaf, path, file):
     return entry
 
 
-def dense(t):
+def dense(t: torch.Tensor) -> torch.Tensor:
     """Gives a tensor's values as plain elements, one after the other."""
     if t.is_quantized:
         t = t.dequantize()
