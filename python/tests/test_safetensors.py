@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import random
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from andiron import FormatError, _safetensors
+from andiron import FormatError, _binary, _safetensors
 from conftest import REPOSITORY
 
 VECTORS = sorted((REPOSITORY / "testdata" / "vectors" / "safetensors").glob("*.txtar"))
@@ -81,3 +83,60 @@ def test_what_is_not_safetensors_does_not_look_like_it(head: bytes) -> None:
 
 def test_what_is_looks_like_it() -> None:
     assert _safetensors.looks_like(b"\x02\0\0\0\0\0\0\0{}", 10)
+
+
+SEED = (
+    '{"__metadata__":{"format":"pt","\\u00e9":"x"},"a":{"dtype":"F16","shape":[2,1],"data_offsets":[0,4]},'
+    '"b":{"data_offsets":[4,8],"shape":[],"dtype":"I32"},"c":{"dtype":"U8","shape":[0,9],"data_offsets":[8,8]}}  '
+)
+TOKENS = [
+    '"',
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    "0",
+    "1",
+    "-",
+    ".",
+    "e",
+    " ",
+    "\\u0061",
+    "\\",
+    '"a"',
+    "null",
+    "NaN",
+    "é",
+    "\0",
+]
+
+
+def mutated(rand: random.Random) -> bytes:
+    """Change a header in one to three places; its length stays true."""
+    text = SEED
+    for _ in range(rand.randint(1, 3)):
+        at = rand.randrange(len(text))
+        cut = rand.choice([0, 0, 1, 1, 2, 8])
+        text = text[:at] + rand.choice(["", *TOKENS, text[at : at + 20]]) + text[at + cut :]
+    raw = text.encode()
+    return len(raw).to_bytes(8, "little") + raw + bytes(8)
+
+
+def test_it_refuses_what_the_go_reader_refuses(tmp_path: Path) -> None:
+    rand = random.Random(20261125)
+    ours = {}
+    for n in range(600):
+        data = mutated(rand)
+        (tmp_path / f"{n}.safetensors").write_bytes(data)
+        try:
+            parse(data)
+            ours[f"{n}.safetensors"] = True
+        except FormatError:
+            ours[f"{n}.safetensors"] = False
+    argv = [_binary.find(), "scan", "--format", "json", "--no-progress", "."]
+    report = json.loads(subprocess.run(argv, cwd=tmp_path, capture_output=True, check=False).stdout)
+    theirs = {artifact["path"]: artifact["verdict"] == "safe" for artifact in report["artifacts"]}
+    assert theirs == ours
+    assert sum(ours.values()) > 10, "too few are accepted to say anything"
