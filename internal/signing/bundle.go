@@ -66,7 +66,7 @@ var bundleNames = []string{
 
 func parseBundle(raw []byte) (*bundle, error) {
 	b := new(bundle)
-	if err := decode(raw, bundleNames, b); err != nil {
+	if err := decode(raw, maxValues, bundleNames, b); err != nil {
 		return nil, fmt.Errorf("not a signature bundle: %w", err)
 	}
 	if b.MediaType != mediaType && b.MediaType != mediaTypeOld {

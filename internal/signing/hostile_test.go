@@ -94,6 +94,8 @@ func TestBrokenBundles(t *testing.T) {
 		"a long s":          strings.Replace(good, `"sig":`, `"ſig":`, 1),
 		"escaped and twice": strings.Replace(good, `"sig":`, `"sig":"","s\u0069g":`, 1),
 		"deep":              strings.Replace(good, `"keyid":""`, `"x":`+strings.Repeat("[", 100)+strings.Repeat("]", 100), 1),
+		"many values":       strings.Replace(good, `"keyid":""`, `"x":[`+strings.Repeat("[],", 100_000)+`0]`, 1),
+		"many certificates": `{"verificationMaterial":{"x509CertificateChain":{"certificates":[` + strings.Repeat("{},", 100_000) + `{}]}}}`,
 		"version 0.2":       change(func(b map[string]any) { b["mediaType"] = "application/vnd.dev.sigstore.bundle+json;version=0.2" }),
 		"no media type":     change(func(b map[string]any) { delete(b, "mediaType") }),
 		"no material":       change(func(b map[string]any) { delete(b, "verificationMaterial") }),

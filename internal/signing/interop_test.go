@@ -255,6 +255,14 @@ func TestLinks(t *testing.T) {
 	if !errors.Is(err, signing.ErrLink) {
 		t.Errorf("%v", err)
 	}
+	for _, file := range []string{"in.bin", "loop", "out.bin"} {
+		if _, _, err := signing.Sign(filepath.Join(dir, file), newKey(t, "p256"), signing.SignOptions{}); !errors.Is(err, signing.ErrLink) {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
+	if _, _, err := signing.Sign(filepath.Join(dir, "folder"), newKey(t, "p256"), signing.SignOptions{}); err != nil {
+		t.Errorf("a link to a folder is that folder: %v", err)
+	}
 	files := []string{
 		resource("folder/b.bin", "two"), resource("in.bin", "one"), resource("loop", ""), resource("out.bin", "one"),
 		resource("real.bin", "one"), resource("sub/b.bin", "two"),

@@ -52,7 +52,10 @@ func openModel(name string) (*model, error) {
 	case mode.IsRegular():
 		m.file, folder = m.name, filepath.Dir(abs)
 	case mode&fs.ModeSymlink != 0:
-		// A link to a folder is that folder; OpenRoot complains of all else.
+		// A link to a folder is that folder. One to a file has another name than it.
+		if target, err := os.Stat(abs); err != nil || !target.IsDir() {
+			return nil, fmt.Errorf("%q: %w; name the file that it leads to", name, ErrLink)
+		}
 	case !mode.IsDir():
 		return nil, fmt.Errorf("%q is neither a file nor a folder", name)
 	}
@@ -171,8 +174,8 @@ func signable(list []entry) error {
 	return nil
 }
 
-// ErrLink is a symbolic link in a model that is to be signed.
-var ErrLink = errors.New("links are not signed")
+// ErrLink is a symbolic link where a file must be.
+var ErrLink = errors.New("a link")
 
 // ignorable puts a path to be ignored into the form in which it is recorded:
 // relative to the model, as the specification has it in §6.2.1.

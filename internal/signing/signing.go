@@ -18,7 +18,8 @@
 //
 // # Limits
 //
-// [MaxBundle] bytes, [maxDepth] levels of JSON, [maxCertificates] certificates.
+// [MaxBundle] bytes, [maxDepth] levels and [maxValues] values of JSON,
+// [maxPayloadValues] in what is signed, [maxCertificates] certificates.
 // Memory grows with the bundle, not with the model.
 //
 // # Specification

@@ -99,7 +99,7 @@ func (b *bundle) predicateType() string {
 	var s struct {
 		Type string `json:"predicateType"`
 	}
-	if decode(b.payload, []string{"predicateType"}, &s) != nil {
+	if decode(b.payload, maxValues, []string{"predicateType"}, &s) != nil {
 		return ""
 	}
 	return s.Type
@@ -108,7 +108,7 @@ func (b *bundle) predicateType() string {
 // parseStatement reads a payload whose signature is good.
 func parseStatement(payload []byte) (*Statement, error) {
 	var j statementJSON
-	if err := decode(payload, statementNames, &j); err != nil {
+	if err := decode(payload, maxPayloadValues, statementNames, &j); err != nil {
 		return nil, refuse("what was signed is no statement: %v", err)
 	}
 	switch j.PredicateType {

@@ -16,17 +16,24 @@ const MaxBundle = 64 << 20
 
 const maxDepth = 32
 
-// decode reads one JSON document into v. It refuses what readers disagree about:
-// keys that stand twice, and keys that are one of names in another spelling,
-// which encoding/json would take for it. Keys that nobody knows are ignored.
-func decode(b []byte, names []string, v any) error {
+// What is signed has four values for each file; around it there are few.
+const (
+	maxValues        = 100_000
+	maxPayloadValues = 4_000_000
+)
+
+// decode reads one JSON document of at most limit values into v. It refuses what
+// readers disagree about: keys that stand twice, and keys that are one of names in
+// another spelling, which encoding/json would take for it. Keys that nobody knows
+// are ignored.
+func decode(b []byte, limit int, names []string, v any) error {
 	if len(b) > MaxBundle {
 		return fmt.Errorf("%d bytes are more than the %d that are read", len(b), MaxBundle)
 	}
 	if !utf8.Valid(b) {
 		return errors.New("not UTF-8")
 	}
-	s := scanner{dec: json.NewDecoder(bytes.NewReader(b)), names: names}
+	s := scanner{dec: json.NewDecoder(bytes.NewReader(b)), names: names, left: limit}
 	s.dec.UseNumber() // 1e999 is no number that can be held
 	if err := s.value(0); err != nil {
 		return err
@@ -40,12 +47,16 @@ func decode(b []byte, names []string, v any) error {
 type scanner struct {
 	dec   *json.Decoder
 	names []string
+	left  int // values
 }
 
 func (s *scanner) value(depth int) error {
 	t, err := s.dec.Token()
 	if err != nil {
 		return s.fault(err)
+	}
+	if s.left--; s.left < 0 {
+		return fmt.Errorf("too many values, at offset %d", s.dec.InputOffset())
 	}
 	if depth > maxDepth {
 		return fmt.Errorf("nested more than %d deep at offset %d", maxDepth, s.dec.InputOffset())
