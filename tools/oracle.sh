@@ -24,3 +24,15 @@ tools/corpus/make.sh --all "$cache/corpus"
 ANDIRON_CORPUS="$cache/corpus" \
 	ANDIRON_WEIGHTS_ORACLE="1.13-2.0=/usr/bin/python3 $here/tools/oracle/weights_only.py;2.6-2.9=$here/tools/env/torch26.sh $here/tools/oracle/weights_only.py" \
 	go test -tags oracle ./scan -run 'Corpus|WeightsOnly' -count 1 -v | grep -v '^=== '
+
+echo "== the safetensors writer against the reference"
+venv="$cache/venv/bin/python"
+ANDIRON_SAFETENSORS_ORACLE="$venv $here/tools/oracle/safetensors_writer.py" go test -tags oracle ./safetensors -run Reference -count 1
+
+echo "== convert against safetensors and torch"
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+"$venv" tools/oracle/convert_oracle.py golden bin/andiron testdata/golden/torch "$out"
+"$cache/venv-torch/bin/python" tools/oracle/convert_oracle.py read "$out"
+"$cache/venv-torch/bin/python" tools/oracle/convert_oracle.py torch "$here/bin/andiron" testdata/golden/torch
+tools/env/torch26.sh tools/oracle/convert_oracle.py torch "$here/bin/andiron" testdata/golden/torch
