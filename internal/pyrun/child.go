@@ -20,8 +20,8 @@ type ChildError struct {
 
 func (f *ChildError) Error() string { return f.Text }
 
-// patience is how long a killed child's pipes may stay open.
-const patience = 5 * time.Second
+// patience is how long what a child started may hold its pipes after its end.
+const patience = time.Second
 
 // stub runs the runner under a name that is the same each time, because a trace
 // keeps the names of the files that it came through. The current folder must not
@@ -46,7 +46,10 @@ func start(ctx context.Context, job Job, p *plan) (*result, error) {
 	cmd.Env = append(os.Environ(), "TMPDIR="+job.Dir)
 	cmd.WaitDelay = patience
 	ownGroup(cmd)
-	err = cmd.Run()
+	if err = cmd.Run(); errors.Is(err, exec.ErrWaitDelay) {
+		err = nil // the child itself ended well
+	}
+	endGroup(cmd)
 	if ctx.Err() != nil {
 		return nil, &ChildError{Text: stopped(job.Python, ctx.Err()), Hint: "--timeout gives it more time", Output: said.lines()}
 	}

@@ -159,12 +159,26 @@ func TestGroupIsKilled(t *testing.T) {
 		if p <= 0 {
 			t.Fatalf("%s: never started", sh)
 		}
-		for syscall.Kill(p, 0) == nil && !zombie(p) {
-			if time.Since(start) > 20*time.Second {
-				t.Fatalf("%s: process %d is still there", sh, p)
-			}
-			time.Sleep(5 * time.Millisecond)
+		waitForEnd(t, p, start)
+	}
+}
+
+// What a child leaves running when it ends well ends with it, and does no harm.
+func TestLeftBehind(t *testing.T) {
+	j := job(t, `sleep 600 & echo $! >$3/pid; `+eight+say+fine+"\nEND\n")
+	if _, err := Build(t.Context(), j); err != nil {
+		t.Error(err)
+	}
+	waitForEnd(t, waitForPID(filepath.Join(j.Dir, "pid")), time.Now())
+}
+
+func waitForEnd(t *testing.T, pid int, start time.Time) {
+	t.Helper()
+	for syscall.Kill(pid, 0) == nil && !zombie(pid) {
+		if time.Since(start) > 20*time.Second {
+			t.Fatalf("process %d is still there", pid)
 		}
+		time.Sleep(5 * time.Millisecond)
 	}
 }
 
