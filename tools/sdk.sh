@@ -104,8 +104,7 @@ test_in_chroot() {
 	say "torch $version"
 	rm -rf "$site"
 	"$work/build/bin/python" -m pip install --quiet --disable-pip-version-check --target "$site" \
-		--only-binary :all: --python-version 3.13 -r "$env/requirements-sdk-peers.txt"
-	"$work/build/bin/python" -m pip install --quiet --disable-pip-version-check --target "$site" --no-index --no-deps "$wheel"
+		--only-binary :all: --python-version 3.13 -r "$env/requirements-sdk-peers.txt" "$wheel"
 	(cd python && "$@" -c '
 import os, sys
 site, version = sys.argv[1:]
