@@ -84,7 +84,7 @@ func merge(list []Value, more ...Value) []Value {
 	return list
 }
 
-func (m *Module) eval(e Expr, s *Scope, depth int) []Value { //nolint:gocyclo,cyclop // one case per expression
+func (m *Module) eval(e Expr, s *Scope, depth int) []Value { // one case per expression
 	m.steps--
 	m.work--
 	if m.steps < 0 || depth > maxEval {
