@@ -33,8 +33,8 @@ type Value struct {
 }
 
 const (
-	maxValues = 16      // that one expression may stand for
-	maxSteps  = 600     // to find them
+	maxValues = 64      // that one expression may stand for
+	maxSteps  = 2000    // to find them
 	maxEval   = 40      // expressions within expressions
 	maxWork   = 1 << 26 // for all names of a file; 16 MiB of plain code take a tenth
 )
