@@ -213,7 +213,7 @@ var passes = []string{
 var brings = []string{"flask.request.", "quart.request.", "bottle.request.", "streamlit.file_uploader()"}
 
 // taint says what an expression comes from, or nothing.
-func (f *flow) taint(e pysrc.Expr, s *pysrc.Scope, depth int) string { //nolint:gocyclo,cyclop // one case per expression
+func (f *flow) taint(e pysrc.Expr, s *pysrc.Scope, depth int) string { // one case per expression
 	if f.v.work--; e == nil || depth > mostDepth || f.v.work < 0 {
 		return ""
 	}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/pysrc"
-	"github.com/andiron-dev/andiron/internal/rule"
 )
 
 // torchLoad are the names of torch.load.
@@ -231,15 +230,4 @@ func ends(body []pysrc.Stmt) bool {
 		}
 	}
 	return false
-}
-
-// loader is a function that runs what a file says, and where it takes the file.
-type loader struct {
-	names    []string
-	position int
-	keyword  string
-	rule     *rule.Rule
-	message  string
-	// only says that it counts where this argument may be True.
-	only string
 }

@@ -11,6 +11,17 @@ import (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
+// loader is a function that runs what a file says, and where it takes the file.
+type loader struct {
+	names    []string
+	position int
+	keyword  string
+	rule     *rule.Rule
+	message  string
+	// only says that it counts where this argument may be True.
+	only string
+}
+
 // loaders are what runs a file, torch.load apart.
 var loaders = []loader{
 	{

@@ -24,7 +24,7 @@ func (b *binder) block(list []Stmt, s *Scope) {
 	}
 }
 
-func (b *binder) stmt(stmt Stmt, s *Scope) { //nolint:gocyclo,cyclop // one case per statement
+func (b *binder) stmt(stmt Stmt, s *Scope) { // one case per statement
 	switch stmt := stmt.(type) {
 	case *FunctionDef:
 		b.function(stmt, s)

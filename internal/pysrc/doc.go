@@ -24,8 +24,8 @@
 //
 // [Limits] bounds the bytes, the nesting and the errors that are kept. Brackets
 // nest 200 deep and blocks 100, as in CPython. Looking up names ends after an amount
-// of work that no honest file needs; [Module.Exhausted] says so. The tree is walked without
-// recursion over chains, which source can make as long as it is.
+// of work that no honest file needs; [Module.Exhausted] says so. The tree is walked
+// without recursion over chains, which source can make as long as it is.
 //
 // # Specification
 //

@@ -111,7 +111,7 @@ const (
 )
 
 // keyword returns the keyword that s is, or symName.
-func keyword(s string) sym { //nolint:gocyclo,cyclop // a table
+func keyword(s string) sym { // a table
 	switch s {
 	case "False":
 		return symFalse
@@ -249,7 +249,7 @@ func pair(s string) sym {
 	return symError
 }
 
-func single(c byte) sym { //nolint:gocyclo,cyclop // a table
+func single(c byte) sym { // a table
 	switch c {
 	case '(':
 		return symLParen

@@ -33,8 +33,8 @@ type Value struct {
 }
 
 const (
-	maxValues = 16      // that one expression may stand for
-	maxSteps  = 600     // to find them
+	maxValues = 64      // that one expression may stand for
+	maxSteps  = 2000    // to find them
 	maxEval   = 40      // expressions within expressions
 	maxWork   = 1 << 26 // for all names of a file; 16 MiB of plain code take a tenth
 )
@@ -84,7 +84,7 @@ func merge(list []Value, more ...Value) []Value {
 	return list
 }
 
-func (m *Module) eval(e Expr, s *Scope, depth int) []Value { //nolint:gocyclo,cyclop // one case per expression
+func (m *Module) eval(e Expr, s *Scope, depth int) []Value { // one case per expression
 	m.steps--
 	m.work--
 	if m.steps < 0 || depth > maxEval {

@@ -2,7 +2,7 @@ package pysrc
 
 // Children calls f with each expression directly within e, in the order of the
 // source.
-func Children(e Expr, f func(Expr)) { //nolint:gocyclo,cyclop // one case per expression
+func Children(e Expr, f func(Expr)) { // one case per expression
 	switch e := e.(type) {
 	case *Joined:
 		each(f, e.Parts...)
@@ -98,7 +98,7 @@ func Walk(e Expr, visit func(Expr) bool) {
 
 // Exprs calls f with each expression directly within s, and not with those of the
 // statements within it.
-func Exprs(s Stmt, f func(Expr)) { //nolint:gocyclo,cyclop // one case per statement
+func Exprs(s Stmt, f func(Expr)) { // one case per statement
 	switch s := s.(type) {
 	case *ExprStmt:
 		each(f, s.Value)
