@@ -5,7 +5,7 @@
 # make hostile the largest of the files that try to exhaust us
 # make fuzz   every fuzz target for FUZZTIME
 # make oracle differential tests against CPython and real torch, and the corpora
-# make bench  speed, beside picklescan
+# make bench  speed, beside picklescan, cp and torch (6 GiB of disk, 7 GiB of memory)
 # make corpus-real  several hundred files by real frameworks (gigabytes of packages; not in CI)
 # make clean  remove what was built
 SHELL := /bin/bash
