@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Times andiron, whole process, beside picklescan on the same files.
+"""Times andiron, whole process, beside picklescan, cp and torch on the same files.
 
 Makes the files once (real torch writes the checkpoint), runs every command a
 few times with the page cache warm, and prints the best wall time, the processor
@@ -15,8 +15,10 @@ import os
 import pickle
 import random
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CACHE = os.environ.get("ANDIRON_CACHE", os.path.expanduser("~/.cache/andiron"))
@@ -24,8 +26,10 @@ WORK = os.path.join(ROOT, ".bench")
 ANDIRON = os.path.join(ROOT, "bin", "andiron")
 PICKLESCAN = os.path.join(CACHE, "peers", "bin", "picklescan")
 TORCH_PYTHON = "/usr/bin/python3"
+TORCH_VENV = os.path.join(CACHE, "venv-torch", "bin", "python")  # torch and safetensors
 RUNS = 15
 PEER_RUNS = 3
+CONVERT_RUNS = 3
 SLACK = 1.25
 
 # Linux counts the memory of the process that starts another to the peak of the
@@ -50,6 +54,20 @@ import sys, collections, torch
 state = collections.OrderedDict(
     ("layer.%d.weight" % i, torch.zeros(1072813673 // 300 // 4)) for i in range(300))
 torch.save(state, sys.argv[1])
+"""
+
+
+MAKE_LARGE = """
+import sys, collections, torch
+state = collections.OrderedDict(("layer.%d.weight" % i, torch.randn((1 << 31) // 100 // 4)) for i in range(100))
+torch.save(state, sys.argv[1])
+"""
+
+# What people run today.
+PYTHON_CONVERT = """
+import sys, torch
+from safetensors.torch import save_file
+save_file(torch.load(sys.argv[1], map_location="cpu"), sys.argv[2])
 """
 
 
@@ -135,6 +153,59 @@ def digest(path):
     yield "--sha256: wanted 90 % of openssl speed", 0.9 / share
 
 
+def once(argv, out):
+    """One run that writes a file that is not there yet."""
+    if os.path.exists(out):
+        os.remove(out)
+    return best(argv, {0}, 1)
+
+
+def conversions():
+    """Prints how fast a checkpoint of 2 GiB is converted, and yields how far that is from the targets.
+
+    On a file system in memory, where a sync costs nothing, beside cp; on the
+    disk, where andiron waits until the file is there and cp does not, beside cp
+    and sync. And beside Python, which does not wait either.
+    """
+    checkpoint = os.path.join(WORK, "convert.pt")
+    if not os.path.exists(checkpoint):
+        subprocess.run([TORCH_PYTHON, "-c", MAKE_LARGE, checkpoint + ".tmp"], check=True)
+        os.rename(checkpoint + ".tmp", checkpoint)
+    yield from convert_in(WORK, checkpoint, "on the disk", True)
+    space = os.statvfs("/dev/shm")
+    if space.f_bavail * space.f_frsize < 3 * os.path.getsize(checkpoint):
+        sys.exit("bench: /dev/shm has no room for %s and two of its copies" % checkpoint)
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as memory:
+        shutil.copy(checkpoint, memory)
+        yield from convert_in(memory, os.path.join(memory, "convert.pt"), "in memory", False)
+
+
+def convert_in(folder, checkpoint, where, disk):
+    out = os.path.join(folder, "out.safetensors")
+    commands = {
+        "andiron": [ANDIRON, "convert", "-q", checkpoint, "-o", out],
+        "cp": ["/bin/cp", checkpoint, out],
+        "cp and sync": ["/bin/sh", "-c", "cp %s %s && sync %s" % (checkpoint, out, out)],
+        "Python": [TORCH_VENV, "-W", "ignore", "-c", PYTHON_CONVERT, checkpoint, out],
+    }
+    if not disk:
+        del commands["cp and sync"]
+    wall, rss = {}, 0
+    for _ in range(CONVERT_RUNS):  # in turns, so that all see the same of a busy machine
+        for name, argv in commands.items():
+            w, _, r = once(argv, out)
+            wall[name] = min(w, wall.get(name, w))
+            rss = max(rss, r) if name == "andiron" else rss
+    os.remove(out)
+    print("%-34s %7.0f ms %13s %6.1f MB  %s" % (
+        "2 GiB to safetensors, " + where, wall["andiron"] * 1e3, "", rss,
+        ", ".join("%s %.0f ms (%.2fx)" % (n, w * 1e3, w / wall["andiron"]) for n, w in wall.items() if n != "andiron")))
+    peer = "cp and sync" if disk else "cp"
+    yield "convert %s: wanted 64 MB" % where, rss / 64
+    yield "convert %s: wanted 0.8 of %s" % (where, peer), 0.8 * wall["andiron"] / wall[peer]
+    yield "convert %s: wanted 3 times Python" % where, 3 * wall["andiron"] / wall["Python"]
+
+
 def main():
     if not os.path.exists(ANDIRON):
         sys.exit("bench: %s is missing: run make bench" % ANDIRON)
@@ -148,7 +219,7 @@ def main():
         ("1,000 pickles of 10 KB", many, 0.150, None),
     ]
     worst = 0
-    for want, over in [*scans(cases, peer), *digest(checkpoint)]:
+    for want, over in [*scans(cases, peer), *digest(checkpoint), *conversions()]:
         worst = max(worst, over)
         if over > 1:
             print("missed by %.0f %%: %s" % ((over - 1) * 100, want))
