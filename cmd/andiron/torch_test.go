@@ -214,9 +214,9 @@ func TestTorchWeights(t *testing.T) {
 			dir := runConvert(t, python, want{format: "torchscript", stdout: []string{"max abs error 0,"}}, to("Count", "weights.safetensors", "--trace", "x.npy")...)
 			// The buffer has the weight, not what tracing and comparing left there.
 			load := `import torch; m = torch.jit.load("out.bin"); print(float(m.calls))`
-			cmd := exec.Command(python, "-c", load)
+			cmd := exec.CommandContext(t.Context(), python, "-c", load)
 			cmd.Dir = dir
-			if b, err := cmd.CombinedOutput(); err != nil || strings.TrimSpace(string(b)) != "7.0" {
+			if b, err := cmd.Output(); err != nil || strings.TrimSpace(string(b)) != "7.0" {
 				t.Errorf("the buffer is %s, %v", b, err)
 			}
 			runConvert(t, python, want{format: "torchscript"}, to("tied", "tied.safetensors", "--trace", "ids.npy")...)
