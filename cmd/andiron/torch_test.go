@@ -214,17 +214,41 @@ func TestTorchWeights(t *testing.T) {
 			dir := runConvert(t, python, want{format: "torchscript", stdout: []string{"max abs error 0,"}}, to("Count", "weights.safetensors", "--trace", "x.npy")...)
 			// The buffer has the weight, not what tracing and comparing left there.
 			load := `import torch; m = torch.jit.load("out.bin"); print(float(m.calls))`
-			cmd := exec.Command(python, "-c", load)
+			cmd := exec.CommandContext(t.Context(), python, "-c", load)
 			cmd.Dir = dir
-			if b, err := cmd.CombinedOutput(); err != nil || strings.TrimSpace(string(b)) != "7.0" {
+			if b, err := cmd.Output(); err != nil || strings.TrimSpace(string(b)) != "7.0" {
 				t.Errorf("the buffer is %s, %v", b, err)
 			}
 			runConvert(t, python, want{format: "torchscript"}, to("tied", "tied.safetensors", "--trace", "ids.npy")...)
 			runConvert(t, python, want{format: "torchscript"}, to("Plain", "half.safetensors", "--shape", "2x4")...)
+			pickled := saveWeights(t, python)
+			runConvert(t, python, want{format: "torchscript"}, to("Plain", filepath.Join(pickled, "zip.pt"), "--shape", "2x4")...)
+			runConvert(t, python, want{format: "torchscript"}, to("Plain", filepath.Join(pickled, "legacy.ckpt"), "--select", "state_dict", "--shape", "2x4")...)
 			runConvert(t, python, want{code: 3, stderr: []string{"the weights do not fit the model", "Missing key"}}, to("Count", "wrong.safetensors", "--trace", "x.npy")...)
 			runConvert(t, python, want{code: 3, stderr: []string{"the weights do not fit the model", "out.weight"}}, to("Embed", "weights.safetensors", "--trace", "ids.npy")...)
 		})
 	}
+}
+
+// saveWeights has torch.save write those of a model, in two ways.
+func saveWeights(t *testing.T, python string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("testdata/torch")); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), python, "-c", `
+import sys, torch
+sys.path.insert(0, ".")
+import model
+state = model.Plain().state_dict()
+torch.save(state, "zip.pt")
+torch.save({"state_dict": state, "epoch": 3}, "legacy.ckpt", _use_new_zipfile_serialization=False)`)
+	cmd.Dir = dir
+	if b, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, b)
+	}
+	return dir
 }
 
 func TestTorchExports(t *testing.T) {
