@@ -37,7 +37,7 @@ var layers = []struct {
 	{"whole", []string{"internal/whole"}, nil, quiet},
 	{"signing", []string{"internal/signing"}, nil, quiet},
 	{"bom", []string{"internal/bom"}, []string{"ground"}, append(quiet, "os")},
-	{"keyless", []string{"internal/keyless"}, []string{"signing", "whole"}, quiet},
+	{"keyless", []string{"internal/keyless"}, []string{"ground", "signing", "whole"}, quiet},
 	{"cli", []string{"internal/cli"}, []string{"ground", "whole", "signing", "keyless", "bom", "engine", "rooms", "artifact", "judge", "report", "ruledoc"}, []string{"os/exec", "unsafe", "plugin"}},
 	{"cmd", []string{"cmd/..."}, []string{"cli"}, nil},
 	{"testkit", []string{"internal/testkit"}, []string{"ground", "readers"}, quiet},
@@ -68,7 +68,14 @@ func banned(imp string, bans []string) bool {
 }
 
 func TestLayers(t *testing.T) {
-	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "./...").Output()
+	for _, tags := range []string{"", "keyless"} {
+		checkLayers(t, tags)
+	}
+}
+
+func checkLayers(t *testing.T, tags string) {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-tags", tags, "-json=ImportPath,Imports", "./...").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
