@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -129,7 +128,7 @@ func (v *verification) look(ctx context.Context, path string, f *verifyFlags, si
 	v.warn(f)
 	v.Mismatches, err = s.Check(path, signing.CheckOptions{
 		AllowUnsignedFilesUnsafe: f.ignoreUnsigned, IgnoreUnsafe: f.ignore,
-		Except: infoOf(f.signature), Each: engine.Each(ctx, int(f.jobs)),
+		Except: []string{f.signature}, Each: engine.Each(ctx, int(f.jobs)),
 	})
 	if err != nil {
 		return fmt.Errorf("%q could not be verified: %w", path, err)
@@ -181,15 +180,6 @@ func bundleFault(name string, err error) error {
 		f.hint = `build andiron with "go build -tags keyless ./cmd/andiron"`
 	}
 	return f
-}
-
-// infoOf is the file of a name, if there is one.
-func infoOf(name string) []fs.FileInfo {
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil
-	}
-	return []fs.FileInfo{info}
 }
 
 func (a *app) writeVerification(v *verification, f *verifyFlags) error {
