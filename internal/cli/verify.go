@@ -59,7 +59,7 @@ newest trusted root of Sigstore's public instance through its TUF repository.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.signature, "signature", "", "the bundle (default DIR/model.sig or FILE.sig)")
+	flags.StringVar(&f.signature, "signature", "", "read the bundle from `FILE` (default DIR/model.sig or FILE.sig)")
 	f.signers.add(flags)
 	flags.StringArrayVar(&f.ignore, "ignore", nil, "let files pass that were not signed in `PATH`, relative to the model; repeatable")
 	flags.BoolVar(&f.ignoreUnsigned, "ignore-unsigned-files", false, "let files pass that were not signed; a loader may find them")
