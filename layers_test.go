@@ -41,7 +41,7 @@ var layers = []struct {
 	{"whole", []string{"internal/whole"}, nil, quiet},
 	{"signing", []string{"internal/signing"}, nil, quiet},
 	{"bom", []string{"internal/bom"}, []string{"ground"}, append(quiet, "os")},
-	{"keyless", []string{"internal/keyless"}, []string{"signing", "whole"}, quiet},
+	{"keyless", []string{"internal/keyless"}, []string{"ground", "signing", "whole"}, quiet},
 	// It starts other programs, and only a verb that says so may call it.
 	{"pyrun", []string{"internal/pyrun"}, []string{"ground", "readers"}, []string{"net", "plugin", "unsafe", "log"}},
 	{"cli", []string{"internal/cli"}, []string{"ground", "whole", "convert", "pyrun", "signing", "keyless", "bom", "engine", "rooms", "artifact", "judge", "report", "ruledoc", "terms", "osfile", "digest"}, []string{"os/exec", "unsafe", "plugin"}},
@@ -74,7 +74,14 @@ func banned(imp string, bans []string) bool {
 }
 
 func TestLayers(t *testing.T) {
-	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "./...").Output()
+	for _, tags := range []string{"", "keyless"} {
+		checkLayers(t, tags)
+	}
+}
+
+func checkLayers(t *testing.T, tags string) {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-tags", tags, "-json=ImportPath,Imports", "./...").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

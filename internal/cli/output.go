@@ -59,6 +59,14 @@ func (o *output) files() (list []fs.FileInfo) {
 	return list
 }
 
+// temporary is the name of the file that is written before it has its own, if any.
+func (o *output) temporary() []string {
+	if o.file == nil {
+		return nil
+	}
+	return []string{o.file.Name()}
+}
+
 // finish writes what is left and gives the file its name.
 func (o *output) finish() error {
 	err := o.Flush()

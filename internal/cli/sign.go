@@ -70,7 +70,7 @@ func (a *app) sign(ctx context.Context, path string, f *signFlags) error {
 		return err
 	}
 	bundle, s, err := signing.Sign(path, key, signing.SignOptions{
-		Certificates: certificates, Ignore: f.ignore, Except: out.files(), Bundle: within(path, out),
+		Certificates: certificates, Ignore: f.ignore, Bundle: out.name, Except: out.temporary(),
 		Each: engine.Each(ctx, int(f.jobs)),
 	})
 	if err == nil {
@@ -149,32 +149,6 @@ func bundleName(path string) (string, error) {
 		return filepath.Join(path, "model.sig"), nil
 	}
 	return path + ".sig", nil
-}
-
-// within is the bundle's path in a model, or "".
-func within(path string, out *output) string {
-	if out.file == nil {
-		return ""
-	}
-	if info, err := os.Stat(path); err != nil || !info.IsDir() {
-		return ""
-	}
-	rel, err := relative(path, out.name)
-	if err != nil || !filepath.IsLocal(rel) {
-		return ""
-	}
-	return filepath.ToSlash(rel)
-}
-
-func relative(base, name string) (string, error) {
-	base, err := filepath.Abs(base)
-	if err != nil {
-		return "", err
-	}
-	if name, err = filepath.Abs(name); err != nil {
-		return "", err
-	}
-	return filepath.Rel(base, name)
 }
 
 func signFault(path string, err error) error {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -60,7 +59,7 @@ newest trusted root of Sigstore's public instance through its TUF repository.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.signature, "signature", "", "the bundle (default DIR/model.sig or FILE.sig)")
+	flags.StringVar(&f.signature, "signature", "", "read the bundle from `FILE` (default DIR/model.sig or FILE.sig)")
 	f.signers.add(flags)
 	flags.StringArrayVar(&f.ignore, "ignore", nil, "let files pass that were not signed in `PATH`, relative to the model; repeatable")
 	flags.BoolVar(&f.ignoreUnsigned, "ignore-unsigned-files", false, "let files pass that were not signed; a loader may find them")
@@ -129,7 +128,7 @@ func (v *verification) look(ctx context.Context, path string, f *verifyFlags, si
 	v.warn(f)
 	v.Mismatches, err = s.Check(path, signing.CheckOptions{
 		AllowUnsignedFilesUnsafe: f.ignoreUnsigned, IgnoreUnsafe: f.ignore,
-		Except: infoOf(f.signature), Each: engine.Each(ctx, int(f.jobs)),
+		Except: []string{f.signature}, Each: engine.Each(ctx, int(f.jobs)),
 	})
 	if err != nil {
 		return fmt.Errorf("%q could not be verified: %w", path, err)
@@ -181,15 +180,6 @@ func bundleFault(name string, err error) error {
 		f.hint = `build andiron with "go build -tags keyless ./cmd/andiron"`
 	}
 	return f
-}
-
-// infoOf is the file of a name, if there is one.
-func infoOf(name string) []fs.FileInfo {
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil
-	}
-	return []fs.FileInfo{info}
 }
 
 func (a *app) writeVerification(v *verification, f *verifyFlags) error {

@@ -48,7 +48,10 @@ func (r *tufRepo) public() map[string]any {
 	return map[string]any{"keytype": "ed25519", "scheme": "ed25519", "keyval": map[string]any{"public": hex.EncodeToString(public)}}
 }
 
-func (r *tufRepo) keyID(t *testing.T) string { return digest(canonical(t, r.public())) }
+func (r *tufRepo) keyID(t *testing.T) string {
+	t.Helper()
+	return digest(canonical(t, r.public()))
+}
 
 // canonical JSON: what encoding/json makes of maps of plain text is that already.
 func canonical(t *testing.T, v any) []byte {

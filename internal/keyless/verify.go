@@ -6,7 +6,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -14,6 +13,8 @@ import (
 	"github.com/sigstore/sigstore-go/pkg/bundle"
 	"github.com/sigstore/sigstore-go/pkg/root"
 	"github.com/sigstore/sigstore-go/pkg/verify"
+
+	"github.com/andiron-dev/andiron/internal/bounded"
 )
 
 // Linked says whether this build can verify.
@@ -109,18 +110,15 @@ func readTrustedRoot(name string) (*root.TrustedRoot, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }() // it was only read
-	raw, err := io.ReadAll(io.LimitReader(f, maxTrustedRoot+1))
+	raw, err := bounded.ReadAll(f, maxTrustedRoot)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("trusted root %q: %w", name, err)
 	}
 	return parseTrustedRoot(name, raw)
 }
 
 // parseTrustedRoot also refuses a file that would trust nobody.
 func parseTrustedRoot(name string, raw []byte) (*root.TrustedRoot, error) {
-	if len(raw) > maxTrustedRoot {
-		return nil, fmt.Errorf("trusted root %q is larger than %d bytes", name, maxTrustedRoot)
-	}
 	r, err := root.NewTrustedRootFromJSON(raw)
 	if err != nil {
 		return nil, fmt.Errorf("trusted root %q: %w", name, err)

@@ -36,8 +36,8 @@ type CheckOptions struct {
 	// IgnoreUnsafe are paths, relative to the model, where files pass that nobody
 	// signed. Bundles up to v1.0.0 do not say what their signer left out.
 	IgnoreUnsafe []string
-	// Except are files that are not of the model: the bundle itself.
-	Except []fs.FileInfo
+	// Except are the names of files that are not of the model: the bundle itself.
+	Except []string
 	Each   Each
 }
 

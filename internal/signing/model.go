@@ -72,12 +72,12 @@ type entry struct {
 }
 
 // entries lists a model by path, without what is ignored and what is in except.
-func (m *model) entries(ignored []string, except []fs.FileInfo) (list []entry, err error) {
+func (m *model) entries(ignored, except []string) (list []entry, err error) {
 	if m.file != "" {
 		info, err := m.root.Lstat(m.file)
 		return []entry{{m.file, info}}, err
 	}
-	skip := slices.Concat(DefaultIgnored(), ignored)
+	skip := slices.Concat(DefaultIgnored(), ignored, m.within(except))
 	err = fs.WalkDir(m.root.FS(), ".", func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -92,17 +92,37 @@ func (m *model) entries(ignored []string, except []fs.FileInfo) (list []entry, e
 			return nil
 		}
 		info, err := d.Info()
-		if err == nil && !isOneOf(info, except) {
-			list = append(list, entry{p, info})
-		}
+		list = append(list, entry{p, info})
 		return err
 	})
 	slices.SortFunc(list, func(a, b entry) int { return strings.Compare(a.path, b.path) })
 	return list, err
 }
 
-func isOneOf(info fs.FileInfo, list []fs.FileInfo) bool {
-	return slices.ContainsFunc(list, func(other fs.FileInfo) bool { return os.SameFile(info, other) })
+// within returns the paths in the model of those of the named files that are in
+// it. It goes by folder and name: another link to the same file is another file.
+func (m *model) within(names []string) (list []string) {
+	root, err := m.root.Stat(".")
+	if err != nil {
+		return nil
+	}
+	for _, name := range names {
+		abs, err := filepath.Abs(name)
+		if err != nil {
+			continue
+		}
+		// Upwards until a folder is the model's, however it is named.
+		rel := filepath.Base(abs)
+		for dir := filepath.Dir(abs); ; dir, rel = filepath.Dir(dir), filepath.Join(filepath.Base(dir), rel) {
+			if info, err := os.Stat(dir); err == nil && os.SameFile(info, root) {
+				list = append(list, filepath.ToSlash(rel))
+			}
+			if dir == filepath.Dir(dir) {
+				break
+			}
+		}
+	}
+	return list
 }
 
 // lookup finds a path. It says of a link, and of a path through one, that it is a

@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"time"
 )
@@ -19,10 +18,10 @@ type SignOptions struct {
 	// Ignore are paths, relative to the model, of which nothing is said. They are
 	// recorded in the bundle.
 	Ignore []string
-	// Except are files that are not of the model: an older bundle.
-	Except []fs.FileInfo
-	// Bundle is where in the model the bundle will be, if it will be there.
+	// Bundle is the file that the bundle will be in. In the model, it is ignored.
 	Bundle string
+	// Except are the names of files that are not of the model.
+	Except []string
 	Each   Each
 }
 
@@ -121,7 +120,7 @@ func (m *model) ignored(opt SignOptions) (list []string, err error) {
 		list = append(list, clean)
 	}
 	if opt.Bundle != "" {
-		list = append(list, opt.Bundle)
+		list = append(list, m.within([]string{opt.Bundle})...)
 	}
 	slices.Sort(list)
 	return slices.Compact(list), nil

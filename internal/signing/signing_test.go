@@ -215,7 +215,7 @@ func TestRoundTrip(t *testing.T) {
 // TestPayload pins what is signed, byte by byte.
 func TestPayload(t *testing.T) {
 	dir := folder(t, map[string]string{"sub/b.bin": "two", "sub.txt": "three", "é<&>.bin": "1", "old.sig": "x", "cache/x": "y", ".git/HEAD": "z"})
-	bundle, _, err := signing.Sign(dir, newKey(t, "p256"), signing.SignOptions{Ignore: []string{"./cache/"}, Bundle: "old.sig"})
+	bundle, _, err := signing.Sign(dir, newKey(t, "p256"), signing.SignOptions{Ignore: []string{"./cache/"}, Bundle: filepath.Join(dir, "old.sig")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -282,11 +282,7 @@ func mkdir(t *testing.T, dir, name string) {
 func TestUnsignedFilesPassOnlyWhenTold(t *testing.T) {
 	dir := folder(t, map[string]string{"a.bin": "one", "more.bin": "x", "model.sig": "{}"})
 	s := mustOpen(t, payload(plainFiles, resource("a.bin", "one")))
-	sig, err := os.Stat(filepath.Join(dir, "model.sig"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	opt := signing.CheckOptions{Except: []os.FileInfo{sig}}
+	opt := signing.CheckOptions{Except: []string{filepath.Join(dir, "model.sig")}}
 	if got := problems(mustCheck(t, s, dir, opt)); !slices.Equal(got, []string{"extra more.bin"}) {
 		t.Errorf("got %q", got)
 	}
@@ -311,6 +307,31 @@ func TestUnsignedFilesPassOnlyWhenTold(t *testing.T) {
 	put(t, dir, "a.bin", "two")
 	if got := problems(mustCheck(t, s, dir, opt)); !slices.Equal(got, []string{"changed a.bin"}) {
 		t.Errorf("got %q", got)
+	}
+}
+
+// TestOnlyTheBundleIsExcepted: by whatever way its folder is named, but under no
+// other name.
+func TestOnlyTheBundleIsExcepted(t *testing.T) {
+	dir := folder(t, map[string]string{"a.bin": "one", "sub/model.sig": "{}"})
+	s := mustOpen(t, payload(plainFiles, resource("a.bin", "one")))
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{filepath.Join(dir, "sub/model.sig"), filepath.Join(link, "sub", "model.sig"), filepath.Join(dir, "sub", "..", "sub", "model.sig")} {
+		for _, model := range []string{dir, link} {
+			if got := problems(mustCheck(t, s, model, signing.CheckOptions{Except: []string{name}})); got != nil {
+				t.Errorf("%s in %s: %q", name, model, got)
+			}
+		}
+	}
+	if err := os.Link(filepath.Join(dir, "sub/model.sig"), filepath.Join(dir, "model.py")); err != nil {
+		t.Fatal(err)
+	}
+	got := problems(mustCheck(t, s, dir, signing.CheckOptions{Except: []string{filepath.Join(dir, "sub/model.sig")}}))
+	if !slices.Equal(got, []string{"extra model.py"}) {
+		t.Errorf("a hard link: %q", got)
 	}
 }
 

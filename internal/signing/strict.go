@@ -12,7 +12,7 @@ import (
 
 // MaxBundle is the size of the largest bundle that is read. A model of a hundred
 // thousand files has one of about 25 MB.
-const MaxBundle = 64 << 20
+const MaxBundle = 32 << 20
 
 const maxDepth = 32
 
