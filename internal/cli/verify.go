@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -137,8 +139,7 @@ func (v *verification) look(ctx context.Context, path string, f *verifyFlags, si
 	return nil
 }
 
-// openBundle tries one signer after the other. If none is right, the first that is
-// of the bundle's kind says why.
+// openBundle tries one signer after the other. If none is right, each says why.
 func openBundle(raw []byte, signers []signing.Roots) (s *signing.Statement, err error) {
 	var reasons []string
 	for _, roots := range signers {
@@ -147,7 +148,9 @@ func openBundle(raw []byte, signers []signing.Roots) (s *signing.Statement, err 
 		if !refused {
 			return s, err
 		}
-		reasons = append(reasons, r.Reason)
+		if !slices.Contains(reasons, r.Reason) {
+			reasons = append(reasons, r.Reason)
+		}
 	}
 	return nil, &signing.RefusalError{Reason: strings.Join(reasons, "; ")}
 }
@@ -161,7 +164,7 @@ func (v *verification) warn(f *verifyFlags) {
 		v.Warnings = append(v.Warnings, "--ignore-unsigned-files: files that nobody signed were not looked at")
 	}
 	for _, p := range v.Statement.Ignored {
-		if p != "model.sig" {
+		if p != "model.sig" && p != filepath.Base(f.signature) {
 			v.Warnings = append(v.Warnings, fmt.Sprintf("the signer left out %q", p))
 		}
 	}
@@ -176,7 +179,7 @@ func noBundle(name string, err error) error {
 
 func bundleFault(name string, err error) error {
 	f := &fault{text: fmt.Sprintf("%q could not be verified: %v", name, err)}
-	if errors.Is(err, signing.ErrUnsupported) && !keyless.Linked && strings.Contains(err.Error(), "keyless") {
+	if errors.Is(err, keyless.ErrNotLinked) {
 		f.hint = `build andiron with "go build -tags keyless ./cmd/andiron"`
 	}
 	return f

@@ -16,10 +16,10 @@ func TestAbsent(t *testing.T) {
 	if err != nil || keyless.Linked {
 		t.Fatal(err)
 	}
-	if _, _, err := verify(nil); !errors.Is(err, signing.ErrUnsupported) {
+	if _, _, err := verify(nil); !errors.Is(err, keyless.ErrNotLinked) || !errors.Is(err, signing.ErrUnsupported) {
 		t.Error(err)
 	}
-	if _, err := keyless.Refresh(t.Context(), keyless.RefreshOptions{}); !errors.Is(err, signing.ErrUnsupported) {
+	if _, err := keyless.Refresh(t.Context(), keyless.RefreshOptions{}); !errors.Is(err, keyless.ErrNotLinked) || !errors.Is(err, signing.ErrUnsupported) {
 		t.Error(err)
 	}
 }

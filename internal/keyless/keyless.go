@@ -27,6 +27,15 @@
 // docs.sigstore.dev, client specification; The Update Framework 1.0.
 package keyless
 
+import (
+	"fmt"
+
+	"github.com/andiron-dev/andiron/internal/signing"
+)
+
+// ErrNotLinked is what a build without the tag says of every bundle.
+var ErrNotLinked = fmt.Errorf("bundles that were signed through Sigstore: %w by this build, which was made without -tags keyless", signing.ErrUnsupported)
+
 // Options say whose bundles count.
 type Options struct {
 	// Identity and Issuer are those of the certificate: who signed, and who said
