@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -274,6 +275,9 @@ func commit(out *whole.File, name string) error {
 // write puts a plan into a file, and reads it back before it gets its name.
 func (c *conversion) write(ctx context.Context, plan *convert.Plan, out *whole.File, name string) error {
 	if err := plan.Write(ctx, out, c.progress(plan, name)); err != nil {
+		if pe, ok := errors.AsType[*fs.PathError](err); ok && pe.Path == out.File.Name() {
+			return &fault{text: fmt.Sprintf("output %q cannot be written: %v", name, pe.Err)}
+		}
 		return err
 	}
 	if err := plan.Check(out, plan.Layout.Size); err != nil {

@@ -85,6 +85,9 @@ func openTorch(f *torchfile.File, opt Options) (*Plan, error) {
 	}
 	c := newCollector(opt, f.Size)
 	c.checkFile(f)
+	if f.Format != torchfile.PT2 && f.Format != torchfile.PT2Old && f.Format != torchfile.DCP {
+		f.Tensors, f.Records = nil, nil // the walk finds them by itself, and they take room
+	}
 	switch f.Format {
 	case torchfile.TorchZip, torchfile.TorchLegacy, torchfile.TorchTar:
 		c.object(f, f.Object, nil)

@@ -208,7 +208,8 @@ func (p *Plan) layOut(metadata, given map[string]string) error {
 	}
 	sorted := make([]candidate, len(p.tensors))
 	for i := range p.Layout.Tensors {
-		sorted[i] = p.tensors[at[p.Layout.Tensors[i].Name]]
+		x := p.tensors[at[p.Layout.Tensors[i].Name]]
+		sorted[i] = candidate{name: x.name, from: x.from} // what writing needs
 	}
 	p.tensors = sorted
 	return nil
