@@ -81,6 +81,9 @@ func (f *convertFlags) options() (convert.Options, error) {
 	if f.output == "" {
 		return opt, usage("convert: no OUT given", "usage: andiron convert IN -o OUT")
 	}
+	if f.extra == "-" && f.format.value == "json" {
+		return opt, usage("--extra-json and --format json would both write to the standard output", "give --extra-json a file")
+	}
 	for _, s := range f.selects {
 		sel, err := convert.ParseSelector(s)
 		if err != nil {
