@@ -26,6 +26,7 @@ type convertFlags struct {
 	format                choice
 	limits                limitFlags
 	transform             transformFlags
+	most                  size
 
 	duplicate, skip, sha256, quiet, noProgress bool
 }
@@ -94,6 +95,8 @@ func (f *convertFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.policy, "policy", "", "read the limits from `FILE` instead of "+policy.FileName)
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "say only what went wrong")
 	flags.BoolVar(&f.noProgress, "no-progress", false, "show no progress on the terminal")
+	flags.Var(&f.most, "max-output", "write at most this many bytes, such as 40GiB; eight times what is read is always allowed")
+	flags.Lookup("max-output").DefValue = "0"
 	f.limits.add(flags)
 	flags.SortFlags = false
 }
@@ -103,6 +106,9 @@ func (f *convertFlags) options() (convert.Options, error) {
 	opt := convert.Options{DuplicateShared: f.duplicate, SkipUnsupported: f.skip, Metadata: map[string]string{}}
 	if f.output == "" {
 		return opt, usage("convert: no OUT given", "usage: andiron convert IN -o OUT")
+	}
+	if f.extra == "-" && f.format.value == "json" {
+		return opt, usage("--extra-json and --format json would both write to the standard output", "give --extra-json a file")
 	}
 	for _, s := range f.selects {
 		sel, err := convert.ParseSelector(s)
@@ -272,8 +278,32 @@ func commit(out *whole.File, name string) error {
 	return nil
 }
 
+const (
+	growth    = 8 // views that overlap, and records that are compressed, make a file larger
+	smallFile = 64 << 20
+)
+
+// fits refuses a file that is far larger than what it is made from: a view can
+// repeat one element as often as it likes, and fill the disk.
+func fits(in string, inputs []*artifact.Artifact, plan *convert.Plan, most size) error {
+	read := int64(0)
+	for _, art := range inputs {
+		read += art.Size()
+	}
+	if plan.Layout.Size <= max(int64(most), smallFile, growth*read) {
+		return nil
+	}
+	return &fault{
+		text: fmt.Sprintf("%q cannot be converted: its %d bytes would become %d", in, read, plan.Layout.Size),
+		hint: "if that is meant, --max-output allows it",
+	}
+}
+
 // write puts a plan into a file, and reads it back before it gets its name.
 func (c *conversion) write(ctx context.Context, plan *convert.Plan, out *whole.File, name string) error {
+	if err := fits(c.in, c.inputs, plan, c.flags.most); err != nil {
+		return err
+	}
 	if err := plan.Write(ctx, out, c.progress(plan, name)); err != nil {
 		if pe, ok := errors.AsType[*fs.PathError](err); ok && pe.Path == out.File.Name() {
 			return &fault{text: fmt.Sprintf("output %q cannot be written: %v", name, pe.Err)}

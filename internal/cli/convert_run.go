@@ -111,6 +111,9 @@ func (a *app) weights(ctx context.Context, t *transformation) (*weightsRecord, e
 // convertWeights writes the weights as safetensors and returns the digest of that.
 func convertWeights(ctx context.Context, art *artifact.Artifact, t *transformation) (digest string, err error) {
 	plan, err := convert.Open(art.ReaderAt(), art.Size(), t.static)
+	if err == nil {
+		err = fits(t.in, []*artifact.Artifact{art}, plan, t.most)
+	}
 	if err != nil {
 		return "", err
 	}

@@ -43,7 +43,10 @@ func (c *conversion) shards(ctx context.Context, dir, index string) error {
 	if err := writeIndex(ix, out); err != nil {
 		return err
 	}
-	return out.Commit()
+	if err := out.Commit(); err != nil {
+		return fmt.Errorf("output %q cannot be written: %w", c.flags.output, plain(err))
+	}
+	return nil
 }
 
 func createFolder(name string) (*whole.Folder, error) {

@@ -93,6 +93,7 @@ func (f *convertFlags) withoutProgram(cmd *cobra.Command) error {
 type transformation struct {
 	in, out, record string
 	static          convert.Options // of the weights
+	most            size            // that they may become
 	script          string          // the file
 	job             pyrun.Job
 	tolerance       pyrun.Tolerance
@@ -120,6 +121,7 @@ func (a *app) transform(cmd *cobra.Command, in string, flags *convertFlags) erro
 	if t.static, err = flags.options(); err != nil {
 		return err
 	}
+	t.most = flags.most
 	t.static.DuplicateShared = true // load_state_dict(strict=True) wants every name
 	if t.created, err = a.now(); err != nil {
 		return err

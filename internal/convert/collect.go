@@ -40,6 +40,7 @@ type root struct {
 // collector is a conversion while its tensors are collected.
 type collector struct {
 	opt        Options
+	file       *torchfile.File // nil of safetensors
 	tensors    []candidate
 	left       Listing // tensors that are in no state_dict
 	dropped    Listing // what is no tensor

@@ -84,6 +84,7 @@ func openTorch(f *torchfile.File, opt Options) (*Plan, error) {
 		return nil, err
 	}
 	c := newCollector(opt, f.Size)
+	c.file = f
 	c.checkFile(f)
 	if f.Format != torchfile.PT2 && f.Format != torchfile.PT2Old && f.Format != torchfile.DCP {
 		f.Tensors, f.Records = nil, nil // the walk finds them by itself, and they take room

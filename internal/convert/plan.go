@@ -65,8 +65,8 @@ type Plan struct {
 
 // plan turns what was collected into a file.
 func (c *collector) plan(format string, metadata map[string]string) (*Plan, error) {
-	for _, r := range c.roots {
-		c.lateFacts(r.file)
+	if c.file != nil {
+		c.lateFacts(c.file)
 	}
 	if c.err != nil {
 		return nil, c.err
