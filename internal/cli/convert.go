@@ -16,6 +16,7 @@ import (
 	"github.com/andiron-dev/andiron/internal/artifact"
 	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/convert"
+	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/policy"
 	"github.com/andiron-dev/andiron/internal/whole"
 )
@@ -304,7 +305,7 @@ func (c *conversion) write(ctx context.Context, plan *convert.Plan, out *whole.F
 	if err := fits(c.in, c.inputs, plan, c.flags.most); err != nil {
 		return err
 	}
-	if err := plan.Write(ctx, out, c.progress(plan, name)); err != nil {
+	if err := writePlan(ctx, plan, out.File, c.progress(plan, name)); err != nil {
 		if pe, ok := errors.AsType[*fs.PathError](err); ok && pe.Path == out.File.Name() {
 			return &fault{text: fmt.Sprintf("output %q cannot be written: %v", name, pe.Err)}
 		}
@@ -320,6 +321,26 @@ func (c *conversion) write(ctx context.Context, plan *convert.Plan, out *whole.F
 	}
 	return c.note(plan, out, name)
 }
+
+// writePlan writes a file whose room is taken first, and whose bytes are on their way
+// to the disk while the next ones are read: Commit waits for them all.
+func writePlan(ctx context.Context, plan *convert.Plan, out *os.File, progress func(int64)) error {
+	if err := osfile.Reserve(out, plan.Layout.Size); err != nil {
+		return err
+	}
+	head, last := int64(len(plan.Layout.Header)), int64(0)
+	return plan.Write(ctx, out, func(done int64) {
+		if done-last >= writeBackStep {
+			osfile.WriteBack(out, head+last, done-last)
+			last = done
+		}
+		if progress != nil {
+			progress(done)
+		}
+	})
+}
+
+const writeBackStep = 16 << 20
 
 func (c *conversion) writeExtra(plan *convert.Plan) error {
 	if c.flags.extra == "" {

@@ -122,7 +122,7 @@ func convertWeights(ctx context.Context, art *artifact.Artifact, t *transformati
 		return "", err
 	}
 	defer out.Abandon()
-	if err := plan.Write(ctx, out, nil); err != nil {
+	if err := writePlan(ctx, plan, out.File, nil); err != nil {
 		return "", err
 	}
 	if err := plan.Check(out, plan.Layout.Size); err != nil {

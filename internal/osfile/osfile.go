@@ -1,5 +1,5 @@
 // Package osfile is what the operating system says of a file beyond package os:
-// which one it is, whose it is, and who holds its folder.
+// which one it is, whose it is, who holds its folder, and whether there is room.
 //
 // # Security
 //
@@ -14,6 +14,7 @@ package osfile
 import (
 	"context"
 	"io/fs"
+	"os"
 	"time"
 )
 
@@ -31,6 +32,20 @@ func Of(info fs.FileInfo) (id ID, ok bool) { return of(info) }
 
 // Owner returns who owns a file. ok is false where the system does not tell.
 func Owner(info fs.FileInfo) (uid uint32, ok bool) { return owner(info) }
+
+// Reserve takes the room for a file of size bytes, so that a full disk shows before
+// anything is written, and the blocks lie together. Where the system cannot, it does
+// nothing.
+func Reserve(f *os.File, size int64) error {
+	if size <= 0 {
+		return nil
+	}
+	return reserve(f, size)
+}
+
+// WriteBack has the system begin to write n bytes from off to the disk, so that less
+// is left for Sync, which waits for them. It promises nothing.
+func WriteBack(f *os.File, off, n int64) { writeBack(f, off, n) }
 
 // retry is how often a lock that somebody holds is asked for again.
 const retry = 10 * time.Millisecond

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -69,5 +70,27 @@ func TestLockFolder(t *testing.T) {
 	again()
 	if _, err := LockFolder(t.Context(), filepath.Join(dir, "missing")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("missing folder: %v", err)
+	}
+}
+
+func TestReserve(t *testing.T) {
+	f, err := os.Create(filepath.Join(t.TempDir(), "x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := Reserve(f, 1<<20); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString("head"); err != nil {
+		t.Fatal(err)
+	}
+	WriteBack(f, 0, 4)
+	if err := Reserve(f, 1<<62); err == nil && runtime.GOOS == "linux" {
+		t.Error("four exbibytes were there")
+	}
+	b := make([]byte, 4)
+	if _, err := f.ReadAt(b, 0); err != nil || string(b) != "head" {
+		t.Errorf("%q, %v", b, err)
 	}
 }
