@@ -51,65 +51,6 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-func TestRefused(t *testing.T) {
-	one := func(dtype, shape, off string) string {
-		return `{"a":{"dtype":"` + dtype + `","shape":` + shape + `,"data_offsets":` + off + `}}`
-	}
-	for _, tt := range []struct {
-		name, header string
-		data         int
-		want         string
-	}{
-		{"empty header", "", 0, "first byte"},
-		{"leading space", " {}", 0, "first byte"},
-		{"array", "[]", 0, "first byte"},
-		{"padding", "{}\n", 0, "0xa after"},
-		{"trailing NUL", "{}\x00", 0, "0x0 after"},
-		{"second object", "{}{}", 0, "after the header's object"},
-		{"trailing bytes", "{}", 1, "the file at"},
-		{"hole", one("U8", "[1]", "[1,2]"), 2, "belong to none"},
-		{"overlap", `{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}`, 3, "overlaps"},
-		{"short file", one("U8", "[4]", "[0,4]"), 2, "the file at"},
-		{"size", one("F32", "[2]", "[0,4]"), 4, "make 8 bytes"},
-		{"reversed", one("U8", "[0]", "[2,0]"), 0, "end before"},
-		{"dtype", one("F128", "[1]", "[0,16]"), 16, "unknown dtype"},
-		{"dtype case", one("f32", "[1]", "[0,4]"), 4, "unknown dtype"},
-		{"overflow", one("U8", "[9223372036854775807,2]", "[0,4]"), 4, "overflows"},
-		{"overflow then zero", one("U8", "[9223372036854775807,2,0]", "[0,0]"), 0, "overflows"},
-		{"bits overflow", one("F64", "[1152921504606846976]", "[0,8]"), 8, "overflow"},
-		{"sub-byte", one("F4", "[3]", "[0,2]"), 2, "whole bytes"},
-		{"f6", one("F6_E2M3", "[2]", "[0,2]"), 2, "whole bytes"},
-		{"offset overflow", one("U8", "[1]", "[9223372036854775807,9223372036854775807]"), 1, "overflow"},
-		{"u64 offset", one("U8", "[1]", "[0,18446744073709551615]"), 1, "not an integer"},
-		{"negative", one("U8", "[-1]", "[0,1]"), 1, "not an integer"},
-		{"float", one("U8", "[1.0]", "[0,1]"), 1, "not an integer"},
-		{"exponent", one("U8", "[1e0]", "[0,1]"), 1, "not an integer"},
-		{"leading zero", one("U8", "[01]", "[0,1]"), 1, "not an integer"},
-		{"three offsets", one("U8", "[1]", "[0,1,1]"), 1, "more than 2"},
-		{"one offset", one("U8", "[1]", "[0]"), 1, "not a pair"},
-		{"dup tensor", `{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"\u0061":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}`, 0, "given before"},
-		{"dup metadata", `{"__metadata__":{},"__metadata__":{}}`, 0, "given before"},
-		{"dup metadata key", `{"__metadata__":{"a":"1","a":"2"}}`, 0, "given before"},
-		{"dup field", `{"a":{"dtype":"U8","dtype":"U8","shape":[0],"data_offsets":[0,0]}}`, 0, "given before"},
-		{"unknown field", `{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0],"x":1}}`, 0, "does not define"},
-		{"missing field", `{"a":{"dtype":"U8","data_offsets":[0,0]}}`, 0, "not all given"},
-		{"metadata number", `{"__metadata__":{"a":1}}`, 0, "where '\"'"},
-		{"metadata null", `{"__metadata__":null}`, 0, "where '{'"},
-		{"comma", `{"__metadata__":{},}`, 0, "where '\"'"},
-		{"control", "{\"__metadata__\":{\"a\":\"\n\"}}", 0, "control"},
-		{"surrogate", `{"__metadata__":{"a":"\ud800"}}`, 0, "surrogate"},
-		{"escape", `{"__metadata__":{"a":"\x41"}}`, 0, "escape"},
-		{"utf-8", "{\"__metadata__\":{\"a\":\"\xff\"}}", 0, "UTF-8"},
-		{"cut", `{"a":{"dtype":"U8"`, 0, "ends where"},
-	} {
-		_, err := open(file(tt.header, tt.data))
-		var fe *FormatError
-		if !errors.As(err, &fe) || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("%s: got %v, want …%s…", tt.name, err, tt.want)
-		}
-	}
-}
-
 func TestHeaderLength(t *testing.T) {
 	for _, tt := range []struct {
 		n    uint64

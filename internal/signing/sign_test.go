@@ -93,15 +93,12 @@ func TestEach(t *testing.T) {
 
 // TestUnreadableIsNoMismatch: what cannot be read is an error.
 func TestUnreadableIsNoMismatch(t *testing.T) {
-	if os.Geteuid() == 0 {
-		t.Skip("root reads everything")
-	}
 	dir := folder(t, map[string]string{"a": "1"})
 	s := mustOpen(t, payload(plainFiles, resource("a", "1")))
 	if err := os.Chmod(filepath.Join(dir, "a"), 0); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Check(dir, signing.CheckOptions{}); !errors.Is(err, os.ErrPermission) {
+	if _, err := s.Check(dir, signing.CheckOptions{}); os.Geteuid() != 0 && !errors.Is(err, os.ErrPermission) { // root reads everything
 		t.Error(err)
 	}
 	if _, err := s.Check(filepath.Join(dir, "none"), signing.CheckOptions{}); !errors.Is(err, os.ErrNotExist) {
