@@ -94,7 +94,6 @@ type transformation struct {
 	in, out, record string
 	static          convert.Options // of the weights
 	most            size            // that they may become
-	script          string          // the file
 	job             pyrun.Job
 	tolerance       pyrun.Tolerance
 	files           []sampleFile

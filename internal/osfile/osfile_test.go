@@ -78,7 +78,7 @@ func TestReserve(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if err := Reserve(f, 1<<20); err != nil {
 		t.Fatal(err)
 	}
