@@ -84,6 +84,7 @@ fault: setup
 
 sdk: setup
 	tools/env/torch.sh --trixie
+	tools/env/python.sh
 	tools/sdk.sh
 
 # make test is of the small build, this is of the other.
