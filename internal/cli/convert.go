@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -29,7 +30,7 @@ type convertFlags struct {
 	transform             transformFlags
 	most                  size
 
-	duplicate, skip, sha256, quiet, noProgress bool
+	duplicate, skip, sha256, noSync, quiet, noProgress bool
 }
 
 func (a *app) convertCommand() *cobra.Command {
@@ -93,6 +94,7 @@ func (f *convertFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.extra, "extra-json", "", "write the values that are no tensors to `FILE`")
 	addChoice(cmd, &f.format, "format", "how to say what was done: text on stderr or JSON on stdout", "text", "json")
 	flags.BoolVar(&f.sha256, "sha256", false, "compute the SHA-256 of what is read and written, for --format json")
+	flags.BoolVar(&f.noSync, "no-sync", false, "do not wait for the disk; after a loss of power OUT may be broken")
 	flags.StringVar(&f.policy, "policy", "", "read the limits from `FILE` instead of "+policy.FileName)
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "say only what went wrong")
 	flags.BoolVar(&f.noProgress, "no-progress", false, "show no progress on the terminal")
@@ -151,6 +153,9 @@ func (a *app) convert(ctx context.Context, in string, f *convertFlags) error {
 	c := &conversion{app: a, flags: f, opt: opt, in: in}
 	defer c.close()
 	c.report.Schema = convertSchema
+	if f.noSync {
+		a.warn("--no-sync: after a loss of power " + strconv.Quote(f.output) + " may be broken")
+	}
 	c.report.Input.Path = filepath.ToSlash(in)
 	if err := c.run(ctx); err != nil {
 		return a.cannot(in, err)
@@ -305,7 +310,10 @@ func (c *conversion) write(ctx context.Context, plan *convert.Plan, out *whole.F
 	if err := fits(c.in, c.inputs, plan, c.flags.most); err != nil {
 		return err
 	}
-	if err := writePlan(ctx, plan, out.File, c.progress(plan, name)); err != nil {
+	if c.flags.noSync {
+		out.WithoutSyncUnsafe()
+	}
+	if err := writePlan(ctx, plan, out.File, !c.flags.noSync, c.progress(plan, name)); err != nil {
 		if pe, ok := errors.AsType[*fs.PathError](err); ok && pe.Path == out.File.Name() {
 			return &fault{text: fmt.Sprintf("output %q cannot be written: %v", name, pe.Err)}
 		}
@@ -322,15 +330,15 @@ func (c *conversion) write(ctx context.Context, plan *convert.Plan, out *whole.F
 	return c.note(plan, out, name)
 }
 
-// writePlan writes a file whose room is taken first, and whose bytes are on their way
-// to the disk while the next ones are read: Commit waits for them all.
-func writePlan(ctx context.Context, plan *convert.Plan, out *os.File, progress func(int64)) error {
+// writePlan writes a file whose room is taken first. If it is to be synced, its bytes
+// are on their way to the disk while the next ones are read.
+func writePlan(ctx context.Context, plan *convert.Plan, out *os.File, sync bool, progress func(int64)) error {
 	if err := osfile.Reserve(out, plan.Layout.Size); err != nil {
 		return err
 	}
 	head, last := int64(len(plan.Layout.Header)), int64(0)
 	return plan.Write(ctx, out, func(done int64) {
-		if done-last >= writeBackStep {
+		if sync && done-last >= writeBackStep {
 			osfile.WriteBack(out, head+last, done-last)
 			last = done
 		}

@@ -122,7 +122,8 @@ func convertWeights(ctx context.Context, art *artifact.Artifact, t *transformati
 		return "", err
 	}
 	defer out.Abandon()
-	if err := writePlan(ctx, plan, out.File, nil); err != nil {
+	out.WithoutSyncUnsafe() // it is for this run alone
+	if err := writePlan(ctx, plan, out.File, false, nil); err != nil {
 		return "", err
 	}
 	if err := plan.Check(out, plan.Layout.Size); err != nil {

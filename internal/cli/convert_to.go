@@ -81,7 +81,7 @@ func (f *transformFlags) without(cmd *cobra.Command) error {
 // withoutProgram complains about flags that are for the file that a static
 // conversion writes.
 func (f *convertFlags) withoutProgram(cmd *cobra.Command) error {
-	for _, name := range []string{"duplicate-shared", "skip-unsupported", "metadata", "extra-json", "format", "sha256"} {
+	for _, name := range []string{"duplicate-shared", "skip-unsupported", "metadata", "extra-json", "format", "sha256", "no-sync"} {
 		if cmd.Flags().Changed(name) {
 			return usage(fmt.Sprintf("convert: --%s is for --to %s", name, toSafetensors), "")
 		}

@@ -27,8 +27,9 @@ import (
 type File struct {
 	*os.File // the temporary file
 
-	name string
-	mode fs.FileMode
+	name   string
+	mode   fs.FileMode
+	unsafe bool
 }
 
 // Create begins a file that will be called name.
@@ -53,10 +54,14 @@ var ErrNotRegular = errors.New("not a regular file")
 // Chmod sets the permissions that the file will have.
 func (f *File) Chmod(mode fs.FileMode) { f.mode = mode.Perm() }
 
+// WithoutSyncUnsafe has Commit not wait for the disk: the file still appears in one
+// step, but after a loss of power it may be broken.
+func (f *File) WithoutSyncUnsafe() { f.unsafe = true }
+
 // Commit gives the file its name. After an error there is no new file.
 func (f *File) Commit() error {
 	err := f.File.Chmod(f.mode)
-	if err == nil {
+	if err == nil && !f.unsafe {
 		err = f.Sync()
 	}
 	err = errors.Join(err, f.Close())
@@ -65,6 +70,9 @@ func (f *File) Commit() error {
 	}
 	if err != nil {
 		return errors.Join(err, os.Remove(f.File.Name()))
+	}
+	if f.unsafe {
+		return nil
 	}
 	return syncFolder(filepath.Dir(f.name))
 }

@@ -57,6 +57,25 @@ func TestCommitAndAbandon(t *testing.T) {
 	}
 }
 
+// Without the sync a file still appears in one step, with the old permissions.
+func TestWithoutSync(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "x")
+	if err := os.WriteFile(name, []byte("one"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := write(t, name, "two", func(f *whole.File) error {
+		f.WithoutSyncUnsafe()
+		if got := content(t, name); got != "one" {
+			t.Errorf("before Commit it is %q", got)
+		}
+		return f.Commit()
+	})
+	info, stat := os.Stat(name)
+	if err != nil || stat != nil || info.Mode().Perm() != 0o600 || content(t, name) != "two" {
+		t.Errorf("%q, %v, %v", content(t, name), err, stat)
+	}
+}
+
 func TestOnlyRegularFilesAreReplaced(t *testing.T) {
 	dir := t.TempDir()
 	if _, err := whole.Create(dir); !errors.Is(err, whole.ErrNotRegular) {
