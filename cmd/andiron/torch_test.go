@@ -286,7 +286,7 @@ func TestTorchRefuses(t *testing.T) {
 				stderr: []string{"Converting a tensor to a Python boolean", `1 of 1 outputs`, `"out.bin" was not written`, "hint: a trace follows one run"},
 			}, to("Branch", "--trace", "x.npy")...)
 			runConvert(t, python, want{format: "torchscript"}, to("Branch", "--trace", "x.npy", "--atol", "1e9")...)
-			runConvert(t, python, bad(1, "DIFFERS  output float32", "differ from the original"), to("Noise", "--trace", "x.npy")...)
+			runConvert(t, python, bad(1, "DIFFERS  output float32", "differ from the original"), to("Counter", "--trace", "x.npy")...)
 			// What the scan refuses.
 			runConvert(t, python, bad(1, "from_file", "the converted model is", "was not written"), to("Reader", "--shape", "2")...)
 			// What does not run.
@@ -297,7 +297,7 @@ func TestTorchRefuses(t *testing.T) {
 			runConvert(t, python, bad(3, "", "the factory made no model: SystemExit: no"), to("quits", "--shape", "2")...)
 			runConvert(t, python, bad(3, "", "the factory made no model: TypeError"), to("Args", "--shape", "2")...)
 			runConvert(t, python, bad(3, "", "the model cannot be run on the inputs", "shapes cannot be multiplied"), to("Plain", "--input", "narrow.npy")...)
-			runConvert(t, python, bad(3, "", "torch", "cannot script the model"), to("Noise", "--shape", "2")...)
+			runConvert(t, python, bad(3, "", "torch", "cannot script the model"), to("Counter", "--shape", "2")...)
 			runConvert(t, python, bad(3, "", "still running when its time was up"), to("sleeps", "--shape", "2", "--timeout", "8s")...)
 		})
 	}
