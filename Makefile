@@ -109,6 +109,7 @@ corpus-real: build
 bench: build
 	tools/env/torch.sh
 	tools/env/python.sh --peers
+	CGO_ENABLED=0 go build -trimpath -o .bench/andiron ./cmd/andiron
 	python3 tools/bench.py
 	$(ANDIRON_CACHE)/venv-torch/bin/python tools/bench_sdk.py
 
