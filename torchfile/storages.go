@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/strictzip"
@@ -74,7 +75,9 @@ func (f *File) parseID(id pickle.Value, record string) (persistentID, bool) {
 // textID is what str(('storage', class, key, location, numel)) gives, which is
 // what Python's pickle writes for a persistent id in protocol 0; the sixth part
 // is the legacy format's.
-var textID = regexp.MustCompile(`^\('storage', <class 'torch\.([A-Za-z0-9_.]{1,60})'>, '([0-9]{1,20})', '([a-z]{1,20}(?::[0-9]{1,4})?)', ([0-9]{1,18})(?:, None)?\)$`)
+var textID = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^\('storage', <class 'torch\.([A-Za-z0-9_.]{1,60})'>, '([0-9]{1,20})', '([a-z]{1,20}(?::[0-9]{1,4})?)', ([0-9]{1,18})(?:, None)?\)$`)
+})
 
 const maxTextID = 200
 
@@ -107,7 +110,7 @@ func splitTextID(s string) []string {
 	if len(s) > maxTextID {
 		return nil
 	}
-	return textID.FindStringSubmatch(s)
+	return textID().FindStringSubmatch(s)
 }
 
 // storageKey is the key in a persistent id of a storage.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -146,7 +147,9 @@ func (a *app) now() (time.Time, error) {
 	return time.Unix(n, 0).UTC(), nil
 }
 
-var factoryName = regexp.MustCompile(`^[\pL_][\pL\pN_]*(\.[\pL_][\pL\pN_]*)*$`)
+var factoryName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[\pL_][\pL\pN_]*(\.[\pL_][\pL\pN_]*)*$`)
+})
 
 // transformation checks the flags and reads the inputs.
 func (f *transformFlags) transformation(in, out string) (*transformation, error) {
@@ -158,7 +161,7 @@ func (f *transformFlags) transformation(in, out string) (*transformation, error)
 		t.record = out + ".andiron.json"
 	}
 	i := strings.LastIndexByte(f.script, ':')
-	if i <= 0 || !factoryName.MatchString(f.script[i+1:]) {
+	if i <= 0 || !factoryName().MatchString(f.script[i+1:]) {
 		return nil, usage(fmt.Sprintf("convert: --script %q does not say what to call", f.script),
 			"--script model.py:NAME names a function or class that returns the model")
 	}

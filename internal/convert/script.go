@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/andiron-dev/andiron/pickle"
 	"github.com/andiron-dev/andiron/torchfile"
@@ -127,13 +128,18 @@ func (c *scripts) unit(path string) string {
 
 // The forms that torch prints: a class, its __setstate__, and a statement there.
 var (
-	keptNames = regexp.MustCompile(`^  __(parameters|buffers)__ = \[(.*)\]$`)
-	keptName  = regexp.MustCompile(`"([^"\\]*)"`)
-	classHead = regexp.MustCompile(`^class ([A-Za-z0-9_]+)(?:\(([A-Za-z0-9_.]*)\))?:`)
-	stateHead = regexp.MustCompile(`^  def __setstate__\(self: [^,]*,$`)
-	stateArg  = regexp.MustCompile(`^    ([A-Za-z0-9_]+): .*\) -> NoneType:$`)
-	statePart = regexp.MustCompile(`^    self\.([A-Za-z0-9_]+) = \(([A-Za-z0-9_]+)\)\[([0-9]{1,4})\]$`)
+	keptNames = compiled(`^  __(parameters|buffers)__ = \[(.*)\]$`)
+	keptName  = compiled(`"([^"\\]*)"`)
+	classHead = compiled(`^class ([A-Za-z0-9_]+)(?:\(([A-Za-z0-9_.]*)\))?:`)
+	stateHead = compiled(`^  def __setstate__\(self: [^,]*,$`)
+	stateArg  = compiled(`^    ([A-Za-z0-9_]+): .*\) -> NoneType:$`)
+	statePart = compiled(`^    self\.([A-Za-z0-9_]+) = \(([A-Za-z0-9_]+)\)\[([0-9]{1,4})\]$`)
 )
+
+// compiled compiles a pattern at its first use: most runs need none.
+func compiled(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
 
 func parseClass(text, name string) scriptClass {
 	out := scriptClass{base: "Module"}
@@ -141,16 +147,16 @@ func parseClass(text, name string) scriptClass {
 	var names [][]string
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
-		if m := classHead.FindStringSubmatch(line); m != nil {
+		if m := classHead().FindStringSubmatch(line); m != nil {
 			if inside = m[1] == name; inside {
 				out.base = m[2]
 			}
 		}
-		if inside && stateHead.MatchString(line) {
+		if inside && stateHead().MatchString(line) {
 			out.slots = parseSetState(lines[i+1:])
 		}
-		if m := keptNames.FindStringSubmatch(line); inside && m != nil {
-			names = append(names, keptName.FindAllStringSubmatch(m[2], -1)...)
+		if m := keptNames().FindStringSubmatch(line); inside && m != nil {
+			names = append(names, keptName().FindAllStringSubmatch(m[2], -1)...)
 			buffers = buffers || m[1] == "buffers"
 		}
 	}
@@ -166,16 +172,16 @@ func parseClass(text, name string) scriptClass {
 // parseSetState reads the body of a __setstate__ that only takes its argument
 // apart.
 func parseSetState(lines []string) map[int]string {
-	if len(lines) == 0 || !stateArg.MatchString(lines[0]) {
+	if len(lines) == 0 || !stateArg().MatchString(lines[0]) {
 		return nil
 	}
-	arg := stateArg.FindStringSubmatch(lines[0])[1]
+	arg := stateArg().FindStringSubmatch(lines[0])[1]
 	slots := map[int]string{}
 	for _, line := range lines[1:] {
 		if line == "    return None" {
 			return slots
 		}
-		m := statePart.FindStringSubmatch(line)
+		m := statePart().FindStringSubmatch(line)
 		if m == nil || m[2] != arg {
 			return nil
 		}
