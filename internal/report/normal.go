@@ -32,6 +32,15 @@ func normalFinding(f finding.Finding) finding.Finding {
 	f.Message, f.Fix = safetext.Valid(f.Message), safetext.Valid(f.Fix)
 	f.Where = normalWhere(f.Where)
 	f.Evidence = validAll(f.Evidence)
+	if p := f.Package; p != nil {
+		q := normalPackage(*p)
+		f.Package = &q
+	}
+	if a := f.Advisory; a != nil {
+		f.Advisory = &finding.Advisory{
+			ID: safetext.Valid(a.ID), Aliases: validAll(a.Aliases), Fixed: safetext.Valid(a.Fixed), Class: safetext.Valid(a.Class),
+		}
+	}
 	if w := f.Waived; w != nil {
 		f.Waived = &finding.Waiver{
 			Rule: safetext.Valid(w.Rule), Owner: safetext.Valid(w.Owner), Reason: safetext.Valid(w.Reason), Expires: safetext.Valid(w.Expires),
@@ -43,6 +52,18 @@ func normalFinding(f finding.Finding) finding.Finding {
 func normalWhere(w finding.Where) finding.Where {
 	w.Path, w.Member = safetext.Valid(w.Path), safetext.Valid(w.Member)
 	return w
+}
+
+func normalDependency(d finding.Dependency) finding.Dependency {
+	d.Package = normalPackage(d.Package)
+	d.Reason, d.Requested = safetext.Valid(d.Reason), safetext.Valid(d.Requested)
+	d.Advisories = validAll(d.Advisories)
+	d.Where = normalWhere(d.Where)
+	return d
+}
+
+func normalPackage(p finding.Package) finding.Package {
+	return finding.Package{Name: safetext.Valid(p.Name), Version: safetext.Valid(p.Version), PURL: safetext.Valid(p.PURL)}
 }
 
 func normalPosture(p finding.Posture) finding.Posture {

@@ -75,12 +75,13 @@ func New(format string, w io.Writer, opt Options) (finding.Handler, error) {
 
 // run is one whole stream.
 type run struct {
-	opt       Options
-	config    finding.Config
-	artifacts []finding.Artifact // by path
-	findings  []finding.Finding  // those that belong to no artifact
-	posture   []finding.Posture  // in the order they came
-	summary   finding.Summary
+	opt          Options
+	config       finding.Config
+	artifacts    []finding.Artifact   // by path
+	findings     []finding.Finding    // those that belong to no artifact
+	dependencies []finding.Dependency // by name
+	posture      []finding.Posture    // in the order they came
+	summary      finding.Summary
 }
 
 // collector holds a stream until its summary, then writes it at once.
@@ -109,6 +110,11 @@ func (c *collector) Artifact(m finding.Artifact) error {
 
 func (c *collector) Finding(m finding.Finding) error {
 	c.findings = append(c.findings, m)
+	return nil
+}
+
+func (c *collector) Dependency(m finding.Dependency) error {
+	c.dependencies = append(c.dependencies, m)
 	return nil
 }
 

@@ -136,6 +136,8 @@ func (t *text) item(mark, s string, indent int) {
 	t.fill(t.opt.Width, hang, hang, split(s))
 }
 
+func (t *text) Dependency(finding.Dependency) error { return nil }
+
 // Posture writes one strategy. Quiet leaves out those with nothing missing.
 func (t *text) Posture(p finding.Posture) error {
 	t.states[p.Status]++
