@@ -221,5 +221,5 @@ func (r *run) closing(left int) string {
 	if left > 0 {
 		lines = append(lines, count(left, "notice was", "notices were")+" left out; --format json has everything")
 	}
-	return strings.Join(lines, "\n")
+	return strings.Join(slices.Compact(lines), "\n") // where there is nothing, two say so
 }

@@ -233,7 +233,9 @@ type packageResult struct {
 
 func packageResults(t *testing.T, s stream) []packageResult {
 	t.Helper()
-	var log struct{ Runs []struct{ Results []packageResult } }
+	var log struct {
+		Runs []struct{ Results []packageResult }
+	}
 	if err := json.Unmarshal([]byte(render(t, "sarif", s, report.Options{})), &log); err != nil {
 		t.Fatal(err)
 	}
