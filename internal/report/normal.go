@@ -55,7 +55,7 @@ func normalWhere(w finding.Where) finding.Where {
 }
 
 func normalDependency(d finding.Dependency) finding.Dependency {
-	d.Package = normalPackage(d.Package)
+	d.Package, d.Status = normalPackage(d.Package), finding.DependencyStatus(safetext.Valid(string(d.Status)))
 	d.Reason, d.Requested = safetext.Valid(d.Reason), safetext.Valid(d.Requested)
 	d.Advisories = validAll(d.Advisories)
 	d.Where = normalWhere(d.Where)
@@ -81,8 +81,8 @@ func normalEvidence(es []finding.Evidence) []finding.Evidence {
 	})
 }
 
-// normalSummary names every verdict and severity, so that a reader need not ask
-// whether a missing one means zero.
+// normalSummary names every verdict and severity, and every status where packages were
+// looked at, so that a reader need not ask whether a missing one means zero.
 func normalSummary(m finding.Summary) finding.Summary {
 	verdicts := make(map[finding.Verdict]int)
 	for _, v := range finding.Verdicts() {
@@ -95,6 +95,17 @@ func normalSummary(m finding.Summary) finding.Summary {
 	maps.Copy(verdicts, m.Verdicts)
 	maps.Copy(severities, m.Severities)
 	m.Verdicts, m.Severities = verdicts, severities
+	if m.Dependencies != nil {
+		by := make(map[finding.DependencyStatus]int)
+		for _, d := range statuses() {
+			by[d] = 0
+		}
+		for d, n := range m.Dependencies {
+			by[finding.DependencyStatus(safetext.Valid(string(d)))] = n
+		}
+		m.Dependencies = by
+	}
+	m.Database = safetext.Valid(m.Database)
 	m.Reasons = validAll(m.Reasons)
 	slices.Sort(m.Reasons)
 	return m
