@@ -65,6 +65,8 @@ type intake struct {
 	opt  Options
 	b    advisory.Builder
 	seen map[string]bool
+	// times are those of a list of changes, for records that do not say theirs.
+	times map[string]int64
 }
 
 func newIntake(ctx context.Context, opt Options) *intake {
@@ -199,5 +201,6 @@ func (in *intake) reject(name string, err error) {
 	if len(name) > longest {
 		name = strings.ToValidUTF8(name[:longest], "")
 	}
-	in.b.Reject(strings.TrimSuffix(name, ".json"), 0, err)
+	id := strings.TrimSuffix(name, ".json")
+	in.b.Reject(id, in.times[id], err)
 }

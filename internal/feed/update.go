@@ -77,7 +77,7 @@ func (u *update) run(ctx context.Context) (*Result, error) {
 	}
 	info := advisory.Info{Source: u.source, ETag: res.ETag, LastModified: res.LastModified, Current: u.opt.Now.Unix(), Built: u.opt.Now.Unix()}
 	if u.old == nil {
-		return u.whole(ctx, info)
+		return u.whole(ctx, info, list)
 	}
 	if err := u.intake.b.AddDB(u.old.DB); err != nil {
 		return nil, err
@@ -86,7 +86,7 @@ func (u *update) run(ctx context.Context) (*Result, error) {
 	known := u.old.Info().Records
 	if len(changed) > maxChanges || len(gone) > maxGone && len(gone) > known/goneShare {
 		u.intake = newIntake(ctx, u.opt)
-		return u.whole(ctx, info)
+		return u.whole(ctx, info, list)
 	}
 	return u.changes(ctx, info, list, changed, gone)
 }
@@ -102,7 +102,7 @@ func (u *update) unchanged() (*Result, error) {
 }
 
 // whole fetches the archive of all records.
-func (u *update) whole(ctx context.Context, info advisory.Info) (*Result, error) {
+func (u *update) whole(ctx context.Context, info advisory.Info, list map[string]int64) (*Result, error) {
 	f, done, err := temporary()
 	if err != nil {
 		return nil, err
@@ -117,6 +117,7 @@ func (u *update) whole(ctx context.Context, info advisory.Info) (*Result, error)
 	if err != nil {
 		return nil, err
 	}
+	u.intake.times = list
 	if err := u.intake.archive(f, res.Size); err != nil {
 		return nil, fmt.Errorf("%q: %w", res.URL, err)
 	}
