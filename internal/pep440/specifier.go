@@ -92,7 +92,7 @@ func (s *Specifier) read() error {
 	switch {
 	case wild && !equality:
 		return fmt.Errorf(`".*" can follow == and != only, not %s`, s.op)
-	case wild && int(v.pre) != len(v.text):
+	case wild && (int(v.pre) != len(v.text) || text != trim(text)):
 		return errors.New(`".*" can follow release numbers only`)
 	case !equality && v.Local() != "":
 		return fmt.Errorf("a local part can follow == and != only, not %s", s.op)
