@@ -219,7 +219,7 @@ func (c *Client) attempt(ctx context.Context, req Request, first *url.URL, reach
 		if hop > c.opt.Redirects {
 			return nil, fmt.Errorf("%q: more than %d redirects", Plain(first), c.opt.Redirects)
 		}
-		res, err := c.ask(ctx, req, reach, at, packed) //nolint:bodyclose // next and deliver close it
+		res, err := c.ask(ctx, req, reach, at, packed)
 		if err != nil {
 			return nil, c.failed(at, err)
 		}

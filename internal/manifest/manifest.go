@@ -46,6 +46,9 @@ type File struct {
 	// Tool is the project's tool by what it says of itself: "uv", "poetry", "pdm",
 	// "pipenv", "pip-tools", "conda"; "" where nothing says so.
 	Tool string
+	// RequireHashes says that nothing without a hash is installed from it, which
+	// pip also holds to where one package has a hash.
+	RequireHashes bool
 }
 
 // Package is one statement about one package: a requirement, or an entry of a lock.
@@ -60,6 +63,7 @@ type Package struct {
 	Source     Source
 	Hashes     []Hash
 	Requires   []string // normalised names, of a lock
+	Platform   string   // that a lock of conda has it for: "linux-64"; "" of others
 	Optional   bool     // a lock has it and says that not everyone gets it
 	Direct     bool     // somebody asked for it by name, in a manifest
 	Constraint bool     // it limits a version and asks for nothing (-c, tool.uv.constraint-dependencies)
@@ -79,6 +83,7 @@ type Source struct {
 	Reference string // what a VCS entry asks for: a branch, a tag, a commit
 	Commit    string // 40 or 64 hexadecimal digits, where it is fixed
 	Subdir    string
+	Secret    bool // there were credentials in the address
 }
 
 // SourceType is a kind of source.
@@ -130,6 +135,7 @@ const (
 	Extra     IndexRole = "extra"      // --extra-index-url, and sources that are merged with others
 	FindLinks IndexRole = "find-links" // flat pages and folders
 	NoIndex   IndexRole = "no-index"
+	Channel   IndexRole = "channel"           // of conda, in order of priority
 	BestMatch IndexRole = "unsafe-best-match" // no place: a strategy that merges all of them
 	Trusted   IndexRole = "trusted-host"      // no place: a host whose certificate is not checked
 )
