@@ -27,7 +27,7 @@ var layers = []struct {
 		"internal/hf", "internal/magic", "internal/mobile", "internal/objfile", "internal/pysrc",
 		"internal/pep440", "internal/pep508", "internal/manifest", "internal/osv", "internal/advisory", "internal/pyindex", "internal/family",
 	}, []string{"ground", "readers"}, append(quiet, "os", "time")},
-	{"terms", []string{"internal/day", "internal/pattern", "internal/source", "internal/waiver", "internal/lockfile", "internal/openvex"}, []string{"ground", "terms"}, append(quiet, "os")},
+	{"terms", []string{"internal/day", "internal/pattern", "internal/source", "internal/waiver", "internal/lockfile", "internal/openvex", "internal/supply"}, []string{"ground", "terms"}, append(quiet, "os")},
 	{"osfile", []string{"internal/osfile"}, nil, []string{"net", "os/exec", "plugin", "unsafe", "log"}},
 	{"digest", []string{"internal/digest"}, []string{"osfile", "whole"}, quiet},
 	{"artifact", []string{"internal/artifact"}, []string{"ground", "readers"}, quiet},

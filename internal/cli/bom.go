@@ -117,10 +117,11 @@ func (b *billing) judge() error {
 // judgements is the handler of that scan.
 type judgements billing
 
-func (j *judgements) Config(finding.Config) error     { return nil }
-func (j *judgements) Progress(finding.Progress) error { return nil }
-func (j *judgements) Finding(finding.Finding) error   { return nil }
-func (j *judgements) Posture(finding.Posture) error   { return nil }
+func (j *judgements) Config(finding.Config) error         { return nil }
+func (j *judgements) Progress(finding.Progress) error     { return nil }
+func (j *judgements) Finding(finding.Finding) error       { return nil }
+func (j *judgements) Dependency(finding.Dependency) error { return nil }
+func (j *judgements) Posture(finding.Posture) error       { return nil }
 
 func (j *judgements) Artifact(a finding.Artifact) error {
 	j.judged[a.Path] = a

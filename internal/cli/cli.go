@@ -95,7 +95,7 @@ Exit codes, the same for every verb and format:
 	root.SetVersionTemplate("andiron {{.Version}}\n")
 	root.AddCommand(a.auditCommand(), a.scanCommand(), a.inspectCommand(), a.convertCommand(), a.trustCommand(), a.rulesCommand(), a.versionCommand())
 	root.AddCommand(a.keygenCommand(), a.signCommand(), a.verifyCommand())
-	root.AddCommand(a.dbCommand())
+	root.AddCommand(a.dbCommand(), a.depsCommand())
 	root.InitDefaultCompletionCmd()
 	strictCompletion(root)
 	root.SetHelpCommand(&cobra.Command{Use: "help [VERB]", Short: "Explain a verb", RunE: helpOn})

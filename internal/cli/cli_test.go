@@ -57,7 +57,7 @@ func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left
 
 func TestReportThatCannotBeWritten(t *testing.T) {
 	t.Chdir(t.TempDir())
-	for _, format := range []string{"text", "json", "jsonl", "sarif", "markdown", "html"} {
+	for _, format := range []string{"text", "json", "jsonl", "sarif", "markdown", "html", "github"} {
 		var stderr strings.Builder
 		code := Main(t.Context(), []string{"andiron", "scan", "--format", format, "."}, os.Getenv, strings.NewReader(""), fullDisk{}, &stderr)
 		if code != policy.ExitIncomplete || stderr.String() != "andiron: the report cannot be written: no space left on device\n" {

@@ -200,12 +200,13 @@ func readPolicy(name string) (policy.Policy, error) {
 // flusher shows what was found as it is found.
 type flusher struct{ out *output }
 
-func (f flusher) Config(finding.Config) error     { return f.out.Flush() }
-func (f flusher) Progress(finding.Progress) error { return nil }
-func (f flusher) Artifact(finding.Artifact) error { return f.out.Flush() }
-func (f flusher) Finding(finding.Finding) error   { return f.out.Flush() }
-func (f flusher) Posture(finding.Posture) error   { return nil }
-func (f flusher) Summary(finding.Summary) error   { return f.out.Flush() }
+func (f flusher) Config(finding.Config) error         { return f.out.Flush() }
+func (f flusher) Progress(finding.Progress) error     { return nil }
+func (f flusher) Artifact(finding.Artifact) error     { return f.out.Flush() }
+func (f flusher) Finding(finding.Finding) error       { return f.out.Flush() }
+func (f flusher) Dependency(finding.Dependency) error { return nil }
+func (f flusher) Posture(finding.Posture) error       { return nil }
+func (f flusher) Summary(finding.Summary) error       { return f.out.Flush() }
 
 func slashed(paths []string) []string {
 	out := make([]string, len(paths))

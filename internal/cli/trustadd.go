@@ -377,8 +377,9 @@ type gathered struct {
 	loose     []finding.Finding
 }
 
-func (g *gathered) Config(finding.Config) error   { return nil }
-func (g *gathered) Posture(finding.Posture) error { return nil }
+func (g *gathered) Config(finding.Config) error         { return nil }
+func (g *gathered) Dependency(finding.Dependency) error { return nil }
+func (g *gathered) Posture(finding.Posture) error       { return nil }
 
 func (g *gathered) Artifact(a finding.Artifact) error {
 	g.artifacts = append(g.artifacts, a)

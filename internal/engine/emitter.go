@@ -114,7 +114,7 @@ func (e *emitter) finish(whole bool) error {
 		return err
 	}
 	var w result // after all that may have been waived
-	trust.Waivers(e.opt.Waivers, e.opt.Policy, whole, func(f finding.Finding) { w.loose = append(w.loose, f) })
+	trust.Waivers(e.opt.Waivers, e.opt.Policy, whole, e.opt.looked, func(f finding.Finding) { w.loose = append(w.loose, f) })
 	return e.emit(w)
 }
 

@@ -28,6 +28,7 @@ import (
 	"io"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/artifact"
@@ -60,8 +61,9 @@ type Options struct {
 	Waivers *waiver.List  // nil: nothing is waived
 	Digests *digest.Cache // digests of files that have not changed; nil: every one is computed
 
-	code       *code.Options // look at code as well; nil does not
-	look       lookFunc      // replaced in tests
+	code       *code.Options          // look at code as well; nil does not
+	looked     func(rule string) bool // the rules that the run looks for; nil is all
+	look       lookFunc               // replaced in tests
 	lookFolder folderFunc
 }
 
@@ -82,7 +84,19 @@ func Catalogue() (rule.Catalogue, error) {
 // them is in the stream; the error is a handler's, and the stream is then without
 // a summary.
 func Scan(ctx context.Context, paths []string, opt Options, h finding.Handler) error {
+	opt.looked = ofModels
 	return run(ctx, paths, opt, h, nil)
+}
+
+// ofModels reports whether a rule is one that models are held against, and not only
+// the code and the dependencies around them.
+func ofModels(rule string) bool {
+	return !strings.HasPrefix(rule, "PY") && !ofDependencies(rule)
+}
+
+// ofDependencies reports whether a rule is one of the deps room.
+func ofDependencies(rule string) bool {
+	return strings.HasPrefix(rule, "DEP") || strings.HasPrefix(rule, "PIN") || strings.HasPrefix(rule, "UPD")
 }
 
 // File looks at one file and calls it by a name, which its format may depend on.

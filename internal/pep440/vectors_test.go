@@ -172,6 +172,40 @@ func TestSpecifierVectors(t *testing.T) {
 	t.Logf("%d checks, %d refused", checks, refused)
 }
 
+func TestOverlapVectors(t *testing.T) {
+	var yes, no int
+	vectors(t, func(kind string, values []json.RawMessage) {
+		if kind != "overlaps" {
+			return
+		}
+		text := get[string](t, values[0])
+		s, err := ParseSpecifiers(text)
+		if err != nil {
+			t.Fatalf("ParseSpecifiers(%q): %v", text, err)
+		}
+		var bounds [3]*Version
+		for i := range bounds {
+			if b := get[*string](t, values[1+i]); b != nil {
+				v := mustParse(t, *b)
+				bounds[i] = &v
+			}
+		}
+		want := get[bool](t, values[4])
+		if want {
+			yes++
+		} else {
+			no++
+		}
+		if got := s.Overlaps(bounds[0], bounds[1], bounds[2]); got != want {
+			t.Errorf("%q overlaps %s: got %t, want %t", text, values[1:4], got, want)
+		}
+	})
+	if yes < 1000 || no < 1000 {
+		t.Errorf("saw %d that overlap and %d that do not", yes, no)
+	}
+	t.Logf("%d overlap, %d do not", yes, no)
+}
+
 func mustParse(t testing.TB, s string) Version {
 	t.Helper()
 	v, err := Parse(s)

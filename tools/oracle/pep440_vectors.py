@@ -10,10 +10,14 @@ gives the same file, byte for byte. Then, in any order:
     ["candidates", [version, ...]]
     ["specifiers", text, normal form, prereleases, answers]
     ["refused specifiers", text]
+    ["overlaps", text, introduced, fixed, last, answer]
 
 Versions of one rank are equal, one of a lower rank is before one of a higher.
 Answers has a digit for each candidate v: 1 if contains(v, prereleases=True), 2 if
-contains(v, prereleases=False), 4 if contains(v), added up.
+contains(v, prereleases=False), 4 if contains(v), added up. Overlaps says whether
+some version that text allows is not before introduced, before fixed, and not after
+last, of which each may be null. It is asked of specifiers without local parts and
+without ===, since our answer is about public versions.
 """
 
 import gzip
@@ -158,10 +162,40 @@ def answers_about_specifiers(out):
         out.append(["specifiers", text, str(s), s.prereleases is True, answers])
 
 
+BOUNDS = ["0.dev0", "0", "1", "1.0", "1.13.0", "1.13.1", "2.0", "2.0.dev0", "2.0.0.post1", "2.1.0a1", "2.1.0rc1", "2.1.0rc1.post1", "2.1.0rc2.dev0", "2.1.0.dev0",
+          "2.1.0.dev1", "2.1", "2.1.0.post0.dev0", "2.1.0.post0", "2.1.0.post1.dev0", "2.1.0.post1", "2.1.0.post2.dev0", "2.1.0.0.1", "2.1.1", "2.2.dev0", "2.2", "2.7.1rc1",
+          "2.7.1", "3.dev0", "3", "1!0", "1!2.1", "1!2.2.dev0", "9223372036854775808", "1." + "9" * 30, "1.1" + "0" * 30 + ".dev0"]
+
+
+def answers_about_overlaps(out):
+    texts = []
+    for text in specifier_texts():
+        try:
+            if "===" not in text and "+" not in text:
+                texts.append((text, SpecifierSet(text)))
+        except InvalidSpecifier:
+            pass
+    operands = [o for o in OPERANDS if not o.startswith("0")] + BOUNDS
+    wild = WILD[:-1]
+    for _ in range(500):  # narrow ones
+        parts = [op + rng.choice(operands) for op in rng.choice([(">=", "<"), (">", "<="), (">", "<"), ("==",), (">=", "!=", "<="), ("!=", ">=", "!=", "<")])]
+        parts += ["!=" + rng.choice(wild) for _ in range(rng.choice([0, 0, 1, 2]))]
+        texts.append((",".join(parts), SpecifierSet(",".join(parts))))
+    for text, s in texts:
+        for _ in range(12):
+            introduced = rng.choice([None, rng.choice(BOUNDS), rng.choice(BOUNDS)])
+            fixed = rng.choice([None, rng.choice(BOUNDS), rng.choice(BOUNDS)])
+            last = rng.choice([None, None, rng.choice(BOUNDS)])
+            # < would leave out pre-releases of fixed.
+            parts = [f">={introduced}"] * bool(introduced) + [f"<={fixed},!={fixed}"] * bool(fixed) + [f"<={last}"] * bool(last)
+            out.append(["overlaps", text, introduced, fixed, last, not s.is_disjoint(SpecifierSet(",".join(parts)))])
+
+
 def main(path):
     out = [f"answers of packaging {WANT}; made by: tools/oracle/pep440_vectors.py internal/pep440/testdata/vectors.jsonl.gz"]
     answers_about_versions(out)
     answers_about_specifiers(out)
+    answers_about_overlaps(out)
     text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in out)
     with open(path, "wb") as f, gzip.GzipFile("", "wb", 9, f, mtime=0) as z:
         z.write(text.encode())

@@ -1,0 +1,6 @@
+package family
+
+import _ "embed" // the table
+
+//go:embed trains.txt
+var trainsText string
