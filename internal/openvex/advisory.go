@@ -2,6 +2,7 @@ package openvex
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -54,14 +55,15 @@ func WriteAdvisories(w io.Writer, list []Advisory, at, version string) error {
 	statements := make([]vex.Statement, 0, len(list))
 	seen := map[[2]string]bool{} // two statements about one thing could contradict each other
 	for i := range list {
-		s, err := list[i].statement(now)
+		a := &list[i]
+		s, err := a.statement(now)
 		if err != nil {
-			return fmt.Errorf("openvex: advisory %q: %w", list[i].ID, err)
+			return fmt.Errorf("openvex: advisory %q: %w", a.ID, err)
 		}
 		for _, p := range s.Products {
 			pair := [2]string{string(s.Vulnerability.Name), p.ID}
 			if seen[pair] {
-				return fmt.Errorf("openvex: advisory %q stands twice for %q", list[i].ID, p.ID)
+				return fmt.Errorf("openvex: advisory %q stands twice for %q", a.ID, p.ID)
 			}
 			seen[pair] = true
 		}
@@ -84,7 +86,7 @@ func (a *Advisory) statement(now time.Time) (vex.Statement, error) {
 		Name: vex.VulnerabilityID(safetext.Valid(a.ID)), Description: safetext.Valid(a.Summary),
 	}}
 	if a.ID == "" {
-		return s, fmt.Errorf("it has no id")
+		return s, errors.New("it has no id")
 	}
 	for _, id := range distinct(a.Aliases) {
 		s.Vulnerability.Aliases = append(s.Vulnerability.Aliases, vex.VulnerabilityID(id))
@@ -98,7 +100,7 @@ func (a *Advisory) statement(now time.Time) (vex.Statement, error) {
 		}})
 	}
 	if s.Products == nil {
-		return s, fmt.Errorf("it has no products")
+		return s, errors.New("it has no products")
 	}
 	if err := a.status(&s, now); err != nil {
 		return s, err
@@ -121,7 +123,7 @@ func distinct(list []string) []string {
 // status is that of the packages, or what a waiver whose day has not passed says of it.
 func (a *Advisory) status(s *vex.Statement, now time.Time) error {
 	if a.Waived == nil && a.Justification != "" {
-		return fmt.Errorf("it has a justification and no waiver")
+		return errors.New("it has a justification and no waiver")
 	}
 	j := vex.Justification(a.Justification)
 	if j != "" && !j.Valid() {

@@ -51,19 +51,23 @@ func TestAdvisoryStatus(t *testing.T) {
 		{"fixed", Advisory{State: Fixed, Fixed: "2.6.0"}, "fixed||||"},
 		{"range", Advisory{State: UnderInvestigation, Fixed: "2.6.0"}, "under_investigation||||"},
 		{
-			"accepted", Advisory{Fixed: "2.6.0", Waived: accepted("2027-01-10")},
+			"accepted",
+			Advisory{Fixed: "2.6.0", Waived: accepted("2027-01-10")},
 			"affected|||none until 2027-01-10, the risk is accepted by alice: we quantize nothing; then update to 2.6.0 or later|waived by alice until 2027-01-10",
 		},
 		{
-			"harmless", Advisory{Fixed: "2.6.0", Waived: accepted("2027-01-10"), Justification: notReached},
+			"harmless",
+			Advisory{Fixed: "2.6.0", Waived: accepted("2027-01-10"), Justification: notReached},
 			"not_affected|" + notReached + "|we quantize nothing||waived by alice until 2027-01-10",
 		},
 		{
-			"expired", Advisory{Fixed: "2.6.0", Waived: accepted("2027-01-09"), Justification: notReached},
+			"expired",
+			Advisory{Fixed: "2.6.0", Waived: accepted("2027-01-09"), Justification: notReached},
 			"affected|||update to 2.6.0 or later|waived by alice until 2027-01-09, which has passed: we quantize nothing",
 		},
 		{
-			"expired range", Advisory{State: UnderInvestigation, Waived: accepted("2027-01-09")},
+			"expired range",
+			Advisory{State: UnderInvestigation, Waived: accepted("2027-01-09")},
 			"under_investigation||||waived by alice until 2027-01-09, which has passed: we quantize nothing",
 		},
 		{"fixed and waived", Advisory{State: Fixed, Waived: accepted("2027-01-10")}, "fixed||||waived by alice until 2027-01-10"},
