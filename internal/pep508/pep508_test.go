@@ -17,8 +17,11 @@ func TestParse(t *testing.T) {
 	}
 	got := []any{r.Name, r.Spelled, r.Extras, r.Specifiers.String(), r.SpecifierText, r.URL, r.Marker.String(), r.Marker.Extra()}
 	want := []any{
-		"torch-vision", "Torch_Vision", []string{"dev-tools", "gpu"}, "<1,>=0.16", ">=0.16, <1", "",
-		`python_version >= "3.8" and extra == "x-y"`, []string{"x-y"},
+		"torch-vision", "Torch_Vision",
+		[]string{"dev-tools", "gpu"},
+		"<1,>=0.16", ">=0.16, <1", "",
+		`python_version >= "3.8" and extra == "x-y"`,
+		[]string{"x-y"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
