@@ -10,7 +10,7 @@
 # make keyless  the tests of the build that verifies Sigstore bundles
 # make interop  signatures, against the reference implementation in Python
 # make sdk    the Python package: its wheel, types, and tests with and without torch
-# make bench  speed, beside picklescan, cp and torch, and of verified loads (6 GiB of disk, 7 GiB of memory)
+# make bench  speed, beside picklescan, cp, torch and osv-scanner, and of verified loads (6 GiB of disk, 7 GiB of memory)
 # make corpus-real  several hundred files by real frameworks (gigabytes of packages; not in CI)
 # make clean  remove what was built
 SHELL := /bin/bash
@@ -111,6 +111,7 @@ bench: build
 	tools/env/python.sh --peers
 	CGO_ENABLED=0 go build -trimpath -o .bench/andiron ./cmd/andiron
 	python3 tools/bench.py
+	python3 tools/bench_deps.py
 	$(ANDIRON_CACHE)/venv-torch/bin/python tools/bench_sdk.py
 
 clean:
