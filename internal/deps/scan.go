@@ -36,6 +36,7 @@ func Scan(p *Project, opt Options) (*Result, error) {
 	s.groups()
 	s.database()
 	s.summary()
+	s.regularly()
 	slices.SortFunc(s.out.Dependencies, compareDependencies)
 	slices.SortStableFunc(s.out.Findings, finding.Compare)
 	return &s.out, nil
@@ -219,12 +220,15 @@ func (s *scanner) identity(st *statement) finding.Package {
 	if st.Source.Type == manifest.Conda {
 		kind = "conda"
 	}
-	return finding.Package{Name: st.Name, Version: version, PURL: purl(kind, st.Name, version)}
+	return finding.Package{Name: st.called(), Version: version, PURL: purl(kind, st.Name, version)}
 }
 
 // purl is the package URL; its specification has names of PyPI in lower case with
 // dashes, as they are when normalised.
 func purl(kind, name, version string) string {
+	if name == "" {
+		return ""
+	}
 	s := "pkg:" + kind + "/" + url.PathEscape(name)
 	if version != "" {
 		s += "@" + url.QueryEscape(version)
@@ -460,6 +464,25 @@ func (s *scanner) summary() {
 	}
 	for name, n := range files {
 		s.report(scanned.Finding(finding.Where{Path: name}, fmt.Sprintf("%s held against %s", count(n, "package is", "packages are"), s.opt.Source.Name)))
+	}
+}
+
+// regularly says when the project was last scanned.
+func (s *scanner) regularly() {
+	rec := s.opt.Record
+	if rec == nil || len(s.project.Sets) == 0 {
+		return
+	}
+	where := finding.Where{Path: rec.File}
+	age := s.opt.Now.Sub(rec.Last)
+	switch {
+	case rec.Last.IsZero():
+		s.report(notScanned.Finding(where, "no scan of the dependencies is on record"))
+	case age > s.opt.Policy.Fresh():
+		s.report(notScanned.Finding(where, fmt.Sprintf("the last scan of the dependencies that is on record was %s ago", days(age))))
+	default:
+		s.report(recorded.Finding(where, fmt.Sprintf("%s on record, the last one of %s, with %s open", count(int(rec.Scans), "scan is", "scans are"),
+			rec.Last.UTC().Format("2006-01-02"), count(rec.Open, "finding", "findings"))))
 	}
 }
 
