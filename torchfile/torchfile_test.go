@@ -91,6 +91,13 @@ func TestShard(t *testing.T) {
 		if f.Format != DCPShard || len(f.Nested) != 12 {
 			t.Errorf("%s: %s with %d items, want 12", v, f.Format, len(f.Nested))
 		}
+		item := func(i int) []byte { return b[f.Nested[i].Offset:][:f.Nested[i].Size] }
+		// Tied weights are the first and the last item, and of one size: the end of
+		// the file then also leads to the directory of the first.
+		tied := slices.Concat(item(1), item(0), item(1))
+		if g := openBytes(t, tied); g.Format != DCPShard || len(g.Nested) != 3 {
+			t.Errorf("%s: first and last of one size: %s with %d items, want 3", v, g.Format, len(g.Nested))
+		}
 	}
 }
 
