@@ -138,6 +138,14 @@ func unknownVerb(root *cobra.Command, verb string) error {
 	return usage(fmt.Sprintf("unknown verb %q", verb), `"andiron --help" lists the verbs`)
 }
 
+// Hints that several verbs give.
+const (
+	nameFile   = "name a file that is there and may be read"
+	sinceEpoch = "whole seconds since 1970, such as the output of: git log -1 --format=%ct"
+	policyForm = "docs/spec/policy-v1.md explains every key"
+	lockForm   = "docs/spec/lock-v1.md explains every key; \"andiron trust add\" writes the file"
+)
+
 // fault is an error with an exit code and perhaps a hint.
 type fault struct {
 	text, hint string

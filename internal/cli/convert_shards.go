@@ -15,7 +15,7 @@ import (
 // safetensors and an index of those.
 func (c *conversion) shards(ctx context.Context, dir, index string) error {
 	if c.flags.extra != "" {
-		return usage("--extra-json is for one file, not for shards", "")
+		return usage("--extra-json is for one file, not for shards", "name one shard to see what else is in it")
 	}
 	if len(c.opt.Select) > 0 {
 		return usage("--select is for one file, not for shards", "the index says which tensors there are")

@@ -46,7 +46,7 @@ func openProject(root, policyName, lockName string) (p project, err error) {
 		return p, nil
 	}
 	if err != nil {
-		return p, usage("lock "+err.Error(), "")
+		return p, usage("lock "+err.Error(), lockForm)
 	}
 	return p, nil
 }

@@ -180,7 +180,7 @@ func projectPolicy(named, project string) (pol policy.Policy, name string, err e
 		return pol, "", nil
 	}
 	if err != nil {
-		err = usage("policy "+err.Error(), "")
+		err = usage("policy "+err.Error(), policyForm)
 	}
 	return pol, name, err
 }
@@ -219,7 +219,7 @@ func slashed(paths []string) []string {
 func folder(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
-		return usage(fmt.Sprintf("%q: %v", path, plain(err)), "")
+		return usage(fmt.Sprintf("%q: %v", path, plain(err)), "name a folder that is there")
 	}
 	if !info.IsDir() {
 		return usage(fmt.Sprintf("%q is not a folder", path), "for one model file: andiron scan "+path)

@@ -145,7 +145,7 @@ func editLock(ctx context.Context, name string, change func(*lockfile.File) (boo
 		f, err = &lockfile.File{}, nil
 	}
 	if err != nil {
-		return usage("lock "+err.Error(), "")
+		return usage("lock "+err.Error(), lockForm)
 	}
 	write, err := change(f)
 	if err != nil || !write {
