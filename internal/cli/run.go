@@ -116,7 +116,9 @@ func (a *app) project(cmd *cobra.Command, f *runFlags, root string, rules rule.C
 		p = project{root: root}
 		p.policy, p.policyName, err = projectPolicy(f.policy, root)
 	} else {
-		p, err = openProject(root, f.policy, f.lock)
+		if p, err = openProject(root, f.policy, f.lock); err == nil {
+			err = p.wantLock(f.lock)
+		}
 	}
 	if err == nil {
 		err = checkWaivers(p.policy, p.policyName, rules)

@@ -82,6 +82,7 @@ type adding struct {
 	models            []lockfile.Model
 	refused, warnings []string
 	unclear           bool // something could not be looked at
+	judged            bool // a refusal comes from what the file holds
 }
 
 func (a *app) trustAdd(ctx context.Context, f *addFlags, args []string) error {
@@ -217,7 +218,7 @@ func (d *adding) admit(ctx context.Context, a *finding.Artifact) error {
 	bare, waived, against := trust.Verdict(a.Findings, d.judge)
 	m.Verdict, m.Waivers = bare.String(), waived
 	if len(against) > 0 || a.SHA256 == "" {
-		d.unclear = d.unclear || a.Verdict == finding.Unreadable
+		d.unclear, d.judged = d.unclear || a.Verdict == finding.Unreadable, true
 		d.refuse(a.Path, append([]string{"the verdict is " + a.Verdict.String()}, against...))
 		return nil
 	}
@@ -291,14 +292,18 @@ func (d *adding) within(file string) string {
 func (d *adding) gaps(seen *gathered) {
 	for _, f := range seen.loose {
 		if f.Outcome == finding.Undetermined || f.Waived == nil && f.Severity >= finding.High {
-			d.unclear = d.unclear || f.Outcome == finding.Undetermined
+			d.unclear, d.judged = d.unclear || f.Outcome == finding.Undetermined, true
 			d.refuse(f.Where.String(), []string{f.Rule + ": " + f.Message})
 		}
 	}
 }
 
-// refusedHint names the waivers whose day has passed, where those would have helped.
+// refusedHint says what to do about a refusal; it names the waivers whose day has
+// passed, where those would have helped.
 func (d *adding) refusedHint() string {
+	if !d.judged {
+		return `"andiron rules ID" explains each reason, and sources in ` + policy.FileName + " say what may be listed"
+	}
 	hint := `"andiron scan PATH" says more; `
 	met := d.waivers.Expired(false)
 	if len(met) == 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/lockfile"
@@ -36,6 +37,9 @@ func (r *Room) Admit(ctx context.Context, file string, m lockfile.Model) (refuse
 	o := after.assess(ctx, s)
 	for _, p := range append(list, o.problems...) {
 		text := p.rule.ID + ": " + p.message
+		if len(p.evidence) > 0 {
+			text += " (" + strings.Join(p.evidence, "; ") + ")"
+		}
 		switch {
 		case p.rule == tooYoung: // which time mends
 		case p.rule == writable || p.rule == unsigned || p.rule == unchecked && o.entry != nil:
