@@ -19,6 +19,7 @@ import (
 	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/engine"
 	"github.com/andiron-dev/andiron/internal/model"
+	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/policy"
 )
 
@@ -43,7 +44,7 @@ func (a *app) inspectBOM(ctx context.Context, name string, f *inspectFlags, pol 
 	}
 	if err != nil {
 		out.abandon()
-		return fmt.Errorf("the bill of materials cannot be made: %w", plain(err))
+		return fmt.Errorf("the bill of materials cannot be made: %w", osfile.Cause(err))
 	}
 	if b.incomplete {
 		a.code = policy.ExitIncomplete

@@ -140,10 +140,11 @@ func unknownVerb(root *cobra.Command, verb string) error {
 
 // Hints that several verbs give.
 const (
-	nameFile   = "name a file that is there and may be read"
-	sinceEpoch = "whole seconds since 1970, such as the output of: git log -1 --format=%ct"
-	policyForm = "docs/spec/policy-v1.md explains every key"
-	lockForm   = "docs/spec/lock-v1.md explains every key; \"andiron trust add\" writes the file"
+	nameFile    = "name a file that is there and may be read"
+	folderFirst = "the folder must exist and be writable"
+	sinceEpoch  = "whole seconds since 1970, such as the output of: git log -1 --format=%ct"
+	policyForm  = "docs/spec/policy-v1.md explains every key"
+	lockForm    = "docs/spec/lock-v1.md explains every key; \"andiron trust add\" writes the file"
 )
 
 // fault is an error with an exit code and perhaps a hint.

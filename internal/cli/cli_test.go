@@ -34,7 +34,7 @@ func TestHostileNamesInErrors(t *testing.T) {
 		t.Errorf("stderr %q", stderr)
 	}
 	_, _, stderr = start(t, "", "inspect", "a\u202eb\nandiron: fine")
-	if strings.Contains(stderr, "\u202e") || strings.Count(stderr, "\n") != 1 {
+	if strings.Contains(stderr, "\u202e") || strings.Count(stderr, "\n") != 2 {
 		t.Errorf("stderr %q", stderr)
 	}
 }

@@ -189,7 +189,7 @@ func (c *conversion) run(ctx context.Context) error {
 	info, err := os.Stat(c.in)
 	switch {
 	case c.in != "-" && err != nil:
-		return usage(fmt.Sprintf("%q: %v", c.in, plain(err)), nameFile)
+		return usage(fmt.Sprintf("%q: %v", c.in, osfile.Cause(err)), nameFile)
 	case err == nil && info.IsDir():
 		return c.folder(ctx, c.in)
 	case strings.HasSuffix(c.in, ".index.json"):
@@ -279,7 +279,7 @@ func (c *conversion) one(ctx context.Context, plan *convert.Plan) error {
 
 func commit(out *whole.File, name string) error {
 	if err := out.Commit(); err != nil {
-		return fmt.Errorf("output %q cannot be written: %w", name, plain(err))
+		return fmt.Errorf("output %q cannot be written: %w", name, osfile.Cause(err))
 	}
 	return nil
 }

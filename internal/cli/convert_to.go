@@ -17,6 +17,7 @@ import (
 
 	"github.com/andiron-dev/andiron/internal/artifact"
 	"github.com/andiron-dev/andiron/internal/convert"
+	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/pyrun"
 )
 
@@ -297,7 +298,7 @@ func (t *transformation) distinct() error {
 	}
 	for _, name := range read {
 		if info, err := os.Stat(name); err != nil {
-			return usage(fmt.Sprintf("convert: %q: %v", name, plain(err)), nameFile)
+			return usage(fmt.Sprintf("convert: %q: %v", name, osfile.Cause(err)), nameFile)
 		} else if info.IsDir() {
 			return usage(fmt.Sprintf("convert: %q is a folder", name), "name a file in it, or convert the folder to safetensors first")
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/andiron-dev/andiron/internal/artifact"
 	"github.com/andiron-dev/andiron/internal/digest"
 	"github.com/andiron-dev/andiron/internal/engine"
+	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/policy"
 	"github.com/andiron-dev/andiron/internal/report"
 	"github.com/andiron-dev/andiron/internal/rule"
@@ -62,7 +63,7 @@ func (a *app) run(ctx context.Context, cmd *cobra.Command, f *runFlags, project 
 	}
 	if err != nil {
 		out.abandon()
-		return fmt.Errorf("the report cannot be written: %w", plain(err))
+		return fmt.Errorf("the report cannot be written: %w", osfile.Cause(err))
 	}
 	if err := out.finish(); err != nil {
 		return err
@@ -161,7 +162,7 @@ func (a *app) digests(f *runFlags) *digest.Cache {
 // keep saves the cache. One that cannot be saved costs time, not truth.
 func (a *app) keep(c *digest.Cache) {
 	if err := c.Save(); err != nil {
-		a.warn(fmt.Sprintf("the cache of digests cannot be written: %v", plain(err)))
+		a.warn(fmt.Sprintf("the cache of digests cannot be written: %v", osfile.Cause(err)))
 	}
 }
 
@@ -221,7 +222,7 @@ func slashed(paths []string) []string {
 func folder(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
-		return usage(fmt.Sprintf("%q: %v", path, plain(err)), "name a folder that is there")
+		return usage(fmt.Sprintf("%q: %v", path, osfile.Cause(err)), "name a folder that is there")
 	}
 	if !info.IsDir() {
 		return usage(fmt.Sprintf("%q is not a folder", path), "for one model file: andiron scan "+path)

@@ -304,6 +304,9 @@ func (d *adding) refusedHint() string {
 	if !d.judged {
 		return `"andiron rules ID" explains each reason, and sources in ` + policy.FileName + " say what may be listed"
 	}
+	if d.unclear {
+		return `"andiron scan PATH" says more; what could not be looked at cannot be waived`
+	}
 	hint := `"andiron scan PATH" says more; `
 	met := d.waivers.Expired(false)
 	if len(met) == 0 {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/lockfile"
+	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/rule"
 	"github.com/andiron-dev/andiron/internal/source"
 	"github.com/andiron-dev/andiron/internal/waiver"
@@ -203,7 +204,7 @@ func (c *decision) home() (root *os.Root, rel string, done func()) {
 	}
 	root, err := os.OpenRoot(filepath.FromSlash(dir))
 	if err != nil {
-		c.deny(codeUnreadable, unchecked, fmt.Sprintf("the cache that it lies in could not be looked at: %v", plain(err)))
+		c.deny(codeUnreadable, unchecked, fmt.Sprintf("the cache that it lies in could not be looked at: %v", osfile.Cause(err)))
 		return nil, "", done
 	}
 	return root, Relative(filepath.FromSlash(dir), c.q.Path), func() { _ = root.Close() }
