@@ -176,6 +176,7 @@ func (c *decision) look() bool {
 		var err error
 		if c.subject.url, err = source.Canonical(c.q.URL); err != nil {
 			c.deny(codePolicy, noSource, err.Error())
+			c.out.Hint = "name the file alone, at a commit: https://host/owner/repo/resolve/COMMIT/file"
 			return false
 		}
 	}
@@ -424,7 +425,7 @@ func (c *decision) formatAllowed(format string) bool {
 
 func (c *decision) verdict(v finding.Verdict, fs []finding.Finding) {
 	c.out.Code, c.out.What = codeVerdict, "not safe to load: the verdict is "+v.String()
-	c.out.Hint = fmt.Sprintf("run: andiron scan %s; do not load it with pickle", c.name())
+	c.out.Hint = fmt.Sprintf("run: andiron scan %s; do not load it in another way", c.name())
 	if v == finding.Unreadable {
 		c.out.Code = codeUnreadable
 	}
