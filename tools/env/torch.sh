@@ -65,9 +65,9 @@ make_chroot() {
 		# A half-made chroot cannot be continued.
 		rm -rf "$root"
 		mkdir -p "$root"
-		# The script is named because a debootstrap does not know later suites.
-		debootstrap --variant=minbase "$suite" "$root" "${mirror:-http://deb.debian.org/debian}" \
-			/usr/share/debootstrap/scripts/sid >"$log" 2>&1 ||
+		# No mirror is that of debootstrap, which knows no suites later than itself:
+		# the script of sid is that of all of them.
+		debootstrap --variant=minbase "$suite" "$root" "$mirror" sid >"$log" 2>&1 ||
 			die "debootstrap ended with an error, see $log"
 		touch "$root/.andiron-base"
 	fi
