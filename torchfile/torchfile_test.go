@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/andiron-dev/andiron/internal/testkit"
 	"github.com/andiron-dev/andiron/pickle"
 )
 
@@ -42,7 +43,7 @@ func TestGoldenFacts(t *testing.T) {
 		"deflated.pt":               {Compressed},
 		"protocol0.pt":              {TextPersistent},
 	}
-	golden(t, func(path string, m manifest) {
+	testkit.Goldens(t, goldenDir, func(path string, m testkit.Golden) {
 		if m.Container == "safetensors" || m.Container == "raw-pickle" {
 			return
 		}
@@ -63,7 +64,7 @@ func TestGoldenFormats(t *testing.T) {
 	same := map[string]Format{
 		"torchscript-mobile": TorchScriptLite, "torchscript-flatbuffer": MobileFlatbuffer, "pt2-aoti": PT2,
 	}
-	golden(t, func(path string, m manifest) {
+	testkit.Goldens(t, goldenDir, func(path string, m testkit.Golden) {
 		if m.Container == "safetensors" || m.Container == "raw-pickle" {
 			return
 		}
