@@ -315,7 +315,7 @@ func (c *conversion) write(ctx context.Context, plan *convert.Plan, out *whole.F
 	}
 	if err := writePlan(ctx, plan, out.File, !c.flags.noSync, c.progress(plan, name)); err != nil {
 		if pe, ok := errors.AsType[*fs.PathError](err); ok && pe.Path == out.File.Name() {
-			return &fault{text: fmt.Sprintf("output %q cannot be written: %v", name, pe.Err)}
+			return &fault{text: fmt.Sprintf("output %q cannot be written: %v", name, pe.Err), hint: hintFor(pe.Err)}
 		}
 		return err
 	}

@@ -105,7 +105,7 @@ func (a *app) trustAdd(ctx context.Context, f *addFlags, args []string) error {
 		}
 	}
 	add.gaps(seen)
-	for _, w := range add.warnings {
+	for _, w := range append(add.room.Weak(), add.warnings...) {
 		a.warn(w)
 	}
 	if err := add.refusal(); err != nil {

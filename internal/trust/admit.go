@@ -51,6 +51,14 @@ func (r *Room) Admit(ctx context.Context, file string, m lockfile.Model) (refuse
 	return refused, warnings
 }
 
+// Weak says which of the lock, the policy and their folder others can write to.
+func (r *Room) Weak() (warnings []string) {
+	for _, w := range append(r.weakOwn(), r.weakRoot()...) {
+		warnings = append(warnings, fmt.Sprintf("%q: %s: others can change what is trusted: %s", w.path, writable.ID, w.why))
+	}
+	return warnings
+}
+
 // Verdict says what keeps a verdict from passing, and which rules had to be waived
 // for it to pass.
 func Verdict(fs []finding.Finding, judge func([]finding.Finding) finding.Verdict) (bare finding.Verdict, waived, against []string) {

@@ -169,6 +169,7 @@ func (c *decision) look() bool {
 	r := c.Room
 	if weak := r.weakTrust(); len(weak) > 0 {
 		c.deny(codePolicy, writable, "others can change what is trusted: "+weak[0].path, weak[0].why)
+		c.out.Hint = closeTo(weak[0].path)
 		return false
 	}
 	c.subject = subject{abs: filepath.Clean(c.q.Path), size: c.q.Size, digest: c.q.SHA256, expect: c.q.Expect}
@@ -225,10 +226,16 @@ func (c *decision) walk(root *os.Root, rel string) bool {
 		if !c.Room.opt.Sources.Named { // its digest alone decides
 			c.out.Warnings = append(c.out.Warnings, p.message+": "+w.why)
 		} else if !c.problem(p) {
+			c.out.Hint = closeTo(filepath.Join(root.Name(), filepath.FromSlash(w.path)))
 			return false
 		}
 	}
 	return true
+}
+
+// closeTo is how to keep others out of a place.
+func closeTo(path string) string {
+	return strings.ReplaceAll(writable.Fix, "PATH", strconv.Quote(path))
 }
 
 // withOpened adds what the caller says of the file that it opened, which may be
@@ -248,13 +255,21 @@ func (c *decision) withOpened(way place) []weakness {
 // weakTrust are the lock, the policy and their folder, where others can write to
 // them.
 func (r *Room) weakTrust() []weakness {
-	list := r.weakOwn()
-	if info, err := r.root.Stat("."); err == nil && r.Asked() {
-		if why := weak(info, r.owners); why != "" {
-			list = append(list, weakness{r.opt.Root, why})
-		}
+	if !r.Asked() {
+		return r.weakOwn()
 	}
-	return list
+	return append(r.weakOwn(), r.weakRoot()...)
+}
+
+func (r *Room) weakRoot() []weakness {
+	info, err := r.root.Stat(".")
+	if err != nil {
+		return nil // it is there: it was opened
+	}
+	if why := weak(info, r.owners); why != "" {
+		return []weakness{{r.opt.Root, why}}
+	}
+	return nil
 }
 
 // trust holds the file against policy and lock.
