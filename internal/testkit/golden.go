@@ -12,25 +12,27 @@ import (
 
 // Golden is what torch itself said about one of the golden files.
 type Golden struct {
-	Container string
-	Tensors   []GoldenTensor
+	Container string         `json:"container"`
+	Tensors   []GoldenTensor `json:"tensors"`
 }
 
 // GoldenTensor is one tensor of it. Numbers in Path are json.Number.
 type GoldenTensor struct {
-	Path             []any
-	Name             string
-	DType            string
-	Shape, Stride    []int64
-	StorageOffset    *int64 `json:"storage_offset"`
-	Layout           string
-	Device           string
-	RequiresGrad     bool `json:"requires_grad"`
-	IsParameter      bool `json:"is_parameter"`
-	SHA256           string
-	Conj, Neg        bool
+	Path             []any          `json:"path"`
+	Name             string         `json:"name"`
+	DType            string         `json:"dtype"`
+	Shape            []int64        `json:"shape"`
+	Stride           []int64        `json:"stride"`
+	StorageOffset    *int64         `json:"storage_offset"`
+	Layout           string         `json:"layout"`
+	Device           string         `json:"device"`
+	RequiresGrad     bool           `json:"requires_grad"`
+	IsParameter      bool           `json:"is_parameter"`
+	SHA256           string         `json:"sha256"`
+	Conj             bool           `json:"conj"`
+	Neg              bool           `json:"neg"`
 	SafetensorsDType *string        `json:"safetensors_dtype"` // nil: safetensors has none for it
-	Components       []GoldenTensor // of sparse, nested and wrapper tensors
+	Components       []GoldenTensor `json:"components"`        // of sparse, nested and wrapper tensors
 }
 
 // HasData reports whether torch gave digests of some tensors' elements.
