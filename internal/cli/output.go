@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/whole"
 )
 
@@ -40,7 +41,7 @@ func createFile(name, hint string) (*whole.File, error) {
 		return nil, &fault{text: fmt.Sprintf("output %q is not a regular file", name), hint: hint}
 	}
 	if err != nil {
-		return nil, &fault{text: fmt.Sprintf("output %q cannot be made: %v", name, plain(err)), hint: "the folder must exist and be writable"}
+		return nil, &fault{text: fmt.Sprintf("output %q cannot be made: %v", name, osfile.Cause(err)), hint: folderFirst}
 	}
 	return file, nil
 }
@@ -72,7 +73,7 @@ func (o *output) finish() error {
 	err := o.Flush()
 	if o.file == nil {
 		if err != nil {
-			return fmt.Errorf("the report cannot be written: %w", plain(err))
+			return fmt.Errorf("the report cannot be written: %w", osfile.Cause(err))
 		}
 		return nil
 	}
@@ -82,7 +83,7 @@ func (o *output) finish() error {
 		o.file.Abandon()
 	}
 	if err != nil {
-		return fmt.Errorf("output %q cannot be written: %w", o.name, plain(err))
+		return fmt.Errorf("output %q cannot be written: %w", o.name, osfile.Cause(err))
 	}
 	return nil
 }
@@ -95,15 +96,4 @@ func (o *output) abandon() {
 		return
 	}
 	o.file.Abandon()
-}
-
-// plain takes the operation and the path off an error of the os package.
-func plain(err error) error {
-	if pe, ok := errors.AsType[*fs.PathError](err); ok {
-		return pe.Err
-	}
-	if le, ok := errors.AsType[*os.LinkError](err); ok {
-		return le.Err
-	}
-	return err
 }

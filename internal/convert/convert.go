@@ -112,6 +112,8 @@ var formatHints = map[torchfile.Format]string{
 	torchfile.DCPShard: "name the folder of the checkpoint, which has the file .metadata, not one of its shards",
 }
 
+const formatHint = `"andiron convert --help" lists what is taken, and "andiron scan FILE" says what it is`
+
 // notTorch says what a file is that is no container of PyTorch.
 func notTorch(kinds []magic.Kind) *Error {
 	kind := magic.Unknown
@@ -125,9 +127,9 @@ func notTorch(kinds []magic.Kind) *Error {
 	case magic.Pickle:
 		return refuse("save the tensors of it with torch.save; tensors that pickle.dump wrote are not converted", "%s, but a plain pickle", what)
 	case magic.Unknown, magic.Empty:
-		return refuse("", "%s", what)
+		return refuse(formatHint, "%s", what)
 	}
-	return refuse("", "%s, but of the format %q", what, kind)
+	return refuse(formatHint, "%s, but of the format %q", what, kind)
 }
 
 // object collects the tensors of the object of pickle k, below a prefix.
