@@ -63,6 +63,7 @@ func (r *reader) matchSpec(s string, p Package) {
 	rest, brackets := cutBrackets(s)
 	if ch, r2, ok := strings.Cut(rest, "::"); ok {
 		p.Source.URL, p.Source.Secret = address(strings.TrimSpace(ch))
+		p.Source.URL, p.Platform = cutSubdir(p.Source.URL)
 		rest = strings.TrimSpace(r2)
 	}
 	if hasScheme(rest) { // a package by its address
@@ -86,6 +87,18 @@ func (r *reader) matchSpec(s string, p Package) {
 	p.Version = condaVersion(p.Specifier)
 	r.brackets(brackets, &p)
 	r.add(p)
+}
+
+// cutSubdir splits channel/linux-64.
+func cutSubdir(s string) (channel, subdir string) {
+	i := strings.LastIndexByte(s, '/')
+	last := s[i+1:]
+	switch system, _, _ := strings.Cut(last, "-"); {
+	case i < 0:
+	case last == "noarch", last != system && (system == "linux" || system == "osx" || system == "win"):
+		return s[:i], last
+	}
+	return s, ""
 }
 
 // cutBrackets splits name[key=value, …].
@@ -253,6 +266,7 @@ func (r *reader) readCondaMeta(t *tree) {
 	p.Line, p.Column = root.get("name").place()
 	p.Source.Type = Conda
 	p.Source.URL, p.Source.Secret = address(root.get("channel").text())
+	p.Source.URL, _ = cutSubdir(p.Source.URL)
 	p.Platform = root.get("subdir").text()
 	p.Direct = root.get("requested_spec").text() != "" && root.get("requested_spec").text() != "None"
 	for _, alg := range [...]string{"sha256", "md5"} {

@@ -83,7 +83,7 @@ func (r *reader) metadata(s string, p *Package) {
 		switch strings.ToLower(key) {
 		case "name":
 			if p.Name == "" {
-				p.Spelled, p.Name, p.Line = v, normalize(v), n
+				p.Spelled, p.Name, p.Line, p.Column = v, normalize(v), n, 1
 			}
 		case "version":
 			if p.Version == "" {

@@ -36,8 +36,13 @@ func (r *reader) parseOptions(s string, line int) (list []option, ok bool) {
 		return nil, false
 	}
 	ok = true
+	var loose []string
 	for i := 0; i < len(words); i++ {
 		word := words[i]
+		if word == "" || word[0] != '-' || word == "-" {
+			loose = append(loose, word)
+			continue
+		}
 		opt, value, has := findOption(word)
 		if opt == nil {
 			ok = false
@@ -57,6 +62,9 @@ func (r *reader) parseOptions(s string, line int) (list []option, ok bool) {
 			ok = false
 		}
 		list = append(list, option{plainName(opt.name), value})
+	}
+	if len(loose) > 0 {
+		r.problem(line, "%q after an option has no effect in pip", strings.Join(loose[:min(len(loose), 20)], " "))
 	}
 	return list, ok
 }
@@ -102,6 +110,9 @@ func findOption(word string) (opt *pipOption, value string, has bool) {
 
 // splitWords splits words as shlex does for a POSIX shell, comments aside.
 func splitWords(s string) (words []string, problem string) {
+	if !strings.ContainsAny(s, "'\"\\\v\f") && isASCII(s) {
+		return strings.Fields(s), ""
+	}
 	var b strings.Builder
 	inWord := false
 	for i := 0; i < len(s); i++ {
@@ -151,4 +162,13 @@ func quoted(b *strings.Builder, s string) (int, bool) {
 		}
 	}
 	return 0, false
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
 }

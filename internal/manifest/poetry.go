@@ -104,7 +104,7 @@ func (p *pyProject) poetryTable(d Package, e value, extras map[string][]string, 
 		d.Marker = conjunction(d.Marker, p.poetryPython(s, e.line()))
 	}
 	if d.Optional = e.get("optional").truth(); d.Optional && d.Groups == nil {
-		d.Groups = slices.Clone(extras[d.Name])
+		d.Groups = slices.Clip(extras[d.Name])
 	}
 	for m := range e.each() {
 		switch m.key() {

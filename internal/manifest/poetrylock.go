@@ -58,10 +58,10 @@ func (r *reader) poetryPackage(v, files value, extras map[string][]string) {
 	if slices.Contains(groups, "main") {
 		groups = nil
 		if p.Optional {
-			groups = slices.Clone(extras[p.Name])
+			groups = slices.Clip(extras[p.Name])
 		}
 	}
-	p.Groups = groups
+	p.Groups, p.Optional = groups, p.Optional || groups != nil
 	p.Marker = poetryMarkers(v.get("markers"))
 	for d := range r.want(v.get("dependencies"), table, "dependencies").each() {
 		p.Requires = append(p.Requires, normalize(d.key()))

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"iter"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -62,6 +63,25 @@ func (r *reader) tables(v value, what string) iter.Seq[value] {
 func (r *reader) texts(v value, what string) (out []string) {
 	for e := range r.elements(v, text, what) {
 		out = append(out, e.text())
+	}
+	return out
+}
+
+// once drops what a list has before.
+func once(list []string) []string {
+	if len(list) > 32 {
+		seen := make(map[string]bool, len(list))
+		return slices.DeleteFunc(list, func(s string) bool {
+			was := seen[s]
+			seen[s] = true
+			return was
+		})
+	}
+	out := list[:0]
+	for _, s := range list {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
 	}
 	return out
 }
