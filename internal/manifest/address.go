@@ -133,7 +133,9 @@ func linkOf(s string) link {
 		case "subdirectory":
 			l.source.Subdir = v
 		case "sha256", "sha384", "sha512", "sha224", "sha1", "md5":
-			l.hashes = append(l.hashes, Hash{name, strings.ToLower(v)})
+			if h, ok := hashOf(name, v); ok {
+				l.hashes = append(l.hashes, h)
+			}
 		}
 	}
 	plain, isVCS := vcsOf(rest)

@@ -129,7 +129,11 @@ func (r *reader) brackets(inner string, p *Package) {
 		case "subdir":
 			p.Platform = v
 		case "md5", "sha256":
-			p.Hashes = append(p.Hashes, Hash{strings.Trim(key, " ,"), strings.ToLower(v)})
+			if h, ok := hashOf(strings.Trim(key, " ,"), v); ok {
+				p.Hashes = append(p.Hashes, h)
+			} else {
+				r.problem(p.Line, "%q is no hash", v)
+			}
 		}
 	}
 }
@@ -216,8 +220,10 @@ func (r *reader) condaLocked(v value) {
 		p.Groups = []string{v.get("category").text()}
 	}
 	for h := range v.get("hash").each() {
-		if d := h.scalar(); d != "" {
-			p.Hashes = append(p.Hashes, Hash{lower(h.key()), lower(d)})
+		if one, ok := hashOf(h.key(), h.scalar()); ok {
+			p.Hashes = append(p.Hashes, one)
+		} else if h.kind() != null {
+			r.problem(h.line(), "%q is no hash", h.scalar())
 		}
 	}
 	pip := v.get("manager").text() == "pip"
@@ -270,8 +276,8 @@ func (r *reader) readCondaMeta(t *tree) {
 	p.Platform = root.get("subdir").text()
 	p.Direct = root.get("requested_spec").text() != "" && root.get("requested_spec").text() != "None"
 	for _, alg := range [...]string{"sha256", "md5"} {
-		if d := root.get(alg).text(); d != "" {
-			p.Hashes = append(p.Hashes, Hash{alg, lower(d)})
+		if h, ok := hashOf(alg, root.get(alg).text()); ok {
+			p.Hashes = append(p.Hashes, h)
 		}
 	}
 	for d := range r.elements(root.get("depends"), text, "depends") {

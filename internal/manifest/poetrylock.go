@@ -72,7 +72,9 @@ func (r *reader) poetryPackage(v, files value, extras map[string][]string) {
 	}
 	for f := range r.want(list, array, "files").each() {
 		if f.kind() == text { // lock version 0: hashes alone
-			p.Hashes = append(p.Hashes, Hash{"sha256", lower(f.text())})
+			if h, ok := hashOf("sha256", f.text()); ok {
+				p.Hashes = append(p.Hashes, h)
+			}
 			continue
 		}
 		p.list(r.artifact(f))

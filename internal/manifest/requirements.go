@@ -271,11 +271,10 @@ func (r *reader) hash(s string, p *Package) {
 	size := map[string]int{"sha256": 64, "sha384": 96, "sha512": 128}[alg]
 	if !ok || size == 0 || len(digest) != size || !isHex(digest) {
 		r.problem(p.Line, "%q is no hash that pip takes", s)
-		if !ok {
-			return
-		}
 	}
-	p.Hashes = append(p.Hashes, Hash{strings.ToLower(alg), strings.ToLower(digest)})
+	if h, ok := hashOf(alg, digest); ok {
+		p.Hashes = append(p.Hashes, h)
+	}
 }
 
 // optionLine does what a line of options says. Of some, pip uses the first only.
