@@ -14,8 +14,8 @@ type pipOption struct {
 	value bool
 }
 
-// pip 25.3 req_file.py SUPPORTED_OPTIONS and SUPPORTED_OPTIONS_REQ, those that
-// older ones had, and --only-final and --all-releases of 26.
+// pip 26.3 req_file.py SUPPORTED_OPTIONS and SUPPORTED_OPTIONS_REQ, and those that
+// older ones had.
 var pipOptions = [...]pipOption{
 	{"--index-url", 'i', true}, {"--pypi-url", 0, true}, {"--extra-index-url", 0, true}, {"--no-index", 0, false},
 	{"--constraint", 'c', true}, {"--requirement", 'r', true}, {"--editable", 'e', true}, {"--find-links", 'f', true},

@@ -7,7 +7,7 @@ import (
 
 // readRequirements reads what pip install -r and -c read.
 //
-// pip 25.3 req_file.py: preprocess, join_lines, ignore_comments, break_args_options.
+// pip 26.3 req_file.py: preprocess, join_lines, ignore_comments, break_args_options.
 func (r *reader) readRequirements(src []byte) error {
 	if err := checkLines(src, r.lim); err != nil {
 		return err
