@@ -104,12 +104,20 @@ func (b *Builder) leave(id string, a absent) {
 	b.absent[id] = a
 }
 
-// maxReason is how much of a reason is kept.
-const maxReason = 300
+const (
+	maxReason   = 300 // bytes of a reason that are kept
+	maxProblems = 20  // of a record that are listed
+)
 
 func (b *Builder) problem(p Problem) {
 	if b.problems == nil {
 		b.problems = map[string][]Problem{}
+	}
+	switch n := len(b.problems[p.ID]); {
+	case n > maxProblems:
+		return
+	case n == maxProblems:
+		p.Reason = "and more"
 	}
 	if len(p.Reason) > maxReason {
 		p.Reason = strings.ToValidUTF8(p.Reason[:maxReason], "") + "…"

@@ -278,6 +278,37 @@ func TestLongTexts(t *testing.T) {
 	}
 }
 
+// TestWideRecords: time and memory are no more than proportional to a record that is
+// made to be slow.
+func TestWideRecords(t *testing.T) {
+	var ranges, versions, aliases []string
+	for i := range 4_000 {
+		ranges = append(ranges, events("ECOSYSTEM", fmt.Sprintf(`{"introduced":"%d.1"},{"fixed":"%d.2"}`, i, i)))
+		versions = append(versions, fmt.Sprintf(`"%d.1.5","%d.3"`, i, i))
+		aliases = append(aliases, `"not an id"`)
+	}
+	text := record("A-1", `"aliases":[`+strings.Join(aliases, ",")+`],`+affected("p", `"ranges":[`+strings.Join(ranges, ",")+`],"versions":[`+strings.Join(versions, ",")+`]`))
+	r, err := osv.Parse([]byte(text), osv.Limits{Items: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b Builder
+	b.Add(r)
+	db := open(t, &b)
+	for v, want := range map[string]int{"7.1.9+cpu": 1, "7.2": 0, "7.3": 1, "3999.1": 1, "4000.1": 0} {
+		if hits := match(t, db, "p", v); len(hits) != want {
+			t.Errorf("%s: %d hits, want %d", v, len(hits), want)
+		}
+	}
+	list, err := db.Package("p")
+	if err != nil || len(list[0].Versions) != 4_000 || len(list[0].Intervals) != 4_000 {
+		t.Errorf("%d versions, %d intervals, %v", len(list[0].Versions), len(list[0].Intervals), err)
+	}
+	if problems, err := db.Problems(); err != nil || len(problems) != maxProblems+1 || problems[maxProblems].Reason != "and more" {
+		t.Errorf("%d problems, %v", len(problems), err)
+	}
+}
+
 // FuzzOpen: whatever a file holds, opening it, asking it and making it anew end
 // without a panic, and what is made anew is the same again.
 func FuzzOpen(f *testing.F) {
