@@ -151,7 +151,7 @@ func (b *Builder) AddDB(db *DB) error {
 
 // Build makes the file. Of the info, everything that is counted is set.
 func (b *Builder) Build(info Info) ([]byte, error) {
-	var packages = map[string][]*Advisory{}
+	packages := map[string][]*Advisory{}
 	info.Records, info.Malicious, info.Newest = len(b.kept), 0, 0
 	for _, id := range slices.Sorted(maps.Keys(b.kept)) {
 		red := b.kept[id]

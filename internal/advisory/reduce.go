@@ -98,7 +98,6 @@ type gathering struct {
 	listed    int
 	strange   []string // versions that are none of PEP 440
 	rewritten int
-	notes     []string
 }
 
 func (g *gathering) add(a *osv.Affected) {
