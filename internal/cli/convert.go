@@ -106,7 +106,7 @@ func (f *convertFlags) add(cmd *cobra.Command) {
 
 // options reads the flags.
 func (f *convertFlags) options() (convert.Options, error) {
-	opt := convert.Options{DuplicateShared: f.duplicate, SkipUnsupported: f.skip, Metadata: map[string]string{}}
+	opt := convert.Options{DuplicateShared: f.duplicate, SkipUnsupported: f.skip, NoExtra: f.extra == "", Metadata: map[string]string{}}
 	if f.output == "" {
 		return opt, usage("convert: no OUT given", "usage: andiron convert IN -o OUT")
 	}

@@ -87,7 +87,8 @@ func (c *collector) checkFile(f *torchfile.File) {
 
 // checkPickle fails for a stream that loaders read in more than one way, and for
 // one that changes a tensor after it is built: nobody then knows its bytes
-// without running the stream.
+// without running the stream. The events are not needed after that, and are let go:
+// whoever shares the trace shares the answer.
 func (c *collector) checkPickle(f *torchfile.File, k int) {
 	p := &f.Pickles[k]
 	if p.Trace.Err != nil {
@@ -111,6 +112,7 @@ func (c *collector) checkPickle(f *torchfile.File, k int) {
 			}
 		}
 	}
+	p.Trace.Events = nil
 }
 
 // lateFacts fails for what only the walk brought up.
