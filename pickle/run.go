@@ -297,15 +297,6 @@ func (m *machine) event(kind EventKind, target, args, result uint32) {
 		m.t.Events = slices.Grow(m.t.Events, int(max(n, 16))) // append grows by less, and leaves more behind
 	}
 	m.t.Events = append(m.t.Events, Event{
-		Kind: kind, Op: m.op.Code, Offset: m.op.Offset,
-		Target: m.handle(target), Args: m.handle(args), Result: m.handle(result),
+		Kind: kind, Op: m.op.Code, Offset: m.op.Offset, target: target, args: args, result: result, t: m.t,
 	})
-}
-
-// handle is value with the zero Value for no value.
-func (m *machine) handle(ref uint32) Value {
-	if ref == 0 {
-		return Value{}
-	}
-	return Value{m.t, ref}
 }

@@ -142,7 +142,7 @@ func (f *File) legacyIDs() {
 		if ev.Kind != pickle.EventPersistent {
 			continue
 		}
-		id, ok := f.parseID(ev.Args, "object")
+		id, ok := f.parseID(ev.Args(), "object")
 		if !ok {
 			continue
 		}

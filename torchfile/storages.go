@@ -153,7 +153,7 @@ func (f *File) zipStorages(k int) {
 		if ev.Kind != pickle.EventPersistent {
 			continue
 		}
-		id, ok := f.parseID(ev.Args, p.Record)
+		id, ok := f.parseID(ev.Args(), p.Record)
 		if !ok {
 			continue
 		}

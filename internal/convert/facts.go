@@ -106,7 +106,7 @@ func (c *collector) checkPickle(f *torchfile.File, k int) {
 		ev := &p.Trace.Events[i]
 		switch ev.Kind {
 		case pickle.EventBuild, pickle.EventSetItem, pickle.EventAppend, pickle.EventAddItem:
-			if kind := ev.Target.Kind(); kind == pickle.KindPersistent || torchfile.BuildsTensor(ev.Target) {
+			if kind := ev.Target().Kind(); kind == pickle.KindPersistent || torchfile.BuildsTensor(ev.Target()) {
 				c.fail(refuse("no version of torch writes this; andiron scan says more", "%s: at offset %#x: %s changes a tensor after it is built", p.Record, ev.Offset, ev.Kind))
 				return
 			}

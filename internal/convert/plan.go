@@ -76,7 +76,7 @@ func (c *collector) plan(format string, metadata map[string]string) (*Plan, erro
 	c.file = nil // only tensors that need work are read by it, and keep it
 	p := &Plan{
 		noExtra: c.opt.NoExtra,
-		Format: format, Aliases: map[string]string{}, Left: c.left, Dropped: c.dropped, Notes: c.notes,
+		Format:  format, Aliases: map[string]string{}, Left: c.left, Dropped: c.dropped, Notes: c.notes,
 		Unselected: c.unselected, Integers: c.integers, roots: c.roots, items: c.items, names: c.names,
 	}
 	if err := c.checkSelected(); err != nil {
