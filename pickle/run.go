@@ -130,7 +130,13 @@ func (m *machine) run(start int64) {
 	m.loop()
 	m.finish()
 	m.readAgain()
+	if n := len(m.t.Events); cap(m.t.Events)-n > maxSlack {
+		m.t.Events = append(make([]Event, 0, n), m.t.Events...)
+	}
 }
+
+// maxSlack is the room for events that a trace may keep and not use.
+const maxSlack = 16 << 10
 
 func (m *machine) loop() {
 	for n := int64(0); !m.stopped; n++ {

@@ -150,6 +150,7 @@ func (a *app) convert(ctx context.Context, in string, f *convertFlags) error {
 	if err != nil {
 		return err
 	}
+	a.heap.tighten()
 	c := &conversion{app: a, flags: f, opt: opt, in: in}
 	defer c.close()
 	c.report.Schema = convertSchema

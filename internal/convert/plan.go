@@ -91,6 +91,9 @@ func (c *collector) plan(format string, metadata map[string]string) (*Plan, erro
 	if !c.opt.DuplicateShared {
 		p.share()
 	}
+	for i := range p.tensors {
+		p.tensors[i].place = torchfile.Place{} // it keeps the file
+	}
 	return p, p.layOut(metadata, c.opt.Metadata)
 }
 
