@@ -278,13 +278,6 @@ func (c *conversion) one(ctx context.Context, plan *convert.Plan) error {
 	return commit(out, c.flags.output)
 }
 
-func commit(out *whole.File, name string) error {
-	if err := out.Commit(); err != nil {
-		return fmt.Errorf("output %q cannot be written: %w", name, plain(err))
-	}
-	return nil
-}
-
 const (
 	growth    = 8 // views that overlap, and records that are compressed, make a file larger
 	smallFile = 64 << 20
@@ -331,15 +324,19 @@ func (c *conversion) write(ctx context.Context, plan *convert.Plan, out *whole.F
 	return c.note(plan, out, name)
 }
 
-// writePlan writes a file whose room is taken first. If it is to be synced, its bytes
-// are on their way to the disk while the next ones are read.
+// writePlan writes a file. If it is to be synced, its room is taken first, and its
+// bytes are on their way to the disk while the next ones are read. If not, taking the
+// room costs more than it saves.
 func writePlan(ctx context.Context, plan *convert.Plan, out *os.File, sync bool, progress func(int64)) error {
+	if !sync {
+		return plan.Write(ctx, osfile.Spliced{File: out}, progress)
+	}
 	if err := osfile.Reserve(out, plan.Layout.Size); err != nil {
 		return err
 	}
 	head, last := int64(len(plan.Layout.Header)), int64(0)
 	return plan.Write(ctx, out, func(done int64) {
-		if sync && done-last >= writeBackStep {
+		if done-last >= writeBackStep {
 			osfile.WriteBack(out, head+last, done-last)
 			last = done
 		}
