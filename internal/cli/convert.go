@@ -324,19 +324,15 @@ func (c *conversion) write(ctx context.Context, plan *convert.Plan, out *whole.F
 	return c.note(plan, out, name)
 }
 
-// writePlan writes a file. If it is to be synced, its room is taken first, and its
-// bytes are on their way to the disk while the next ones are read. If not, taking the
-// room costs more than it saves.
+// writePlan writes a file whose room is taken first. If it is to be synced, its bytes
+// are on their way to the disk while the next ones are read.
 func writePlan(ctx context.Context, plan *convert.Plan, out *os.File, sync bool, progress func(int64)) error {
-	if !sync {
-		return plan.Write(ctx, osfile.Spliced{File: out}, progress)
-	}
 	if err := osfile.Reserve(out, plan.Layout.Size); err != nil {
 		return err
 	}
 	head, last := int64(len(plan.Layout.Header)), int64(0)
 	return plan.Write(ctx, out, func(done int64) {
-		if done-last >= writeBackStep {
+		if sync && done-last >= writeBackStep {
 			osfile.WriteBack(out, head+last, done-last)
 			last = done
 		}

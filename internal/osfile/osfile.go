@@ -13,7 +13,6 @@ package osfile
 
 import (
 	"context"
-	"io"
 	"io/fs"
 	"os"
 	"time"
@@ -47,13 +46,6 @@ func Reserve(f *os.File, size int64) error {
 // WriteBack has the system begin to write n bytes from off to the disk, so that less
 // is left for Sync, which waits for them. It promises nothing.
 func WriteBack(f *os.File, off, n int64) { writeBack(f, off, n) }
-
-// Spliced is a file that is copied into from others as fast as the system can
-// without having reserved room, which pays where nobody waits for the disk.
-type Spliced struct{ *os.File }
-
-// ReadFrom is that of the file. What is copied is the same.
-func (s Spliced) ReadFrom(r io.Reader) (int64, error) { return readFrom(s.File, r) }
 
 // retry is how often a lock that somebody holds is asked for again.
 const retry = 10 * time.Millisecond

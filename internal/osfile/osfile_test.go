@@ -3,10 +3,8 @@
 package osfile
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -94,78 +92,5 @@ func TestReserve(t *testing.T) {
 	b := make([]byte, 4)
 	if _, err := f.ReadAt(b, 0); err != nil || string(b) != "head" {
 		t.Errorf("%q, %v", b, err)
-	}
-}
-
-// What is spliced is what was there, also where the two files are not aligned
-// alike, and where there is less than was asked for.
-func TestSpliced(t *testing.T) {
-	want := bytes.Repeat([]byte("0123456789abcde"), 200_000)
-	dir := t.TempDir()
-	in, out := filepath.Join(dir, "in"), filepath.Join(dir, "out")
-	if err := os.WriteFile(in, want, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, tt := range []struct {
-		name   string
-		off, n int64
-		source func(*os.File, int64) io.Reader
-	}{
-		{"a file", 7, 2_500_000, func(f *os.File, n int64) io.Reader { return &io.LimitedReader{R: f, N: n} }},
-		{"to its end", 7, 1 << 40, func(f *os.File, n int64) io.Reader { return &io.LimitedReader{R: f, N: n} }},
-		{"nothing", 7, 0, func(f *os.File, n int64) io.Reader { return &io.LimitedReader{R: f, N: n} }},
-		{"no file", 7, 2_500_000, func(f *os.File, n int64) io.Reader { return io.NewSectionReader(f, 7, n) }},
-		{"a limited reader of no file", 7, 100, func(f *os.File, n int64) io.Reader {
-			return &io.LimitedReader{R: io.NewSectionReader(f, 7, n), N: n}
-		}},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			src, err := os.Open(in)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = src.Close() }()
-			if _, err := src.Seek(tt.off, io.SeekStart); err != nil {
-				t.Fatal(err)
-			}
-			dst, err := os.Create(out)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = dst.Close() }()
-			if _, err := dst.WriteString("head"); err != nil {
-				t.Fatal(err)
-			}
-			part := want[tt.off:min(tt.off+tt.n, int64(len(want)))]
-			n, err := Spliced{dst}.ReadFrom(tt.source(src, tt.n))
-			if n != int64(len(part)) || err != nil {
-				t.Errorf("%d bytes, %v; want %d", n, err, len(part))
-			}
-			got, err := os.ReadFile(out)
-			if err != nil || string(got) != "head"+string(part) {
-				t.Errorf("%d bytes were written, %v; want %d", len(got), err, 4+len(part))
-			}
-		})
-	}
-}
-
-// A place that takes nothing is an error of that place.
-func TestSplicedFull(t *testing.T) {
-	in := filepath.Join(t.TempDir(), "in")
-	if err := os.WriteFile(in, make([]byte, 100), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	src, err := os.Open(in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = src.Close() }()
-	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
-	if err != nil {
-		t.Skip("there is no /dev/full")
-	}
-	defer func() { _ = full.Close() }()
-	if n, err := (Spliced{full}).ReadFrom(&io.LimitedReader{R: src, N: 100}); err == nil {
-		t.Errorf("%d bytes were taken", n)
 	}
 }
