@@ -13,7 +13,7 @@ func JudgeTorch(s *TorchStatus, report func(finding.Finding)) {
 	for i := range s.Uses {
 		u := &s.Uses[i]
 		if u.Unknown != "" {
-			report(torchOpen.Undetermined(u.Where, "which torch is used cannot be told: "+u.Unknown, possible(u)...))
+			report(torchOpen.Undetermined(u.Where, "which torch is used cannot be told: "+u.Unknown, mayHave(u)...))
 			continue
 		}
 		u.judgeVulnerable(report)
@@ -56,11 +56,11 @@ func (u *UseStatus) judgeVulnerable(report func(finding.Finding)) {
 		}
 		for _, a := range u.Advisories {
 			if closed[a.ID] {
-				f.Severity = max(f.Severity, severityOf(a))
+				f.Severity = max(f.Severity, a.level())
 				f.Evidence = append(f.Evidence, a.text())
 			}
 		}
-		f.Message = fmt.Sprintf("torch %s has %s that %s closes", u.Version, vulnerable(len(best.Closes)), best.Version)
+		f.Message = fmt.Sprintf("torch %s has %s that %s closes", u.Version, vulnerabilityCount(len(best.Closes)), best.Version)
 		if best.NoBuild {
 			f.Message += fmt.Sprintf(", which has no wheels for %s", u.Accelerator)
 		}
@@ -73,7 +73,7 @@ func (u *UseStatus) judgeVulnerable(report func(finding.Finding)) {
 		}
 	}
 	if len(open) > 0 {
-		report(torchNoFix.Finding(u.Where, fmt.Sprintf("torch %s has %s that no release is known to close", u.Version, vulnerable(len(open))), open...))
+		report(torchNoFix.Finding(u.Where, fmt.Sprintf("torch %s has %s that no release is known to close", u.Version, vulnerabilityCount(len(open))), open...))
 	}
 }
 
@@ -94,8 +94,8 @@ func (u *UseStatus) judgeSupport(s *TorchStatus, report func(finding.Finding)) {
 	}
 }
 
-// severityOf weighs a vulnerability. One that nothing rates is not a small one.
-func severityOf(a Vulnerable) finding.Severity {
+// level weighs a vulnerability. One that nothing rates is not a small one.
+func (a Vulnerable) level() finding.Severity {
 	switch a.Severity {
 	case "critical":
 		return finding.Critical
@@ -124,14 +124,14 @@ func (a Vulnerable) text() string {
 	return strings.Join(parts, ", ") + ": " + a.Summary
 }
 
-func possible(u *UseStatus) (list []string) {
+func mayHave(u *UseStatus) (list []string) {
 	for _, a := range u.Advisories {
 		list = append(list, "some allowed version has "+a.text())
 	}
 	return list
 }
 
-func vulnerable(n int) string {
+func vulnerabilityCount(n int) string {
 	if n == 1 {
 		return "1 known vulnerability"
 	}
