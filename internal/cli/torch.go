@@ -15,7 +15,7 @@ import (
 	"github.com/andiron-dev/andiron/internal/family"
 	"github.com/andiron-dev/andiron/internal/fetch"
 	"github.com/andiron-dev/andiron/internal/policy"
-	"github.com/andiron-dev/andiron/internal/release"
+	rel "github.com/andiron-dev/andiron/internal/release"
 	"github.com/andiron-dev/andiron/internal/rule"
 )
 
@@ -76,7 +76,7 @@ is current cannot be told, and the exit code is 3.`,
 	flags.StringVar(&f.policy, "policy", "", "read the policy from `FILE` instead of "+policy.FileName)
 	flags.StringVar(&f.db, "db", "", "hold against the advisory database `FILE`")
 	flags.BoolVar(&f.online, "online", false, "ask GitHub for the releases of PyTorch")
-	flags.StringVar(&f.github, "github-url", release.DefaultGitHub, "with --online: the `URL` of GitHub's API")
+	flags.StringVar(&f.github, "github-url", rel.DefaultGitHub, "with --online: the `URL` of GitHub's API")
 	flags.SortFlags = false
 	return cmd
 }
@@ -165,7 +165,7 @@ func (a *app) torchFacts(ctx context.Context, f *torchStatusFlags, now time.Time
 	if !f.online {
 		return facts, nil
 	}
-	src := release.Sources{GitHub: f.github, Repository: release.DefaultRepository, Package: "torch"}
+	src := rel.Sources{GitHub: f.github, Repository: rel.DefaultRepository, Package: "torch"}
 	list, err := src.GitHubReleases(ctx, fetch.New(fetch.Options{Version: version()}))
 	if err == nil && len(list) == 0 {
 		err = fmt.Errorf("%q lists no release of torch", f.github)

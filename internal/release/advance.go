@@ -65,7 +65,7 @@ func Advance(tracks []Track, n *News, p Policy) ([]Step, []Note) {
 }
 
 // unseen are the releases that are not watched yet and should be: what is newer than
-// the oldest that is watched, or to begin with the newest of the two newest trains.
+// floor, or to begin with the newest of the two newest trains.
 func (w *watcher) unseen(tracks []Track) (out []Track) {
 	versions := w.news.Versions()
 	known := map[string]bool{}
@@ -79,7 +79,7 @@ func (w *watcher) unseen(tracks []Track) (out []Track) {
 			continue
 		}
 		if len(tracks) > 0 {
-			if pep440.Compare(v, tracks[0].parsed) > 0 {
+			if pep440.Compare(v, floor(tracks)) > 0 {
 				out = append(out, Track{Version: versions[i], parsed: v})
 			}
 			continue
@@ -92,6 +92,20 @@ func (w *watcher) unseen(tracks []Track) (out []Track) {
 	}
 	slices.Reverse(out)
 	return out
+}
+
+// floor is the newest release in production, or else the oldest that is on its way.
+func floor(tracks []Track) pep440.Version {
+	at := len(tracks) - 1
+	for i := len(tracks) - 1; i >= 0; i-- {
+		if tracks[i].State == Production {
+			return tracks[i].parsed
+		}
+		if !tracks[i].State.ended() {
+			at = i
+		}
+	}
+	return tracks[at].parsed
 }
 
 // track takes one release as far as it goes.
