@@ -100,7 +100,7 @@ func (r *reader) problem(line int, format string, args ...any) {
 	}
 	for i, a := range args {
 		if s, ok := a.(string); ok {
-			args[i] = clip(s)
+			args[i] = clip(withoutSecrets(s))
 		}
 	}
 	r.file.Problems = append(r.file.Problems, Problem{line, fmt.Sprintf(format, args...)})
@@ -115,6 +115,23 @@ func (r *reader) done() (*File, error) {
 		r.file.Problems = append(r.file.Problems, Problem{0, fmt.Sprintf("%d more problems are not listed", r.more)})
 	}
 	return &r.file, nil
+}
+
+// withoutSecrets takes the credentials out of every URL of a text.
+func withoutSecrets(s string) string {
+	out := ""
+	for {
+		from, to, ok := userinfo(s)
+		if !ok {
+			i := strings.Index(s, "://")
+			if i < 0 {
+				return out + s
+			}
+			out, s = out+s[:i+3], s[i+3:]
+			continue
+		}
+		out, s = out+s[:from], s[to+1:]
+	}
 }
 
 // clip shortens what goes into a sentence.

@@ -73,6 +73,14 @@ type Package struct {
 	Wheels []Artifact
 	// Bundled are the documents in *.dist-info/sboms/ (PEP 770), by path.
 	Bundled []string
+	// Record is what an installed package brought, nil where nothing says so.
+	Record *Record
+}
+
+// Record is what the RECORD of an installed package lists.
+type Record struct {
+	Files     int
+	Libraries []string // native libraries that came inside of the wheel, by path; at most 1,000
 }
 
 // Source says where the bytes of a package come from.
