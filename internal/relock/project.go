@@ -224,6 +224,11 @@ func (o *opener) manifest(kind manifest.Kind, name string) error {
 	return o.local(f)
 }
 
+// inside reports that a path stays below the root.
+func inside(name string) bool {
+	return !path.IsAbs(name) && name != ".." && !strings.HasPrefix(name, "../")
+}
+
 // local copies the files that a manifest names by path. A folder is a project, whose
 // pyproject.toml is copied with those of the members.
 func (o *opener) local(f *manifest.File) error {
@@ -232,7 +237,7 @@ func (o *opener) local(f *manifest.File) error {
 			continue
 		}
 		name := path.Join(path.Dir(f.Path), filepath.ToSlash(strings.TrimPrefix(pkg.Source.URL, "file://")))
-		if path.IsAbs(name) || name == ".." || strings.HasPrefix(name, "../") {
+		if !inside(name) {
 			return fmt.Errorf("%q: line %d: %q lies outside of the project, and only the project is copied", f.Path, pkg.Line, pkg.Source.URL)
 		}
 		if !o.has(name) {
@@ -262,7 +267,7 @@ func (o *opener) requirements(name string, seen map[string]bool) error {
 	f := o.p.Files[len(o.p.Files)-1]
 	for _, inc := range f.Includes {
 		next := path.Join(path.Dir(name), filepath.ToSlash(inc.Path))
-		if path.IsAbs(inc.Path) || strings.Contains(inc.Path, "://") || next == ".." || strings.HasPrefix(next, "../") {
+		if path.IsAbs(inc.Path) || strings.Contains(inc.Path, "://") || !inside(next) {
 			return fmt.Errorf("%q: line %d: %q lies outside of the project, and only the project is copied", name, inc.Line, inc.Path)
 		}
 		if err := o.requirements(next, seen); err != nil {

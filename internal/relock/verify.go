@@ -204,11 +204,49 @@ func (v *verifier) digests(ctx context.Context, p *manifest.Package) error {
 	if len(p.Wheels) == 0 && len(p.Hashes) == 0 {
 		v.problem(p, "", "the lock lists no file of it")
 	}
+	if v.p.Form == manifest.PyLock && p.Source.Type == manifest.AnyIndex {
+		if err := v.locate(ctx, p); err != nil {
+			return err
+		}
+	}
 	for _, a := range p.Wheels {
 		if err := v.artifact(ctx, p, a); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// locate finds the index that the files of a package come from, where the lock does
+// not say it: the one that lists the first of them at its address.
+func (v *verifier) locate(ctx context.Context, p *manifest.Package) error {
+	may := v.named.of(p.Name)
+	if len(may) == 0 || len(p.Wheels) == 0 {
+		if v.named.primary || len(v.named.open) > 0 {
+			v.problem(p, "", "no index that it may come from is named")
+			return nil
+		}
+		v.r.Notes = append(v.r.Notes, fmt.Sprintf("%s %s: no file of the project names an index, so it is not known whether it comes from the right one", p.Name, p.Version))
+		return nil
+	}
+	for _, index := range may {
+		page, err := v.pages.of(ctx, index, p.Name)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			v.unseen(p, "", "the index cannot be asked: %v", err)
+			return nil
+		}
+		if page == nil {
+			continue
+		}
+		if f := fileOn(page, p.Wheels[0].File); f != nil && f.URL == p.Wheels[0].URL {
+			p.Source = manifest.Source{Type: manifest.OneIndex, URL: index}
+			return nil
+		}
+	}
+	v.problem(p, p.Wheels[0].File, "none of %q lists this file", may)
 	return nil
 }
 
