@@ -67,6 +67,9 @@ func (b *Builder) Reject(id string, modified int64, why error) {
 	b.problem(Problem{ID: id, Whole: true, Reason: why.Error()})
 }
 
+// Note lists something about a record that is there.
+func (b *Builder) Note(id, reason string) { b.problem(Problem{ID: id, Reason: reason}) }
+
 // Drop forgets a record.
 func (b *Builder) Drop(id string) {
 	delete(b.kept, id)

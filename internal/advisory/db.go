@@ -18,13 +18,13 @@ import (
 // Limits bounds a file. Zero fields have defaults.
 type Limits struct {
 	Bytes   int64 // of a file; 256 MiB
-	Section int64 // of its index, and of its list of problems; 8 MiB
+	Section int64 // of its index, and of its list of problems; 16 MiB
 	Block   int64 // of what it has of a package; 4 MiB
 }
 
 func (l Limits) withDefaults() Limits {
 	l.Bytes = cmp.Or(l.Bytes, 256<<20)
-	l.Section = cmp.Or(l.Section, 8<<20)
+	l.Section = cmp.Or(l.Section, 16<<20)
 	l.Block = cmp.Or(l.Block, 4<<20)
 	return l
 }

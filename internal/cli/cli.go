@@ -94,7 +94,7 @@ Exit codes, the same for every verb and format:
 	root.Version = version()
 	root.SetVersionTemplate("andiron {{.Version}}\n")
 	root.AddCommand(a.auditCommand(), a.scanCommand(), a.inspectCommand(), a.convertCommand(), a.trustCommand(), a.rulesCommand(), a.versionCommand())
-	root.AddCommand(a.keygenCommand(), a.signCommand(), a.verifyCommand())
+	root.AddCommand(a.keygenCommand(), a.signCommand(), a.verifyCommand(), a.depsCommand(), a.dbCommand())
 	root.InitDefaultCompletionCmd()
 	strictCompletion(root)
 	root.SetHelpCommand(&cobra.Command{Use: "help [VERB]", Short: "Explain a verb", RunE: helpOn})

@@ -208,7 +208,7 @@ func (h *resultHandler) Summary(s finding.Summary) error {
 
 // compare runs the converted model from its file and says how far it is from the
 // original.
-func (a *app) compare(ctx context.Context, t *transformation, built *pyrun.Built, rec *record) error {
+func (a *app) compare(ctx context.Context, t *transformation, built *pyrun.Built, rec *transformRecord) error {
 	converted, err := pyrun.Check(ctx, t.job)
 	if err != nil {
 		return err
@@ -240,7 +240,7 @@ func (a *app) compare(ctx context.Context, t *transformation, built *pyrun.Built
 	return f
 }
 
-func (a *app) printComparison(t *transformation, built *pyrun.Built, rec *record, list []*pyrun.Difference) error {
+func (a *app) printComparison(t *transformation, built *pyrun.Built, rec *transformRecord, list []*pyrun.Difference) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s by torch.%s of torch %s, %s\n", t.out, rec.Output.Format, function(t.job.Mode), built.Torch, rec.Output.Verdict)
 	fmt.Fprintf(&b, "original and converted model on %d samples:\n", len(t.job.Samples))
@@ -277,7 +277,7 @@ func function(m pyrun.Mode) string {
 
 // publish writes the record and then the model, so that a model is never there
 // without the record that names its digest.
-func (a *app) publish(t *transformation, built *pyrun.Built, rec *record, out *whole.File) error {
+func (a *app) publish(t *transformation, built *pyrun.Built, rec *transformRecord, out *whole.File) error {
 	model, err := os.Open(built.Model)
 	if err != nil {
 		return err

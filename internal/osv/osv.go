@@ -341,7 +341,7 @@ func (p *parser) complete() error {
 	switch {
 	case r.ID == "":
 		return errors.New("osv: no id")
-	case !validID(r.ID):
+	case !ValidID(r.ID):
 		return fmt.Errorf("osv: the id %.80q is not one: letters, digits, dashes and dots, 100 at most", r.ID)
 	case r.Modified == 0:
 		return errors.New("osv: no modified time")
@@ -349,7 +349,7 @@ func (p *parser) complete() error {
 	aliases := r.Aliases[:0]
 	for _, a := range r.Aliases {
 		switch {
-		case !validID(a):
+		case !ValidID(a):
 			r.Notes = append(r.Notes, fmt.Sprintf("the alias %.80q is not an id", a))
 		case a != r.ID:
 			aliases = append(aliases, a)
@@ -363,7 +363,9 @@ func (p *parser) complete() error {
 	return nil
 }
 
-func validID(s string) bool {
+// ValidID reports whether a text can be the id of a record: letters, digits, dashes,
+// dots and colons, 100 at most.
+func ValidID(s string) bool {
 	if s == "" || len(s) > 100 {
 		return false
 	}

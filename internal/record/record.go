@@ -138,6 +138,9 @@ func appendTo(f *os.File, now time.Time, drafts []Draft) (Summary, error) {
 // Repair cuts off a last line that a crash left incomplete, and notes that it did. A
 // record that is broken elsewhere, or not at all, stays as it is.
 func (l *Log) Repair(ctx context.Context, now time.Time) (cut int64, err error) {
+	if _, err := l.root.Lstat(filepath.FromSlash(FileName)); errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
 	unlock, err := l.hold(ctx)
 	if err != nil {
 		return 0, err

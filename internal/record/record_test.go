@@ -494,3 +494,30 @@ func TestSpecification(t *testing.T) {
 		}
 	}
 }
+
+func TestOpenSecret(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "cache")
+	s, err := OpenSecret(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := OpenSecret(dir); err != nil || !bytes.Equal(s, again) {
+		t.Errorf("another secret, %v", err)
+	}
+	name := filepath.Join(dir, "record-secret")
+	for _, change := range []func() error{
+		func() error { return os.Chmod(name, 0o644) },
+		func() error { return errors.Join(os.Chmod(name, 0o600), os.Truncate(name, 3)) },
+		func() error { return os.Chmod(dir, 0o755) },
+	} {
+		if err := change(); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := OpenSecret(dir); err == nil {
+			t.Errorf("%x is believed", s)
+		}
+	}
+	if _, err := OpenSecret(""); err == nil {
+		t.Error("a secret in no folder")
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/andiron-dev/andiron/finding"
@@ -88,9 +89,9 @@ func packageHeadline(r *run) string {
 	}
 	switch bad, may, blind := by[finding.Vulnerable], by[finding.MayResolve], by[finding.Unauditable]; {
 	case bad > 0:
-		return fmt.Sprint(bad) + of + plural(bad, " is vulnerable", " are vulnerable")
+		return strconv.Itoa(bad) + of + plural(bad, " is vulnerable", " are vulnerable")
 	case may > 0:
-		return fmt.Sprint(may) + of + " may resolve to a vulnerable version"
+		return strconv.Itoa(may) + of + " may resolve to a vulnerable version"
 	case n > 0:
 		return count(n, "finding", "findings") + " about packages"
 	case all == 0:
@@ -98,7 +99,7 @@ func packageHeadline(r *run) string {
 	case blind == all:
 		return "no package could be audited"
 	case blind > 0:
-		return fmt.Sprint(blind) + of + " could not be audited, and the others have no known vulnerability"
+		return strconv.Itoa(blind) + of + " could not be audited, and the others have no known vulnerability"
 	}
 	return "no package has a known vulnerability"
 }

@@ -1,0 +1,65 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/deps"
+)
+
+// Aspect is what a project's dependencies are looked at for.
+type Aspect int
+
+// The aspects.
+const (
+	Vulnerabilities Aspect = 1 << iota
+	Pins
+)
+
+// Dependencies holds what a project depends on against the advisories, or looks at
+// how it is pinned, or both.
+func Dependencies(ctx context.Context, p *deps.Project, what Aspect, opt Options, h finding.Handler) error {
+	opt = opt.withDefaults()
+	opt.looked = ofDependencies
+	if err := h.Config(opt.Config); err != nil {
+		return err
+	}
+	e := &emitter{h: h, opt: opt, sum: newTally()}
+	if err := e.dependencies(p, what); err != nil {
+		return err
+	}
+	if err := e.finish(opt.Whole && ctx.Err() == nil); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		e.sum.reasons[Interrupted] = true
+	}
+	return h.Summary(e.sum.summary())
+}
+
+// dependencies hands on what the deps room finds.
+func (e *emitter) dependencies(p *deps.Project, what Aspect) error {
+	r := result{loose: deps.Files(p)}
+	var list []finding.Dependency
+	if what&Vulnerabilities != 0 {
+		res, err := deps.Scan(p, *e.opt.Deps)
+		if err != nil {
+			return err
+		}
+		r.loose, list = append(r.loose, res.Findings...), res.Dependencies
+		e.sum.database = e.opt.Deps.Source.Name
+	}
+	if what&Pins != 0 {
+		r.loose = append(r.loose, deps.Check(p, *e.opt.Deps)...)
+	}
+	if err := e.emit(r); err != nil {
+		return err
+	}
+	for _, d := range list {
+		e.sum.dependency(d)
+		if err := e.h.Dependency(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
