@@ -179,3 +179,6 @@ func (p *Plan) Unchanged(root string) error {
 
 // Normalize is the name of a package in one spelling.
 func Normalize(name string) string { return pep508.Normalize(name) }
+
+// Good reports whether the update may be written.
+func (p *Plan) Good() bool { return len(p.Problems) == 0 }

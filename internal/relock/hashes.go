@@ -112,6 +112,18 @@ func (v *verifier) keep(url, sum string) {
 	v.r.ByIndex++
 }
 
+// wanted reports whether a file may be downloaded.
+func (v *verifier) wanted(file string) bool {
+	if v.opt.Wheels == "" {
+		return true
+	}
+	ok, err := path.Match(v.opt.Wheels, file)
+	return err == nil && ok
+}
+
+// again reports whether a digest that is there is computed all the same.
+func (v *verifier) again(file string) bool { return v.opt.Recompute && v.wanted(file) }
+
 // compute gets a file and computes its digest, unless an earlier record has it. What
 // goes wrong is a problem of the package; the error is one that ends the run.
 func (v *verifier) compute(ctx context.Context, p *manifest.Package, file, at string, listed *pyindex.File) (Vouch, error) {
@@ -119,7 +131,7 @@ func (v *verifier) compute(ctx context.Context, p *manifest.Package, file, at st
 		v.r.Vouched = append(v.r.Vouched, w)
 		return w, nil
 	}
-	if ok, err := path.Match(v.opt.Wheels, file); v.opt.Wheels != "" && (err != nil || !ok) {
+	if !v.wanted(file) {
 		v.unseen(p, file, "its index gives no digest, and --wheels %q leaves it out", v.opt.Wheels)
 		return Vouch{}, nil
 	}

@@ -34,10 +34,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/fetch"
 	"github.com/andiron-dev/andiron/internal/manifest"
 	"github.com/andiron-dev/andiron/internal/whole"
@@ -64,6 +66,9 @@ type Options struct {
 	Wheels      string
 	MaxDownload int64         // 16 GiB, together
 	Timeout     time.Duration // of each program: 10 minutes
+	// Rescan holds the new lock against the advisories; nil leaves that out, which the
+	// result says.
+	Rescan func([]*manifest.File) ([]finding.Finding, error)
 	// AllowBuildUnsafe lets the tool build source distributions, which runs their code.
 	AllowBuildUnsafe bool
 }
@@ -96,25 +101,32 @@ func (p Problem) String() string {
 
 // Result is a lock that was made.
 type Result struct {
-	Tool        string            `json:"tool"` // "uv"
-	ToolVersion string            `json:"tool_version"`
-	Form        manifest.Kind     `json:"form"`
-	Lock        string            `json:"lock"` // its path in the project
-	Current     bool              `json:"current"`
-	Packages    int               `json:"packages"`
-	ByIndex     int               `json:"digests_by_index"` // as the tool got them
-	Vouched     []Vouch           `json:"digests_computed"` // of files, in order of the lock
-	Notes       []string          `json:"notes,omitempty"`
-	Problems    []Problem         `json:"problems"`
-	Before      []byte            `json:"-"`
-	After       []byte            `json:"-"`
-	File        *manifest.File    `json:"-"`      // what After says
-	Inputs      map[string]string `json:"inputs"` // digests of the files that it was made from
+	Tool        string        `json:"tool"` // "uv"
+	ToolVersion string        `json:"tool_version"`
+	Form        manifest.Kind `json:"form"`
+	Lock        string        `json:"lock"` // its path in the project
+	Current     bool          `json:"current"`
+	Packages    int           `json:"packages"`
+	ByIndex     int           `json:"digests_by_index"` // as the tool got them
+	Vouched     []Vouch       `json:"digests_computed"` // of files, in order of the lock
+	Notes       []string      `json:"notes,omitempty"`
+	// Scanned says that the lock was held against the advisories, and Findings what
+	// that found.
+	Scanned  bool              `json:"scanned"`
+	Findings []finding.Finding `json:"findings"`
+	Problems []Problem         `json:"problems"`
+	Before   []byte            `json:"-"`
+	After    []byte            `json:"-"`
+	File     *manifest.File    `json:"-"`      // what After says
+	Inputs   map[string]string `json:"inputs"` // digests of the files that it was made from
 }
 
 // Lock makes the lock of a project and verifies it. Nothing in the project changes.
 func Lock(ctx context.Context, p *Project, opt Options) (*Result, error) {
 	opt = opt.withDefaults()
+	if _, err := path.Match(opt.Wheels, ""); err != nil {
+		return nil, fmt.Errorf("%q is not a pattern of file names", opt.Wheels)
+	}
 	dir, err := os.MkdirTemp("", "andiron-*")
 	if err != nil {
 		return nil, err
@@ -134,11 +146,17 @@ func Lock(ctx context.Context, p *Project, opt Options) (*Result, error) {
 	}
 	r := &Result{
 		Tool: t.name, ToolVersion: t.version, Form: p.Form, Lock: p.Lock, Before: p.before, After: after,
-		Problems: []Problem{}, Vouched: []Vouch{}, Inputs: p.digests(),
+		Problems: []Problem{}, Vouched: []Vouch{}, Findings: []finding.Finding{}, Inputs: p.digests(),
 	}
 	v := &verifier{opt: opt, p: p, r: r, pages: newPages(p, opt), dir: dir, left: opt.MaxDownload}
 	if err := v.verify(ctx); err != nil {
 		return nil, err
+	}
+	if opt.Rescan != nil {
+		if r.Findings, err = opt.Rescan([]*manifest.File{r.File}); err != nil {
+			return nil, fmt.Errorf("the lock cannot be held against the advisories: %w", err)
+		}
+		r.Scanned = true
 	}
 	r.Current = p.before != nil && string(r.After) == string(p.before)
 	return r, nil

@@ -13,21 +13,21 @@ import (
 type move struct {
 	torch   *release
 	others  map[string]*release // those that change
-	remains int                 // advisories of all of them
+	remains burden              // of all of them
 }
 
 // maxMoves is how many releases of torch are tried.
 const maxMoves = 60
 
 // train updates torch and the packages that go with it: to the lowest release of
-// torch that leaves no advisory, or else the fewest.
+// torch that leaves no advisory, or else to the lightest that is left.
 func (u *updater) train(ctx context.Context, names []string) error {
 	names = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == "torch" || !family.Member(n) })
 	before, err := u.burden(names)
 	if err != nil {
 		return err
 	}
-	if before == 0 {
+	if before.none() {
 		return nil
 	}
 	c, err := u.choices(ctx, "torch")
@@ -41,10 +41,10 @@ func (u *updater) train(ctx context.Context, names []string) error {
 		if err != nil {
 			return err
 		}
-		if m != nil && m.remains < left {
+		if m != nil && m.remains.less(left) {
 			best, left = m, m.remains
 		}
-		if left == 0 {
+		if left.none() {
 			break
 		}
 	}
@@ -54,14 +54,14 @@ func (u *updater) train(ctx context.Context, names []string) error {
 	return u.take(best, names)
 }
 
-// burden is how many advisories torch and its family have as they are.
-func (u *updater) burden(names []string) (sum int, err error) {
+// burden is that of torch and its family as they are.
+func (u *updater) burden(names []string) (sum burden, err error) {
 	for _, name := range append([]string{"torch"}, names...) {
 		list, err := u.advisories(name, u.current(name))
 		if err != nil {
-			return 0, err
+			return sum, err
 		}
-		sum += len(list)
+		sum = sum.plus(burdenOf(list))
 	}
 	return sum, nil
 }
@@ -104,13 +104,13 @@ func (u *updater) take(m *move, names []string) error {
 
 // move finds what has to go with a release of torch, or nil if something cannot, or if
 // torch alone has more than most advisories.
-func (u *updater) move(ctx context.Context, torch *release, names []string, most int) (*move, error) {
+func (u *updater) move(ctx context.Context, torch *release, names []string, most burden) (*move, error) {
 	m := &move{torch: torch, others: make(map[string]*release)}
 	list, err := u.advisories("torch", torch.version)
 	if err != nil {
 		return nil, err
 	}
-	if m.remains = len(list); m.remains > most {
+	if m.remains = burdenOf(list); most.less(m.remains) {
 		return nil, nil //nolint:nilnil // no better than what is there
 	}
 	if ok, err := u.acceptable(ctx, "torch", torch); err != nil || !ok {
@@ -133,7 +133,7 @@ func (u *updater) move(ctx context.Context, torch *release, names []string, most
 		if err != nil {
 			return nil, err
 		}
-		m.remains += len(after)
+		m.remains = m.remains.plus(burdenOf(after))
 		if !u.stays(name, r) {
 			m.others[name] = r
 		}
@@ -160,14 +160,14 @@ func (u *updater) exact(ctx context.Context, torch *release) (map[string]pep440.
 }
 
 // partner is the release of a package that goes with one of torch: the one in use if
-// it does, else the lowest with the fewest advisories.
+// it does, else the lowest of the lightest.
 func (u *updater) partner(ctx context.Context, name string, torch *release, exact map[string]pep440.Version) (*release, error) {
 	c, err := u.choices(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	var best *release
-	least := 0
+	var least burden
 	for i := range c.list {
 		r := &c.list[i]
 		ok, err := u.fits(ctx, name, r, torch, exact)
@@ -181,16 +181,16 @@ func (u *updater) partner(ctx context.Context, name string, torch *release, exac
 		if err != nil {
 			return nil, err
 		}
-		if best != nil && len(after) >= least {
+		if best != nil && !burdenOf(after).less(least) {
 			continue
 		}
 		if ok, err = u.acceptable(ctx, name, r); err != nil {
 			return nil, err
 		}
 		if ok {
-			best, least = r, len(after)
+			best, least = r, burdenOf(after)
 		}
-		if best != nil && least == 0 {
+		if best != nil && least.none() {
 			break
 		}
 	}

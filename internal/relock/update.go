@@ -15,9 +15,41 @@ import (
 
 // Advisory is one that a version has.
 type Advisory struct {
-	ID      string `json:"id"`
-	Summary string `json:"summary,omitempty"`
+	ID       string `json:"id"`
+	Summary  string `json:"summary,omitempty"`
+	Severity string `json:"severity"` // "critical", "high", "medium", "low"; others count as high
 }
+
+// burden is how many advisories there are of each severity, the worst first. Of two,
+// the one that sorts first is the lighter.
+type burden [4]int
+
+func burdenOf(list []Advisory) (b burden) {
+	for _, a := range list {
+		switch a.Severity {
+		case "critical":
+			b[0]++
+		case "medium":
+			b[2]++
+		case "low", "none":
+			b[3]++
+		default:
+			b[1]++
+		}
+	}
+	return b
+}
+
+func (b burden) plus(o burden) burden {
+	for i := range b {
+		b[i] += o[i]
+	}
+	return b
+}
+
+func (b burden) less(o burden) bool { return slices.Compare(b[:], o[:]) < 0 }
+
+func (b burden) none() bool { return b == burden{} }
 
 // UpdateOptions are how an update is found.
 type UpdateOptions struct {
@@ -105,7 +137,8 @@ type updater struct {
 	seen    map[string]*choices
 }
 
-// Update finds the smallest step to releases that have fewer advisories: those of the
+// Update finds the smallest step to releases that have no advisories, or else fewer or
+// less severe ones: those of the
 // same accelerator, stable, not yanked, old enough, and with a torch that they go
 // with. It makes the lock anew and runs the project's tests, if that is wanted.
 // Nothing in the project changes.
@@ -303,7 +336,7 @@ func (u *updater) alone(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	best, left := (*release)(nil), before
+	best, left := (*release)(nil), burdenOf(before)
 	for i := range c.list {
 		r := &c.list[i]
 		if pep440.Compare(r.version, now) <= 0 {
@@ -313,7 +346,7 @@ func (u *updater) alone(ctx context.Context, name string) error {
 		if err != nil {
 			return err
 		}
-		if len(after) >= len(left) {
+		if !burdenOf(after).less(left) {
 			continue
 		}
 		ok, err := u.acceptable(ctx, name, r)
@@ -321,9 +354,9 @@ func (u *updater) alone(ctx context.Context, name string) error {
 			return err
 		}
 		if ok {
-			best, left = r, after
+			best, left = r, burdenOf(after)
 		}
-		if len(left) == 0 {
+		if left.none() {
 			break
 		}
 	}
@@ -348,7 +381,7 @@ func (u *updater) current(name string) pep440.Version {
 func (u *updater) open(name string, list []Advisory) {
 	u.plan.Open = append(u.plan.Open, Step{
 		Name: name, From: u.current(name).String(), Remains: list, Closes: []Advisory{}, Places: u.places(name),
-		Reason: "no release that may be taken has fewer",
+		Reason: "no release that may be taken is better",
 	})
 }
 

@@ -257,7 +257,7 @@ func (v *verifier) artifact(ctx context.Context, p *manifest.Package, a manifest
 		v.problem(p, a.File, "its only digest is of %s", a.Hash.Algorithm)
 		return nil
 	}
-	if have != "" && !v.opt.Recompute {
+	if have != "" && !v.again(a.File) {
 		v.keep(a.URL, have)
 		return nil
 	}
@@ -382,7 +382,7 @@ func filesOf(page *pyindex.Page, p *manifest.Package) (list []pyindex.File) {
 func (v *verifier) sums(ctx context.Context, p *manifest.Package, files []pyindex.File, sums map[string]bool) error {
 	for i := range files {
 		f := &files[i]
-		if sum := f.SHA256(); sum != "" && !v.opt.Recompute {
+		if sum := f.SHA256(); sum != "" && !v.again(f.Name) {
 			sums[sum] = true
 			continue
 		}
