@@ -234,8 +234,8 @@ func (a *app) toolFault(err error) error {
 // lockText is the report of a lock.
 func lockText(r *relock.Result, db *database, written, check bool) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s by %s %s: %s, %s from indexes, %d computed\n", r.Lock, r.Tool, r.ToolVersion,
-		number(r.Packages, "package"), number(r.ByIndex, "digest"), len(r.Vouched))
+	fmt.Fprintf(&b, "%s by %s %s: %s, %s as %s has them, %d computed\n", r.Lock, r.Tool, r.ToolVersion,
+		number(r.Packages, "package"), number(r.ByTool, "digest"), r.Tool, len(r.Vouched))
 	for _, w := range r.Vouched {
 		fmt.Fprintf(&b, "  %s %s: sha256 %s, computed on %s from %s, METADATA %s\n", w.Package, w.Version, w.SHA256, w.On, w.URL, w.Metadata)
 	}

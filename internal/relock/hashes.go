@@ -31,7 +31,7 @@ type Vouch struct {
 	URL     string `json:"url"` // that the bytes came from
 	SHA256  string `json:"sha256"`
 	Size    int64  `json:"size"`
-	By      string `json:"by"` // "andiron"; digests that an index gives have no entry
+	By      string `json:"by"` // "andiron"; digests that the tool has from an index have no entry
 	On      string `json:"on"` // the day on which it was computed
 	// Metadata says how the METADATA in the file compares with what the index
 	// advertises: "as advertised", "not advertised".
@@ -54,14 +54,14 @@ type record struct {
 	SHA256  string            `json:"lock_sha256"`
 	Made    string            `json:"made"`
 	Inputs  map[string]string `json:"inputs"`
-	ByIndex int               `json:"digests_by_index"`
+	ByTool  int               `json:"digests_by_tool"`
 	Files   []Vouch           `json:"digests_computed"`
 }
 
 func (r *Result) writeRecord(root, andiron string, now time.Time) error {
 	rec := record{
 		Schema: recordSchema, Andiron: andiron, Tool: r.Tool, Version: r.ToolVersion, Lock: r.Lock, SHA256: digest(r.After),
-		Made: now.UTC().Format(time.RFC3339), Inputs: r.Inputs, ByIndex: r.ByIndex, Files: r.Vouched,
+		Made: now.UTC().Format(time.RFC3339), Inputs: r.Inputs, ByTool: r.ByTool, Files: r.Vouched,
 	}
 	name := filepath.Join(root, filepath.FromSlash(recordName(r.Lock)))
 	if old, err := os.ReadFile(name); err == nil { //nolint:gosec // a file of the project, beside its lock
@@ -103,13 +103,14 @@ func (p *Project) earlier() map[string]Vouch {
 	return known
 }
 
-// keep counts a digest that the lock has: the index gave it, or an earlier run of ours.
+// keep counts a digest that the lock has: the tool had it from the index or computed
+// it, or an earlier run of ours did.
 func (v *verifier) keep(url, sum string) {
 	if w, ok := v.known[url]; ok && w.SHA256 == sum {
 		v.r.Vouched = append(v.r.Vouched, w)
 		return
 	}
-	v.r.ByIndex++
+	v.r.ByTool++
 }
 
 // wanted reports whether a file may be downloaded.

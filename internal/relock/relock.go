@@ -107,7 +107,7 @@ type Result struct {
 	Lock        string        `json:"lock"` // its path in the project
 	Current     bool          `json:"current"`
 	Packages    int           `json:"packages"`
-	ByIndex     int           `json:"digests_by_index"` // as the tool got them
+	ByTool      int           `json:"digests_by_tool"`  // as the tool got them
 	Vouched     []Vouch       `json:"digests_computed"` // of files, in order of the lock
 	Notes       []string      `json:"notes,omitempty"`
 	// Scanned says that the lock was held against the advisories, and Findings what

@@ -251,7 +251,7 @@ func (t *tool) pipCompile(p *Project, opt Options) []string {
 	for _, name := range opt.Packages {
 		args = append(args, "--upgrade-package", name)
 	}
-	return t.builds(args, "--pip-args", "--only-binary :all:")
+	return t.builds(args, "--pip-args", "--only-binary :all:") // which it writes into the lock, too
 }
 
 func (t *tool) poetry(opt Options) []string {

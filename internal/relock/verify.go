@@ -261,17 +261,19 @@ func (v *verifier) artifact(ctx context.Context, p *manifest.Package, a manifest
 		v.keep(a.URL, have)
 		return nil
 	}
-	if !strings.HasPrefix(a.URL, "https://") && !strings.HasPrefix(a.URL, "http://") {
-		v.problem(p, a.File, "it has no digest and no address to compute one from")
-		return nil
-	}
 	var listed *pyindex.File
-	if p.Source.URL != "" && p.Source.Type == manifest.OneIndex {
+	if p.Source.Type == manifest.OneIndex && p.Source.URL != "" {
 		page, err := v.page(ctx, p, place(p.Source.URL))
 		if err != nil || page == nil {
 			return err
 		}
-		listed = fileOn(page, a.File)
+		if listed = fileOn(page, a.File); listed != nil && a.URL == "" {
+			a.URL = listed.URL // poetry.lock has names alone
+		}
+	}
+	if !strings.HasPrefix(a.URL, "https://") && !strings.HasPrefix(a.URL, "http://") {
+		v.problem(p, a.File, "it has no address to compute a digest from")
+		return nil
 	}
 	w, err := v.compute(ctx, p, a.File, a.URL, listed)
 	if err != nil || w.SHA256 == "" {
@@ -404,7 +406,9 @@ func (v *verifier) compareSums(p *manifest.Package, sums map[string]bool) {
 		if h.Algorithm == "sha256" && !sums[h.Digest] {
 			v.problem(p, "", "the lock has the digest %s, which no file of this version has", h.Digest)
 		}
-		v.r.ByIndex++
+		if !v.computed(h.Digest) {
+			v.r.ByTool++
+		}
 	}
 	var lack []string
 	for sum := range sums {
