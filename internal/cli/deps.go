@@ -28,7 +28,7 @@ import (
 )
 
 func (a *app) depsCommand() *cobra.Command {
-	const verbs = "scan|check|why|history"
+	const verbs = "scan|check|lock|update|why|history"
 	cmd := &cobra.Command{
 		Use:   "deps " + verbs,
 		Short: "Look at what a project depends on: vulnerabilities, pins, locks",
@@ -48,7 +48,7 @@ pip lines of container files.`,
 		},
 		Args: cobra.ArbitraryArgs,
 	}
-	cmd.AddCommand(a.depsScanCommand(), a.depsCheckCommand(), a.depsWhyCommand(), a.depsHistoryCommand())
+	cmd.AddCommand(a.depsScanCommand(), a.depsCheckCommand(), a.depsLockCommand(), a.depsUpdateCommand(), a.depsWhyCommand(), a.depsHistoryCommand())
 	return cmd
 }
 
