@@ -15,6 +15,7 @@ import (
 	"github.com/andiron-dev/andiron/internal/engine"
 	"github.com/andiron-dev/andiron/internal/fetch"
 	"github.com/andiron-dev/andiron/internal/manifest"
+	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/policy"
 	"github.com/andiron-dev/andiron/internal/relock"
 	"github.com/andiron-dev/andiron/internal/safetext"
@@ -93,7 +94,7 @@ func (a *app) locking(cmd *cobra.Command, f *toolFlags, root string) (*locking, 
 		return nil, usage(fmt.Sprintf("%q has %v", root, err), "--input names the file to make a lock from")
 	}
 	if err != nil {
-		return nil, plain(err)
+		return nil, osfile.Cause(err)
 	}
 	now, err := a.now()
 	if err != nil {
