@@ -49,9 +49,10 @@ type Package struct {
 // Advisory is a published vulnerability of a package.
 type Advisory struct {
 	ID      string   `json:"id"`
-	Aliases []string `json:"aliases"` // other names of it, sorted
-	Fixed   string   `json:"fixed"`   // the lowest version without it; empty where there is none
-	Class   string   `json:"class,omitempty"`
+	Aliases []string `json:"aliases"`         // other names of it, sorted
+	Fixed   string   `json:"fixed"`           // the lowest version without it; empty where there is none
+	Class   string   `json:"class,omitempty"` // what goes wrong, "memory-safety"
+	Reach   string   `json:"reach,omitempty"` // what it takes: a "file", the program's own "code", the "network", to "install" it
 }
 
 // Compare orders findings by place, then rule, then text, so that output is the

@@ -18,6 +18,7 @@ import (
 	"github.com/andiron-dev/andiron/internal/digest"
 	"github.com/andiron-dev/andiron/internal/feed"
 	"github.com/andiron-dev/andiron/internal/fetch"
+	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/safetext"
 )
 
@@ -314,7 +315,7 @@ func (a *app) dbExport(flag, to string) error {
 	}
 	if _, err := out.Write(b); err != nil {
 		out.abandon()
-		return fmt.Errorf("output %q cannot be written: %w", to, plain(err))
+		return fmt.Errorf("output %q cannot be written: %w", to, osfile.Cause(err))
 	}
 	return out.finish()
 }

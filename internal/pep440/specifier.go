@@ -129,7 +129,7 @@ func (s Specifiers) Allows(v Version) bool { return s.Contains(v, true) }
 // pre-releases of all versions.
 func (s Specifiers) Prereleases() bool {
 	return slices.ContainsFunc(s, func(one Specifier) bool {
-		return one.op != "!=" && !one.wild && one.version.Pre()
+		return one.op != "!=" && one.version.Pre()
 	})
 }
 
@@ -140,7 +140,7 @@ func (s Specifiers) Exact() (Version, bool) {
 	pin := -1
 	for i := range s {
 		exact := s[i].op == "==" && !s[i].wild || s[i].op == "===" && s[i].version.text != ""
-		if exact && (pin < 0 || s[pin].version.Local() == "") {
+		if exact && (pin < 0 || s[pin].version.Local() == "" && s[i].version.Local() != "") {
 			pin = i
 		}
 	}

@@ -2,6 +2,7 @@ package pep508
 
 import (
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
@@ -17,12 +18,11 @@ import (
 // tools/oracle/pep508_vectors.py has written: its kind and its values.
 func vectors(t *testing.T, f func(kind string, values []json.RawMessage)) {
 	t.Helper()
-	file, err := os.Open("testdata/vectors.jsonl.gz")
+	packed, err := os.ReadFile("testdata/vectors.jsonl.gz")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
-	z, err := gzip.NewReader(file)
+	z, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
 		t.Fatal(err)
 	}

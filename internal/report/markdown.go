@@ -214,8 +214,11 @@ func code(s string) string {
 	return fence + s + fence
 }
 
-// cell makes a code span fit a table: there, a bar ends the cell even in code.
-func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
+// cell makes a code span fit a table: there, a bar ends the cell even in code. One after
+// a backslash is spelled out, because escaping it could escape the backslash instead.
+func cell(s string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(s, `\|`, `\\x7c`), "|", `\|`)
+}
 
 // prose writes text that a renderer shows as it is.
 func prose(s string) string {

@@ -86,8 +86,8 @@ func (m *markdown) messages(fs []finding.Finding) {
 	for _, f := range fs {
 		line := "- " + code(brief(f.Advisory.ID, maxName))
 		var more []string
-		if f.Advisory.Class != "" {
-			more = append(more, prose(brief(f.Advisory.Class, maxName)))
+		if class := class(*f.Advisory); class != "" {
+			more = append(more, prose(class))
 		}
 		if names := aliases(*f.Advisory); names != "" {
 			more = append(more, "also "+prose(names))
@@ -109,12 +109,22 @@ func (m *markdown) messages(fs []finding.Finding) {
 	m.printf("%s\n</details>\n", s.String())
 }
 
-// unauditable lists, folded, by reason, the packages that nobody could look at.
+// unauditable lists, folded, by reason, the packages that nobody could look at, as many
+// as there is room for.
 func (m *markdown) unauditable() {
-	const most = 50
+	s := ""
+	for _, most := range []int{50, 8, 1} {
+		if s = m.unauditableBy(most); m.b.Len()+len(s) <= maxMarkdown {
+			break
+		}
+	}
+	m.printf("%s", s)
+}
+
+func (m *markdown) unauditableBy(most int) string {
 	list, left := blinds(m.dependencies, most)
 	if len(list) == 0 {
-		return
+		return ""
 	}
 	var s strings.Builder
 	fmt.Fprintf(&s, "\n<details><summary>%s</summary>\n\n",
@@ -129,5 +139,5 @@ func (m *markdown) unauditable() {
 	if left > 0 {
 		fmt.Fprintf(&s, "- … %s\n", count(left, "more reason", "more reasons"))
 	}
-	m.printf("%s\n</details>\n", s.String())
+	return s.String() + "\n</details>\n"
 }

@@ -38,7 +38,7 @@ func normalFinding(f finding.Finding) finding.Finding {
 	}
 	if a := f.Advisory; a != nil {
 		f.Advisory = &finding.Advisory{
-			ID: safetext.Valid(a.ID), Aliases: validAll(a.Aliases), Fixed: safetext.Valid(a.Fixed), Class: safetext.Valid(a.Class),
+			ID: safetext.Valid(a.ID), Aliases: validAll(a.Aliases), Fixed: safetext.Valid(a.Fixed), Class: safetext.Valid(a.Class), Reach: safetext.Valid(a.Reach),
 		}
 	}
 	if w := f.Waived; w != nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/andiron-dev/andiron/finding"
@@ -46,7 +47,7 @@ func compareDependencies(a, b finding.Dependency) int {
 // aboutModels is false for a run that looked at dependencies and at nothing else.
 // An audit looks at both, also where a project has no models.
 func aboutModels(verb string, s finding.Summary) bool {
-	return s.Artifacts > 0 || s.Dependencies == nil || verb == "audit"
+	return s.Artifacts > 0 || verb == "audit" || s.Dependencies == nil && !strings.HasPrefix(verb, "deps ")
 }
 
 // packageTotals writes "packages: 3 vulnerable, 40 clean; advisories: OSV of
@@ -79,6 +80,9 @@ func packageHeadline(r *run) string {
 	for _, n := range by {
 		all += n
 	}
+	if by == nil {
+		return count(len(r.findings), "finding", "findings")
+	}
 	of := " of " + count(all, "package", "packages")
 	n := 0
 	for _, f := range r.findings {
@@ -88,9 +92,9 @@ func packageHeadline(r *run) string {
 	}
 	switch bad, may, blind := by[finding.Vulnerable], by[finding.MayResolve], by[finding.Unauditable]; {
 	case bad > 0:
-		return fmt.Sprint(bad) + of + plural(bad, " is vulnerable", " are vulnerable")
+		return strconv.Itoa(bad) + of + plural(bad, " is vulnerable", " are vulnerable")
 	case may > 0:
-		return fmt.Sprint(may) + of + " may resolve to a vulnerable version"
+		return strconv.Itoa(may) + of + " may resolve to a vulnerable version"
 	case n > 0:
 		return count(n, "finding", "findings") + " about packages"
 	case all == 0:
@@ -98,7 +102,7 @@ func packageHeadline(r *run) string {
 	case blind == all:
 		return "no package could be audited"
 	case blind > 0:
-		return fmt.Sprint(blind) + of + " could not be audited, and the others have no known vulnerability"
+		return strconv.Itoa(blind) + of + " could not be audited, and the others have no known vulnerability"
 	}
 	return "no package has a known vulnerability"
 }
@@ -121,6 +125,19 @@ func fixedIn(a finding.Advisory) string {
 		return "no fixed version"
 	}
 	return "fixed in " + brief(a.Fixed, maxName)
+}
+
+// class says what goes wrong and what it takes to reach it: "memory-safety, reached
+// by a crafted file".
+func class(a finding.Advisory) string {
+	words := brief(a.Class, maxName)
+	by := map[string]string{
+		"file": "by a crafted file", "code": "by the program's own code alone", "network": "by a peer that may connect", "install": "by installing it",
+	}[a.Reach]
+	if words != "" && by != "" {
+		words += ", reached " + by
+	}
+	return words
 }
 
 // aliases are the other names of an advisory, as many as people read.
