@@ -199,9 +199,3 @@ func candidateNote(u *deps.UseStatus, c deps.Candidate) string {
 	}
 	return ""
 }
-
-// cell makes text that others wrote harmless in a table of Markdown.
-func cell(s string) string {
-	s = safetext.Plain(s)
-	return strings.NewReplacer("|", `\|`, "<", "&lt;", "[", `\[`, "]", `\]`, "`", "\\`", "*", `\*`, "_", `\_`, "\n", " ").Replace(s)
-}

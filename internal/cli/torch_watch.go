@@ -13,6 +13,7 @@ import (
 
 	"github.com/andiron-dev/andiron/internal/deps"
 	"github.com/andiron-dev/andiron/internal/fetch"
+	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/policy"
 	"github.com/andiron-dev/andiron/internal/record"
 	rel "github.com/andiron-dev/andiron/internal/release"
@@ -175,7 +176,7 @@ func inUse(p *deps.Project) (versions []string) {
 func keepSteps(ctx context.Context, dir string, now time.Time, dry bool, r *watchReport, next func([]rel.Track) ([]rel.Step, error)) error {
 	l, err := record.Open(dir)
 	if err != nil {
-		return fmt.Errorf("%q cannot be opened: %w", dir, plain(err))
+		return fmt.Errorf("%q cannot be opened: %w", dir, osfile.Cause(err))
 	}
 	defer func() { _ = l.Close() }() // Update synced it
 	change := func(h *record.Folded) ([]record.Draft, error) {

@@ -72,7 +72,7 @@ func (c *checker) set(s *Set, list []*statement) (pins bool) {
 			}
 		}
 	}
-	c.hashes(s, list, bare)
+	c.hashes(list, bare)
 	if pins && open == 0 {
 		c.report(pinned.Finding(finding.Where{Path: s.Path}, fmt.Sprintf("%s pinned to the exact version", count(len(list), "package is", "packages are"))))
 		if len(bare) == 0 {
@@ -116,12 +116,12 @@ func (c *checker) about(f *finding.Finding, st *statement) {
 	if st.by != nil {
 		version = st.by.Version
 	}
-	f.Package = &finding.Package{Name: st.Name, Version: version, PURL: purl("pypi", st.Name, version)}
+	f.Package = &finding.Package{Name: st.called(), Version: version, PURL: purl("pypi", st.Name, version)}
 	c.report(*f)
 }
 
 // hashes reports the packages without a hash: one by one, or all of a file at once.
-func (c *checker) hashes(s *Set, list, bare []*statement) {
+func (c *checker) hashes(list, bare []*statement) {
 	exact := 0
 	for _, st := range list {
 		if st.exact && !st.fixedElsewhere() {
@@ -129,7 +129,7 @@ func (c *checker) hashes(s *Set, list, bare []*statement) {
 		}
 	}
 	if len(bare) > 1 && len(bare) == exact {
-		c.report(noHashes.Finding(bare[0].where(), fmt.Sprintf("none of the %d pinned packages of %s has a hash", len(bare), s.Path)))
+		c.report(noHashes.Finding(bare[0].where(), fmt.Sprintf("none of the %d pinned packages has a hash", len(bare))))
 		return
 	}
 	for _, st := range bare {
@@ -156,12 +156,12 @@ func (c *checker) source(st *statement) {
 			if st.Source.Reference != "" {
 				what = fmt.Sprintf("%q, which can be moved", st.Source.Reference)
 			}
-			f := notFixed.Finding(st.where(), fmt.Sprintf("%s comes from a repository at %s", st.Name, what), st.Source.URL)
+			f := notFixed.Finding(st.where(), fmt.Sprintf("%s comes from a repository at %s", st.called(), what), st.Source.URL)
 			c.about(&f, st)
 		}
 	case manifest.AtURL:
 		if len(st.Hashes) == 0 {
-			f := notFixed.Finding(st.where(), fmt.Sprintf("%s comes from an address without a hash", st.Name), st.Source.URL)
+			f := notFixed.Finding(st.where(), fmt.Sprintf("%s comes from an address without a hash", st.called()), st.Source.URL)
 			c.about(&f, st)
 		}
 	case manifest.AnyIndex, manifest.OneIndex, manifest.Path, manifest.Editable, manifest.Virtual, manifest.Conda:

@@ -16,6 +16,7 @@ import (
 	"github.com/andiron-dev/andiron/internal/artifact"
 	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/manifest"
+	"github.com/andiron-dev/andiron/internal/osfile"
 )
 
 // Project is what the files of a project say, before anything is judged.
@@ -127,7 +128,7 @@ func (c *collector) file(abs, shown string, asked bool) error {
 	}
 	a, err := artifact.Open(abs, shown)
 	if err != nil {
-		c.unread(shown, 0, "%v", plain(err))
+		c.unread(shown, 0, "%v", osfile.Cause(err))
 		return nil
 	}
 	defer func() { _ = a.Close() }() // it was only read
@@ -137,7 +138,7 @@ func (c *collector) file(abs, shown string, asked bool) error {
 	}
 	switch {
 	case err != nil:
-		c.unread(shown, 0, "%v", plain(err))
+		c.unread(shown, 0, "%v", osfile.Cause(err))
 	case !ok && asked:
 		return &UnknownError{Path: shown}
 	case ok && len(c.files) >= mostFiles:
@@ -173,7 +174,7 @@ func (c *collector) read(a *artifact.Artifact, kind manifest.Kind) error {
 	}
 	b, err := bounded.ReadRange(a.ReaderAt(), a.Size(), 0, a.Size(), mostBytes)
 	if err != nil {
-		c.unread(shown, 0, "%v", plain(err))
+		c.unread(shown, 0, "%v", osfile.Cause(err))
 		return nil
 	}
 	c.input(shown, b)
@@ -239,13 +240,13 @@ func (c *collector) include(f *manifest.File, in manifest.Include, shown *string
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, "does not exist"
 	case err != nil:
-		return nil, "could not be opened: " + plain(err).Error()
+		return nil, "could not be opened: " + osfile.Cause(err).Error()
 	case !inside:
 		return nil, "lies outside of the project, and was not read"
 	}
 	a, err := artifact.Open(filepath.FromSlash(*shown), *shown)
 	if err != nil {
-		return nil, "could not be opened: " + plain(err).Error()
+		return nil, "could not be opened: " + osfile.Cause(err).Error()
 	}
 	defer func() { _ = a.Close() }() // it was only read
 	kind, ok := manifest.Identify(*shown, nil)
@@ -343,12 +344,4 @@ func compareUnread(a, b Unread) int {
 		return a.Line - b.Line
 	}
 	return strings.Compare(a.Text, b.Text)
-}
-
-// plain takes the path out of an error, which stands beside it already.
-func plain(err error) error {
-	if pe, ok := errors.AsType[*fs.PathError](err); ok {
-		return pe.Err
-	}
-	return err
 }

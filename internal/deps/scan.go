@@ -14,6 +14,7 @@ import (
 	"github.com/andiron-dev/andiron/internal/advisory"
 	"github.com/andiron-dev/andiron/internal/family"
 	"github.com/andiron-dev/andiron/internal/manifest"
+	"github.com/andiron-dev/andiron/internal/pep440"
 )
 
 // Result is what a project's packages were found to be.
@@ -35,6 +36,7 @@ func Scan(p *Project, opt Options) (*Result, error) {
 	s.groups()
 	s.database()
 	s.summary()
+	s.regularly()
 	slices.SortFunc(s.out.Dependencies, compareDependencies)
 	slices.SortStableFunc(s.out.Findings, finding.Compare)
 	return &s.out, nil
@@ -96,8 +98,9 @@ func (s *scanner) one(st *statement) error {
 	switch reason := s.reason(st, name, hits); {
 	case len(hits) > 0 && st.exact:
 		d.Status = finding.Vulnerable
+		fix := fixOf(st.Name, hits)
 		for _, h := range hits {
-			s.vulnerable(st, d.Package, h)
+			s.vulnerable(st, d.Package, h, fix)
 		}
 	case len(hits) > 0:
 		d.Status = finding.MayResolve
@@ -217,12 +220,15 @@ func (s *scanner) identity(st *statement) finding.Package {
 	if st.Source.Type == manifest.Conda {
 		kind = "conda"
 	}
-	return finding.Package{Name: st.Name, Version: version, PURL: purl(kind, st.Name, version)}
+	return finding.Package{Name: st.called(), Version: version, PURL: purl(kind, st.Name, version)}
 }
 
 // purl is the package URL; its specification has names of PyPI in lower case with
 // dashes, as they are when normalised.
 func purl(kind, name, version string) string {
+	if name == "" {
+		return ""
+	}
 	s := "pkg:" + kind + "/" + url.PathEscape(name)
 	if version != "" {
 		s += "@" + url.QueryEscape(version)
@@ -231,7 +237,7 @@ func purl(kind, name, version string) string {
 }
 
 // vulnerable reports that a version has a vulnerability, or was made to do harm.
-func (s *scanner) vulnerable(st *statement, id finding.Package, h advisory.Hit) {
+func (s *scanner) vulnerable(st *statement, id finding.Package, h advisory.Hit, fix string) {
 	r := vulnerable
 	message := fmt.Sprintf("%s has %s", st.shown(), h.ID)
 	if h.Malicious {
@@ -243,18 +249,33 @@ func (s *scanner) vulnerable(st *statement, id finding.Package, h advisory.Hit) 
 	f := r.Finding(st.where(), message, s.evidence(st, h)...)
 	if !h.Malicious {
 		f.Severity = severityOf(h)
-		f.Fix = fixOf(st.Name, h)
+		f.Fix = fix
 	}
 	f.Package = &id
 	f.Advisory = &finding.Advisory{ID: h.ID, Aliases: append([]string{}, h.Aliases...), Fixed: h.Fixed, Class: h.Fact.Class, Reach: h.Fact.Reach}
 	s.report(f)
 }
 
-func fixOf(name string, h advisory.Hit) string {
-	if h.Fixed == "" {
-		return fmt.Sprintf("no version of %s is published without it; avoid what it is about, or waive %s with a reason", name, h.ID)
+// fixOf says which version closes how many of a package's vulnerabilities.
+func fixOf(name string, hits []advisory.Hit) string {
+	var to pep440.Version
+	closed := 0
+	for _, h := range hits {
+		v, err := pep440.Parse(h.Fixed)
+		if h.Malicious || h.Fixed == "" || err != nil {
+			continue
+		}
+		if closed++; closed == 1 || pep440.Compare(v, to) > 0 {
+			to = v
+		}
 	}
-	return fmt.Sprintf("update %s to %s or later, or run andiron deps update", name, h.Fixed)
+	switch {
+	case closed == 0:
+		return fmt.Sprintf("no fixed version of %s is published; avoid what the advisory is about, or waive it with a reason", name)
+	case closed < len(hits):
+		return fmt.Sprintf("update %s to %s or later, which closes %d of %d; no fixed version is published for the rest", name, to, closed, len(hits))
+	}
+	return fmt.Sprintf("update %s to %s or later, or run andiron deps update", name, to)
 }
 
 // severityOf takes a vulnerability without a rating for a high one.
@@ -270,35 +291,16 @@ func severityOf(h advisory.Hit) finding.Severity {
 	return finding.High
 }
 
-// reaches says in words what it takes to reach a hole.
-var reaches = map[string]string{
-	"file":    "a crafted file that is loaded reaches it",
-	"code":    "only code that calls the interface in question with such arguments reaches it",
-	"network": "a peer that may connect reaches it",
-	"install": "installing or importing the package is enough",
-}
-
 func (s *scanner) evidence(st *statement, h advisory.Hit) []string {
 	var out []string
-	rating := "severity " + severityOf(h).String()
 	switch {
 	case h.Severity.Level == "":
-		rating = "no severity is published, so that it counts as high"
+		out = append(out, "no severity is published, so that it counts as high")
 	case h.Severity.Score > 0:
-		rating += " (CVSS " + strconv.FormatFloat(h.Severity.Score, 'f', 1, 64) + ")"
-	}
-	out = append(out, rating)
-	if h.Fixed != "" {
-		out = append(out, "fixed in "+h.Fixed)
-	}
-	if words := reaches[h.Fact.Reach]; words != "" {
-		out = append(out, h.Fact.Class+": "+words)
+		out = append(out, "CVSS "+strconv.FormatFloat(h.Severity.Score, 'f', 1, 64))
 	}
 	if h.Fact.Note != "" {
 		out = append(out, h.Fact.Note)
-	}
-	if len(h.Aliases) > 0 {
-		out = append(out, "also known as "+strings.Join(h.Aliases, ", "))
 	}
 	return append(out, st.circumstances()...)
 }
@@ -462,6 +464,25 @@ func (s *scanner) summary() {
 	}
 	for name, n := range files {
 		s.report(scanned.Finding(finding.Where{Path: name}, fmt.Sprintf("%s held against %s", count(n, "package is", "packages are"), s.opt.Source.Name)))
+	}
+}
+
+// regularly says when the project was last scanned.
+func (s *scanner) regularly() {
+	rec := s.opt.Record
+	if rec == nil || len(s.project.Sets) == 0 {
+		return
+	}
+	where := finding.Where{Path: rec.File}
+	age := s.opt.Now.Sub(rec.Last)
+	switch {
+	case rec.Last.IsZero():
+		s.report(notScanned.Finding(where, "no scan of the dependencies is on record"))
+	case age > s.opt.Policy.Fresh():
+		s.report(notScanned.Finding(where, fmt.Sprintf("the last scan of the dependencies that is on record was %s ago", days(age))))
+	default:
+		s.report(recorded.Finding(where, fmt.Sprintf("%s on record, the last one of %s, with %s open", count(int(rec.Scans), "scan is", "scans are"),
+			rec.Last.UTC().Format("2006-01-02"), count(rec.Open, "finding", "findings"))))
 	}
 }
 

@@ -1,6 +1,7 @@
 package deps
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -32,14 +33,17 @@ func (s *statement) where() finding.Where {
 func (s *statement) shown() string {
 	switch {
 	case s.Version != "":
-		return s.Name + " " + s.Version
+		return s.called() + " " + s.Version
 	case s.by != nil:
-		return s.Name + " " + s.by.Version
+		return s.called() + " " + s.by.Version
 	case s.Specifier != "":
-		return s.Name + s.Specifier
+		return s.called() + s.Specifier
 	}
-	return s.Name
+	return s.called()
 }
+
+// called is the name of a package, or where it comes from if nothing tells its name.
+func (s *statement) called() string { return cmp.Or(s.Name, s.Source.URL) }
 
 // own reports whether a package is the project's own code, which nobody publishes.
 func own(p *manifest.Package) bool {
