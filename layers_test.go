@@ -47,6 +47,7 @@ var layers = []struct {
 	{"fetch", []string{"internal/fetch"}, []string{"ground"}, []string{"os/exec", "plugin", "unsafe", "log"}},
 	{"feed", []string{"internal/feed", "internal/release"}, []string{"ground", "readers", "fetch", "whole"}, quiet},
 	{"record", []string{"internal/record"}, []string{"ground", "whole", "osfile"}, quiet},
+	// It starts other programs, and only a verb that says so may call it.
 	{"relock", []string{"internal/relock"}, []string{"ground", "readers", "fetch", "whole"}, []string{"net", "plugin", "unsafe", "log"}},
 	// It starts other programs, and only a verb that says so may call it.
 	{"pyrun", []string{"internal/pyrun"}, []string{"ground", "readers"}, []string{"net", "plugin", "unsafe", "log"}},

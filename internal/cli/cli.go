@@ -42,6 +42,7 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	code           int
+	heap           heap
 }
 
 // Main runs the program with its arguments, the first of which is its name, and
@@ -56,7 +57,7 @@ func Main(ctx context.Context, args []string, getenv func(string) string, stdin 
 	}()
 	root := a.root() //nolint:contextcheck // cobra hands the context on to the verb
 	root.SetArgs(args[min(1, len(args)):])
-	if err := withHeap(func() error { return root.ExecuteContext(ctx) }); err != nil {
+	if err := a.heap.run(func() error { return root.ExecuteContext(ctx) }); err != nil {
 		return a.complain(err)
 	}
 	return a.code
@@ -96,7 +97,7 @@ Exit codes, the same for every verb and format:
 	root.Version = version()
 	root.SetVersionTemplate("andiron {{.Version}}\n")
 	root.AddCommand(a.auditCommand(), a.scanCommand(), a.inspectCommand(), a.convertCommand(), a.trustCommand(), a.rulesCommand(), a.versionCommand())
-	root.AddCommand(a.keygenCommand(), a.signCommand(), a.verifyCommand(), a.depsCommand(), a.dbCommand())
+	root.AddCommand(a.keygenCommand(), a.signCommand(), a.verifyCommand(), a.depsCommand(), a.torchCommand(), a.dbCommand())
 	root.InitDefaultCompletionCmd()
 	strictCompletion(root)
 	root.SetHelpCommand(&cobra.Command{Use: "help [VERB]", Short: "Explain a verb", RunE: helpOn})

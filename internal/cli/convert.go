@@ -106,7 +106,7 @@ func (f *convertFlags) add(cmd *cobra.Command) {
 
 // options reads the flags.
 func (f *convertFlags) options() (convert.Options, error) {
-	opt := convert.Options{DuplicateShared: f.duplicate, SkipUnsupported: f.skip, Metadata: map[string]string{}}
+	opt := convert.Options{DuplicateShared: f.duplicate, SkipUnsupported: f.skip, NoExtra: f.extra == "", Metadata: map[string]string{}}
 	if f.output == "" {
 		return opt, usage("convert: no OUT given", "usage: andiron convert IN -o OUT")
 	}
@@ -150,6 +150,7 @@ func (a *app) convert(ctx context.Context, in string, f *convertFlags) error {
 	if err != nil {
 		return err
 	}
+	a.heap.tighten()
 	c := &conversion{app: a, flags: f, opt: opt, in: in}
 	defer c.close()
 	c.report.Schema = convertSchema
@@ -275,13 +276,6 @@ func (c *conversion) one(ctx context.Context, plan *convert.Plan) error {
 		return err
 	}
 	return commit(out, c.flags.output)
-}
-
-func commit(out *whole.File, name string) error {
-	if err := out.Commit(); err != nil {
-		return fmt.Errorf("output %q cannot be written: %w", name, osfile.Cause(err))
-	}
-	return nil
 }
 
 const (

@@ -18,6 +18,7 @@ import (
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/deps"
 	"github.com/andiron-dev/andiron/internal/engine"
+	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/pep508"
 	"github.com/andiron-dev/andiron/internal/policy"
 	"github.com/andiron-dev/andiron/internal/record"
@@ -27,7 +28,7 @@ import (
 )
 
 func (a *app) depsCommand() *cobra.Command {
-	const verbs = "scan|check|why|history"
+	const verbs = "scan|check|lock|update|why|history"
 	cmd := &cobra.Command{
 		Use:   "deps " + verbs,
 		Short: "Look at what a project depends on: vulnerabilities, pins, locks",
@@ -47,7 +48,7 @@ pip lines of container files.`,
 		},
 		Args: cobra.ArbitraryArgs,
 	}
-	cmd.AddCommand(a.depsScanCommand(), a.depsCheckCommand(), a.depsWhyCommand(), a.depsHistoryCommand())
+	cmd.AddCommand(a.depsScanCommand(), a.depsCheckCommand(), a.depsLockCommand(), a.depsUpdateCommand(), a.depsWhyCommand(), a.depsHistoryCommand())
 	return cmd
 }
 
@@ -208,7 +209,7 @@ func (r *depsRun) report(ctx context.Context) error {
 	}
 	if err != nil {
 		out.abandon()
-		return fmt.Errorf("the report cannot be written: %w", plain(err))
+		return fmt.Errorf("the report cannot be written: %w", osfile.Cause(err))
 	}
 	if err := out.finish(); err != nil {
 		return err
@@ -270,10 +271,10 @@ func (r *depsRun) stream(ctx context.Context, h finding.Handler) error {
 // to, that is nothing wrong; a record that is broken is.
 func (r *depsRun) unrecorded(err error) error {
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
-		r.warn(fmt.Sprintf("the scan is not on record: %v", plain(err)))
+		r.warn(fmt.Sprintf("the scan is not on record: %v", osfile.Cause(err)))
 		return nil
 	}
-	return &fault{text: fmt.Sprintf("the scan cannot be put on record: %v", plain(err)), hint: `"andiron deps history --verify" says more; --no-record does without`}
+	return &fault{text: fmt.Sprintf("the scan cannot be put on record: %v", osfile.Cause(err)), hint: `"andiron deps history --verify" says more; --no-record does without`}
 }
 
 // question is what decides the result besides files and advisories. Waivers and ages

@@ -71,21 +71,28 @@ func (o *output) temporary() []string {
 // finish writes what is left and gives the file its name.
 func (o *output) finish() error {
 	err := o.Flush()
-	if o.file == nil {
-		if err != nil {
-			return fmt.Errorf("the report cannot be written: %w", osfile.Cause(err))
-		}
+	switch {
+	case o.file == nil && err != nil:
+		return fmt.Errorf("the report cannot be written: %w", osfile.Cause(err))
+	case o.file == nil:
 		return nil
-	}
-	if err == nil {
-		err = o.file.Commit()
-	} else {
+	case err != nil:
 		o.file.Abandon()
+		return notWritten(o.name, err)
 	}
-	if err != nil {
-		return fmt.Errorf("output %q cannot be written: %w", o.name, osfile.Cause(err))
+	return commit(o.file, o.name)
+}
+
+// commit gives a file its name.
+func commit(file *whole.File, name string) error {
+	if err := file.Commit(); err != nil {
+		return notWritten(name, err)
 	}
 	return nil
+}
+
+func notWritten(name string, err error) error {
+	return fmt.Errorf("output %q cannot be written: %w", name, osfile.Cause(err))
 }
 
 // abandon leaves no file behind. A report on the standard output stays as it is:

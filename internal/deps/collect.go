@@ -17,6 +17,7 @@ import (
 	"github.com/andiron-dev/andiron/internal/artifact"
 	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/manifest"
+	"github.com/andiron-dev/andiron/internal/osfile"
 )
 
 // Project is what the files of a project say, before anything is judged.
@@ -145,7 +146,7 @@ func (c *collector) file(abs, shown string, asked bool) error {
 	}
 	switch {
 	case err != nil:
-		c.unread(shown, 0, "%v", plain(err))
+		c.unread(shown, 0, "%v", osfile.Cause(err))
 	case !ok && asked:
 		return &UnknownError{Path: shown}
 	case ok && len(c.files) >= mostFiles:
@@ -182,7 +183,7 @@ func (c *collector) read(a *artifact.Artifact, kind manifest.Kind, chain []strin
 	}
 	b, err := bounded.ReadRange(a.ReaderAt(), a.Size(), 0, a.Size(), mostBytes)
 	if err != nil {
-		c.unread(shown, 0, "%v", plain(err))
+		c.unread(shown, 0, "%v", osfile.Cause(err))
 		return nil
 	}
 	c.input(shown, b)
@@ -248,7 +249,7 @@ func (c *collector) find(f *manifest.File, in manifest.Include) (shown, why stri
 	case errors.Is(err, fs.ErrNotExist):
 		return "", "does not exist"
 	case err != nil:
-		return "", "could not be opened: " + plain(err).Error()
+		return "", "could not be opened: " + osfile.Cause(err).Error()
 	case !inside:
 		return "", "lies outside of the project, and was not read"
 	}
@@ -419,13 +420,5 @@ func compareUnread(a, b Unread) int {
 
 // unnamed is an error without the name of the file that it begins with.
 func unnamed(err error, name string) string {
-	return strings.TrimPrefix(plain(err).Error(), quote(name)+": ")
-}
-
-// plain takes the path out of an error, which stands beside it already.
-func plain(err error) error {
-	if pe, ok := errors.AsType[*fs.PathError](err); ok {
-		return pe.Err
-	}
-	return err
+	return strings.TrimPrefix(osfile.Cause(err).Error(), quote(name)+": ")
 }

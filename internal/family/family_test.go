@@ -250,3 +250,16 @@ func BenchmarkCoherent(b *testing.B) {
 		}
 	}
 }
+
+func TestVersions(t *testing.T) {
+	list := Versions()
+	if len(list) < 50 || list[0] != (Version{"1.0.0", "2018-12-07"}) || list[len(list)-1].Number != "2.15.0" {
+		t.Errorf("%d releases, %v", len(list), list)
+	}
+	for _, v := range list {
+		train, ok := Train(torch, v.Number)
+		if _, known := Series(torch, train); !ok || !known || v.Date != "" && len(v.Date) != 10 {
+			t.Errorf("%v is of train %q, which is not known", v, train)
+		}
+	}
+}

@@ -36,7 +36,8 @@ type Getter interface {
 }
 
 // Update makes the database that BASE has now. If old, which may be nil, is of the
-// same BASE, only what changed is fetched.
+// same BASE, only what changed is fetched. An error that wraps advisory.ErrDamaged is
+// about old.
 func Update(ctx context.Context, client Getter, base string, old *File, opt Options) (*Result, error) {
 	u := &update{client: client, base: strings.TrimRight(base, "/"), opt: opt, intake: newIntake(ctx, opt)}
 	at, err := url.Parse(u.base)
@@ -45,6 +46,9 @@ func Update(ctx context.Context, client Getter, base string, old *File, opt Opti
 	}
 	u.source = fetch.Plain(at)
 	if old != nil && old.Info().Source == u.source {
+		if err := old.Verify(); err != nil {
+			return nil, err
+		}
 		u.old = old
 	}
 	return u.run(ctx)

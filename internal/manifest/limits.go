@@ -114,7 +114,7 @@ func (r *reader) problem(line int, format string, args ...any) {
 	}
 	for i, a := range args {
 		if s, ok := a.(string); ok {
-			args[i] = clip(withoutSecrets(s))
+			args[i] = clip(withoutSecrets(s[:min(len(s), 4096)]))
 		}
 	}
 	r.file.Problems = append(r.file.Problems, Problem{line, fmt.Sprintf(format, args...)})

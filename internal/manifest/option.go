@@ -14,8 +14,8 @@ type pipOption struct {
 	value bool
 }
 
-// pip 25.3 req_file.py SUPPORTED_OPTIONS and SUPPORTED_OPTIONS_REQ, those that
-// older ones had, and --only-final and --all-releases of 26.
+// pip 26.3 req_file.py SUPPORTED_OPTIONS and SUPPORTED_OPTIONS_REQ, and those that
+// older ones had.
 var pipOptions = [...]pipOption{
 	{"--index-url", 'i', true}, {"--pypi-url", 0, true}, {"--extra-index-url", 0, true}, {"--no-index", 0, false},
 	{"--constraint", 'c', true}, {"--requirement", 'r', true}, {"--editable", 'e', true}, {"--find-links", 'f', true},
@@ -36,8 +36,13 @@ func (r *reader) parseOptions(s string, line int) (list []option, ok bool) {
 		return nil, false
 	}
 	ok = true
+	var loose []string
 	for i := 0; i < len(words); i++ {
 		word := words[i]
+		if word == "" || word[0] != '-' || word == "-" {
+			loose = append(loose, word)
+			continue
+		}
 		opt, value, has := findOption(word)
 		if opt == nil {
 			ok = false
@@ -57,6 +62,9 @@ func (r *reader) parseOptions(s string, line int) (list []option, ok bool) {
 			ok = false
 		}
 		list = append(list, option{plainName(opt.name), value})
+	}
+	if len(loose) > 0 {
+		r.problem(line, "%q after an option has no effect in pip", strings.Join(loose[:min(len(loose), 20)], " "))
 	}
 	return list, ok
 }
@@ -102,6 +110,9 @@ func findOption(word string) (opt *pipOption, value string, has bool) {
 
 // splitWords splits words as shlex does for a POSIX shell, comments aside.
 func splitWords(s string) (words []string, problem string) {
+	if !strings.ContainsAny(s, "'\"\\\v\f") && isASCII(s) {
+		return strings.Fields(s), ""
+	}
 	var b strings.Builder
 	inWord := false
 	for i := 0; i < len(s); i++ {
@@ -151,4 +162,13 @@ func quoted(b *strings.Builder, s string) (int, bool) {
 		}
 	}
 	return 0, false
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
 }

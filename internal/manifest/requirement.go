@@ -28,6 +28,9 @@ func (r *reader) requirement(s string, p Package) {
 // which is a problem by then.
 func (r *reader) pep508(s string, p *Package) bool {
 	req, err := pep508.Parse(s)
+	if err != nil && strings.Contains(s, "${") && r.unset(s, p) {
+		return true
+	}
 	if err != nil {
 		r.problem(p.Line, "%q is no requirement: %s", s, err.Error())
 		return false
@@ -48,6 +51,22 @@ func (r *reader) pep508(s string, p *Package) bool {
 		if p.Version == "" {
 			p.Version = v.String()
 		}
+	}
+	return true
+}
+
+// unset reads a requirement with a variable in its version. That it is not
+// determined was said when the line was read.
+func (r *reader) unset(s string, p *Package) bool {
+	name := nameOf(s)
+	req, marker := cutMarker(s, false)
+	if !pep508.ValidName(name) || len(req) == len(name) || strings.Contains(name, "$") {
+		return false
+	}
+	r.named(p, name)
+	p.Specifier, p.Marker = strings.TrimSpace(req[len(name):]), marker
+	if p.Specifier[0] == '[' || p.Specifier[0] == '@' {
+		return false
 	}
 	return true
 }
@@ -117,11 +136,15 @@ func looksLocal(s string) bool {
 	if s[0] == '.' || s[0] == '/' || s[0] == '~' || s[0] == '\\' || len(s) > 2 && s[1] == ':' && (s[2] == '\\' || s[2] == '/') {
 		return true
 	}
-	head := s
-	if i := strings.IndexAny(s, "[;@<>=!~ ("); i >= 0 {
-		head = s[:i]
+	for i := range len(s) {
+		switch s[i] {
+		case '[', ';', '@', '<', '>', '=', '!', '~', ' ', '(', '\t':
+			return isArchive(s[:i])
+		case '/', '\\':
+			return true
+		}
 	}
-	return strings.ContainsAny(head, `/\`) || strings.Contains(head, ".") && isArchive(head)
+	return isArchive(s)
 }
 
 // local reads a path: a folder, a wheel or an archive.

@@ -154,16 +154,9 @@ func requiresOf(edges []uvEdge, packages []Package) (out []string) {
 	}
 	out = make([]string, 0, len(edges))
 	for _, e := range edges {
-		name := packages[e.to].Name
-		if len(edges) > 64 || !slices.Contains(out, name) {
-			out = append(out, name)
-		}
+		out = append(out, packages[e.to].Name)
 	}
-	if len(edges) > 64 {
-		slices.Sort(out)
-		out = slices.Compact(out)
-	}
-	return out
+	return once(out)
 }
 
 func (u *uvLock) edgesOf(v value) (out []uvEdge) {
