@@ -27,10 +27,10 @@ var layers = []struct {
 		"internal/hf", "internal/magic", "internal/mobile", "internal/objfile", "internal/pysrc",
 		"internal/pep440", "internal/pep508", "internal/manifest", "internal/osv", "internal/advisory", "internal/pyindex", "internal/family",
 	}, []string{"ground", "readers"}, append(quiet, "os", "time")},
-	{"terms", []string{"internal/day", "internal/pattern", "internal/source", "internal/waiver", "internal/lockfile", "internal/openvex"}, []string{"ground", "terms"}, append(quiet, "os")},
+	{"terms", []string{"internal/day", "internal/pattern", "internal/source", "internal/waiver", "internal/lockfile", "internal/openvex", "internal/supply"}, []string{"ground", "terms"}, append(quiet, "os")},
 	{"osfile", []string{"internal/osfile"}, nil, []string{"net", "os/exec", "plugin", "unsafe", "log"}},
 	{"digest", []string{"internal/digest"}, []string{"osfile", "whole"}, quiet},
-	{"artifact", []string{"internal/artifact"}, []string{"ground", "readers"}, quiet},
+	{"artifact", []string{"internal/artifact"}, []string{"ground", "readers", "osfile"}, quiet},
 	{"contract", []string{"internal/contract"}, []string{"ground", "readers"}, append(quiet, "os", "time")},
 	{"rooms", []string{"internal/model", "internal/code", "internal/posture", "internal/trust", "internal/deps"}, []string{"ground", "readers", "artifact", "contract", "terms", "osfile"}, quiet},
 	{"judge", []string{"internal/policy"}, []string{"ground", "terms"}, append(quiet, "os", "time")},
@@ -47,12 +47,15 @@ var layers = []struct {
 	{"fetch", []string{"internal/fetch"}, []string{"ground"}, []string{"os/exec", "plugin", "unsafe", "log"}},
 	{"feed", []string{"internal/feed", "internal/release"}, []string{"ground", "readers", "fetch", "whole"}, quiet},
 	{"record", []string{"internal/record"}, []string{"ground", "whole", "osfile"}, quiet},
+	// It starts other programs, and only a verb that says so may call it.
 	{"relock", []string{"internal/relock"}, []string{"ground", "readers", "fetch", "whole"}, []string{"net", "plugin", "unsafe", "log"}},
 	// It starts other programs, and only a verb that says so may call it.
 	{"pyrun", []string{"internal/pyrun"}, []string{"ground", "readers"}, []string{"net", "plugin", "unsafe", "log"}},
 	{"cli", []string{"internal/cli"}, []string{"ground", "whole", "convert", "pyrun", "signing", "keyless", "bom", "engine", "rooms", "artifact", "judge", "report", "ruledoc", "terms", "osfile", "digest", "readers", "fetch", "feed", "record", "relock"}, []string{"os/exec", "unsafe", "plugin"}},
 	{"cmd", []string{"cmd/..."}, []string{"cli"}, nil},
 	{"testkit", []string{"internal/testkit"}, []string{"ground", "readers"}, quiet},
+	// For tests only, and no program links them: they listen on this machine.
+	{"servers", []string{"internal/testkit/fakeindex", "internal/testkit/fakeosv"}, []string{"ground", "readers"}, []string{"os", "os/exec", "plugin", "unsafe", "log"}},
 }
 
 // quiet packages neither talk, nor start anything, nor reach around Go's types.

@@ -23,6 +23,9 @@ type Finding struct {
 	Where    Where    `json:"where"`
 	Evidence []string `json:"evidence"` // how we know, in order
 	Fix      string   `json:"fix"`
+	// Package and Advisory are set where a finding is about a dependency.
+	Package  *Package  `json:"package,omitempty"`
+	Advisory *Advisory `json:"advisory,omitempty"`
 	// Waived says who answers for this. A waived finding stays visible and counts
 	// neither for a verdict nor for an exit code.
 	Waived *Waiver `json:"waived,omitempty"`
@@ -34,6 +37,22 @@ type Waiver struct {
 	Owner   string `json:"owner"`
 	Reason  string `json:"reason"`
 	Expires string `json:"expires"` // the last day on which it counts, 2027-01-31
+}
+
+// Package is a package that a project depends on.
+type Package struct {
+	Name    string `json:"name"`    // normalised as in PEP 503
+	Version string `json:"version"` // empty where a range is asked for
+	PURL    string `json:"purl"`
+}
+
+// Advisory is a published vulnerability of a package.
+type Advisory struct {
+	ID      string   `json:"id"`
+	Aliases []string `json:"aliases"`         // other names of it, sorted
+	Fixed   string   `json:"fixed"`           // the lowest version without it; empty where there is none
+	Class   string   `json:"class,omitempty"` // what goes wrong, "memory-safety"
+	Reach   string   `json:"reach,omitempty"` // what it takes: a "file", the program's own "code", the "network", to "install" it
 }
 
 // Compare orders findings by place, then rule, then text, so that output is the

@@ -9,7 +9,8 @@ type Handler interface {
 	Progress(Progress) error // droppable
 	Artifact(Artifact) error // a model artifact that was looked at, with its findings
 	Finding(Finding) error   // a finding that belongs to no artifact
-	Posture(Posture) error   // a strategy of the project; only in andiron audit
+	Dependency(Dependency) error
+	Posture(Posture) error // a strategy of the project; only in andiron audit
 	Summary(Summary) error
 }
 
@@ -38,6 +39,28 @@ type Artifact struct {
 	Verdict  Verdict   `json:"verdict"`
 	Findings []Finding `json:"findings"`
 }
+
+// Dependency is one package that a project uses, and how it ended.
+type Dependency struct {
+	Package
+
+	Status     DependencyStatus `json:"status"`
+	Reason     string           `json:"reason,omitempty"`    // why it is unauditable
+	Requested  string           `json:"requested,omitempty"` // the range, where no version is fixed
+	Advisories []string         `json:"advisories"`          // that apply to it, or to a version that the range allows
+	Where      Where            `json:"where"`
+}
+
+// DependencyStatus is how looking at a package ended.
+type DependencyStatus string
+
+// The statuses of packages. What nobody could look at is not clean.
+const (
+	Vulnerable  DependencyStatus = "vulnerable"
+	MayResolve  DependencyStatus = "may-resolve" // a range that allows vulnerable versions
+	Clean       DependencyStatus = "clean"
+	Unauditable DependencyStatus = "unauditable"
+)
 
 // Posture says how a project stands on one strategy.
 type Posture struct {
@@ -84,6 +107,10 @@ type Summary struct {
 	Verdicts   map[Verdict]int  `json:"verdicts"`
 	Severities map[Severity]int `json:"severities"`       // of the findings that nobody waived
 	Waived     int              `json:"waived,omitempty"` // findings that somebody answers for
-	Incomplete bool             `json:"incomplete"`       // something could not be looked at
-	Reasons    []string         `json:"reasons"`          // why it is incomplete, sorted
+	// Dependencies counts packages by how they ended; nil where none were looked at.
+	Dependencies map[DependencyStatus]int `json:"dependencies,omitempty"`
+	// Database is the advisory database that they were held against.
+	Database   string   `json:"database,omitempty"`
+	Incomplete bool     `json:"incomplete"` // something could not be looked at
+	Reasons    []string `json:"reasons"`    // why it is incomplete, sorted
 }

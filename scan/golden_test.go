@@ -50,10 +50,11 @@ type collect struct {
 	loose     []finding.Finding
 }
 
-func (*collect) Config(finding.Config) error     { return nil }
-func (*collect) Progress(finding.Progress) error { return nil }
-func (*collect) Posture(finding.Posture) error   { return nil }
-func (*collect) Summary(finding.Summary) error   { return nil }
+func (*collect) Config(finding.Config) error         { return nil }
+func (*collect) Progress(finding.Progress) error     { return nil }
+func (*collect) Dependency(finding.Dependency) error { return nil }
+func (*collect) Posture(finding.Posture) error       { return nil }
+func (*collect) Summary(finding.Summary) error       { return nil }
 func (c *collect) Artifact(a finding.Artifact) error {
 	c.artifacts = append(c.artifacts, a)
 	return nil

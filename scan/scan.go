@@ -77,6 +77,7 @@ type only struct{ artifact finding.Artifact }
 func (*only) Config(finding.Config) error         { return nil }
 func (*only) Progress(finding.Progress) error     { return nil }
 func (*only) Finding(finding.Finding) error       { return nil }
+func (*only) Dependency(finding.Dependency) error { return nil }
 func (*only) Posture(finding.Posture) error       { return nil }
 func (*only) Summary(finding.Summary) error       { return nil }
 func (o *only) Artifact(a finding.Artifact) error { o.artifact = a; return nil }

@@ -36,3 +36,9 @@ trap 'rm -rf "$out"' EXIT
 "$cache/venv-torch/bin/python" tools/oracle/convert_oracle.py read "$out"
 "$cache/venv-torch/bin/python" tools/oracle/convert_oracle.py torch "$here/bin/andiron" testdata/golden/torch
 tools/env/torch26.sh tools/oracle/convert_oracle.py torch "$here/bin/andiron" testdata/golden/torch
+
+echo "== versions, specifiers, requirements and markers: what packaging says is what we have"
+for pep in pep440 pep508; do
+	"$venv" "tools/oracle/${pep}_vectors.py" "$out/$pep.gz"
+	cmp <(gunzip -c "$out/$pep.gz") <(gunzip -c "internal/$pep/testdata/vectors.jsonl.gz")
+done

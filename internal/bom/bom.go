@@ -1,12 +1,15 @@
-// Package bom writes a CycloneDX bill of materials of a model: its files with
+// Package bom writes CycloneDX bills of materials. That of a model has its files with
 // their digests, what is known of its architecture, licence and origin, and what
-// andiron found.
+// andiron found. That of a project has the packages that it depends on, the graph of
+// them, and their vulnerabilities, with what a waiver says of each.
 //
 // # Security
 //
-// Text from model files is data in it, never markup. Model cards and
-// configurations are hostile: what in them is not of the expected kind is left
-// out.
+// Text from model files, dependency files and advisories is data in it, never markup.
+// Model cards and configurations are hostile: what in them is not of the expected
+// kind is left out. A hash or a version that CycloneDX cannot carry becomes a property
+// andiron:hash or andiron:version. A package that nobody could look at has
+// andiron:status unauditable and andiron:reason; it is not to be read as clean.
 //
 // # Limits
 //
@@ -22,6 +25,7 @@ package bom
 import (
 	"crypto/sha1" //nolint:gosec // UUID version 5 is defined with it; nothing rests on it
 	"fmt"
+	"hash"
 	"io"
 	"path"
 	"slices"
@@ -179,6 +183,11 @@ func (m *Model) uuid() string {
 	for _, f := range m.Files {
 		_, _ = fmt.Fprintf(h, "%q %s\n", f.Path, f.SHA256)
 	}
+	return version5(h)
+}
+
+// version5 makes a UUID of what was written to a SHA-1 hash.
+func version5(h hash.Hash) string {
 	u := h.Sum(nil)[:16]
 	u[6] = u[6]&0x0f | 5<<4
 	u[8] = u[8]&0x3f | 0x80

@@ -12,8 +12,8 @@ import (
 // recordSchema names the form of a conversion's record; docs/spec/convert-to.md.
 const recordSchema = "andiron/conversion/v1"
 
-// record says what was made of what, and what was checked.
-type record struct {
+// transformRecord says what was made of what, and what was checked.
+type transformRecord struct {
 	Schema    string              `json:"schema"`
 	Tool      toolRecord          `json:"tool"`
 	CreatedAt time.Time           `json:"created_at"`
@@ -73,8 +73,8 @@ type tensorRecord struct {
 	Shape []int64 `json:"shape"`
 }
 
-func newRecord(t *transformation) *record {
-	r := &record{
+func newRecord(t *transformation) *transformRecord {
+	r := &transformRecord{
 		Schema: recordSchema, Tool: toolRecord{"andiron", version()}, CreatedAt: t.created.Truncate(time.Second),
 		Mode:   t.job.Mode,
 		Script: scriptRecord{Path: t.job.Script, Factory: t.job.Factory, Args: t.job.Args},
@@ -92,7 +92,7 @@ func newRecord(t *transformation) *record {
 
 // built adds what the first program said, and makes sure that it loaded the
 // weights that were looked at.
-func (r *record) built(b *pyrun.Built) error {
+func (r *transformRecord) built(b *pyrun.Built) error {
 	if r.Weights != nil && r.Weights.LoadedSHA256 != b.WeightsSHA256 {
 		return fmt.Errorf("weights %q changed while they were loaded: sha256 %q, not %q", r.Weights.Path, b.WeightsSHA256, r.Weights.LoadedSHA256)
 	}
@@ -102,7 +102,7 @@ func (r *record) built(b *pyrun.Built) error {
 	return nil
 }
 
-func (r *record) marshal() ([]byte, error) {
+func (r *transformRecord) marshal() ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)

@@ -16,6 +16,7 @@ import (
 	"github.com/andiron-dev/andiron/internal/artifact"
 	"github.com/andiron-dev/andiron/internal/convert"
 	"github.com/andiron-dev/andiron/internal/engine"
+	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/policy"
 	"github.com/andiron-dev/andiron/internal/pyrun"
 	"github.com/andiron-dev/andiron/internal/report"
@@ -67,7 +68,7 @@ func createOutput(name string) (*whole.File, error) {
 		return nil, &fault{text: fmt.Sprintf("output %q is not a regular file", name), hint: "-o names the file that is written"}
 	}
 	if err != nil {
-		return nil, &fault{text: fmt.Sprintf("output %q cannot be made: %v", name, plain(err)), hint: "the folder must exist and be writable"}
+		return nil, &fault{text: fmt.Sprintf("output %q cannot be made: %v", name, osfile.Cause(err)), hint: folderFirst}
 	}
 	return out, nil
 }
@@ -208,7 +209,7 @@ func (h *resultHandler) Summary(s finding.Summary) error {
 
 // compare runs the converted model from its file and says how far it is from the
 // original.
-func (a *app) compare(ctx context.Context, t *transformation, built *pyrun.Built, rec *record) error {
+func (a *app) compare(ctx context.Context, t *transformation, built *pyrun.Built, rec *transformRecord) error {
 	converted, err := pyrun.Check(ctx, t.job)
 	if err != nil {
 		return err
@@ -240,7 +241,7 @@ func (a *app) compare(ctx context.Context, t *transformation, built *pyrun.Built
 	return f
 }
 
-func (a *app) printComparison(t *transformation, built *pyrun.Built, rec *record, list []*pyrun.Difference) error {
+func (a *app) printComparison(t *transformation, built *pyrun.Built, rec *transformRecord, list []*pyrun.Difference) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s by torch.%s of torch %s, %s\n", t.out, rec.Output.Format, function(t.job.Mode), built.Torch, rec.Output.Verdict)
 	fmt.Fprintf(&b, "original and converted model on %d samples:\n", len(t.job.Samples))
@@ -277,7 +278,7 @@ func function(m pyrun.Mode) string {
 
 // publish writes the record and then the model, so that a model is never there
 // without the record that names its digest.
-func (a *app) publish(t *transformation, built *pyrun.Built, rec *record, out *whole.File) error {
+func (a *app) publish(t *transformation, built *pyrun.Built, rec *transformRecord, out *whole.File) error {
 	model, err := os.Open(built.Model)
 	if err != nil {
 		return err
@@ -285,7 +286,7 @@ func (a *app) publish(t *transformation, built *pyrun.Built, rec *record, out *w
 	defer func() { _ = model.Close() }() // it was only read
 	h := sha256.New()
 	if _, err := io.Copy(io.MultiWriter(out, h), model); err != nil {
-		return fmt.Errorf("output %q cannot be written: %w", t.out, plain(err))
+		return fmt.Errorf("output %q cannot be written: %w", t.out, osfile.Cause(err))
 	}
 	if sum := hex.EncodeToString(h.Sum(nil)); sum != rec.Output.SHA256 {
 		return fmt.Errorf("the converted model changed after it was looked at: sha256 %s, not %s", sum, rec.Output.SHA256)
@@ -295,10 +296,10 @@ func (a *app) publish(t *transformation, built *pyrun.Built, rec *record, out *w
 		return err
 	}
 	if err := whole.WriteFile(t.record, b); err != nil {
-		return fmt.Errorf("record %q cannot be written: %w", t.record, plain(err))
+		return fmt.Errorf("record %q cannot be written: %w", t.record, osfile.Cause(err))
 	}
 	if err := out.Commit(); err != nil {
-		return fmt.Errorf("output %q cannot be written: %w", t.out, plain(err))
+		return fmt.Errorf("output %q cannot be written: %w", t.out, osfile.Cause(err))
 	}
 	return a.say(fmt.Sprintf("sha256 %s, recorded in %s\n", rec.Output.SHA256, t.record))
 }

@@ -87,8 +87,9 @@ func (p *progress) clear() error {
 	return nil
 }
 
-func (p *progress) Config(finding.Config) error     { return p.makeRoom() }
-func (p *progress) Artifact(finding.Artifact) error { return p.makeRoom() }
-func (p *progress) Finding(finding.Finding) error   { return p.makeRoom() }
-func (p *progress) Posture(finding.Posture) error   { return p.makeRoom() }
-func (p *progress) Summary(finding.Summary) error   { return p.clear() }
+func (p *progress) Config(finding.Config) error         { return p.makeRoom() }
+func (p *progress) Artifact(finding.Artifact) error     { return p.makeRoom() }
+func (p *progress) Finding(finding.Finding) error       { return p.makeRoom() }
+func (p *progress) Dependency(finding.Dependency) error { return nil }
+func (p *progress) Posture(finding.Posture) error       { return p.makeRoom() }
+func (p *progress) Summary(finding.Summary) error       { return p.clear() }

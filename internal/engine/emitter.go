@@ -114,7 +114,7 @@ func (e *emitter) finish(whole bool) error {
 		return err
 	}
 	var w result // after all that may have been waived
-	trust.Waivers(e.opt.Waivers, e.opt.Policy, whole, func(f finding.Finding) { w.loose = append(w.loose, f) })
+	trust.Waivers(e.opt.Waivers, e.opt.Policy, whole, e.opt.looked, func(f finding.Finding) { w.loose = append(w.loose, f) })
 	return e.emit(w)
 }
 
@@ -136,6 +136,8 @@ type tally struct {
 	partly           int // artifacts that could not be looked at in full
 	places           int // other places of which that is true
 	reasons          map[string]bool
+	packages         map[finding.DependencyStatus]int // nil where none were looked at
+	database         string
 }
 
 func newTally() *tally {
@@ -173,6 +175,13 @@ func (t *tally) artifact(a finding.Artifact) {
 	}
 }
 
+func (t *tally) dependency(d finding.Dependency) {
+	if t.packages == nil {
+		t.packages = map[finding.DependencyStatus]int{}
+	}
+	t.packages[d.Status]++
+}
+
 func (t *tally) summary() finding.Summary {
 	if t.partly > 0 {
 		t.reasons[count(t.partly, "artifact could", "artifacts could")+" not be looked at in full"] = true
@@ -186,6 +195,6 @@ func (t *tally) summary() finding.Summary {
 	}
 	return finding.Summary{
 		Artifacts: t.artifacts, Other: t.other, Verdicts: t.verdicts, Severities: t.severities, Waived: t.waived,
-		Incomplete: len(reasons) > 0, Reasons: reasons,
+		Dependencies: t.packages, Database: t.database, Incomplete: len(reasons) > 0, Reasons: reasons,
 	}
 }

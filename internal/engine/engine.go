@@ -28,14 +28,17 @@ import (
 	"io"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/artifact"
 	"github.com/andiron-dev/andiron/internal/code"
+	"github.com/andiron-dev/andiron/internal/deps"
 	"github.com/andiron-dev/andiron/internal/digest"
 	"github.com/andiron-dev/andiron/internal/model"
 	"github.com/andiron-dev/andiron/internal/posture"
 	"github.com/andiron-dev/andiron/internal/rule"
+	"github.com/andiron-dev/andiron/internal/supply"
 	"github.com/andiron-dev/andiron/internal/trust"
 	"github.com/andiron-dev/andiron/internal/waiver"
 )
@@ -59,9 +62,13 @@ type Options struct {
 	Trust   *trust.Room   // holds every model against lock and policy; nil: nothing does
 	Waivers *waiver.List  // nil: nothing is waived
 	Digests *digest.Cache // digests of files that have not changed; nil: every one is computed
+	Deps    *deps.Options // what packages are held against; nil does not look at them
+	Supply  supply.Policy // what is asked of them
 
-	code       *code.Options // look at code as well; nil does not
-	look       lookFunc      // replaced in tests
+	depends    *deps.Project          // what the project depends on; nil was not looked at
+	code       *code.Options          // look at code as well; nil does not
+	looked     func(rule string) bool // the rules that the run looks for; nil is all
+	look       lookFunc               // replaced in tests
 	lookFolder folderFunc
 }
 
@@ -75,14 +82,26 @@ const Interrupted = "interrupted"
 
 // Catalogue joins the rules of every room and of the engine.
 func Catalogue() (rule.Catalogue, error) {
-	return rule.NewCatalogue(model.Rules, code.Rules, trust.Rules, Rules)
+	return rule.NewCatalogue(model.Rules, code.Rules, trust.Rules, deps.Rules, Rules)
 }
 
 // Scan looks at the model files that paths name or hold. Whatever goes wrong with
 // them is in the stream; the error is a handler's, and the stream is then without
 // a summary.
 func Scan(ctx context.Context, paths []string, opt Options, h finding.Handler) error {
+	opt.looked = ofModels
 	return run(ctx, paths, opt, h, nil)
+}
+
+// ofModels reports whether a rule is one that models are held against, and not only
+// the code and the dependencies around them.
+func ofModels(rule string) bool {
+	return !strings.HasPrefix(rule, "PY") && !ofDependencies(rule)
+}
+
+// ofDependencies reports whether a rule is one of the deps room.
+func ofDependencies(rule string) bool {
+	return strings.HasPrefix(rule, "DEP") || strings.HasPrefix(rule, "PIN") || strings.HasPrefix(rule, "UPD")
 }
 
 // File looks at one file and calls it by a name, which its format may depend on.
@@ -119,6 +138,13 @@ func Audit(ctx context.Context, dir string, opt Options, h finding.Handler) erro
 		}
 		return nil
 	}
+	if opt.Deps != nil {
+		p, err := deps.Collect(ctx, dir, []string{dir})
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+		opt.depends = p
+	}
 	opt.Whole = true
 	paths := []string{dir}
 	if opt.Trust != nil {
@@ -153,6 +179,11 @@ func run(ctx context.Context, paths []string, opt Options, h finding.Handler, la
 	e := &emitter{h: h, opt: opt, sum: newTally()}
 	if err := pipeline(ctx, paths, opt, e); err != nil {
 		return err
+	}
+	if opt.depends != nil && ctx.Err() == nil {
+		if err := e.dependencies(opt.depends, Vulnerabilities|Pins|Updates); err != nil {
+			return err
+		}
 	}
 	if err := e.finish(opt.Whole && ctx.Err() == nil); err != nil {
 		return err

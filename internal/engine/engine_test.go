@@ -76,10 +76,11 @@ func (r *recorder) add(kind, text string) error {
 	return nil
 }
 
-func (r *recorder) Config(finding.Config) error     { return r.add("config", "") }
-func (r *recorder) Progress(finding.Progress) error { return r.add("progress", "") }
-func (r *recorder) Finding(f finding.Finding) error { return r.add("finding", line(f)) }
-func (r *recorder) Posture(p finding.Posture) error { return r.add("posture", string(p.Strategy)) }
+func (r *recorder) Config(finding.Config) error           { return r.add("config", "") }
+func (r *recorder) Progress(finding.Progress) error       { return r.add("progress", "") }
+func (r *recorder) Finding(f finding.Finding) error       { return r.add("finding", line(f)) }
+func (r *recorder) Dependency(d finding.Dependency) error { return r.add("dependency", d.Name) }
+func (r *recorder) Posture(p finding.Posture) error       { return r.add("posture", string(p.Strategy)) }
 
 func (r *recorder) Artifact(a finding.Artifact) error {
 	if r.on != nil {

@@ -197,6 +197,7 @@ type seen struct {
 
 func (*seen) Config(finding.Config) error         { return nil }
 func (*seen) Progress(finding.Progress) error     { return nil }
+func (*seen) Dependency(finding.Dependency) error { return nil }
 func (*seen) Posture(finding.Posture) error       { return nil }
 func (s *seen) Artifact(a finding.Artifact) error { s.artifacts = append(s.artifacts, a); return nil }
 func (s *seen) Finding(f finding.Finding) error   { s.loose = append(s.loose, f); return nil }

@@ -1,13 +1,18 @@
-// Package openvex writes waivers as an OpenVEX document, so that tools which collect
-// such statements know what somebody answers for.
+// Package openvex writes OpenVEX documents, for tools which collect such statements:
+// of waivers, so that they know what somebody answers for, and of the advisories that
+// a project's packages stand under.
 //
 // # Security
 //
-// A waiver says that its owner accepts a finding, not that the finding is wrong. The
+// A waiver of a finding says that its owner accepts a finding, not that the finding is wrong. The
 // status is not_affected, which is how OpenVEX says that no action follows, and the
 // owner's reason is its impact statement. OpenVEX 0.2.0 has no expiry: a statement of
 // a waiver whose day has passed is under_investigation, and the day stands in the
 // notes of each.
+//
+// A package is affected by an advisory unless it is known not to be. A waiver alone
+// does not change that: it is the action statement, for it accepts the risk. Only one
+// with a justification makes the status not_affected, and none does after its day.
 //
 // # Specification
 //
@@ -35,15 +40,21 @@ func Write(w io.Writer, waivers []waiver.Waiver, lock *lockfile.File, at, versio
 	if err != nil {
 		return err
 	}
+	statements := make([]vex.Statement, 0, len(waivers))
+	for i := range waivers {
+		statements = append(statements, statement(&waivers[i], lock, now))
+	}
+	return encode(w, statements, now, version)
+}
+
+func encode(w io.Writer, statements []vex.Statement, now time.Time, version string) error {
 	doc := vex.VEX{
 		Metadata: vex.Metadata{
 			Context: vex.ContextLocator(), Author: "andiron", Timestamp: &now, Version: 1, Tooling: "andiron " + version,
 		},
-		Statements: []vex.Statement{},
+		Statements: statements,
 	}
-	for i := range waivers {
-		doc.Statements = append(doc.Statements, statement(&waivers[i], lock, now))
-	}
+	var err error
 	if doc.ID, err = id(doc.Statements); err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func (c *scanner) scan() bool {
 	}
 	c.at.dev = uint16(c.i)
 	if c.i < len(c.s) {
-		c.dev, _ = c.labelled(devWords[:], ".dev")
+		c.dev = c.labelled(devWords[:], ".dev")
 	}
 	c.at.local = uint16(c.i)
 	return c.i == len(c.s) || c.scanLocal() && c.i == len(c.s)
@@ -125,21 +125,22 @@ func (c *scanner) scanPost() {
 		c.post = c.number()
 		return
 	}
-	c.post, _ = c.labelled(postWords[:], ".post")
+	c.post = c.labelled(postWords[:], ".post")
 }
 
-// labelled reads a word and its number, if one of the words is there.
-func (c *scanner) labelled(words []string, normal string) (number string, ok bool) {
+// labelled reads one of the words and its number, which is empty if there is none
+// of them.
+func (c *scanner) labelled(words []string, normal string) (number string) {
 	i := c.separator(c.i)
 	for _, w := range words {
 		if foldPrefix(c.s[i:], w) {
 			end := i + len(w)
 			c.plain = c.plain && c.s[c.i:end] == normal
 			c.i = end
-			return c.numberAfter(), true
+			return c.numberAfter()
 		}
 	}
-	return "", false
+	return ""
 }
 
 // numberAfter reads the number of a word; none is 0.

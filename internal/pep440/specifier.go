@@ -92,7 +92,7 @@ func (s *Specifier) read() error {
 	switch {
 	case wild && !equality:
 		return fmt.Errorf(`".*" can follow == and != only, not %s`, s.op)
-	case wild && int(v.pre) != len(v.text):
+	case wild && (int(v.pre) != len(v.text) || text != trim(text)):
 		return errors.New(`".*" can follow release numbers only`)
 	case !equality && v.Local() != "":
 		return fmt.Errorf("a local part can follow == and != only, not %s", s.op)
@@ -129,7 +129,7 @@ func (s Specifiers) Allows(v Version) bool { return s.Contains(v, true) }
 // pre-releases of all versions.
 func (s Specifiers) Prereleases() bool {
 	return slices.ContainsFunc(s, func(one Specifier) bool {
-		return one.op != "!=" && !one.wild && one.version.Pre()
+		return one.op != "!=" && one.version.Pre()
 	})
 }
 
@@ -140,7 +140,7 @@ func (s Specifiers) Exact() (Version, bool) {
 	pin := -1
 	for i := range s {
 		exact := s[i].op == "==" && !s[i].wild || s[i].op == "===" && s[i].version.text != ""
-		if exact && (pin < 0 || s[pin].version.Local() == "") {
+		if exact && (pin < 0 || s[pin].version.Local() == "" && s[i].version.Local() != "") {
 			pin = i
 		}
 	}

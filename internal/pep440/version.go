@@ -18,7 +18,7 @@
 //
 // PEP 440 as pypa/packaging 26.4 has it: packaging/version.py, specifiers.py and
 // _ranges.py. Where that release differs from the text of the PEP, we do what it
-// does; testdata/vectors.txt.gz holds its answers.
+// does; testdata/vectors.jsonl.gz holds its answers.
 package pep440
 
 import (

@@ -297,7 +297,7 @@ func (p *parser) specifierTokens() (pep440.Specifiers, error) {
 func (p *parser) specifierToken() string {
 	rest := p.s[p.i:]
 	ends := ",;)"
-	n := 0
+	var n int // the length of the operator
 	switch {
 	case strings.HasPrefix(rest, "==="):
 		n, ends = 3, ";)"

@@ -50,7 +50,8 @@ func Parse(b []byte) (Policy, error) {
 			p.FailOn, err = ParseLevel(n.Value)
 			return at(n, err)
 		},
-		"limits": func(n *yaml.Node) error { return p.Limits.parse(n) },
+		"limits":       func(n *yaml.Node) error { return p.Limits.parse(n) },
+		"dependencies": p.supply,
 	})
 	err := keys(doc.Content[0], "", known)
 	if err == nil && !version {

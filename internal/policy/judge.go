@@ -26,6 +26,9 @@ func (j *Judge) Config(finding.Config) error { return nil }
 // Progress has no part in the judgement.
 func (j *Judge) Progress(finding.Progress) error { return nil }
 
+// Dependency has no part in the judgement: what is wrong with a package is a finding.
+func (j *Judge) Dependency(finding.Dependency) error { return nil }
+
 // Posture has no part in the judgement: what it says is missing was found before.
 func (j *Judge) Posture(finding.Posture) error { return nil }
 

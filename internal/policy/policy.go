@@ -25,6 +25,7 @@ import (
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/rule"
 	"github.com/andiron-dev/andiron/internal/source"
+	"github.com/andiron-dev/andiron/internal/supply"
 	"github.com/andiron-dev/andiron/internal/waiver"
 )
 
@@ -42,6 +43,7 @@ type Policy struct {
 	Limits  Limits
 	Sources source.Policy
 	Waivers []waiver.Waiver
+	Supply  supply.Policy
 }
 
 // Limits are the most that looking at one artifact may take; zero means the

@@ -215,7 +215,7 @@ func TestParseTrustRefuses(t *testing.T) {
 		{strings.Replace(waived, "PKL020", "pkl20", 1) + "}]", `line 2: rule "pkl20" is not of the form`},
 		{strings.Replace(waived, "PKL020", "TRU012", 1) + "}]", `line 2: rule "TRU012" is about waivers`},
 		{strings.Replace(waived, "PKL020", "TRU013", 1) + "}]", `line 2: rule "TRU013" is about waivers`},
-		{waived + ", sha256: " + sum + "}]", "line 2: a waiver has exactly one of path and sha256"},
+		{waived + ", sha256: " + sum + "}]", "line 2: a waiver has exactly one of path, sha256 and advisory"},
 		{strings.Replace(waived, "path: a", "sha256: b", 1) + "}]", `line 2: sha256 "b"`},
 		{strings.Replace(waived, "owner: b, ", "", 1) + "}]", "line 2: a waiver needs rule, owner, reason and expires"},
 		{strings.Replace(waived, "reason: c", "reason: ''", 1) + "}]", "line 2: not a text, or an empty one"},

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"maps"
 	"os"
 	"regexp"
@@ -16,6 +17,7 @@ import (
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/day"
 	"github.com/andiron-dev/andiron/internal/source"
+	"github.com/andiron-dev/andiron/internal/supply"
 	"github.com/andiron-dev/andiron/internal/waiver"
 )
 
@@ -65,7 +67,7 @@ func TestSpecification(t *testing.T) {
 	}
 	sameKeys(t, example, table)
 
-	example, table, _ = section(t, rest)
+	example, table, rest = section(t, rest)
 	got, err = Parse([]byte(example))
 	if err != nil {
 		t.Fatal(err)
@@ -74,6 +76,36 @@ func TestSpecification(t *testing.T) {
 		t.Errorf("the example of trust (-want +got):\n%s", diff)
 	}
 	sameKeys(t, strings.TrimPrefix(example, "version: 1\n"), table)
+
+	example, table, rest = section(t, rest)
+	got, err = Parse([]byte(example))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(supplyOfSpecification(t), got.Supply, cmpopts.IgnoreFields(supply.Vouch{}, "Line")); diff != "" {
+		t.Errorf("the example of dependencies (-want +got):\n%s", diff)
+	}
+	sameKeys(t, strings.TrimPrefix(example, "version: 1\n"), table)
+
+	example, _, _ = section(t, rest)
+	got, err = Parse([]byte(example))
+	if err != nil || len(got.Waivers) != 1 || got.Waivers[0].Advisory != "CVE-2024-5480" || got.Waivers[0].Package != "torch" {
+		t.Errorf("the example of a waiver by advisory: %+v, %v", got.Waivers, err)
+	}
+}
+
+func supplyOfSpecification(t *testing.T) supply.Policy {
+	t.Helper()
+	reviewed, err := day.Parse("2026-10-01")
+	expires, err2 := day.Parse("2027-01-01")
+	if err := errors.Join(err, err2); err != nil {
+		t.Fatal(err)
+	}
+	return supply.Policy{
+		MaxAge: 72 * time.Hour, Cooldown: 14 * 24 * time.Hour, Reviewed: reviewed,
+		Indexes: []string{"https://index.example/simple", "https://wheels.example/whl/cu121"},
+		Vouches: []supply.Vouch{{Package: "nvidia-*", Owner: "platform@example.com", Reason: "the vendor's bulletins are read every month", Expires: expires}},
+	}
 }
 
 // sameKeys holds the keys of a table against those of an example. The names of
@@ -97,7 +129,7 @@ func keysOf(n *yaml.Node, prefix string, found map[string]bool) {
 		switch {
 		case prefix == "signers.":
 			name = "signers.*"
-		case name != "limits" && name != "signers.*.sigstore":
+		case name != "limits" && name != "dependencies" && name != "signers.*.sigstore":
 			found[name] = true
 		}
 		keysOf(n.Content[i+1], name+".", found)

@@ -17,11 +17,13 @@ var ruleForm = regexp.MustCompile(`^[A-Z][A-Z0-9]*[0-9]{3}$`)
 func (p *Policy) waiver(n *yaml.Node) error {
 	w := waiver.Waiver{Line: n.Line}
 	err := keys(n, "waivers.", map[string]func(*yaml.Node) error{
-		"rule":   checked(&w.Rule, waivable),
-		"path":   checked(&w.Path, pattern.Check),
-		"sha256": checked(&w.SHA256, lockfile.CheckDigest),
-		"owner":  text(&w.Owner),
-		"reason": text(&w.Reason),
+		"rule":     checked(&w.Rule, waivable),
+		"path":     checked(&w.Path, pattern.Check),
+		"sha256":   checked(&w.SHA256, lockfile.CheckDigest),
+		"advisory": text(&w.Advisory),
+		"package":  checked(&w.Package, packagePattern),
+		"owner":    text(&w.Owner),
+		"reason":   text(&w.Reason),
 		"expires": func(n *yaml.Node) (err error) {
 			w.Expires, err = day.Parse(n.Value)
 			return naming(n, "expires", err)
@@ -30,8 +32,10 @@ func (p *Policy) waiver(n *yaml.Node) error {
 	switch {
 	case err != nil:
 		return err
-	case one(w.Path, w.SHA256) != 1:
-		return fmt.Errorf("line %d: a waiver has exactly one of path and sha256", n.Line)
+	case one(w.Path, w.SHA256, w.Advisory) != 1:
+		return fmt.Errorf("line %d: a waiver has exactly one of path, sha256 and advisory", n.Line)
+	case w.Package != "" && w.Advisory == "":
+		return fmt.Errorf("line %d: a waiver by package names the advisory that it is about", n.Line)
 	case w.Rule == "" || w.Owner == "" || w.Reason == "" || w.Expires.IsZero():
 		return fmt.Errorf("line %d: a waiver needs rule, owner, reason and expires", n.Line)
 	}

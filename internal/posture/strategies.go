@@ -23,6 +23,7 @@ var strategies = []strategy{
 		threats: []finding.Threat{{Name: "dependency vulnerabilities in the PyTorch ecosystem", Severity: finding.High}},
 		impact: "Known holes are found in hours instead of after an incident, and the record shows an auditor when each was " +
 			"found and closed.",
+		rooms: []func(Input) view{depsScanning},
 	},
 	{
 		id:    finding.DependencyPinning,
@@ -34,6 +35,7 @@ var strategies = []strategy{
 			{Name: "supply-chain attacks", Severity: finding.Low},
 		},
 		impact: "Every machine runs what was tested. A release that was replaced or taken over after the fact does not install, because its hash differs.",
+		rooms:  []func(Input) view{depsPinning},
 	},
 	{
 		id:    finding.SafeSerialization,
@@ -66,6 +68,7 @@ var strategies = []strategy{
 			{Name: "dependency vulnerabilities", Severity: finding.Low},
 		},
 		impact: "Published holes in the native code that parses models and runs operators are closed before they are used against you.",
+		rooms:  []func(Input) view{depsUpdates},
 	},
 	{
 		id:    finding.SecureLoading,

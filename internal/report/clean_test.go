@@ -47,6 +47,19 @@ func TestCode(t *testing.T) {
 	}
 }
 
+func TestCell(t *testing.T) {
+	for in, want := range map[string]string{
+		"a|b":    "`a\\|b`",
+		"a||b":   "`a\\|\\|b`",
+		"a\\|b":  "`a\\\\x7cb`",
+		"a\\||b": "`a\\\\x7c\\|b`",
+	} {
+		if got := cell(code(in)); got != want {
+			t.Errorf("cell(%q): got %q, want %q", in, got, want)
+		}
+	}
+}
+
 func TestProse(t *testing.T) {
 	for in, want := range map[string]string{
 		"weights_only=True": "weights_only=True",

@@ -38,6 +38,8 @@ func FuzzText(f *testing.F) {
 				}
 			case "html":
 				checkTags(t, out)
+			case "github":
+				checkCommands(t, out, everywhere(s))
 			}
 		}
 	})
@@ -53,12 +55,16 @@ func everywhere(s string) stream {
 			{Path: s, Format: s, Verdict: finding.Dangerous, Findings: []finding.Finding{bad, info}},
 			{Path: s, Format: s},
 		},
-		findings: []finding.Finding{bad, info},
+		findings: []finding.Finding{bad, info, hostileAdvisory(s, s), hostileAdvisory(s, "")},
+		packages: []finding.Dependency{
+			{Package: finding.Package{Name: s, Version: s, PURL: s}, Status: finding.Unauditable, Reason: s, Where: w},
+			{Package: finding.Package{Name: s}, Status: finding.MayResolve, Requested: s, Advisories: []string{s}, Where: w},
+		},
 		posture: []finding.Posture{{
 			Strategy: finding.SafeSerialization, Status: finding.Partial, Title: "Safe serialization",
 			Missing: []finding.Evidence{{Text: s, Where: w, Fix: s}},
 		}},
-		summary: finding.Summary{Incomplete: true, Reasons: []string{s}},
+		summary: finding.Summary{Incomplete: true, Reasons: []string{s}, Database: s},
 	}
 }
 

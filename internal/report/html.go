@@ -29,11 +29,13 @@ func writeHTML(w io.Writer, r *run) error {
 		"count":  count,
 		"status": func(s finding.Status) string { return strings.ReplaceAll(string(s), " ", "-") },
 
+		"class":        func(a *finding.Advisory) string { return class(*a) },
 		"evidence":     evidence,
 		"undetermined": undetermined,
 		"matters":      matters,
 		"badge":        badge,
 		"waiver":       waiver,
+		"aliases":      aliases,
 	}).Parse(page)
 	if err != nil {
 		return err
@@ -43,17 +45,22 @@ func writeHTML(w io.Writer, r *run) error {
 
 // htmlPage is what the template sees.
 type htmlPage struct {
-	Title, Headline, Totals string
-	Bad                     bool
-	Verdicts                []tally
-	Severities              []tally
-	Config                  config
-	Tool                    tool
-	Incomplete              bool
-	Reasons                 []string
-	Artifacts               []htmlArtifact
-	Findings                []finding.Finding
-	Posture                 []htmlPosture
+	Title, Headline, Tone string // Tone is the class of the headline
+	Totals, Packages      string
+	Models                bool // it has something to say about model files
+	Verdicts              []tally
+	Severities            []tally
+	Statuses              []tally // of packages
+	Config                config
+	Tool                  tool
+	Incomplete            bool
+	Reasons               []string
+	Artifacts             []htmlArtifact
+	Tables                []htmlTable
+	Unauditable           []blind
+	LeftReasons           int // reasons that are left out
+	Findings              []finding.Finding
+	Posture               []htmlPosture
 }
 
 type tally struct {
@@ -75,6 +82,15 @@ type htmlGroup struct {
 	Fixes []string
 }
 
+// htmlTable is a table of advisories.
+type htmlTable struct {
+	Title    string
+	Versions bool
+	Shown    []finding.Finding
+	Left     int
+	Fixes    []string
+}
+
 type htmlPosture struct {
 	finding.Posture
 	Lists []htmlEvidence
@@ -89,11 +105,11 @@ type htmlEvidence struct {
 func htmlView(r *run) htmlPage {
 	sum := normalSummary(r.summary)
 	p := htmlPage{
-		Title: r.title(), Headline: headline(r), Totals: totals(sum),
-		Config: configOf(r.config), Tool: toolOf(r.config),
-		Incomplete: sum.Incomplete, Reasons: sum.Reasons, Findings: r.findings,
+		Title: r.title(), Headline: headline(r), Totals: totals(sum), Packages: packageTotals(sum),
+		Models: aboutModels(r.config.Verb, sum), Config: configOf(r.config), Tool: toolOf(r.config),
+		Incomplete: sum.Incomplete, Reasons: sum.Reasons,
 	}
-	p.Bad = sum.Incomplete
+	p.Tone = tone(r)
 	for _, v := range slices.Backward(finding.Verdicts()) { // the worst first, as everywhere on the page
 		p.Verdicts = append(p.Verdicts, tally{v.String(), sum.Verdicts[v]})
 	}
@@ -101,13 +117,55 @@ func htmlView(r *run) htmlPage {
 		p.Severities = append(p.Severities, tally{s.String(), sum.Severities[s]})
 	}
 	for _, a := range worstFirst(r.artifacts) {
-		p.Bad = p.Bad || !a.Verdict.Passes()
 		p.Artifacts = append(p.Artifacts, htmlArtifact{a, htmlGroups(a), !a.Verdict.Passes()})
 	}
 	for _, s := range r.posture {
 		p.Posture = append(p.Posture, htmlPosture{s, evidenceLists(s)})
 	}
+	p.packages(r)
 	return p
+}
+
+// packages fills in what the page says about dependencies.
+func (p *htmlPage) packages(r *run) {
+	const most = 200
+	var vulnerable, may []finding.Finding
+	vulnerable, may, p.Findings = byAdvisory(r.findings)
+	for _, t := range []htmlTable{
+		{Title: "Vulnerable packages", Versions: true, Shown: vulnerable},
+		{Title: "Ranges that may resolve to a vulnerable version", Shown: may},
+	} {
+		if len(t.Shown) == 0 {
+			continue
+		}
+		t.Fixes = fixes(t.Shown)
+		t.Left = max(0, len(t.Shown)-maxPackages)
+		t.Shown = t.Shown[:len(t.Shown)-t.Left]
+		p.Tables = append(p.Tables, t)
+	}
+	p.Unauditable, p.LeftReasons = blinds(r.dependencies, most)
+	if r.summary.Dependencies == nil {
+		return
+	}
+	for _, s := range statuses() {
+		p.Statuses = append(p.Statuses, tally{string(s), r.summary.Dependencies[s]})
+	}
+}
+
+// tone is how the page shows its headline: good only where everything was looked at
+// and all of it is.
+func tone(r *run) string {
+	by := r.summary.Dependencies
+	bad := r.summary.Incomplete || by[finding.Vulnerable]+by[finding.MayResolve] > 0 ||
+		slices.ContainsFunc(r.artifacts, func(a finding.Artifact) bool { return !a.Verdict.Passes() }) ||
+		slices.ContainsFunc(r.findings, func(f finding.Finding) bool { return f.Package != nil && matters(f) })
+	switch {
+	case bad:
+		return "dangerous"
+	case by[finding.Unauditable] > 0:
+		return "unknown"
+	}
+	return "safe"
 }
 
 func htmlGroups(a finding.Artifact) []htmlGroup {

@@ -14,13 +14,14 @@ import (
 
 // document is andiron/report/v1. Its members are those of the JSON lines too.
 type document struct {
-	Schema    string             `json:"schema"`
-	Tool      tool               `json:"tool"`
-	Config    config             `json:"config"`
-	Artifacts []finding.Artifact `json:"artifacts"`
-	Findings  []finding.Finding  `json:"findings"`
-	Posture   []finding.Posture  `json:"posture,omitempty"` // only in andiron audit
-	Summary   finding.Summary    `json:"summary"`
+	Schema    string               `json:"schema"`
+	Tool      tool                 `json:"tool"`
+	Config    config               `json:"config"`
+	Artifacts []finding.Artifact   `json:"artifacts"`
+	Findings  []finding.Finding    `json:"findings"`
+	Packages  []finding.Dependency `json:"packages,omitempty"` // only of runs that look at dependencies
+	Posture   []finding.Posture    `json:"posture,omitempty"`  // only in andiron audit
+	Summary   finding.Summary      `json:"summary"`
 }
 
 type tool struct {
@@ -46,6 +47,7 @@ func writeJSON(w io.Writer, r *run) error {
 		Config:    configOf(r.config),
 		Artifacts: each(r.artifacts, normalArtifact),
 		Findings:  each(r.findings, normalFinding),
+		Packages:  each(r.dependencies, normalDependency),
 		Posture:   each(r.posture, normalPosture),
 		Summary:   r.summary,
 	})
@@ -78,6 +80,12 @@ func (l *lines) Finding(m finding.Finding) error {
 	return encode(l.w, "", struct {
 		Finding finding.Finding `json:"finding"`
 	}{normalFinding(m)})
+}
+
+func (l *lines) Dependency(m finding.Dependency) error {
+	return encode(l.w, "", struct {
+		Package finding.Dependency `json:"package"`
+	}{normalDependency(m)})
 }
 
 func (l *lines) Posture(m finding.Posture) error {

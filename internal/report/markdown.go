@@ -19,8 +19,13 @@ const maxMarkdown = 56_000
 // pass in full, what passes in a folded list.
 func writeMarkdown(w io.Writer, r *run) error {
 	m := markdown{run: r}
-	m.printf("## %s: %s\n\n", prose(r.title()), headline(r))
-	m.printf("%s.\n", prose(totals(r.summary)))
+	m.printf("## %s: %s\n", prose(r.title()), headline(r))
+	if aboutModels(r.config.Verb, r.summary) {
+		m.printf("\n%s.\n", prose(totals(r.summary)))
+	}
+	if line := packageTotals(r.summary); line != "" {
+		m.printf("\n%s.\n", prose(line))
+	}
 	if r.summary.Incomplete {
 		m.printf("\n> **Incomplete:** what could not be looked at is not known to be safe.\n")
 		for _, reason := range r.summary.Reasons {
@@ -28,6 +33,7 @@ func writeMarkdown(w io.Writer, r *run) error {
 		}
 	}
 	passing := m.failing()
+	m.packages()
 	m.loose()
 	m.strategies()
 	m.passing(passing)
@@ -113,11 +119,12 @@ func (m *markdown) finding(f finding.Finding, path string) string {
 }
 
 func (m *markdown) loose() {
-	if len(m.findings) == 0 {
+	_, _, others := byAdvisory(m.findings)
+	if len(others) == 0 {
 		return
 	}
 	m.printf("\n### Other findings\n\n")
-	for _, f := range m.findings {
+	for _, f := range others {
 		s := m.finding(f, "")
 		if f.Fix != "" && matters(f) {
 			s += "  - **Fix:** " + prose(brief(f.Fix, maxMessage)) + "\n"
@@ -207,8 +214,11 @@ func code(s string) string {
 	return fence + s + fence
 }
 
-// cell makes a code span fit a table: there, a bar ends the cell even in code.
-func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
+// cell makes a code span fit a table: there, a bar ends the cell even in code. One after
+// a backslash is spelled out, because escaping it could escape the backslash instead.
+func cell(s string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(s, `\|`, `\\x7c`), "|", `\|`)
+}
 
 // prose writes text that a renderer shows as it is.
 func prose(s string) string {

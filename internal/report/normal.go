@@ -32,6 +32,15 @@ func normalFinding(f finding.Finding) finding.Finding {
 	f.Message, f.Fix = safetext.Valid(f.Message), safetext.Valid(f.Fix)
 	f.Where = normalWhere(f.Where)
 	f.Evidence = validAll(f.Evidence)
+	if p := f.Package; p != nil {
+		q := normalPackage(*p)
+		f.Package = &q
+	}
+	if a := f.Advisory; a != nil {
+		f.Advisory = &finding.Advisory{
+			ID: safetext.Valid(a.ID), Aliases: validAll(a.Aliases), Fixed: safetext.Valid(a.Fixed), Class: safetext.Valid(a.Class), Reach: safetext.Valid(a.Reach),
+		}
+	}
 	if w := f.Waived; w != nil {
 		f.Waived = &finding.Waiver{
 			Rule: safetext.Valid(w.Rule), Owner: safetext.Valid(w.Owner), Reason: safetext.Valid(w.Reason), Expires: safetext.Valid(w.Expires),
@@ -43,6 +52,18 @@ func normalFinding(f finding.Finding) finding.Finding {
 func normalWhere(w finding.Where) finding.Where {
 	w.Path, w.Member = safetext.Valid(w.Path), safetext.Valid(w.Member)
 	return w
+}
+
+func normalDependency(d finding.Dependency) finding.Dependency {
+	d.Package, d.Status = normalPackage(d.Package), finding.DependencyStatus(safetext.Valid(string(d.Status)))
+	d.Reason, d.Requested = safetext.Valid(d.Reason), safetext.Valid(d.Requested)
+	d.Advisories = validAll(d.Advisories)
+	d.Where = normalWhere(d.Where)
+	return d
+}
+
+func normalPackage(p finding.Package) finding.Package {
+	return finding.Package{Name: safetext.Valid(p.Name), Version: safetext.Valid(p.Version), PURL: safetext.Valid(p.PURL)}
 }
 
 func normalPosture(p finding.Posture) finding.Posture {
@@ -60,8 +81,8 @@ func normalEvidence(es []finding.Evidence) []finding.Evidence {
 	})
 }
 
-// normalSummary names every verdict and severity, so that a reader need not ask
-// whether a missing one means zero.
+// normalSummary names every verdict and severity, and every status where packages were
+// looked at, so that a reader need not ask whether a missing one means zero.
 func normalSummary(m finding.Summary) finding.Summary {
 	verdicts := make(map[finding.Verdict]int)
 	for _, v := range finding.Verdicts() {
@@ -74,6 +95,17 @@ func normalSummary(m finding.Summary) finding.Summary {
 	maps.Copy(verdicts, m.Verdicts)
 	maps.Copy(severities, m.Severities)
 	m.Verdicts, m.Severities = verdicts, severities
+	if m.Dependencies != nil {
+		by := make(map[finding.DependencyStatus]int)
+		for _, d := range statuses() {
+			by[d] = 0
+		}
+		for d, n := range m.Dependencies {
+			by[finding.DependencyStatus(safetext.Valid(string(d)))] = n
+		}
+		m.Dependencies = by
+	}
+	m.Database = safetext.Valid(m.Database)
 	m.Reasons = validAll(m.Reasons)
 	slices.Sort(m.Reasons)
 	return m

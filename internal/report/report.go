@@ -1,5 +1,5 @@
 // Package report writes the stream of one run as text, JSON, JSON lines, SARIF,
-// Markdown or HTML. Each format is a [finding.Handler]; none of them changes
+// Markdown, HTML or workflow commands of GitHub Actions. Each format is a [finding.Handler]; none of them changes
 // what was found, and none decides an exit code.
 //
 // # Security
@@ -10,13 +10,15 @@
 // UTF-8 are spelled out as \n, \x1b or \u202e; Markdown gives no link, mention
 // or HTML a chance; HTML is escaped by html/template and forbids scripts and
 // remote content by its own content security policy; SARIF URIs are
-// percent-encoded and SARIF messages hold neither placeholders nor links.
+// percent-encoded and SARIF messages hold neither placeholders nor links; every
+// line for GitHub Actions is a workflow command of ours, whose values are escaped so
+// that none of them can end it or begin another.
 //
 // # Limits
 //
 // The formats for machines (json, jsonl, sarif) hold everything. The formats for
 // people shorten very long texts and many findings of one rule in one artifact,
-// and say how many they left out. text and jsonl are written as the run goes; the
+// and say how many they left out; of clean packages they give the number. text and jsonl are written as the run goes; the
 // others are held in memory until the summary, so a run that died writes nothing
 // that looks complete.
 //
@@ -51,7 +53,7 @@ type Options struct {
 
 // Formats lists the names that New knows.
 func Formats() []string {
-	return []string{"text", "json", "jsonl", "sarif", "markdown", "html"}
+	return []string{"text", "json", "jsonl", "sarif", "markdown", "html", "github"}
 }
 
 // New returns a handler that writes a stream to w in a format.
@@ -69,18 +71,21 @@ func New(format string, w io.Writer, opt Options) (finding.Handler, error) {
 		return collect(w, opt, writeMarkdown), nil
 	case "html":
 		return collect(w, opt, writeHTML), nil
+	case "github":
+		return collect(w, opt, writeGitHub), nil
 	}
 	return nil, fmt.Errorf("format %q is not one of %s", format, strings.Join(Formats(), ", "))
 }
 
 // run is one whole stream.
 type run struct {
-	opt       Options
-	config    finding.Config
-	artifacts []finding.Artifact // by path
-	findings  []finding.Finding  // those that belong to no artifact
-	posture   []finding.Posture  // in the order they came
-	summary   finding.Summary
+	opt          Options
+	config       finding.Config
+	artifacts    []finding.Artifact   // by path
+	findings     []finding.Finding    // those that belong to no artifact
+	dependencies []finding.Dependency // by name, version and place
+	posture      []finding.Posture    // in the order they came
+	summary      finding.Summary
 }
 
 // collector holds a stream until its summary, then writes it at once.
@@ -112,6 +117,11 @@ func (c *collector) Finding(m finding.Finding) error {
 	return nil
 }
 
+func (c *collector) Dependency(m finding.Dependency) error {
+	c.dependencies = append(c.dependencies, m)
+	return nil
+}
+
 func (c *collector) Posture(m finding.Posture) error {
 	c.posture = append(c.posture, m)
 	return nil
@@ -121,6 +131,7 @@ func (c *collector) Summary(m finding.Summary) error {
 	c.summary = normalSummary(m)
 	slices.SortStableFunc(c.artifacts, func(a, b finding.Artifact) int { return strings.Compare(a.Path, b.Path) })
 	slices.SortStableFunc(c.findings, finding.Compare)
+	slices.SortStableFunc(c.dependencies, compareDependencies)
 	return c.write(c.w, &c.run)
 }
 

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -43,9 +44,9 @@ func render(t *testing.T, format string, s stream, opt report.Options) string {
 }
 
 func TestGolden(t *testing.T) {
-	ext := map[string]string{"text": "txt", "json": "json", "jsonl": "jsonl", "sarif": "sarif", "markdown": "md", "html": "html"}
+	ext := map[string]string{"text": "txt", "json": "json", "jsonl": "jsonl", "sarif": "sarif", "markdown": "md", "html": "html", "github": "github.txt"}
 	for _, format := range report.Formats() {
-		for _, name := range []string{"scan", "audit", "hostile", "waived", "empty", "dead"} {
+		for _, name := range []string{"scan", "audit", "hostile", "waived", "empty", "dead", "deps", "both", "clean"} {
 			t.Run(name+"/"+format, func(t *testing.T) {
 				got := render(t, format, streams()[name], report.Options{})
 				golden(t, name+"."+ext[format], got)
@@ -53,10 +54,12 @@ func TestGolden(t *testing.T) {
 		}
 	}
 	golden(t, "scan.quiet.txt", render(t, "text", scanStream(), report.Options{Quiet: true}))
+	golden(t, "deps.quiet.txt", render(t, "text", depsStream(), report.Options{Quiet: true}))
 	golden(t, "audit.quiet.txt", render(t, "text", auditStream(), report.Options{Quiet: true}))
-	for _, name := range []string{"scan", "audit", "hostile"} {
+	for _, name := range []string{"scan", "audit", "hostile", "deps"} {
 		golden(t, name+".80.txt", render(t, "text", streams()[name], report.Options{Width: 80}))
 	}
+	golden(t, "deps.color.txt", render(t, "text", depsStream(), report.Options{Color: true}))
 	golden(t, "audit.color.txt", render(t, "text", auditStream(), report.Options{Color: true}))
 }
 
@@ -107,6 +110,21 @@ func TestWidth(t *testing.T) {
 	}
 }
 
+var sgr = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
+// Colours change nothing but colours, at any width.
+func TestColor(t *testing.T) {
+	for name, s := range streams() {
+		for _, width := range []int{0, 60} {
+			plain := render(t, "text", s, report.Options{Width: width})
+			got := sgr.ReplaceAllString(render(t, "text", s, report.Options{Width: width, Color: true}), "")
+			if diff := cmp.Diff(plain, got); diff != "" {
+				t.Errorf("%s: the text at width %d differs:\n%s", name, width, diff)
+			}
+		}
+	}
+}
+
 // What is only information is said once for all its places.
 func TestSaidOnce(t *testing.T) {
 	a := finding.Artifact{Path: "x.pt", Format: "pickle"}
@@ -122,7 +140,7 @@ func TestSaidOnce(t *testing.T) {
 
 func TestUnknownFormat(t *testing.T) {
 	_, err := report.New("xml", nil, report.Options{})
-	const want = `format "xml" is not one of text, json, jsonl, sarif, markdown, html`
+	const want = `format "xml" is not one of text, json, jsonl, sarif, markdown, html, github`
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
@@ -130,7 +148,7 @@ func TestUnknownFormat(t *testing.T) {
 
 // The formats that are held in memory must leave nothing behind when a run dies.
 func TestNoSummary(t *testing.T) {
-	for _, format := range []string{"json", "sarif", "markdown", "html"} {
+	for _, format := range []string{"json", "sarif", "markdown", "html", "github"} {
 		var b bytes.Buffer
 		h, err := report.New(format, &b, report.Options{})
 		if err != nil {
@@ -182,12 +200,14 @@ func TestWaived(t *testing.T) {
 
 // Order of arrival must not matter to the formats that are sorted.
 func TestSorted(t *testing.T) {
-	s, shuffled := scanStream(), scanStream()
+	s, shuffled := bothStream(), bothStream()
 	slices.Reverse(shuffled.artifacts)
+	slices.Reverse(shuffled.findings)
+	slices.Reverse(shuffled.packages)
 	for i := range shuffled.artifacts {
 		slices.Reverse(shuffled.artifacts[i].Findings)
 	}
-	for _, format := range []string{"json", "sarif", "markdown", "html"} {
+	for _, format := range []string{"json", "sarif", "markdown", "html", "github"} {
 		if diff := cmp.Diff(render(t, format, s, report.Options{}), render(t, format, shuffled, report.Options{})); diff != "" {
 			t.Errorf("%s depends on the order of arrival:\n%s", format, diff)
 		}

@@ -41,6 +41,7 @@ func writeSARIF(w io.Writer, r *run) error {
 			notification("error", "incomplete: "+reason))
 	}
 	s.posture()
+	s.packages()
 	return encode(w, "  ", &sarif.Report{Version: string(sarif.Version210), Schema: sarifSchema, Runs: []*sarif.Run{s.out}})
 }
 
@@ -177,6 +178,17 @@ func resultProperties(f finding.Finding) sarif.Properties {
 	if f.Fix != "" {
 		p["fix"] = safetext.Plain(f.Fix)
 	}
+	if d := f.Package; d != nil {
+		p["package"], p["version"], p["purl"] = safetext.Plain(d.Name), safetext.Plain(d.Version), safetext.Plain(d.PURL)
+	}
+	if a := f.Advisory; a != nil {
+		p["advisory"], p["fixed"] = safetext.Plain(a.ID), safetext.Plain(a.Fixed)
+		p["aliases"] = each(a.Aliases, safetext.Plain)
+		if a.Class != "" {
+			p["class"] = safetext.Plain(a.Class)
+			p["reach"] = safetext.Plain(a.Reach)
+		}
+	}
 	return p
 }
 
@@ -192,11 +204,19 @@ func suppression(f finding.Finding) *sarif.Suppression {
 		WithGuid(fmt.Sprintf("%x-%x-%x-%x-%x", h[:4], h[4:6], h[6:8], h[8:10], h[10:16]))
 }
 
-// fingerprint stays the same when only offsets and lines move. Equal findings
-// of one member are numbered.
+// fingerprint stays the same when only offsets and lines move, and for a package also
+// when its version or the words do. Equal findings of one member are numbered.
 func (s *sarifRun) fingerprint(f finding.Finding) string {
 	h := sha256.New()
-	for _, part := range []string{f.Rule, f.Where.Path, f.Where.Member, f.Message} {
+	parts := []string{f.Rule, f.Where.Path, f.Where.Member, f.Message}
+	if f.Package != nil {
+		advisory := ""
+		if f.Advisory != nil {
+			advisory = f.Advisory.ID
+		}
+		parts = []string{f.Rule, f.Where.Path, f.Where.Member, f.Package.Name, advisory}
+	}
+	for _, part := range parts {
 		h.Write([]byte(strconv.Itoa(len(part)) + ":" + part))
 	}
 	sum := hex.EncodeToString(h.Sum(nil)[:16])
@@ -213,7 +233,25 @@ func (s *sarifRun) posture() {
 	for _, p := range s.run.posture {
 		states[string(p.Strategy)] = string(p.Status)
 	}
-	s.out.Properties = sarif.Properties{"posture": states}
+	s.property("posture", states)
+}
+
+// packages keeps how each package ended, and what they were held against, as
+// properties of the run: one that nobody could look at is no result, and not clean.
+func (s *sarifRun) packages() {
+	if s.summary.Dependencies == nil {
+		return
+	}
+	s.property("packages", each(s.dependencies, normalDependency))
+	s.property("packageStatuses", s.summary.Dependencies)
+	s.property("advisories", s.summary.Database)
+}
+
+func (s *sarifRun) property(name string, v any) {
+	if s.out.Properties == nil {
+		s.out.Properties = sarif.Properties{}
+	}
+	s.out.Properties[name] = v
 }
 
 // location is a place in SARIF. The physical location is the file that the user

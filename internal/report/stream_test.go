@@ -34,7 +34,7 @@ var (
 )
 
 func catalogue() rule.Catalogue {
-	c, err := rule.NewCatalogue([]*rule.Rule{ruleCommand, ruleUnknown, ruleLoads, ruleBroken})
+	c, err := rule.NewCatalogue([]*rule.Rule{ruleCommand, ruleUnknown, ruleLoads, ruleBroken, ruleVulnerable, ruleMay, rulePin})
 	if err != nil {
 		panic(err)
 	}
@@ -54,6 +54,7 @@ type stream struct {
 	config    finding.Config
 	artifacts []finding.Artifact
 	findings  []finding.Finding
+	packages  []finding.Dependency
 	posture   []finding.Posture
 	summary   finding.Summary
 }
@@ -75,6 +76,11 @@ func (s stream) send(h finding.Handler) error {
 			return err
 		}
 	}
+	for _, d := range s.packages {
+		if err := h.Dependency(d); err != nil {
+			return err
+		}
+	}
 	for _, p := range s.posture {
 		if err := h.Posture(p); err != nil {
 			return err
@@ -93,6 +99,12 @@ func (s stream) summarize() finding.Summary {
 		m.count(a.Findings)
 	}
 	m.count(s.findings)
+	for _, d := range s.packages {
+		if m.Dependencies == nil {
+			m.Dependencies = map[finding.DependencyStatus]int{}
+		}
+		m.Dependencies[d.Status]++
+	}
 	return m.Summary
 }
 
@@ -126,6 +138,9 @@ func streams() map[string]stream {
 		},
 		"flood":  floodStream(),
 		"waived": waivedStream(),
+		"deps":   depsStream(),
+		"both":   bothStream(),
+		"clean":  cleanStream(),
 	}
 }
 
@@ -231,7 +246,12 @@ func hostileStream() stream {
 			{Path: "a:b/c d%.pt", Format: "pickle", Size: 0, Verdict: finding.Framework},
 			{Path: "/abs/x.pt", Format: "pickle", Size: 1 << 62, Verdict: finding.Safe},
 		},
+		packages: []finding.Dependency{
+			{Package: finding.Package{Name: nasty, Version: nasty, PURL: nasty}, Status: finding.Unauditable, Reason: nasty, Where: at(path, "")},
+			{Package: finding.Package{Name: nasty}, Status: finding.MayResolve, Requested: nasty, Advisories: []string{nasty}, Where: at(path, "")},
+		},
 		findings: []finding.Finding{
+			hostileAdvisory(path, nasty), hostileAdvisory(path, ""),
 			ruleLoads.Finding(at(nasty, ""), nasty, nasty),
 			{Rule: "XYZ998", Severity: finding.High, Outcome: finding.Present, Strategy: finding.TrustedSources, Message: "waived", Waived: &finding.Waiver{Rule: nasty, Owner: nasty, Reason: nasty, Expires: "2027-01-31"}},
 		},
@@ -240,7 +260,7 @@ func hostileStream() stream {
 			Threats: []finding.Threat{{Name: nasty}},
 			Missing: []finding.Evidence{{Text: nasty, Where: at(nasty, nasty), Fix: nasty}},
 		}},
-		summary: finding.Summary{Incomplete: true, Reasons: []string{nasty}},
+		summary: finding.Summary{Incomplete: true, Reasons: []string{nasty}, Database: nasty},
 	}
 }
 

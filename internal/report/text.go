@@ -22,6 +22,8 @@ type text struct {
 	tall    bool   // and it has findings that matter
 	loose   bool   // a finding without an artifact was written
 	written bool
+	held    []finding.Finding      // of one package, whose block is not written yet
+	blind   []finding.Dependency   // what nobody could look at
 	states  map[finding.Status]int // of the strategies
 	b       bytes.Buffer           // what is written at the end of each message
 }
@@ -38,9 +40,10 @@ func (t *text) Config(m finding.Config) error {
 func (t *text) Progress(finding.Progress) error { return nil }
 
 func (t *text) Artifact(a finding.Artifact) error {
+	t.release()
 	groups := groupFindings(a.Findings, t.opt.Quiet)
 	if t.opt.Quiet && a.Verdict.Passes() && len(groups) == 0 {
-		return nil
+		return t.flush()
 	}
 	t.heading("Model files")
 	t.apart(slices.ContainsFunc(a.Findings, matters))
@@ -61,6 +64,10 @@ func (t *text) Finding(f finding.Finding) error {
 	if t.opt.Quiet && !matters(f) {
 		return nil
 	}
+	if f.Package != nil {
+		return t.packageFinding(f)
+	}
+	t.release()
 	t.heading("Other findings")
 	t.apart(!t.loose) // from the artifacts
 	t.loose, t.tall = true, false
@@ -138,9 +145,11 @@ func (t *text) item(mark, s string, indent int) {
 
 // Posture writes one strategy. Quiet leaves out those with nothing missing.
 func (t *text) Posture(p finding.Posture) error {
+	t.release()
+	t.unauditable()
 	t.states[p.Status]++
 	if t.opt.Quiet && len(p.Missing) == 0 {
-		return nil
+		return t.flush()
 	}
 	t.heading("Posture")
 	fmt.Fprintf(&t.b, "\n%s: %s\n", t.paint(bold, safetext.Plain(p.Title)), t.paint(statusColor(p.Status), safetext.Plain(string(p.Status))))
@@ -180,11 +189,18 @@ func (t *text) evidence(title, mark string, es []finding.Evidence) {
 // Summary ends the report. Quiet says only what could not be looked at.
 func (t *text) Summary(s finding.Summary) error {
 	s = normalSummary(s)
-	if t.written && (!t.opt.Quiet || s.Incomplete) {
+	t.release()
+	t.unauditable()
+	if (t.written || t.b.Len() > 0) && (!t.opt.Quiet || s.Incomplete) {
 		t.b.WriteByte('\n')
 	}
 	if !t.opt.Quiet {
-		t.fill(t.opt.Width, 0, 2, split(totals(s)))
+		if aboutModels(t.verb, s) {
+			t.fill(t.opt.Width, 0, 2, split(totals(s)))
+		}
+		if line := packageTotals(s); line != "" {
+			t.fill(t.opt.Width, 0, 2, split(line))
+		}
 		if line := severityTotals(s); line != "" {
 			fmt.Fprintf(&t.b, "findings: %s\n", line)
 		}
@@ -224,6 +240,9 @@ func (t *text) apart(tall bool) {
 }
 
 func (t *text) flush() error {
+	if t.b.Len() == 0 {
+		return nil
+	}
 	t.written = true
 	_, err := t.w.Write(t.b.Bytes())
 	t.b.Reset()

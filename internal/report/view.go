@@ -12,6 +12,21 @@ import (
 
 // headline says how the run ended, in one line: "2 of 5 artifacts do not pass".
 func headline(r *run) string {
+	var parts []string
+	if aboutModels(r.config.Verb, r.summary) {
+		parts = append(parts, modelHeadline(r))
+	}
+	if r.summary.Dependencies != nil || len(parts) == 0 {
+		parts = append(parts, packageHeadline(r))
+	}
+	s := strings.Join(parts, "; ")
+	if r.summary.Incomplete {
+		s += ", and not everything could be looked at"
+	}
+	return s
+}
+
+func modelHeadline(r *run) string {
 	bad := 0
 	for _, a := range r.artifacts {
 		if !a.Verdict.Passes() {
@@ -26,9 +41,6 @@ func headline(r *run) string {
 		s = "1 of " + count(len(r.artifacts), "artifact", "artifacts") + " does not pass"
 	case bad > 1:
 		s = fmt.Sprintf("%d of %d artifacts do not pass", bad, len(r.artifacts))
-	}
-	if r.summary.Incomplete {
-		s += ", and not everything could be looked at"
 	}
 	return s
 }

@@ -9,9 +9,10 @@ import (
 )
 
 // Waivers reports the waivers that need somebody's eye: those whose day has passed
-// and, where the whole project was looked at, those that covered nothing. policy is
-// what findings call the file that they stand in.
-func Waivers(list *waiver.List, policy string, whole bool, report func(finding.Finding)) {
+// and, where the whole project was looked at, those of the rules that were looked
+// for (nil: all) that covered nothing. policy is what findings call the file that
+// they stand in.
+func Waivers(list *waiver.List, policy string, whole bool, looked func(rule string) bool, report func(finding.Finding)) {
 	where := finding.Where{Path: filepath.ToSlash(policy)}
 	for _, w := range list.Expired(whole) {
 		report(waiverExpired.Finding(where.Line1(w.Line, 0),
@@ -20,7 +21,7 @@ func Waivers(list *waiver.List, policy string, whole bool, report func(finding.F
 	if !whole {
 		return
 	}
-	for _, w := range list.Unused() {
+	for _, w := range list.Unused(looked) {
 		report(waiverUnused.Finding(where.Line1(w.Line, 0),
 			fmt.Sprintf("the waiver of %s for %s covers nothing", w.Rule, w.Subject()), "owner: "+w.Owner, "reason: "+w.Reason))
 	}

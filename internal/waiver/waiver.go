@@ -1,5 +1,5 @@
 // Package waiver holds exceptions: that somebody answers for a finding of one rule
-// on one model or path, until a day.
+// on one model, path or advisory, until a day.
 //
 // # Security
 //
@@ -22,15 +22,17 @@ import (
 	"github.com/andiron-dev/andiron/internal/pattern"
 )
 
-// Waiver is one exception. Exactly one of Path and SHA256 is set.
+// Waiver is one exception. Exactly one of Path, SHA256 and Advisory is set.
 type Waiver struct {
-	Rule    string
-	Path    string // a pattern, relative to the project
-	SHA256  string
-	Owner   string
-	Reason  string
-	Expires day.Day // the last day on which it counts
-	Line    int     // in the policy file
+	Rule     string
+	Path     string // a pattern, relative to the project
+	SHA256   string
+	Advisory string // any name of it: CVE-2025-32434, GHSA-53q9-r3pm-6pq6
+	Package  string // with Advisory: of this package only, by its normalised name
+	Owner    string
+	Reason   string
+	Expires  day.Day // the last day on which it counts
+	Line     int     // in the policy file
 }
 
 // The rules on waivers themselves, which no waiver covers.
@@ -41,8 +43,13 @@ const (
 
 // Subject names what it covers.
 func (w *Waiver) Subject() string {
-	if w.SHA256 != "" {
+	switch {
+	case w.SHA256 != "":
 		return "sha256 " + w.SHA256
+	case w.Advisory != "" && w.Package != "":
+		return w.Advisory + " in " + w.Package
+	case w.Advisory != "":
+		return w.Advisory
 	}
 	return w.Path
 }
@@ -69,7 +76,8 @@ func NewList(waivers []Waiver, now time.Time) *List {
 
 // Apply marks the findings that a waiver covers. path is relative to the project,
 // and empty where what was found lies elsewhere. digest is called only where a
-// waiver by digest could cover something; without one, none does.
+// waiver by digest is of the rule, also of one that has expired, so that Expired
+// knows of it; without digest, none covers.
 func (l *List) Apply(path string, digest func() (string, error), fs []finding.Finding) error {
 	if l == nil {
 		return nil
@@ -80,7 +88,7 @@ func (l *List) Apply(path string, digest func() (string, error), fs []finding.Fi
 		if !coverable(f) {
 			continue
 		}
-		if sum == "" && digest != nil && l.ByDigest(f.Rule) {
+		if sum == "" && digest != nil && l.byDigest(f.Rule, true) {
 			var err error
 			if sum, err = digest(); err != nil {
 				return err
@@ -100,7 +108,7 @@ func (l *List) one(f *finding.Finding, path, sum string) {
 	defer l.mu.Unlock()
 	for i := range l.waivers {
 		w := &l.waivers[i]
-		if w.Rule != f.Rule || !w.covers(path, sum) {
+		if w.Rule != f.Rule || !w.covers(path, sum) && !w.about(f) {
 			continue
 		}
 		l.used[i] = true
@@ -111,17 +119,27 @@ func (l *List) one(f *finding.Finding, path, sum string) {
 	}
 }
 
+// about reports whether a finding is of the advisory that is waived.
+func (w *Waiver) about(f *finding.Finding) bool {
+	if w.Advisory == "" || f.Advisory == nil || w.Package != "" && (f.Package == nil || f.Package.Name != w.Package) {
+		return false
+	}
+	return f.Advisory.ID == w.Advisory || slices.Contains(f.Advisory.Aliases, w.Advisory)
+}
+
 func (w *Waiver) covers(path, sum string) bool {
 	if w.SHA256 != "" {
 		return w.SHA256 == sum
 	}
-	return path != "" && pattern.Match(w.Path, path)
+	return path != "" && w.Path != "" && pattern.Match(w.Path, path)
 }
 
 // ByDigest reports whether some waiver that counts covers a rule by digest.
-func (l *List) ByDigest(rule string) bool {
-	return l != nil && slices.ContainsFunc(l.waivers, func(w Waiver) bool {
-		return w.Rule == rule && w.SHA256 != "" && !w.Expires.Over(l.now)
+func (l *List) ByDigest(rule string) bool { return l != nil && l.byDigest(rule, false) }
+
+func (l *List) byDigest(rule string, expired bool) bool {
+	return slices.ContainsFunc(l.waivers, func(w Waiver) bool {
+		return w.Rule == rule && w.SHA256 != "" && (expired || !w.Expires.Over(l.now))
 	})
 }
 
@@ -138,9 +156,12 @@ func (l *List) Expired(all bool) []Waiver {
 	return l.pick(func(i int) bool { return l.waivers[i].Expires.Over(l.now) && (all || l.used[i]) })
 }
 
-// Unused are the waivers that count and covered nothing so far.
-func (l *List) Unused() []Waiver {
-	return l.pick(func(i int) bool { return !l.waivers[i].Expires.Over(l.now) && !l.used[i] })
+// Unused are the waivers that count and covered nothing so far, among those of the
+// rules that were looked for.
+func (l *List) Unused(looked func(rule string) bool) []Waiver {
+	return l.pick(func(i int) bool {
+		return !l.waivers[i].Expires.Over(l.now) && !l.used[i] && (looked == nil || looked(l.waivers[i].Rule))
+	})
 }
 
 func (l *List) pick(want func(int) bool) (list []Waiver) {

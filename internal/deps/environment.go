@@ -1,0 +1,121 @@
+package deps
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/andiron-dev/andiron/internal/artifact"
+	"github.com/andiron-dev/andiron/internal/bounded"
+	"github.com/andiron-dev/andiron/internal/manifest"
+	"github.com/andiron-dev/andiron/internal/osfile"
+)
+
+// environment reads the packages that are installed in a folder, if it is a virtual
+// environment, one of conda, or a folder of packages. It looks at what installers
+// wrote down, not at the packages' own files.
+func (c *collector) environment(dir string) bool {
+	var found bool
+	for _, site := range sites(dir) {
+		list, err := os.ReadDir(site)
+		if err != nil {
+			c.unread(filepath.ToSlash(site), 0, "the folder cannot be listed: %v", osfile.Cause(err))
+			continue
+		}
+		for _, e := range list {
+			full := filepath.Join(site, e.Name())
+			switch {
+			case c.ctx.Err() != nil:
+				return true
+			case e.IsDir() && strings.HasSuffix(e.Name(), ".dist-info"):
+				found = true
+				c.installed(full, filepath.ToSlash(full))
+			case strings.HasSuffix(e.Name(), ".egg-info") || strings.HasSuffix(e.Name(), ".egg-link"):
+				found = true
+				c.unread(filepath.ToSlash(full), 0, "what was installed as an egg has no record that can be read")
+			}
+		}
+	}
+	if list, err := filepath.Glob(filepath.Join(escape(dir), "conda-meta", "*.json")); err == nil {
+		for _, full := range list {
+			found = true
+			if err := c.file(full, filepath.ToSlash(full), false); err != nil {
+				c.unread(filepath.ToSlash(full), 0, "%v", err)
+			}
+		}
+	}
+	return found
+}
+
+// sites are the folders with packages of an environment.
+func sites(dir string) []string {
+	var out []string
+	for _, p := range []string{"lib/python*/site-packages", "lib64/python*/site-packages", "Lib/site-packages", "local/lib/python*/dist-packages", "lib/python*/dist-packages"} {
+		list, err := filepath.Glob(filepath.Join(escape(dir), filepath.FromSlash(p)))
+		if err == nil {
+			out = append(out, list...)
+		}
+	}
+	if base := path.Base(filepath.ToSlash(dir)); base == "site-packages" || base == "dist-packages" {
+		out = append(out, dir)
+	} else if list, err := filepath.Glob(filepath.Join(escape(dir), "*.dist-info")); err == nil && len(list) > 0 {
+		out = append(out, dir)
+	}
+	return distinct(out)
+}
+
+// distinct leaves out the folders that are another one by way of a link, as lib64 is.
+func distinct(dirs []string) (out []string) {
+	var seen []fs.FileInfo
+	for _, d := range dirs {
+		info, err := os.Stat(d)
+		if err != nil || slices.ContainsFunc(seen, func(s fs.FileInfo) bool { return os.SameFile(s, info) }) {
+			continue
+		}
+		seen, out = append(seen, info), append(out, d)
+	}
+	return out
+}
+
+// escape makes a path match itself only.
+func escape(p string) string {
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(p)
+}
+
+// installed reads one *.dist-info folder.
+func (c *collector) installed(dir, shown string) {
+	if _, done := c.files[shown]; done {
+		return
+	}
+	c.files[shown] = nil
+	if len(c.files) > mostFiles {
+		c.unread(shown, 0, "more than %d files and packages", mostFiles)
+		return
+	}
+	f, err := manifest.ReadInstalled(shown, func(name string) ([]byte, error) {
+		b, err := small(filepath.Join(dir, name))
+		if err == nil && (name == "METADATA" || name == "RECORD" || name == "direct_url.json") {
+			c.input(path.Join(shown, name), b)
+		}
+		return b, err
+	}, manifest.Limits{})
+	if err != nil {
+		c.unread(shown, 0, "%v", err)
+		return
+	}
+	c.files[shown] = f
+}
+
+// small reads a regular file.
+func small(name string) ([]byte, error) {
+	a, err := artifact.Open(name, name)
+	if err != nil {
+		return nil, err
+	}
+	b, err := bounded.ReadRange(a.ReaderAt(), a.Size(), 0, a.Size(), mostBytes)
+	return b, errors.Join(err, a.Close())
+}

@@ -1,0 +1,496 @@
+package deps
+
+import (
+	"cmp"
+	"fmt"
+	"net/url"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/advisory"
+	"github.com/andiron-dev/andiron/internal/family"
+	"github.com/andiron-dev/andiron/internal/manifest"
+	"github.com/andiron-dev/andiron/internal/pep440"
+)
+
+// Result is what a project's packages were found to be.
+type Result struct {
+	Dependencies []finding.Dependency // by name, version and place
+	Findings     []finding.Finding
+}
+
+// Scan holds every package of a project against the advisories.
+func Scan(p *Project, opt Options) (*Result, error) {
+	s := &scanner{project: p, opt: opt, reasons: map[string]*group{}}
+	for _, set := range p.Sets {
+		for _, st := range p.statements(set) {
+			if err := s.one(st); err != nil {
+				return nil, err
+			}
+		}
+	}
+	s.groups()
+	s.database()
+	s.summary()
+	s.regularly()
+	slices.SortFunc(s.out.Dependencies, compareDependencies)
+	slices.SortStableFunc(s.out.Findings, finding.Compare)
+	return &s.out, nil
+}
+
+type scanner struct {
+	project *Project
+	opt     Options
+	out     Result
+	reasons map[string]*group // by file and reason
+	beyond  int               // packages of which the built-in facts know nothing
+}
+
+// group is the packages of one file that are unauditable for one reason.
+type group struct {
+	where  finding.Where
+	reason string
+	names  []string
+	rule   int
+}
+
+func compareDependencies(a, b finding.Dependency) int {
+	return cmp.Or(
+		strings.Compare(a.Name, b.Name), strings.Compare(a.Version, b.Version), strings.Compare(a.Requested, b.Requested),
+		strings.Compare(a.Where.Path, b.Where.Path), cmp.Compare(a.Where.Line, b.Where.Line),
+	)
+}
+
+// one looks at one package. What a lock fixes is looked at there.
+func (s *scanner) one(st *statement) error {
+	if st.locked != nil {
+		return nil
+	}
+	d := finding.Dependency{Package: s.identity(st), Where: st.where(), Advisories: []string{}}
+	name := st.Name
+	if st.Source.Type == manifest.Conda {
+		name = family.FromConda(name)
+	}
+	var hits []advisory.Hit
+	var err error
+	switch {
+	case s.opt.Advisories == nil:
+	case st.exact:
+		hits, err = s.opt.Advisories.Match(name, st.version)
+	case st.problem == "" && st.indexed():
+		d.Requested = st.Specifier
+		hits, err = s.opt.Advisories.MayMatch(name, st.allowed)
+	}
+	if err != nil {
+		return fmt.Errorf("the advisories of %q: %w", name, err)
+	}
+	for _, h := range hits {
+		d.Advisories = append(d.Advisories, h.ID)
+	}
+	hits, unclear := divide(hits)
+	for _, h := range unclear {
+		s.unclear(st, d.Package, h)
+	}
+	switch reason := s.reason(st, name, hits); {
+	case len(hits) > 0 && st.exact:
+		d.Status = finding.Vulnerable
+		fix := fixOf(st.Name, hits)
+		for _, h := range hits {
+			s.vulnerable(st, d.Package, h, fix)
+		}
+	case len(hits) > 0:
+		d.Status = finding.MayResolve
+		s.mayResolve(st, d.Package, hits)
+	case len(unclear) > 0:
+		d.Status, d.Reason = finding.Unauditable, "an advisory does not say clearly which versions it is about"
+	case reason != "":
+		s.unauditable(st, &d, reason)
+	default:
+		d.Status = finding.Clean
+	}
+	s.out.Dependencies = append(s.out.Dependencies, d)
+	return s.bundles(st)
+}
+
+// indexed reports whether a package comes from an index, so that its name and version
+// say what it is.
+func (st *statement) indexed() bool {
+	switch st.Source.Type {
+	case manifest.AnyIndex, manifest.OneIndex, manifest.Conda:
+		return true
+	case manifest.AtURL, manifest.VCS, manifest.Path, manifest.Editable, manifest.Virtual:
+	}
+	return false
+}
+
+const (
+	ofNVIDIA = "NVIDIA's wheels have no advisories of their own; its bulletins name products and not packages"
+	ofURL    = "it comes from an address, and nobody publishes advisories of what is there"
+	ofVCS    = "it comes from a repository, and a commit has no advisories"
+	ofPath   = "it comes from a file, and nobody vouches for what is in it"
+	ofConda  = "conda packages have no advisories; none of the package of that name on the index applies"
+	ofNobody = "the built-in facts are about PyTorch alone, and there is no advisory database"
+)
+
+// reason says why finding nothing proves nothing; "" where it does.
+func (s *scanner) reason(st *statement, name string, hits []advisory.Hit) string {
+	switch {
+	case len(hits) > 0:
+		return ""
+	case st.problem != "":
+		return st.problem
+	case st.Source.Type == manifest.AtURL:
+		return ofURL
+	case st.Source.Type == manifest.VCS:
+		return ofVCS
+	case st.Source.Type == manifest.Path:
+		return ofPath
+	case st.Source.Type == manifest.Conda:
+		return ofConda
+	case strings.HasPrefix(st.Name, "nvidia-"):
+		return ofNVIDIA
+	case s.opt.Advisories == nil || s.opt.Source.Builtin && !s.known(name):
+		return ofNobody
+	}
+	return ""
+}
+
+// known reports whether the built-in facts are about a package.
+func (s *scanner) known(name string) bool {
+	list, err := s.opt.Advisories.Package(name)
+	return err == nil && len(list) > 0
+}
+
+func (s *scanner) unauditable(st *statement, d *finding.Dependency, reason string) {
+	if v := s.opt.Policy.Vouched(st.Name, s.opt.Now); v != nil {
+		d.Status = finding.Clean
+		d.Reason = fmt.Sprintf("vouched for by %s until %s: %s", v.Owner, v.Expires, v.Reason)
+		return
+	}
+	d.Status, d.Reason = finding.Unauditable, reason
+	if reason == ofNobody {
+		s.beyond++
+		return
+	}
+	key := st.file.Path + "\x00" + reason
+	g := s.reasons[key]
+	if g == nil {
+		g = &group{where: st.where(), reason: reason}
+		s.reasons[key] = g
+	}
+	g.names = append(g.names, st.shown())
+}
+
+// mostNamed is how many packages a finding names.
+const mostNamed = 50
+
+// groups reports the packages that are unauditable, those of one file and one reason
+// together.
+func (s *scanner) groups() {
+	for _, g := range s.reasons {
+		slices.Sort(g.names)
+		g.names = slices.Compact(g.names)
+		what := g.names[0] + " is"
+		if n := len(g.names); n > 1 {
+			what = fmt.Sprintf("%s and %d more are", g.names[0], n-1)
+		}
+		s.report(unauditable.Undetermined(g.where, fmt.Sprintf("%s covered by no advisories: %s", what, g.reason), named(g.names)...))
+	}
+}
+
+func named(names []string) []string {
+	if n := len(names) - mostNamed; n > 0 {
+		return append(slices.Clone(names[:mostNamed]), fmt.Sprintf("and %d more", n))
+	}
+	return names
+}
+
+func (s *scanner) report(f finding.Finding) { s.out.Findings = append(s.out.Findings, f) }
+
+func (s *scanner) identity(st *statement) finding.Package {
+	version := st.Version
+	if st.by != nil {
+		version = st.by.Version
+	}
+	kind := "pypi"
+	if st.Source.Type == manifest.Conda {
+		kind = "conda"
+	}
+	return finding.Package{Name: st.called(), Version: version, PURL: purl(kind, st.Name, version)}
+}
+
+// purl is the package URL; its specification has names of PyPI in lower case with
+// dashes, as they are when normalised.
+func purl(kind, name, version string) string {
+	if name == "" {
+		return ""
+	}
+	s := "pkg:" + kind + "/" + url.PathEscape(name)
+	if version != "" {
+		s += "@" + url.QueryEscape(version)
+	}
+	return s
+}
+
+// vulnerable reports that a version has a vulnerability, or was made to do harm.
+func (s *scanner) vulnerable(st *statement, id finding.Package, h advisory.Hit, fix string) {
+	r := vulnerable
+	message := fmt.Sprintf("%s has %s", st.shown(), h.ID)
+	if h.Malicious {
+		r, message = malicious, fmt.Sprintf("%s is a malicious release (%s)", st.shown(), h.ID)
+	}
+	if h.Summary != "" {
+		message += ": " + strings.TrimSuffix(h.Summary, ".")
+	}
+	f := r.Finding(st.where(), message, s.evidence(st, h)...)
+	if !h.Malicious {
+		f.Severity = severityOf(h)
+		f.Fix = fix
+	}
+	f.Package = &id
+	f.Advisory = &finding.Advisory{ID: h.ID, Aliases: append([]string{}, h.Aliases...), Fixed: h.Fixed, Class: h.Fact.Class, Reach: h.Fact.Reach}
+	s.report(f)
+}
+
+// fixOf says which version closes how many of a package's vulnerabilities.
+func fixOf(name string, hits []advisory.Hit) string {
+	var to pep440.Version
+	closed := 0
+	for _, h := range hits {
+		v, err := pep440.Parse(h.Fixed)
+		if h.Malicious || h.Fixed == "" || err != nil {
+			continue
+		}
+		if closed++; closed == 1 || pep440.Compare(v, to) > 0 {
+			to = v
+		}
+	}
+	switch {
+	case closed == 0:
+		return fmt.Sprintf("no fixed version of %s is published; avoid what the advisory is about, or waive it with a reason", name)
+	case closed < len(hits):
+		return fmt.Sprintf("update %s to %s or later, which closes %d of %d; no fixed version is published for the rest", name, to, closed, len(hits))
+	}
+	return fmt.Sprintf("update %s to %s or later, or run andiron deps update", name, to)
+}
+
+// severityOf takes a vulnerability without a rating for a high one.
+func severityOf(h advisory.Hit) finding.Severity {
+	switch h.Severity.Level {
+	case "critical":
+		return finding.Critical
+	case "medium":
+		return finding.Medium
+	case "low", "none":
+		return finding.Low
+	}
+	return finding.High
+}
+
+func (s *scanner) evidence(st *statement, h advisory.Hit) []string {
+	var out []string
+	switch {
+	case h.Severity.Level == "":
+		out = append(out, "no severity is published, so that it counts as high")
+	case h.Severity.Score > 0:
+		out = append(out, "CVSS "+strconv.FormatFloat(h.Severity.Score, 'f', 1, 64))
+	}
+	if h.Fact.Note != "" {
+		out = append(out, h.Fact.Note)
+	}
+	return append(out, st.circumstances()...)
+}
+
+// divide takes the hits apart of which it cannot be told whether they are any.
+func divide(hits []advisory.Hit) (sure, unclear []advisory.Hit) {
+	for _, h := range hits {
+		if h.Unclear != "" {
+			unclear = append(unclear, h)
+		} else {
+			sure = append(sure, h)
+		}
+	}
+	return sure, unclear
+}
+
+// unclear reports an advisory that may be about a version.
+func (s *scanner) unclear(st *statement, id finding.Package, h advisory.Hit) {
+	f := vulnerable.Undetermined(st.where(), fmt.Sprintf("whether %s has %s cannot be told", st.shown(), h.ID), h.Unclear)
+	f.Package = &id
+	f.Advisory = &finding.Advisory{ID: h.ID, Aliases: append([]string{}, h.Aliases...)}
+	s.report(f)
+}
+
+// circumstances say where a package counts, and who needs it.
+func (st *statement) circumstances() []string {
+	var out []string
+	if st.Marker != "" {
+		out = append(out, "where "+st.Marker)
+	}
+	if len(st.Groups) > 0 {
+		out = append(out, "in "+strings.Join(st.Groups, ", "))
+	}
+	if st.by != nil {
+		out = append(out, "fixed by a constraint")
+	}
+	if needed := neededBy(st.set, st.Name); len(needed) > 0 {
+		out = append(out, "needed by "+strings.Join(needed, ", "))
+	}
+	return out
+}
+
+// neededBy are the packages of a lock that need another one directly.
+func neededBy(s *Set, name string) []string {
+	var out []string
+	for _, f := range s.files() {
+		for i := range f.Packages {
+			if p := &f.Packages[i]; p.Name != name && slices.Contains(p.Requires, name) {
+				out = append(out, p.Name)
+			}
+		}
+	}
+	slices.Sort(out)
+	out = slices.Compact(out)
+	if n := len(out) - 8; n > 0 {
+		out = append(out[:8], fmt.Sprintf("and %d more", n))
+	}
+	return out
+}
+
+// mayResolve reports that a range allows vulnerable versions.
+func (s *scanner) mayResolve(st *statement, id finding.Package, hits []advisory.Hit) {
+	worst := slices.MaxFunc(hits, func(a, b advisory.Hit) int { return int(severityOf(a)) - int(severityOf(b)) })
+	what := worst.ID
+	if n := len(hits) - 1; n > 0 {
+		what += fmt.Sprintf(" and %d more", n)
+	}
+	var evidence []string
+	for _, h := range hits {
+		line := h.ID + ", " + severityOf(h).String()
+		if h.Fixed != "" {
+			line += ", fixed in " + h.Fixed
+		}
+		evidence = append(evidence, line)
+	}
+	f := mayResolve.Finding(st.where(), fmt.Sprintf("%s may resolve to a version that has %s", st.shown(), what), append(named(evidence), st.circumstances()...)...)
+	f.Severity = min(f.Severity, severityOf(worst))
+	if slices.Contains(st.Groups, "build-system") {
+		f.Severity = finding.Low
+	}
+	f.Package = &id
+	s.report(f)
+}
+
+// bundles reports the libraries that an installed package brings along.
+func (s *scanner) bundles(st *statement) error {
+	foreign := st.foreign()
+	if len(foreign) == 0 || s.opt.Policy.Vouched(st.Name, s.opt.Now) != nil {
+		return nil
+	}
+	evidence := named(foreign)
+	if len(st.Bundled) > 0 {
+		evidence = append(evidence, "its own documents say what they are: "+strings.Join(st.Bundled, ", "))
+	}
+	s.report(bundled.Undetermined(st.where(), fmt.Sprintf("%s brings %s of other projects, which its advisories do not cover",
+		st.shown(), count(len(foreign), "library", "libraries")), evidence...))
+	return nil
+}
+
+// foreign are the libraries in a package that are not its own by their names.
+func (st *statement) foreign() (out []string) {
+	if st.Record == nil {
+		return nil
+	}
+	for _, name := range st.Record.Libraries {
+		base := strings.TrimPrefix(path.Base(name), "lib")
+		if !slices.ContainsFunc(append(ownLibraries[st.Name], strings.ReplaceAll(st.Name, "-", "_")), func(p string) bool { return strings.HasPrefix(base, p) }) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// ownLibraries are the names that the libraries of a package's own begin with, where
+// they are not called after it.
+var ownLibraries = map[string][]string{"torch": {"torch", "c10", "caffe2", "shm", "aoti"}}
+
+// Files reports what could not be read, and that there is nothing.
+func Files(p *Project) []finding.Finding {
+	var out []finding.Finding
+	for _, u := range p.Unread {
+		out = append(out, notRead.Undetermined(finding.Where{Path: u.Path}.Line1(u.Line, 0), u.Text))
+	}
+	if len(p.Sets) == 0 && len(p.Unread) == 0 {
+		out = append(out, noFiles.Undetermined(finding.Where{Path: filepath.ToSlash(p.Root)}, "no file says what the project depends on"))
+	}
+	return out
+}
+
+// database reports that the advisories are missing, old or incomplete.
+func (s *scanner) database() {
+	if len(s.out.Dependencies) == 0 {
+		return
+	}
+	src := s.opt.Source
+	where := finding.Where{}
+	switch {
+	case s.opt.Advisories == nil || src.Builtin:
+		text := "only the facts about PyTorch that are built into andiron were at hand"
+		if s.beyond > 0 {
+			text += fmt.Sprintf(", so that %s held against nothing", count(s.beyond, "package was", "packages were"))
+		}
+		s.report(advisories.Undetermined(where, text))
+	case s.opt.Now.Sub(src.Date) > s.opt.Policy.Fresh():
+		s.report(advisories.Undetermined(where, fmt.Sprintf("the newest advisory at hand is of %s, %d days ago", src.Date.UTC().Format("2006-01-02"), int(s.opt.Now.Sub(src.Date).Hours()/24)), src.Name))
+	}
+	if src.Rejected > 0 {
+		f := advisories.Finding(where, fmt.Sprintf("%s of the database could not be read", count(src.Rejected, "record", "records")), "andiron db status lists them")
+		f.Severity = finding.Low
+		s.report(f)
+	}
+}
+
+// summary says what was held against what.
+func (s *scanner) summary() {
+	files := map[string]int{}
+	for _, d := range s.out.Dependencies {
+		if d.Status != finding.Unauditable {
+			files[d.Where.Path]++
+		}
+	}
+	for name, n := range files {
+		s.report(scanned.Finding(finding.Where{Path: name}, fmt.Sprintf("%s held against %s", count(n, "package is", "packages are"), s.opt.Source.Name)))
+	}
+}
+
+// regularly says when the project was last scanned.
+func (s *scanner) regularly() {
+	rec := s.opt.Record
+	if rec == nil || len(s.project.Sets) == 0 {
+		return
+	}
+	where := finding.Where{Path: rec.File}
+	age := s.opt.Now.Sub(rec.Last)
+	switch {
+	case rec.Last.IsZero():
+		s.report(notScanned.Finding(where, "no scan of the dependencies is on record"))
+	case age > s.opt.Policy.Fresh():
+		s.report(notScanned.Finding(where, fmt.Sprintf("the last scan of the dependencies that is on record was %s ago", days(age))))
+	default:
+		s.report(recorded.Finding(where, fmt.Sprintf("%s on record, the last one of %s, with %s open", count(int(rec.Scans), "scan is", "scans are"),
+			rec.Last.UTC().Format("2006-01-02"), count(rec.Open, "finding", "findings"))))
+	}
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
+}
+
+func quote(s string) string { return strconv.Quote(s) }

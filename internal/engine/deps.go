@@ -1,0 +1,79 @@
+package engine
+
+import (
+	"context"
+	"slices"
+
+	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/deps"
+)
+
+// Aspect is what a project's dependencies are looked at for.
+type Aspect int
+
+// The aspects.
+const (
+	Vulnerabilities Aspect = 1 << iota
+	Pins
+	Updates // of torch
+)
+
+// Dependencies holds what a project depends on against the advisories, or looks at
+// how it is pinned, or both.
+func Dependencies(ctx context.Context, p *deps.Project, what Aspect, opt Options, h finding.Handler) error {
+	opt = opt.withDefaults()
+	opt.looked = ofDependencies
+	if err := h.Config(opt.Config); err != nil {
+		return err
+	}
+	e := &emitter{h: h, opt: opt, sum: newTally()}
+	if err := e.dependencies(p, what); err != nil {
+		return err
+	}
+	if err := e.finish(opt.Whole && ctx.Err() == nil); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		e.sum.reasons[Interrupted] = true
+	}
+	return h.Summary(e.sum.summary())
+}
+
+// dependencies hands on what the deps room finds.
+func (e *emitter) dependencies(p *deps.Project, what Aspect) error {
+	r := result{loose: deps.Files(p)}
+	var list []finding.Dependency
+	if what&Vulnerabilities != 0 {
+		res, err := deps.Scan(p, *e.opt.Deps)
+		if err != nil {
+			return err
+		}
+		r.loose, list = append(r.loose, res.Findings...), res.Dependencies
+		e.sum.database = e.opt.Deps.Source.Name
+	}
+	if what&Pins != 0 {
+		r.loose = append(r.loose, deps.Check(p, *e.opt.Deps)...)
+	}
+	if what&Updates != 0 {
+		status, err := deps.Torch(p.TorchUses(), e.opt.Deps.Torch, e.opt.Deps.Advisories)
+		if err != nil {
+			return err
+		}
+		deps.JudgeTorch(status, func(f finding.Finding) { r.loose = append(r.loose, f) })
+	}
+	// A report then has what is about one package beside each other.
+	about := result{loose: slices.DeleteFunc(slices.Clone(r.loose), func(f finding.Finding) bool { return f.Package == nil })}
+	r.loose = slices.DeleteFunc(r.loose, func(f finding.Finding) bool { return f.Package != nil })
+	for _, part := range []result{r, about} {
+		if err := e.emit(part); err != nil {
+			return err
+		}
+	}
+	for _, d := range list {
+		e.sum.dependency(d)
+		if err := e.h.Dependency(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
