@@ -11,8 +11,8 @@
 // proportion to the file, however often it names, includes or stands for itself.
 // What a file leaves to somebody else (a variable of the environment, a list that
 // is computed, a file that another program makes) is a Problem that begins with
-// "undetermined", and so is what has more than one reading. An error says that
-// nothing of a file could be read. User names, passwords and tokens are cut out of
+// "undetermined". What has more than one reading, or is not read, is a Problem too.
+// An error says that nothing of a file could be read. User names, passwords and tokens are cut out of
 // every address, also where it is quoted in a problem; that there were some is a
 // fact. A variable that stands for credentials only is none and leaves nothing open.
 //

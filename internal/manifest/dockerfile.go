@@ -36,8 +36,9 @@ type dockerfile struct {
 	vars   *variables // of the stage
 	stages map[string]*variables
 	staged bool
-	count  int // of stages
-	room   int // for what variables stand for
+	count  int      // of stages
+	before []func() // settings that stand before a command
+	room   int      // for what variables stand for
 }
 
 // split finds the instructions: lines, joined where they end with the escape
