@@ -10,13 +10,14 @@
 # make keyless  the tests of the build that verifies Sigstore bundles
 # make interop  signatures, against the reference implementation in Python
 # make sdk    the Python package: its wheel, types, and tests with and without torch
+# make deps   locks by real uv, pip-tools and poetry, against an index on this machine
 # make bench  speed, beside picklescan, cp, torch and osv-scanner, and of verified loads (6 GiB of disk, 7 GiB of memory)
 # make corpus-real  several hundred files by real frameworks (gigabytes of packages; not in CI)
 # make clean  remove what was built
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: corpus-real keyless interop sdk torchrun fault build demo test check race hostile fuzz oracle bench clean setup
+.PHONY: deps corpus-real keyless interop sdk torchrun fault build demo test check race hostile fuzz oracle bench clean setup
 
 ifneq ($(MAKECMDGOALS),clean)
 GO := $(shell tools/env/go.sh)
@@ -87,9 +88,12 @@ fault: setup
 	go test -tags fault -timeout 30m ./cmd/andiron -run TestFault -count 1 -v
 
 sdk: setup
-	tools/env/torch.sh --trixie
+	tools/env/torch.sh --trixie --forky
 	tools/env/python.sh
 	tools/sdk.sh
+
+deps: setup
+	tools/deps.sh
 
 # make test is of the small build, this is of the other.
 keyless: setup

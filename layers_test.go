@@ -30,7 +30,7 @@ var layers = []struct {
 	{"terms", []string{"internal/day", "internal/pattern", "internal/source", "internal/waiver", "internal/lockfile", "internal/openvex", "internal/supply"}, []string{"ground", "terms"}, append(quiet, "os")},
 	{"osfile", []string{"internal/osfile"}, nil, []string{"net", "os/exec", "plugin", "unsafe", "log"}},
 	{"digest", []string{"internal/digest"}, []string{"osfile", "whole"}, quiet},
-	{"artifact", []string{"internal/artifact"}, []string{"ground", "readers"}, quiet},
+	{"artifact", []string{"internal/artifact"}, []string{"ground", "readers", "osfile"}, quiet},
 	{"contract", []string{"internal/contract"}, []string{"ground", "readers"}, append(quiet, "os", "time")},
 	{"rooms", []string{"internal/model", "internal/code", "internal/posture", "internal/trust", "internal/deps"}, []string{"ground", "readers", "artifact", "contract", "terms", "osfile"}, quiet},
 	{"judge", []string{"internal/policy"}, []string{"ground", "terms"}, append(quiet, "os", "time")},
@@ -47,6 +47,7 @@ var layers = []struct {
 	{"fetch", []string{"internal/fetch"}, []string{"ground"}, []string{"os/exec", "plugin", "unsafe", "log"}},
 	{"feed", []string{"internal/feed", "internal/release"}, []string{"ground", "readers", "fetch", "whole"}, quiet},
 	{"record", []string{"internal/record"}, []string{"ground", "whole", "osfile"}, quiet},
+	// It starts other programs, and only a verb that says so may call it.
 	{"relock", []string{"internal/relock"}, []string{"ground", "readers", "fetch", "whole"}, []string{"net", "plugin", "unsafe", "log"}},
 	// It starts other programs, and only a verb that says so may call it.
 	{"pyrun", []string{"internal/pyrun"}, []string{"ground", "readers"}, []string{"net", "plugin", "unsafe", "log"}},

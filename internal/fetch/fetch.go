@@ -134,13 +134,22 @@ func New(opt Options) *Client {
 	return newClient(opt.withDefaults(), world{proxy: http.ProxyFromEnvironment})
 }
 
+// job is how a request is made, and where its body goes.
+type job struct {
+	Request
+
+	method string
+	packed bool // gzip is taken off
+	open   func() (io.Writer, error)
+}
+
 // Get gets a small file into memory. The body may come packed by gzip.
 func (c *Client) Get(ctx context.Context, req Request) ([]byte, *Response, error) {
 	var b bytes.Buffer
-	res, err := c.attempts(ctx, req.withDefaults(), true, func() (io.Writer, error) {
+	res, err := c.attempts(ctx, &job{req.withDefaults(), http.MethodGet, true, func() (io.Writer, error) {
 		b.Reset()
 		return &b, nil
-	})
+	}})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -150,17 +159,23 @@ func (c *Client) Get(ctx context.Context, req Request) ([]byte, *Response, error
 // Stream writes a file as it comes, byte for byte. open is called before each
 // attempt that gets a body: what the attempt before it wrote is void.
 func (c *Client) Stream(ctx context.Context, req Request, open func() (io.Writer, error)) (*Response, error) {
-	return c.attempts(ctx, req.withDefaults(), false, open)
+	return c.attempts(ctx, &job{req.withDefaults(), http.MethodGet, false, open})
+}
+
+// Head asks what a file is like, without its body: the size is what the server says,
+// or 0, and there is no digest.
+func (c *Client) Head(ctx context.Context, req Request) (*Response, error) {
+	return c.attempts(ctx, &job{req.withDefaults(), http.MethodHead, false, nil})
 }
 
 // attempts tries again what may end better the next time.
-func (c *Client) attempts(ctx context.Context, req Request, packed bool, open func() (io.Writer, error)) (*Response, error) {
-	first, reach, err := c.rules.begin(req)
+func (c *Client) attempts(ctx context.Context, j *job) (*Response, error) {
+	first, reach, err := c.rules.begin(j.Request)
 	if err != nil {
 		return nil, err
 	}
 	for n := 1; ; n++ {
-		res, err := c.attempt(ctx, req, first, reach, packed, open)
+		res, err := c.attempt(ctx, j, first, reach)
 		if err == nil {
 			return res, nil
 		}
@@ -209,8 +224,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 // attempt follows the redirects of one attempt and delivers the body.
-func (c *Client) attempt(ctx context.Context, req Request, first *url.URL, reach reach, packed bool, open func() (io.Writer, error)) (*Response, error) {
-	ctx, cancel := context.WithTimeout(ctx, req.Timeout)
+func (c *Client) attempt(ctx context.Context, j *job, first *url.URL, reach reach) (*Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, j.Timeout)
 	defer cancel()
 	watch := time.AfterFunc(c.opt.Idle, cancel)
 	defer watch.Stop()
@@ -219,7 +234,7 @@ func (c *Client) attempt(ctx context.Context, req Request, first *url.URL, reach
 		if hop > c.opt.Redirects {
 			return nil, fmt.Errorf("%q: more than %d redirects", Plain(first), c.opt.Redirects)
 		}
-		res, err := c.ask(ctx, req, reach, at, packed)
+		res, err := c.ask(ctx, j, reach, at)
 		if err != nil {
 			return nil, c.failed(at, err)
 		}
@@ -231,24 +246,24 @@ func (c *Client) attempt(ctx context.Context, req Request, first *url.URL, reach
 			}
 			continue
 		}
-		return c.answer(req, res, at, packed, open, func() { watch.Reset(c.opt.Idle) })
+		return c.answer(j, res, at, func() { watch.Reset(c.opt.Idle) })
 	}
 }
 
 // ask sends one request.
-func (c *Client) ask(ctx context.Context, req Request, reach reach, at *url.URL, packed bool) (*http.Response, error) {
+func (c *Client) ask(ctx context.Context, j *job, reach reach, at *url.URL) (*http.Response, error) {
 	bare := *at
 	bare.User, bare.Fragment = nil, ""
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, bare.String(), http.NoBody)
+	r, err := http.NewRequestWithContext(ctx, j.method, bare.String(), http.NoBody)
 	if err != nil {
 		return nil, err
 	}
 	r.Header.Set("User-Agent", "andiron/"+c.opt.Version)
 	r.Header.Set("Accept-Encoding", "identity")
-	if packed {
+	if j.packed {
 		r.Header.Set("Accept-Encoding", "gzip")
 	}
-	for name, value := range map[string]string{"Accept": req.Accept, "If-None-Match": req.ETag, "If-Modified-Since": req.LastModified} {
+	for name, value := range map[string]string{"Accept": j.Accept, "If-None-Match": j.ETag, "If-Modified-Since": j.LastModified} {
 		if value != "" {
 			r.Header.Set(name, value)
 		}
@@ -272,43 +287,55 @@ func redirect(res *http.Response) string {
 }
 
 // answer delivers the body of an answer, or says why there is none.
-func (c *Client) answer(req Request, res *http.Response, at *url.URL, packed bool, open func() (io.Writer, error), alive func()) (*Response, error) {
+func (c *Client) answer(j *job, res *http.Response, at *url.URL, alive func()) (*Response, error) {
 	defer func() { _ = res.Body.Close() }() // it was read, or is of no interest
 	out := &Response{
 		URL: Plain(at), ContentType: res.Header.Get("Content-Type"),
 		ETag: res.Header.Get("ETag"), LastModified: res.Header.Get("Last-Modified"),
 	}
-	if res.StatusCode == http.StatusNotModified && req.ETag+req.LastModified != "" {
+	if res.StatusCode == http.StatusNotModified && j.ETag+j.LastModified != "" {
 		out.NotModified = true
 		return out, nil
 	}
 	if res.StatusCode != http.StatusOK {
 		return nil, c.refusal(res, at)
 	}
-	if res.ContentLength > req.MaxBytes {
-		return nil, fmt.Errorf("%q: %d bytes: %w", out.URL, res.ContentLength, bounded.Exceeded("bytes of a body", req.MaxBytes))
+	if j.method == http.MethodHead {
+		out.Size = max(0, res.ContentLength)
+		return out, nil
 	}
-	body, err := unpack(res, packed, req.MaxBytes, alive)
-	if err != nil {
-		return nil, c.failed(at, err)
+	if res.ContentLength > j.MaxBytes {
+		return nil, fmt.Errorf("%q: %d bytes: %w", out.URL, res.ContentLength, bounded.Exceeded("bytes of a body", j.MaxBytes))
 	}
-	w, err := open()
-	if err != nil {
+	if err := c.deliver(j, res, at, out, alive); err != nil {
 		return nil, err
+	}
+	return out, nil
+}
+
+// deliver copies a body to where it goes, and notes its size and digest.
+func (c *Client) deliver(j *job, res *http.Response, at *url.URL, out *Response, alive func()) error {
+	body, err := unpack(res, j.packed, j.MaxBytes, alive)
+	if err != nil {
+		return c.failed(at, err)
+	}
+	w, err := j.open()
+	if err != nil {
+		return err
 	}
 	sum := sha256.New()
 	sink := &sink{to: io.MultiWriter(sum, w)}
-	out.Size, err = io.Copy(sink, io.LimitReader(body, req.MaxBytes+1))
+	out.Size, err = io.Copy(sink, io.LimitReader(body, j.MaxBytes+1))
 	switch {
 	case sink.err != nil:
-		return nil, sink.err
-	case out.Size > req.MaxBytes:
-		return nil, fmt.Errorf("%q: %w", out.URL, bounded.Exceeded("bytes of a body", req.MaxBytes))
+		return sink.err
+	case out.Size > j.MaxBytes:
+		return fmt.Errorf("%q: %w", out.URL, bounded.Exceeded("bytes of a body", j.MaxBytes))
 	case err != nil:
-		return nil, c.failed(at, err)
+		return c.failed(at, err)
 	}
 	out.SHA256 = hex.EncodeToString(sum.Sum(nil))
-	return out, nil
+	return nil
 }
 
 // sink keeps the error of writing apart from those of reading.

@@ -71,6 +71,20 @@ func TestGet(t *testing.T) {
 	}
 }
 
+func TestHead(t *testing.T) {
+	base := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Last-Modified", "Thu, 26 Nov 2026 00:00:09 GMT")
+		w.Header().Set("Content-Length", "1000000000000")
+		if r.Method != http.MethodHead {
+			w.WriteHeader(http.StatusTeapot)
+		}
+	})
+	res, err := New(Options{}).Head(t.Context(), Request{URL: base})
+	if err != nil || res.LastModified != "Thu, 26 Nov 2026 00:00:09 GMT" || res.Size != 1e12 || res.SHA256 != "" {
+		t.Errorf("%+v, %v", res, err)
+	}
+}
+
 func TestRetries(t *testing.T) {
 	tests := []struct {
 		name    string

@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -12,24 +11,29 @@ import (
 const maxScripts = 4
 
 // script reads every command of a shell script.
-func (d *dockerfile) script(s *script, vars variables, depth int) {
-	sh := &shell{script: s, vars: vars}
+func (d *dockerfile) script(s *script, vars *variables, depth int) {
+	sh := &shell{script: s, vars: vars, room: &d.room}
 	sh.emit = func(c command) { d.command(c, vars, depth) }
 	sh.run()
 }
 
 // command looks through what stands before a program, and reads those that install.
-func (d *dockerfile) command(c command, vars variables, depth int) {
+func (d *dockerfile) command(c command, vars *variables, depth int) {
 	if d.r.full() {
 		return
 	}
+	d.before = nil
 	w := d.assigned(c.words, vars)
 	for len(w) > 0 {
 		n := prefix(w)
 		if n == 0 {
 			break
 		}
-		w = d.assigned(w[min(n, len(w)):], maps.Clone(vars))
+		into := &variables{outer: vars}
+		if w[0].text == "export" {
+			into = vars
+		}
+		w = d.assigned(w[min(n, len(w)):], into)
 	}
 	if len(w) == 0 {
 		return
@@ -57,6 +61,16 @@ func (d *dockerfile) command(c command, vars variables, depth int) {
 	}
 }
 
+// within reads a command that installs, with what was assigned for it alone.
+func (d *dockerfile) within(read func()) {
+	d.r.within(func() {
+		for _, set := range d.before {
+			set()
+		}
+		read()
+	})
+}
+
 // installs reports other programs that install packages of Python by name.
 func installs(program string, args []word) bool {
 	if len(args) == 0 {
@@ -73,16 +87,18 @@ func installs(program string, args []word) bool {
 
 // assigned takes NAME=value off the front. Where nothing follows, the shell keeps
 // the values.
-func (d *dockerfile) assigned(w []word, vars variables) []word {
+func (d *dockerfile) assigned(w []word, vars *variables) []word {
 	for len(w) > 0 {
 		n := nameEnd(w[0].text)
 		if n == 0 || n >= len(w[0].text) || w[0].text[n] != '=' {
 			break
 		}
-		name, v := w[0].text[:n], w[0].text[n+1:]
-		d.setting(name, w[0].with(v))
+		name, v := w[0].text[:n], w[0].with(w[0].text[n+1:])
 		if len(w) == 1 {
-			vars[name] = variable{v, w[0].unknown == ""}
+			vars.set(name, variable{v.text, v.unknown == ""})
+			d.setting(name, v)
+		} else {
+			d.before = append(d.before, func() { d.setting(name, v) })
 		}
 		w = w[1:]
 	}
@@ -158,7 +174,7 @@ func moduleOf(w []word) string {
 }
 
 // inner reads sh -c "…".
-func (d *dockerfile) inner(w []word, vars variables, depth int) {
+func (d *dockerfile) inner(w []word, vars *variables, depth int) {
 	for i := 1; i+1 < len(w); i++ {
 		if s := w[i].text; strings.HasPrefix(s, "-") && !strings.HasPrefix(s, "--") && strings.HasSuffix(s, "c") {
 			if depth >= maxScripts {
@@ -211,7 +227,7 @@ func words(list string) func() map[string]bool {
 
 func valued(name string) bool { return valuedOptions()[name] }
 
-func flag(name string) bool { return flagOptions()[name] }
+func isFlag(name string) bool { return flagOptions()[name] }
 
 // pip reads the arguments of pip.
 func (d *dockerfile) pip(c command, args []word) {
@@ -227,7 +243,7 @@ func (d *dockerfile) pip(c command, args []word) {
 	}
 	switch args[0].text {
 	case "install", "download", "wheel", "sync":
-		d.arguments(c, args[1:], args[0].text == "sync")
+		d.within(func() { d.arguments(c, args[1:], args[0].text == "sync") })
 	case "config":
 		d.pipConfig(args[1:])
 	}
@@ -253,9 +269,9 @@ func (d *dockerfile) uvCommand(c command, args []word) {
 	case len(args) > 1 && args[0].text == "pip":
 		d.pip(c, args[1:])
 	case len(args) > 1 && args[0].text == "add":
-		d.arguments(c, args[1:], false)
+		d.within(func() { d.arguments(c, args[1:], false) })
 	case len(args) > 2 && args[0].text == "tool" && args[1].text == "install":
-		d.arguments(c, args[2:], false)
+		d.within(func() { d.arguments(c, args[2:], false) })
 	}
 }
 
@@ -275,7 +291,7 @@ func (d *dockerfile) arguments(c command, args []word, files bool) {
 			continue
 		}
 		name, v, has := cutOption(a.text)
-		if flag(name) && !has {
+		if isFlag(name) && !has {
 			d.flag(name, a.line)
 			continue
 		}
@@ -296,7 +312,7 @@ func cutOption(s string) (name, v string, has bool) {
 	if strings.HasPrefix(s, "--") {
 		return strings.Cut(s, "=")
 	}
-	if len(s) > 2 && !flag(s) && strings.IndexByte("rcifetpC", s[1]) >= 0 {
+	if len(s) > 2 && !isFlag(s) && strings.IndexByte("rcifetpC", s[1]) >= 0 {
 		return s[:2], s[2:], true
 	}
 	return s, "", false
@@ -344,7 +360,7 @@ func (d *dockerfile) option(name string, v, at word) {
 			d.r.index(Index{Role: BestMatch, Line: v.line})
 		}
 	default:
-		if !valued(name) && !flag(name) {
+		if !valued(name) && !isFlag(name) {
 			d.r.problem(at.line, "the option %s is not one that is known; the word after it may be its value", name)
 		}
 	}
@@ -379,9 +395,11 @@ func (d *dockerfile) conda(args []word) {
 	}
 	switch args[0].text {
 	case "install", "create", "update":
-	default:
-		return
+		d.within(func() { d.condaArguments(args) })
 	}
+}
+
+func (d *dockerfile) condaArguments(args []word) {
 	for i := 1; i < len(args); i++ {
 		a := args[i]
 		if !strings.HasPrefix(a.text, "-") {

@@ -6,6 +6,7 @@
 #   venv-torch  requirements-torch.txt on top of Debian's torch 1.13, if that is
 #               installed (tools/env/torch.sh)
 #   peers       with --peers, requirements-peers.txt: what the bench compares with
+#   deps        with --deps, and then nothing else: requirements-deps.txt
 #   interop     with --interop, and then nothing else: requirements-interop.txt
 #
 # An environment is left alone while its requirements file is unchanged. One that
@@ -54,6 +55,11 @@ make_venv() {
 
 mkdir -p "$cache"
 python=$(base_python)
+if [ "${1:-}" = --deps ]; then
+	make_venv "$python" deps requirements-deps.txt
+	echo "deps: $cache/deps/bin/uv"
+	exit 0
+fi
 if [ "${1:-}" = --interop ]; then
 	make_venv "$python" interop requirements-interop.txt
 	echo "interop: $cache/interop/bin/python"

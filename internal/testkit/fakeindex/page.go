@@ -110,8 +110,8 @@ func (i *Index) json(p *Project) map[string]any {
 			entry["yanked"] = f.Yanked
 		}
 		if h := i.metadataHash(f); h != "" {
+			// Not as dist-info-metadata: the pip of PEP 714 fails on it, so no index has it.
 			entry["core-metadata"] = map[string]string{"sha256": h}
-			entry["dist-info-metadata"] = entry["core-metadata"]
 		}
 		files, versions = append(files, entry), append(versions, f.Version)
 	}

@@ -1,0 +1,184 @@
+package relock
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/rogpeppe/go-internal/diff"
+
+	"github.com/andiron-dev/andiron/internal/pep440"
+	"github.com/andiron-dev/andiron/internal/pep508"
+	"github.com/andiron-dev/andiron/internal/whole"
+)
+
+// edit writes the new versions over the old ones. Nothing else of a file changes.
+func (u *updater) edit() {
+	for _, s := range u.plan.Steps {
+		for i := range u.pins[s.Name] {
+			if b := &u.pins[s.Name][i]; b.file != nil {
+				if err := u.editPin(b, s.To); err != nil {
+					u.plan.Problems = append(u.plan.Problems, Problem{Package: s.Name, Version: s.From, File: b.place(), Text: err.Error()})
+				}
+			} else {
+				u.allowed(&s)
+			}
+		}
+	}
+}
+
+// allowed holds a step of the lock alone against the ranges that the files have.
+func (u *updater) allowed(s *Step) {
+	to, err := pep440.Parse(s.To)
+	for _, f := range u.p.Files {
+		for _, p := range f.Packages {
+			if p.Name != s.Name || p.Specifier == "" || err != nil {
+				continue
+			}
+			if list, bad := pep440.ParseSpecifiers(p.Specifier); bad == nil && !list.Contains(to, true) {
+				u.plan.Problems = append(u.plan.Problems, Problem{
+					Package: s.Name, Version: s.From, File: fmt.Sprintf("%s:%d", f.Path, p.Line),
+					Text: fmt.Sprintf("%q does not allow %s", p.Specifier, s.To),
+				})
+			}
+		}
+	}
+}
+
+func (u *updater) editPin(b *pin, to string) error {
+	if len(b.pkg.Hashes) > 0 {
+		return fmt.Errorf("it has digests of %s beside it; deps lock makes such a file from one without", b.pkg.Version)
+	}
+	if b.pkg.Line == 0 {
+		return fmt.Errorf("the line of the pin is not known")
+	}
+	e, ok := u.plan.Edits[b.file.Path]
+	if !ok {
+		e = Edit{Before: u.p.content[b.file.Path], After: u.p.content[b.file.Path]}
+	}
+	if local := b.version.Local(); local != "" {
+		to += "+" + local
+	}
+	after, err := replaceVersion(string(e.After), b.pkg.Line, b.pkg.Spelled, b.pkg.Version, to)
+	if err != nil {
+		return err
+	}
+	e.After = []byte(after)
+	u.plan.Edits[b.file.Path] = e
+	return nil
+}
+
+// between is what may stand between the name of a package and the version it is bound
+// to: extras and "==", or what TOML has around a version.
+var between = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^["']?(\s*\[[^\]\n]*\])?\s*(\(?\s*={2,3}\s*|=\s*(\{[^}\n]*\bversion\s*=\s*)?["']\s*={0,3}\s*)$`)
+})
+
+// replaceVersion replaces the version that a package is bound to on a line, or on one
+// of the few after it, where a statement goes on.
+func replaceVersion(text string, line int, name, from, to string) (string, error) {
+	lines := strings.SplitAfter(text, "\n")
+	for n := line - 1; n >= 0 && n < min(len(lines), line+3); n++ {
+		if changed, ok := replaceOnLine(lines[n], name, from, to); ok {
+			lines[n] = changed
+			return strings.Join(lines, ""), nil
+		}
+	}
+	return "", fmt.Errorf("%q is not bound to %q there in a way that can be edited", name, from)
+}
+
+func replaceOnLine(s, name, from, to string) (string, bool) {
+	for at := 0; at < len(s); {
+		i := strings.Index(strings.ToLower(s[at:]), strings.ToLower(name))
+		if i < 0 {
+			return s, false
+		}
+		i += at
+		at = i + len(name)
+		if i > 0 && wordByte(s[i-1]) || at < len(s) && wordByte(s[at]) {
+			continue
+		}
+		for from2 := at; ; {
+			j := strings.Index(s[from2:], from)
+			if j < 0 {
+				break
+			}
+			j += from2
+			end := j + len(from)
+			if between().MatchString(s[at:j]) && (end == len(s) || !wordByte(s[end]) && s[end] != '+' && s[end] != '*' && s[end] != '!') {
+				return s[:j] + to + s[end:], true
+			}
+			from2 = j + 1
+		}
+	}
+	return s, false
+}
+
+func wordByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.'
+}
+
+// Names are the files that change, the lock last.
+func (p *Plan) Names() (list []string) {
+	for name := range p.Edits {
+		list = append(list, name)
+	}
+	slices.SortFunc(list, func(a, b string) int {
+		if p.Lock != nil && a != b && (a == p.Lock.Lock || b == p.Lock.Lock) {
+			if a == p.Lock.Lock {
+				return 1
+			}
+			return -1
+		}
+		return strings.Compare(a, b)
+	})
+	return list
+}
+
+// Diff is the update as a patch.
+func (p *Plan) Diff() []byte {
+	var out []byte
+	for _, name := range p.Names() {
+		e := p.Edits[name]
+		d := diff.Diff("a/"+name, e.Before, "b/"+name, e.After)
+		if _, rest, ok := strings.Cut(string(d), "\n"); ok { // without the line "diff a b"
+			out = append(out, rest...)
+		}
+	}
+	return out
+}
+
+// Write changes the files of the project, each whole or not at all.
+func (p *Plan) Write(root string) error {
+	for _, name := range p.Names() {
+		if err := whole.WriteFile(filepath.Join(root, filepath.FromSlash(name)), p.Edits[name].After); err != nil {
+			return fmt.Errorf("%q cannot be written: %w", name, unpathed(err))
+		}
+	}
+	return nil
+}
+
+// Unchanged reports whether the files that an update changes are still what they were
+// when it was found.
+func (p *Plan) Unchanged(root string) error {
+	for _, name := range p.Names() {
+		b, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name))) //nolint:gosec // a file of the project that was read before
+		if err != nil {
+			return fmt.Errorf("%q: %w", name, unpathed(err))
+		}
+		if string(b) != string(p.Edits[name].Before) {
+			return fmt.Errorf("%q has changed in the meantime", name)
+		}
+	}
+	return nil
+}
+
+// Normalize is the name of a package in one spelling.
+func Normalize(name string) string { return pep508.Normalize(name) }
+
+// Good reports whether the update may be written.
+func (p *Plan) Good() bool { return len(p.Problems) == 0 }
