@@ -31,7 +31,7 @@ ORACLE_SECONDS ?= 60
 BIN := bin/andiron
 # What is installed verifies Sigstore bundles; "make build TAGS=" leaves that out,
 # which halves the program (docs/adr/0006-keyless-build-tag.md).
-TAGS ?= keyless
+TAGS ?= keyless,grpcnotrace
 
 # go.sh has said why, if there is no Go.
 setup:
