@@ -12,6 +12,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/pep508"
@@ -52,7 +53,13 @@ type DB struct {
 	tailAt   int64
 
 	facts *factList
+
+	// What a lookup needs and does not hand out.
+	buffers sync.Pool // of *[piece]byte
+	lists   sync.Pool // of *[]Advisory
 }
+
+const piece = 16 << 10 // a large section is not held twice
 
 // mark is a package at which the index can be read from.
 type mark struct {
@@ -107,18 +114,21 @@ func damaged(format string, args ...any) error {
 }
 
 func (db *DB) section(at, n, limit int64) (*reader, error) {
-	const piece = 16 << 10 // a large section is not held twice
 	if n > limit {
 		return nil, fmt.Errorf("advisory: at offset %d: %w", at, bounded.Exceeded("bytes", limit))
 	}
 	if n < 0 || at < 0 || at > db.size || n > db.size-at {
 		return nil, damaged("at offset %d: there are no %d bytes", at, n)
 	}
-	b := make([]byte, min(n, piece))
+	buf, ok := db.buffers.Get().(*[piece]byte)
+	if !ok {
+		buf = new([piece]byte)
+	}
+	defer db.buffers.Put(buf)
 	var s strings.Builder
 	s.Grow(int(n))
 	for off := int64(0); off < n; off += piece {
-		b = b[:min(n-off, piece)]
+		b := buf[:min(n-off, piece)]
 		if k, err := db.r.ReadAt(b, at+off); k < len(b) {
 			if err == nil || errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF
@@ -234,15 +244,18 @@ func (db *DB) Package(name string) ([]Advisory, error) {
 	if !ok {
 		return nil, nil
 	}
-	return db.advisories(name, b)
+	return db.advisories(nil, name, b)
 }
 
-func (db *DB) advisories(name string, b block) ([]Advisory, error) {
+// advisories reads a block into a list, whose place is used if it is large enough.
+func (db *DB) advisories(list []Advisory, name string, b block) ([]Advisory, error) {
 	r, err := db.section(db.blocksAt+b.start, b.size, db.lim.Block)
 	if err != nil {
 		return nil, err
 	}
-	list := make([]Advisory, r.count(leastAdvisory))
+	count := r.count(leastAdvisory)
+	list = slices.Grow(list[:0], count)[:count]
+	clear(list)
 	for n := range list {
 		if r.advisory(&list[n]); r.bad {
 			break
@@ -292,7 +305,7 @@ type everything struct {
 
 func (db *DB) everything() (all everything, err error) {
 	for name, b := range db.packages(0) {
-		list, err := db.advisories(name, b)
+		list, err := db.advisories(nil, name, b)
 		if err != nil {
 			return all, err
 		}
