@@ -45,8 +45,10 @@ func TestScripts(t *testing.T) {
 			"unhex": unhex,
 			"fifo":  fifo,
 
-			"tells": tells,
-			"dated": dated,
+			"tells":    tells,
+			"dated":    dated,
+			"zipped":   zipped,
+			"repeated": repeated,
 
 			"authority": authority,
 			"golden":    golden,
