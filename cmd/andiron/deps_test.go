@@ -32,8 +32,8 @@ type told struct {
 	Posture []struct {
 		Strategy, Status     string
 		Implemented, Missing []struct {
-			Rule, Text string
-			Where      place
+			Text  string
+			Where place
 		}
 	}
 	Summary struct {

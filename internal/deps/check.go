@@ -18,7 +18,7 @@ import (
 func Check(p *Project, opt Options) []finding.Finding {
 	c := &checker{project: p, opt: opt}
 	pins := false
-	together := map[string][]*statement{} // what one file, with all of its commands, installs
+	together := map[string]*whole{} // by the first file
 	for _, s := range p.Sets {
 		list := p.statements(s)
 		if len(list) == 0 && len(s.Indexes) == 0 {
@@ -26,13 +26,15 @@ func Check(p *Project, opt Options) []finding.Finding {
 		}
 		c.indexes(s, list)
 		c.age(list)
-		together[s.Path] = append(together[s.Path], list...)
+		if together[s.Path] == nil {
+			together[s.Path] = &whole{set: s, files: map[string]*manifest.File{}}
+		}
+		together[s.Path].add(s, list)
 	}
-	for _, s := range p.Sets {
-		list := distinctly(together[s.Path])
-		delete(together, s.Path)
-		for _, f := range s.files() {
-			pins = c.one(s, f, list) || pins
+	for _, w := range together {
+		list := distinctly(w.list)
+		for _, f := range w.files {
+			pins = c.one(w.set, f, list) || pins
 		}
 		c.family(list)
 	}
@@ -40,6 +42,20 @@ func Check(p *Project, opt Options) []finding.Finding {
 		c.review()
 	}
 	return once(c.out)
+}
+
+// whole is what one file installs, with all of its commands.
+type whole struct {
+	set   *Set // the first of them
+	list  []*statement
+	files map[string]*manifest.File
+}
+
+func (w *whole) add(s *Set, list []*statement) {
+	w.list = append(w.list, list...)
+	for _, f := range s.files() {
+		w.files[f.Path] = f
+	}
 }
 
 // distinctly leaves out what two commands of a file both install.

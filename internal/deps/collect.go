@@ -344,7 +344,9 @@ func (c *collector) beneath(p string) (bool, error) {
 // finish puts together what is installed together.
 func (c *collector) finish() (*Project, error) {
 	p := c.project
-	for name, f := range c.files {
+	places := map[string]*Set{} // folders of what is installed
+	for _, name := range slices.Sorted(maps.Keys(c.files)) {
+		f := c.files[name]
 		if f == nil {
 			continue
 		}
@@ -352,6 +354,15 @@ func (c *collector) finish() (*Project, error) {
 			c.unread(name, problem.Line, "%s", problem.Text)
 		}
 		if c.named[name] && !onItsOwn(f) {
+			continue
+		}
+		if at := path.Dir(name); f.Kind == manifest.Installed || f.Kind == manifest.CondaInstalled {
+			if s := places[at]; s != nil {
+				s.Named = append(s.Named, f)
+				continue
+			}
+			places[at] = &Set{File: f}
+			p.Sets = append(p.Sets, places[at])
 			continue
 		}
 		p.Sets = append(p.Sets, c.sets(f)...)

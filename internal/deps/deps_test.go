@@ -182,6 +182,23 @@ func TestLayouts(t *testing.T) {
 			"pyproject.toml:6:13 DEP002: setuptools>=61 may resolve to a version that has PYSEC-2",
 		}},
 		{"what a build tool writes", []string{"app.egg-info/requires.txt", "torch>=2.0\n", "requirements.txt", "torch==2.7.0" + h + "\n"}, []string{"requirements.txt:1:1 torch 2.7.0 clean"}},
+		{"what is installed in one folder goes together", []string{
+			"env/site-packages/torch-2.7.0.dist-info/METADATA", "Name: torch\nVersion: 2.7.0+cu126\n", "env/site-packages/torch-2.7.0.dist-info/RECORD", "torch/lib/libtorch.so,,\n",
+			"env/site-packages/torchvision-0.16.0.dist-info/METADATA", "Name: torchvision\nVersion: 0.16.0+cu121\n", "env/site-packages/torchvision-0.16.0.dist-info/RECORD", "torchvision/_C.so,,\n",
+			"env/site-packages/torch-2.7.0.dist-info/top_level.txt", "torch\n",
+		}, []string{
+			"env/site-packages/torch-2.7.0.dist-info/METADATA:1:1 torch 2.7.0+cu126 clean", "env/site-packages/torchvision-0.16.0.dist-info/METADATA:1:1 torchvision 0.16.0+cu121 clean",
+			"env/site-packages/torch-2.7.0.dist-info/METADATA:1 PIN020: torch 2.7.0+cu126 (env/site-packages/torch-2.7.0.dist-info/METADATA:1) goes with release train 2.7 of torch, and torchvision 0.16.0+cu121 (env/site-packages/torchvision-0.16.0.dist-info/METADATA:1) with 2.1",
+		}},
+		{"one container file, two commands, three indexes", []string{
+			"Dockerfile", "FROM a\nENV PIP_INDEX_URL=https://index.example/simple\nCOPY needs/prod.txt /opt/r.txt\nRUN pip install torch==2.7.0 --index-url https://wheels.example/whl/cpu\nRUN pip install -r /opt/r.txt --extra-index-url https://private.example/simple\n",
+			"needs/prod.txt", "click==8.1.7\n",
+		}, []string{
+			"needs/prod.txt:1:1 click 8.1.7 clean", "Dockerfile:4:1 torch 2.7.0 clean",
+			"Dockerfile:4:1 PIN002: torch 2.7.0 has no hash",
+			"Dockerfile:5 PIN010: 1 package comes from whichever index has the highest version: \"https://private.example/simple\" is searched beside the others",
+			"needs/prod.txt:1:1 PIN002: click 8.1.7 has no hash",
+		}},
 		{"an environment of conda and its lock", []string{
 			"environment.yml", "channels: [conda-forge]\ndependencies:\n  - python=3.10\n  - pytorch>=2.1\n",
 			"conda-lock.yml", "version: 1\nmetadata:\n  channels: [{url: conda-forge}]\npackage:\n- {name: python, version: 3.10.13, manager: conda, platform: linux-64, dependencies: {}, url: 'https://conda.example/conda-forge/linux-64/python-3.10.13-0.conda', hash: {sha256: " + h[len(h)-64:] + "}}\n" +

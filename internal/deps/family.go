@@ -28,7 +28,7 @@ func (c *checker) family(list []*statement) {
 		}
 		index := st.indexOf(st.set)
 		members = append(members, family.Package{
-			Name: name, Version: version, Index: index, Path: st.file.Path, Line: st.Line,
+			Name: name, Version: version, Index: index, Path: st.where().Path, Line: st.Line,
 			Plain: st.file.Kind.Locked() && st.Source.Type == manifest.OneIndex && index != "" && family.Accelerator(index) == "",
 			When:  when + "\x00" + strings.Join(st.Groups, " "),
 		})

@@ -176,7 +176,7 @@ func (s *scanner) unauditable(st *statement, d *finding.Dependency, reason strin
 	if reason == ofNobody {
 		return // said once, of all of them
 	}
-	key := st.file.Path + "\x00" + reason
+	key := st.place() + "\x00" + reason
 	g := s.reasons[key]
 	if g == nil {
 		g = &group{where: st.where(), reason: reason}
@@ -407,7 +407,7 @@ func (s *scanner) mayResolve(st *statement, id finding.Package, hits []advisory.
 // bundles reports the libraries that an installed package brings along.
 func (s *scanner) bundles(st *statement) error {
 	foreign := st.foreign()
-	if len(foreign) == 0 || s.opt.Policy.Vouched(st.Name, s.opt.Now) != nil {
+	if len(foreign) == 0 || strings.HasPrefix(st.Name, "nvidia-") || s.opt.Policy.Vouched(st.Name, s.opt.Now) != nil {
 		return nil
 	}
 	evidence := named(foreign)
@@ -474,6 +474,18 @@ func (s *scanner) database() {
 	}
 }
 
+// installedIn is the folder that a package is installed in, or the file itself.
+func installedIn(file string) string {
+	dir := path.Dir(file)
+	switch {
+	case strings.HasSuffix(dir, ".dist-info"):
+		return path.Dir(dir)
+	case path.Base(dir) == "conda-meta":
+		return dir
+	}
+	return file
+}
+
 // beyond counts the packages of which the built-in facts know nothing.
 func (s *scanner) beyond() (n int) {
 	for _, d := range s.out.Dependencies {
@@ -489,7 +501,7 @@ func (s *scanner) summary() {
 	files := map[string]int{}
 	for _, d := range s.out.Dependencies {
 		if d.Status != finding.Unauditable {
-			files[d.Where.Path]++
+			files[installedIn(d.Where.Path)]++
 		}
 	}
 	also := passed(s.project)

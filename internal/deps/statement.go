@@ -26,7 +26,19 @@ type statement struct {
 }
 
 func (s *statement) where() finding.Where {
-	return finding.Where{Path: s.file.Path}.Line1(s.Line, s.Column)
+	p := s.file.Path
+	if s.file.Kind == manifest.Installed {
+		p = path.Join(p, "METADATA")
+	}
+	return finding.Where{Path: p}.Line1(s.Line, s.Column)
+}
+
+// place is what says it: the file, or the folder that a package is installed in.
+func (s *statement) place() string {
+	if s.file.Kind == manifest.Installed || s.file.Kind == manifest.CondaInstalled {
+		return path.Dir(s.file.Path)
+	}
+	return s.file.Path
 }
 
 // shown is the package as messages name it.
