@@ -86,9 +86,12 @@ func (c *checker) report(f finding.Finding) { c.out = append(c.out, f) }
 
 // one checks what one file of a set says, and returns whether there is a pin.
 func (c *checker) one(s *Set, f *manifest.File, list []*statement) (pins bool) {
+	if f.Kind == manifest.Installed || f.Kind == manifest.CondaInstalled {
+		return false
+	}
 	list = slices.DeleteFunc(slices.Clone(list), func(st *statement) bool { return st.file.Path != f.Path })
 	switch {
-	case len(list) == 0, f.Kind == manifest.Installed, f.Kind == manifest.CondaInstalled:
+	case len(list) == 0:
 		return false
 	case f.Kind.Locked(), f.Kind == manifest.Requirements, f.Kind == manifest.Dockerfile:
 		return c.set(f, list)

@@ -132,7 +132,7 @@ const (
 	ofNVIDIA = "NVIDIA's wheels have no advisories of their own; its bulletins name products and not packages"
 	ofURL    = "nobody publishes advisories of what is at an address"
 	ofVCS    = "a commit of a repository has no advisories"
-	ofPath   = "a file that lies beside the project has no advisories"
+	ofPath   = "a file that is named by its path has no advisories"
 	byConda  = "conda packages have no advisories; none of the package of that name on the index applies"
 	ofNobody = "the built-in facts are about PyTorch alone, and there is no advisory database"
 )
@@ -441,7 +441,7 @@ var ownLibraries = map[string][]string{"torch": {"torch", "c10", "caffe2", "shm"
 func Files(p *Project) []finding.Finding {
 	var out []finding.Finding
 	for _, u := range p.Unread {
-		out = append(out, notRead.Undetermined(finding.Where{Path: u.Path}.Line1(u.Line, 0), u.Text))
+		out = append(out, notRead.Undetermined(finding.Where{Path: u.Path}.Line1(u.Line, 0), strings.TrimPrefix(u.Text, "undetermined: ")))
 	}
 	out = once(out)
 	if len(p.Sets) == 0 && len(p.Unread) == 0 {
