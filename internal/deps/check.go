@@ -231,9 +231,24 @@ func (c *checker) manifest(s *Set, f *manifest.File, list []*statement) {
 				evidence = append(evidence, st.shown())
 			}
 		}
-		c.report(noLock.Finding(finding.Where{Path: f.Path}, fmt.Sprintf("%s in this file, and no lock says what is installed",
-			count(len(list), "package is asked for", "packages are asked for")), named(evidence)...))
+		asked := count(len(list), "package is asked for", "packages are asked for") + " in this file, and "
+		if l := c.project.broken(f); l != "" {
+			c.report(noLock.Undetermined(finding.Where{Path: f.Path}, asked+l+" could not be read", named(evidence)...))
+			return
+		}
+		c.report(noLock.Finding(finding.Where{Path: f.Path}, asked+"no lock says what is installed", named(evidence)...))
 	}
+}
+
+// broken is a lock of a manifest of which nothing could be read, or "".
+func (p *Project) broken(f *manifest.File) string {
+	for _, u := range p.Unread {
+		kind, ok := manifest.Identify(u.Path, nil)
+		if ok && fixes(&manifest.File{Kind: kind, Path: u.Path}, f) && !slices.ContainsFunc(p.Sets, func(s *Set) bool { return s.Path == u.Path }) {
+			return u.Path
+		}
+	}
+	return ""
 }
 
 // stale reports what a lock does not have, or has in a version that was not asked for.

@@ -72,7 +72,7 @@ type collector struct {
 	ctx     context.Context
 	root    string
 	files   map[string]*manifest.File // by path; nil is one that could not be read
-	named   map[string]bool           // files that another one names
+	named   map[string]bool           // files that another one names; true is not only as a limit
 	links   map[string][]link         // by the file that names them
 	project *Project
 }
@@ -240,7 +240,7 @@ func (c *collector) follow(f *manifest.File, chain []string) {
 			c.unread(f.Path, in.Line, "%q %s", in.Path, why)
 			continue
 		}
-		c.named[shown] = true
+		c.named[shown] = c.named[shown] || !in.Constraint
 		c.links[f.Path] = append(c.links[f.Path], link{shown, in.Constraint, in.Command})
 	}
 }
@@ -353,7 +353,7 @@ func (c *collector) finish() (*Project, error) {
 		for _, problem := range f.Problems {
 			c.unread(name, problem.Line, "%s", problem.Text)
 		}
-		if c.named[name] && !onItsOwn(f) {
+		if !c.onItsOwn(name, f) {
 			continue
 		}
 		if at := path.Dir(name); f.Kind == manifest.Installed || f.Kind == manifest.CondaInstalled {
@@ -374,8 +374,16 @@ func (c *collector) finish() (*Project, error) {
 	return p, c.ctx.Err()
 }
 
-// onItsOwn is false for a file that is only ever a part of the one that names it.
-func onItsOwn(f *manifest.File) bool { return f.Kind != manifest.Requirements }
+// onItsOwn is false for a file that is only ever a part of the one that names it. A
+// file that limits others (-c) may be a list of what is installed all the same, as the
+// compiled one is that a second is compiled with.
+func (c *collector) onItsOwn(name string, f *manifest.File) bool {
+	part, named := c.named[name]
+	if !named || f.Kind != manifest.Requirements {
+		return true
+	}
+	return !part && (f.Tool != "" || strings.Contains(strings.ToLower(path.Base(name)), "requirements"))
+}
 
 // sets are what a file has installed together: the commands of a container file have
 // each their own indexes.
