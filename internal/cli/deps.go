@@ -169,7 +169,7 @@ func (a *app) dependencies(cmd *cobra.Command, f *depsFlags, paths []string, wha
 // auditedDependencies has an audit look at what the project depends on as well.
 func (a *app) auditedDependencies(ctx context.Context, dir, db string, opt *engine.Options) (done func(), err error) {
 	now := trust.Now()
-	opt.Deps = &deps.Options{Policy: opt.Supply, PolicyFile: filepath.ToSlash(opt.Policy), Now: now}
+	opt.Deps = &deps.Options{Policy: opt.Supply, PolicyFile: filepath.ToSlash(opt.Policy), Now: now, Torch: builtinReleases(now)}
 	if opt.Deps.Record, err = recorded(ctx, dir); err != nil {
 		return nil, err
 	}
@@ -317,7 +317,7 @@ func collect(ctx context.Context, root string, paths []string) (*deps.Project, e
 		return nil, usage(unknown.Error(), "name a requirements file, a lock, a folder or an environment")
 	}
 	if pe, ok := errors.AsType[*fs.PathError](err); ok {
-		return nil, usage(fmt.Sprintf("%q: %v", pe.Path, pe.Err), "")
+		return nil, usage(fmt.Sprintf("%q: %v", pe.Path, pe.Err), "name a file or folder that can be read")
 	}
 	return p, err
 }

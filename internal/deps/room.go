@@ -32,7 +32,7 @@ import (
 )
 
 // Rules are the rules of the room.
-var Rules = slices.Concat([][]*rule.Rule{scanRules, pinRules}...)
+var Rules = slices.Concat([][]*rule.Rule{scanRules, pinRules, UpdateRules}...)
 
 // Database is what versions are held against.
 type Database interface {
@@ -49,8 +49,9 @@ type Options struct {
 	Advisories Database
 	Source     Source // of the advisories
 	Policy     supply.Policy
-	PolicyFile string  // what findings call it; empty where there is none
-	Record     *Record // what the project's record has; nil does not ask
+	PolicyFile string     // what findings call it; empty where there is none
+	Record     *Record    // what the project's record has; nil does not ask
+	Torch      TorchFacts // the releases of torch
 	Now        time.Time
 }
 

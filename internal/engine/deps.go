@@ -15,6 +15,7 @@ type Aspect int
 const (
 	Vulnerabilities Aspect = 1 << iota
 	Pins
+	Updates // of torch
 )
 
 // Dependencies holds what a project depends on against the advisories, or looks at
@@ -52,6 +53,13 @@ func (e *emitter) dependencies(p *deps.Project, what Aspect) error {
 	}
 	if what&Pins != 0 {
 		r.loose = append(r.loose, deps.Check(p, *e.opt.Deps)...)
+	}
+	if what&Updates != 0 {
+		status, err := deps.Torch(p.TorchUses(), e.opt.Deps.Torch, e.opt.Deps.Advisories)
+		if err != nil {
+			return err
+		}
+		deps.JudgeTorch(status, func(f finding.Finding) { r.loose = append(r.loose, f) })
 	}
 	// A report then has what is about one package beside each other.
 	about := result{loose: slices.DeleteFunc(slices.Clone(r.loose), func(f finding.Finding) bool { return f.Package == nil })}
