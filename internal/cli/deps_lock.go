@@ -149,7 +149,16 @@ func (l *locking) rescan(files []*manifest.File) ([]finding.Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	return res.Findings, nil
+	return l.waive(res.Findings), nil
+}
+
+// waive marks the findings that somebody answers for.
+func (l *locking) waive(list []finding.Finding) []finding.Finding {
+	waivers := l.proj.waivers(trust.Now())
+	for i := range list {
+		_ = waivers.Apply(list[i].Where.Path, nil, list[i:i+1]) // without a digest there is no error
+	}
+	return list
 }
 
 // judged is the exit code of findings, with those that are waived marked.
