@@ -88,7 +88,7 @@ fault: setup
 	go test -tags fault -timeout 30m ./cmd/andiron -run TestFault -count 1 -v
 
 sdk: setup
-	tools/env/torch.sh --trixie
+	tools/env/torch.sh --trixie --forky
 	tools/env/python.sh
 	tools/sdk.sh
 

@@ -31,3 +31,21 @@ func TestDependenciesHaveALine(t *testing.T) {
 		t.Errorf("found only %d direct dependencies in go.mod", direct)
 	}
 }
+
+// TestSumsOnce: a merge can leave a line twice, which "go mod tidy" then keeps and
+// "go mod tidy -diff" complains about.
+func TestSumsOnce(t *testing.T) {
+	for _, name := range []string{"go.sum", "tools/go.sum"} {
+		sums, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := map[string]bool{}
+		for line := range strings.Lines(string(sums)) {
+			if seen[line] {
+				t.Errorf("%s has a line twice: %s", name, line)
+			}
+			seen[line] = true
+		}
+	}
+}

@@ -30,7 +30,7 @@ var layers = []struct {
 	{"terms", []string{"internal/day", "internal/pattern", "internal/source", "internal/waiver", "internal/lockfile", "internal/openvex", "internal/supply"}, []string{"ground", "terms"}, append(quiet, "os")},
 	{"osfile", []string{"internal/osfile"}, nil, []string{"net", "os/exec", "plugin", "unsafe", "log"}},
 	{"digest", []string{"internal/digest"}, []string{"osfile", "whole"}, quiet},
-	{"artifact", []string{"internal/artifact"}, []string{"ground", "readers"}, quiet},
+	{"artifact", []string{"internal/artifact"}, []string{"ground", "readers", "osfile"}, quiet},
 	{"contract", []string{"internal/contract"}, []string{"ground", "readers"}, append(quiet, "os", "time")},
 	{"rooms", []string{"internal/model", "internal/code", "internal/posture", "internal/trust", "internal/deps"}, []string{"ground", "readers", "artifact", "contract", "terms", "osfile"}, quiet},
 	{"judge", []string{"internal/policy"}, []string{"ground", "terms"}, append(quiet, "os", "time")},

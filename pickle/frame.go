@@ -354,8 +354,8 @@ func (m *machine) merge(other *Trace) {
 // sameEvents reports whether two readings do the same at the same places.
 func (m *machine) sameEvents(a, b []Event) bool {
 	return slices.EqualFunc(a, b, func(x, y Event) bool {
-		gx, _ := x.Target.Global()
-		gy, _ := y.Target.Global()
+		gx, _ := x.Target().Global()
+		gy, _ := y.Target().Global()
 		return x.Kind == y.Kind && x.Op == y.Op && x.Offset == y.Offset && gx == gy
 	})
 }

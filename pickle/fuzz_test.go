@@ -53,9 +53,9 @@ func describeAll(data []byte, lim pickle.Limits) string {
 		b.WriteString(describe(trace))
 		for i := range min(len(trace.Events), 200) {
 			e := &trace.Events[i]
-			visit(&b, e.Target)
-			visit(&b, e.Args)
-			visit(&b, e.Result)
+			visit(&b, e.Target())
+			visit(&b, e.Args())
+			visit(&b, e.Result())
 		}
 		visit(&b, trace.Result)
 		if err := trace.WritePython(&b, pickle.PythonOptions{MaxEvents: 200}); err != nil {

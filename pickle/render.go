@@ -320,16 +320,16 @@ func (p *printer) line(e *Event) string {
 	case EventImport:
 		p.importLine(e)
 	case EventBuild:
-		p.value(e.Target, 1)
+		p.value(e.Target(), 1)
 		p.add(".__setstate__(")
-		p.value(e.Args, 1)
+		p.value(e.Args(), 1)
 		p.add(")")
 	case EventSetItem:
-		p.value(e.Target, 1)
+		p.value(e.Target(), 1)
 		p.add("[")
-		p.value(e.Args.Index(0), 1)
+		p.value(e.Args().Index(0), 1)
 		p.add("] = ")
-		p.value(e.Args.Index(1), 1)
+		p.value(e.Args().Index(1), 1)
 	case EventAppend, EventAddItem:
 		p.method(e)
 	default:
@@ -339,7 +339,7 @@ func (p *printer) line(e *Event) string {
 }
 
 func (p *printer) importLine(e *Event) {
-	g, _ := e.Target.Global()
+	g, _ := e.Target().Global()
 	if g.Computed {
 		p.add("import_computed_name()")
 		return
@@ -348,36 +348,36 @@ func (p *printer) importLine(e *Event) {
 }
 
 func (p *printer) method(e *Event) {
-	p.value(e.Target, 1)
+	p.value(e.Target(), 1)
 	if e.Kind == EventAppend {
 		p.add(".append(")
 	} else {
 		p.add(".add(")
 	}
-	if !e.Args.IsZero() {
-		p.value(e.Args, 1)
+	if !e.Args().IsZero() {
+		p.value(e.Args(), 1)
 	}
 	p.add(")")
 }
 
 // assignment renders an event with a result, which gets a name.
 func (p *printer) assignment(e *Event) {
-	n, ok := p.vars[e.Result.Key()]
+	n, ok := p.vars[e.Result().Key()]
 	if !ok {
 		n = len(p.vars) + 1
 	}
 	p.add("v" + strconv.Itoa(n) + " = ")
 	switch e.Kind {
 	case EventCall, EventNew:
-		p.value(e.Target, 1)
+		p.value(e.Target(), 1)
 		if e.Kind == EventNew {
 			p.add(".__new__")
 		}
-		p.arguments(e.Args, e.Result.KwArgs(), 0)
+		p.arguments(e.Args(), e.Result().KwArgs(), 0)
 	default:
-		p.value(e.Result, 0)
+		p.value(e.Result(), 0)
 	}
-	if e.Result.Kind() != KindGlobal {
-		p.vars[e.Result.Key()] = n
+	if e.Result().Kind() != KindGlobal {
+		p.vars[e.Result().Key()] = n
 	}
 }

@@ -130,7 +130,13 @@ func (m *machine) run(start int64) {
 	m.loop()
 	m.finish()
 	m.readAgain()
+	if n := len(m.t.Events); cap(m.t.Events)-n > maxSlack {
+		m.t.Events = append(make([]Event, 0, n), m.t.Events...)
+	}
 }
+
+// maxSlack is the room for events that a trace may keep and not use.
+const maxSlack = 16 << 10
 
 func (m *machine) loop() {
 	for n := int64(0); !m.stopped; n++ {
@@ -297,15 +303,6 @@ func (m *machine) event(kind EventKind, target, args, result uint32) {
 		m.t.Events = slices.Grow(m.t.Events, int(max(n, 16))) // append grows by less, and leaves more behind
 	}
 	m.t.Events = append(m.t.Events, Event{
-		Kind: kind, Op: m.op.Code, Offset: m.op.Offset,
-		Target: m.handle(target), Args: m.handle(args), Result: m.handle(result),
+		Kind: kind, Op: m.op.Code, Offset: m.op.Offset, target: target, args: args, result: result, t: m.t,
 	})
-}
-
-// handle is value with the zero Value for no value.
-func (m *machine) handle(ref uint32) Value {
-	if ref == 0 {
-		return Value{}
-	}
-	return Value{m.t, ref}
 }

@@ -60,13 +60,23 @@ const (
 
 // An Event is one thing that loading the stream would do.
 type Event struct {
+	Offset int64
 	Kind   EventKind
 	Op     Code
-	Offset int64
-	Target Value // the imported Global, the callee, the object
-	Args   Value // args tuple, state, (key, value) tuple, item, persistent id or extension code
-	Result Value // of Import, Call, New, Persistent, Extension and Buffer
+
+	target, args, result uint32 // values of t; a third of the room of three handles
+	t                    *Trace
 }
+
+// Target is the imported Global, the callee, the object.
+func (e *Event) Target() Value { return Value{t: e.t}.to(e.target) }
+
+// Args is the args tuple, state, (key, value) tuple, item, persistent id or
+// extension code.
+func (e *Event) Args() Value { return Value{t: e.t}.to(e.args) }
+
+// Result is that of Import, Call, New, Persistent, Extension and Buffer.
+func (e *Event) Result() Value { return Value{t: e.t}.to(e.result) }
 
 // NoteKind classifies an oddity.
 type NoteKind uint8
@@ -116,7 +126,7 @@ func (g Global) String() string {
 func (t *Trace) Imports() iter.Seq2[int64, Value] {
 	return func(yield func(int64, Value) bool) {
 		for i := range t.Events {
-			if t.Events[i].Kind == EventImport && !yield(t.Events[i].Offset, t.Events[i].Target) {
+			if t.Events[i].Kind == EventImport && !yield(t.Events[i].Offset, t.Events[i].Target()) {
 				return
 			}
 		}

@@ -113,7 +113,7 @@ func describe(t *pickle.Trace) string {
 func describeEvent(e *pickle.Event) string {
 	switch e.Kind {
 	case pickle.EventImport:
-		g, _ := e.Target.Global()
+		g, _ := e.Target().Global()
 		line := fmt.Sprintf("import %#x %s %s", e.Offset, name(g.RawModule), name(g.RawName))
 		if g.Computed {
 			line = fmt.Sprintf("computed %#x", e.Offset)
@@ -123,9 +123,9 @@ func describeEvent(e *pickle.Event) string {
 		}
 		return line
 	case pickle.EventSetItem, pickle.EventAppend, pickle.EventAddItem, pickle.EventBuild:
-		return fmt.Sprintf("%s %#x %v %v", e.Kind, e.Offset, e.Target, e.Args)
+		return fmt.Sprintf("%s %#x %v %v", e.Kind, e.Offset, e.Target(), e.Args())
 	}
-	return fmt.Sprintf("%s %#x %v", e.Kind, e.Offset, e.Result)
+	return fmt.Sprintf("%s %#x %v", e.Kind, e.Offset, e.Result())
 }
 
 // name quotes a name, or writes it in hex where quoting needs escapes.

@@ -257,17 +257,22 @@ func (p *parser) layout(size int64) {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(i, j int) int {
+	byPlace := func(i, j int) int {
 		a, b := &f.Tensors[i], &f.Tensors[j]
 		return cmp.Or(cmp.Compare(a.Begin, b.Begin), cmp.Compare(a.End, b.End), cmp.Compare(a.Name, b.Name))
-	})
-	sorted := make([]Tensor, 0, len(order))
+	}
+	sorted := f.Tensors
+	if !slices.IsSortedFunc(order, byPlace) { // writers that sort leave nothing to do
+		slices.SortStableFunc(order, byPlace)
+		sorted = make([]Tensor, len(order))
+		for to, from := range order {
+			sorted[to] = f.Tensors[from]
+		}
+	}
 	at := f.DataStart
-	for _, i := range order {
-		t := f.Tensors[i]
-		sorted = append(sorted, t)
-		p.place(t, p.hits[i], at)
-		at = max(at, t.End)
+	for to, from := range order {
+		p.place(sorted[to], p.hits[from], at)
+		at = max(at, sorted[to].End)
 	}
 	f.Tensors = sorted
 	if !p.cut && at != size {

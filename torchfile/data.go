@@ -98,11 +98,19 @@ func outermost(r io.ReaderAt, off, n int64) (io.ReaderAt, int64, bool) {
 	}
 }
 
-// Place says whether two tensors are the same view of the same bytes: they are
-// if their places are equal. A tensor without bytes has none.
-func (f *File) Place(t *Tensor) (place string, ok bool) {
+// Place is where a view lies, and what of. Two tensors of a file are the same view
+// of the same bytes if their places are equal. The zero Place is none.
+type Place struct {
+	file    *File
+	storage int
+	off     int64
+	view    string // dtype, shape and the like: few differ in a file
+}
+
+// Place returns the place of a tensor. One without bytes has none.
+func (f *File) Place(t *Tensor) (place Place, ok bool) {
 	if t.Problem != "" || t.Storage < 0 || t.NBytes() == 0 {
-		return "", false
+		return Place{}, false
 	}
 	f = t.home(f)
 	s := &f.Storages[t.Storage]
@@ -116,8 +124,17 @@ func (f *File) Place(t *Tensor) (place string, ok bool) {
 			strides[i] = 0
 		}
 	}
-	return fmt.Sprint(storage, off, t.DType, t.Shape, strides, t.Conj, t.Neg), true
+	view := fmt.Sprint(t.DType, t.Shape, strides, t.Conj, t.Neg)
+	if kept, ok := f.views[view]; ok {
+		view = kept
+	} else if len(f.views) < mostViews {
+		f.views[view] = view
+	}
+	return Place{f, storage, off, view}, true
 }
+
+// mostViews bounds the views that share their text.
+const mostViews = 1000
 
 // fixed adds the changes of bytes that a tensor needs.
 func (f *File) fixed(r io.Reader, t *Tensor, item int64) io.Reader {

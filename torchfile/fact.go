@@ -54,6 +54,9 @@ type Fact struct {
 const keptPerKind = 200
 
 func (f *File) fact(kind FactKind, record string, offset int64, format string, args ...any) {
+	if f.silent {
+		return
+	}
 	f.factSeen[kind]++
 	if f.factSeen[kind] > keptPerKind {
 		return

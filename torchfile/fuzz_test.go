@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/andiron-dev/andiron/internal/strictzip"
+	"github.com/andiron-dev/andiron/internal/testkit"
 	"github.com/andiron-dev/andiron/pickle"
 )
 
@@ -59,7 +60,7 @@ func check(t *testing.T, b []byte) {
 
 func seed(f *testing.F, size int, containers ...string) {
 	f.Helper()
-	golden(f, func(path string, m manifest) {
+	testkit.Goldens(f, goldenDir, func(path string, m testkit.Golden) {
 		if !slices.Contains(containers, m.Container) {
 			return
 		}

@@ -8,66 +8,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/andiron-dev/andiron/internal/testkit"
 )
 
 const goldenDir = "../testdata/golden/torch"
-
-// manifest is what torch itself said about a golden file.
-type manifest struct {
-	Container string
-	Tensors   []manifestTensor
-}
-
-type manifestTensor struct {
-	Path          []any
-	DType         string
-	Shape         []int64
-	Stride        []int64
-	StorageOffset *int64 `json:"storage_offset"`
-	Layout        string
-	RequiresGrad  bool `json:"requires_grad"`
-	IsParameter   bool `json:"is_parameter"`
-	SHA256        string
-	Conj, Neg     bool
-	Components    []manifestTensor
-}
-
-func readManifest(t testing.TB, path string) manifest {
-	t.Helper()
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var m manifest
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.UseNumber()
-	if err := d.Decode(&m); err != nil {
-		t.Fatalf("%s: %v", path, err)
-	}
-	return m
-}
-
-// golden calls f for every golden file or folder that has a manifest.
-func golden(t testing.TB, f func(path string, m manifest)) {
-	t.Helper()
-	n := 0
-	err := filepath.WalkDir(goldenDir, func(p string, _ fs.DirEntry, err error) error {
-		if file, ok := strings.CutSuffix(p, ".manifest.json"); ok && err == nil {
-			n++
-			f(file, readManifest(t, p))
-		}
-		return err
-	})
-	if err != nil || n < 300 {
-		t.Fatalf("%d manifests, %v", n, err)
-	}
-}
 
 func openGolden(t testing.TB, path string) (*File, error) {
 	t.Helper()
@@ -132,7 +82,7 @@ func TestGolden(t *testing.T) {
 		"torchscript-flatbuffer": "flatbuffers are only recognised",
 	}
 	compared := 0
-	golden(t, func(path string, m manifest) {
+	testkit.Goldens(t, goldenDir, func(path string, m testkit.Golden) {
 		if skip[m.Container] != "" {
 			return
 		}
@@ -147,7 +97,7 @@ func TestGolden(t *testing.T) {
 			t.Errorf("%s: %v", path, err)
 			return
 		}
-		if hasData(m.Tensors) {
+		if m.HasData() {
 			compared++
 			compareTensors(t, path, f, m)
 		}
@@ -158,11 +108,7 @@ func TestGolden(t *testing.T) {
 	t.Logf("%d files with tensors compared", compared)
 }
 
-func hasData(ts []manifestTensor) bool {
-	return slices.ContainsFunc(ts, func(x manifestTensor) bool { return x.SHA256 != "" || len(x.Components) > 0 })
-}
-
-func compareTensors(t *testing.T, path string, f *File, m manifest) {
+func compareTensors(t *testing.T, path string, f *File, m testkit.Golden) {
 	t.Helper()
 	// Names of modules are dotted in manifests: torch gave the state_dict.
 	byName := m.Container != "torch-zip" && m.Container != "torch-legacy" || strings.Contains(path, "whole_")
@@ -185,7 +131,7 @@ func compareTensors(t *testing.T, path string, f *File, m manifest) {
 	}
 }
 
-func compareTensor(t *testing.T, name string, f *File, x *Tensor, want manifestTensor, container string) {
+func compareTensor(t *testing.T, name string, f *File, x *Tensor, want testkit.GoldenTensor, container string) {
 	t.Helper()
 	if x.DType != want.DType || want.Shape != nil && !slices.Equal(x.Shape, want.Shape) {
 		t.Errorf("%s: %s %v, want %s %v", name, x.DType, x.Shape, want.DType, want.Shape)

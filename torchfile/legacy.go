@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"slices"
 
 	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/strictzip"
@@ -93,10 +94,11 @@ func (f *File) checkLegacyHead() {
 // legacyStorages reads the lengths of the storages after the pickles and
 // returns where they end. Data are not read.
 func (f *File) legacyStorages(pos int64) int64 {
-	ids := f.legacyIDs()
+	f.legacyIDs()
+	f.Records = slices.Grow(f.Records, len(f.Storages))
 	for key := range f.Pickles[4].Trace.Result.Items() {
 		name, ok := keyText(key)
-		id, known := ids[name]
+		at, known := f.byKey[rootKey+name]
 		if !ok || !known {
 			f.fact(UnusedStorage, "keys", key.Offset(), "no tensor refers to the storage %s", key)
 			return pos
@@ -109,14 +111,14 @@ func (f *File) legacyStorages(pos int64) int64 {
 		count := int64(binary.LittleEndian.Uint64(b[:]))
 		size := int64(-1)
 		if count >= 0 {
-			size = bytesOf(count, id.dtype)
+			size = bytesOf(count, f.Storages[at].DType)
 		}
 		pos += 8
 		if size < 0 || size > f.Size-pos {
-			f.fact(SizeDisagrees, name, pos, "the storage %q claims %d of %s, %d bytes are left", name, count, id.dtype, f.Size-pos)
+			f.fact(SizeDisagrees, name, pos, "the storage %q claims %d of %s, %d bytes are left", name, count, f.Storages[at].DType, f.Size-pos)
 			return pos
 		}
-		f.placeLegacy(name, pos, size)
+		f.placeLegacy(at, name, pos, size)
 		pos += size
 	}
 	for i := range f.Storages {
@@ -128,37 +130,42 @@ func (f *File) legacyStorages(pos int64) int64 {
 	return pos
 }
 
+// claimed is how many storages the file says it holds.
+func (f *File) claimed() int { return f.Pickles[4].Trace.Result.Len() }
+
 // legacyIDs registers the storages that the object refers to.
-func (f *File) legacyIDs() map[string]persistentID {
-	ids := map[string]persistentID{}
+func (f *File) legacyIDs() {
 	t := f.Pickles[3].Trace
+	f.expect(t, f.claimed())
 	for i := range t.Events {
 		ev := &t.Events[i]
 		if ev.Kind != pickle.EventPersistent {
 			continue
 		}
-		id, ok := f.parseID(ev.Args, "object")
+		id, ok := f.parseID(ev.Args(), "object")
 		if !ok {
 			continue
 		}
-		if old, seen := ids[id.key]; seen {
-			if old.dtype != id.dtype || old.numel != id.numel {
-				f.fact(StorageDispute, "object", ev.Offset, "the storage %q is %d of %s here and %d of %s before", id.key, id.numel, id.dtype, old.numel, old.dtype)
-			}
-		} else {
-			ids[id.key] = id
-			f.byKey["root/"+id.key] = len(f.Storages)
-			f.Storages = append(f.Storages, f.legacyRoot(id))
+		if at, seen := f.byKey[rootKey+id.key]; !seen {
+			s := f.legacyRoot(id)
+			f.byKey[s.Record] = len(f.Storages)
+			f.Storages = append(f.Storages, s)
+		} else if old := &f.Storages[at]; old.DType != id.dtype || old.NumEl != id.numel {
+			f.fact(StorageDispute, "object", ev.Offset, "the storage %q is %d of %s here and %d of %s before", id.key, id.numel, id.dtype, old.NumEl, old.DType)
 		}
 		f.legacyView(id, ev.Offset)
 	}
-	return ids
 }
 
+// rootKey begins the names of storages that are no views of others, as records and
+// in byKey.
+const rootKey = "storage/"
+
 func (f *File) legacyRoot(id persistentID) Storage {
+	record := rootKey + id.key
 	return Storage{
-		Key: id.key, DType: id.dtype, Untyped: id.untyped, NumEl: id.numel, NBytes: bytesOf(id.numel, id.dtype),
-		Record: "storage/" + id.key, RecordSize: -1, Offset: -1, Device: id.device, entry: -1, file: f,
+		Key: record[len(rootKey):], DType: id.dtype, Untyped: id.untyped, NumEl: id.numel, NBytes: bytesOf(id.numel, id.dtype),
+		Record: record, RecordSize: -1, Offset: -1, Device: id.device, entry: -1, file: f,
 	}
 }
 
@@ -186,8 +193,8 @@ func (f *File) legacyView(id persistentID, at int64) {
 	f.Storages = append(f.Storages, s)
 }
 
-func (f *File) placeLegacy(key string, pos, size int64) {
-	s := &f.Storages[f.byKey["root/"+key]]
+func (f *File) placeLegacy(at int, key string, pos, size int64) {
+	s := &f.Storages[at]
 	s.Offset, s.RecordSize = pos, size
 	f.Records = append(f.Records, Record{Name: s.Record, Path: s.Record, Entry: -1, Offset: pos, Size: size, Role: RoleStorage})
 	if size != s.NBytes {
@@ -201,7 +208,7 @@ func (f *File) placeViews() {
 		if !s.View {
 			continue
 		}
-		root := &f.Storages[f.byKey["root/"+s.folder]]
+		root := &f.Storages[f.byKey[rootKey+s.folder]]
 		end, ok := bounded.Add(s.Offset, s.NBytes)
 		if root.RecordSize < 0 || s.Offset < 0 || !ok || end > root.RecordSize {
 			f.fact(OutOfRange, "object", -1, "the view %q reaches outside of the storage %q", s.Key, root.Key)
@@ -218,7 +225,7 @@ func (f *File) legacyStorage(id pickle.Value) int {
 	if !ok {
 		return -1
 	}
-	mapKey := "root/" + key
+	mapKey := rootKey + key
 	if view := id.Index(5); view.Kind() == pickle.KindTuple {
 		name, _ := keyText(view.Index(0))
 		mapKey = "view/" + key + "/" + name

@@ -106,7 +106,7 @@ func (f *File) pt2Tensor(rec *Record, name, folder string, e *exportir.Entry) {
 	if !e.HasMeta {
 		return
 	}
-	if int64(len(f.Tensors)) >= f.opt.MaxTensors {
+	if f.tensors >= f.opt.MaxTensors {
 		f.fact(Limit, rec.Name, -1, "more tensors than the limit of %d", f.opt.MaxTensors)
 		return
 	}
@@ -131,6 +131,7 @@ func (f *File) pt2Tensor(rec *Record, name, folder string, e *exportir.Entry) {
 		}
 	}
 	f.Tensors = append(f.Tensors, t)
+	f.tensors++
 }
 
 // checkExact compares the records of the tensors from first on with what the

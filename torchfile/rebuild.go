@@ -18,8 +18,10 @@ const (
 // are remembered, so that a tensor that is referred to twice is read once.
 func (w *walker) tensor(v pickle.Value) *Tensor {
 	key := v.Key()
-	if t, ok := w.known[key]; ok {
+	if t, ok := w.known[key]; ok && t != forgotten {
 		return t
+	} else if ok {
+		return w.again(v)
 	}
 	w.known[key] = nil // a call that contains itself builds nothing
 	if w.nesting > maxCalls {
@@ -28,7 +30,34 @@ func (w *walker) tensor(v pickle.Value) *Tensor {
 	w.nesting++
 	t := w.call(globalOf(v.Func()), v.Args(), v.Offset(), 0)
 	w.nesting--
-	w.known[key] = t
+	if w.known[key] = t; t != nil && w.f.opt.Unlisted && cheap(v) {
+		w.known[key] = forgotten
+	}
+	return t
+}
+
+// forgotten stands for a tensor that is built again when it is asked for.
+var forgotten = new(Tensor)
+
+// cheap reports whether a call builds a tensor from numbers alone, or from one that
+// does, so that building it again costs next to nothing.
+func cheap(v pickle.Value) bool {
+	switch globalOf(v.Func()) {
+	case "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor_v3":
+		return true
+	case "torch._utils._rebuild_parameter":
+		inner := v.Args().Index(0)
+		return globalOf(inner.Func()) != "torch._utils._rebuild_parameter" && cheap(inner)
+	}
+	return false
+}
+
+// again builds a tensor once more. What there is to say about it has been said.
+func (w *walker) again(v pickle.Value) *Tensor {
+	old := w.f.silent
+	w.f.silent = true
+	t := w.call(globalOf(v.Func()), v.Args(), v.Offset(), 0)
+	w.f.silent = old
 	return t
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -146,16 +147,31 @@ func bytesOf(numel int64, dtype string) int64 {
 func (f *File) zipStorages(k int) {
 	p := &f.Pickles[k]
 	folder, suffix := storageFolder(f.formatFor(p), f.relative(p.Record))
+	f.expect(p.Trace, len(f.Archive.Entries))
 	for i := range p.Trace.Events {
 		ev := &p.Trace.Events[i]
 		if ev.Kind != pickle.EventPersistent {
 			continue
 		}
-		id, ok := f.parseID(ev.Args, p.Record)
+		id, ok := f.parseID(ev.Args(), p.Record)
 		if !ok {
 			continue
 		}
 		f.addStorage(id, folder, suffix, p.Record, ev.Offset)
+	}
+}
+
+// expect makes room for the storages that a trace refers to, no more than most, so
+// that the list is not copied while it grows.
+func (f *File) expect(t *pickle.Trace, most int) {
+	n := 0
+	for i := range t.Events {
+		if t.Events[i].Kind == pickle.EventPersistent {
+			n++
+		}
+	}
+	if n = min(n, most) - len(f.Storages); n > 0 {
+		f.Storages = slices.Grow(f.Storages, n)
 	}
 }
 
@@ -174,25 +190,31 @@ func (f *File) relative(record string) string {
 	return strings.TrimPrefix(record, f.Root+"/")
 }
 
-func (f *File) addStorage(id persistentID, folder, suffix, record string, offset int64) {
+func (f *File) addStorage(id persistentID, folder, suffix, from string, offset int64) {
 	mapKey := folder + id.key
 	if at, seen := f.byKey[mapKey]; seen {
 		s := &f.Storages[at]
 		if s.DType != id.dtype || s.NumEl != id.numel {
-			f.fact(StorageDispute, record, offset, "the storage %q is %d of %s here and %d of %s before", id.key, id.numel, id.dtype, s.NumEl, s.DType)
+			f.fact(StorageDispute, from, offset, "the storage %q is %d of %s here and %d of %s before", id.key, id.numel, id.dtype, s.NumEl, s.DType)
 		}
 		return
 	}
+	record := f.full(mapKey + suffix)
+	i := f.Archive.Locate(record)
+	if i >= 0 && f.Archive.Entries[i].Name == record {
+		record = f.Archive.Entries[i].Name // one text for all of its names
+	}
+	mapKey = record[len(record)-len(suffix)-len(mapKey) : len(record)-len(suffix)]
 	s := Storage{
-		Key: id.key, DType: id.dtype, Untyped: id.untyped, NumEl: id.numel, NBytes: bytesOf(id.numel, id.dtype),
-		Record: f.full(folder + id.key + suffix), RecordSize: -1, Offset: -1, Device: id.device,
+		Key: mapKey[len(folder):], DType: id.dtype, Untyped: id.untyped, NumEl: id.numel, NBytes: bytesOf(id.numel, id.dtype),
+		Record: record, RecordSize: -1, Offset: -1, Device: id.device,
 		entry: -1, file: f, folder: folder,
 	}
 	f.byKey[mapKey] = len(f.Storages)
-	if i := f.Archive.Locate(s.Record); i >= 0 {
+	if i >= 0 {
 		f.placeStorage(&s, i)
 	} else {
-		f.fact(MissingStorage, record, offset, "no record %q for the storage %q", s.Record, id.key)
+		f.fact(MissingStorage, from, offset, "no record %q for the storage %q", s.Record, id.key)
 	}
 	f.Storages = append(f.Storages, s)
 	// torch.jit.trace writes its inputs without their bytes.

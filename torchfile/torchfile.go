@@ -61,6 +61,7 @@ type Options struct {
 	MaxInflate int64 // bytes of compressed records, together; default 64 MiB
 	MaxTensors int64 // default 1,000,000
 	MaxNested  int   // containers in containers; default 4
+	Unlisted   bool  // check the tensors of pickles as ever, and leave File.Tensors without them: TensorOf builds them
 	depth      int
 	inflate    *bounded.Budget // shared by a container and those in it
 }
@@ -198,9 +199,12 @@ type File struct {
 	opt      Options
 	byKey    map[string]int // folder and key of storages
 	factSeen map[FactKind]int
+	silent   bool  // facts have been reported before
+	tensors  int64 // that were found, also those that are not in Tensors
 	steps    int64
 	memory   int64 // left for pickles that are kept in memory
 	traced   map[extent64]*pickle.Trace
+	views    map[string]string       // texts of places
 	inPlace  *bounded.Budget         // bytes of pickles and containers that are read in place
 	walkers  map[int]*walker         // by pickle
 	spare    *atomic.Pointer[[]byte] // a slab of a gather that has ended
@@ -226,7 +230,7 @@ func Open(r io.ReaderAt, size int64, opt Options) (*File, error) {
 func newFile(r io.ReaderAt, size int64, opt Options) *File {
 	return &File{
 		Size: size, r: r, opt: opt.withDefaults(),
-		byKey: map[string]int{}, factSeen: map[FactKind]int{}, Object: -1, traced: map[extent64]*pickle.Trace{}, walkers: map[int]*walker{},
+		byKey: map[string]int{}, factSeen: map[FactKind]int{}, Object: -1, traced: map[extent64]*pickle.Trace{}, walkers: map[int]*walker{}, views: map[string]string{},
 		spare: new(atomic.Pointer[[]byte]),
 		// Records that do not overlap are never more than the file.
 		memory:  allInMemory,

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/andiron-dev/andiron/internal/testkit"
 	"github.com/andiron-dev/andiron/pickle"
 )
 
@@ -42,7 +43,7 @@ func TestGoldenFacts(t *testing.T) {
 		"deflated.pt":               {Compressed},
 		"protocol0.pt":              {TextPersistent},
 	}
-	golden(t, func(path string, m manifest) {
+	testkit.Goldens(t, goldenDir, func(path string, m testkit.Golden) {
 		if m.Container == "safetensors" || m.Container == "raw-pickle" {
 			return
 		}
@@ -63,7 +64,7 @@ func TestGoldenFormats(t *testing.T) {
 	same := map[string]Format{
 		"torchscript-mobile": TorchScriptLite, "torchscript-flatbuffer": MobileFlatbuffer, "pt2-aoti": PT2,
 	}
-	golden(t, func(path string, m manifest) {
+	testkit.Goldens(t, goldenDir, func(path string, m testkit.Golden) {
 		if m.Container == "safetensors" || m.Container == "raw-pickle" {
 			return
 		}
@@ -90,6 +91,13 @@ func TestShard(t *testing.T) {
 		f := openBytes(t, b)
 		if f.Format != DCPShard || len(f.Nested) != 12 {
 			t.Errorf("%s: %s with %d items, want 12", v, f.Format, len(f.Nested))
+		}
+		item := func(i int) []byte { return b[f.Nested[i].Offset:][:f.Nested[i].Size] }
+		// Tied weights are the first and the last item, and of one size: the end of
+		// the file then also leads to the directory of the first.
+		tied := slices.Concat(item(1), item(0), item(1))
+		if g := openBytes(t, tied); g.Format != DCPShard || len(g.Nested) != 3 {
+			t.Errorf("%s: first and last of one size: %s with %d items, want 3", v, g.Format, len(g.Nested))
 		}
 	}
 }

@@ -58,8 +58,8 @@ func (f *File) walker(k int) *walker {
 }
 
 // TensorOf returns the tensor that a value of the pickle k is, nil if it is
-// none. Tensors has those that lie where state_dicts have them; this finds
-// others as well. It has no Path and no Name.
+// none. Tensors has those that lie where state_dicts have them, unless
+// Options.Unlisted keeps them out; this finds others as well. It has no Path and no Name.
 func (f *File) TensorOf(k int, v pickle.Value) *Tensor {
 	w := f.walkers[k]
 	switch {
@@ -97,7 +97,7 @@ func (w *walker) walk(v pickle.Value) {
 	if w.onPath[key] || w.barren[key] || !w.step() {
 		return
 	}
-	start, found := w.f.steps, len(w.f.Tensors)
+	start, found := w.f.steps, w.f.tensors
 	w.f.steps += int64(v.Len()) / 64
 	if v.Kind() == pickle.KindObject {
 		if t := w.tensor(v); t != nil {
@@ -108,7 +108,7 @@ func (w *walker) walk(v pickle.Value) {
 	w.onPath[key] = true
 	defer func() {
 		delete(w.onPath, key)
-		if len(w.f.Tensors) == found && (w.f.steps-start > 16 || v.Len() > 64) {
+		if w.f.tensors == found && (w.f.steps-start > 16 || v.Len() > 64) {
 			w.barren[key] = true
 		}
 	}()
@@ -128,7 +128,7 @@ func (w *walker) step() bool {
 	if w.full {
 		return false
 	}
-	if w.f.steps > maxSteps+w.f.Size/16 || len(w.path) > maxDepth || int64(len(w.f.Tensors)) >= w.f.opt.MaxTensors {
+	if w.f.steps > maxSteps+w.f.Size/16 || len(w.path) > maxDepth || w.f.tensors >= w.f.opt.MaxTensors {
 		if len(w.path) <= maxDepth {
 			w.full = true
 		}
@@ -139,6 +139,9 @@ func (w *walker) step() bool {
 }
 
 func (w *walker) keep(t Tensor) {
+	if w.f.tensors++; w.f.opt.Unlisted {
+		return
+	}
 	t.Path = append([]any(nil), w.path...)
 	t.Name = joinPath(t.Path)
 	t.Pickle, t.file = w.k, w.f

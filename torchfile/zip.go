@@ -31,7 +31,7 @@ func (f *File) openZip() error {
 		return err
 	}
 	f.Archive = a
-	if a.Base > 0 && f.openShard() {
+	if lastBase(a) > 0 && f.openShard() {
 		return nil
 	}
 	f.findRoot()
@@ -321,14 +321,7 @@ func (f *File) openShard() bool {
 		if err != nil {
 			return false
 		}
-		// Items of one size have directories at the same place, so that the
-		// offsets of the second are also right for the first.
-		base := a.Base
-		for _, other := range a.Others {
-			if other.EndOffset == a.EndOffset {
-				base = max(base, other.Base)
-			}
-		}
+		base := lastBase(a)
 		if base < 0 || base >= end || int64(len(parts)) >= f.opt.MaxTensors {
 			return false
 		}
@@ -347,6 +340,19 @@ func (f *File) openShard() bool {
 		f.nest(io.NewSectionReader(f.r, p.Offset, p.Size), p)
 	}
 	return true
+}
+
+// lastBase returns where the last of several zips begins. Items of one size have
+// directories at the same place, so that the offsets of the last are also right
+// for the first.
+func lastBase(a *strictzip.Archive) int64 {
+	base := a.Base
+	for _, other := range a.Others {
+		if other.EndOffset == a.EndOffset {
+			base = max(base, other.Base)
+		}
+	}
+	return base
 }
 
 // nest reads a container in this one.

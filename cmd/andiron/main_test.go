@@ -45,7 +45,10 @@ func TestScripts(t *testing.T) {
 			"unhex": unhex,
 			"fifo":  fifo,
 
-			"index":     index,
+			"index": index,
+			"tells": tells,
+			"dated": dated,
+
 			"authority": authority,
 			"golden":    golden,
 		},

@@ -104,12 +104,20 @@ func (b *Builder) leave(id string, a absent) {
 	b.absent[id] = a
 }
 
-// maxReason is how much of a reason is kept.
-const maxReason = 300
+const (
+	maxReason   = 300 // bytes of a reason that are kept
+	maxProblems = 20  // of a record that are listed
+)
 
 func (b *Builder) problem(p Problem) {
 	if b.problems == nil {
 		b.problems = map[string][]Problem{}
+	}
+	switch n := len(b.problems[p.ID]); {
+	case n > maxProblems:
+		return
+	case n == maxProblems:
+		p.Reason = "and more"
 	}
 	if len(p.Reason) > maxReason {
 		p.Reason = strings.ToValidUTF8(p.Reason[:maxReason], "") + "…"
@@ -143,7 +151,7 @@ func (b *Builder) AddDB(db *DB) error {
 
 // Build makes the file. Of the info, everything that is counted is set.
 func (b *Builder) Build(info Info) ([]byte, error) {
-	var packages = map[string][]*Advisory{}
+	packages := map[string][]*Advisory{}
 	info.Records, info.Malicious, info.Newest = len(b.kept), 0, 0
 	for _, id := range slices.Sorted(maps.Keys(b.kept)) {
 		red := b.kept[id]

@@ -71,10 +71,10 @@ func Open(r io.ReaderAt, size int64, lim Limits) (*DB, error) {
 	for i := range 4 {
 		starts[i] = at
 		n := binary.LittleEndian.Uint64(header[sectionsAt+8*i:])
-		if n > uint64(size-at) { //nolint:gosec // at is at most size
+		if n > uint64(size-at) {
 			return nil, damaged("section %d ends behind the end of the file", i+1)
 		}
-		at += int64(n) //nolint:gosec // it is at most size
+		at += int64(n)
 	}
 	if starts[4] = at; at != size {
 		return nil, damaged("%d bytes follow its end", size-at)
@@ -84,8 +84,8 @@ func Open(r io.ReaderAt, size int64, lim Limits) (*DB, error) {
 		return nil, err
 	}
 	db.info.Digest = hex.EncodeToString(header[digestAt:sectionsAt])
-	db.info.Current = int64(binary.LittleEndian.Uint64(header[len(magic):])) //nolint:gosec // the same bits
-	db.info.Built = int64(binary.LittleEndian.Uint64(header[len(magic)+8:])) //nolint:gosec // the same bits
+	db.info.Current = int64(binary.LittleEndian.Uint64(header[len(magic):]))
+	db.info.Built = int64(binary.LittleEndian.Uint64(header[len(magic)+8:]))
 	return db, db.readIndex(starts[1], starts[2]-starts[1])
 }
 
@@ -113,7 +113,7 @@ func (db *DB) readInfo(at, n int64) error {
 	i.Newest = r.int()
 	i.ETag, i.LastModified = r.string(), r.string()
 	for _, to := range [...]*int{&i.Records, &i.Packages, &i.Malicious, &i.Withdrawn, &i.Foreign, &i.Rejected, &i.Repaired} {
-		*to = int(min(r.uint(), 1<<31-1)) //nolint:gosec // it is at most that
+		*to = int(min(r.uint(), 1<<31-1))
 	}
 	return r.finish("the head")
 }
@@ -129,13 +129,13 @@ func (db *DB) readIndex(at, n int64) error {
 	for range count {
 		name := r.string()
 		size := r.uint()
-		if r.bad || size > uint64(db.tailAt-db.blocksAt-end) { //nolint:gosec // end is within
+		if r.bad || size > uint64(db.tailAt-db.blocksAt-end) {
 			return damaged("the index is wrong at package %d", len(db.names)+1)
 		}
 		if name <= last {
 			return damaged("the index is not sorted at %.60q", name)
 		}
-		end, last = end+int64(size), name //nolint:gosec // within the file
+		end, last = end+int64(size), name
 		db.names, db.ends = append(db.names, name), append(db.ends, end)
 	}
 	if end != db.tailAt-db.blocksAt {

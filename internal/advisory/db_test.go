@@ -264,9 +264,9 @@ func TestLongTexts(t *testing.T) {
 	if err != nil || len(hits[0].Summary) > maxSummary+3 || len(problems[0].Reason) > maxReason+3 {
 		t.Errorf("%d, %d bytes, %v", len(hits[0].Summary), len(problems[0].Reason), err)
 	}
-	big := make([]string, 300_000)
+	big := make([]string, 30_000)
 	for i := range big {
-		big[i] = fmt.Sprintf(`"%d.1234567890123"`, i)
+		big[i] = fmt.Sprintf(`"%d.%s"`, i, strings.Repeat("7", 150))
 	}
 	r, err := osv.Parse([]byte(record("A-3", affected("p", `"versions":[`+strings.Join(big, ",")+`]`))), osv.Limits{Items: 1 << 20})
 	if err != nil {
@@ -275,6 +275,37 @@ func TestLongTexts(t *testing.T) {
 	b.Add(r)
 	if _, err := b.Build(Info{}); !errors.Is(err, bounded.ErrLimit) {
 		t.Errorf("what could not be read again is built: %v", err)
+	}
+}
+
+// TestWideRecords: time and memory are no more than proportional to a record that is
+// made to be slow.
+func TestWideRecords(t *testing.T) {
+	var ranges, versions, aliases []string
+	for i := range 4_000 {
+		ranges = append(ranges, events("ECOSYSTEM", fmt.Sprintf(`{"introduced":"%d.1"},{"fixed":"%d.2"}`, i, i)))
+		versions = append(versions, fmt.Sprintf(`"%d.1.5","%d.3"`, i, i))
+		aliases = append(aliases, `"not an id"`)
+	}
+	text := record("A-1", `"aliases":[`+strings.Join(aliases, ",")+`],`+affected("p", `"ranges":[`+strings.Join(ranges, ",")+`],"versions":[`+strings.Join(versions, ",")+`]`))
+	r, err := osv.Parse([]byte(text), osv.Limits{Items: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b Builder
+	b.Add(r)
+	db := open(t, &b)
+	for v, want := range map[string]int{"7.1.9+cpu": 1, "7.2": 0, "7.3": 1, "3999.1": 1, "4000.1": 0} {
+		if hits := match(t, db, "p", v); len(hits) != want {
+			t.Errorf("%s: %d hits, want %d", v, len(hits), want)
+		}
+	}
+	list, err := db.Package("p")
+	if err != nil || len(list[0].Versions) != 4_000 || len(list[0].Intervals) != 4_000 {
+		t.Errorf("%d versions, %d intervals, %v", len(list[0].Versions), len(list[0].Intervals), err)
+	}
+	if problems, err := db.Problems(); err != nil || len(problems) != maxProblems+1 || problems[maxProblems].Reason != "and more" {
+		t.Errorf("%d problems, %v", len(problems), err)
 	}
 }
 

@@ -32,7 +32,7 @@ func (r *reader) uint() uint64 {
 
 func (r *reader) int() int64 {
 	n := r.uint()
-	return int64(n>>1) ^ -int64(n&1) //nolint:gosec // zigzag
+	return int64(n>>1) ^ -int64(n&1)
 }
 
 func (r *reader) fail() {
@@ -64,11 +64,11 @@ func (r *reader) string() string {
 // count reads how many things follow, each of which has at least some bytes.
 func (r *reader) count(least int) int {
 	n := r.uint()
-	if n > uint64(len(r.s)/least) { //nolint:gosec // least is a small constant
+	if n > uint64(len(r.s)/least) {
 		r.fail()
 		return 0
 	}
-	return int(n) //nolint:gosec // at most the length
+	return int(n)
 }
 
 func (r *reader) strings() (list []string) {

@@ -34,7 +34,7 @@ type writer struct{ b []byte }
 
 func (w *writer) uint(n uint64)   { w.b = binary.AppendUvarint(w.b, n) }
 func (w *writer) int(n int64)     { w.b = binary.AppendVarint(w.b, n) }
-func (w *writer) count(n int)     { w.uint(uint64(n)) } //nolint:gosec // a length
+func (w *writer) count(n int)     { w.uint(uint64(n)) }
 func (w *writer) byte(c byte)     { w.b = append(w.b, c) }
 func (w *writer) string(s string) { w.count(len(s)); w.b = append(w.b, s...) }
 
@@ -92,8 +92,8 @@ func tooLarge(what string, n int, limit int64) error {
 }
 
 func stamp(file []byte, current, built int64) {
-	binary.LittleEndian.PutUint64(file[len(magic):], uint64(current)) //nolint:gosec // the same bits
-	binary.LittleEndian.PutUint64(file[len(magic)+8:], uint64(built)) //nolint:gosec // the same bits
+	binary.LittleEndian.PutUint64(file[len(magic):], uint64(current))
+	binary.LittleEndian.PutUint64(file[len(magic)+8:], uint64(built))
 }
 
 // Stamped is a file that was found to be current at another time. Its content and

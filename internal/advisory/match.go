@@ -65,11 +65,11 @@ func (a *Advisory) holds(v pep440.Version) (yes bool, in []Interval, err error) 
 		return true, in, nil
 	}
 	for _, s := range a.Versions {
-		w, err := parse(s)
+		w, err := value(s)
 		if err != nil {
 			return false, nil, err
 		}
-		if pep440.Compare(v, *w) == 0 {
+		if pep440.Compare(v, w) == 0 {
 			return true, nil, nil
 		}
 	}
@@ -220,7 +220,10 @@ func hitOf(name string, group []found) (h Hit, ok bool) {
 		return h, false
 	}
 	h.Records, h.Silent = sorted(h.Records), sorted(h.Silent)
-	h.Silent = slices.DeleteFunc(h.Silent, func(id string) bool { return slices.Contains(h.Records, id) })
+	h.Silent = slices.DeleteFunc(h.Silent, func(id string) bool {
+		_, has := slices.BinarySearch(h.Records, id)
+		return has
+	})
 	h.Ranges = distinct(h.Ranges)
 	for id := range names {
 		if h.ID == "" || idLess(id, h.ID) {
@@ -249,8 +252,10 @@ func (h *Hit) describe(a *Advisory) {
 }
 
 func distinct(list []Interval) (out []Interval) {
+	seen := make(map[Interval]bool, len(list))
 	for _, i := range list {
-		if !slices.Contains(out, i) {
+		if !seen[i] {
+			seen[i] = true
 			out = append(out, i)
 		}
 	}
@@ -287,18 +292,19 @@ func fix(v pep440.Version, group []found) (string, error) {
 			if i.End != Fixed {
 				continue
 			}
-			to, err := parse(i.To)
+			to, err := value(i.To)
 			if err != nil {
 				return "", err
 			}
-			if pep440.Compare(*to, v) > 0 {
-				candidates = append(candidates, *to)
+			if pep440.Compare(to, v) > 0 {
+				candidates = append(candidates, to)
 			}
 		}
 	}
 	slices.SortFunc(candidates, pep440.Compare)
+	candidates = slices.CompactFunc(candidates, func(a, b pep440.Version) bool { return pep440.Compare(a, b) == 0 })
 	best, quality := "", -1
-	for _, c := range candidates {
+	for _, c := range candidates[:min(len(candidates), maxCandidates)] {
 		q := 0
 		if !c.Pre() {
 			q = 2
@@ -316,6 +322,10 @@ func fix(v pep440.Version, group []found) (string, error) {
 	}
 	return best, nil
 }
+
+// maxCandidates is how many of the lowest fixed versions are held against the other
+// records. Real vulnerabilities have few.
+const maxCandidates = 32
 
 func unaffected(v pep440.Version, group []found) (bool, error) {
 	for _, f := range group {

@@ -82,22 +82,32 @@ func TestMatch(t *testing.T) {
 		hit      string // versions
 		miss     string
 	}{
-		{"a GIT range first", `"ranges":[` + gitFirst + `,` + events("ECOSYSTEM", `{"introduced":"0"},{"fixed":"1.13.1"}`) + `],"versions":["1.0","1.13.0"]`,
-			"1.13.0 1.13.0+cu117 1.12.1+cpu 0.1.dev1 1.13.1rc1", "1.13.1 1.13.1+cu117 2.0"},
+		{
+			"a GIT range first", `"ranges":[` + gitFirst + `,` + events("ECOSYSTEM", `{"introduced":"0"},{"fixed":"1.13.1"}`) + `],"versions":["1.0","1.13.0"]`,
+			"1.13.0 1.13.0+cu117 1.12.1+cpu 0.1.dev1 1.13.1rc1", "1.13.1 1.13.1+cu117 2.0",
+		},
 		{"SEMVER", `"ranges":[` + events("SEMVER", `{"introduced":"1.0.0"},{"fixed":"1.2.0"}`) + `]`, "1.0 1.1.9+x", "0.9 1.2"},
-		{"last_affected holds local builds", `"ranges":[` + events("ECOSYSTEM", `{"introduced":"0"},{"last_affected":"2.10.0"}`) + `]`,
-			"2.10.0 2.10.0+cpu 2.10 2.10.0+cu130", "2.10.0.post1 2.10.1 2.11.0+cpu"},
+		{
+			"last_affected holds local builds", `"ranges":[` + events("ECOSYSTEM", `{"introduced":"0"},{"last_affected":"2.10.0"}`) + `]`,
+			"2.10.0 2.10.0+cpu 2.10 2.10.0+cu130", "2.10.0.post1 2.10.1 2.11.0+cpu",
+		},
 		{"versions alone", `"versions":["1.0","1.1.0","2.0rc1"]`, "1.0 1.0.0+cu118 1.1 2.0.0rc1", "1.0.1 1.2 2.0"},
 		{"versions with a local part", `"versions":["1.0+cu118"]`, "1.0 1.0+cpu", "1.1"},
-		{"versions before the ranges", `"ranges":[` + gitFirst + `,` + events("ECOSYSTEM", `{"introduced":"2.0"},{"fixed":"2.1"}`) + `],"versions":["1.0","2.0"]`,
-			"1.0+cu118 2.0.5", "1.1 2.1"},
-		{"events in any order", `"ranges":[` + events("ECOSYSTEM", `{"fixed":"2.2"},{"introduced":"2.0"},{"fixed":"1.2"},{"introduced":"1.0"}`) + `]`,
-			"1.0 1.1 2.0 2.1", "0.9 1.2 1.9 2.2"},
+		{
+			"versions before the ranges", `"ranges":[` + gitFirst + `,` + events("ECOSYSTEM", `{"introduced":"2.0"},{"fixed":"2.1"}`) + `],"versions":["1.0","2.0"]`,
+			"1.0+cu118 2.0.5", "1.1 2.1",
+		},
+		{
+			"events in any order", `"ranges":[` + events("ECOSYSTEM", `{"fixed":"2.2"},{"introduced":"2.0"},{"fixed":"1.2"},{"introduced":"1.0"}`) + `]`,
+			"1.0 1.1 2.0 2.1", "0.9 1.2 1.9 2.2",
+		},
 		{"no introduced", `"ranges":[` + events("ECOSYSTEM", `{"fixed":"2.0"}`) + `]`, "0.1 1.9", "2.0"},
 		{"no end", `"ranges":[` + events("ECOSYSTEM", `{"introduced":"2.0"}`) + `]`, "2.0 99!1", "1.9"},
 		{"introduced local", `"ranges":[` + events("ECOSYSTEM", `{"introduced":"2.0+cu1"},{"fixed":"2.1"}`) + `]`, "2.0 2.0+cpu 2.0+cu1", "1.9 2.1"},
-		{"several ranges", `"ranges":[` + events("ECOSYSTEM", `{"introduced":"0"},{"fixed":"1.0"}`) + `,` + events("ECOSYSTEM", `{"introduced":"2.0"},{"fixed":"2.1"}`) + `]`,
-			"0.5 2.0", "1.0 1.5 2.1"},
+		{
+			"several ranges", `"ranges":[` + events("ECOSYSTEM", `{"introduced":"0"},{"fixed":"1.0"}`) + `,` + events("ECOSYSTEM", `{"introduced":"2.0"},{"fixed":"2.1"}`) + `]`,
+			"0.5 2.0", "1.0 1.5 2.1",
+		},
 		{"limit", `"ranges":[` + events("ECOSYSTEM", `{"introduced":"1.0"},{"limit":"2.0"}`) + `]`, "1.0 1.9 2.0rc1", "0.9 2.0 3.0"},
 		{"limit before the fix", `"ranges":[` + events("ECOSYSTEM", `{"introduced":"0"},{"fixed":"3.0"},{"limit":"2.0"}`) + `]`, "1.9", "2.0 2.5"},
 		{"limit behind the fix", `"ranges":[` + events("ECOSYSTEM", `{"introduced":"0"},{"fixed":"1.0"},{"limit":"2.0"}`) + `]`, "0.9", "1.0 1.5"},
@@ -204,6 +214,7 @@ func TestFixed(t *testing.T) {
 		{"a final release before one", in(`{"introduced":"0"},{"fixed":"2.7.1rc1"}`, `{"introduced":"0"},{"fixed":"2.7.1"}`), "2.0", "2.7.1"},
 		{"that which no twin affects", in(`{"introduced":"0"},{"fixed":"2.9.0"}`, `{"introduced":"0"},{"fixed":"2.10.0"}`), "2.0", "2.10.0"},
 		{"the lowest if a twin has no end", in(`{"introduced":"0"},{"fixed":"2.9.0"}`, `{"introduced":"0"}`), "2.0", "2.9.0"},
+		{"the lowest of several", in(`{"introduced":"0"},{"fixed":"2.10.0"}`, `{"introduced":"0"},{"fixed":"2.9.0"}`, `{"introduced":"0"}`), "2.0", "2.9.0"},
 		{"none", in(`{"introduced":"0"},{"last_affected":"2.10.0"}`), "2.0+cpu", ""},
 		{"no limit", in(`{"introduced":"0"},{"limit":"2.10.0"}`), "2.0", ""},
 		{"not below", in(`{"introduced":"0"},{"fixed":"1.0+b"}`), "1.0+c", "1.0+b"},

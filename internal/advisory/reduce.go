@@ -98,7 +98,6 @@ type gathering struct {
 	listed    int
 	strange   []string // versions that are none of PEP 440
 	rewritten int
-	notes     []string
 }
 
 func (g *gathering) add(a *osv.Affected) {
@@ -177,17 +176,31 @@ func (g *gathering) advisory() Advisory {
 	})
 	for _, i := range g.intervals {
 		written := i.written()
-		if !slices.Contains(a.Intervals, written) {
+		if n := len(a.Intervals); n == 0 || a.Intervals[n-1] != written {
 			a.Intervals = append(a.Intervals, written)
 		}
 	}
+	slices.SortFunc(g.versions, pep440.Compare)
+	var farthest *interval // of those that have begun
+	next := 0
 	for _, v := range g.versions {
-		if !slices.ContainsFunc(g.intervals, func(i interval) bool { return between(v, i.from, i.to, i.end) }) {
+		for ; next < len(g.intervals) && (g.intervals[next].from == nil || pep440.Compare(*g.intervals[next].from, v) <= 0); next++ {
+			if i := &g.intervals[next]; farthest == nil || i.farther(farthest) {
+				farthest = i
+			}
+		}
+		if farthest == nil || !between(v, nil, farthest.to, farthest.end) {
 			a.Versions = append(a.Versions, v.String())
 		}
 	}
 	a.Versions = sorted(a.Versions)
 	return a
+}
+
+// farther reports whether i ends after j.
+func (i *interval) farther(j *interval) bool {
+	c := compareBound(i.to, j.to, 1)
+	return c > 0 || c == 0 && i.end == Last
 }
 
 // interval is an Interval whose versions are parsed.

@@ -32,6 +32,7 @@ import (
 	"sync"
 
 	"github.com/andiron-dev/andiron/internal/bounded"
+	"github.com/andiron-dev/andiron/internal/osfile"
 )
 
 // Artifact is an immutable view of one file.
@@ -55,21 +56,21 @@ type Artifact struct {
 func Open(path, display string) (*Artifact, error) {
 	before, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("%q: %w", display, plain(err))
+		return nil, fmt.Errorf("%q: %w", display, osfile.Cause(err))
 	}
 	if !before.Mode().IsRegular() {
 		return nil, fmt.Errorf("%q is %s, not a regular file", display, kind(before.Mode()))
 	}
 	f, err := os.Open(path) //nolint:gosec // opening what the user names is the point
 	if err != nil {
-		return nil, fmt.Errorf("%q: %w", display, plain(err))
+		return nil, fmt.Errorf("%q: %w", display, osfile.Cause(err))
 	}
 	now, err := f.Stat()
 	if err == nil && (!now.Mode().IsRegular() || !os.SameFile(before, now)) {
 		err = errors.New("replaced while it was opened")
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%q: %w", display, plain(err)), f.Close())
+		return nil, errors.Join(fmt.Errorf("%q: %w", display, osfile.Cause(err)), f.Close())
 	}
 	return &Artifact{name: display, path: path, src: f, size: now.Size(), file: f, seen: now}, nil
 }
@@ -87,7 +88,7 @@ const inMemory = 2 << 20
 func FromReader(display string, r io.Reader, limit int64) (*Artifact, error) {
 	var head bytes.Buffer
 	if _, err := io.Copy(&head, io.LimitReader(r, min(limit, inMemory)+1)); err != nil {
-		return nil, fmt.Errorf("%q: %w", display, plain(err))
+		return nil, fmt.Errorf("%q: %w", display, osfile.Cause(err))
 	}
 	switch n := int64(head.Len()); {
 	case n > limit:
@@ -115,7 +116,7 @@ func spool(display string, r io.Reader, limit int64) (*Artifact, error) {
 		a.seen, err = f.Stat()
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%q: %w", display, plain(err)), a.Close())
+		return nil, errors.Join(fmt.Errorf("%q: %w", display, osfile.Cause(err)), a.Close())
 	}
 	if !a.temp {
 		a.path = ""
@@ -210,7 +211,7 @@ func (a *Artifact) SHA256Of(blocks iter.Seq2[[]byte, error]) (string, error) {
 	for b, err := range blocks {
 		h.Write(b)
 		if off += int64(len(b)); err != nil {
-			return "", fmt.Errorf("%q: at offset %#x: %w", a.name, off, plain(err))
+			return "", fmt.Errorf("%q: at offset %#x: %w", a.name, off, osfile.Cause(err))
 		}
 	}
 	if off != a.size {
@@ -249,15 +250,6 @@ func (a *Artifact) Changed() bool {
 	}
 	there, err := os.Stat(a.path)
 	return err != nil || !os.SameFile(there, now)
-}
-
-// plain takes the operation and the path off an error of the os package: the
-// path is named once, by who reports it, and as the user wrote it.
-func plain(err error) error {
-	if pe, ok := errors.AsType[*fs.PathError](err); ok {
-		return pe.Err
-	}
-	return err
 }
 
 // kind names what a file that is not regular is.

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/andiron-dev/andiron/internal/osfile"
 )
 
 // Entry is one thing met on a walk.
@@ -73,7 +75,7 @@ func (w *walker) folder(ctx context.Context, e Entry) bool {
 		return false
 	}
 	list, err := os.ReadDir(e.Abs)
-	if err != nil && !w.yield(e, fmt.Errorf("%q cannot be listed: %w", e.Path, plain(err))) {
+	if err != nil && !w.yield(e, fmt.Errorf("%q cannot be listed: %w", e.Path, osfile.Cause(err))) {
 		return false
 	}
 	met, bad := w.list(e, list)
@@ -108,7 +110,7 @@ func (w *walker) list(e Entry, list []fs.DirEntry) (met []Entry, bad map[string]
 			continue
 		}
 		if err != nil {
-			bad[m.Path] = fmt.Errorf("%q cannot be followed: %w", m.Path, plain(err))
+			bad[m.Path] = fmt.Errorf("%q cannot be followed: %w", m.Path, osfile.Cause(err))
 		}
 		met = append(met, m)
 	}

@@ -11,6 +11,7 @@ import (
 
 func (a *app) auditCommand() *cobra.Command {
 	f := runFlags{trusting: asAsked}
+	var db string
 	cmd := &cobra.Command{
 		Use:   "audit [DIR]",
 		Short: "Hold a project against the eight mitigation strategies",
@@ -29,6 +30,11 @@ missing, with the command that fixes it. DIR is the current folder if not given.
 				return err
 			}
 			return a.run(cmd.Context(), cmd, &f, dir, []string{dir}, func(ctx context.Context, opt engine.Options, h finding.Handler) error {
+				done, err := a.auditedDependencies(ctx, dir, db, &opt)
+				if err != nil {
+					return err
+				}
+				defer done()
 				return engine.Audit(ctx, dir, opt, h)
 			})
 		},
@@ -38,5 +44,6 @@ missing, with the command that fixes it. DIR is the current folder if not given.
 	}
 	f.add(cmd)
 	addNoCache(cmd, &f.noCache)
+	cmd.Flags().StringVar(&db, "db", "", "hold packages against the advisory database `FILE`")
 	return cmd
 }

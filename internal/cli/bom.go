@@ -19,13 +19,14 @@ import (
 	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/engine"
 	"github.com/andiron-dev/andiron/internal/model"
+	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/policy"
 )
 
 // inspectBOM writes the bill of materials of a folder or a file.
 func (a *app) inspectBOM(ctx context.Context, name string, f *inspectFlags, pol policy.Policy) error {
 	if name == "-" {
-		return usage("inspect: a bill of materials needs a file or a folder, not the standard input", "")
+		return usage("inspect: a bill of materials needs a file or a folder, not the standard input", "name the file or folder")
 	}
 	when, err := sourceDate(a.getenv("SOURCE_DATE_EPOCH"))
 	if err != nil {
@@ -43,7 +44,7 @@ func (a *app) inspectBOM(ctx context.Context, name string, f *inspectFlags, pol 
 	}
 	if err != nil {
 		out.abandon()
-		return fmt.Errorf("the bill of materials cannot be made: %w", plain(err))
+		return fmt.Errorf("the bill of materials cannot be made: %w", osfile.Cause(err))
 	}
 	if b.incomplete {
 		a.code = policy.ExitIncomplete
@@ -59,7 +60,7 @@ func sourceDate(epoch string) (time.Time, error) {
 	}
 	seconds, err := strconv.ParseInt(epoch, 10, 64)
 	if err != nil || seconds < 0 || seconds > 1<<36 {
-		return time.Time{}, usage(fmt.Sprintf("SOURCE_DATE_EPOCH is %q, not a number of seconds", epoch), "")
+		return time.Time{}, usage(fmt.Sprintf("SOURCE_DATE_EPOCH is %q, not a number of seconds", epoch), sinceEpoch)
 	}
 	return time.Unix(seconds, 0).UTC(), nil
 }

@@ -23,8 +23,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -40,6 +42,7 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	code           int
+	heap           heap
 }
 
 // Main runs the program with its arguments, the first of which is its name, and
@@ -54,7 +57,7 @@ func Main(ctx context.Context, args []string, getenv func(string) string, stdin 
 	}()
 	root := a.root() //nolint:contextcheck // cobra hands the context on to the verb
 	root.SetArgs(args[min(1, len(args)):])
-	if err := withHeap(func() error { return root.ExecuteContext(ctx) }); err != nil {
+	if err := a.heap.run(func() error { return root.ExecuteContext(ctx) }); err != nil {
 		return a.complain(err)
 	}
 	return a.code
@@ -94,7 +97,7 @@ Exit codes, the same for every verb and format:
 	root.Version = version()
 	root.SetVersionTemplate("andiron {{.Version}}\n")
 	root.AddCommand(a.auditCommand(), a.scanCommand(), a.inspectCommand(), a.convertCommand(), a.trustCommand(), a.rulesCommand(), a.versionCommand())
-	root.AddCommand(a.keygenCommand(), a.signCommand(), a.verifyCommand(), a.depsCommand(), a.dbCommand())
+	root.AddCommand(a.keygenCommand(), a.signCommand(), a.verifyCommand(), a.depsCommand(), a.torchCommand(), a.dbCommand())
 	root.InitDefaultCompletionCmd()
 	strictCompletion(root)
 	root.SetHelpCommand(&cobra.Command{Use: "help [VERB]", Short: "Explain a verb", RunE: helpOn})
@@ -138,6 +141,16 @@ func unknownVerb(root *cobra.Command, verb string) error {
 	return usage(fmt.Sprintf("unknown verb %q", verb), `"andiron --help" lists the verbs`)
 }
 
+// Hints that several verbs give.
+const (
+	nameFile    = "name a file that is there and may be read"
+	noRoom      = "make room on the disk and run again; what was there before is as it was"
+	folderFirst = "the folder must exist and be writable"
+	sinceEpoch  = "whole seconds since 1970, such as the output of: git log -1 --format=%ct"
+	policyForm  = "docs/spec/policy-v1.md explains every key"
+	lockForm    = "docs/spec/lock-v1.md explains every key; \"andiron trust add\" writes the file"
+)
+
 // fault is an error with an exit code and perhaps a hint.
 type fault struct {
 	text, hint string
@@ -148,12 +161,25 @@ func (f *fault) Error() string { return f.text }
 
 func usage(text, hint string) error { return &fault{text: text, hint: hint, code: policy.ExitUsage} }
 
+// hintFor is for errors of the system that no verb has said more about.
+func hintFor(err error) string {
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
+		return noRoom
+	case errors.Is(err, fs.ErrPermission):
+		return "run it as a user who may, or name another place"
+	case errors.Is(err, fs.ErrNotExist):
+		return nameFile
+	}
+	return ""
+}
+
 // complain writes an error the way all of them are written, and returns its exit
 // code.
 func (a *app) complain(err error) int {
 	f, ok := errors.AsType[*fault](err)
 	if !ok {
-		f = &fault{text: err.Error()}
+		f = &fault{text: err.Error(), hint: hintFor(err)}
 	}
 	// Nothing can be done about a stderr that does not take the error.
 	_, _ = fmt.Fprintf(a.stderr, "andiron: %s\n", safetext.Plain(strings.ReplaceAll(f.text, "\n", "; ")))

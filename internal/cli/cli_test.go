@@ -3,6 +3,9 @@ package cli
 import (
 	"bytes"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,7 +34,7 @@ func TestHostileNamesInErrors(t *testing.T) {
 		t.Errorf("stderr %q", stderr)
 	}
 	_, _, stderr = start(t, "", "inspect", "a\u202eb\nandiron: fine")
-	if strings.Contains(stderr, "\u202e") || strings.Count(stderr, "\n") != 1 {
+	if strings.Contains(stderr, "\u202e") || strings.Count(stderr, "\n") != 2 {
 		t.Errorf("stderr %q", stderr)
 	}
 }
@@ -197,5 +200,38 @@ func TestInspectIncomplete(t *testing.T) {
 				t.Errorf("exit %d, want %d\n%s%s", code, c.code, stdout, stderr)
 			}
 		})
+	}
+}
+
+// TestUsageHints: whoever uses a verb wrongly is told how to use it.
+func TestUsageHints(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no sources: %v", err)
+	}
+	calls := 0
+	for _, name := range files {
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok || len(call.Args) != 2 {
+				return true
+			}
+			if f, ok := call.Fun.(*ast.Ident); !ok || f.Name != "usage" {
+				return true
+			}
+			calls++
+			if lit, ok := call.Args[1].(*ast.BasicLit); ok && len(lit.Value) == 2 {
+				t.Errorf("%s: usage without a hint", set.Position(call.Pos()))
+			}
+			return true
+		})
+	}
+	if calls < 50 {
+		t.Errorf("saw %d calls of usage", calls)
 	}
 }

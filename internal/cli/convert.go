@@ -106,7 +106,7 @@ func (f *convertFlags) add(cmd *cobra.Command) {
 
 // options reads the flags.
 func (f *convertFlags) options() (convert.Options, error) {
-	opt := convert.Options{DuplicateShared: f.duplicate, SkipUnsupported: f.skip, Metadata: map[string]string{}}
+	opt := convert.Options{DuplicateShared: f.duplicate, SkipUnsupported: f.skip, NoExtra: f.extra == "", Metadata: map[string]string{}}
 	if f.output == "" {
 		return opt, usage("convert: no OUT given", "usage: andiron convert IN -o OUT")
 	}
@@ -116,14 +116,14 @@ func (f *convertFlags) options() (convert.Options, error) {
 	for _, s := range f.selects {
 		sel, err := convert.ParseSelector(s)
 		if err != nil {
-			return opt, usage(fmt.Sprintf("flag %q: %v", "--select", err), "")
+			return opt, usage(fmt.Sprintf("flag %q: %v", "--select", err), `a dotted path, or a JSON list of keys such as '["optimizer", "state", 0]'`)
 		}
 		opt.Select = append(opt.Select, sel)
 	}
 	for _, s := range f.metadata {
 		k, v, ok := strings.Cut(s, "=")
 		if _, twice := opt.Metadata[k]; !ok || k == "" || twice {
-			return opt, usage(fmt.Sprintf("flag %q: %q is not KEY=VALUE with a new key", "--metadata", s), "")
+			return opt, usage(fmt.Sprintf("flag %q: %q is not KEY=VALUE with a new key", "--metadata", s), "such as --metadata epoch=3; each key once")
 		}
 		opt.Metadata[k] = v
 	}
@@ -150,6 +150,7 @@ func (a *app) convert(ctx context.Context, in string, f *convertFlags) error {
 	if err != nil {
 		return err
 	}
+	a.heap.tighten()
 	c := &conversion{app: a, flags: f, opt: opt, in: in}
 	defer c.close()
 	c.report.Schema = convertSchema
@@ -189,7 +190,7 @@ func (c *conversion) run(ctx context.Context) error {
 	info, err := os.Stat(c.in)
 	switch {
 	case c.in != "-" && err != nil:
-		return usage(fmt.Sprintf("%q: %v", c.in, plain(err)), "")
+		return usage(fmt.Sprintf("%q: %v", c.in, osfile.Cause(err)), nameFile)
 	case err == nil && info.IsDir():
 		return c.folder(ctx, c.in)
 	case strings.HasSuffix(c.in, ".index.json"):
@@ -277,13 +278,6 @@ func (c *conversion) one(ctx context.Context, plan *convert.Plan) error {
 	return commit(out, c.flags.output)
 }
 
-func commit(out *whole.File, name string) error {
-	if err := out.Commit(); err != nil {
-		return fmt.Errorf("output %q cannot be written: %w", name, plain(err))
-	}
-	return nil
-}
-
 const (
 	growth    = 8 // views that overlap, and records that are compressed, make a file larger
 	smallFile = 64 << 20
@@ -315,7 +309,7 @@ func (c *conversion) write(ctx context.Context, plan *convert.Plan, out *whole.F
 	}
 	if err := writePlan(ctx, plan, out.File, !c.flags.noSync, c.progress(plan, name)); err != nil {
 		if pe, ok := errors.AsType[*fs.PathError](err); ok && pe.Path == out.File.Name() {
-			return &fault{text: fmt.Sprintf("output %q cannot be written: %v", name, pe.Err)}
+			return &fault{text: fmt.Sprintf("output %q cannot be written: %v", name, pe.Err), hint: hintFor(pe.Err)}
 		}
 		return err
 	}
@@ -368,7 +362,7 @@ func (c *conversion) writeExtra(plan *convert.Plan) error {
 // notInput refuses to replace what is being read.
 func (c *conversion) notInput(names ...string) error {
 	if names[0] != "" && len(names) > 1 && names[1] != "" && filepath.Clean(names[0]) == filepath.Clean(names[1]) {
-		return usage(fmt.Sprintf("%q is both OUT and the file of --extra-json", names[0]), "")
+		return usage(fmt.Sprintf("%q is both OUT and the file of --extra-json", names[0]), "give --extra-json another file")
 	}
 	for _, name := range names {
 		info, err := os.Stat(name)

@@ -16,6 +16,7 @@ import (
 	"github.com/andiron-dev/andiron/internal/artifact"
 	"github.com/andiron-dev/andiron/internal/convert"
 	"github.com/andiron-dev/andiron/internal/engine"
+	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/policy"
 	"github.com/andiron-dev/andiron/internal/pyrun"
 	"github.com/andiron-dev/andiron/internal/report"
@@ -67,7 +68,7 @@ func createOutput(name string) (*whole.File, error) {
 		return nil, &fault{text: fmt.Sprintf("output %q is not a regular file", name), hint: "-o names the file that is written"}
 	}
 	if err != nil {
-		return nil, &fault{text: fmt.Sprintf("output %q cannot be made: %v", name, plain(err)), hint: "the folder must exist and be writable"}
+		return nil, &fault{text: fmt.Sprintf("output %q cannot be made: %v", name, osfile.Cause(err)), hint: folderFirst}
 	}
 	return out, nil
 }
@@ -285,7 +286,7 @@ func (a *app) publish(t *transformation, built *pyrun.Built, rec *transformRecor
 	defer func() { _ = model.Close() }() // it was only read
 	h := sha256.New()
 	if _, err := io.Copy(io.MultiWriter(out, h), model); err != nil {
-		return fmt.Errorf("output %q cannot be written: %w", t.out, plain(err))
+		return fmt.Errorf("output %q cannot be written: %w", t.out, osfile.Cause(err))
 	}
 	if sum := hex.EncodeToString(h.Sum(nil)); sum != rec.Output.SHA256 {
 		return fmt.Errorf("the converted model changed after it was looked at: sha256 %s, not %s", sum, rec.Output.SHA256)
@@ -295,10 +296,10 @@ func (a *app) publish(t *transformation, built *pyrun.Built, rec *transformRecor
 		return err
 	}
 	if err := whole.WriteFile(t.record, b); err != nil {
-		return fmt.Errorf("record %q cannot be written: %w", t.record, plain(err))
+		return fmt.Errorf("record %q cannot be written: %w", t.record, osfile.Cause(err))
 	}
 	if err := out.Commit(); err != nil {
-		return fmt.Errorf("output %q cannot be written: %w", t.out, plain(err))
+		return fmt.Errorf("output %q cannot be written: %w", t.out, osfile.Cause(err))
 	}
 	return a.say(fmt.Sprintf("sha256 %s, recorded in %s\n", rec.Output.SHA256, t.record))
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/andiron-dev/andiron/internal/artifact"
 	"github.com/andiron-dev/andiron/internal/convert"
+	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/whole"
 )
 
@@ -15,7 +16,7 @@ import (
 // safetensors and an index of those.
 func (c *conversion) shards(ctx context.Context, dir, index string) error {
 	if c.flags.extra != "" {
-		return usage("--extra-json is for one file, not for shards", "")
+		return usage("--extra-json is for one file, not for shards", "name one shard to see what else is in it")
 	}
 	if len(c.opt.Select) > 0 {
 		return usage("--select is for one file, not for shards", "the index says which tensors there are")
@@ -44,7 +45,7 @@ func (c *conversion) shards(ctx context.Context, dir, index string) error {
 		return err
 	}
 	if err := out.Commit(); err != nil {
-		return fmt.Errorf("output %q cannot be written: %w", c.flags.output, plain(err))
+		return fmt.Errorf("output %q cannot be written: %w", c.flags.output, osfile.Cause(err))
 	}
 	return nil
 }
@@ -55,7 +56,7 @@ func createFolder(name string) (*whole.Folder, error) {
 		return nil, &fault{text: fmt.Sprintf("output %q is a folder that is not empty", name), hint: "shards go to a folder of their own; name a new one"}
 	}
 	if err != nil {
-		return nil, &fault{text: fmt.Sprintf("output %q cannot be made: %v", name, plain(err)), hint: "OUT is a new folder here, and the one that it is in must exist and be writable"}
+		return nil, &fault{text: fmt.Sprintf("output %q cannot be made: %v", name, osfile.Cause(err)), hint: "OUT is a new folder here, and the one that it is in must exist and be writable"}
 	}
 	return out, nil
 }

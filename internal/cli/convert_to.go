@@ -17,6 +17,7 @@ import (
 
 	"github.com/andiron-dev/andiron/internal/artifact"
 	"github.com/andiron-dev/andiron/internal/convert"
+	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/pyrun"
 )
 
@@ -84,7 +85,7 @@ func (f *transformFlags) without(cmd *cobra.Command) error {
 func (f *convertFlags) withoutProgram(cmd *cobra.Command) error {
 	for _, name := range []string{"duplicate-shared", "skip-unsupported", "metadata", "extra-json", "format", "sha256", "no-sync"} {
 		if cmd.Flags().Changed(name) {
-			return usage(fmt.Sprintf("convert: --%s is for --to %s", name, toSafetensors), "")
+			return usage(fmt.Sprintf("convert: --%s is for --to %s", name, toSafetensors), "leave it out, or convert to safetensors first")
 		}
 	}
 	return nil
@@ -142,7 +143,7 @@ func (a *app) now() (time.Time, error) {
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || n < 0 || n > 1<<37 {
-		return time.Time{}, usage(fmt.Sprintf("SOURCE_DATE_EPOCH %q is not a number of seconds", s), "")
+		return time.Time{}, usage(fmt.Sprintf("SOURCE_DATE_EPOCH %q is not a number of seconds", s), sinceEpoch)
 	}
 	return time.Unix(n, 0).UTC(), nil
 }
@@ -171,7 +172,7 @@ func (f *transformFlags) transformation(in, out string) (*transformation, error)
 	}
 	if f.factoryArgs != "" {
 		if !json.Valid([]byte(f.factoryArgs)) || !strings.ContainsRune("{[", rune(strings.TrimSpace(f.factoryArgs)[0])) {
-			return nil, usage(fmt.Sprintf("convert: --factory-args %q is not a JSON object or array", f.factoryArgs), "")
+			return nil, usage(fmt.Sprintf("convert: --factory-args %q is not a JSON object or array", f.factoryArgs), `such as '{"classes": 10}' or '[10]'`)
 		}
 		t.job.Args = json.RawMessage(f.factoryArgs)
 	}
@@ -184,10 +185,10 @@ func (f *transformFlags) transformation(in, out string) (*transformation, error)
 
 func (f *transformFlags) numbers() error {
 	if f.samples < 0 {
-		return usage(fmt.Sprintf("convert: --samples %d is below 0", f.samples), "")
+		return usage(fmt.Sprintf("convert: --samples %d is below 0", f.samples), "0 makes up none, and compares on --input only")
 	}
 	if f.timeout <= 0 {
-		return usage(fmt.Sprintf("convert: --timeout %v is not above 0", f.timeout), "")
+		return usage(fmt.Sprintf("convert: --timeout %v is not above 0", f.timeout), "such as 90s or 10m")
 	}
 	return nil
 }
@@ -235,7 +236,7 @@ func (f *transformFlags) given(t *transformation) error {
 func (t *transformation) readInput(name string) (tensor pyrun.Tensor, err error) {
 	art, err := artifact.Open(name, name)
 	if err != nil {
-		return tensor, usage(fmt.Sprintf("convert: input %v", err), "")
+		return tensor, usage(fmt.Sprintf("convert: input %v", err), nameFile)
 	}
 	defer func() { _ = art.Close() }() // it was only read
 	if tensor, err = pyrun.ReadNPY(art.ReaderAt(), art.Size()); err != nil {
@@ -297,16 +298,16 @@ func (t *transformation) distinct() error {
 	}
 	for _, name := range read {
 		if info, err := os.Stat(name); err != nil {
-			return usage(fmt.Sprintf("convert: %q: %v", name, plain(err)), "")
+			return usage(fmt.Sprintf("convert: %q: %v", name, osfile.Cause(err)), nameFile)
 		} else if info.IsDir() {
-			return usage(fmt.Sprintf("convert: %q is a folder", name), "")
+			return usage(fmt.Sprintf("convert: %q is a folder", name), "name a file in it, or convert the folder to safetensors first")
 		}
 	}
 	if slices.ContainsFunc(read, func(name string) bool { return sameFile(name, t.out) || sameFile(name, t.record) }) {
 		return usage(fmt.Sprintf("convert: %q or %q is a file that is read", t.out, t.record), "give the result a name of its own")
 	}
 	if t.out == t.record || sameFile(t.out, t.record) {
-		return usage(fmt.Sprintf("convert: %q cannot be both the result and its record", t.out), "")
+		return usage(fmt.Sprintf("convert: %q cannot be both the result and its record", t.out), "give --record another file")
 	}
 	return nil
 }

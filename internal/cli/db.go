@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/andiron-dev/andiron/internal/digest"
 	"github.com/andiron-dev/andiron/internal/feed"
 	"github.com/andiron-dev/andiron/internal/fetch"
+	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/safetext"
 )
 
@@ -88,7 +90,7 @@ func (d *database) close() {
 func (a *app) openDatabase(flag string) (*database, error) {
 	name, said, err := a.databaseName(flag)
 	if err != nil && flag == "" {
-		return &database{DB: advisory.Builtin()}, nil //nolint:nilerr // without a place there is no file
+		return &database{DB: advisory.Builtin()}, nil
 	}
 	f, err := feed.Open(name)
 	if errors.Is(err, fs.ErrNotExist) && !said {
@@ -145,7 +147,7 @@ func (a *app) older(name string, r *feed.Result) {
 		return // it is about to be replaced, and may not be there
 	}
 	if was := f.Info().Newest; was > r.Info.Newest {
-		a.warn(fmt.Sprintf("the database that is replaced was newer: its newest record is of %s", stampOf(was)))
+		a.warn("the database that is replaced was newer: its newest record is of " + stampOf(was))
 	}
 	_ = f.Close() // it was only read
 }
@@ -232,7 +234,7 @@ func (p *progress) feed(m feed.Progress) {
 		return
 	}
 	p.last, p.drawn = now, true
-	amount := fmt.Sprint(m.Done)
+	amount := strconv.FormatInt(m.Done, 10)
 	if m.Bytes {
 		amount = fmt.Sprintf("%d MB", m.Done/1_000_000)
 	}
@@ -313,7 +315,7 @@ func (a *app) dbExport(flag, to string) error {
 	}
 	if _, err := out.Write(b); err != nil {
 		out.abandon()
-		return fmt.Errorf("output %q cannot be written: %w", to, plain(err))
+		return fmt.Errorf("output %q cannot be written: %w", to, osfile.Cause(err))
 	}
 	return out.finish()
 }

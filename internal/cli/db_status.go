@@ -66,9 +66,9 @@ func (a *app) dbStatus(flag, format string) error {
 		return err
 	}
 	defer db.close()
-	problems, err := db.Problems()
-	if err == nil {
-		err = db.Verify()
+	var problems []advisory.Problem
+	if err = db.Verify(); err == nil {
+		problems, err = db.Problems()
 	}
 	if err != nil {
 		return databaseFault(fmt.Errorf("%q: %w", db.name, err))

@@ -2,12 +2,15 @@ package cli
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,9 +18,12 @@ import (
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/deps"
 	"github.com/andiron-dev/andiron/internal/engine"
+	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/pep508"
 	"github.com/andiron-dev/andiron/internal/policy"
+	"github.com/andiron-dev/andiron/internal/record"
 	"github.com/andiron-dev/andiron/internal/report"
+	"github.com/andiron-dev/andiron/internal/rule"
 	"github.com/andiron-dev/andiron/internal/trust"
 )
 
@@ -51,17 +57,25 @@ pip lines of container files.`,
 type depsFlags struct {
 	format, failOn, color choice
 	output, policy, db    string
-	quiet                 bool
+	baseline              string
+	quiet, noRecord       bool
 }
 
-func (f *depsFlags) add(cmd *cobra.Command) {
+// The formats that only the dependencies have.
+const (
+	formatCycloneDX = "cyclonedx"
+	formatOpenVEX   = "openvex"
+)
+
+func (f *depsFlags) add(cmd *cobra.Command, formats ...string) {
 	flags := cmd.Flags()
 	f.failOn.value = policy.Level{}.String()
-	addChoice(cmd, &f.format, "format", "how to write the report", report.Formats()...)
+	addChoice(cmd, &f.format, "format", "how to write the report", append(report.Formats(), formats...)...)
 	addChoice(cmd, &f.failOn, "fail-on", "exit 1 for a finding at or above this severity", policy.Levels()...)
 	addChoice(cmd, &f.color, "color", "colours in text; auto is a terminal without NO_COLOR", "auto", "always", "never")
 	flags.StringVarP(&f.output, "output", "o", "", "write the report to `FILE`, whole or not at all")
 	flags.StringVar(&f.policy, "policy", "", "read the policy from `FILE` instead of "+policy.FileName)
+	flags.StringVar(&f.baseline, "baseline", "", "leave out the findings that are in `FILE`, an earlier report in JSON")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "in text, leave out what passes")
 	flags.SortFlags = false
 }
@@ -83,7 +97,10 @@ not given.
 Every package ends vulnerable, clean or unauditable. A local version such as
 2.1.0+cu118 has the vulnerabilities of 2.1.0. A range that nothing pins is reported
 as what it may resolve to. What no advisories cover, such as wheels of NVIDIA,
-addresses and repositories, is unauditable, unless ` + policy.FileName + ` says who vouches for it.`,
+addresses and repositories, is unauditable, unless ` + policy.FileName + ` says who vouches for it.
+
+Each scan is put on record in ` + record.FileName + `; what has not changed since is
+answered from there.`,
 		Example: `  andiron deps scan
   andiron deps scan --format sarif --output deps.sarif service/
   andiron deps scan .venv`,
@@ -92,7 +109,8 @@ addresses and repositories, is unauditable, unless ` + policy.FileName + ` says 
 			return a.dependencies(cmd, &f, args, engine.Vulnerabilities)
 		},
 	}
-	f.add(cmd)
+	f.add(cmd, formatCycloneDX, formatOpenVEX)
+	cmd.Flags().BoolVar(&f.noRecord, "no-record", false, "neither write to the project's record nor answer from it")
 	cmd.Flags().StringVar(&f.db, "db", "", "hold against the advisory database `FILE`")
 	return cmd
 }
@@ -118,57 +136,165 @@ given.`,
 
 // dependencies is one run of scan or check.
 func (a *app) dependencies(cmd *cobra.Command, f *depsFlags, paths []string, what engine.Aspect) error {
-	ctx := cmd.Context()
 	root, paths := projectOf(paths)
 	rules, err := engine.Catalogue()
 	if err != nil {
 		return fmt.Errorf("internal error: %w", err)
 	}
-	run := f.run()
-	proj, err := a.project(cmd, run, root, rules)
+	proj, err := a.project(cmd, f.run(), root, rules)
 	if err != nil {
 		return err
 	}
-	p, err := collect(ctx, root, paths)
+	p, err := collect(cmd.Context(), root, paths)
 	if err != nil {
 		return err
 	}
 	now := trust.Now()
-	held := &deps.Options{Policy: proj.policy.Supply, PolicyFile: filepath.ToSlash(proj.policyName), Now: now}
+	run := &depsRun{
+		app: a, flags: f, what: what, root: root, paths: paths, proj: &proj, found: p, now: now, rules: rules,
+		held: &deps.Options{Policy: proj.policy.Supply, PolicyFile: filepath.ToSlash(proj.policyName), Now: now},
+		config: finding.Config{
+			Tool: "andiron", Version: version(), Verb: verbOf(cmd), Paths: slashed(paths), FailOn: proj.policy.FailOn.String(), Rules: len(rules),
+		},
+	}
 	if what&engine.Vulnerabilities != 0 {
-		done, err := a.advisories(f.db, held)
+		done, err := a.advisories(f.db, run.held)
 		if err != nil {
 			return err
 		}
 		defer done()
 	}
-	out, err := openOutput(f.output, a.stdout)
+	return run.report(cmd.Context())
+}
+
+// auditedDependencies has an audit look at what the project depends on as well.
+func (a *app) auditedDependencies(ctx context.Context, dir, db string, opt *engine.Options) (done func(), err error) {
+	now := trust.Now()
+	opt.Deps = &deps.Options{Policy: opt.Supply, PolicyFile: filepath.ToSlash(opt.Policy), Now: now, Torch: builtinReleases(now)}
+	if opt.Deps.Record, err = recorded(ctx, dir); err != nil {
+		return nil, err
+	}
+	return a.advisories(db, opt.Deps)
+}
+
+// depsRun is one run of scan or check while it lasts.
+type depsRun struct {
+	*app
+
+	flags  *depsFlags
+	what   engine.Aspect
+	root   string
+	paths  []string
+	proj   *project
+	found  *deps.Project
+	held   *deps.Options
+	now    time.Time
+	rules  rule.Catalogue
+	config finding.Config
+}
+
+// report writes the report, and what it says to the record.
+func (r *depsRun) report(ctx context.Context) error {
+	out, err := openOutput(r.flags.output, r.stdout)
 	if err != nil {
 		return err
 	}
-	config := finding.Config{
-		Tool: "andiron", Version: version(), Verb: verbOf(cmd), Paths: slashed(paths), FailOn: proj.policy.FailOn.String(), Rules: len(rules),
-	}
-	judge := policy.NewJudge(proj.policy, config.Verb, rules)
-	h, err := a.handlers(run, out, judge, rules)
+	judge := policy.NewJudge(r.proj.policy, r.config.Verb, r.rules)
+	h, err := r.handler(out, judge)
 	if err == nil {
-		opt := engine.Options{
-			Config: config, Project: proj.root, Policy: proj.policyName, Waivers: proj.waivers(now), Deps: held,
-			Whole: len(paths) == 1 && paths[0] == root,
-		}
-		err = engine.Dependencies(ctx, p, what, opt, h)
+		err = r.stream(ctx, h)
+	}
+	if f, ok := errors.AsType[*fault](err); ok {
+		out.abandon()
+		return f
 	}
 	if err != nil {
 		out.abandon()
-		return fmt.Errorf("the report cannot be written: %w", plain(err))
+		return fmt.Errorf("the report cannot be written: %w", osfile.Cause(err))
 	}
 	if err := out.finish(); err != nil {
 		return err
 	}
-	if a.code = judge.ExitCode(); ctx.Err() != nil {
-		a.code = policy.ExitIncomplete
+	if r.code = judge.ExitCode(); ctx.Err() != nil {
+		r.code = policy.ExitIncomplete
 	}
 	return nil
+}
+
+// handler is who listens: the report, the judge, and before both the baseline.
+func (r *depsRun) handler(out *output, judge *policy.Judge) (h finding.Handler, err error) {
+	switch r.flags.format.value {
+	case formatCycloneDX:
+		h = finding.Tee(&depsBOM{run: r, w: out}, judge)
+	case formatOpenVEX:
+		h = finding.Tee(&depsVEX{run: r, w: out}, judge)
+	default:
+		h, err = r.handlers(r.flags.run(), out, judge, r.rules)
+	}
+	if err == nil && r.flags.baseline != "" {
+		return r.openBaseline(h)
+	}
+	return h, err
+}
+
+// stream answers from the record where nothing has changed, and looks otherwise.
+func (r *depsRun) stream(ctx context.Context, h finding.Handler) error {
+	opt := engine.Options{
+		Config: r.config, Project: r.proj.root, Policy: r.proj.policyName, Waivers: r.proj.waivers(r.now), Deps: r.held,
+		Whole: len(r.paths) == 1 && r.paths[0] == r.root,
+	}
+	if r.what&engine.Vulnerabilities == 0 || r.flags.noRecord || len(r.found.Sets) == 0 {
+		return engine.Dependencies(ctx, r.found, r.what, opt, h)
+	}
+	question, err := r.question()
+	if err != nil {
+		return err
+	}
+	rec, err := r.openRecording(r.root, r.found, r.held.Source.Digest, question)
+	if err != nil {
+		return err
+	}
+	defer rec.close()
+	if done, err := rec.answer(r.config, h); done || err != nil {
+		return err
+	}
+	seen := &memory{}
+	if err := engine.Dependencies(ctx, r.found, r.what, opt, finding.Tee(seen, h)); err != nil || ctx.Err() != nil {
+		return err
+	}
+	if err := rec.keep(ctx, r.now, seen); err != nil {
+		return r.unrecorded(err)
+	}
+	return nil
+}
+
+// unrecorded says that a scan is not on record. Where the project may not be written
+// to, that is nothing wrong; a record that is broken is.
+func (r *depsRun) unrecorded(err error) error {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		r.warn(fmt.Sprintf("the scan is not on record: %v", osfile.Cause(err)))
+		return nil
+	}
+	return &fault{text: fmt.Sprintf("the scan cannot be put on record: %v", osfile.Cause(err)), hint: `"andiron deps history --verify" says more; --no-record does without`}
+}
+
+// question is what decides the result besides files and advisories. Waivers and ages
+// count by the day.
+func (r *depsRun) question() ([]string, error) {
+	list := []string{}
+	for _, p := range r.paths {
+		list = append(list, relativeTo(r.root, p))
+	}
+	list = []string{strings.Join(list, " "), "spelled " + strings.Join(r.config.Paths, " "), r.now.UTC().Format(time.DateOnly)}
+	if r.proj.policyName == "" {
+		return list, nil
+	}
+	b, err := readSmall(r.proj.policyName, smallLimit)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(b)
+	return append(list, "policy "+hex.EncodeToString(sum[:])), nil
 }
 
 // projectOf is the folder that policy and waivers are about: the one that is looked
@@ -267,7 +393,7 @@ func (a *app) advisories(name string, to *deps.Options) (done func(), err error)
 	}
 	info := db.Info()
 	to.Advisories = db
-	to.Source = deps.Source{Date: time.Unix(info.Current, 0), Builtin: info.Builtin, Rejected: info.Rejected}
+	to.Source = deps.Source{Date: time.Unix(info.Current, 0), Builtin: info.Builtin, Rejected: info.Rejected, Digest: info.Digest}
 	if info.Builtin {
 		to.Source.Name = builtinOnly
 	} else {

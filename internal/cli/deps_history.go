@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/record"
 	"github.com/andiron-dev/andiron/internal/safetext"
 )
@@ -60,7 +61,7 @@ func (a *app) depsHistory(ctx context.Context, f *historyFlags, dir string) erro
 	}
 	l, err := record.Open(dir)
 	if err != nil {
-		return fmt.Errorf("%q cannot be opened: %w", dir, plain(err))
+		return fmt.Errorf("%q cannot be opened: %w", dir, osfile.Cause(err))
 	}
 	defer func() { _ = l.Close() }() // it was read, or Append synced it
 	if f.repair {

@@ -17,6 +17,7 @@ import (
 	"github.com/andiron-dev/andiron/internal/engine"
 	"github.com/andiron-dev/andiron/internal/fetch"
 	"github.com/andiron-dev/andiron/internal/manifest"
+	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/policy"
 	"github.com/andiron-dev/andiron/internal/relock"
 	"github.com/andiron-dev/andiron/internal/safetext"
@@ -95,7 +96,7 @@ func (a *app) locking(cmd *cobra.Command, f *toolFlags, root string) (*locking, 
 		return nil, usage(fmt.Sprintf("%q has %v", root, err), "--input names the file to make a lock from")
 	}
 	if err != nil {
-		return nil, plain(err)
+		return nil, osfile.Cause(err)
 	}
 	now, err := a.now()
 	if err != nil {
@@ -130,7 +131,7 @@ func (a *app) scratch() (string, error) {
 		return "", nil
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", fmt.Errorf("%q cannot be made: %w", dir, plain(err))
+		return "", fmt.Errorf("%q cannot be made: %w", dir, osfile.Cause(err))
 	}
 	return dir, nil
 }

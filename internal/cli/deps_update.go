@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/pep440"
 	"github.com/andiron-dev/andiron/internal/policy"
 	"github.com/andiron-dev/andiron/internal/record"
@@ -205,7 +206,7 @@ func (a *app) writeUpdate(ctx context.Context, l *locking, p *relock.Plan, by st
 	}
 	log, err := record.Open(l.root)
 	if err != nil {
-		return fmt.Errorf("the files are written, and the record cannot be opened: %w", plain(err))
+		return fmt.Errorf("the files are written, and the record cannot be opened: %w", osfile.Cause(err))
 	}
 	defer func() { _ = log.Close() }() // Append has synced it
 	if _, err := log.Append(ctx, l.now, drafts...); err != nil {

@@ -117,5 +117,9 @@ func (a *app) openOne(path string) (*artifact.Artifact, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return nil, usage(fmt.Sprintf("%q is a folder", path), "name one file of it, or try: andiron scan "+path)
 	}
-	return artifact.Open(path, path)
+	art, err := artifact.Open(path, path)
+	if err != nil {
+		return nil, &fault{text: err.Error(), hint: nameFile}
+	}
+	return art, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/signing"
 	"github.com/andiron-dev/andiron/internal/whole"
 )
@@ -58,7 +59,7 @@ func (a *app) keygen(name, curve string) error {
 		return err
 	}
 	if err := writePair(name, secret, public, text); err != nil {
-		return fmt.Errorf("the key cannot be written: %w", plain(err))
+		return &fault{text: fmt.Sprintf("key %q cannot be written: %v", name, osfile.Cause(err)), hint: folderFirst}
 	}
 	fingerprint, err := signing.Fingerprint(key.Public())
 	if err != nil {

@@ -4,18 +4,29 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync/atomic"
 )
 
-// Garbage may grow to leastLimit before it has to be collected however little of
-// the heap is live; hostile files leave a lot of it behind.
-const leastLimit = 96 << 20
+// Garbage may grow to these limits before it has to be collected however little of
+// the heap is live.
+const (
+	leastLimit = 48 << 20
+	tightLimit = 40 << 20 // of a run that would rather collect more often than take more memory
+)
 
-// withHeap runs f with a heap that starts with headroom and whose limit follows
-// what is live.
-func withHeap(f func() error) error {
+// breath is what may always be added to what is live: with less, the collector
+// does nothing but collect.
+const breath = 4 << 20
+
+// heap is how large the heap of a run may grow.
+type heap struct{ tight atomic.Bool }
+
+// run runs f with a heap that starts with headroom and whose limit follows what is
+// live.
+func (h *heap) run(f func() error) error {
 	limit := debug.SetMemoryLimit(leastLimit)
 	defer debug.SetMemoryLimit(limit)
-	followLive()
+	h.followLive()
 	b := make([]byte, headroom)
 	err := f()
 	runtime.KeepAlive(b)
@@ -28,16 +39,30 @@ func withHeap(f func() error) error {
 // do the same to small heaps and triple large ones.
 const headroom = 8 << 20
 
-// followLive sets the memory limit after every collection to twice of what is
-// live, so that a limit for small heaps does not make large ones collect all the
-// time. A finalizer runs once a collection; each makes the next.
-func followLive() {
+// tighten has the heap stay close to what is live from now on.
+func (h *heap) tighten() {
+	h.tight.Store(true)
+	debug.SetMemoryLimit(tightLimit)
+}
+
+// limit is how far a heap may grow of which so many bytes are live.
+func (h *heap) limit(live int64) int64 {
+	if h.tight.Load() {
+		return max(tightLimit, live+live/4+breath)
+	}
+	return max(leastLimit, live+live/2+breath)
+}
+
+// followLive sets the memory limit after every collection by what is live, so
+// that a limit for small heaps does not make large ones collect all the time. A
+// finalizer runs once a collection; each makes the next.
+func (h *heap) followLive() {
 	type sentinel struct{ _ [16]byte }
 	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	var again func(*sentinel)
 	again = func(*sentinel) {
 		metrics.Read(sample)
-		debug.SetMemoryLimit(max(leastLimit, 2*int64(sample[0].Value.Uint64())))
+		debug.SetMemoryLimit(h.limit(int64(sample[0].Value.Uint64())))
 		runtime.SetFinalizer(new(sentinel), again)
 	}
 	runtime.SetFinalizer(new(sentinel), again)

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/whole"
 )
 
@@ -40,7 +41,7 @@ func createFile(name, hint string) (*whole.File, error) {
 		return nil, &fault{text: fmt.Sprintf("output %q is not a regular file", name), hint: hint}
 	}
 	if err != nil {
-		return nil, &fault{text: fmt.Sprintf("output %q cannot be made: %v", name, plain(err)), hint: "the folder must exist and be writable"}
+		return nil, &fault{text: fmt.Sprintf("output %q cannot be made: %v", name, osfile.Cause(err)), hint: folderFirst}
 	}
 	return file, nil
 }
@@ -70,21 +71,28 @@ func (o *output) temporary() []string {
 // finish writes what is left and gives the file its name.
 func (o *output) finish() error {
 	err := o.Flush()
-	if o.file == nil {
-		if err != nil {
-			return fmt.Errorf("the report cannot be written: %w", plain(err))
-		}
+	switch {
+	case o.file == nil && err != nil:
+		return fmt.Errorf("the report cannot be written: %w", osfile.Cause(err))
+	case o.file == nil:
 		return nil
-	}
-	if err == nil {
-		err = o.file.Commit()
-	} else {
+	case err != nil:
 		o.file.Abandon()
+		return notWritten(o.name, err)
 	}
-	if err != nil {
-		return fmt.Errorf("output %q cannot be written: %w", o.name, plain(err))
+	return commit(o.file, o.name)
+}
+
+// commit gives a file its name.
+func commit(file *whole.File, name string) error {
+	if err := file.Commit(); err != nil {
+		return notWritten(name, err)
 	}
 	return nil
+}
+
+func notWritten(name string, err error) error {
+	return fmt.Errorf("output %q cannot be written: %w", name, osfile.Cause(err))
 }
 
 // abandon leaves no file behind. A report on the standard output stays as it is:
@@ -95,15 +103,4 @@ func (o *output) abandon() {
 		return
 	}
 	o.file.Abandon()
-}
-
-// plain takes the operation and the path off an error of the os package.
-func plain(err error) error {
-	if pe, ok := errors.AsType[*fs.PathError](err); ok {
-		return pe.Err
-	}
-	if le, ok := errors.AsType[*os.LinkError](err); ok {
-		return le.Err
-	}
-	return err
 }

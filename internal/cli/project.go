@@ -46,9 +46,17 @@ func openProject(root, policyName, lockName string) (p project, err error) {
 		return p, nil
 	}
 	if err != nil {
-		return p, usage("lock "+err.Error(), "")
+		return p, usage("lock "+err.Error(), lockForm)
 	}
 	return p, nil
+}
+
+// wantLock complains if a lock that was named is not there.
+func (p *project) wantLock(named string) error {
+	if named == "" || p.lock != nil {
+		return nil
+	}
+	return usage(fmt.Sprintf("lock %q: no such file", named), `"andiron trust add" makes one`)
 }
 
 func readLock(name string) (*lockfile.File, error) {

@@ -17,6 +17,7 @@ import (
 	"github.com/andiron-dev/andiron/internal/artifact"
 	"github.com/andiron-dev/andiron/internal/digest"
 	"github.com/andiron-dev/andiron/internal/engine"
+	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/policy"
 	"github.com/andiron-dev/andiron/internal/report"
 	"github.com/andiron-dev/andiron/internal/rule"
@@ -56,13 +57,14 @@ func (a *app) run(ctx context.Context, cmd *cobra.Command, f *runFlags, project 
 		opt := f.engine(config, pol, rules, a.stdin)
 		opt.Walk.Except = out.files()
 		opt.Project, opt.Policy, opt.Trust, opt.Waivers = proj.root, proj.policyName, room, proj.waivers(now)
+		opt.Supply = pol.Supply
 		opt.Digests = a.digests(f)
 		err = look(ctx, opt, h)
 		a.keep(opt.Digests)
 	}
 	if err != nil {
 		out.abandon()
-		return fmt.Errorf("the report cannot be written: %w", plain(err))
+		return fmt.Errorf("the report cannot be written: %w", osfile.Cause(err))
 	}
 	if err := out.finish(); err != nil {
 		return err
@@ -116,7 +118,9 @@ func (a *app) project(cmd *cobra.Command, f *runFlags, root string, rules rule.C
 		p = project{root: root}
 		p.policy, p.policyName, err = projectPolicy(f.policy, root)
 	} else {
-		p, err = openProject(root, f.policy, f.lock)
+		if p, err = openProject(root, f.policy, f.lock); err == nil {
+			err = p.wantLock(f.lock)
+		}
 	}
 	if err == nil {
 		err = checkWaivers(p.policy, p.policyName, rules)
@@ -159,7 +163,7 @@ func (a *app) digests(f *runFlags) *digest.Cache {
 // keep saves the cache. One that cannot be saved costs time, not truth.
 func (a *app) keep(c *digest.Cache) {
 	if err := c.Save(); err != nil {
-		a.warn(fmt.Sprintf("the cache of digests cannot be written: %v", plain(err)))
+		a.warn(fmt.Sprintf("the cache of digests cannot be written: %v", osfile.Cause(err)))
 	}
 }
 
@@ -180,7 +184,7 @@ func projectPolicy(named, project string) (pol policy.Policy, name string, err e
 		return pol, "", nil
 	}
 	if err != nil {
-		err = usage("policy "+err.Error(), "")
+		err = usage("policy "+err.Error(), policyForm)
 	}
 	return pol, name, err
 }
@@ -220,7 +224,7 @@ func slashed(paths []string) []string {
 func folder(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
-		return usage(fmt.Sprintf("%q: %v", path, plain(err)), "")
+		return usage(fmt.Sprintf("%q: %v", path, osfile.Cause(err)), "name a folder that is there")
 	}
 	if !info.IsDir() {
 		return usage(fmt.Sprintf("%q is not a folder", path), "for one model file: andiron scan "+path)

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/andiron-dev/andiron/internal/engine"
+	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/signing"
 )
 
@@ -104,7 +105,7 @@ func (a *app) signer(f *signFlags) (*ecdsa.PrivateKey, []*x509.Certificate, erro
 }
 
 func (a *app) readKey(name string) (*ecdsa.PrivateKey, error) {
-	text, err := readSmall(name, smallLimit)
+	text, err := readNamed("key", name)
 	if err != nil {
 		return nil, err
 	}
@@ -123,17 +124,26 @@ func (a *app) readKey(name string) (*ecdsa.PrivateKey, error) {
 
 func readCertificates(names []string) (list []*x509.Certificate, err error) {
 	for _, name := range names {
-		text, err := readSmall(name, smallLimit)
+		text, err := readNamed("certificate", name)
 		if err != nil {
 			return nil, err
 		}
 		some, err := signing.ParseCertificates(text)
 		if err != nil {
-			return nil, fmt.Errorf("certificate %q: %w", name, err)
+			return nil, &fault{text: fmt.Sprintf("certificate %q: %v", name, err), hint: "it must be one or more blocks that begin with -----BEGIN CERTIFICATE-----"}
 		}
 		list = append(list, some...)
 	}
 	return list, nil
+}
+
+// readNamed reads the file of a key or certificate.
+func readNamed(what, name string) ([]byte, error) {
+	text, err := readSmall(name, smallLimit)
+	if err != nil {
+		return nil, &fault{text: fmt.Sprintf("%s %v", what, err), hint: nameFile}
+	}
+	return text, nil
 }
 
 // smallLimit is far more than a key, certificates or a policy take.
@@ -143,7 +153,7 @@ const smallLimit = 1 << 20
 func bundleName(path string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return "", fmt.Errorf("%q: %w", path, plain(err))
+		return "", &fault{text: fmt.Sprintf("%q: %v", path, osfile.Cause(err)), hint: "name a model file or a folder that is there"}
 	}
 	if info.IsDir() {
 		return filepath.Join(path, "model.sig"), nil
@@ -155,7 +165,7 @@ func signFault(path string, err error) error {
 	if errors.Is(err, signing.ErrLink) {
 		return &fault{text: fmt.Sprintf("%q cannot be signed: %v", path, err), hint: "put files in place of the links, or leave them out with --ignore"}
 	}
-	return fmt.Errorf("%q cannot be signed: %w", path, plain(err))
+	return fmt.Errorf("%q cannot be signed: %w", path, osfile.Cause(err))
 }
 
 func signerOf(key *ecdsa.PrivateKey, certificates []*x509.Certificate) string {

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -50,7 +51,7 @@ func (a *app) signers(f *signerFlags) ([]signing.Roots, error) {
 		return nil, err
 	}
 	if f.sigstoreIdentity != "" {
-		roots.Keyless, err = keyless.Verifier(keyless.Options{
+		err = withKeyless(&roots, keyless.Options{
 			Identity: f.sigstoreIdentity, Issuer: f.issuer, TrustedRoot: f.trustedRoot,
 		})
 	}
@@ -59,7 +60,7 @@ func (a *app) signers(f *signerFlags) ([]signing.Roots, error) {
 
 func readPublicKeys(names []string) (keys []crypto.PublicKey, err error) {
 	for _, name := range names {
-		text, err := readSmall(name, smallLimit)
+		text, err := readNamed("key", name)
 		if err != nil {
 			return nil, err
 		}
@@ -108,14 +109,30 @@ func rootsOf(signers []source.Signer, trustedRoot string) (list []signing.Roots,
 		case s.CertificateAuthority != "":
 			roots.CAs, err = readCertificates([]string{s.CertificateAuthority})
 		default:
-			roots.Keyless, err = keyless.Verifier(keyless.Options{Identity: s.Identity, Issuer: s.Issuer, TrustedRoot: trustedRoot})
+			err = withKeyless(&roots, keyless.Options{Identity: s.Identity, Issuer: s.Issuer, TrustedRoot: trustedRoot})
 		}
 		if err != nil {
-			return nil, fmt.Errorf("signer %q: %w", s.Name, err)
+			return nil, aboutSigner(s.Name, err)
 		}
 		list = append(list, roots)
 	}
 	return list, nil
+}
+
+func withKeyless(roots *signing.Roots, opt keyless.Options) (err error) {
+	roots.Keyless, err = keyless.Verifier(opt)
+	if err != nil && !errors.Is(err, keyless.ErrNotLinked) {
+		return &fault{text: err.Error(), hint: `"andiron verify --refresh-trusted-root" gets the one of Sigstore's public instance`}
+	}
+	return err
+}
+
+// aboutSigner keeps the hint of an error.
+func aboutSigner(name string, err error) error {
+	if f, ok := errors.AsType[*fault](err); ok {
+		return &fault{text: fmt.Sprintf("signer %q: %s", name, f.text), hint: f.hint, code: f.code}
+	}
+	return fmt.Errorf("signer %q: %w", name, err)
 }
 
 // verifyFor is how the trust room asks whether one of some signers signed a file

@@ -137,7 +137,7 @@ func (a *app) trustRemove(ctx context.Context, name string, args []string) error
 func editLock(ctx context.Context, name string, change func(*lockfile.File) (bool, error)) error {
 	unlock, err := osfile.LockFolder(ctx, filepath.Dir(name))
 	if err != nil {
-		return &fault{text: fmt.Sprintf("lock %q cannot be held: %v", name, plain(err)), hint: "the folder must exist"}
+		return &fault{text: fmt.Sprintf("lock %q cannot be held: %v", name, osfile.Cause(err)), hint: "the folder must exist"}
 	}
 	defer unlock()
 	f, err := readLock(name)
@@ -145,7 +145,7 @@ func editLock(ctx context.Context, name string, change func(*lockfile.File) (boo
 		f, err = &lockfile.File{}, nil
 	}
 	if err != nil {
-		return usage("lock "+err.Error(), "")
+		return usage("lock "+err.Error(), lockForm)
 	}
 	write, err := change(f)
 	if err != nil || !write {
@@ -156,7 +156,7 @@ func editLock(ctx context.Context, name string, change func(*lockfile.File) (boo
 		err = whole.WriteFile(name, b)
 	}
 	if err != nil {
-		return &fault{text: fmt.Sprintf("lock %q cannot be written: %v", name, plain(err)), hint: "nothing was changed"}
+		return &fault{text: fmt.Sprintf("lock %q cannot be written: %v", name, osfile.Cause(err)), hint: "nothing was changed"}
 	}
 	return nil
 }
@@ -165,7 +165,7 @@ func editLock(ctx context.Context, name string, change func(*lockfile.File) (boo
 func here() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
-		return "", fmt.Errorf("the current folder is not known: %w", plain(err))
+		return "", fmt.Errorf("the current folder is not known: %w", osfile.Cause(err))
 	}
 	return dir, nil
 }

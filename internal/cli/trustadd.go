@@ -78,9 +78,11 @@ type adding struct {
 	base  lockfile.Model // what all the models have in common
 	args  []string
 
+	waivers           *waiver.List
 	models            []lockfile.Model
 	refused, warnings []string
 	unclear           bool // something could not be looked at
+	judged            bool // a refusal comes from what the file holds
 }
 
 func (a *app) trustAdd(ctx context.Context, f *addFlags, args []string) error {
@@ -103,7 +105,7 @@ func (a *app) trustAdd(ctx context.Context, f *addFlags, args []string) error {
 		}
 	}
 	add.gaps(seen)
-	for _, w := range add.warnings {
+	for _, w := range append(add.room.Weak(), add.warnings...) {
 		a.warn(w)
 	}
 	if err := add.refusal(); err != nil {
@@ -140,7 +142,7 @@ func (d *adding) prepare() (err error) {
 func (d *adding) paths() (err error) {
 	if d.flags.as != "" {
 		if err := pattern.Check(d.flags.as); err != nil {
-			return usage("flag \"--as\": "+err.Error(), "")
+			return usage("flag \"--as\": "+err.Error(), "a path or pattern relative to the lock, such as models/*.pt")
 		}
 	}
 	if d.flags.source != "" {
@@ -153,11 +155,11 @@ func (d *adding) paths() (err error) {
 	}
 	info, err := os.Stat(d.flags.signature)
 	if err != nil || !info.Mode().IsRegular() {
-		return usage(fmt.Sprintf("signature %q is not a file that can be read", d.flags.signature), "")
+		return usage(fmt.Sprintf("signature %q is not a file that can be read", d.flags.signature), `"andiron sign" makes one: DIR/model.sig or FILE.sig`)
 	}
 	d.base.Signature = trust.Relative(d.proj.root, d.flags.signature)
 	if namedLiterally(d.base.Signature) != nil {
-		return usage(fmt.Sprintf("signature %q does not lie beneath the folder of the lock, %q", d.flags.signature, d.proj.root), "")
+		return usage(fmt.Sprintf("signature %q does not lie beneath the folder of the lock, %q", d.flags.signature, d.proj.root), "copy it there")
 	}
 	return nil
 }
@@ -183,7 +185,7 @@ func (a *app) when(now time.Time) (string, error) {
 	if epoch := a.getenv("SOURCE_DATE_EPOCH"); epoch != "" {
 		n, err := strconv.ParseInt(epoch, 10, 64)
 		if err != nil || n < 0 || n > 253402300799 {
-			return "", usage(fmt.Sprintf("SOURCE_DATE_EPOCH %q is not a number of seconds", epoch), "")
+			return "", usage(fmt.Sprintf("SOURCE_DATE_EPOCH %q is not a number of seconds", epoch), sinceEpoch)
 		}
 		now = time.Unix(n, 0)
 	}
@@ -198,7 +200,8 @@ func (d *adding) look(ctx context.Context) (*gathered, error) {
 	}
 	run := runFlags{jobs: d.flags.jobs, limits: d.flags.limits, everything: d.flags.everything, sha256: true, noCache: d.flags.noCache, trusting: asAsked}
 	opt := run.engine(finding.Config{Tool: "andiron", Version: version(), Verb: "trust add"}, d.proj.policy, d.rules, nil)
-	opt.Project, opt.Policy, opt.Waivers = d.proj.root, d.proj.policyName, waiver.NewList(d.proj.policy.Waivers, trust.Now())
+	d.waivers = waiver.NewList(d.proj.policy.Waivers, trust.Now())
+	opt.Project, opt.Policy, opt.Waivers = d.proj.root, d.proj.policyName, d.waivers
 	opt.Digests = d.app.digests(&run)
 	err := engine.Scan(ctx, d.args, opt, seen)
 	d.app.keep(opt.Digests)
@@ -215,7 +218,7 @@ func (d *adding) admit(ctx context.Context, a *finding.Artifact) error {
 	bare, waived, against := trust.Verdict(a.Findings, d.judge)
 	m.Verdict, m.Waivers = bare.String(), waived
 	if len(against) > 0 || a.SHA256 == "" {
-		d.unclear = d.unclear || a.Verdict == finding.Unreadable
+		d.unclear, d.judged = d.unclear || a.Verdict == finding.Unreadable, true
 		d.refuse(a.Path, append([]string{"the verdict is " + a.Verdict.String()}, against...))
 		return nil
 	}
@@ -289,10 +292,31 @@ func (d *adding) within(file string) string {
 func (d *adding) gaps(seen *gathered) {
 	for _, f := range seen.loose {
 		if f.Outcome == finding.Undetermined || f.Waived == nil && f.Severity >= finding.High {
-			d.unclear = d.unclear || f.Outcome == finding.Undetermined
+			d.unclear, d.judged = d.unclear || f.Outcome == finding.Undetermined, true
 			d.refuse(f.Where.String(), []string{f.Rule + ": " + f.Message})
 		}
 	}
+}
+
+// refusedHint says what to do about a refusal; it names the waivers whose day has
+// passed, where those would have helped.
+func (d *adding) refusedHint() string {
+	if !d.judged {
+		return `"andiron rules ID" explains each reason, and sources in ` + policy.FileName + " say what may be listed"
+	}
+	if d.unclear {
+		return `"andiron scan PATH" says more; what could not be looked at cannot be waived`
+	}
+	hint := `"andiron scan PATH" says more; `
+	met := d.waivers.Expired(false)
+	if len(met) == 0 {
+		return hint + "a waiver in " + policy.FileName + " takes responsibility for a finding"
+	}
+	var passed []string
+	for _, w := range met {
+		passed = append(passed, fmt.Sprintf("the waiver of %s at %s:%d expired after %s", w.Rule, d.proj.policyName, w.Line, w.Expires))
+	}
+	return hint + strings.Join(passed, ", ")
 }
 
 func (d *adding) refusal() error {
@@ -305,7 +329,7 @@ func (d *adding) refusal() error {
 		if d.unclear {
 			code = policy.ExitIncomplete
 		}
-		return &fault{text: fmt.Sprintf("%d refused; the lock stays as it was", len(d.refused)), hint: `"andiron scan PATH" says more; a waiver in ` + policy.FileName + ` takes responsibility for a finding`, code: code}
+		return &fault{text: fmt.Sprintf("%d refused; the lock stays as it was", len(d.refused)), hint: d.refusedHint(), code: code}
 	case len(d.models) == 0:
 		return usage("no model was found in what was named", "name a model file or a folder with models")
 	case len(d.models) > 1 && d.flags.as != "" && pattern.Literal(d.flags.as):

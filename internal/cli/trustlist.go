@@ -44,6 +44,9 @@ collect such statements. OpenVEX has no expiry; the day stands in the notes.`,
 
 func (a *app) trustList(f *listFlags) error {
 	p, err := openProject(".", f.policy, f.lock)
+	if err == nil {
+		err = p.wantLock(f.lock)
+	}
 	if err != nil {
 		return err
 	}

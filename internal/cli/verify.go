@@ -14,6 +14,7 @@ import (
 
 	"github.com/andiron-dev/andiron/internal/engine"
 	"github.com/andiron-dev/andiron/internal/keyless"
+	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/policy"
 	"github.com/andiron-dev/andiron/internal/safetext"
 	"github.com/andiron-dev/andiron/internal/signing"
@@ -197,7 +198,7 @@ func (a *app) writeVerification(v *verification, f *verifyFlags) error {
 	}
 	if err != nil {
 		out.abandon()
-		return fmt.Errorf("the report cannot be written: %w", plain(err))
+		return fmt.Errorf("the report cannot be written: %w", osfile.Cause(err))
 	}
 	return out.finish()
 }

@@ -34,7 +34,7 @@ func (j *judge) call(e *pickle.Event) {
 		op = opNew
 	}
 	var t target
-	f := unwrap(e.Target)
+	f := unwrap(e.Target())
 	if n := j.dillType(f); n != nil {
 		n.ops |= op
 		if j.covered(n, op, e) {
@@ -61,18 +61,18 @@ func (j *judge) call(e *pickle.Event) {
 	case t.name != nil:
 		j.lure(j.add("computed", pkl026, t.name.first, "the name of an imported global is computed while loading, so that nobody can tell what is called", j.rendered(e)), e)
 	default:
-		j.lure(j.add("object", pkl027, e.Offset, fmt.Sprintf("loading would call %s, which is itself computed while loading", e.Target), j.rendered(e)), e)
+		j.lure(j.add("object", pkl027, e.Offset, fmt.Sprintf("loading would call %s, which is itself computed while loading", e.Target()), j.rendered(e)), e)
 	}
 	if t.sink == nil {
-		j.handed(e.Args, calleeText(t, e), e)
+		j.handed(e.Args(), calleeText(t, e), e)
 	}
 }
 
 // calledObject resolves a callee that is not a global.
 func (j *judge) calledObject(e *pickle.Event) target {
-	t := j.resolve(e.Target)
-	if t.method != "" && e.Args.Len() >= 1 { // methodcaller("system", ...)(os)
-		base := j.resolve(e.Args.Index(0))
+	t := j.resolve(e.Target())
+	if t.method != "" && e.Args().Len() >= 1 { // methodcaller("system", ...)(os)
+		base := j.resolve(e.Args().Index(0))
 		if base.path == "" {
 			return target{}
 		}
@@ -81,7 +81,7 @@ func (j *judge) calledObject(e *pickle.Event) target {
 		return m
 	}
 	if t.attr != "" {
-		m := j.member(e.Args.Index(0), t.attr, maxChain)
+		m := j.member(e.Args().Index(0), t.attr, maxChain)
 		if m.sink == nil { // fetching runs nothing by itself
 			return target{path: "operator.attrgetter", sink: findSink(key{"operator", "attrgetter"})}
 		}
@@ -104,19 +104,19 @@ func (j *judge) covered(n *name, op ops, e *pickle.Event) bool {
 	case n.entry.ops&op == 0 && !(op == opNew && n.entry.ops&opCall != 0 && n.entry.tier == TierSafe):
 		why = "no contract permits to " + map[ops]string{opCall: "call", opNew: "instantiate"}[op] + " it"
 	case op == opCall:
-		why = n.entry.args.check(j, e.Args, e.Result.KwArgs())
+		why = n.entry.args.check(j, e.Args(), e.Result().KwArgs())
 	}
 	if why != "" {
 		n.broken = true
 		if n.sink == nil {
 			r, message := pkl037, fmt.Sprintf("%s is used outside its contract: %s", n.full, why)
-			lures := j.lures(e.Args)
+			lures := j.lures(e.Args())
 			if len(lures) > 0 {
 				r, message = pkl043, fmt.Sprintf("loading would hand suspicious data to %s, outside its contract: %s", n.full, why)
 			}
 			j.add("contract:"+n.full, r, e.Offset, message, append(lures, j.rendered(e))...)
 			n.blamed = true
-			j.handed(e.Args, n.full, e)
+			j.handed(e.Args(), n.full, e)
 		}
 		return n.sink == nil
 	}
@@ -125,7 +125,7 @@ func (j *judge) covered(n *name, op ops, e *pickle.Event) bool {
 		j.nest(e, n.full, "torch")
 	}
 	if j.doubt && n.entry.tier == TierFramework {
-		j.handed(e.Args, n.full, e)
+		j.handed(e.Args(), n.full, e)
 	}
 	return true
 }
@@ -133,10 +133,10 @@ func (j *judge) covered(n *name, op ops, e *pickle.Event) bool {
 // unknownCall records a call of a global that nobody reviewed.
 func (j *judge) unknownCall(e *pickle.Event, n *name) {
 	n.note(j.rendered(e))
-	for _, l := range j.lures(e.Args) {
+	for _, l := range j.lures(e.Args()) {
 		n.lure(l)
 	}
-	if kw := e.Result.KwArgs(); !kw.IsZero() {
+	if kw := e.Result().KwArgs(); !kw.IsZero() {
 		for _, l := range j.lures(kw) {
 			n.lure(l)
 		}
@@ -159,7 +159,7 @@ func (n *name) lure(line string) {
 
 // lure adds suspicious arguments to an issue.
 func (j *judge) lure(is *Issue, e *pickle.Event) {
-	for _, l := range j.lures(e.Args) {
+	for _, l := range j.lures(e.Args()) {
 		if len(is.Evidence) < maxEvidence {
 			is.Evidence = append(is.Evidence, l)
 		}
@@ -174,45 +174,45 @@ func (j *judge) rendered(e *pickle.Event) string {
 	if j.shown++; j.shown > maxRendered {
 		return ""
 	}
-	args := e.Args.String()
-	if e.Args.Kind() == pickle.KindTuple && strings.HasPrefix(args, "(") {
+	args := e.Args().String()
+	if e.Args().Kind() == pickle.KindTuple && strings.HasPrefix(args, "(") {
 		args = strings.TrimSuffix(strings.TrimPrefix(args, "("), ")")
 		args = strings.TrimSuffix(args, ",")
 	}
-	return fmt.Sprintf("%v at %#x: %s(%s)", e.Op, e.Offset, e.Target, args)
+	return fmt.Sprintf("%v at %#x: %s(%s)", e.Op, e.Offset, e.Target(), args)
 }
 
 func calleeText(t target, e *pickle.Event) string {
 	if t.path != "" {
 		return t.path
 	}
-	return e.Target.String()
+	return e.Target().String()
 }
 
 // sinkCall judges the call of a known sink.
 func (j *judge) sinkCall(e *pickle.Event, t target) {
 	s := t.sink
-	args := append(append([]pickle.Value{}, t.bound...), tail(e.Args, 0)...)
+	args := append(append([]pickle.Value{}, t.bound...), tail(e.Args(), 0)...)
 	if t.name != nil {
 		t.name.blamed = true
 	} else {
-		j.explain(e.Target)
+		j.explain(e.Target())
 	}
 	if s.cat.helper() {
-		if j.handed(e.Args, s.full, e) {
+		if j.handed(e.Args(), s.full, e) {
 			if t.name != nil {
 				t.name.helper = true
 			}
 			j.excuse(s)
 			return
 		}
-		if s.cat == catReflection && j.reaches(e.Result) {
+		if s.cat == catReflection && j.reaches(e.Result()) {
 			return // what is reached is judged where it is used
 		}
 	}
 	j.reportSink(e, t, args)
 	if !s.cat.helper() {
-		j.handed(e.Args, s.full, e)
+		j.handed(e.Args(), s.full, e)
 	}
 }
 
@@ -246,7 +246,7 @@ func (j *judge) reportSink(e *pickle.Event, t target, args []pickle.Value) {
 func (j *judge) how(e *pickle.Event, t target) string {
 	switch {
 	case t.name == nil:
-		return fmt.Sprintf("reached through %s, which is %s", e.Target, t.sink.full)
+		return fmt.Sprintf("reached through %s, which is %s", e.Target(), t.sink.full)
 	case t.name.full != t.sink.full:
 		return fmt.Sprintf("%s is %s", t.name.full, t.sink.full)
 	}
@@ -325,7 +325,7 @@ func quote(s string) string {
 
 // nest records the bytes among the arguments that a loader would read.
 func (j *judge) nest(e *pickle.Event, loader, kind string) {
-	for v := range e.Args.Items() {
+	for v := range e.Args().Items() {
 		for depth := 0; depth < 4 && v.Kind() == pickle.KindObject; depth++ {
 			v = v.Args().Index(0) // BytesIO(bytes), encode(str, 'latin1')
 		}

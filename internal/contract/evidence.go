@@ -82,11 +82,11 @@ func (j *judge) handed(args pickle.Value, to string, e *pickle.Event) bool {
 			t.name.blamed = true
 		}
 		j.explain(v)
-		arg, _ := j.mainArgument(tail(e.Args, 0))
+		arg, _ := j.mainArgument(tail(e.Args(), 0))
 		j.add("sink:"+t.sink.full, ruleOf(t.sink.cat), e.Offset, fmt.Sprintf("loading would %s with %s, which is handed to %s", t.sink.sentence(arg), t.sink.full, to), j.rendered(e))
 	})
 	if found {
-		j.explain(e.Target)
+		j.explain(e.Target())
 		j.explain(args)
 	}
 	return found

@@ -23,13 +23,13 @@ func (j *judge) standing() {
 		e := &j.t.Events[i]
 		switch e.Kind {
 		case pickle.EventCall, pickle.EventNew:
-			w.push(e.Result)
+			w.push(e.Result())
 		case pickle.EventBuild:
-			if !classOfArray(e.Target) {
-				w.push(e.Args)
+			if !classOfArray(e.Target()) {
+				w.push(e.Args())
 			}
 		case pickle.EventSetItem, pickle.EventAppend, pickle.EventAddItem:
-			w.push(e.Args)
+			w.push(e.Args())
 		}
 		w.run()
 	}

@@ -9,51 +9,51 @@ import (
 
 // build judges BUILD: __setstate__, or an update of the instance's dictionary.
 func (j *judge) build(e *pickle.Event) {
-	why := j.plants(e.Args, e.Target.String())
-	switch e.Target.Kind() {
+	why := j.plants(e.Args(), e.Target().String())
+	switch e.Target().Kind() {
 	case pickle.KindGlobal:
-		n := j.name(e.Target, e.Offset)
+		n := j.name(e.Target(), e.Offset)
 		n.broken, n.blamed = true, true
 		j.add("build:"+n.full, pkl031, e.Offset, fmt.Sprintf("loading would set attributes of %s itself, for the whole process", n.full), j.rendered(e))
-		j.handed(e.Args, "BUILD on "+n.full, e)
+		j.handed(e.Args(), "BUILD on "+n.full, e)
 		return
 	case pickle.KindObject:
 	default:
-		j.add("build", pkl033, e.Offset, fmt.Sprintf("BUILD sets the state of %s, which is no instance", e.Target), j.rendered(e))
+		j.add("build", pkl033, e.Offset, fmt.Sprintf("BUILD sets the state of %s, which is no instance", e.Target()), j.rendered(e))
 		return
 	}
-	n := j.classOf(e.Target)
-	t := j.suspect(e.Target, n)
+	n := j.classOf(e.Target())
+	t := j.suspect(e.Target(), n)
 	switch {
 	case n == nil || t.sink != nil && (n.entry == nil || n.broken):
 		if !t.instance || n == nil {
-			j.explain(e.Target)
-			j.add("build", pkl031, e.Offset, fmt.Sprintf("loading would set attributes of %s, which is computed while loading", e.Target), j.rendered(e))
+			j.explain(e.Target())
+			j.add("build", pkl031, e.Offset, fmt.Sprintf("loading would set attributes of %s, which is computed while loading", e.Target()), j.rendered(e))
 		}
 	case n.script:
 	case n.entry == nil:
 		n.ops |= opBuild
 		n.note(j.rendered(e))
 	case n.entry.ops&opBuild == 0:
-		if f := j.funcName(e.Target); f == nil || f.entry == nil || f.entry.ops&opBuild == 0 {
+		if f := j.funcName(e.Target()); f == nil || f.entry == nil || f.entry.ops&opBuild == 0 {
 			j.outside(n, e, "set the state of an instance of")
 		}
 	default:
 		n.ops |= opBuild
 		n.vouched = true
 		if n.key == (key{"numpy", "dtype"}) {
-			if flaw := dtypeFlaw(e.Target, e.Args); flaw != "" {
+			if flaw := dtypeFlaw(e.Target(), e.Args()); flaw != "" {
 				n.broken, n.blamed = true, true
 				j.add("contract:"+n.full, pkl037, e.Offset, n.full+" is used outside its contract: "+flaw, j.rendered(e))
 			}
 		}
 	}
 	if why != "" {
-		j.explain(e.Args)
+		j.explain(e.Args())
 		j.add("plants", pkl032, e.Offset, "loading would plant "+why, j.rendered(e))
 	}
 	if j.doubt {
-		j.handed(e.Args, "BUILD", e)
+		j.handed(e.Args(), "BUILD", e)
 	}
 }
 
@@ -155,22 +155,22 @@ func callable(v pickle.Value) bool {
 
 // setItem judges SETITEM(S) on what is not a plain dict.
 func (j *judge) setItem(e *pickle.Event) {
-	k, v := e.Args.Index(0), e.Args.Index(1)
-	n := j.classOf(e.Target)
-	t := j.suspect(e.Target, n)
-	if e.Target.Kind() == pickle.KindGlobal || t.path != "" && !t.instance {
+	k, v := e.Args().Index(0), e.Args().Index(1)
+	n := j.classOf(e.Target())
+	t := j.suspect(e.Target(), n)
+	if e.Target().Kind() == pickle.KindGlobal || t.path != "" && !t.instance {
 		what := calleeText(t, e)
 		if t.name != nil {
 			t.name.broken, t.name.blamed = true, true
 		}
-		j.explain(e.Target)
+		j.explain(e.Target())
 		j.add("table:"+what, pkl036, e.Offset, fmt.Sprintf("loading would put %s into %s, for the whole process", or(k.String(), "an item"), what), j.rendered(e))
-		j.handed(e.Args, what, e)
+		j.handed(e.Args(), what, e)
 		return
 	}
 	switch {
 	case n == nil:
-		j.add("setitem", pkl034, e.Offset, fmt.Sprintf("loading would assign items of %s, which is no dictionary", e.Target), j.rendered(e))
+		j.add("setitem", pkl034, e.Offset, fmt.Sprintf("loading would assign items of %s, which is no dictionary", e.Target()), j.rendered(e))
 	case isTensor(n):
 		j.tensorWrite(e, n)
 		return
@@ -186,11 +186,11 @@ func (j *judge) setItem(e *pickle.Event) {
 		n.ops |= opSetItem
 		if attr := j.special(k); attr != "" && callable(v) && n.entry.tier != TierSafe {
 			j.explain(v)
-			j.add("plants", pkl032, e.Offset, fmt.Sprintf("loading would plant the special attribute %s on %s", attr, e.Target), j.rendered(e))
+			j.add("plants", pkl032, e.Offset, fmt.Sprintf("loading would plant the special attribute %s on %s", attr, e.Target()), j.rendered(e))
 		}
 	}
 	if j.doubt && (n == nil || n.entry == nil || n.entry.tier != TierSafe) {
-		j.handed(e.Args, "item assignment", e)
+		j.handed(e.Args(), "item assignment", e)
 	}
 }
 
@@ -224,26 +224,26 @@ func (j *judge) tensorWrite(e *pickle.Event, n *name) {
 
 // appendTo judges APPEND(S) and ADDITEMS on what is not a list or set.
 func (j *judge) appendTo(e *pickle.Event) {
-	n := j.classOf(e.Target)
+	n := j.classOf(e.Target())
 	switch {
-	case e.Target.Kind() == pickle.KindObject && n != nil && n.entry != nil && n.entry.ops&opAppend != 0:
+	case e.Target().Kind() == pickle.KindObject && n != nil && n.entry != nil && n.entry.ops&opAppend != 0:
 		n.ops |= opAppend
 		return
 	case n != nil && n.entry != nil && !n.broken:
 		j.outside(n, e, "append to an instance of")
-	case e.Target.Kind() == pickle.KindObject && n != nil && n.entry == nil && n.sink == nil && !n.computed:
+	case e.Target().Kind() == pickle.KindObject && n != nil && n.entry == nil && n.sink == nil && !n.computed:
 		n.ops |= opAppend
 		n.note(j.rendered(e))
 	default:
 		if n != nil {
 			n.blamed = true
 		}
-		j.explain(e.Target)
-		j.add("append", pkl033, e.Offset, fmt.Sprintf("loading would call append, extend or add of %s, which is no list or set", e.Target), j.rendered(e))
+		j.explain(e.Target())
+		j.add("append", pkl033, e.Offset, fmt.Sprintf("loading would call append, extend or add of %s, which is no list or set", e.Target()), j.rendered(e))
 	}
-	j.handed(e.Args, "append", e)
+	j.handed(e.Args(), "append", e)
 	if n != nil {
-		for _, l := range j.lures(e.Args) {
+		for _, l := range j.lures(e.Args()) {
 			n.lure(l)
 		}
 	}
@@ -251,7 +251,7 @@ func (j *judge) appendTo(e *pickle.Event) {
 
 // persistent judges a persistent id.
 func (j *judge) persistent(e *pickle.Event) {
-	pid := e.Args
+	pid := e.Args()
 	if j.opt.StorageOK != nil {
 		if !j.opt.StorageOK(pid) {
 			j.add("pid", pkl045, e.Offset, "a persistent id names no storage of this file", j.rendered(e))
@@ -310,8 +310,8 @@ func (j *judge) tag(v pickle.Value) string {
 // extension judges EXT1, EXT2 and EXT4: the meaning of a code is a table of the
 // loading process.
 func (j *judge) extension(e *pickle.Event) {
-	is := j.add("ext", pkl030, e.Offset, "the stream names a global by an extension code, whose meaning depends on the process that loads it", fmt.Sprintf("%v at %#x: code %s", e.Op, e.Offset, e.Args))
-	if n := j.name(e.Result, e.Offset); n != nil {
+	is := j.add("ext", pkl030, e.Offset, "the stream names a global by an extension code, whose meaning depends on the process that loads it", fmt.Sprintf("%v at %#x: code %s", e.Op, e.Offset, e.Args()))
+	if n := j.name(e.Result(), e.Offset); n != nil {
 		is.Evidence = append(is.Evidence, "the stream itself makes the code mean "+n.full)
 	}
 }

@@ -111,13 +111,13 @@ func (j *judge) facts() []fact {
 		var n *name
 		switch e.Kind {
 		case pickle.EventImport, pickle.EventCall, pickle.EventNew:
-			n = j.name(e.Target, e.Offset)
+			n = j.name(e.Target(), e.Offset)
 		case pickle.EventBuild, pickle.EventSetItem:
-			if e.Target.Kind() == pickle.KindObject {
-				n = j.name(e.Target.Func(), e.Offset)
+			if e.Target().Kind() == pickle.KindObject {
+				n = j.name(e.Target().Func(), e.Offset)
 			}
 		case pickle.EventPersistent:
-			f.ok = j.tag(e.Args.Index(0)) == "storage"
+			f.ok = j.tag(e.Args().Index(0)) == "storage"
 		}
 		if n != nil {
 			f.name, f.raw, f.ok = n.full, n.raw, true

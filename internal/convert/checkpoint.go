@@ -37,7 +37,9 @@ func (c *collector) checkpoint(f *torchfile.File) {
 			c.fail(refuse("", "the item %q holds no object", it.Name))
 			return
 		}
-		c.items = append(c.items, plainItem{it.Name, g})
+		if !c.opt.NoExtra {
+			c.items = append(c.items, plainItem{it.Name, g})
+		}
 		c.checkPickle(g, g.Object)
 		w := c.walker(g, g.Object, path)
 		if v := g.Pickles[g.Object].Trace.Result; !w.walk(v) {

@@ -3,6 +3,7 @@ package convert
 import (
 	"fmt"
 	"io"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/andiron-dev/andiron/internal/bounded"
@@ -17,12 +18,20 @@ const rootName = "tensor"
 // candidate is a tensor that may be written.
 type candidate struct {
 	name   string
-	path   []key
+	path   []key // nil if it is what split makes of the name
 	dtype  safetensors.DType
 	shape  []int64
-	place  string // equal for two names of one tensor; "" where that is not known
-	reason string // why it cannot be represented
+	place  torchfile.Place // equal for two names of one tensor; zero where that is not known
+	reason string          // why it cannot be represented
 	from   origin
+}
+
+// display is the path for people.
+func (x *candidate) display() string {
+	if x.path == nil {
+		return display(split(x.name))
+	}
+	return display(x.path)
 }
 
 // origin gives the bytes of a tensor.
@@ -118,12 +127,25 @@ func (c *collector) chosen(path []key) (rest []key, depth int, ok bool) {
 	return nil, 0, false
 }
 
+// named keeps the name of a tensor for the plain values.
+func (c *collector) named(f *torchfile.File, id valueID, name string) {
+	if c.opt.NoExtra {
+		return
+	}
+	if c.names[f] == nil {
+		c.names[f] = map[valueID]string{}
+	}
+	c.names[f][id] = name
+}
+
 // tensor adds a tensor of a container.
 func (c *collector) tensor(path []key, f *torchfile.File, t *torchfile.Tensor) string {
-	x := candidate{reason: unsupported(t), shape: shapeOf(t), dtype: dtypes[t.DType], from: dense{f, t}}
+	x := candidate{reason: unsupported(t), shape: shapeOf(t), dtype: dtypes[t.DType]}
 	x.place, _ = f.Place(t)
-	if x.place != "" {
-		x.place = fmt.Sprintf("%p %s", f, x.place)
+	if r, off, ok := f.Extent(t); ok {
+		x.from = extent{r, off, t.NBytes()} // the file and its tensors need not be kept for it
+	} else {
+		x.from = dense{f, t}
 	}
 	name, took := c.add(path, x)
 	switch {
@@ -143,9 +165,11 @@ func (c *collector) add(path []key, x candidate) (name string, took bool) {
 		c.unselected++
 		return "", false
 	}
-	x.path = append([]key(nil), path...)
 	if x.name = join(rest); len(rest) == 0 && len(path) == 0 && x.dtype != "" {
 		x.name = rootName
+	}
+	if !slices.Equal(path, split(x.name)) {
+		x.path = append([]key{}, path...)
 	}
 	integer := false
 	for _, k := range rest {

@@ -18,6 +18,7 @@ type Options struct {
 	Metadata        map[string]string // for the header; it goes over what is there by default
 	DuplicateShared bool              // write tensors that are one tensor under several names each time
 	SkipUnsupported bool              // leave out what safetensors cannot represent
+	NoExtra         bool              // WriteExtra is not going to be called, and what it needs need not be kept
 	Torch           torchfile.Options
 }
 
@@ -43,6 +44,7 @@ func Open(r io.ReaderAt, size int64, opt Options) (*Plan, error) {
 	if len(kinds) > 0 && kinds[0] == magic.Safetensors {
 		return openSafetensors(r, size, opt)
 	}
+	opt.Torch.Unlisted = true // the walk finds the tensors by itself
 	f, err := torchfile.Open(r, size, opt.Torch)
 	switch {
 	case errors.Is(err, torchfile.ErrFormat):
@@ -86,8 +88,8 @@ func openTorch(f *torchfile.File, opt Options) (*Plan, error) {
 	c := newCollector(opt, f.Size)
 	c.file = f
 	c.checkFile(f)
-	if f.Format != torchfile.PT2 && f.Format != torchfile.PT2Old && f.Format != torchfile.DCP {
-		f.Tensors, f.Records = nil, nil // the walk finds them by itself, and they take room
+	if f.Format != torchfile.DCP {
+		f.Records = nil // nothing asks for them any more, and they take room
 	}
 	switch f.Format {
 	case torchfile.TorchZip, torchfile.TorchLegacy, torchfile.TorchTar:
@@ -112,6 +114,8 @@ var formatHints = map[torchfile.Format]string{
 	torchfile.DCPShard: "name the folder of the checkpoint, which has the file .metadata, not one of its shards",
 }
 
+const formatHint = `"andiron convert --help" lists what is taken, and "andiron scan FILE" says what it is`
+
 // notTorch says what a file is that is no container of PyTorch.
 func notTorch(kinds []magic.Kind) *Error {
 	kind := magic.Unknown
@@ -125,9 +129,9 @@ func notTorch(kinds []magic.Kind) *Error {
 	case magic.Pickle:
 		return refuse("save the tensors of it with torch.save; tensors that pickle.dump wrote are not converted", "%s, but a plain pickle", what)
 	case magic.Unknown, magic.Empty:
-		return refuse("", "%s", what)
+		return refuse(formatHint, "%s", what)
 	}
-	return refuse("", "%s, but of the format %q", what, kind)
+	return refuse(formatHint, "%s, but of the format %q", what, kind)
 }
 
 // object collects the tensors of the object of pickle k, below a prefix.
@@ -137,7 +141,9 @@ func (c *collector) object(f *torchfile.File, k int, prefix []key) {
 		return
 	}
 	c.checkPickle(f, k)
-	c.roots = append(c.roots, root{f, k, prefix})
+	if !c.opt.NoExtra {
+		c.roots = append(c.roots, root{f, k, prefix})
+	}
 	w := c.walker(f, k, prefix)
 	if v := f.Pickles[k].Trace.Result; !w.walk(v) && len(prefix) > 0 {
 		c.drop(prefix, v)

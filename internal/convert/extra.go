@@ -3,6 +3,7 @@ package convert
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -26,6 +27,9 @@ const (
 // WriteExtra writes the plain values of the input as JSON. docs/spec/convert-v1.md
 // says how what JSON does not have is represented.
 func (p *Plan) WriteExtra(w io.Writer) error {
+	if p.noExtra {
+		return errors.New("internal error: the plan was made without what its extra values need")
+	}
 	e := &extra{w: w, left: bounded.NewBudget("bytes of JSON", mostExtra), plan: p, written: map[string]bool{}}
 	for i := range p.Layout.Tensors {
 		e.written[p.Layout.Tensors[i].Name] = true

@@ -87,7 +87,8 @@ func (c *collector) checkFile(f *torchfile.File) {
 
 // checkPickle fails for a stream that loaders read in more than one way, and for
 // one that changes a tensor after it is built: nobody then knows its bytes
-// without running the stream.
+// without running the stream. The events are not needed after that, and are let go:
+// whoever shares the trace shares the answer.
 func (c *collector) checkPickle(f *torchfile.File, k int) {
 	p := &f.Pickles[k]
 	if p.Trace.Err != nil {
@@ -105,12 +106,13 @@ func (c *collector) checkPickle(f *torchfile.File, k int) {
 		ev := &p.Trace.Events[i]
 		switch ev.Kind {
 		case pickle.EventBuild, pickle.EventSetItem, pickle.EventAppend, pickle.EventAddItem:
-			if kind := ev.Target.Kind(); kind == pickle.KindPersistent || torchfile.BuildsTensor(ev.Target) {
+			if kind := ev.Target().Kind(); kind == pickle.KindPersistent || torchfile.BuildsTensor(ev.Target()) {
 				c.fail(refuse("no version of torch writes this; andiron scan says more", "%s: at offset %#x: %s changes a tensor after it is built", p.Record, ev.Offset, ev.Kind))
 				return
 			}
 		}
 	}
+	p.Trace.Events = nil
 }
 
 // lateFacts fails for what only the walk brought up.

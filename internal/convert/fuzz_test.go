@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"testing"
 
+	"github.com/andiron-dev/andiron/internal/testkit"
 	"github.com/andiron-dev/andiron/pickle"
 	"github.com/andiron-dev/andiron/safetensors"
 )
@@ -11,7 +12,7 @@ import (
 // FuzzOpen: no file makes us panic, and what comes out is a file that the strict
 // reader takes.
 func FuzzOpen(f *testing.F) {
-	goldens(f, func(path string, m manifest) {
+	testkit.Goldens(f, goldenDir, func(path string, m testkit.Golden) {
 		if m.Container == "dcp" {
 			return
 		}

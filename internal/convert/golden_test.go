@@ -8,62 +8,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/andiron-dev/andiron/internal/testkit"
 	"github.com/andiron-dev/andiron/safetensors"
 )
 
 const goldenDir = "../../testdata/golden/torch"
-
-type manifest struct {
-	Container string
-	Tensors   []manifestTensor
-}
-
-type manifestTensor struct {
-	Path       []any
-	Name       string
-	DType      string
-	Shape      []int64
-	Layout     string
-	SHA256     string
-	Device     string
-	ST         *string `json:"safetensors_dtype"`
-	Components []manifestTensor
-}
-
-// goldens calls f for every golden file that torch has described.
-func goldens(t testing.TB, f func(path string, m manifest)) {
-	t.Helper()
-	n := 0
-	err := filepath.WalkDir(goldenDir, func(p string, _ fs.DirEntry, err error) error {
-		file, ok := strings.CutSuffix(p, ".manifest.json")
-		if !ok || err != nil {
-			return err
-		}
-		b, err := os.ReadFile(p)
-		if err != nil {
-			return err
-		}
-		var m manifest
-		d := json.NewDecoder(bytes.NewReader(b))
-		d.UseNumber()
-		n++
-		if err := d.Decode(&m); err != nil {
-			return err
-		}
-		f(file, m)
-		return nil
-	})
-	if err != nil || n < 300 {
-		t.Fatalf("%d manifests, %v", n, err)
-	}
-}
 
 func planOf(path string, opt Options) (*Plan, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
@@ -101,16 +56,12 @@ func written(t testing.TB, p *Plan) ([]byte, *safetensors.File) {
 	return b.Bytes(), f
 }
 
-func (m *manifest) dense() bool {
-	return slices.ContainsFunc(m.Tensors, func(x manifestTensor) bool { return x.SHA256 != "" || len(x.Components) > 0 })
-}
-
 // TestGolden: every tensor that safetensors can represent comes out with the
 // bytes that torch itself says it has, and no other does.
 func TestGolden(t *testing.T) {
 	samples, tensors, skipped := 0, 0, 0
-	goldens(t, func(path string, m manifest) {
-		if !m.dense() || m.Container == "torchscript-flatbuffer" || strings.Contains(path, "protocol0") {
+	testkit.Goldens(t, goldenDir, func(path string, m testkit.Golden) {
+		if !m.HasData() || m.Container == "torchscript-flatbuffer" || strings.Contains(path, "protocol0") {
 			return // flatbuffers are not read; no torch loads protocol 0
 		}
 		samples++
@@ -137,13 +88,13 @@ func TestGolden(t *testing.T) {
 }
 
 // onlyUnsupported is true of files from which nothing can come.
-func onlyUnsupported(m manifest) bool {
+func onlyUnsupported(m testkit.Golden) bool {
 	return !slices.ContainsFunc(m.Tensors, representable)
 }
 
-func representable(x manifestTensor) bool { return x.ST != nil && x.SHA256 != "" }
+func representable(x testkit.GoldenTensor) bool { return x.SafetensorsDType != nil && x.SHA256 != "" }
 
-func compareGolden(t *testing.T, path string, m manifest, p *Plan) (right, skipped int) {
+func compareGolden(t *testing.T, path string, m testkit.Golden, p *Plan) (right, skipped int) {
 	t.Helper()
 	file, f := written(t, p)
 	got := map[string]safetensors.Tensor{}
@@ -166,12 +117,12 @@ func compareGolden(t *testing.T, path string, m manifest, p *Plan) (right, skipp
 		x, ok := got[name]
 		sum := sha256.Sum256(file[x.Begin:x.End])
 		shape := want.Shape
-		if *want.ST == "F4" {
+		if *want.SafetensorsDType == "F4" {
 			shape = slices.Clone(shape)
 			shape[len(shape)-1] *= 2
 		}
-		if !ok || string(x.DType) != *want.ST || !slices.Equal(x.Shape, shape) || hex.EncodeToString(sum[:]) != want.SHA256 {
-			t.Errorf("%s: %s is %v %s %v, want %s %v", path, name, ok, x.DType, x.Shape, *want.ST, shape)
+		if !ok || string(x.DType) != *want.SafetensorsDType || !slices.Equal(x.Shape, shape) || hex.EncodeToString(sum[:]) != want.SHA256 {
+			t.Errorf("%s: %s is %v %s %v, want %s %v", path, name, ok, x.DType, x.Shape, *want.SafetensorsDType, shape)
 			continue
 		}
 		right++
@@ -183,7 +134,7 @@ func compareGolden(t *testing.T, path string, m manifest, p *Plan) (right, skipp
 }
 
 // goldenName is the name that we give to what torch found at a path.
-func goldenName(x manifestTensor) string {
+func goldenName(x testkit.GoldenTensor) string {
 	if len(x.Path) == 0 {
 		return rootName
 	}
@@ -215,7 +166,7 @@ func TestHostile(t *testing.T) {
 		"ts_from_file_in_forward.pt": "it holds no tensors",
 	}
 	seen := map[string]bool{}
-	goldens(t, func(path string, _ manifest) {
+	testkit.Goldens(t, goldenDir, func(path string, _ testkit.Golden) {
 		if !strings.Contains(path, "/hostile/") {
 			return
 		}
@@ -243,7 +194,7 @@ func TestHostile(t *testing.T) {
 // TestGoldenAliases: tensors that are one are written once.
 func TestGoldenAliases(t *testing.T) {
 	n := 0
-	goldens(t, func(path string, m manifest) {
+	testkit.Goldens(t, goldenDir, func(path string, m testkit.Golden) {
 		if !strings.HasSuffix(path, "state_dict_tied.pt") {
 			return
 		}
@@ -269,7 +220,7 @@ func TestGoldenAliases(t *testing.T) {
 
 // TestGoldenExtra: the plain values of every golden file come out as JSON.
 func TestGoldenExtra(t *testing.T) {
-	goldens(t, func(path string, _ manifest) {
+	testkit.Goldens(t, goldenDir, func(path string, _ testkit.Golden) {
 		p, err := planOf(path, Options{SkipUnsupported: true})
 		if err != nil {
 			var e *Error

@@ -74,8 +74,8 @@ func (ix *Index) Add(i int, p *Plan) error {
 
 func (ix *Index) compare(i int, p *Plan) error {
 	there := map[string]bool{}
-	for _, x := range p.tensors {
-		there[x.name] = true
+	for _, t := range p.Layout.Tensors {
+		there[t.Name] = true
 	}
 	for name := range p.Aliases {
 		there[name] = true

@@ -57,7 +57,9 @@ type Plan struct {
 	Unselected int
 	Integers   int // names with numbers for keys that are no text
 
-	tensors []candidate // in the order of the layout
+	tensors []candidate // until there is a layout
+	sources []origin    // of the tensors of the layout
+	noExtra bool
 	roots   []root
 	items   []plainItem
 	names   map[*torchfile.File]map[valueID]string
@@ -71,8 +73,10 @@ func (c *collector) plan(format string, metadata map[string]string) (*Plan, erro
 	if c.err != nil {
 		return nil, c.err
 	}
+	c.file = nil // only tensors that need work are read by it, and keep it
 	p := &Plan{
-		Format: format, Aliases: map[string]string{}, Left: c.left, Dropped: c.dropped, Notes: c.notes,
+		noExtra: c.opt.NoExtra,
+		Format:  format, Aliases: map[string]string{}, Left: c.left, Dropped: c.dropped, Notes: c.notes,
 		Unselected: c.unselected, Integers: c.integers, roots: c.roots, items: c.items, names: c.names,
 	}
 	if err := c.checkSelected(); err != nil {
@@ -86,6 +90,9 @@ func (c *collector) plan(format string, metadata map[string]string) (*Plan, erro
 	}
 	if !c.opt.DuplicateShared {
 		p.share()
+	}
+	for i := range p.tensors {
+		p.tensors[i].place = torchfile.Place{} // it keeps the file
 	}
 	return p, p.layOut(metadata, c.opt.Metadata)
 }
@@ -126,7 +133,7 @@ func (c *collector) checkNames() error {
 			continue
 		}
 		if j, twice := seen[x.name]; twice {
-			return refuse("--select takes one of them", "two tensors would be called %q: %s and %s", x.name, display(c.tensors[j].path), display(x.path))
+			return refuse("--select takes one of them", "two tensors would be called %q: %s and %s", x.name, c.tensors[j].display(), x.display())
 		}
 		seen[x.name] = i
 	}
@@ -135,13 +142,13 @@ func (c *collector) checkNames() error {
 
 // split takes out what cannot be represented.
 func (c *collector) split(p *Plan) error {
-	for i := range c.tensors {
-		if x := &c.tensors[i]; x.reason != "" {
-			p.Skipped = append(p.Skipped, Item{nameOr(x), x.reason})
-		} else {
-			p.tensors = append(p.tensors, *x)
+	p.tensors = slices.DeleteFunc(c.tensors, func(x candidate) bool {
+		if x.reason != "" {
+			p.Skipped = append(p.Skipped, Item{nameOr(&x), x.reason})
 		}
-	}
+		return x.reason != ""
+	})
+	c.tensors = nil
 	slices.SortStableFunc(p.Skipped, func(a, b Item) int { return cmp.Compare(a.Name, b.Name) })
 	if len(p.Skipped) == 0 || c.opt.SkipUnsupported {
 		return nil
@@ -153,7 +160,7 @@ func (c *collector) split(p *Plan) error {
 
 func nameOr(x *candidate) string {
 	if x.name == "" {
-		return display(x.path)
+		return x.display()
 	}
 	return x.name
 }
@@ -162,9 +169,9 @@ func nameOr(x *candidate) string {
 // does.
 func (p *Plan) share() {
 	slices.SortFunc(p.tensors, func(a, b candidate) int { return cmp.Compare(a.name, b.name) })
-	kept := map[string]string{}
+	kept := map[torchfile.Place]string{}
 	p.tensors = slices.DeleteFunc(p.tensors, func(x candidate) bool {
-		if x.place == "" {
+		if x.place == (torchfile.Place{}) {
 			return false
 		}
 		first, seen := kept[x.place]
@@ -197,21 +204,21 @@ func (p *Plan) layOut(metadata, given map[string]string) error {
 		all[skippedKey] = string(b)
 	}
 	tensors := make([]safetensors.Tensor, len(p.tensors))
-	at := make(map[string]int, len(p.tensors))
-	for i, x := range p.tensors {
+	from := make(map[string]origin, len(p.tensors))
+	for i := range p.tensors {
+		x := &p.tensors[i]
 		tensors[i] = safetensors.Tensor{Name: x.name, DType: x.dtype, Shape: x.shape}
-		at[x.name] = i
+		from[x.name] = x.from
 	}
+	p.tensors = nil // the layout and the sources take their place
 	var err error
 	if p.Layout, err = safetensors.NewLayout(tensors, all); err != nil {
 		return err
 	}
-	sorted := make([]candidate, len(p.tensors))
+	p.sources = make([]origin, len(p.Layout.Tensors))
 	for i := range p.Layout.Tensors {
-		x := p.tensors[at[p.Layout.Tensors[i].Name]]
-		sorted[i] = candidate{name: x.name, from: x.from} // what writing needs
+		p.sources[i] = from[p.Layout.Tensors[i].Name]
 	}
-	p.tensors = sorted
 	return nil
 }
 

@@ -109,12 +109,7 @@ func (w *walker) found(v pickle.Value, t *torchfile.Tensor) {
 		if name == "" && len(w.path) > 0 {
 			return // not selected
 		}
-		names := w.c.names[w.file]
-		if names == nil {
-			names = map[valueID]string{}
-			w.c.names[w.file] = names
-		}
-		names[valueID{w.pickle, v.Key()}] = name
+		w.c.named(w.file, valueID{w.pickle, v.Key()}, name)
 		w.attributes(v, t)
 	}
 }

@@ -28,11 +28,11 @@ func (p *Plan) Write(ctx context.Context, w io.Writer, progress func(done int64)
 		}
 		return ctx.Err()
 	}
-	return p.Layout.Write(w, func(w io.Writer, _ safetensors.Tensor) error {
-		x := &p.tensors[at]
+	return p.Layout.Write(w, func(w io.Writer, t safetensors.Tensor) error {
+		from := p.sources[at]
 		at++
-		if err := x.from.copyTo(w, step); err != nil {
-			return &tensorError{x.name, err}
+		if err := from.copyTo(w, step); err != nil {
+			return &tensorError{t.Name, err}
 		}
 		return nil
 	})

@@ -12,6 +12,7 @@ import (
 	"github.com/andiron-dev/andiron/internal/artifact"
 	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/manifest"
+	"github.com/andiron-dev/andiron/internal/osfile"
 )
 
 // environment reads the packages that are installed in a folder, if it is a virtual
@@ -22,7 +23,7 @@ func (c *collector) environment(dir string) bool {
 	for _, site := range sites(dir) {
 		list, err := os.ReadDir(site)
 		if err != nil {
-			c.unread(filepath.ToSlash(site), 0, "the folder cannot be listed: %v", plain(err))
+			c.unread(filepath.ToSlash(site), 0, "the folder cannot be listed: %v", osfile.Cause(err))
 			continue
 		}
 		for _, e := range list {

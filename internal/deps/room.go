@@ -32,7 +32,7 @@ import (
 )
 
 // Rules are the rules of the room.
-var Rules = slices.Concat([][]*rule.Rule{scanRules, pinRules}...)
+var Rules = slices.Concat([][]*rule.Rule{scanRules, pinRules, UpdateRules}...)
 
 // Database is what versions are held against.
 type Database interface {
@@ -49,8 +49,18 @@ type Options struct {
 	Advisories Database
 	Source     Source // of the advisories
 	Policy     supply.Policy
-	PolicyFile string // what findings call it; empty where there is none
+	PolicyFile string     // what findings call it; empty where there is none
+	Record     *Record    // what the project's record has; nil does not ask
+	Torch      TorchFacts // the releases of torch
 	Now        time.Time
+}
+
+// Record is what is on record of earlier scans.
+type Record struct {
+	File  string    // what findings call it
+	Last  time.Time // of the last scan; zero if there was none
+	Scans int64
+	Open  int // findings that are open
 }
 
 // Source describes a database.
@@ -59,4 +69,5 @@ type Source struct {
 	Date     time.Time // of its newest record
 	Builtin  bool      // it holds the facts about PyTorch only
 	Rejected int       // records that could not be read
+	Digest   string    // SHA-256 of its content
 }

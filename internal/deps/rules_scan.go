@@ -5,7 +5,7 @@ import (
 	"github.com/andiron-dev/andiron/internal/rule"
 )
 
-var scanRules = []*rule.Rule{vulnerable, mayResolve, unauditable, malicious, advisories, notRead, noFiles, bundled, scanned}
+var scanRules = []*rule.Rule{vulnerable, mayResolve, unauditable, malicious, advisories, notRead, noFiles, bundled, notScanned, scanned, recorded}
 
 var vulnerable = &rule.Rule{
 	ID:       "DEP001",
@@ -95,6 +95,26 @@ var bundled = &rule.Rule{
 	Fix:      "keep the package current, and name who reads its bulletins under dependencies.vouch in andiron.yaml",
 	Since:    "0.1.0",
 	Refs:     []string{"https://peps.python.org/pep-0770/"},
+}
+
+var notScanned = &rule.Rule{
+	ID:       "DEP009",
+	Title:    "dependencies that are not scanned regularly",
+	Strategy: finding.DependencyScanning,
+	Severity: finding.Low,
+	Text:     `The project's record has no scan of its dependencies, or none that is recent. A package that had no known vulnerability when it was chosen has one some day, and only who looks again and again learns of it in time.`,
+	Fix:      "run andiron deps scan on every commit and on a schedule, and keep .andiron/records.jsonl",
+	Since:    "0.1.0",
+}
+
+var recorded = &rule.Rule{
+	ID:       "DEP091",
+	Title:    "scans that are on record",
+	Strategy: finding.DependencyScanning,
+	Severity: finding.Info,
+	Text:     `Says when the dependencies were last scanned, as the project's record has it.`,
+	Fix:      "nothing is to be done",
+	Since:    "0.1.0",
 }
 
 var scanned = &rule.Rule{

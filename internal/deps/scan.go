@@ -3,9 +3,11 @@ package deps
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/url"
 	"path"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +16,7 @@ import (
 	"github.com/andiron-dev/andiron/internal/advisory"
 	"github.com/andiron-dev/andiron/internal/family"
 	"github.com/andiron-dev/andiron/internal/manifest"
+	"github.com/andiron-dev/andiron/internal/pep440"
 )
 
 // Result is what a project's packages were found to be.
@@ -32,11 +35,13 @@ func Scan(p *Project, opt Options) (*Result, error) {
 			}
 		}
 	}
+	slices.SortFunc(s.out.Dependencies, compareDependencies)
+	s.out.Dependencies = slices.CompactFunc(s.out.Dependencies, func(a, b finding.Dependency) bool { return reflect.DeepEqual(a, b) })
 	s.groups()
 	s.database()
 	s.summary()
-	slices.SortFunc(s.out.Dependencies, compareDependencies)
-	slices.SortStableFunc(s.out.Findings, finding.Compare)
+	s.regularly()
+	s.out.Findings = once(s.out.Findings)
 	return &s.out, nil
 }
 
@@ -45,7 +50,6 @@ type scanner struct {
 	opt     Options
 	out     Result
 	reasons map[string]*group // by file and reason
-	beyond  int               // packages of which the built-in facts know nothing
 }
 
 // group is the packages of one file that are unauditable for one reason.
@@ -53,7 +57,6 @@ type group struct {
 	where  finding.Where
 	reason string
 	names  []string
-	rule   int
 }
 
 func compareDependencies(a, b finding.Dependency) int {
@@ -89,15 +92,16 @@ func (s *scanner) one(st *statement) error {
 	for _, h := range hits {
 		d.Advisories = append(d.Advisories, h.ID)
 	}
-	hits, unclear := divide(hits)
+	hits, unclear := st.divide(hits)
 	for _, h := range unclear {
 		s.unclear(st, d.Package, h)
 	}
 	switch reason := s.reason(st, name, hits); {
 	case len(hits) > 0 && st.exact:
 		d.Status = finding.Vulnerable
+		fix := fixOf(st.Name, hits)
 		for _, h := range hits {
-			s.vulnerable(st, d.Package, h)
+			s.vulnerable(st, d.Package, h, fix)
 		}
 	case len(hits) > 0:
 		d.Status = finding.MayResolve
@@ -129,7 +133,7 @@ const (
 	ofURL    = "it comes from an address, and nobody publishes advisories of what is there"
 	ofVCS    = "it comes from a repository, and a commit has no advisories"
 	ofPath   = "it comes from a file, and nobody vouches for what is in it"
-	ofConda  = "conda packages have no advisories; none of the package of that name on the index applies"
+	byConda  = "conda packages have no advisories; none of the package of that name on the index applies"
 	ofNobody = "the built-in facts are about PyTorch alone, and there is no advisory database"
 )
 
@@ -138,6 +142,8 @@ func (s *scanner) reason(st *statement, name string, hits []advisory.Hit) string
 	switch {
 	case len(hits) > 0:
 		return ""
+	case st.Source.Type == manifest.Conda:
+		return byConda
 	case st.problem != "":
 		return st.problem
 	case st.Source.Type == manifest.AtURL:
@@ -146,8 +152,6 @@ func (s *scanner) reason(st *statement, name string, hits []advisory.Hit) string
 		return ofVCS
 	case st.Source.Type == manifest.Path:
 		return ofPath
-	case st.Source.Type == manifest.Conda:
-		return ofConda
 	case strings.HasPrefix(st.Name, "nvidia-"):
 		return ofNVIDIA
 	case s.opt.Advisories == nil || s.opt.Source.Builtin && !s.known(name):
@@ -170,8 +174,7 @@ func (s *scanner) unauditable(st *statement, d *finding.Dependency, reason strin
 	}
 	d.Status, d.Reason = finding.Unauditable, reason
 	if reason == ofNobody {
-		s.beyond++
-		return
+		return // said once, of all of them
 	}
 	key := st.file.Path + "\x00" + reason
 	g := s.reasons[key]
@@ -206,6 +209,14 @@ func named(names []string) []string {
 	return names
 }
 
+// passed names the environments that were not looked at.
+func passed(p *Project) (out []string) {
+	for _, e := range p.Passed {
+		out = append(out, fmt.Sprintf("the environment %s was not looked at; andiron deps scan %[1]s does", e))
+	}
+	return named(out)
+}
+
 func (s *scanner) report(f finding.Finding) { s.out.Findings = append(s.out.Findings, f) }
 
 func (s *scanner) identity(st *statement) finding.Package {
@@ -217,12 +228,15 @@ func (s *scanner) identity(st *statement) finding.Package {
 	if st.Source.Type == manifest.Conda {
 		kind = "conda"
 	}
-	return finding.Package{Name: st.Name, Version: version, PURL: purl(kind, st.Name, version)}
+	return finding.Package{Name: st.called(), Version: version, PURL: purl(kind, st.Name, version)}
 }
 
 // purl is the package URL; its specification has names of PyPI in lower case with
 // dashes, as they are when normalised.
 func purl(kind, name, version string) string {
+	if name == "" {
+		return ""
+	}
 	s := "pkg:" + kind + "/" + url.PathEscape(name)
 	if version != "" {
 		s += "@" + url.QueryEscape(version)
@@ -231,7 +245,7 @@ func purl(kind, name, version string) string {
 }
 
 // vulnerable reports that a version has a vulnerability, or was made to do harm.
-func (s *scanner) vulnerable(st *statement, id finding.Package, h advisory.Hit) {
+func (s *scanner) vulnerable(st *statement, id finding.Package, h advisory.Hit, fix string) {
 	r := vulnerable
 	message := fmt.Sprintf("%s has %s", st.shown(), h.ID)
 	if h.Malicious {
@@ -243,18 +257,33 @@ func (s *scanner) vulnerable(st *statement, id finding.Package, h advisory.Hit) 
 	f := r.Finding(st.where(), message, s.evidence(st, h)...)
 	if !h.Malicious {
 		f.Severity = severityOf(h)
-		f.Fix = fixOf(st.Name, h)
+		f.Fix = fix
 	}
 	f.Package = &id
 	f.Advisory = &finding.Advisory{ID: h.ID, Aliases: append([]string{}, h.Aliases...), Fixed: h.Fixed, Class: h.Fact.Class, Reach: h.Fact.Reach}
 	s.report(f)
 }
 
-func fixOf(name string, h advisory.Hit) string {
-	if h.Fixed == "" {
-		return fmt.Sprintf("no version of %s is published without it; avoid what it is about, or waive %s with a reason", name, h.ID)
+// fixOf says which version closes how many of a package's vulnerabilities.
+func fixOf(name string, hits []advisory.Hit) string {
+	var to pep440.Version
+	closed := 0
+	for _, h := range hits {
+		v, err := pep440.Parse(h.Fixed)
+		if h.Malicious || h.Fixed == "" || err != nil {
+			continue
+		}
+		if closed++; closed == 1 || pep440.Compare(v, to) > 0 {
+			to = v
+		}
 	}
-	return fmt.Sprintf("update %s to %s or later, or run andiron deps update", name, h.Fixed)
+	switch {
+	case closed == 0:
+		return fmt.Sprintf("no fixed version of %s is published; avoid what the advisory is about, or waive it with a reason", name)
+	case closed < len(hits):
+		return fmt.Sprintf("update %s to %s or later, which closes %d of %d; no fixed version is published for the rest", name, to, closed, len(hits))
+	}
+	return fmt.Sprintf("update %s to %s or later, or run andiron deps update", name, to)
 }
 
 // severityOf takes a vulnerability without a rating for a high one.
@@ -270,42 +299,28 @@ func severityOf(h advisory.Hit) finding.Severity {
 	return finding.High
 }
 
-// reaches says in words what it takes to reach a hole.
-var reaches = map[string]string{
-	"file":    "a crafted file that is loaded reaches it",
-	"code":    "only code that calls the interface in question with such arguments reaches it",
-	"network": "a peer that may connect reaches it",
-	"install": "installing or importing the package is enough",
-}
-
 func (s *scanner) evidence(st *statement, h advisory.Hit) []string {
 	var out []string
-	rating := "severity " + severityOf(h).String()
 	switch {
 	case h.Severity.Level == "":
-		rating = "no severity is published, so that it counts as high"
+		out = append(out, "no severity is published, so that it counts as high")
 	case h.Severity.Score > 0:
-		rating += " (CVSS " + strconv.FormatFloat(h.Severity.Score, 'f', 1, 64) + ")"
-	}
-	out = append(out, rating)
-	if h.Fixed != "" {
-		out = append(out, "fixed in "+h.Fixed)
-	}
-	if words := reaches[h.Fact.Reach]; words != "" {
-		out = append(out, h.Fact.Class+": "+words)
+		out = append(out, "CVSS "+strconv.FormatFloat(h.Severity.Score, 'f', 1, 64))
 	}
 	if h.Fact.Note != "" {
 		out = append(out, h.Fact.Note)
 	}
-	if len(h.Aliases) > 0 {
-		out = append(out, "also known as "+strings.Join(h.Aliases, ", "))
-	}
 	return append(out, st.circumstances()...)
 }
 
-// divide takes the hits apart of which it cannot be told whether they are any.
-func divide(hits []advisory.Hit) (sure, unclear []advisory.Hit) {
+// divide takes the hits apart of which it cannot be told whether they are any. A
+// channel of conda builds a package anew, or has another one under the same name, so
+// that a malicious upload to the index may not be what is there.
+func (st *statement) divide(hits []advisory.Hit) (sure, unclear []advisory.Hit) {
 	for _, h := range hits {
+		if h.Malicious && h.Unclear == "" && st.Source.Type == manifest.Conda {
+			h.Unclear = "the malicious release was on the package index, and this is a package of conda by that name"
+		}
 		if h.Unclear != "" {
 			unclear = append(unclear, h)
 		} else {
@@ -318,6 +333,9 @@ func divide(hits []advisory.Hit) (sure, unclear []advisory.Hit) {
 // unclear reports an advisory that may be about a version.
 func (s *scanner) unclear(st *statement, id finding.Package, h advisory.Hit) {
 	f := vulnerable.Undetermined(st.where(), fmt.Sprintf("whether %s has %s cannot be told", st.shown(), h.ID), h.Unclear)
+	if h.Malicious {
+		f = malicious.Undetermined(st.where(), fmt.Sprintf("whether %s is the malicious release of %s cannot be told", st.shown(), h.ID), h.Unclear)
+	}
 	f.Package = &id
 	f.Advisory = &finding.Advisory{ID: h.ID, Aliases: append([]string{}, h.Aliases...)}
 	s.report(f)
@@ -422,8 +440,9 @@ func Files(p *Project) []finding.Finding {
 	for _, u := range p.Unread {
 		out = append(out, notRead.Undetermined(finding.Where{Path: u.Path}.Line1(u.Line, 0), u.Text))
 	}
+	out = once(out)
 	if len(p.Sets) == 0 && len(p.Unread) == 0 {
-		out = append(out, noFiles.Undetermined(finding.Where{Path: filepath.ToSlash(p.Root)}, "no file says what the project depends on"))
+		out = append(out, noFiles.Undetermined(finding.Where{Path: filepath.ToSlash(p.Root)}, "no file says what the project depends on", passed(p)...))
 	}
 	return out
 }
@@ -438,8 +457,8 @@ func (s *scanner) database() {
 	switch {
 	case s.opt.Advisories == nil || src.Builtin:
 		text := "only the facts about PyTorch that are built into andiron were at hand"
-		if s.beyond > 0 {
-			text += fmt.Sprintf(", so that %s held against nothing", count(s.beyond, "package was", "packages were"))
+		if n := s.beyond(); n > 0 {
+			text += fmt.Sprintf(", so that %s held against nothing", count(n, "package was", "packages were"))
 		}
 		s.report(advisories.Undetermined(where, text))
 	case s.opt.Now.Sub(src.Date) > s.opt.Policy.Fresh():
@@ -452,6 +471,16 @@ func (s *scanner) database() {
 	}
 }
 
+// beyond counts the packages of which the built-in facts know nothing.
+func (s *scanner) beyond() (n int) {
+	for _, d := range s.out.Dependencies {
+		if d.Reason == ofNobody {
+			n++
+		}
+	}
+	return n
+}
+
 // summary says what was held against what.
 func (s *scanner) summary() {
 	files := map[string]int{}
@@ -460,8 +489,29 @@ func (s *scanner) summary() {
 			files[d.Where.Path]++
 		}
 	}
-	for name, n := range files {
-		s.report(scanned.Finding(finding.Where{Path: name}, fmt.Sprintf("%s held against %s", count(n, "package is", "packages are"), s.opt.Source.Name)))
+	also := passed(s.project)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		s.report(scanned.Finding(finding.Where{Path: name}, fmt.Sprintf("%s held against %s", count(files[name], "package is", "packages are"), s.opt.Source.Name), also...))
+		also = nil // once is enough
+	}
+}
+
+// regularly says when the project was last scanned.
+func (s *scanner) regularly() {
+	rec := s.opt.Record
+	if rec == nil || len(s.project.Sets) == 0 {
+		return
+	}
+	where := finding.Where{Path: rec.File}
+	age := s.opt.Now.Sub(rec.Last)
+	switch {
+	case rec.Last.IsZero():
+		s.report(notScanned.Finding(where, "no scan of the dependencies is on record"))
+	case age > s.opt.Policy.Fresh():
+		s.report(notScanned.Finding(where, fmt.Sprintf("the last scan of the dependencies that is on record was %s ago", days(age))))
+	default:
+		s.report(recorded.Finding(where, fmt.Sprintf("%s on record, the last one of %s, with %s open", count(int(rec.Scans), "scan is", "scans are"),
+			rec.Last.UTC().Format("2006-01-02"), count(rec.Open, "finding", "findings"))))
 	}
 }
 

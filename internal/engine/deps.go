@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/deps"
@@ -14,6 +15,7 @@ type Aspect int
 const (
 	Vulnerabilities Aspect = 1 << iota
 	Pins
+	Updates // of torch
 )
 
 // Dependencies holds what a project depends on against the advisories, or looks at
@@ -52,8 +54,20 @@ func (e *emitter) dependencies(p *deps.Project, what Aspect) error {
 	if what&Pins != 0 {
 		r.loose = append(r.loose, deps.Check(p, *e.opt.Deps)...)
 	}
-	if err := e.emit(r); err != nil {
-		return err
+	if what&Updates != 0 {
+		status, err := deps.Torch(p.TorchUses(), e.opt.Deps.Torch, e.opt.Deps.Advisories)
+		if err != nil {
+			return err
+		}
+		deps.JudgeTorch(status, func(f finding.Finding) { r.loose = append(r.loose, f) })
+	}
+	// A report then has what is about one package beside each other.
+	about := result{loose: slices.DeleteFunc(slices.Clone(r.loose), func(f finding.Finding) bool { return f.Package == nil })}
+	r.loose = slices.DeleteFunc(r.loose, func(f finding.Finding) bool { return f.Package != nil })
+	for _, part := range []result{r, about} {
+		if err := e.emit(part); err != nil {
+			return err
+		}
 	}
 	for _, d := range list {
 		e.sum.dependency(d)

@@ -38,6 +38,7 @@ import (
 	"github.com/andiron-dev/andiron/internal/model"
 	"github.com/andiron-dev/andiron/internal/posture"
 	"github.com/andiron-dev/andiron/internal/rule"
+	"github.com/andiron-dev/andiron/internal/supply"
 	"github.com/andiron-dev/andiron/internal/trust"
 	"github.com/andiron-dev/andiron/internal/waiver"
 )
@@ -61,7 +62,8 @@ type Options struct {
 	Trust   *trust.Room   // holds every model against lock and policy; nil: nothing does
 	Waivers *waiver.List  // nil: nothing is waived
 	Digests *digest.Cache // digests of files that have not changed; nil: every one is computed
-	Deps    *deps.Options // what packages are held against
+	Deps    *deps.Options // what packages are held against; nil does not look at them
+	Supply  supply.Policy // what is asked of them
 
 	depends    *deps.Project          // what the project depends on; nil was not looked at
 	code       *code.Options          // look at code as well; nil does not
@@ -179,7 +181,7 @@ func run(ctx context.Context, paths []string, opt Options, h finding.Handler, la
 		return err
 	}
 	if opt.depends != nil && ctx.Err() == nil {
-		if err := e.dependencies(opt.depends, Vulnerabilities|Pins); err != nil {
+		if err := e.dependencies(opt.depends, Vulnerabilities|Pins|Updates); err != nil {
 			return err
 		}
 	}

@@ -124,6 +124,8 @@ func Series(name, train string) (series string, ok bool) {
 type Release struct {
 	Train string // "2.1"
 	CUDA  string // that the plain Linux wheel is built for, "cu121"; "" if not known
+	// Builds are the accelerators that there are wheels for; nil if not known.
+	Builds []string
 }
 
 // Releases returns the release trains of torch that are known, oldest first.
@@ -156,12 +158,16 @@ var table = sync.OnceValue(func() *trains {
 		if len(f) == 0 || f[0] == "#" || line[0] == '#' {
 			continue
 		}
-		if len(f) != 3 {
-			panic("family: internal error: line " + line)
-		}
-		if f[0] == torch {
-			t.trains = append(t.trains, Release{f[1], strings.Trim(f[2], "-")})
+		switch {
+		case f[0] == torch && len(f) == 4:
+			r := Release{Train: f[1], CUDA: strings.Trim(f[2], "-")}
+			if f[3] != "-" {
+				r.Builds = strings.Split(f[3], ",")
+			}
+			t.trains = append(t.trains, r)
 			continue
+		case len(f) != 3:
+			panic("family: internal error: line " + line)
 		}
 		t.rows[f[0]] = append(t.rows[f[0]], row{strings.Split(f[1], "."), spanOf(f[2])})
 	}

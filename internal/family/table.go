@@ -1,6 +1,9 @@
 package family
 
-import _ "embed" // the table
+import _ "embed" // the tables
 
 //go:embed trains.txt
 var trainsText string
+
+//go:embed releases.txt
+var releasesText string

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net/http"
 	"net/url"
 	"os"
 	"slices"
@@ -27,6 +26,8 @@ const (
 	// was cut.
 	maxGone   = 20
 	goneShare = 100
+
+	notFound = 404 // of RFC 9110; net/http is for internal/fetch alone
 )
 
 // Getter is the part of fetch.Client that is used.
@@ -36,7 +37,8 @@ type Getter interface {
 }
 
 // Update makes the database that BASE has now. If old, which may be nil, is of the
-// same BASE, only what changed is fetched.
+// same BASE, only what changed is fetched. An error that wraps advisory.ErrDamaged is
+// about old.
 func Update(ctx context.Context, client Getter, base string, old *File, opt Options) (*Result, error) {
 	u := &update{client: client, base: strings.TrimRight(base, "/"), opt: opt, intake: newIntake(ctx, opt)}
 	at, err := url.Parse(u.base)
@@ -45,6 +47,9 @@ func Update(ctx context.Context, client Getter, base string, old *File, opt Opti
 	}
 	u.source = fetch.Plain(at)
 	if old != nil && old.Info().Source == u.source {
+		if err := old.Verify(); err != nil {
+			return nil, err
+		}
 		u.old = old
 	}
 	return u.run(ctx)
@@ -158,7 +163,7 @@ func (u *update) changes(ctx context.Context, info advisory.Info, list map[strin
 
 func (u *update) change(ctx context.Context, id string, modified int64) error {
 	b, res, err := u.client.Get(ctx, fetch.Request{URL: u.base + "/" + url.PathEscape(id) + ".json", MaxBytes: maxRecord})
-	if status, ok := errors.AsType[*fetch.StatusError](err); ok && status.Code == http.StatusNotFound {
+	if status, ok := errors.AsType[*fetch.StatusError](err); ok && status.Code == notFound {
 		u.intake.b.Reject(id, modified, errors.New("the list of changes names it, and the source does not have it"))
 		return nil
 	}

@@ -107,7 +107,10 @@ func refreshedRoot() (string, error) {
 func readTrustedRoot(name string) (*root.TrustedRoot, error) {
 	f, err := os.Open(name) //nolint:gosec // named by the user
 	if err != nil {
-		return nil, err
+		if pe, ok := errors.AsType[*fs.PathError](err); ok {
+			err = pe.Err
+		}
+		return nil, fmt.Errorf("trusted root %q: %w", name, err)
 	}
 	defer func() { _ = f.Close() }() // it was only read
 	raw, err := bounded.ReadAll(f, maxTrustedRoot)

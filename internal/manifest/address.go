@@ -5,6 +5,14 @@ import (
 	"strings"
 )
 
+// hostOf is the host of a URL with its port, or what is no URL as it is.
+func hostOf(s string) string {
+	if u, err := url.Parse(s); err == nil && u.Host != "" {
+		return u.Host
+	}
+	return s
+}
+
 // address takes the credentials out of a URL that may have variables in it.
 // Secret says that there were some; a user name of SSH is none, and neither is a
 // variable, which the file does not tell.
@@ -18,13 +26,11 @@ func address(s string) (clean string, secret bool) {
 	if strings.HasSuffix(scheme, "ssh") && !strings.Contains(info, ":") {
 		return s, false
 	}
-	user, password, _ := strings.Cut(info, ":")
-	return s[:from] + s[to+1:], !(blank(user) && blank(password)) && !onlyUser(user, password, scheme)
-}
-
-// onlyUser reports git@, the name that forges give to everyone.
-func onlyUser(user, password, scheme string) bool {
-	return password == "" && user == "git" && strings.HasPrefix(scheme, "git")
+	user, password, both := strings.Cut(info, ":")
+	if !both {
+		password = user // a token, which stands alone
+	}
+	return s[:from] + s[to+1:], !blank(password)
 }
 
 // blank reports that a part of the credentials is empty, or one variable.
@@ -60,24 +66,28 @@ func userinfo(s string) (from, to int, ok bool) {
 	return from, from + at, true
 }
 
-// hasScheme reports that a string begins like a URL.
+// hasScheme reports that a string begins like a URL. One letter and a colon are a
+// drive of Windows.
 func hasScheme(s string) bool {
-	i := strings.IndexByte(s, ':')
-	if i <= 1 { // one letter is a drive of Windows
-		return false
-	}
-	for j, c := range []byte(s[:i]) {
-		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
-		if !letter && (j == 0 || !strings.ContainsRune("0123456789+.-", rune(c))) {
+	for i := range len(s) {
+		c := s[i]
+		switch letter := c|0x20 >= 'a' && c|0x20 <= 'z'; {
+		case letter:
+		case c == ':':
+			return i > 1 && (strings.HasPrefix(s[i:], "://") || strings.EqualFold(s[:i], "file"))
+		case i == 0 || c-'0' > 9 && c != '+' && c != '.' && c != '-':
 			return false
 		}
 	}
-	return strings.HasPrefix(s[i:], "://") || strings.EqualFold(s[:i], "file")
+	return false
 }
 
 // vcsOf splits git+https://… into its parts.
 func vcsOf(s string) (rest string, ok bool) {
-	for _, v := range []string{"git+", "hg+", "svn+", "bzr+"} {
+	if !strings.Contains(s[:min(len(s), 4)], "+") {
+		return s, false
+	}
+	for _, v := range [...]string{"git+", "hg+", "svn+", "bzr+"} {
 		if len(s) > len(v) && strings.EqualFold(s[:len(v)], v) {
 			return s[len(v):], true
 		}
@@ -123,7 +133,9 @@ func linkOf(s string) link {
 		case "subdirectory":
 			l.source.Subdir = v
 		case "sha256", "sha384", "sha512", "sha224", "sha1", "md5":
-			l.hashes = append(l.hashes, Hash{name, strings.ToLower(v)})
+			if h, ok := hashOf(name, v); ok {
+				l.hashes = append(l.hashes, h)
+			}
 		}
 	}
 	plain, isVCS := vcsOf(rest)
@@ -186,6 +198,9 @@ func isArchive(file string) bool {
 }
 
 func archiveStem(file string) (string, bool) {
+	if !strings.Contains(file[:max(len(file)-1, 0)], ".") || strings.IndexByte("lpzrP2aZLRA", file[len(file)-1]) < 0 {
+		return file, false
+	}
 	for _, a := range archives {
 		if len(file) > len(a) && strings.EqualFold(file[len(file)-len(a):], a) {
 			return file[:len(file)-len(a)], true

@@ -63,6 +63,7 @@ func (r *reader) matchSpec(s string, p Package) {
 	rest, brackets := cutBrackets(s)
 	if ch, r2, ok := strings.Cut(rest, "::"); ok {
 		p.Source.URL, p.Source.Secret = address(strings.TrimSpace(ch))
+		p.Source.URL, p.Platform = cutSubdir(p.Source.URL)
 		rest = strings.TrimSpace(r2)
 	}
 	if hasScheme(rest) { // a package by its address
@@ -86,6 +87,18 @@ func (r *reader) matchSpec(s string, p Package) {
 	p.Version = condaVersion(p.Specifier)
 	r.brackets(brackets, &p)
 	r.add(p)
+}
+
+// cutSubdir splits channel/linux-64.
+func cutSubdir(s string) (channel, subdir string) {
+	i := strings.LastIndexByte(s, '/')
+	last := s[i+1:]
+	switch system, _, _ := strings.Cut(last, "-"); {
+	case i < 0:
+	case last == "noarch", last != system && (system == "linux" || system == "osx" || system == "win"):
+		return s[:i], last
+	}
+	return s, ""
 }
 
 // cutBrackets splits name[key=value, …].
@@ -116,7 +129,11 @@ func (r *reader) brackets(inner string, p *Package) {
 		case "subdir":
 			p.Platform = v
 		case "md5", "sha256":
-			p.Hashes = append(p.Hashes, Hash{strings.Trim(key, " ,"), strings.ToLower(v)})
+			if h, ok := hashOf(strings.Trim(key, " ,"), v); ok {
+				p.Hashes = append(p.Hashes, h)
+			} else {
+				r.problem(p.Line, "%q is no hash", v)
+			}
 		}
 	}
 }
@@ -203,8 +220,10 @@ func (r *reader) condaLocked(v value) {
 		p.Groups = []string{v.get("category").text()}
 	}
 	for h := range v.get("hash").each() {
-		if d := h.scalar(); d != "" {
-			p.Hashes = append(p.Hashes, Hash{lower(h.key()), lower(d)})
+		if one, ok := hashOf(h.key(), h.scalar()); ok {
+			p.Hashes = append(p.Hashes, one)
+		} else if h.kind() != null {
+			r.problem(h.line(), "%q is no hash", h.scalar())
 		}
 	}
 	pip := v.get("manager").text() == "pip"
@@ -253,11 +272,12 @@ func (r *reader) readCondaMeta(t *tree) {
 	p.Line, p.Column = root.get("name").place()
 	p.Source.Type = Conda
 	p.Source.URL, p.Source.Secret = address(root.get("channel").text())
+	p.Source.URL, _ = cutSubdir(p.Source.URL)
 	p.Platform = root.get("subdir").text()
 	p.Direct = root.get("requested_spec").text() != "" && root.get("requested_spec").text() != "None"
 	for _, alg := range [...]string{"sha256", "md5"} {
-		if d := root.get(alg).text(); d != "" {
-			p.Hashes = append(p.Hashes, Hash{alg, lower(d)})
+		if h, ok := hashOf(alg, root.get(alg).text()); ok {
+			p.Hashes = append(p.Hashes, h)
 		}
 	}
 	for d := range r.elements(root.get("depends"), text, "depends") {

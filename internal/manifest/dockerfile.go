@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"maps"
 	"strings"
+
+	"github.com/andiron-dev/andiron/internal/bounded"
 )
 
 // readDockerfile reads what the commands of a Dockerfile install.
@@ -11,6 +13,9 @@ import (
 // The Dockerfile reference of BuildKit 0.25; POSIX.1-2024, Shell Command Language
 // §2.2, 2.6, 2.9.
 func (r *reader) readDockerfile(src []byte) error {
+	if err := checkLines(src, r.lim); err != nil {
+		return err
+	}
 	s, note, err := decode(src)
 	if err != nil {
 		return err
@@ -18,7 +23,7 @@ func (r *reader) readDockerfile(src []byte) error {
 	if note != "" {
 		r.problem(1, "%s", note)
 	}
-	d := &dockerfile{r: r, escape: '\\', vars: variables{}, global: variables{}, stages: map[string]variables{}}
+	d := &dockerfile{r: r, escape: '\\', vars: &variables{}, global: &variables{}, stages: map[string]*variables{}, room: maxExpansion}
 	d.split(s)
 	return nil
 }
@@ -26,11 +31,13 @@ func (r *reader) readDockerfile(src []byte) error {
 type dockerfile struct {
 	r      *reader
 	escape byte
-	begun  bool      // an instruction or a comment was seen, so that directives are over
-	global variables // of ARG before the first FROM
-	vars   variables // of the stage
-	stages map[string]variables
+	begun  bool       // an instruction or a comment was seen, so that directives are over
+	global *variables // of ARG before the first FROM
+	vars   *variables // of the stage
+	stages map[string]*variables
 	staged bool
+	count  int // of stages
+	room   int // for what variables stand for
 }
 
 // split finds the instructions: lines, joined where they end with the escape
@@ -189,7 +196,7 @@ func (d *dockerfile) instruction(s *script) {
 	rest := s.cut(from + end)
 	switch name {
 	case "FROM":
-		d.from(strings.Fields(rest.text))
+		d.from(strings.Fields(rest.text), rest.line(0))
 	case "ARG":
 		d.arg(rest)
 	case "ENV":
@@ -199,12 +206,16 @@ func (d *dockerfile) instruction(s *script) {
 	case "COPY", "ADD":
 		d.copied(rest, s)
 	case "ONBUILD":
+		if inner := strings.TrimLeft(rest.text, " \t"); len(inner) > 7 && strings.EqualFold(inner[:7], name) {
+			d.r.problem(rest.line(0), "ONBUILD within ONBUILD is not read")
+			return
+		}
 		d.instruction(rest)
 	}
 }
 
 // from begins a stage, with the variables of the one that it builds on.
-func (d *dockerfile) from(words []string) {
+func (d *dockerfile) from(words []string, line int) {
 	d.staged = true
 	args := words[:0:0]
 	for _, w := range words {
@@ -212,18 +223,33 @@ func (d *dockerfile) from(words []string) {
 			args = append(args, w)
 		}
 	}
-	d.vars = variables{}
-	if len(args) > 0 {
-		maps.Copy(d.vars, d.stages[strings.ToLower(args[0])])
+	if d.count++; d.count > maxStages {
+		d.r.err = &lineError{line, bounded.Exceeded("stages of a Dockerfile", maxStages)}
+		return
 	}
-	if len(args) > 2 && strings.EqualFold(args[1], "as") && len(d.stages) < 1000 {
+	d.vars = &variables{}
+	if base := d.stages[strings.ToLower(first(args))]; base != nil {
+		maps.Copy(d.vars.all(), base.own)
+	}
+	if len(args) > 2 && strings.EqualFold(args[1], "as") {
 		d.stages[strings.ToLower(args[2])] = d.vars
 	}
 }
 
+func first(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return list[0]
+}
+
+// maxStages is how many stages a Dockerfile may have: each copies the variables of
+// the one that it builds on.
+const maxStages = 1000
+
 // words splits the arguments of an instruction.
 func (d *dockerfile) words(s *script) (out []word) {
-	sh := &shell{script: s, vars: d.vars, emit: func(c command) { out = append(out, c.words...) }}
+	sh := &shell{script: s, vars: d.vars, room: &d.room, emit: func(c command) { out = append(out, c.words...) }}
 	sh.run()
 	return out
 }
@@ -233,13 +259,13 @@ func (d *dockerfile) arg(s *script) {
 		name, v, given := strings.Cut(w.text, "=")
 		known := variable{v, given && w.unknown == ""}
 		if !d.staged {
-			d.global[name] = known
+			d.global.set(name, known)
 			continue
 		}
-		if outer, ok := d.global[name]; ok && !given {
+		if outer, ok := d.global.get(name); ok && !given {
 			known = outer
 		}
-		d.vars[name] = known
+		d.vars.set(name, known)
 		d.setting(name, w.with(v))
 	}
 }
@@ -260,13 +286,13 @@ func (d *dockerfile) env(s *script) {
 				w.unknown = more.unknown
 			}
 		}
-		d.vars[words[0].text] = variable{w.text, w.unknown == ""}
+		d.vars.set(words[0].text, variable{w.text, w.unknown == ""})
 		d.setting(words[0].text, w)
 		return
 	}
 	for _, w := range words {
 		name, v, _ := strings.Cut(w.text, "=")
-		d.vars[name] = variable{v, w.unknown == ""}
+		d.vars.set(name, variable{v, w.unknown == ""})
 		d.setting(name, w.with(v))
 	}
 }
@@ -319,18 +345,15 @@ func (d *dockerfile) included(w word, constraint bool) {
 
 // run reads the commands of RUN: a shell line, a list of words, or a text.
 func (d *dockerfile) run(rest, whole *script) {
-	for { // --mount=…
-		trimmed := strings.TrimLeft(rest.text, " \t")
-		if !strings.HasPrefix(trimmed, "--") {
-			break
-		}
-		n := len(rest.text) - len(trimmed)
-		end := strings.IndexAny(trimmed, " \t")
+	args := strings.TrimLeft(rest.text, " \t")
+	for strings.HasPrefix(args, "--") { // --mount=…
+		end := strings.IndexAny(args, " \t")
 		if end < 0 {
 			return
 		}
-		rest = rest.cut(n + end)
+		args = strings.TrimLeft(args[end:], " \t")
 	}
+	rest = rest.cut(len(rest.text) - len(args))
 	var list []string
 	if s := strings.TrimSpace(rest.text); strings.HasPrefix(s, "[") && json.Unmarshal([]byte(s), &list) == nil {
 		words := make([]word, 0, len(list))
@@ -340,7 +363,7 @@ func (d *dockerfile) run(rest, whole *script) {
 		d.command(command{words: words}, d.vars, 0)
 		return
 	}
-	vars := maps.Clone(d.vars)
+	vars := &variables{outer: d.vars}
 	d.script(rest, vars, 0)
 	if len(whole.docs) > 0 && interprets(rest.text) {
 		d.script(whole.document(), vars, 0)

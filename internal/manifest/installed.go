@@ -83,7 +83,7 @@ func (r *reader) metadata(s string, p *Package) {
 		switch strings.ToLower(key) {
 		case "name":
 			if p.Name == "" {
-				p.Spelled, p.Name, p.Line = v, normalize(v), n
+				p.Spelled, p.Name, p.Line, p.Column = v, normalize(v), n, 1
 			}
 		case "version":
 			if p.Version == "" {
@@ -135,10 +135,13 @@ func (r *reader) directURL(b []byte, p *Package) {
 		p.Source.Type = Path
 	}
 	for h := range archive.get("hashes").each() {
-		p.Hashes = append(p.Hashes, Hash{lower(h.key()), lower(h.text())})
+		if one, ok := hashOf(h.key(), h.text()); ok {
+			p.Hashes = append(p.Hashes, one)
+		}
 	}
-	if alg, d, ok := strings.Cut(archive.get("hash").text(), "="); ok && len(p.Hashes) == 0 {
-		p.Hashes = append(p.Hashes, Hash{lower(alg), lower(d)})
+	alg, d, _ := strings.Cut(archive.get("hash").text(), "=")
+	if h, ok := hashOf(alg, d); ok && len(p.Hashes) == 0 {
+		p.Hashes = append(p.Hashes, h)
 	}
 }
 

@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -12,14 +11,14 @@ import (
 const maxScripts = 4
 
 // script reads every command of a shell script.
-func (d *dockerfile) script(s *script, vars variables, depth int) {
-	sh := &shell{script: s, vars: vars}
+func (d *dockerfile) script(s *script, vars *variables, depth int) {
+	sh := &shell{script: s, vars: vars, room: &d.room}
 	sh.emit = func(c command) { d.command(c, vars, depth) }
 	sh.run()
 }
 
 // command looks through what stands before a program, and reads those that install.
-func (d *dockerfile) command(c command, vars variables, depth int) {
+func (d *dockerfile) command(c command, vars *variables, depth int) {
 	if d.r.full() {
 		return
 	}
@@ -29,7 +28,7 @@ func (d *dockerfile) command(c command, vars variables, depth int) {
 		if n == 0 {
 			break
 		}
-		w = d.assigned(w[min(n, len(w)):], maps.Clone(vars))
+		w = d.assigned(w[min(n, len(w)):], &variables{outer: vars})
 	}
 	if len(w) == 0 {
 		return
@@ -73,7 +72,7 @@ func installs(program string, args []word) bool {
 
 // assigned takes NAME=value off the front. Where nothing follows, the shell keeps
 // the values.
-func (d *dockerfile) assigned(w []word, vars variables) []word {
+func (d *dockerfile) assigned(w []word, vars *variables) []word {
 	for len(w) > 0 {
 		n := nameEnd(w[0].text)
 		if n == 0 || n >= len(w[0].text) || w[0].text[n] != '=' {
@@ -82,7 +81,7 @@ func (d *dockerfile) assigned(w []word, vars variables) []word {
 		name, v := w[0].text[:n], w[0].text[n+1:]
 		d.setting(name, w[0].with(v))
 		if len(w) == 1 {
-			vars[name] = variable{v, w[0].unknown == ""}
+			vars.set(name, variable{v, w[0].unknown == ""})
 		}
 		w = w[1:]
 	}
@@ -158,7 +157,7 @@ func moduleOf(w []word) string {
 }
 
 // inner reads sh -c "…".
-func (d *dockerfile) inner(w []word, vars variables, depth int) {
+func (d *dockerfile) inner(w []word, vars *variables, depth int) {
 	for i := 1; i+1 < len(w); i++ {
 		if s := w[i].text; strings.HasPrefix(s, "-") && !strings.HasPrefix(s, "--") && strings.HasSuffix(s, "c") {
 			if depth >= maxScripts {
@@ -211,7 +210,7 @@ func words(list string) func() map[string]bool {
 
 func valued(name string) bool { return valuedOptions()[name] }
 
-func flag(name string) bool { return flagOptions()[name] }
+func isFlag(name string) bool { return flagOptions()[name] }
 
 // pip reads the arguments of pip.
 func (d *dockerfile) pip(c command, args []word) {
@@ -227,7 +226,7 @@ func (d *dockerfile) pip(c command, args []word) {
 	}
 	switch args[0].text {
 	case "install", "download", "wheel", "sync":
-		d.arguments(c, args[1:], args[0].text == "sync")
+		d.r.within(func() { d.arguments(c, args[1:], args[0].text == "sync") })
 	case "config":
 		d.pipConfig(args[1:])
 	}
@@ -253,9 +252,9 @@ func (d *dockerfile) uvCommand(c command, args []word) {
 	case len(args) > 1 && args[0].text == "pip":
 		d.pip(c, args[1:])
 	case len(args) > 1 && args[0].text == "add":
-		d.arguments(c, args[1:], false)
+		d.r.within(func() { d.arguments(c, args[1:], false) })
 	case len(args) > 2 && args[0].text == "tool" && args[1].text == "install":
-		d.arguments(c, args[2:], false)
+		d.r.within(func() { d.arguments(c, args[2:], false) })
 	}
 }
 
@@ -275,7 +274,7 @@ func (d *dockerfile) arguments(c command, args []word, files bool) {
 			continue
 		}
 		name, v, has := cutOption(a.text)
-		if flag(name) && !has {
+		if isFlag(name) && !has {
 			d.flag(name, a.line)
 			continue
 		}
@@ -296,7 +295,7 @@ func cutOption(s string) (name, v string, has bool) {
 	if strings.HasPrefix(s, "--") {
 		return strings.Cut(s, "=")
 	}
-	if len(s) > 2 && !flag(s) && strings.IndexByte("rcifetpC", s[1]) >= 0 {
+	if len(s) > 2 && !isFlag(s) && strings.IndexByte("rcifetpC", s[1]) >= 0 {
 		return s[:2], s[2:], true
 	}
 	return s, "", false
@@ -344,7 +343,7 @@ func (d *dockerfile) option(name string, v, at word) {
 			d.r.index(Index{Role: BestMatch, Line: v.line})
 		}
 	default:
-		if !valued(name) && !flag(name) {
+		if !valued(name) && !isFlag(name) {
 			d.r.problem(at.line, "the option %s is not one that is known; the word after it may be its value", name)
 		}
 	}
@@ -379,9 +378,11 @@ func (d *dockerfile) conda(args []word) {
 	}
 	switch args[0].text {
 	case "install", "create", "update":
-	default:
-		return
+		d.r.within(func() { d.condaArguments(args) })
 	}
+}
+
+func (d *dockerfile) condaArguments(args []word) {
 	for i := 1; i < len(args); i++ {
 		a := args[i]
 		if !strings.HasPrefix(a.text, "-") {

@@ -14,16 +14,35 @@ type pipOption struct {
 	value bool
 }
 
-// pip 25.3 req_file.py SUPPORTED_OPTIONS and SUPPORTED_OPTIONS_REQ, those that
-// older ones had, and --only-final and --all-releases of 26.
+// pip 26.3 req_file.py SUPPORTED_OPTIONS and SUPPORTED_OPTIONS_REQ, and those that
+// older ones had.
 var pipOptions = [...]pipOption{
-	{"--index-url", 'i', true}, {"--pypi-url", 0, true}, {"--extra-index-url", 0, true}, {"--no-index", 0, false},
-	{"--constraint", 'c', true}, {"--requirement", 'r', true}, {"--editable", 'e', true}, {"--find-links", 'f', true},
-	{"--no-binary", 0, true}, {"--only-binary", 0, true}, {"--prefer-binary", 0, false}, {"--require-hashes", 0, false},
-	{"--pre", 0, false}, {"--trusted-host", 0, true}, {"--use-feature", 0, true}, {"--hash", 0, true},
-	{"--config-settings", 'C', true}, {"--config-setting", 0, true}, {"--global-option", 0, true}, {"--install-option", 0, true},
-	{"--process-dependency-links", 0, false}, {"--always-unzip", 'Z', false}, {"--use-wheel", 0, false}, {"--no-use-wheel", 0, false},
-	{"--only-final", 0, true}, {"--all-releases", 0, true},
+	{"--index-url", 'i', true},
+	{"--pypi-url", 0, true},
+	{"--extra-index-url", 0, true},
+	{"--no-index", 0, false},
+	{"--constraint", 'c', true},
+	{"--requirement", 'r', true},
+	{"--editable", 'e', true},
+	{"--find-links", 'f', true},
+	{"--no-binary", 0, true},
+	{"--only-binary", 0, true},
+	{"--prefer-binary", 0, false},
+	{"--require-hashes", 0, false},
+	{"--pre", 0, false},
+	{"--trusted-host", 0, true},
+	{"--use-feature", 0, true},
+	{"--hash", 0, true},
+	{"--config-settings", 'C', true},
+	{"--config-setting", 0, true},
+	{"--global-option", 0, true},
+	{"--install-option", 0, true},
+	{"--process-dependency-links", 0, false},
+	{"--always-unzip", 'Z', false},
+	{"--use-wheel", 0, false},
+	{"--no-use-wheel", 0, false},
+	{"--only-final", 0, true},
+	{"--all-releases", 0, true},
 }
 
 // parseOptions reads options as optparse does: long ones may be cut short where
@@ -36,13 +55,17 @@ func (r *reader) parseOptions(s string, line int) (list []option, ok bool) {
 		return nil, false
 	}
 	ok = true
+	var loose []string
 	for i := 0; i < len(words); i++ {
 		word := words[i]
+		if word == "" || word[0] != '-' || word == "-" {
+			loose = append(loose, word)
+			continue
+		}
 		opt, value, has := findOption(word)
 		if opt == nil {
 			ok = false
-			clean, _ := cutUserinfo(word)
-			r.problem(line, "%q is no option of requirements files", clean)
+			r.problem(line, "%q is no option of requirements files", cutUserinfo(word))
 			continue
 		}
 		if opt.value && !has {
@@ -57,6 +80,9 @@ func (r *reader) parseOptions(s string, line int) (list []option, ok bool) {
 			ok = false
 		}
 		list = append(list, option{plainName(opt.name), value})
+	}
+	if len(loose) > 0 {
+		r.problem(line, "%q after an option has no effect in pip", strings.Join(loose[:min(len(loose), 20)], " "))
 	}
 	return list, ok
 }
@@ -102,6 +128,9 @@ func findOption(word string) (opt *pipOption, value string, has bool) {
 
 // splitWords splits words as shlex does for a POSIX shell, comments aside.
 func splitWords(s string) (words []string, problem string) {
+	if !strings.ContainsAny(s, "'\"\\\v\f") && isASCII(s) {
+		return strings.Fields(s), ""
+	}
 	var b strings.Builder
 	inWord := false
 	for i := 0; i < len(s); i++ {
@@ -151,4 +180,13 @@ func quoted(b *strings.Builder, s string) (int, bool) {
 		}
 	}
 	return 0, false
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
 }

@@ -35,10 +35,11 @@ func (r *reader) pdmPackage(v, files value) {
 	p.Optional = len(p.Groups) > 0
 	p.Marker = v.get("marker").text()
 	for d := range r.elements(v.get("dependencies"), text, "dependencies") {
-		if name := normalize(nameOf(d.text())); name != p.Name && !slices.Contains(p.Requires, name) {
+		if name := normalize(nameOf(d.text())); name != p.Name {
 			p.Requires = append(p.Requires, name)
 		}
 	}
+	p.Requires = once(p.Requires)
 	list := v.get("files")
 	if old := files.get(p.Spelled + " " + p.Version); !list.there() && old.there() {
 		list = old

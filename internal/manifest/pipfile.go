@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"net/url"
 	"strings"
 
 	"github.com/andiron-dev/andiron/internal/pep440"
@@ -22,11 +21,7 @@ func (r *reader) pipSources(list value, merged bool) pipSources {
 		out[x.Name] = Source{Type: OneIndex, URL: x.URL, Index: x.Name}
 		r.index(x)
 		if ssl := v.get("verify_ssl"); ssl.kind() == boolean && !ssl.truth() {
-			host := x.URL
-			if u, err := url.Parse(x.URL); err == nil && u.Host != "" {
-				host = u.Host
-			}
-			r.index(Index{URL: host, Role: Trusted, Line: ssl.line()})
+			r.index(Index{URL: hostOf(x.URL), Role: Trusted, Line: ssl.line()})
 		}
 	}
 	return out

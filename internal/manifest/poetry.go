@@ -104,7 +104,7 @@ func (p *pyProject) poetryTable(d Package, e value, extras map[string][]string, 
 		d.Marker = conjunction(d.Marker, p.poetryPython(s, e.line()))
 	}
 	if d.Optional = e.get("optional").truth(); d.Optional && d.Groups == nil {
-		d.Groups = slices.Clone(extras[d.Name])
+		d.Groups = slices.Clip(extras[d.Name])
 	}
 	for m := range e.each() {
 		switch m.key() {
@@ -231,12 +231,14 @@ func poetryClauses(s string) (out []string) {
 
 func poetryClause(c string) (string, bool) {
 	switch {
-	case c == "*" || c == "==*" || c == "=*":
+	case c == "*" || c == "x" || c == "==*" || c == "=*":
 		return "", true
 	case strings.HasPrefix(c, "^"):
 		return upTo(c[1:], caretBound)
-	case strings.HasPrefix(c, "~="):
+	case strings.HasPrefix(c, "~=") && strings.Contains(c, "."):
 		return c, true
+	case strings.HasPrefix(c, "~="): // poetry lets a version of one number stand there
+		return upTo(c[2:], tildeBound)
 	case strings.HasPrefix(c, "~"):
 		return upTo(c[1:], tildeBound)
 	case strings.HasPrefix(c, "<"), strings.HasPrefix(c, ">"), strings.HasPrefix(c, "=="), strings.HasPrefix(c, "!="):
@@ -245,7 +247,7 @@ func poetryClause(c string) (string, bool) {
 		return "=" + c, true
 	}
 	if c != "" && (c[0] >= '0' && c[0] <= '9' || c[0] == 'v') {
-		return "==" + strings.Replace(c, ".x", ".*", 1), true
+		return "==" + c, true
 	}
 	return "", false
 }
@@ -257,7 +259,7 @@ func upTo(s string, bound func([]int64) []int64) (string, bool) {
 		return "", false
 	}
 	plain := v.Public().String()
-	if i := strings.IndexByte(plain, '!'); i >= 0 {
+	if strings.Contains(plain, "!") {
 		return "", false // an epoch
 	}
 	var parts []int64

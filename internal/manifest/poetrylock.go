@@ -58,10 +58,10 @@ func (r *reader) poetryPackage(v, files value, extras map[string][]string) {
 	if slices.Contains(groups, "main") {
 		groups = nil
 		if p.Optional {
-			groups = slices.Clone(extras[p.Name])
+			groups = slices.Clip(extras[p.Name])
 		}
 	}
-	p.Groups = groups
+	p.Groups, p.Optional = groups, p.Optional || groups != nil
 	p.Marker = poetryMarkers(v.get("markers"))
 	for d := range r.want(v.get("dependencies"), table, "dependencies").each() {
 		p.Requires = append(p.Requires, normalize(d.key()))
@@ -72,7 +72,9 @@ func (r *reader) poetryPackage(v, files value, extras map[string][]string) {
 	}
 	for f := range r.want(list, array, "files").each() {
 		if f.kind() == text { // lock version 0: hashes alone
-			p.Hashes = append(p.Hashes, Hash{"sha256", lower(f.text())})
+			if h, ok := hashOf("sha256", f.text()); ok {
+				p.Hashes = append(p.Hashes, h)
+			}
 			continue
 		}
 		p.list(r.artifact(f))

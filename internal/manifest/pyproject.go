@@ -202,8 +202,9 @@ func (p *pyProject) pdm() {
 		for e := range p.r.elements(group, text, "tool.pdm.dev-dependencies") {
 			base := Package{Groups: []string{normalize(group.key())}, Direct: true}
 			base.Line, base.Column = e.place()
-			if s := strings.TrimSpace(e.text()); s != "" {
-				p.r.requirementLine(s, base) // it may begin with -e
+			// It may begin with -e. The variable is pdm's own, for the project's folder.
+			if s := strings.TrimSpace(strings.Replace(e.text(), "file:///${PROJECT_ROOT}/", "./", 1)); s != "" {
+				p.r.requirementLine(s, base)
 			}
 		}
 	}
@@ -218,7 +219,7 @@ func (p *pyProject) pdm() {
 		x.URL, x.Secret = address(s.get("url").text())
 		p.r.index(x)
 		if ssl := s.get("verify_ssl"); ssl.kind() == boolean && !ssl.truth() {
-			p.r.index(Index{URL: x.URL, Role: Trusted, Line: ssl.line()})
+			p.r.index(Index{URL: hostOf(x.URL), Role: Trusted, Line: ssl.line()})
 		}
 	}
 	for o := range p.r.want(v.get("resolution", "overrides"), table, "tool.pdm.resolution.overrides").each() {

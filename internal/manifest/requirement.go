@@ -3,6 +3,7 @@ package manifest
 import (
 	"strings"
 
+	"github.com/andiron-dev/andiron/internal/pep440"
 	"github.com/andiron-dev/andiron/internal/pep508"
 )
 
@@ -27,7 +28,13 @@ func (r *reader) requirement(s string, p Package) {
 // pep508 reads a requirement as the standard has it. False says that it is none,
 // which is a problem by then.
 func (r *reader) pep508(s string, p *Package) bool {
+	if r.pinned(s, p) {
+		return true
+	}
 	req, err := pep508.Parse(s)
+	if err != nil && strings.Contains(s, "${") && r.unset(s, p) {
+		return true
+	}
 	if err != nil {
 		r.problem(p.Line, "%q is no requirement: %s", s, err.Error())
 		return false
@@ -48,6 +55,42 @@ func (r *reader) pep508(s string, p *Package) bool {
 		if p.Version == "" {
 			p.Version = v.String()
 		}
+	}
+	return true
+}
+
+// pinned reads name==version and nothing else, which is what most lines of a
+// compiled file are, without the cost of a parser. False says nothing.
+func (r *reader) pinned(s string, p *Package) bool {
+	i := strings.IndexByte(s, '=')
+	if i <= 0 || !strings.HasPrefix(s[i:], "==") || !pep508.ValidName(s[:i]) {
+		return false
+	}
+	version := s[i+2:]
+	for j := range len(version) {
+		if c := version[j]; c-'0' > 9 && c-'a' > 25 && c != '.' && c != '+' {
+			return false
+		}
+	}
+	if _, err := pep440.Parse(version); err != nil {
+		return false
+	}
+	p.Spelled, p.Name, p.Version, p.Specifier = s[:i], normalize(s[:i]), version, s[i:]
+	return true
+}
+
+// unset reads a requirement with a variable in its version. That it is not
+// determined was said when the line was read.
+func (r *reader) unset(s string, p *Package) bool {
+	name := nameOf(s)
+	req, marker := cutMarker(s, false)
+	if !pep508.ValidName(name) || len(req) == len(name) || strings.Contains(name, "$") {
+		return false
+	}
+	r.named(p, name)
+	p.Specifier, p.Marker = strings.TrimSpace(req[len(name):]), marker
+	if p.Specifier[0] == '[' || p.Specifier[0] == '@' {
+		return false
 	}
 	return true
 }
@@ -117,11 +160,15 @@ func looksLocal(s string) bool {
 	if s[0] == '.' || s[0] == '/' || s[0] == '~' || s[0] == '\\' || len(s) > 2 && s[1] == ':' && (s[2] == '\\' || s[2] == '/') {
 		return true
 	}
-	head := s
-	if i := strings.IndexAny(s, "[;@<>=!~ ("); i >= 0 {
-		head = s[:i]
+	for i := range len(s) {
+		switch s[i] {
+		case '[', ';', '@', '<', '>', '=', '!', '~', ' ', '(', '\t':
+			return isArchive(s[:i])
+		case '/', '\\':
+			return true
+		}
 	}
-	return strings.ContainsAny(head, `/\`) || strings.Contains(head, ".") && isArchive(head)
+	return isArchive(s)
 }
 
 // local reads a path: a folder, a wheel or an archive.

@@ -7,8 +7,11 @@ import (
 
 // readRequirements reads what pip install -r and -c read.
 //
-// pip 25.3 req_file.py: preprocess, join_lines, ignore_comments, break_args_options.
+// pip 26.3 req_file.py: preprocess, join_lines, ignore_comments, break_args_options.
 func (r *reader) readRequirements(src []byte) error {
+	if err := checkLines(src, r.lim); err != nil {
+		return err
+	}
 	s, note, err := decode(src)
 	if err != nil {
 		return err
@@ -16,7 +19,8 @@ func (r *reader) readRequirements(src []byte) error {
 	if note != "" {
 		r.problem(1, "%s", note)
 	}
-	q := &requirements{r: r, odd: strings.ContainsAny(s, oddBreaks), header: true, last: -1}
+	r.file.Packages = make([]Package, 0, min(statements(s), r.lim.Packages))
+	q := &requirements{r: r, odd: hasOddBreaks(s), header: true, last: -1}
 	for n, line := range lines(s) {
 		if !r.checkLine(n, len(line)) {
 			return nil
@@ -33,6 +37,22 @@ func (r *reader) readRequirements(src []byte) error {
 	q.flush()
 	q.edges()
 	return nil
+}
+
+// statements is about how many there are: lines that do not begin with white space
+// or a comment.
+func statements(s string) (n int) {
+	for s != "" {
+		if s[0] > ' ' && s[0] != '#' {
+			n++
+		}
+		i := strings.IndexByte(s, '\n')
+		if i < 0 {
+			break
+		}
+		s = s[i+1:]
+	}
+	return n
 }
 
 // requirements is a requirements file that is being read.
@@ -251,11 +271,10 @@ func (r *reader) hash(s string, p *Package) {
 	size := map[string]int{"sha256": 64, "sha384": 96, "sha512": 128}[alg]
 	if !ok || size == 0 || len(digest) != size || !isHex(digest) {
 		r.problem(p.Line, "%q is no hash that pip takes", s)
-		if !ok {
-			return
-		}
 	}
-	p.Hashes = append(p.Hashes, Hash{strings.ToLower(alg), strings.ToLower(digest)})
+	if h, ok := hashOf(alg, digest); ok {
+		p.Hashes = append(p.Hashes, h)
+	}
 }
 
 // optionLine does what a line of options says. Of some, pip uses the first only.
@@ -306,7 +325,7 @@ func (r *reader) indexURL(s string, role IndexRole, line int) {
 // Those that stand for credentials leave nothing open.
 func (r *reader) variables(line string, n int) {
 	for word := range strings.FieldsSeq(line) {
-		word, _ = cutUserinfo(word)
+		word = cutUserinfo(word)
 		for {
 			i := strings.Index(word, "${")
 			if i < 0 {
@@ -322,10 +341,10 @@ func (r *reader) variables(line string, n int) {
 }
 
 // cutUserinfo takes user and password out of a URL, whatever they are.
-func cutUserinfo(s string) (string, bool) {
+func cutUserinfo(s string) string {
 	from, to, ok := userinfo(s)
 	if !ok {
-		return s, false
+		return s
 	}
-	return s[:from] + s[to+1:], true
+	return s[:from] + s[to+1:]
 }

@@ -9,6 +9,9 @@ import (
 // configparser of CPython 3.13 without interpolation; setuptools 80
 // config/setupcfg.py.
 func (r *reader) readSetupCfg(src []byte) error {
+	if err := checkLines(src, r.lim); err != nil {
+		return err
+	}
 	s, note, err := decode(src)
 	if err != nil {
 		return err

@@ -15,11 +15,19 @@ func (r *reader) readSetupPy(src []byte) error {
 		return err
 	}
 	for _, e := range f.Errors {
-		line, _ := f.Place(int32(e.Offset))
+		line, _ := f.Position(int32(e.Offset))
 		r.problem(line, "not Python: %s", e.What)
 	}
 	s := &setupPy{r: r, f: f, m: pysrc.Resolve(f), items: make(map[string][]setupItem), left: maxSetupSteps}
 	s.assignments(f.Body)
+	s.methods = make(map[string][]*pysrc.Invocation)
+	for _, v := range s.m.Calls {
+		if attr, ok := v.Node.Func.(*pysrc.Attribute); ok {
+			if of, ok := attr.Value.(*pysrc.Name); ok {
+				s.methods[of.ID] = append(s.methods[of.ID], v)
+			}
+		}
+	}
 	calls := 0
 	for _, v := range s.m.Calls {
 		if slices.ContainsFunc(v.Names, isSetup) {
@@ -52,11 +60,12 @@ const (
 )
 
 type setupPy struct {
-	r     *reader
-	f     *pysrc.File
-	m     *pysrc.Module
-	items map[string][]setupItem
-	left  int
+	methods map[string][]*pysrc.Invocation // by the name that they are called on
+	r       *reader
+	f       *pysrc.File
+	m       *pysrc.Module
+	items   map[string][]setupItem
+	left    int
 }
 
 // setupItem is name[key] = value.
@@ -82,8 +91,16 @@ func (s *setupPy) assignments(body []pysrc.Stmt) {
 }
 
 func (s *setupPy) line(e pysrc.Node) int {
-	line, _ := s.f.Place(e.Where().Start)
+	line, _ := s.f.Position(e.Where().Start)
 	return line
+}
+
+// place counts the column in characters, or in bytes where that is a long way.
+func (s *setupPy) place(e pysrc.Node) (line, column int) {
+	if line, column = s.f.Position(e.Where().Start); column > 4096 {
+		return line, column + 1
+	}
+	return s.f.Place(e.Where().Start)
 }
 
 func (s *setupPy) call(v *pysrc.Invocation) {
@@ -141,7 +158,7 @@ func (s *setupPy) computed(e pysrc.Node, w setupWant) {
 // one reads a requirement.
 func (s *setupPy) one(e pysrc.Node, req string, w setupWant) {
 	p := Package{Groups: w.groups, Direct: true}
-	p.Line, p.Column = s.f.Place(e.Where().Start)
+	p.Line, p.Column = s.place(e)
 	req, _ = cutComment(req)
 	if req != "" && s.r.pep508(req, &p) {
 		s.r.add(p)
@@ -150,7 +167,7 @@ func (s *setupPy) one(e pysrc.Node, req string, w setupWant) {
 
 // list reads a list of requirements, or one string with a requirement per line.
 func (s *setupPy) list(a pysrc.Arg, w setupWant) {
-	if s.left--; s.left <= 0 || w.depth > maxSetupDepth {
+	if s.left--; s.left <= 0 || w.depth > maxSetupDepth || s.r.full() {
 		s.computed(a.Expr, w)
 		return
 	}
@@ -202,6 +219,9 @@ func (s *setupPy) value(a pysrc.Arg, w setupWant) {
 }
 
 func (s *setupPy) element(a pysrc.Arg, w setupWant) {
+	if s.left--; s.left <= 0 || s.r.full() {
+		return // which is said once
+	}
 	if star, ok := a.Expr.(*pysrc.Starred); ok {
 		s.list(pysrc.Arg{Expr: star.Value, Scope: a.Scope}, w.deeper())
 		return
@@ -235,13 +255,9 @@ func (s *setupPy) name(e *pysrc.Name, scope *pysrc.Scope, w setupWant) {
 	if assigned > 1 {
 		s.r.problem(s.line(e), "undetermined: %q has more than one value; all are given", e.ID)
 	}
-	for _, v := range s.m.Calls {
-		attr, ok := v.Node.Func.(*pysrc.Attribute)
-		if !ok {
-			continue
-		}
-		if of, ok := attr.Value.(*pysrc.Name); ok && of.ID == e.ID && v.Scope.Owner(e.ID) == owner {
-			s.method(v, attr.Attr, w)
+	for _, v := range s.methods[e.ID] {
+		if s.left--; v.Scope.Owner(e.ID) == owner && s.left > 0 {
+			s.method(v, v.Method(), w)
 		}
 	}
 }
@@ -400,19 +416,15 @@ func (s *setupPy) namedExtras(e *pysrc.Name, scope *pysrc.Scope, w setupWant) {
 	for _, item := range s.items[e.ID] {
 		s.extra(pysrc.Arg{Expr: item.key, Scope: owner}, pysrc.Arg{Expr: item.value, Scope: owner})
 	}
-	for _, v := range s.m.Calls {
-		attr, ok := v.Node.Func.(*pysrc.Attribute)
-		if !ok {
+	for _, v := range s.methods[e.ID] {
+		if s.left--; v.Scope.Owner(e.ID) != owner || s.left <= 0 {
 			continue
 		}
-		if of, ok := attr.Value.(*pysrc.Name); !ok || of.ID != e.ID || v.Scope.Owner(e.ID) != owner {
-			continue
-		}
-		if args := v.Positional(); attr.Attr == "update" && len(args) == 1 {
+		if args := v.Positional(); v.Method() == "update" && len(args) == 1 {
 			s.extras(args[0], w.depth+1)
 			continue
 		}
-		s.method(v, attr.Attr, w)
+		s.method(v, v.Method(), w)
 	}
 }
 

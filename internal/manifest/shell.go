@@ -33,7 +33,37 @@ type word struct {
 }
 
 // variables are what a shell knows: a value, or that there is one.
-type variables map[string]variable
+type variables struct {
+	own   map[string]variable
+	outer *variables
+	lost  bool // there were more than are kept, so that none is known
+}
+
+func (vars *variables) all() map[string]variable {
+	if vars.own == nil {
+		vars.own = make(map[string]variable)
+	}
+	return vars.own
+}
+
+func (vars *variables) get(name string) (variable, bool) {
+	for ; vars != nil; vars = vars.outer {
+		if vars.lost {
+			return variable{}, true
+		}
+		if v, ok := vars.own[name]; ok {
+			return v, true
+		}
+	}
+	return variable{}, false
+}
+
+func (vars *variables) set(name string, v variable) {
+	if vars.all()[name] = v; len(vars.own) > maxVariables {
+		vars.lost = true
+		delete(vars.own, name)
+	}
+}
 
 type variable struct {
 	value string
@@ -47,15 +77,19 @@ type command struct {
 	after string // that other word
 }
 
-// maxExpanded bounds a word with its variables put in.
-const maxExpanded = 64 << 10
+const (
+	maxVariables = 10_000
+	maxExpanded  = 64 << 10 // of a word with its variables put in
+	maxExpansion = 16 << 20 // of all words of a file
+)
 
 // shell splits a script into commands, far enough to see which programs are called
 // with which words. What it cannot follow is in the words as unknown.
 type shell struct {
 	script *script
 	pos    int
-	vars   variables
+	vars   *variables
+	room   *int // for what variables stand for
 	emit   func(command)
 	cmd    command
 	beside bool // the last word ends where the next character is
@@ -230,7 +264,7 @@ func (sh *shell) expand(b *strings.Builder, w *word) {
 	}
 	sh.pos += n
 	v, ok := sh.vars.expand(name, rest)
-	if !ok || b.Len()+len(v) > maxExpanded {
+	if *sh.room -= len(v); !ok || b.Len()+len(v) > maxExpanded || *sh.room < 0 {
 		if w.unknown == "" {
 			w.unknown = s[:n]
 		}
@@ -241,8 +275,8 @@ func (sh *shell) expand(b *strings.Builder, w *word) {
 }
 
 // expand gives ${name}, ${name:-default}, ${name-default} and ${name:+other}.
-func (vars variables) expand(name, rest string) (string, bool) {
-	v, set := vars[name]
+func (vars *variables) expand(name, rest string) (string, bool) {
+	v, set := vars.get(name)
 	switch {
 	case name == "":
 		return "", false
@@ -283,10 +317,10 @@ func variableAt(s string) (n int, name, rest string) {
 	if len(s) < 2 {
 		return 0, "", ""
 	}
-	switch c := s[1]; {
-	case c == '(':
+	switch s[1] {
+	case '(':
 		return closing(s, '(', ')'), "", ""
-	case c == '{':
+	case '{':
 		n = closing(s, '{', '}')
 		inner := strings.TrimSuffix(s[2:n], "}")
 		end := nameEnd(inner)

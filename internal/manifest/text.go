@@ -129,10 +129,7 @@ func lines(s string) iter.Seq2[int, string] {
 				end = cr // a lone one
 			}
 			line, next := s[:end], min(end+1, len(s))
-			if strings.HasSuffix(line, "\r") {
-				line = line[:len(line)-1]
-			}
-			if !yield(n, line) {
+			if !yield(n, strings.TrimSuffix(line, "\r")) {
 				return
 			}
 			s = s[next:]
@@ -142,6 +139,17 @@ func lines(s string) iter.Seq2[int, string] {
 
 // oddBreaks are the characters besides those at which Python ends a line.
 const oddBreaks = "\v\f\x1c\x1d\x1e\u0085\u2028\u2029"
+
+// hasOddBreaks reports one of them. It may be wrong about text beyond ASCII, which
+// is looked at again.
+func hasOddBreaks(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' && (c == '\v' || c == '\f' || c >= 0x1c && c <= 0x1e) || c == 0xc2 || c == 0xe2 {
+			return true
+		}
+	}
+	return false
+}
 
 // checkLine refuses a line that is longer than it may be.
 func (r *reader) checkLine(line, n int) bool {

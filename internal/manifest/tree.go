@@ -168,7 +168,10 @@ func (v value) each() iter.Seq[value] {
 }
 
 func (v value) line() int {
-	line, _ := v.place()
+	if n := v.node(); n.line > 0 || n.kind == absent {
+		return int(n.line)
+	}
+	line, _ := v.t.at.line(int(v.node().off))
 	return line
 }
 
@@ -188,10 +191,29 @@ type position struct {
 	src   []byte
 	lines []int // offsets at which lines begin
 	// The last answer, from which a later column of the same line is counted.
-	off, line, column int
+	off, lastLine, column int
 }
 
+// find gives a place as people count it: the column in characters, or in bytes
+// where that is a long way to count.
 func (p *position) find(off int) (line, column int) {
+	line, from := p.line(off)
+	column = 1
+	if p.lastLine == line && p.off <= off {
+		from, column = p.off, p.column
+	}
+	off = min(off, len(p.src))
+	if off-from > 4096 {
+		column += off - from
+	} else {
+		column += utf8.RuneCount(p.src[from:off])
+	}
+	p.off, p.lastLine, p.column = off, line, column
+	return line, column
+}
+
+// line gives the line of an offset, and where it begins.
+func (p *position) line(off int) (line, start int) {
 	if p.lines == nil {
 		p.lines = lineStarts(p.src)
 	}
@@ -199,12 +221,7 @@ func (p *position) find(off int) (line, column int) {
 	if !exact {
 		i--
 	}
-	from, col := p.lines[i], 1
-	if p.line == i+1 && p.off <= off {
-		from, col = p.off, p.column
-	}
-	p.off, p.line, p.column = off, i+1, col+utf8.RuneCount(p.src[from:min(off, len(p.src))])
-	return p.line, p.column
+	return i + 1, p.lines[i]
 }
 
 func lineStarts(src []byte) []int {

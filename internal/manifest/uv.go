@@ -65,6 +65,9 @@ func (p *pyProject) uvOptions(v value) {
 	}
 }
 
+// maxAlternatives is how many sources of one package are read.
+const maxAlternatives = 16
+
 // uvSources applies tool.uv.sources, which bind packages to where they come from.
 func (p *pyProject) uvSources(v value, named map[string]string) {
 	bound := make(map[string][]uvSource)
@@ -72,6 +75,10 @@ func (p *pyProject) uvSources(v value, named map[string]string) {
 		var list []uvSource
 		if entry.kind() == array {
 			for e := range p.r.elements(entry, table, "tool.uv.sources") {
+				if len(list) == maxAlternatives {
+					p.r.problem(e.line(), "%q has more than %d sources; the rest is not read", entry.key(), maxAlternatives)
+					break
+				}
 				list = append(list, p.uvSource(e, named))
 			}
 		} else if p.r.want(entry, table, "tool.uv.sources").there() {
@@ -85,6 +92,9 @@ func (p *pyProject) uvSources(v value, named map[string]string) {
 	old := p.r.file.Packages
 	p.r.file.Packages = make([]Package, 0, len(old))
 	for _, d := range old {
+		if p.r.full() {
+			return
+		}
 		list := bound[d.Name]
 		if len(list) == 0 || d.Constraint || slices.Contains(d.Groups, "build-system") {
 			p.r.add(d)
@@ -185,9 +195,6 @@ func complementary(out []Package, list []uvSource) bool {
 			if len(out) > 1 && opposite(list[i].marker, list[j].marker) {
 				return true
 			}
-		}
-		if i > 16 {
-			break
 		}
 	}
 	return false

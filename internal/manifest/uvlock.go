@@ -7,7 +7,7 @@ import (
 
 // readUVLock reads uv.lock.
 //
-// uv 0.9 crates/uv-resolver/src/lock: versions 1, revisions 0 to 3.
+// uv 0.9 crates/uv-resolver/src/lock: versions 1, revisions to 5.
 func (r *reader) readUVLock(t *tree) {
 	root := t.root()
 	r.file.Tool = "uv"
@@ -154,16 +154,9 @@ func requiresOf(edges []uvEdge, packages []Package) (out []string) {
 	}
 	out = make([]string, 0, len(edges))
 	for _, e := range edges {
-		name := packages[e.to].Name
-		if len(edges) > 64 || !slices.Contains(out, name) {
-			out = append(out, name)
-		}
+		out = append(out, packages[e.to].Name)
 	}
-	if len(edges) > 64 {
-		slices.Sort(out)
-		out = slices.Compact(out)
-	}
-	return out
+	return once(out)
 }
 
 func (u *uvLock) edgesOf(v value) (out []uvEdge) {

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"iter"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -66,6 +67,25 @@ func (r *reader) texts(v value, what string) (out []string) {
 	return out
 }
 
+// once drops what a list has before.
+func once(list []string) []string {
+	if len(list) > 32 {
+		seen := make(map[string]bool, len(list))
+		return slices.DeleteFunc(list, func(s string) bool {
+			was := seen[s]
+			seen[s] = true
+			return was
+		})
+	}
+	out := list[:0]
+	for _, s := range list {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
 // strict gives a string, or says that it is none.
 func (r *reader) strict(v value, what string) string {
 	return r.want(v, text, what).text()
@@ -88,13 +108,19 @@ func (r *reader) lockedName(p *Package, v value, what string) bool {
 	return true
 }
 
-// digest splits "sha256:…".
+// digest splits "sha256:…". What is no digest is the zero Hash.
 func digest(s string) Hash {
-	alg, d, ok := strings.Cut(s, ":")
-	if !ok {
-		return Hash{}
+	alg, d, _ := strings.Cut(s, ":")
+	h, _ := hashOf(alg, d)
+	return h
+}
+
+// hashOf makes a hash of what may be one.
+func hashOf(alg, d string) (Hash, bool) {
+	if alg == "" || len(alg) > 16 || !isHex(d) {
+		return Hash{}, false
 	}
-	return Hash{lower(alg), lower(d)}
+	return Hash{lower(alg), lower(d)}, true
 }
 
 // lower is strings.ToLower, which has a copy made only where it is needed.
@@ -121,7 +147,11 @@ func (r *reader) artifact(v value) Artifact {
 			}
 		case "hashes":
 			for h := range r.want(m, table, "hashes").each() {
-				if a.Hash = (Hash{lower(h.key()), lower(r.strict(h, "a hash"))}); a.Hash.Algorithm == "sha256" {
+				one, ok := hashOf(h.key(), r.strict(h, "a hash"))
+				if !ok {
+					r.problem(h.line(), "%q is no hash of a file", h.scalar())
+				}
+				if a.Hash = one; one.Algorithm == "sha256" {
 					break
 				}
 			}

@@ -2,9 +2,7 @@ package model
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,17 +14,6 @@ import (
 )
 
 const goldenDir = "../../testdata/golden/torch"
-
-// manifest is what torch itself said of a golden file.
-type manifest struct {
-	Container string
-	Tensors   []struct {
-		Path       []any
-		DType      string
-		Shape      []int64
-		Components []any
-	}
-}
 
 func inspect(t testing.TB, path string) *Tree {
 	t.Helper()
@@ -55,35 +42,19 @@ func every(tree *Tree) []Tensor {
 // its dtype and shape, in every container.
 func TestInspectGolden(t *testing.T) {
 	files := 0
-	err := filepath.WalkDir(goldenDir, func(path string, _ fs.DirEntry, err error) error {
-		file, ok := strings.CutSuffix(path, ".manifest.json")
-		if err != nil || !ok {
-			return err
-		}
-		b, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		var m manifest
-		if err := json.Unmarshal(b, &m); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
+	testkit.Goldens(t, goldenDir, func(file string, m testkit.Golden) {
 		if info, err := os.Stat(file); err != nil || info.IsDir() || len(m.Tensors) == 0 {
-			return err
+			return // a folder is many artifacts
 		}
 		files++
 		compareWithManifest(t, file, m)
-		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	if files < 240 {
 		t.Errorf("compared %d files, want at least 240", files)
 	}
 }
 
-func compareWithManifest(t *testing.T, file string, m manifest) {
+func compareWithManifest(t *testing.T, file string, m testkit.Golden) {
 	t.Helper()
 	got := map[string]bool{}
 	for _, x := range every(inspect(t, file)) {

@@ -66,7 +66,7 @@ const mostDeflated = 16 << 20
 
 // torch looks at a PyTorch container, or says that it is none.
 func (l *looker) torch(v view) (string, bool) {
-	f, err := torchfile.Open(v.r, v.size, torchfile.Options{Pickle: l.pickleLimits(), MaxInflate: mostDeflated})
+	f, err := torchfile.Open(v.r, v.size, torchfile.Options{Pickle: l.pickleLimits(), MaxInflate: mostDeflated, Unlisted: v.tree == nil})
 	if errors.Is(err, torchfile.ErrFormat) {
 		return "", false
 	}

@@ -13,6 +13,7 @@ package osfile
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"time"
@@ -32,6 +33,18 @@ func Of(info fs.FileInfo) (id ID, ok bool) { return of(info) }
 
 // Owner returns who owns a file. ok is false where the system does not tell.
 func Owner(info fs.FileInfo) (uid uint32, ok bool) { return owner(info) }
+
+// Cause takes the operation and the paths off an error of package os: who reports it
+// names the path, once and as the user wrote it.
+func Cause(err error) error {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		return pe.Err
+	}
+	if le, ok := errors.AsType[*os.LinkError](err); ok {
+		return le.Err
+	}
+	return err
+}
 
 // Reserve takes the room for a file of size bytes, so that a full disk shows before
 // anything is written, and the blocks lie together. Where the system cannot, it does

@@ -5,6 +5,7 @@ package osfile
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -49,6 +50,20 @@ func stat(t *testing.T, path string) (ID, bool) {
 		t.Errorf("owner %d, %v", uid, ok)
 	}
 	return Of(info)
+}
+
+func TestCause(t *testing.T) {
+	dir := t.TempDir()
+	_, open := os.Open(filepath.Join(dir, "none"))
+	link := os.Link(filepath.Join(dir, "none"), filepath.Join(dir, "link"))
+	for _, err := range []error{open, link, fmt.Errorf("around: %w", open)} {
+		if got := Cause(err); !errors.Is(got, os.ErrNotExist) || got.Error() != "no such file or directory" {
+			t.Errorf("Cause(%v) = %v", err, got)
+		}
+	}
+	if other := errors.New("other"); !errors.Is(Cause(other), other) || Cause(nil) != nil {
+		t.Error("an error of another kind is not itself")
+	}
 }
 
 func TestLockFolder(t *testing.T) {

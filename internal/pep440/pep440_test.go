@@ -96,6 +96,30 @@ func TestExact(t *testing.T) {
 	}
 }
 
+func TestMatches(t *testing.T) {
+	for _, tt := range []struct {
+		in, text string
+		want     bool
+	}{
+		{"===2.1.0+CU118", "2.1.0+cu118", true},
+		{"===2.1.0+\u212a", "2.1.0+k", true},
+		{"===2.1.0+\u0130", "2.1.0+i", false}, // Python lowers it to two letters
+		{"===2.1", "2.1.0", false},
+		{"===3.8,3.9", "3.8,3.9", true},
+		{">=2.1", "2.2rc1", true},
+		{">=2.1", "5.15.0-91-generic", false},
+		{"!=2.1", "5.15.0-91-generic", false},
+	} {
+		spec, err := ParseSpecifier(tt.in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := spec.Matches(tt.text); got != tt.want {
+			t.Errorf("%q matches %q: got %t, want %t", tt.in, tt.text, got, tt.want)
+		}
+	}
+}
+
 // What packaging's ranges do not say.
 func TestOverlaps(t *testing.T) {
 	for _, tt := range []struct {

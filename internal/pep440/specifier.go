@@ -129,7 +129,7 @@ func (s Specifiers) Allows(v Version) bool { return s.Contains(v, true) }
 // pre-releases of all versions.
 func (s Specifiers) Prereleases() bool {
 	return slices.ContainsFunc(s, func(one Specifier) bool {
-		return one.op != "!=" && !one.wild && one.version.Pre()
+		return one.op != "!=" && one.version.Pre()
 	})
 }
 

@@ -84,12 +84,25 @@ type sighting struct {
 
 // Fold reads the whole record and says what is true now.
 func (l *Log) Fold(ctx context.Context) (*Folded, error) {
-	f := &Folded{index: map[string]*State{}, seen: map[string]sighting{}}
+	f := newFolded()
 	s, err := l.Read(ctx, f.add)
-	f.Summary = s
+	return f.done(s, err)
+}
+
+// fold does the same where the folder is held already.
+func (l *Log) fold(ctx context.Context) (*Folded, error) {
+	f := newFolded()
+	s, err := l.read(ctx, f.add)
+	return f.done(s, err)
+}
+
+func newFolded() *Folded { return &Folded{index: map[string]*State{}, seen: map[string]sighting{}} }
+
+func (f *Folded) done(s Summary, err error) (*Folded, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.Summary = s
 	f.States = slices.DeleteFunc(f.States, func(st *State) bool { return st.gone })
 	for _, st := range f.States {
 		f.look(st)

@@ -70,6 +70,18 @@ func (l *Log) Close() error { return l.root.Close() }
 // project without a record has an empty one. After an error, entries that were
 // handed out were good.
 func (l *Log) Read(ctx context.Context, each func(*Entry) error) (Summary, error) {
+	if _, err := l.root.Lstat(filepath.FromSlash(FileName)); errors.Is(err, fs.ErrNotExist) {
+		return Summary{Head: genesis}, nil
+	}
+	unlock, err := l.hold(ctx)
+	if err != nil {
+		return Summary{}, err
+	}
+	defer unlock()
+	return l.read(ctx, each)
+}
+
+func (l *Log) read(ctx context.Context, each func(*Entry) error) (Summary, error) {
 	f, err := l.open(os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Summary{Head: genesis}, nil
@@ -78,11 +90,6 @@ func (l *Log) Read(ctx context.Context, each func(*Entry) error) (Summary, error
 		return Summary{}, err
 	}
 	defer func() { _ = f.Close() }() // it was read
-	unlock, err := l.hold(ctx)
-	if err != nil {
-		return Summary{}, err
-	}
-	defer unlock()
 	s, err := Read(f, func(e *Entry) error {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -96,14 +103,42 @@ func (l *Log) Read(ctx context.Context, each func(*Entry) error) (Summary, error
 // none of them is there. The last entry must be whole; the rest of the chain is not
 // looked at.
 func (l *Log) Append(ctx context.Context, now time.Time, drafts ...Draft) (Summary, error) {
-	if err := l.root.Mkdir(Folder, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return Summary{}, err
-	}
-	unlock, err := l.hold(ctx)
+	unlock, err := l.begin(ctx)
 	if err != nil {
 		return Summary{}, err
 	}
 	defer unlock()
+	return l.append(now, drafts)
+}
+
+// Update adds what change makes of what is true now, while nobody else adds anything.
+// If there is nothing to add, nothing is written.
+func (l *Log) Update(ctx context.Context, now time.Time, change func(*Folded) ([]Draft, error)) (Summary, error) {
+	unlock, err := l.begin(ctx)
+	if err != nil {
+		return Summary{}, err
+	}
+	defer unlock()
+	f, err := l.fold(ctx)
+	if err != nil {
+		return Summary{}, err
+	}
+	drafts, err := change(f)
+	if err != nil || len(drafts) == 0 {
+		return f.Summary, err
+	}
+	return l.append(now, drafts)
+}
+
+// begin makes the folder and holds it.
+func (l *Log) begin(ctx context.Context) (unlock func(), err error) {
+	if err := l.root.Mkdir(Folder, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	return l.hold(ctx)
+}
+
+func (l *Log) append(now time.Time, drafts []Draft) (Summary, error) {
 	f, err := l.open(os.O_RDWR | os.O_CREATE)
 	if err != nil {
 		return Summary{}, err

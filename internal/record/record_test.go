@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -223,6 +224,32 @@ func TestParallelAppends(t *testing.T) {
 	}
 }
 
+func TestUpdate(t *testing.T) {
+	l, name := open(t)
+	stop := errors.New("stop")
+	for want, change := range map[error]func(*Folded) ([]Draft, error){
+		stop: func(*Folded) ([]Draft, error) { return []Draft{scan(true)}, stop },
+		nil:  func(*Folded) ([]Draft, error) { return nil, nil },
+	} {
+		if _, err := l.Update(t.Context(), day1, change); !errors.Is(err, want) {
+			t.Error(err)
+		}
+	}
+	if _, err := os.Stat(name); !errors.Is(err, os.ErrNotExist) {
+		t.Error("something was written")
+	}
+	for i := range 3 {
+		if _, err := l.Update(t.Context(), day1, func(f *Folded) ([]Draft, error) {
+			if int(f.Scans) != i {
+				t.Errorf("%d scans, want %d", f.Scans, i)
+			}
+			return []Draft{scan(true)}, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestFold(t *testing.T) {
 	l, _ := open(t)
 	seen := Observed{Rule: "DEP001", Package: "torch", Versions: []string{"2.5.1"}, Advisories: []string{"PYSEC-2025-41", "CVE-2025-32434"}, Severity: "critical", Message: "m"}
@@ -354,7 +381,7 @@ func TestAnswer(t *testing.T) {
 		t.Error("a changed answer")
 	}
 	for i := range 2 * maxResults {
-		if _, err := l.Keep(secret, Question{Tool: fmt.Sprint(i)}.Key(), []byte("x")); err != nil {
+		if _, err := l.Keep(secret, Question{Tool: strconv.Itoa(i)}.Key(), []byte("x")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -403,7 +430,7 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte("{}\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var again []byte
-		fold := &Folded{index: map[string]*State{}, seen: map[string]sighting{}}
+		fold := newFolded()
 		s, err := Read(bytes.NewReader(b), func(e *Entry) error {
 			again = append(append(again, e.line()...), '\n')
 			return fold.add(e)
@@ -440,7 +467,7 @@ func BenchmarkFold(b *testing.B) {
 	}
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {
-		fold := &Folded{index: map[string]*State{}, seen: map[string]sighting{}}
+		fold := newFolded()
 		if _, err := Read(bytes.NewReader(text), fold.add); err != nil {
 			b.Fatal(err)
 		}

@@ -134,8 +134,8 @@ func (r *run) command(f finding.Finding) command {
 	}
 	if a := f.Advisory; a != nil {
 		c.text += "\n" + fixedIn(*a)
-		if a.Class != "" {
-			c.text += "; " + brief(a.Class, maxName)
+		if class := class(*a); class != "" {
+			c.text += "; " + class
 		}
 		if names := aliases(*a); names != "" {
 			c.text += "; also " + names

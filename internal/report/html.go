@@ -29,6 +29,7 @@ func writeHTML(w io.Writer, r *run) error {
 		"count":  count,
 		"status": func(s finding.Status) string { return strings.ReplaceAll(string(s), " ", "-") },
 
+		"class":        func(a *finding.Advisory) string { return class(*a) },
 		"evidence":     evidence,
 		"undetermined": undetermined,
 		"matters":      matters,

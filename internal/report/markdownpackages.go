@@ -86,8 +86,8 @@ func (m *markdown) messages(fs []finding.Finding) {
 	for _, f := range fs {
 		line := "- " + code(brief(f.Advisory.ID, maxName))
 		var more []string
-		if f.Advisory.Class != "" {
-			more = append(more, prose(brief(f.Advisory.Class, maxName)))
+		if class := class(*f.Advisory); class != "" {
+			more = append(more, prose(class))
 		}
 		if names := aliases(*f.Advisory); names != "" {
 			more = append(more, "also "+prose(names))

@@ -47,7 +47,7 @@ func compareDependencies(a, b finding.Dependency) int {
 // aboutModels is false for a run that looked at dependencies and at nothing else.
 // An audit looks at both, also where a project has no models.
 func aboutModels(verb string, s finding.Summary) bool {
-	return s.Artifacts > 0 || s.Dependencies == nil || verb == "audit"
+	return s.Artifacts > 0 || verb == "audit" || s.Dependencies == nil && !strings.HasPrefix(verb, "deps ")
 }
 
 // packageTotals writes "packages: 3 vulnerable, 40 clean; advisories: OSV of
@@ -79,6 +79,9 @@ func packageHeadline(r *run) string {
 	all := 0
 	for _, n := range by {
 		all += n
+	}
+	if by == nil {
+		return count(len(r.findings), "finding", "findings")
 	}
 	of := " of " + count(all, "package", "packages")
 	n := 0
@@ -122,6 +125,19 @@ func fixedIn(a finding.Advisory) string {
 		return "no fixed version"
 	}
 	return "fixed in " + brief(a.Fixed, maxName)
+}
+
+// class says what goes wrong and what it takes to reach it: "memory-safety, reached
+// by a crafted file".
+func class(a finding.Advisory) string {
+	words := brief(a.Class, maxName)
+	by := map[string]string{
+		"file": "by a crafted file", "code": "by the program's own code alone", "network": "by a peer that may connect", "install": "by installing it",
+	}[a.Reach]
+	if words != "" && by != "" {
+		words += ", reached " + by
+	}
+	return words
 }
 
 // aliases are the other names of an advisory, as many as people read.

@@ -186,6 +186,7 @@ func resultProperties(f finding.Finding) sarif.Properties {
 		p["aliases"] = each(a.Aliases, safetext.Plain)
 		if a.Class != "" {
 			p["class"] = safetext.Plain(a.Class)
+			p["reach"] = safetext.Plain(a.Reach)
 		}
 	}
 	return p

@@ -33,9 +33,8 @@ func (t *text) release() {
 	slices.SortStableFunc(fs, worstPackage)
 	shown := fs[:min(len(fs), perPackage)]
 	t.name(fs[0])
-	seen := map[string]bool{} // evidence is said once in a block
 	for _, f := range shown {
-		t.advisory(f, seen)
+		t.advisory(f)
 	}
 	if n := len(fs) - len(shown); n > 0 {
 		fmt.Fprintf(&t.b, "%11s… %d more; --format json lists all of them\n", "", n)
@@ -59,16 +58,18 @@ func (t *text) name(f finding.Finding) {
 // advisory writes one finding of a package: severity, id, class, fixed version and
 // message; then, dim, its rule and other names. One without an advisory has its rule
 // in place of the id.
-func (t *text) advisory(f finding.Finding, seen map[string]bool) {
+func (t *text) advisory(f finding.Finding) {
 	const indent, hang = 2, 11
 	fmt.Fprintf(&t.b, "%*s%s ", indent, "", t.paint(badgeColor(f), fmt.Sprintf("%-8s", badge(f))))
 	words := []string{safetext.Plain(f.Rule) + ":"}
 	also := ""
 	if a := f.Advisory; a != nil {
 		what := fixedIn(*a)
-		if a.Class != "" {
-			what = brief(a.Class, maxName) + "; " + what
+		if class := class(*a); class != "" {
+			what = class + "; " + what
 		}
+		// The block says which package it is.
+		f.Message = strings.TrimPrefix(f.Message, packageName(*f.Package)+" has "+a.ID+": ")
 		words = append([]string{brief(a.ID, maxName)}, split("("+what+"):")...)
 		also = "rule " + safetext.Plain(f.Rule)
 		if names := aliases(*a); names != "" {
@@ -86,10 +87,7 @@ func (t *text) advisory(f finding.Finding, seen map[string]bool) {
 		return
 	}
 	for _, e := range evidence(f) {
-		if !seen[e] {
-			seen[e] = true
-			t.item("- ", e, hang)
-		}
+		t.item("- ", e, hang)
 	}
 }
 

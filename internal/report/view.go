@@ -16,7 +16,7 @@ func headline(r *run) string {
 	if aboutModels(r.config.Verb, r.summary) {
 		parts = append(parts, modelHeadline(r))
 	}
-	if r.summary.Dependencies != nil {
+	if r.summary.Dependencies != nil || len(parts) == 0 {
 		parts = append(parts, packageHeadline(r))
 	}
 	s := strings.Join(parts, "; ")

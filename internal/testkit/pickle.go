@@ -1,5 +1,6 @@
 // Package testkit makes inputs for tests: pickles from a line per opcode, and
-// zip archives with every field under control. Nothing but tests imports it.
+// zip archives with every field under control. It also reads what torch said about
+// the golden files. Nothing but tests imports it.
 //
 // # Security
 //

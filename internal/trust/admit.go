@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/lockfile"
@@ -36,6 +37,9 @@ func (r *Room) Admit(ctx context.Context, file string, m lockfile.Model) (refuse
 	o := after.assess(ctx, s)
 	for _, p := range append(list, o.problems...) {
 		text := p.rule.ID + ": " + p.message
+		if len(p.evidence) > 0 {
+			text += " (" + strings.Join(p.evidence, "; ") + ")"
+		}
 		switch {
 		case p.rule == tooYoung: // which time mends
 		case p.rule == writable || p.rule == unsigned || p.rule == unchecked && o.entry != nil:
@@ -45,6 +49,14 @@ func (r *Room) Admit(ctx context.Context, file string, m lockfile.Model) (refuse
 		}
 	}
 	return refused, warnings
+}
+
+// Weak says which of the lock, the policy and their folder others can write to.
+func (r *Room) Weak() (warnings []string) {
+	for _, w := range append(r.weakOwn(), r.weakRoot()...) {
+		warnings = append(warnings, fmt.Sprintf("%q: %s: others can change what is trusted: %s", w.path, writable.ID, w.why))
+	}
+	return warnings
 }
 
 // Verdict says what keeps a verdict from passing, and which rules had to be waived

@@ -14,6 +14,7 @@ import (
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/lockfile"
+	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/rule"
 	"github.com/andiron-dev/andiron/internal/source"
 	"github.com/andiron-dev/andiron/internal/waiver"
@@ -168,6 +169,7 @@ func (c *decision) look() bool {
 	r := c.Room
 	if weak := r.weakTrust(); len(weak) > 0 {
 		c.deny(codePolicy, writable, "others can change what is trusted: "+weak[0].path, weak[0].why)
+		c.out.Hint = closeTo(weak[0].path)
 		return false
 	}
 	c.subject = subject{abs: filepath.Clean(c.q.Path), size: c.q.Size, digest: c.q.SHA256, expect: c.q.Expect}
@@ -175,6 +177,7 @@ func (c *decision) look() bool {
 		var err error
 		if c.subject.url, err = source.Canonical(c.q.URL); err != nil {
 			c.deny(codePolicy, noSource, err.Error())
+			c.out.Hint = "name the file alone, at a commit: https://host/owner/repo/resolve/COMMIT/file"
 			return false
 		}
 	}
@@ -203,7 +206,7 @@ func (c *decision) home() (root *os.Root, rel string, done func()) {
 	}
 	root, err := os.OpenRoot(filepath.FromSlash(dir))
 	if err != nil {
-		c.deny(codeUnreadable, unchecked, fmt.Sprintf("the cache that it lies in could not be looked at: %v", plain(err)))
+		c.deny(codeUnreadable, unchecked, fmt.Sprintf("the cache that it lies in could not be looked at: %v", osfile.Cause(err)))
 		return nil, "", done
 	}
 	return root, Relative(filepath.FromSlash(dir), c.q.Path), func() { _ = root.Close() }
@@ -223,10 +226,16 @@ func (c *decision) walk(root *os.Root, rel string) bool {
 		if !c.Room.opt.Sources.Named { // its digest alone decides
 			c.out.Warnings = append(c.out.Warnings, p.message+": "+w.why)
 		} else if !c.problem(p) {
+			c.out.Hint = closeTo(filepath.Join(root.Name(), filepath.FromSlash(w.path)))
 			return false
 		}
 	}
 	return true
+}
+
+// closeTo is how to keep others out of a place.
+func closeTo(path string) string {
+	return strings.ReplaceAll(writable.Fix, "PATH", strconv.Quote(path))
 }
 
 // withOpened adds what the caller says of the file that it opened, which may be
@@ -246,13 +255,21 @@ func (c *decision) withOpened(way place) []weakness {
 // weakTrust are the lock, the policy and their folder, where others can write to
 // them.
 func (r *Room) weakTrust() []weakness {
-	list := r.weakOwn()
-	if info, err := r.root.Stat("."); err == nil && r.Asked() {
-		if why := weak(info, r.owners); why != "" {
-			list = append(list, weakness{r.opt.Root, why})
-		}
+	if !r.Asked() {
+		return r.weakOwn()
 	}
-	return list
+	return append(r.weakOwn(), r.weakRoot()...)
+}
+
+func (r *Room) weakRoot() []weakness {
+	info, err := r.root.Stat(".")
+	if err != nil {
+		return nil // it is there: it was opened
+	}
+	if why := weak(info, r.owners); why != "" {
+		return []weakness{{r.opt.Root, why}}
+	}
+	return nil
 }
 
 // trust holds the file against policy and lock.
@@ -423,7 +440,7 @@ func (c *decision) formatAllowed(format string) bool {
 
 func (c *decision) verdict(v finding.Verdict, fs []finding.Finding) {
 	c.out.Code, c.out.What = codeVerdict, "not safe to load: the verdict is "+v.String()
-	c.out.Hint = fmt.Sprintf("run: andiron scan %s; do not load it with pickle", c.name())
+	c.out.Hint = fmt.Sprintf("run: andiron scan %s; do not load it in another way", c.name())
 	if v == finding.Unreadable {
 		c.out.Code = codeUnreadable
 	}

@@ -82,7 +82,7 @@ func (w *walker) follow() bool {
 	name := strings.Join(w.at, "/")
 	target, err := w.root.Readlink(name)
 	if err != nil {
-		w.place.err = plain(err)
+		w.place.err = osfile.Cause(err)
 		return false
 	}
 	target = toSlash(target)
@@ -104,7 +104,7 @@ func (w *walker) follow() bool {
 func (w *walker) see(name string) (link bool) {
 	info, err := w.root.Lstat(name)
 	if err != nil {
-		w.place.err = plain(err)
+		w.place.err = osfile.Cause(err)
 		return false
 	}
 	w.place.info = info
@@ -195,12 +195,4 @@ func toSlash(s string) string {
 		return strings.ReplaceAll(s, `\`, "/")
 	}
 	return s
-}
-
-// plain takes the operation and the path off an error of the os package.
-func plain(err error) error {
-	if pe, ok := errors.AsType[*fs.PathError](err); ok {
-		return pe.Err
-	}
-	return err
 }

@@ -32,6 +32,7 @@ import (
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/lockfile"
+	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/pattern"
 	"github.com/andiron-dev/andiron/internal/source"
 )
@@ -70,7 +71,7 @@ type Room struct {
 func New(opt Options) (*Room, error) {
 	root, err := os.OpenRoot(opt.Root)
 	if err != nil {
-		return nil, fmt.Errorf("%q: %w", opt.Root, plain(err))
+		return nil, fmt.Errorf("%q: %w", opt.Root, osfile.Cause(err))
 	}
 	return &Room{
 		opt: opt, lock: lockfile.NewIndex(opt.Lock), root: root, owners: ownersOf(root),
@@ -292,7 +293,7 @@ func (r *Room) missing(report func(finding.Finding)) {
 		} else if _, err := r.root.Stat(m.Path); err == nil {
 			report(unchecked.Undetermined(finding.Where{Path: r.display(m.Path)}, "the lock lists it, and it was not looked at"))
 		} else {
-			report(missing.Finding(where, fmt.Sprintf("%q is locked and cannot be found: %v", m.Path, plain(err))))
+			report(missing.Finding(where, fmt.Sprintf("%q is locked and cannot be found: %v", m.Path, osfile.Cause(err))))
 		}
 	}
 }

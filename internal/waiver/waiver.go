@@ -76,7 +76,8 @@ func NewList(waivers []Waiver, now time.Time) *List {
 
 // Apply marks the findings that a waiver covers. path is relative to the project,
 // and empty where what was found lies elsewhere. digest is called only where a
-// waiver by digest could cover something; without one, none does.
+// waiver by digest is of the rule, also of one that has expired, so that Expired
+// knows of it; without digest, none covers.
 func (l *List) Apply(path string, digest func() (string, error), fs []finding.Finding) error {
 	if l == nil {
 		return nil
@@ -87,7 +88,7 @@ func (l *List) Apply(path string, digest func() (string, error), fs []finding.Fi
 		if !coverable(f) {
 			continue
 		}
-		if sum == "" && digest != nil && l.ByDigest(f.Rule) {
+		if sum == "" && digest != nil && l.byDigest(f.Rule, true) {
 			var err error
 			if sum, err = digest(); err != nil {
 				return err
@@ -134,9 +135,11 @@ func (w *Waiver) covers(path, sum string) bool {
 }
 
 // ByDigest reports whether some waiver that counts covers a rule by digest.
-func (l *List) ByDigest(rule string) bool {
-	return l != nil && slices.ContainsFunc(l.waivers, func(w Waiver) bool {
-		return w.Rule == rule && w.SHA256 != "" && !w.Expires.Over(l.now)
+func (l *List) ByDigest(rule string) bool { return l != nil && l.byDigest(rule, false) }
+
+func (l *List) byDigest(rule string, expired bool) bool {
+	return slices.ContainsFunc(l.waivers, func(w Waiver) bool {
+		return w.Rule == rule && w.SHA256 != "" && (expired || !w.Expires.Over(l.now))
 	})
 }
 

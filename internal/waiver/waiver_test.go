@@ -91,7 +91,7 @@ func TestDigestIsLazy(t *testing.T) {
 	bad := errors.New("unreadable")
 	digest := func() (string, error) { return "", bad }
 	l := NewList([]Waiver{{Rule: "PKL020", SHA256: sum}, {Rule: "PKL021", SHA256: sum, Expires: until(t, "2020-01-01")}}, now)
-	for rule, want := range map[string]error{"PKL020": bad, "PKL021": nil, "PKL022": nil} {
+	for rule, want := range map[string]error{"PKL020": bad, "PKL021": bad, "PKL022": nil} {
 		if err := l.Apply("a", digest, []finding.Finding{{Rule: rule, Outcome: finding.Present}}); !errors.Is(err, want) {
 			t.Errorf("%s: %v", rule, err)
 		}

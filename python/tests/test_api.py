@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import pickle
 import re
@@ -22,6 +23,19 @@ FUNCTIONS = ["load", "jit_load", "load_safetensors", "load_unsafe", "hash_file",
 def exceptions() -> list[type[andiron.AndironError]]:
     found = [getattr(andiron, name) for name in andiron.__all__]
     return [kind for kind in found if isinstance(kind, type) and issubclass(kind, andiron.AndironError)]
+
+
+def test_every_exception_has_a_hint() -> None:
+    kinds = {kind.__name__ for kind in exceptions()}
+    calls = 0
+    for source in Path(andiron.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(source.read_text("utf-8"))):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id not in kinds:
+                continue
+            calls += 1
+            words = {word.arg for word in node.keywords}
+            assert "hint" in words or None in words, f"{source.name}:{node.lineno}"
+    assert calls > 20
 
 
 def test_all_is_what_is_public() -> None:

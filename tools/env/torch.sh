@@ -4,13 +4,16 @@
 #   tools/env/torch.sh            torch 1.13 for /usr/bin/python3 (about 1 GB)
 #   tools/env/torch.sh --trixie   also torch 2.6 in a chroot under
 #                                 ${ANDIRON_CACHE:-~/.cache/andiron}/trixie (1.6 GB)
+#   tools/env/torch.sh --forky    also the Python and torch of Debian testing, which
+#                                 are 3.14 and 2.14 or newer, in .../forky (1.6 GB)
 #
-# Running it again does nothing when the oracle already answers. The chroot is
-# entered with tools/env/torch26.sh; it holds no mount when nothing runs in it.
+# Running it again does nothing when the oracle already answers, so forky stands
+# still until its folder is removed. A chroot is entered with tools/env/torch26.sh
+# or torchnew.sh; it holds no mount when nothing runs in it.
 set -euo pipefail
 
 cache=${ANDIRON_CACHE:-$HOME/.cache/andiron}
-root=$cache/trixie
+here=$(cd "$(dirname "$0")" && pwd -P)
 export DEBIAN_FRONTEND=noninteractive
 
 die() {
@@ -39,52 +42,74 @@ install_113() {
 	apt python3-torch python3-numpy
 }
 
-# share_apt_settings gives the chroot the proxy and retry settings of this
+# share_apt_settings ROOT gives the chroot the proxy and retry settings of this
 # machine, so that it reaches the same archive.
 share_apt_settings() {
-	cp -f /etc/resolv.conf "$root/etc/resolv.conf"
-	cp -f /etc/hosts "$root/etc/hosts"
+	cp -f /etc/resolv.conf "$1/etc/resolv.conf"
+	cp -f /etc/hosts "$1/etc/hosts"
 	for file in /etc/apt/apt.conf /etc/apt/apt.conf.d/*proxy* /etc/apt/apt.conf.d/99*; do
 		if [ -f "$file" ]; then
-			cp -f "$file" "$root/etc/apt/apt.conf.d/"
+			cp -f "$file" "$1/etc/apt/apt.conf.d/"
 		fi
 	done
 }
 
-install_26() {
-	if "$(dirname "$0")/torch26.sh" -I -c 'import torch, numpy, safetensors' 2>/dev/null; then
-		return
-	fi
+# make_chroot SUITE PACKAGE... installs the suite and the packages in $cache/SUITE.
+make_chroot() {
+	local suite=$1 root=$cache/$1 log=$cache/$1.log mirror
+	shift
 	command -v debootstrap >/dev/null || apt debootstrap
-	echo "torch.sh: installing torch 2.6 into $root" >&2
+	echo "torch.sh: installing torch of $suite into $root" >&2
 	if [ ! -e "$root/.andiron-base" ]; then
-		local mirror
 		mirror=$(apt_mirror)
 		# A half-made chroot cannot be continued.
 		rm -rf "$root"
 		mkdir -p "$root"
-		debootstrap --variant=minbase trixie "$root" ${mirror:+"$mirror"} >"$cache/trixie.log" 2>&1 ||
-			die "debootstrap ended with an error, see $cache/trixie.log"
+		# No mirror is that of debootstrap, which knows no suites later than itself:
+		# the script of sid is that of all of them.
+		debootstrap --variant=minbase "$suite" "$root" "$mirror" sid >"$log" 2>&1 ||
+			die "debootstrap ended with an error, see $log"
 		touch "$root/.andiron-base"
 	fi
-	share_apt_settings
+	share_apt_settings "$root"
 	# A private mount namespace: /proc vanishes with the last process in it.
 	unshare --mount --propagation private sh -c '
-		mount -t proc proc "$1/proc" &&
-		chroot "$1" apt-get update -qq &&
-		chroot "$1" apt-get install -y -qq --no-install-recommends python3-torch python3-numpy python3-safetensors' \
-		sh "$root" >>"$cache/trixie.log" 2>&1 || die "torch 2.6 could not be installed in the chroot, see $cache/trixie.log"
+		root=$1 && shift &&
+		mount -t proc proc "$root/proc" &&
+		chroot "$root" apt-get update -qq &&
+		chroot "$root" apt-get install -y -qq --no-install-recommends "$@" &&
+		chroot "$root" apt-get clean' \
+		sh "$root" "$@" >>"$log" 2>&1 || die "torch could not be installed in the chroot, see $log"
+}
+
+install_26() {
+	if "$here/torch26.sh" -I -c 'import torch, numpy, safetensors' 2>/dev/null; then
+		return
+	fi
+	make_chroot trixie python3-torch python3-numpy python3-safetensors
+}
+
+install_new() {
+	if "$here/torchnew.sh" -I -c 'import torch, numpy, safetensors, pandas' 2>/dev/null; then
+		return
+	fi
+	make_chroot forky python3-torch python3-numpy python3-safetensors python3-pandas
 }
 
 [ "$(id -u)" = 0 ] || die "run as root: it installs Debian packages"
 mkdir -p "$cache"
 install_113
 /usr/bin/python3 -I -c 'import torch; print("torch", torch.__version__, "for /usr/bin/python3")'
-case ${1:-} in
-"") ;;
---trixie)
-	install_26
-	"$(dirname "$0")/torch26.sh" -I -c 'import torch; print("torch", torch.__version__, "for tools/env/torch26.sh")'
-	;;
-*) die "unknown option $1" ;;
-esac
+for option in "$@"; do
+	case $option in
+	--trixie)
+		install_26
+		"$here/torch26.sh" -I -c 'import torch; print("torch", torch.__version__, "for tools/env/torch26.sh")'
+		;;
+	--forky)
+		install_new
+		"$here/torchnew.sh" -I -c 'import sys, torch; print("torch", torch.__version__, "on Python", sys.version.split()[0], "for tools/env/torchnew.sh")'
+		;;
+	*) die "unknown option $option" ;;
+	esac
+done

@@ -9,11 +9,11 @@
 set -euo pipefail
 
 cache=${ANDIRON_CACHE:-$HOME/.cache/andiron}
-root=${ANDIRON_CHROOT:-$cache/trixie} # another one for runs by hand
+root=${ANDIRON_CHROOT:-$cache/trixie} # another one for torchnew.sh and runs by hand
 repo=$(cd "$(dirname "$0")/../.." && pwd -P)
 
 if [ ! -x "$root/usr/bin/python3" ]; then
-	echo "torch26.sh: no chroot at $root; make it with tools/env/torch.sh --trixie" >&2
+	echo "torch26.sh: no chroot at $root; make it with tools/env/torch.sh --${root##*/}" >&2
 	exit 69
 fi
 if [ "$(id -u)" != 0 ]; then

@@ -83,13 +83,20 @@ def run(args: Sequence[str], stdin: bytes, *, timeout: float, pass_fds: Sequence
             [binary, *args], input=stdin, capture_output=True, env=env, timeout=timeout, check=False, pass_fds=pass_fds
         )
     except (OSError, subprocess.SubprocessError) as exc:
-        raise BinaryError("the andiron binary could not be run", where=binary, why=str(exc)) from exc
+        raise BinaryError(
+            "the andiron binary could not be run",
+            where=binary,
+            why=str(exc),
+            hint="install the package again, or try again",
+        ) from exc
     if done.returncode != 0:
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
         raise BinaryError(
             f"the andiron binary ended with code {done.returncode}",
             where=binary,
             why="; ".join(lines[:3]),
-            hint="the package and the binary must come from the same wheel" if done.returncode == 2 else "",
+            hint="the package and the binary must come from the same wheel"
+            if done.returncode == 2
+            else "nothing was loaded; if it stays so, report it with what the binary said",
         )
     return done.stdout

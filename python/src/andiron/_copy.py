@@ -98,12 +98,15 @@ def copy_source(source: Source, *, named: bool) -> Copy:
     empty, cannot be read, or does not end where it did when it was opened.
     """
     if source.size == 0:
-        raise FileAccessError("is empty", where=source.path)
+        raise FileAccessError("is empty", where=source.path, hint="fetch or write the file again")
     try:
         return _named(source) if named else _anonymous(source)
     except (OSError, MemoryError, OverflowError, ValueError) as exc:
         raise FileAccessError(
-            f"its {source.size} bytes could not be copied into memory", where=source.path, why=str(exc)
+            f"its {source.size} bytes could not be copied into memory",
+            where=source.path,
+            why=str(exc),
+            hint="the whole file has to fit into memory, once",
         ) from exc
 
 

@@ -114,7 +114,7 @@ def _ask(body: dict[str, Any], pass_fds: tuple[int, ...], timeout: float) -> dic
     try:
         request = json.dumps(body, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError as exc:  # surrogates of a name that is not UTF-8
-        raise FileAccessError("has a name that is not UTF-8", where=repr(body["path"])) from exc
+        raise FileAccessError("has a name that is not UTF-8", where=repr(body["path"]), hint="rename it") from exc
     output = _binary.run(("trust", "decide"), request, timeout=timeout, pass_fds=pass_fds)
     try:
         answer = json.loads(output)

@@ -87,7 +87,7 @@ class DigestMismatchError(RefusedError):
     """The bytes are not those whose digest is trusted.
 
     ``expected`` and ``actual`` are SHA-256 in hexadecimal; ``expected`` is empty
-    where the lock has several.
+    where the lock has several, and ``actual`` where the size is another already.
     """
 
     expected: str = ""

@@ -78,7 +78,12 @@ def open_source(path: str | os.PathLike[str]) -> Source:
     try:
         fd = os.open(name, _FLAGS)
     except (OSError, ValueError) as exc:
-        raise FileAccessError("cannot be opened", where=name, why=_reason(exc)) from exc
+        raise FileAccessError(
+            "cannot be opened",
+            where=name,
+            why=_reason(exc),
+            hint="name a file that is there and may be read; a relative path begins at the current folder",
+        ) from exc
     return _checked(name, fd)
 
 

@@ -136,7 +136,10 @@ def _tensor(torch: Any, view: memoryview, t: _safetensors.Tensor, where: str) ->
     dtype = getattr(torch, DTYPES.get(t.dtype, ""), None)
     if dtype is None:
         raise LoadError(
-            f"torch {torch.__version__} has no type for dtype {t.dtype}", where=where, why=f"tensor {t.name!r} has it"
+            f"torch {torch.__version__} has no type for dtype {t.dtype}",
+            where=where,
+            why=f"tensor {t.name!r} has it",
+            hint="a newer torch may have one",
         )
     shape = _shape(t, where)
     if t.begin == t.end:
@@ -156,6 +159,7 @@ def _shape(t: _safetensors.Tensor, where: str) -> tuple[int, ...]:
             "torch packs two F4 numbers in a byte, along the last dimension",
             where=where,
             why=f"tensor {t.name!r} has the shape {list(t.shape)}",
+            hint="write the file with an even last dimension",
         )
     return (*t.shape[:-1], t.shape[-1] // 2)
 
@@ -185,4 +189,9 @@ def errors(where: str) -> Iterator[None]:
 
 def _load_error(exc: Exception, text: str, where: str) -> LoadError:
     first = text.strip().partition("\n")[0][:300]
-    return LoadError("torch could not load it", where=where, why=f"{type(exc).__name__}: {first}")
+    return LoadError(
+        "torch could not load it",
+        where=where,
+        why=f"{type(exc).__name__}: {first}",
+        hint="its own error is __cause__; another release of torch may read the file, or write it again",
+    )

@@ -1,0 +1,292 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/deps"
+	"github.com/andiron-dev/andiron/internal/digest"
+	"github.com/andiron-dev/andiron/internal/record"
+)
+
+// recording is the record that a scan is written to, and answered from.
+type recording struct {
+	log    *record.Log
+	secret record.Secret
+	scan   record.Scan
+}
+
+// openRecording asks the question that a scan is. Without a secret nothing is
+// answered from what is stored, and everything else is as usual.
+func (a *app) openRecording(root string, p *deps.Project, database string, options []string) (*recording, error) {
+	log, err := record.Open(root)
+	if err != nil {
+		return nil, err
+	}
+	r := &recording{log: log}
+	r.secret, _ = record.OpenSecret(digest.Folder(a.getenv)) // then the scan is done anew
+	r.scan = record.Scan{Tool: version(), Scope: options[0], Database: database, Options: options, Commit: commitOf(root)}
+	for _, in := range p.Inputs {
+		r.scan.Inputs = append(r.scan.Inputs, record.Input{Path: relativeTo(root, in.Path), SHA256: in.SHA256})
+	}
+	for _, u := range p.Unread { // what could not be read is a part of the question
+		sum := sha256.Sum256([]byte(u.Text))
+		r.scan.Inputs = append(r.scan.Inputs, record.Input{Path: fmt.Sprintf("%s:%d", relativeTo(root, u.Path), u.Line), SHA256: hex.EncodeToString(sum[:])})
+	}
+	r.scan.Key = record.Question{Tool: r.scan.Tool, Database: database, Options: options, Inputs: r.scan.Inputs}.Key()
+	return r, nil
+}
+
+func (r *recording) close() { _ = r.log.Close() } // a folder that was only read
+
+func relativeTo(root, p string) string {
+	rel, err := filepath.Rel(root, filepath.FromSlash(p))
+	if err != nil {
+		return p
+	}
+	return filepath.ToSlash(rel)
+}
+
+// answer hands on the stream that is stored for the question, if there is one.
+func (r *recording) answer(config finding.Config, h finding.Handler) (done bool, err error) {
+	b, ok := r.log.Answer(r.secret, r.scan.Key)
+	if !ok {
+		return false, nil
+	}
+	messages, err := decodeStream(b)
+	if err != nil {
+		return false, nil //nolint:nilerr // it is sealed, and of another version of andiron: the scan is done anew
+	}
+	if err := h.Config(config); err != nil {
+		return true, err
+	}
+	for _, m := range messages {
+		if err := m.hand(h); err != nil {
+			return true, err
+		}
+	}
+	return true, nil
+}
+
+// message is one line of a stream.
+type message struct {
+	Finding    *finding.Finding    `json:"finding,omitempty"`
+	Dependency *finding.Dependency `json:"package,omitempty"`
+	Summary    *finding.Summary    `json:"summary,omitempty"`
+}
+
+func (m *message) hand(h finding.Handler) error {
+	switch {
+	case m.Finding != nil:
+		return h.Finding(*m.Finding)
+	case m.Dependency != nil:
+		return h.Dependency(*m.Dependency)
+	case m.Summary != nil:
+		return h.Summary(*m.Summary)
+	}
+	return nil
+}
+
+// decodeStream reads a stream that ended.
+func decodeStream(b []byte) (list []message, err error) {
+	for line := range bytes.Lines(b) {
+		var m message
+		if err := json.Unmarshal(line, &m); err != nil {
+			return nil, err
+		}
+		list = append(list, m)
+	}
+	if n := len(list); n == 0 || list[n-1].Summary == nil {
+		return nil, fmt.Errorf("the stream has %d messages and no end", n)
+	}
+	return list, nil
+}
+
+// memory is a handler that remembers a scan for the record.
+type memory struct {
+	list []message
+}
+
+func (m *memory) Config(finding.Config) error     { return nil }
+func (m *memory) Progress(finding.Progress) error { return nil }
+func (m *memory) Artifact(finding.Artifact) error { return nil }
+func (m *memory) Posture(finding.Posture) error   { return nil }
+
+func (m *memory) Finding(f finding.Finding) error {
+	m.list = append(m.list, message{Finding: &f})
+	return nil
+}
+
+func (m *memory) Dependency(d finding.Dependency) error {
+	m.list = append(m.list, message{Dependency: &d})
+	return nil
+}
+
+func (m *memory) Summary(s finding.Summary) error {
+	m.list = append(m.list, message{Summary: &s})
+	return nil
+}
+
+// encode is what decodeStream reads.
+func (m *memory) encode() ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	for i := range m.list {
+		if err := e.Encode(&m.list[i]); err != nil {
+			return nil, err
+		}
+	}
+	return b.Bytes(), nil
+}
+
+// keep stores the result of a scan, and adds to the record what happened since the
+// one before.
+func (r *recording) keep(ctx context.Context, now time.Time, m *memory) error {
+	result, err := m.encode()
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(result)
+	r.scan.Result = hex.EncodeToString(sum[:])
+	seen := m.observe(r.scan.Scope)
+	r.scan.Complete = seen.Complete
+	for _, f := range seen.Findings {
+		if !f.Waived {
+			r.scan.Findings++
+		}
+	}
+	_, err = r.log.Update(ctx, now, func(f *record.Folded) ([]record.Draft, error) {
+		var drafts []record.Draft
+		for _, e := range f.Events(seen) {
+			drafts = append(drafts, record.Draft{Kind: record.KindFinding, Body: &e})
+		}
+		return append(drafts, record.Draft{Kind: record.KindScan, Body: &r.scan}), nil
+	})
+	if err != nil || len(r.secret) == 0 {
+		return err
+	}
+	_, err = r.log.Keep(r.secret, r.scan.Key, result)
+	return err
+}
+
+// blinding are the rules on what was not seen at all. A package that nobody can look
+// at hides no finding of another.
+var blinding = []string{"DEP005", "DEP006", "DEP007"}
+
+// observe is what a scan saw, as the record takes it.
+func (m *memory) observe(scope string) record.Observation {
+	o := record.Observation{Scope: scope, Packages: map[string][]string{}, Complete: true}
+	for _, x := range m.list {
+		switch {
+		case x.Dependency != nil:
+			name := x.Dependency.Name
+			if v := x.Dependency.Version; v != "" && !slices.Contains(o.Packages[name], v) {
+				o.Packages[name] = append(o.Packages[name], v)
+			}
+		case x.Finding == nil:
+		case x.Finding.Outcome == finding.Undetermined:
+			o.Complete = o.Complete && !slices.Contains(blinding, x.Finding.Rule)
+		case x.Finding.Package != nil:
+			o.Findings = append(o.Findings, observed(x.Finding))
+		}
+	}
+	return o
+}
+
+func observed(f *finding.Finding) record.Observed {
+	x := record.Observed{
+		Rule: f.Rule, Package: f.Package.Name, Severity: f.Severity.String(), Where: f.Where.String(), Message: f.Message, Waived: f.Waived != nil,
+	}
+	if f.Package.Version != "" {
+		x.Versions = []string{f.Package.Version}
+	}
+	if f.Advisory != nil {
+		x.Advisories = append([]string{f.Advisory.ID}, f.Advisory.Aliases...)
+		slices.Sort(x.Advisories)
+	}
+	return x
+}
+
+// commitOf is the commit that a project is at, or empty: what Git wrote down, read
+// and not asked for.
+func commitOf(root string) string {
+	dir, err := filepath.Abs(root)
+	for ; err == nil; dir = filepath.Dir(dir) {
+		if head := gitHead(filepath.Join(dir, ".git")); head != "" {
+			return head
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	return ""
+}
+
+func gitHead(git string) string {
+	const most = 4096
+	b, err := readSmall(filepath.Join(git, "HEAD"), most)
+	if err != nil {
+		return ""
+	}
+	head := strings.TrimSpace(string(b))
+	ref, ok := strings.CutPrefix(head, "ref: ")
+	if !ok {
+		return commitForm(head)
+	}
+	if !filepath.IsLocal(ref) {
+		return ""
+	}
+	if b, err := readSmall(filepath.Join(git, filepath.FromSlash(ref)), most); err == nil {
+		return commitForm(strings.TrimSpace(string(b)))
+	}
+	packed, err := os.ReadFile(filepath.Join(git, "packed-refs")) //nolint:gosec // the project's own
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(packed)) {
+		if sum, name, ok := strings.Cut(strings.TrimSpace(line), " "); ok && name == ref {
+			return commitForm(sum)
+		}
+	}
+	return ""
+}
+
+// commitForm passes what is a commit.
+func commitForm(s string) string {
+	if b, err := hex.DecodeString(s); err == nil && (len(b) == 20 || len(b) == 32) {
+		return s
+	}
+	return ""
+}
+
+// recorded is what the project's record has of earlier scans.
+func recorded(ctx context.Context, root string) (*deps.Record, error) {
+	out := &deps.Record{File: filepath.ToSlash(filepath.Join(root, record.FileName))}
+	log, err := record.Open(root)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = log.Close() }() // a folder that was only read
+	f, err := log.Fold(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("record %q: %w", out.File, err)
+	}
+	out.Scans = f.Scans
+	if f.Last != nil {
+		out.Open = f.Last.Findings
+		if out.Last, err = time.Parse(time.RFC3339, f.LastTime); err != nil {
+			return nil, fmt.Errorf("record %q: %w", out.File, err)
+		}
+	}
+	return out, nil
+}
