@@ -86,7 +86,7 @@ func (a *app) depsUpdate(cmd *cobra.Command, l *locking, f *updateFlags) error {
 	}
 	if cmd.Flags().Changed("cooldown") {
 		if opt.Cooldown = f.cooldown; f.cooldown < 0 {
-			return usage(fmt.Sprintf("update: --cooldown %v is below 0", f.cooldown), "")
+			return usage(fmt.Sprintf("update: --cooldown %v is below 0", f.cooldown), "such as 168h, which is a week; 0 waits for nothing")
 		}
 	}
 	for _, name := range f.names {
