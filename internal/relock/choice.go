@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -202,7 +203,7 @@ func (u *updater) takes(n *pyindex.Name) bool {
 			}
 			continue
 		}
-		if fmt.Sprint(minor) == rest || slices.Contains(n.ABI, "abi3") && atMost(rest, minor) {
+		if strconv.FormatInt(minor, 10) == rest || slices.Contains(n.ABI, "abi3") && atMost(rest, minor) {
 			return true
 		}
 	}
@@ -210,11 +211,8 @@ func (u *updater) takes(n *pyindex.Name) bool {
 }
 
 func atMost(digits string, minor int64) bool {
-	var n int64
-	if _, err := fmt.Sscanf(digits, "%d", &n); err != nil {
-		return false
-	}
-	return n <= minor
+	n, err := strconv.ParseInt(digits, 10, 32)
+	return err == nil && n <= minor
 }
 
 // cooled wants a release to have been there for a while.
