@@ -317,7 +317,7 @@ func collect(ctx context.Context, root string, paths []string) (*deps.Project, e
 		return nil, usage(unknown.Error(), "name a requirements file, a lock, a folder or an environment")
 	}
 	if pe, ok := errors.AsType[*fs.PathError](err); ok {
-		return nil, usage(fmt.Sprintf("%q: %v", pe.Path, pe.Err), "")
+		return nil, usage(fmt.Sprintf("%q: %v", pe.Path, pe.Err), nameFile)
 	}
 	return p, err
 }

@@ -84,7 +84,7 @@ func (a *app) depsUpdate(cmd *cobra.Command, l *locking, f *updateFlags) error {
 	}
 	if cmd.Flags().Changed("cooldown") {
 		if opt.Cooldown = f.cooldown; f.cooldown < 0 {
-			return usage(fmt.Sprintf("update: --cooldown %v is below 0", f.cooldown), "")
+			return usage(fmt.Sprintf("update: --cooldown %v is below 0", f.cooldown), "0 takes releases of any age")
 		}
 	}
 	for _, name := range f.names {
