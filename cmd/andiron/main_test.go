@@ -45,6 +45,9 @@ func TestScripts(t *testing.T) {
 			"unhex": unhex,
 			"fifo":  fifo,
 
+			"tells": tells,
+			"dated": dated,
+
 			"authority": authority,
 			"golden":    golden,
 		},

@@ -3,6 +3,7 @@ package deps
 import (
 	"fmt"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -17,27 +18,33 @@ import (
 func Check(p *Project, opt Options) []finding.Finding {
 	c := &checker{project: p, opt: opt}
 	pins := false
+	together := map[string][]*statement{} // what one file, with all of its commands, installs
 	for _, s := range p.Sets {
 		list := p.statements(s)
 		if len(list) == 0 && len(s.Indexes) == 0 {
 			continue
 		}
 		c.indexes(s, list)
-		switch {
-		case s.Kind == manifest.Installed || s.Kind == manifest.CondaInstalled:
-		case s.Kind.Locked() || s.Kind == manifest.Requirements || s.Kind == manifest.Dockerfile:
-			pins = c.set(s, list) || pins
-		default:
-			c.manifest(s, list)
+		for _, f := range s.files() {
+			pins = c.one(s, f, list) || pins
 		}
-		c.family(s, list)
 		c.age(list)
+		together[s.Path] = append(together[s.Path], list...)
+	}
+	for _, list := range together {
+		c.family(list)
 	}
 	if pins {
 		c.review()
 	}
-	slices.SortStableFunc(c.out, finding.Compare)
-	return c.out
+	return once(c.out)
+}
+
+// once sorts findings, and leaves out those that are there already: a file that two
+// others name is in two sets.
+func once(list []finding.Finding) []finding.Finding {
+	slices.SortStableFunc(list, finding.Compare)
+	return slices.CompactFunc(list, func(a, b finding.Finding) bool { return reflect.DeepEqual(a, b) })
 }
 
 type checker struct {
@@ -48,38 +55,49 @@ type checker struct {
 
 func (c *checker) report(f finding.Finding) { c.out = append(c.out, f) }
 
+// one checks what one file of a set says, and returns whether there is a pin.
+func (c *checker) one(s *Set, f *manifest.File, list []*statement) (pins bool) {
+	list = slices.DeleteFunc(slices.Clone(list), func(st *statement) bool { return st.file != f })
+	switch {
+	case len(list) == 0, f.Kind == manifest.Installed, f.Kind == manifest.CondaInstalled:
+		return false
+	case f.Kind.Locked(), f.Kind == manifest.Requirements, f.Kind == manifest.Dockerfile:
+		return c.set(f, list)
+	}
+	c.manifest(s, f, list)
+	return false
+}
+
 // set checks what is installed as it is written: every version exact, every file
 // with a hash. It returns whether there is a pin.
-func (c *checker) set(s *Set, list []*statement) (pins bool) {
-	var bare []*statement
+func (c *checker) set(file *manifest.File, list []*statement) (pins bool) {
+	var exact, bare []*statement
 	open := 0
 	for _, st := range list {
 		switch {
-		case st.fixedElsewhere():
-			c.source(st)
-			if st.Source.Type == manifest.AtURL && len(st.Hashes) == 0 {
-				continue
-			}
-			pins = true
 		case st.locked != nil:
-		case !st.exact:
+		case st.fixedElsewhere():
+			if !c.source(st) {
+				open++
+			}
+		case !st.exact && st.Version == "":
 			open++
 			c.unpinned(st)
 		default:
-			pins = true
+			exact = append(exact, st)
 			if !st.complete() {
 				bare = append(bare, st)
 			}
 		}
 	}
-	c.hashes(list, bare)
-	if pins && open == 0 {
-		c.report(pinned.Finding(finding.Where{Path: s.Path}, fmt.Sprintf("%s pinned to the exact version", count(len(list), "package is", "packages are"))))
+	c.hashes(exact, bare)
+	if len(exact) > 0 && open == 0 {
+		c.report(pinned.Finding(finding.Where{Path: file.Path}, count(len(exact), "package is", "packages are")+" pinned to the exact version"))
 		if len(bare) == 0 {
-			c.report(hashed.Finding(finding.Where{Path: s.Path}, "every package has a hash"))
+			c.report(hashed.Finding(finding.Where{Path: file.Path}, "every package has a hash"))
 		}
 	}
-	return pins
+	return len(exact) > 0
 }
 
 // fixedElsewhere reports whether an address or a repository says what a package is,
@@ -121,14 +139,8 @@ func (c *checker) about(f *finding.Finding, st *statement) {
 }
 
 // hashes reports the packages without a hash: one by one, or all of a file at once.
-func (c *checker) hashes(list, bare []*statement) {
-	exact := 0
-	for _, st := range list {
-		if st.exact && !st.fixedElsewhere() {
-			exact++
-		}
-	}
-	if len(bare) > 1 && len(bare) == exact {
+func (c *checker) hashes(exact, bare []*statement) {
+	if len(bare) > 1 && len(bare) == len(exact) {
 		c.report(noHashes.Finding(bare[0].where(), fmt.Sprintf("none of the %d pinned packages has a hash", len(bare))))
 		return
 	}
@@ -147,75 +159,88 @@ func (c *checker) hashes(list, bare []*statement) {
 	}
 }
 
-// source reports an address or a repository whose content can change.
-func (c *checker) source(st *statement) {
-	switch st.Source.Type {
-	case manifest.VCS:
-		if st.Source.Commit == "" {
-			what := "no commit"
-			if st.Source.Reference != "" {
-				what = fmt.Sprintf("%q, which can be moved", st.Source.Reference)
-			}
-			f := notFixed.Finding(st.where(), fmt.Sprintf("%s comes from a repository at %s", st.called(), what), st.Source.URL)
-			c.about(&f, st)
+// source reports an address or a repository whose content can change. It returns
+// whether what is there is fixed.
+func (c *checker) source(st *statement) bool {
+	switch {
+	case st.Source.Type == manifest.VCS && st.Source.Commit == "":
+		what := "no commit"
+		if st.Source.Reference != "" {
+			what = fmt.Sprintf("%q, which can be moved", st.Source.Reference)
 		}
-	case manifest.AtURL:
-		if len(st.Hashes) == 0 {
-			f := notFixed.Finding(st.where(), fmt.Sprintf("%s comes from an address without a hash", st.called()), st.Source.URL)
-			c.about(&f, st)
-		}
-	case manifest.AnyIndex, manifest.OneIndex, manifest.Path, manifest.Editable, manifest.Virtual, manifest.Conda:
+		f := notFixed.Finding(st.where(), fmt.Sprintf("%s comes from a repository at %s", st.called(), what), st.Source.URL)
+		c.about(&f, st)
+		return false
+	case st.Source.Type == manifest.AtURL && len(st.Hashes) == 0:
+		f := notFixed.Finding(st.where(), fmt.Sprintf("%s comes from an address without a hash", st.called()), st.Source.URL)
+		c.about(&f, st)
+		return false
 	}
+	return true
 }
 
 // manifest checks a file that asks for ranges: a lock has to fix them.
-func (c *checker) manifest(s *Set, list []*statement) {
+func (c *checker) manifest(s *Set, f *manifest.File, list []*statement) {
 	locks := c.project.locksOf(s)
+	list = slices.DeleteFunc(list, func(st *statement) bool { return slices.Contains(st.Groups, "build-system") }) // no lock has those
 	for _, st := range list {
-		if st.fixedElsewhere() && len(locks) == 0 {
+		if st.fixedElsewhere() && st.locked == nil {
 			c.source(st)
 		}
 	}
-	if len(locks) == 0 {
+	switch {
+	case len(list) == 0:
+	case len(locks) > 0:
+		c.stale(list, bindings(locks))
+	default:
 		var evidence []string
 		for _, st := range list {
 			if !st.exact {
 				evidence = append(evidence, st.shown())
 			}
 		}
-		c.report(noLock.Finding(finding.Where{Path: s.Path}, fmt.Sprintf("%s in this file, and no lock says what is installed",
+		c.report(noLock.Finding(finding.Where{Path: f.Path}, fmt.Sprintf("%s in this file, and no lock says what is installed",
 			count(len(list), "package is asked for", "packages are asked for")), named(evidence)...))
-		return
 	}
-	c.stale(s, list, locks)
 }
 
 // stale reports what a lock does not have, or has in a version that was not asked for.
-func (c *checker) stale(s *Set, list []*statement, locks []*manifest.File) {
+func (c *checker) stale(list []*statement, locks bound) {
 	for _, st := range list {
-		if slices.Contains(st.Groups, "build-system") || st.fixedElsewhere() || st.problem != "" {
+		if st.fixedElsewhere() {
 			continue
 		}
 		var there []string
 		fits := false
 		for _, l := range locks {
-			for i := range l.Packages {
-				if p := &l.Packages[i]; p.Name == st.Name {
-					there = append(there, p.Version)
-					fits = fits || st.fits(p)
-				}
+			for _, p := range l.packages[st.Name] {
+				there = append(there, p.Version)
+				fits = fits || st.fits(p)
 			}
 		}
 		switch {
 		case fits:
-		case len(there) == 0:
-			f := staleLock.Finding(st.where(), fmt.Sprintf("%s is asked for, and %s does not have it", st.shown(), locks[0].Path), st.circumstances()...)
+		case len(there) > 0:
+			slices.Sort(there)
+			f := staleLock.Finding(st.where(), fmt.Sprintf("%s is asked for, and %s has %s", st.shown(), locks[0].lock.Path, strings.Join(slices.Compact(there), ", ")))
 			c.about(&f, st)
+		case st.exact:
+		case st.beside(locks):
+			c.unpinned(st)
 		default:
-			f := staleLock.Finding(st.where(), fmt.Sprintf("%s is asked for, and %s has %s", st.shown(), locks[0].Path, strings.Join(slices.Compact(there), ", ")))
+			f := staleLock.Finding(st.where(), fmt.Sprintf("%s is asked for, and %s does not have it", st.shown(), locks[0].lock.Path), st.circumstances()...)
 			c.about(&f, st)
 		}
 	}
+}
+
+// beside reports whether a statement is of a group that the locks are not made for: one
+// of hatch, or one that a requirements file leaves out.
+func (st *statement) beside(locks bound) bool {
+	if slices.ContainsFunc(st.Groups, func(g string) bool { return strings.HasPrefix(g, "hatch:") }) {
+		return true
+	}
+	return len(st.Groups) > 0 && !slices.ContainsFunc(locks, func(b binding) bool { return b.lock.Kind != manifest.Requirements })
 }
 
 // fits reports whether an entry of a lock is what was asked for. One without a
@@ -225,8 +250,8 @@ func (st *statement) fits(p *manifest.Package) bool {
 	if p.Version == "" || err != nil {
 		return true
 	}
-	if st.exact {
-		return pep440.Compare(v, st.version) == 0 || st.version.Local() == "" && pep440.Compare(v.Public(), st.version) == 0
+	if want, err := pep440.Parse(st.Version); st.Version != "" && err == nil {
+		return pep440.Compare(v, want) == 0 || want.Local() == "" && pep440.Compare(v.Public(), want) == 0
 	}
 	s, err := pep440.ParseSpecifiers(st.Specifier)
 	return err != nil || s.Contains(v, true)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -80,6 +81,7 @@ type collector struct {
 type link struct {
 	to         string
 	constraint bool
+	command    int // of a container file
 }
 
 func (c *collector) unread(p string, line int, format string, args ...any) {
@@ -100,20 +102,26 @@ func (c *collector) path(p string) error {
 	for e, err := range artifact.Walk(c.ctx, p, artifact.WalkOptions{}) {
 		switch {
 		case err != nil:
-			c.unread(e.Path, 0, "%v", err)
+			c.unread(e.Path, 0, "%s", unnamed(err, e.Path))
 		case e.Note == artifact.Skipped:
 			if _, err := os.Stat(filepath.Join(e.Abs, "pyvenv.cfg")); err == nil {
 				c.project.Passed = append(c.project.Passed, e.Path)
 			}
 		case e.Dir && strings.HasSuffix(e.Path, ".dist-info"):
 			c.installed(e.Abs, e.Path)
-		case !e.Dir && e.Note == "" && !strings.HasSuffix(path.Dir(e.Path), ".dist-info"):
+		case !e.Dir && e.Note == "" && !written(path.Dir(e.Path)):
 			if err := c.file(e.Abs, e.Path, false); err != nil {
 				return err
 			}
 		}
 	}
 	return c.ctx.Err()
+}
+
+// written reports a folder that installers and build tools write: what is in it says
+// what the project's own files say.
+func written(dir string) bool {
+	return strings.HasSuffix(dir, ".dist-info") || strings.HasSuffix(dir, ".egg-info")
 }
 
 // file reads a file if it is one that says something; one that was named on the
@@ -128,7 +136,7 @@ func (c *collector) file(abs, shown string, asked bool) error {
 	}
 	a, err := artifact.Open(abs, shown)
 	if err != nil {
-		c.unread(shown, 0, "%v", osfile.Cause(err))
+		c.unread(shown, 0, "%s", unnamed(err, shown))
 		return nil
 	}
 	defer func() { _ = a.Close() }() // it was only read
@@ -144,7 +152,7 @@ func (c *collector) file(abs, shown string, asked bool) error {
 	case ok && len(c.files) >= mostFiles:
 		return bounded.Exceeded("files of dependencies", mostFiles)
 	case ok:
-		return c.read(a, kind)
+		return c.read(a, kind, nil)
 	}
 	return nil
 }
@@ -165,7 +173,8 @@ func (e *UnknownError) Error() string {
 	return fmt.Sprintf("%q is no file of dependencies that andiron knows", e.Path)
 }
 
-func (c *collector) read(a *artifact.Artifact, kind manifest.Kind) error {
+// read reads a file once; chain is how it was come to.
+func (c *collector) read(a *artifact.Artifact, kind manifest.Kind, chain []string) error {
 	shown := a.Name()
 	c.files[shown] = nil
 	if a.Size() > mostBytes {
@@ -179,12 +188,16 @@ func (c *collector) read(a *artifact.Artifact, kind manifest.Kind) error {
 	}
 	c.input(shown, b)
 	f, err := manifest.Read(kind, shown, b, manifest.Limits{})
+	if bad, ok := errors.AsType[*manifest.SyntaxError](err); ok {
+		c.unread(shown, bad.Line, "%v", bad.Err)
+		return nil
+	}
 	if err != nil {
 		c.unread(shown, 0, "%v", err)
 		return nil
 	}
 	c.files[shown] = f
-	c.follow(f, []string{shown})
+	c.follow(f, append(slices.Clone(chain), shown))
 	return c.ctx.Err()
 }
 
@@ -193,70 +206,88 @@ func (c *collector) input(shown string, b []byte) {
 	c.project.Inputs = append(c.project.Inputs, Input{shown, hex.EncodeToString(sum[:])})
 }
 
-// follow reads what a file names.
+// follow reads what a file names. A file is read once, whoever names it, so that files
+// that name each other in many ways take no longer than there are lines.
 func (c *collector) follow(f *manifest.File, chain []string) {
 	for _, in := range f.Includes {
-		shown := path.Join(path.Dir(f.Path), in.Path)
+		shown, why := c.find(f, in)
 		switch {
-		case strings.Contains(in.Path, "://"):
-			c.unread(f.Path, in.Line, "%q is an address, which is not fetched", in.Path)
-			continue
+		case why != "":
 		case slices.Contains(chain, shown):
-			c.unread(f.Path, in.Line, "%q names itself, through %s", in.Path, strings.Join(chain, ", "))
-			continue
+			why = "names itself, through " + strings.Join(chain, ", ")
 		case len(chain) > mostLevels:
-			c.unread(f.Path, in.Line, "files name files more than %d levels deep", mostLevels)
-			continue
+			why = fmt.Sprintf("is more than %d levels deep, and was not read", mostLevels)
+		default:
+			why = c.include(f, shown, chain)
 		}
-		g, why := c.include(f, in, &shown)
 		if why != "" {
 			c.unread(f.Path, in.Line, "%q %s", in.Path, why)
 			continue
 		}
 		c.named[shown] = true
-		c.links[f.Path] = append(c.links[f.Path], link{shown, in.Constraint})
-		if g != nil {
-			c.follow(g, append(slices.Clone(chain), shown))
-		}
+		c.links[f.Path] = append(c.links[f.Path], link{shown, in.Constraint, in.Command})
 	}
 }
 
-// include reads one file that another one names. A container file names files as
-// they are called in the image; the one of that name beside it is meant.
-func (c *collector) include(f *manifest.File, in manifest.Include, shown *string) (g *manifest.File, why string) {
+// find says which file is meant, or why it is not read.
+func (c *collector) find(f *manifest.File, in manifest.Include) (shown, why string) {
+	if strings.Contains(in.Path, "://") {
+		return "", "is an address, which is not fetched"
+	}
+	shown = path.Join(path.Dir(f.Path), in.Path)
 	if path.IsAbs(in.Path) || filepath.IsAbs(in.Path) {
-		*shown = in.Path
+		shown = in.Path
 	}
 	if f.Kind == manifest.Dockerfile {
-		if beside := path.Join(path.Dir(f.Path), path.Base(in.Path)); !exists(*shown) && exists(beside) {
-			*shown = beside
-		}
+		shown = c.beside(f, in.Path, shown)
 	}
-	if g, done := c.files[*shown]; done {
-		return g, ""
+	if _, done := c.files[shown]; done {
+		return shown, ""
 	}
-	inside, err := c.beneath(*shown)
+	inside, err := c.beneath(shown)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, "does not exist"
+		return "", "does not exist"
 	case err != nil:
-		return nil, "could not be opened: " + osfile.Cause(err).Error()
+		return "", "could not be opened: " + osfile.Cause(err).Error()
 	case !inside:
-		return nil, "lies outside of the project, and was not read"
+		return "", "lies outside of the project, and was not read"
 	}
-	a, err := artifact.Open(filepath.FromSlash(*shown), *shown)
+	return shown, ""
+}
+
+// beside looks for what a container file calls by its name in the image: the path, or
+// the end of it, beneath the folder of that file or of the project.
+func (c *collector) beside(f *manifest.File, name, otherwise string) string {
+	parts := strings.Split(strings.TrimPrefix(path.Clean("/"+name), "/"), "/")
+	for i := range parts {
+		for _, dir := range []string{path.Dir(f.Path), filepath.ToSlash(c.root)} {
+			if p := path.Join(dir, path.Join(parts[i:]...)); exists(p) {
+				return p
+			}
+		}
+	}
+	return otherwise
+}
+
+// include reads a file that another one names, unless it was.
+func (c *collector) include(f *manifest.File, shown string, chain []string) (why string) {
+	if _, done := c.files[shown]; done {
+		return ""
+	}
+	a, err := artifact.Open(filepath.FromSlash(shown), shown)
 	if err != nil {
-		return nil, "could not be opened: " + osfile.Cause(err).Error()
+		return "could not be opened: " + unnamed(err, shown)
 	}
 	defer func() { _ = a.Close() }() // it was only read
-	kind, ok := manifest.Identify(*shown, nil)
-	if !ok || f.Kind == manifest.Requirements || f.Kind == manifest.Dockerfile {
+	kind, ok := manifest.Identify(shown, nil)
+	if !ok || f.Kind == manifest.Requirements {
 		kind = manifest.Requirements // whoever reads it does not ask for its name
 	}
-	if err := c.read(a, kind); err != nil {
-		return nil, err.Error()
+	if err := c.read(a, kind, chain); err != nil {
+		return err.Error()
 	}
-	return c.files[*shown], ""
+	return ""
 }
 
 func exists(p string) bool {
@@ -297,11 +328,9 @@ func (c *collector) finish() (*Project, error) {
 		if c.named[name] && !onItsOwn(f) {
 			continue
 		}
-		s := &Set{File: f}
-		c.gather(s, name, false, map[string]bool{name: true})
-		p.Sets = append(p.Sets, s)
+		p.Sets = append(p.Sets, c.sets(f)...)
 	}
-	slices.SortFunc(p.Sets, func(a, b *Set) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortStableFunc(p.Sets, func(a, b *Set) int { return strings.Compare(a.Path, b.Path) })
 	slices.SortFunc(p.Inputs, func(a, b Input) int { return strings.Compare(a.Path, b.Path) })
 	slices.SortFunc(p.Unread, compareUnread)
 	slices.Sort(p.Passed)
@@ -311,10 +340,53 @@ func (c *collector) finish() (*Project, error) {
 // onItsOwn is false for a file that is only ever a part of the one that names it.
 func onItsOwn(f *manifest.File) bool { return f.Kind != manifest.Requirements }
 
-func (c *collector) gather(s *Set, of string, constraint bool, seen map[string]bool) {
+// sets are what a file has installed together: the commands of a container file have
+// each their own indexes.
+func (c *collector) sets(f *manifest.File) (out []*Set) {
+	for _, part := range commands(f) {
+		s := &Set{File: part.file}
+		c.gather(s, f.Path, part.command, false, map[string]bool{f.Path: true})
+		out = append(out, s)
+	}
+	return out
+}
+
+type part struct {
+	file    *manifest.File
+	command int
+}
+
+// commands takes a container file apart. What its environment sets counts for every
+// command.
+func commands(f *manifest.File) []part {
+	numbers := map[int]bool{}
+	for i := range f.Packages {
+		numbers[f.Packages[i].Command] = true
+	}
+	for _, in := range f.Includes {
+		numbers[in.Command] = true
+	}
+	if len(numbers) < 2 {
+		return []part{{f, 0}}
+	}
+	var out []part
+	for _, n := range slices.Sorted(maps.Keys(numbers)) {
+		if n == 0 {
+			continue
+		}
+		g := *f
+		g.Packages = slices.DeleteFunc(slices.Clone(f.Packages), func(p manifest.Package) bool { return p.Command != n && p.Command != 0 })
+		g.Indexes = slices.DeleteFunc(slices.Clone(f.Indexes), func(x manifest.Index) bool { return x.Command != n && x.Command != 0 })
+		out = append(out, part{&g, n})
+	}
+	return out
+}
+
+// gather adds what a file names, for one command or for all.
+func (c *collector) gather(s *Set, of string, command int, constraint bool, seen map[string]bool) {
 	for _, l := range c.links[of] {
 		g := c.files[l.to]
-		if g == nil || seen[l.to] {
+		if g == nil || seen[l.to] || command != 0 && l.command != 0 && l.command != command {
 			continue
 		}
 		seen[l.to] = true
@@ -322,7 +394,7 @@ func (c *collector) gather(s *Set, of string, constraint bool, seen map[string]b
 			g = limiting(g)
 		}
 		s.Named = append(s.Named, g)
-		c.gather(s, l.to, constraint || l.constraint, seen)
+		c.gather(s, l.to, 0, constraint || l.constraint, seen)
 	}
 }
 
@@ -344,4 +416,9 @@ func compareUnread(a, b Unread) int {
 		return a.Line - b.Line
 	}
 	return strings.Compare(a.Text, b.Text)
+}
+
+// unnamed is an error without the name of the file that it begins with.
+func unnamed(err error, name string) string {
+	return strings.TrimPrefix(osfile.Cause(err).Error(), quote(name)+": ")
 }

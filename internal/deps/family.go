@@ -12,7 +12,7 @@ import (
 
 // family reports torch and what goes with it from different releases, or for
 // different accelerators.
-func (c *checker) family(s *Set, list []*statement) {
+func (c *checker) family(list []*statement) {
 	var members []family.Package
 	for _, st := range list {
 		name := st.Name
@@ -26,7 +26,7 @@ func (c *checker) family(s *Set, list []*statement) {
 		if st.by != nil {
 			version = st.by.Version
 		}
-		index := st.indexOf(s)
+		index := st.indexOf(st.set)
 		members = append(members, family.Package{
 			Name: name, Version: version, Index: index, Path: st.file.Path, Line: st.Line,
 			Plain: st.file.Kind.Locked() && st.Source.Type == manifest.OneIndex && index != "" && family.Accelerator(index) == "",

@@ -61,7 +61,7 @@ func (c *checker) insecure(p *placed) {
 // allowed reports a place that the policy does not name.
 func (c *checker) allowed(where finding.Where, addr string, role manifest.IndexRole) {
 	switch role {
-	case manifest.NoIndex, manifest.BestMatch, manifest.Trusted:
+	case manifest.NoIndex, manifest.BestMatch, manifest.Trusted, manifest.Channel:
 		return
 	case manifest.Primary, manifest.Extra, manifest.FindLinks:
 	}
@@ -82,7 +82,8 @@ func (c *checker) covers(addr string) bool {
 // their indexes in order and take the first that has the name; pip merges them.
 func (c *checker) merged(s *Set, all []placed, list []*statement) {
 	var extra []placed
-	merges := s.Kind == manifest.Requirements || s.Kind == manifest.Dockerfile || s.Kind == manifest.Pipfile || s.Kind == manifest.PipfileLock
+	first := false // of the main indexes: Poetry may have several, and merges them
+	merges := merging(s, all)
 	for _, p := range all {
 		switch p.Role {
 		case manifest.BestMatch:
@@ -92,7 +93,12 @@ func (c *checker) merged(s *Set, all []placed, list []*statement) {
 			if !p.Explicit && strings.Contains(p.URL, "://") {
 				extra = append(extra, p)
 			}
-		case manifest.Primary, manifest.NoIndex, manifest.Trusted:
+		case manifest.Primary:
+			if first && !p.Explicit && s.Kind == manifest.PyProject {
+				extra = append(extra, p)
+			}
+			first = true
+		case manifest.NoIndex, manifest.Trusted, manifest.Channel:
 		}
 	}
 	if !merges || len(extra) == 0 || onlyPlace(all) {
@@ -100,7 +106,7 @@ func (c *checker) merged(s *Set, all []placed, list []*statement) {
 	}
 	var loose []string
 	for _, st := range list {
-		if st.indexed() && st.Source.Type == manifest.AnyIndex && len(st.Hashes) == 0 {
+		if st.Source.Type == manifest.AnyIndex && len(st.Hashes) == 0 && st.locked == nil && !slices.Contains(st.Groups, "build-system") {
 			loose = append(loose, st.shown())
 		}
 	}
@@ -110,6 +116,25 @@ func (c *checker) merged(s *Set, all []placed, list []*statement) {
 	slices.Sort(loose)
 	c.report(confusion.Finding(extra[0].where(), fmt.Sprintf("%s from whichever index has the highest version: %q is searched beside the others",
 		count(len(loose), "package comes", "packages come"), extra[0].URL), named(loose)...))
+}
+
+// merging reports whether the tool that reads a set takes the best of all its indexes:
+// pip does, and so do PDM with all of its sources and Poetry with all main ones.
+func merging(s *Set, all []placed) bool {
+	switch s.Kind {
+	case manifest.Requirements, manifest.Dockerfile, manifest.Pipfile, manifest.PipfileLock, manifest.CondaEnv:
+		return true
+	case manifest.PyProject:
+		mains := 0
+		for _, p := range all {
+			if p.Role == manifest.Primary && !p.Explicit {
+				mains++
+			}
+		}
+		return s.Tool == "pdm" || s.Tool == "poetry" && mains > 1
+	default:
+		return false
+	}
 }
 
 // onlyPlace reports whether the index is switched off and one place is left.
@@ -129,8 +154,10 @@ func (c *checker) rehosted(all []placed, list []*statement) {
 	var main *placed
 	for i := range all {
 		switch p := &all[i]; {
-		case p.Role == manifest.Primary && !p.Explicit:
+		case p.Role == manifest.Primary && !p.Explicit && main == nil:
 			main = p
+		case p.Role == manifest.Primary && !p.Explicit && main.URL != p.URL:
+			return
 		case p.Role == manifest.Extra && !p.Explicit:
 			return
 		}
@@ -140,7 +167,7 @@ func (c *checker) rehosted(all []placed, list []*statement) {
 	}
 	var others []string
 	for _, st := range list {
-		if st.Source.Type == manifest.AnyIndex && !family.Member(st.Name) {
+		if st.Source.Type == manifest.AnyIndex && !family.Member(st.Name) && !strings.HasPrefix(st.Name, "nvidia-") && st.locked == nil {
 			others = append(others, st.shown())
 		}
 	}

@@ -3,9 +3,11 @@ package deps
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/url"
 	"path"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,12 +35,13 @@ func Scan(p *Project, opt Options) (*Result, error) {
 			}
 		}
 	}
+	slices.SortFunc(s.out.Dependencies, compareDependencies)
+	s.out.Dependencies = slices.CompactFunc(s.out.Dependencies, func(a, b finding.Dependency) bool { return reflect.DeepEqual(a, b) })
 	s.groups()
 	s.database()
 	s.summary()
 	s.regularly()
-	slices.SortFunc(s.out.Dependencies, compareDependencies)
-	slices.SortStableFunc(s.out.Findings, finding.Compare)
+	s.out.Findings = once(s.out.Findings)
 	return &s.out, nil
 }
 
@@ -47,7 +50,6 @@ type scanner struct {
 	opt     Options
 	out     Result
 	reasons map[string]*group // by file and reason
-	beyond  int               // packages of which the built-in facts know nothing
 }
 
 // group is the packages of one file that are unauditable for one reason.
@@ -55,7 +57,6 @@ type group struct {
 	where  finding.Where
 	reason string
 	names  []string
-	rule   int
 }
 
 func compareDependencies(a, b finding.Dependency) int {
@@ -91,7 +92,7 @@ func (s *scanner) one(st *statement) error {
 	for _, h := range hits {
 		d.Advisories = append(d.Advisories, h.ID)
 	}
-	hits, unclear := divide(hits)
+	hits, unclear := st.divide(hits)
 	for _, h := range unclear {
 		s.unclear(st, d.Package, h)
 	}
@@ -132,7 +133,7 @@ const (
 	ofURL    = "it comes from an address, and nobody publishes advisories of what is there"
 	ofVCS    = "it comes from a repository, and a commit has no advisories"
 	ofPath   = "it comes from a file, and nobody vouches for what is in it"
-	ofConda  = "conda packages have no advisories; none of the package of that name on the index applies"
+	byConda  = "conda packages have no advisories; none of the package of that name on the index applies"
 	ofNobody = "the built-in facts are about PyTorch alone, and there is no advisory database"
 )
 
@@ -141,6 +142,8 @@ func (s *scanner) reason(st *statement, name string, hits []advisory.Hit) string
 	switch {
 	case len(hits) > 0:
 		return ""
+	case st.Source.Type == manifest.Conda:
+		return byConda
 	case st.problem != "":
 		return st.problem
 	case st.Source.Type == manifest.AtURL:
@@ -149,8 +152,6 @@ func (s *scanner) reason(st *statement, name string, hits []advisory.Hit) string
 		return ofVCS
 	case st.Source.Type == manifest.Path:
 		return ofPath
-	case st.Source.Type == manifest.Conda:
-		return ofConda
 	case strings.HasPrefix(st.Name, "nvidia-"):
 		return ofNVIDIA
 	case s.opt.Advisories == nil || s.opt.Source.Builtin && !s.known(name):
@@ -173,8 +174,7 @@ func (s *scanner) unauditable(st *statement, d *finding.Dependency, reason strin
 	}
 	d.Status, d.Reason = finding.Unauditable, reason
 	if reason == ofNobody {
-		s.beyond++
-		return
+		return // said once, of all of them
 	}
 	key := st.file.Path + "\x00" + reason
 	g := s.reasons[key]
@@ -207,6 +207,14 @@ func named(names []string) []string {
 		return append(slices.Clone(names[:mostNamed]), fmt.Sprintf("and %d more", n))
 	}
 	return names
+}
+
+// passed names the environments that were not looked at.
+func passed(p *Project) (out []string) {
+	for _, e := range p.Passed {
+		out = append(out, fmt.Sprintf("the environment %s was not looked at; andiron deps scan %[1]s does", e))
+	}
+	return named(out)
 }
 
 func (s *scanner) report(f finding.Finding) { s.out.Findings = append(s.out.Findings, f) }
@@ -305,9 +313,14 @@ func (s *scanner) evidence(st *statement, h advisory.Hit) []string {
 	return append(out, st.circumstances()...)
 }
 
-// divide takes the hits apart of which it cannot be told whether they are any.
-func divide(hits []advisory.Hit) (sure, unclear []advisory.Hit) {
+// divide takes the hits apart of which it cannot be told whether they are any. A
+// channel of conda builds a package anew, or has another one under the same name, so
+// that a malicious upload to the index may not be what is there.
+func (st *statement) divide(hits []advisory.Hit) (sure, unclear []advisory.Hit) {
 	for _, h := range hits {
+		if h.Malicious && h.Unclear == "" && st.Source.Type == manifest.Conda {
+			h.Unclear = "the malicious release was on the package index, and this is a package of conda by that name"
+		}
 		if h.Unclear != "" {
 			unclear = append(unclear, h)
 		} else {
@@ -320,6 +333,9 @@ func divide(hits []advisory.Hit) (sure, unclear []advisory.Hit) {
 // unclear reports an advisory that may be about a version.
 func (s *scanner) unclear(st *statement, id finding.Package, h advisory.Hit) {
 	f := vulnerable.Undetermined(st.where(), fmt.Sprintf("whether %s has %s cannot be told", st.shown(), h.ID), h.Unclear)
+	if h.Malicious {
+		f = malicious.Undetermined(st.where(), fmt.Sprintf("whether %s is the malicious release of %s cannot be told", st.shown(), h.ID), h.Unclear)
+	}
 	f.Package = &id
 	f.Advisory = &finding.Advisory{ID: h.ID, Aliases: append([]string{}, h.Aliases...)}
 	s.report(f)
@@ -424,8 +440,9 @@ func Files(p *Project) []finding.Finding {
 	for _, u := range p.Unread {
 		out = append(out, notRead.Undetermined(finding.Where{Path: u.Path}.Line1(u.Line, 0), u.Text))
 	}
+	out = once(out)
 	if len(p.Sets) == 0 && len(p.Unread) == 0 {
-		out = append(out, noFiles.Undetermined(finding.Where{Path: filepath.ToSlash(p.Root)}, "no file says what the project depends on"))
+		out = append(out, noFiles.Undetermined(finding.Where{Path: filepath.ToSlash(p.Root)}, "no file says what the project depends on", passed(p)...))
 	}
 	return out
 }
@@ -440,8 +457,8 @@ func (s *scanner) database() {
 	switch {
 	case s.opt.Advisories == nil || src.Builtin:
 		text := "only the facts about PyTorch that are built into andiron were at hand"
-		if s.beyond > 0 {
-			text += fmt.Sprintf(", so that %s held against nothing", count(s.beyond, "package was", "packages were"))
+		if n := s.beyond(); n > 0 {
+			text += fmt.Sprintf(", so that %s held against nothing", count(n, "package was", "packages were"))
 		}
 		s.report(advisories.Undetermined(where, text))
 	case s.opt.Now.Sub(src.Date) > s.opt.Policy.Fresh():
@@ -454,6 +471,16 @@ func (s *scanner) database() {
 	}
 }
 
+// beyond counts the packages of which the built-in facts know nothing.
+func (s *scanner) beyond() (n int) {
+	for _, d := range s.out.Dependencies {
+		if d.Reason == ofNobody {
+			n++
+		}
+	}
+	return n
+}
+
 // summary says what was held against what.
 func (s *scanner) summary() {
 	files := map[string]int{}
@@ -462,8 +489,10 @@ func (s *scanner) summary() {
 			files[d.Where.Path]++
 		}
 	}
-	for name, n := range files {
-		s.report(scanned.Finding(finding.Where{Path: name}, fmt.Sprintf("%s held against %s", count(n, "package is", "packages are"), s.opt.Source.Name)))
+	also := passed(s.project)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		s.report(scanned.Finding(finding.Where{Path: name}, fmt.Sprintf("%s held against %s", count(files[name], "package is", "packages are"), s.opt.Source.Name), also...))
+		also = nil // once is enough
 	}
 }
 

@@ -59,26 +59,37 @@ func own(p *manifest.Package) bool {
 
 // artifactName reports whether a path is one of a built package.
 func artifactName(p string) bool {
-	return strings.HasSuffix(p, ".whl") || strings.HasSuffix(p, ".tar.gz") || strings.HasSuffix(p, ".zip") || strings.HasSuffix(p, ".tar.bz2")
+	return slices.ContainsFunc([]string{".whl", ".tar.gz", ".tgz", ".zip", ".tar.bz2", ".tar.xz", ".conda"}, func(end string) bool { return strings.HasSuffix(p, end) })
 }
 
 // statements lists what a set asks for or binds, without its constraints.
 func (p *Project) statements(s *Set) []*statement {
 	limits := constraints(s)
-	locks := p.locksOf(s)
+	locks := bindings(p.locksOf(s))
 	var out []*statement
 	for _, f := range s.files() {
 		for i := range f.Packages {
 			pkg := &f.Packages[i]
-			if pkg.Constraint || own(pkg) || pkg.Name == s.Name && s.Name != "" && s.Kind.Locked() && pkg.Source.Type == manifest.Path {
+			if pkg.Constraint || own(pkg) || itself(f, pkg) {
 				continue
 			}
 			st := &statement{Package: pkg, file: f, set: s}
-			st.resolve(limits, locks)
-			out = append(out, st)
+			if st.locked = locks.of(st); st.locked != nil {
+				out = append(out, st)
+				continue
+			}
+			out = append(out, st.resolve(limits[pkg.Name])...)
 		}
 	}
 	return out
+}
+
+// itself reports whether a project asks for itself, as it does for its own extras.
+func itself(f *manifest.File, p *manifest.Package) bool {
+	if f.Name == "" || p.Name != f.Name {
+		return false
+	}
+	return p.Source.Type == manifest.Path || p.Source.Type == manifest.AnyIndex && !f.Kind.Locked()
 }
 
 // files are the set's own file and those that it names.
@@ -86,58 +97,136 @@ func (s *Set) files() []*manifest.File {
 	return append([]*manifest.File{s.File}, s.Named...)
 }
 
-// constraints are the versions that a set's constraints fix, by name.
-func constraints(s *Set) map[string]*manifest.Package {
-	out := map[string]*manifest.Package{}
+// binding is what the locks of a set have, by name.
+type binding struct {
+	lock     *manifest.File
+	packages map[string][]*manifest.Package
+}
+
+type bound []binding
+
+func bindings(locks []*manifest.File) (out bound) {
+	for _, l := range locks {
+		b := binding{l, map[string][]*manifest.Package{}}
+		for i := range l.Packages {
+			p := &l.Packages[i]
+			b.packages[p.Name] = append(b.packages[p.Name], p)
+		}
+		out = append(out, b)
+	}
+	return out
+}
+
+// of is the lock that fixes the version of a package.
+func (b bound) of(st *statement) *manifest.File {
+	for _, l := range b {
+		if l.lock != st.file && slices.ContainsFunc(l.packages[st.Name], func(p *manifest.Package) bool { return p.Version != "" }) {
+			return l.lock
+		}
+	}
+	return nil
+}
+
+// constraints are what limits the versions of a set, by name.
+func constraints(s *Set) map[string][]*manifest.Package {
+	out := map[string][]*manifest.Package{}
 	for _, f := range s.files() {
 		for i := range f.Packages {
-			if p := &f.Packages[i]; p.Constraint && p.Version != "" {
-				out[p.Name] = p
+			if p := &f.Packages[i]; p.Constraint && !slices.Contains(p.Groups, "build-system") {
+				out[p.Name] = append(out[p.Name], p)
 			}
 		}
 	}
 	return out
 }
 
-func (st *statement) resolve(limits map[string]*manifest.Package, locks []*manifest.File) {
-	text := st.Version
-	if c := limits[st.Name]; text == "" && c != nil && st.Source.Type != manifest.VCS && st.Source.Type != manifest.AtURL {
-		st.by, text = c, c.Version
+// resolve says which version a statement is about. Where constraints fix several,
+// under different markers, it is about each.
+func (st *statement) resolve(limits []*manifest.Package) []*statement {
+	if st.Version != "" {
+		st.fix(st.Version)
+		return []*statement{st}
 	}
-	if text != "" {
-		v, err := pep440.Parse(text)
-		if err != nil {
-			st.problem = "its version " + quote(text) + " is not one that PEP 440 orders"
-			return
+	if st.fixedElsewhere() {
+		return []*statement{st}
+	}
+	if st.Source.Type == manifest.Conda {
+		st.allowed, _ = pep440.ParseSpecifiers(ofConda(st.Specifier)) // else it may be any
+		return []*statement{st}
+	}
+	var out []*statement
+	spec := st.Specifier
+	for _, c := range limits {
+		switch {
+		case c.Version != "":
+			one := *st
+			one.by = c
+			one.fix(c.Version)
+			out = append(out, &one)
+		case c.Marker == "" && c.Specifier != "":
+			spec = strings.Trim(spec+","+c.Specifier, ",")
 		}
-		st.version, st.exact = v, true
-		return
 	}
-	for _, l := range locks {
-		if slices.ContainsFunc(l.Packages, func(p manifest.Package) bool { return p.Name == st.Name && p.Version != "" }) {
-			st.locked = l
-			return
-		}
+	if out != nil {
+		return out
 	}
-	if st.Source.Type == manifest.VCS || st.Source.Type == manifest.AtURL || st.Source.Type == manifest.Path {
-		return
-	}
-	s, err := pep440.ParseSpecifiers(st.Specifier)
+	s, err := pep440.ParseSpecifiers(spec)
 	if err != nil {
-		st.problem = "its range " + quote(st.Specifier) + " is not one that PEP 440 knows"
-		return
+		st.problem = "its range " + quote(spec) + " is not one that PEP 440 knows"
+		return []*statement{st}
 	}
 	st.allowed = s
+	return []*statement{st}
+}
+
+// fix says that the version is the one that is installed.
+func (st *statement) fix(version string) {
+	v, err := pep440.Parse(version)
+	if err != nil {
+		st.problem = "its version " + quote(version) + " is not one that PEP 440 orders"
+		return
+	}
+	st.version, st.exact = v, true
+}
+
+// ofConda writes a range of conda as PEP 440 has it: "=1.26" and "1.26.*" are
+// "==1.26.*", and a build that follows does not count.
+func ofConda(s string) string {
+	var out []string
+	for c := range strings.SplitSeq(s, ",") {
+		c = strings.TrimSpace(c)
+		v := strings.TrimLeft(c, "=<>!~")
+		op := c[:len(c)-len(v)]
+		v = strings.TrimSpace(v)
+		if i := strings.IndexAny(v, " ="); i >= 0 {
+			v = v[:i]
+		}
+		switch {
+		case v == "*" || v == "":
+			continue
+		case op == "=" || op == "" && strings.HasSuffix(v, "*"):
+			op, v = "==", strings.TrimSuffix(strings.TrimSuffix(v, "*"), ".")+".*"
+		case op == "":
+			op = "=="
+		}
+		out = append(out, op+v)
+	}
+	return strings.Join(out, ",")
 }
 
 // locksOf are the locks that fix what a manifest asks for: beside it, or above it
 // where a workspace has one lock for its members. A requirements file has the one
 // that was compiled from it.
 func (p *Project) locksOf(s *Set) []*manifest.File {
+	if s.Kind.Locked() {
+		return nil
+	}
 	var out []*manifest.File
-	for _, l := range p.Sets {
-		if l != s && fixes(l.File, s.File) {
-			out = append(out, l.File)
+	for _, other := range p.Sets {
+		for _, l := range other.files() {
+			if l.Path != s.Path && fixes(l, s.File) && !slices.ContainsFunc(out, func(o *manifest.File) bool { return o.Path == l.Path }) {
+				out = append(out, l)
+			}
 		}
 	}
 	return out
@@ -148,8 +237,10 @@ func fixes(lock, of *manifest.File) bool {
 	switch of.Kind {
 	case manifest.PyProject, manifest.SetupCfg, manifest.SetupPy:
 		switch lock.Kind {
-		case manifest.UVLock, manifest.PoetryLock, manifest.PDMLock, manifest.PyLock:
-			return here == there || there == "." || strings.HasPrefix(here, there+"/")
+		case manifest.UVLock, manifest.PDMLock:
+			return here == there || member(lock, of, here, there)
+		case manifest.PoetryLock, manifest.PyLock:
+			return here == there
 		case manifest.Requirements:
 			return here == there && compiled(lock)
 		default:
@@ -167,8 +258,22 @@ func fixes(lock, of *manifest.File) bool {
 	}
 }
 
-// compiled reports whether a requirements file is a lock: the tool that wrote it says
-// so, and every line is exact.
+// member reports whether a lock above a project is that of its workspace: it has the
+// project, by its place or by its name.
+func member(lock, of *manifest.File, here, there string) bool {
+	if there != "." && !strings.HasPrefix(here, there+"/") {
+		return false
+	}
+	return slices.ContainsFunc(lock.Packages, func(p manifest.Package) bool {
+		return own(&p) && (p.Name == of.Name && of.Name != "" || path.Join(there, p.Source.URL) == here)
+	})
+}
+
+// compiled reports whether a requirements file is a lock: every line is exact, and the
+// tool that wrote it says so or pip holds every file to its hash.
 func compiled(f *manifest.File) bool {
-	return f.Tool != "" && len(f.Packages) > 0 && !slices.ContainsFunc(f.Packages, func(p manifest.Package) bool { return p.Version == "" })
+	if len(f.Packages) == 0 || slices.ContainsFunc(f.Packages, func(p manifest.Package) bool { return p.Version == "" }) {
+		return false
+	}
+	return f.Tool != "" || !slices.ContainsFunc(f.Packages, func(p manifest.Package) bool { return len(p.Hashes) == 0 })
 }

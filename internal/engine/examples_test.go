@@ -26,6 +26,7 @@ type scene struct {
 	// for framework: most near misses are honest files.
 	verdict finding.Verdict
 	audit   bool // as a project, with its code
+	depends bool // for what it depends on
 }
 
 // file is a scene of one file that is named on the command line.
@@ -57,7 +58,7 @@ func allExamples(t *testing.T) map[string]example {
 	all := map[string]example{}
 	for _, part := range []map[string]example{
 		pickleExamples(), zipExamples(), torchExamples(), scriptExamples(), exportExamples(),
-		formatExamples(), arrayExamples(), otherExamples(), folderExamples(), engineExamples(), codeExamples(), trustExamples(t),
+		formatExamples(), arrayExamples(), otherExamples(), folderExamples(), engineExamples(), codeExamples(), trustExamples(t), depsExamples(),
 	} {
 		for id, e := range part {
 			if _, twice := all[id]; twice {
@@ -120,7 +121,7 @@ func checkFires(t *testing.T, r *rule.Rule, got *seen) {
 		t.Errorf("does not fire: %s", got)
 		return
 	}
-	if unreadable := r.Verdict == finding.Unreadable; unreadable != undetermined {
+	if unreadable := r.Verdict == finding.Unreadable || slices.Contains(notKnown, r.ID); unreadable != undetermined {
 		t.Errorf("the rule's verdict is %s, but a finding that is undetermined: %v", r.Verdict, undetermined)
 	}
 	if undetermined && !got.summary.Incomplete {
@@ -141,7 +142,7 @@ func checkQuiet(t *testing.T, r *rule.Rule, s scene, got *seen) {
 			t.Errorf("the near miss %s is %s, want at most %s: %s", a.Path, a.Verdict, most, got)
 		}
 	}
-	if got.summary.Artifacts+got.summary.Other == 0 {
+	if got.summary.Artifacts+got.summary.Other+len(got.packages) == 0 {
 		t.Error("the near miss was not looked at")
 	}
 }
@@ -166,9 +167,12 @@ func look(t *testing.T, s scene, rules rule.Catalogue) *seen {
 	}
 	var got seen
 	var err error
-	if s.audit {
+	switch {
+	case s.audit:
 		err = engine.Audit(t.Context(), dir, opt, &got)
-	} else {
+	case s.depends:
+		err = engine.Dependencies(t.Context(), collect(t, dir, paths), engine.Vulnerabilities|engine.Pins, opt, &got)
+	default:
 		err = engine.Scan(t.Context(), paths, opt, &got)
 	}
 	if err != nil {
@@ -192,13 +196,17 @@ func put(t *testing.T, dir, name, content string) {
 type seen struct {
 	artifacts []finding.Artifact
 	loose     []finding.Finding
+	packages  []finding.Dependency
 	summary   finding.Summary
 }
 
-func (*seen) Config(finding.Config) error         { return nil }
-func (*seen) Progress(finding.Progress) error     { return nil }
-func (*seen) Dependency(finding.Dependency) error { return nil }
-func (*seen) Posture(finding.Posture) error       { return nil }
+func (*seen) Config(finding.Config) error     { return nil }
+func (*seen) Progress(finding.Progress) error { return nil }
+func (*seen) Posture(finding.Posture) error   { return nil }
+func (s *seen) Dependency(d finding.Dependency) error {
+	s.packages = append(s.packages, d)
+	return nil
+}
 func (s *seen) Artifact(a finding.Artifact) error { s.artifacts = append(s.artifacts, a); return nil }
 func (s *seen) Finding(f finding.Finding) error   { s.loose = append(s.loose, f); return nil }
 func (s *seen) Summary(sum finding.Summary) error { s.summary = sum; return nil }

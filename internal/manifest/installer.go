@@ -226,7 +226,7 @@ func (d *dockerfile) pip(c command, args []word) {
 	}
 	switch args[0].text {
 	case "install", "download", "wheel", "sync":
-		d.arguments(c, args[1:], args[0].text == "sync")
+		d.r.within(func() { d.arguments(c, args[1:], args[0].text == "sync") })
 	case "config":
 		d.pipConfig(args[1:])
 	}
@@ -252,9 +252,9 @@ func (d *dockerfile) uvCommand(c command, args []word) {
 	case len(args) > 1 && args[0].text == "pip":
 		d.pip(c, args[1:])
 	case len(args) > 1 && args[0].text == "add":
-		d.arguments(c, args[1:], false)
+		d.r.within(func() { d.arguments(c, args[1:], false) })
 	case len(args) > 2 && args[0].text == "tool" && args[1].text == "install":
-		d.arguments(c, args[2:], false)
+		d.r.within(func() { d.arguments(c, args[2:], false) })
 	}
 }
 
@@ -378,9 +378,11 @@ func (d *dockerfile) conda(args []word) {
 	}
 	switch args[0].text {
 	case "install", "create", "update":
-	default:
-		return
+		d.r.within(func() { d.condaArguments(args) })
 	}
+}
+
+func (d *dockerfile) condaArguments(args []word) {
 	for i := 1; i < len(args); i++ {
 		a := args[i]
 		if !strings.HasPrefix(a.text, "-") {

@@ -61,6 +61,9 @@ type reader struct {
 	lim  Limits
 	err  error // the first limit that was met
 	more int   // problems beyond the limit
+
+	commands int // of a container file, so far
+	command  int // the one that is read; 0 is none
 }
 
 // full reports that reading has to stop.
@@ -74,6 +77,7 @@ func (r *reader) add(p Package) {
 		r.err = &lineError{p.Line, bounded.Exceeded("packages of a file", int64(r.lim.Packages))}
 		return
 	}
+	p.Command = r.command
 	r.file.Packages = append(r.file.Packages, p)
 }
 
@@ -82,6 +86,7 @@ func (r *reader) index(x Index) {
 		r.err = cmp.Or[error](r.err, &lineError{x.Line, bounded.Exceeded("indexes of a file", int64(r.lim.Packages))})
 		return
 	}
+	x.Command = r.command
 	r.file.Indexes = append(r.file.Indexes, x)
 }
 
@@ -90,7 +95,16 @@ func (r *reader) include(x Include) {
 		r.err = cmp.Or[error](r.err, &lineError{x.Line, bounded.Exceeded("includes of a file", int64(r.lim.Packages))})
 		return
 	}
+	x.Command = r.command
 	r.file.Includes = append(r.file.Includes, x)
+}
+
+// within has what is added belong to one more command.
+func (r *reader) within(read func()) {
+	r.commands++
+	r.command = r.commands
+	read()
+	r.command = 0
 }
 
 func (r *reader) problem(line int, format string, args ...any) {

@@ -69,6 +69,7 @@ type Package struct {
 	Constraint bool     // it limits a version and asks for nothing (-c, tool.uv.constraint-dependencies)
 	Line       int      // from 1; 0 where the form has no lines of its own
 	Column     int
+	Command    int // of a container file: which of its commands asks for it, from 1
 	// Wheels are the files that a lock lists, by name, with what it says of them.
 	Wheels []Artifact
 	// Bundled are the documents in *.dist-info/sboms/ (PEP 770), by path.
@@ -132,6 +133,7 @@ type Index struct {
 	Explicit bool // only packages that name it come from there
 	Secret   bool // there were credentials in the address
 	Line     int
+	Command  int // of a container file: the command that searches it; 0 is every one
 }
 
 // IndexRole says how an installer uses an index.
@@ -153,6 +155,7 @@ type Include struct {
 	Path       string // as written
 	Constraint bool
 	Line       int
+	Command    int // of a container file: the command that reads it; 0 is every one
 }
 
 // Problem is something that could not be read, or has more than one reading.

@@ -121,8 +121,7 @@ func transform(t *testing.T, b []byte, how []string) []byte {
 // describe writes a file down, a line for each statement.
 func describe(f *File, err error) string {
 	if err != nil {
-		var syntax *SyntaxError
-		if !errors.As(err, &syntax) {
+		if _, ok := errors.AsType[*SyntaxError](err); !ok {
 			return "an error of another type: " + err.Error()
 		}
 		return "error " + err.Error() + "\n"
