@@ -170,7 +170,7 @@ func (a *app) dependencies(cmd *cobra.Command, f *depsFlags, paths []string, wha
 // auditedDependencies has an audit look at what the project depends on as well.
 func (a *app) auditedDependencies(ctx context.Context, dir, db string, opt *engine.Options) (done func(), err error) {
 	now := trust.Now()
-	opt.Deps = &deps.Options{Policy: opt.Supply, PolicyFile: filepath.ToSlash(opt.Policy), Now: now, Torch: builtinReleases(now)}
+	opt.Deps = &deps.Options{Policy: opt.Supply, PolicyFile: filepath.ToSlash(opt.Policy), Now: now}
 	if opt.Deps.Record, err = recorded(ctx, dir); err != nil {
 		return nil, err
 	}

@@ -55,11 +55,11 @@ func (e *emitter) dependencies(p *deps.Project, what Aspect) error {
 		r.loose = append(r.loose, deps.Check(p, *e.opt.Deps)...)
 	}
 	if what&Updates != 0 {
-		status, err := deps.Torch(p.TorchUses(), e.opt.Deps.Torch, e.opt.Deps.Advisories)
+		list, err := deps.Updates(p, *e.opt.Deps)
 		if err != nil {
 			return err
 		}
-		deps.JudgeTorch(status, func(f finding.Finding) { r.loose = append(r.loose, f) })
+		r.loose = append(r.loose, list...)
 	}
 	// A report then has what is about one package beside each other.
 	about := result{loose: slices.DeleteFunc(slices.Clone(r.loose), func(f finding.Finding) bool { return f.Package == nil })}
