@@ -45,9 +45,11 @@ func TestScripts(t *testing.T) {
 			"unhex": unhex,
 			"fifo":  fifo,
 
-			"index": index,
-			"tells": tells,
-			"dated": dated,
+			"index":    index,
+			"tells":    tells,
+			"dated":    dated,
+			"zipped":   zipped,
+			"repeated": repeated,
 
 			"authority": authority,
 			"golden":    golden,

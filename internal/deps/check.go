@@ -25,19 +25,32 @@ func Check(p *Project, opt Options) []finding.Finding {
 			continue
 		}
 		c.indexes(s, list)
-		for _, f := range s.files() {
-			pins = c.one(s, f, list) || pins
-		}
 		c.age(list)
 		together[s.Path] = append(together[s.Path], list...)
 	}
-	for _, list := range together {
+	for _, s := range p.Sets {
+		list := distinctly(together[s.Path])
+		delete(together, s.Path)
+		for _, f := range s.files() {
+			pins = c.one(s, f, list) || pins
+		}
 		c.family(list)
 	}
 	if pins {
 		c.review()
 	}
 	return once(c.out)
+}
+
+// distinctly leaves out what two commands of a file both install.
+func distinctly(list []*statement) []*statement {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(list, func(st *statement) bool {
+		key := st.where().String() + " " + st.shown()
+		again := seen[key]
+		seen[key] = true
+		return again
+	})
 }
 
 // once sorts findings, and leaves out those that are there already: a file that two
@@ -57,7 +70,7 @@ func (c *checker) report(f finding.Finding) { c.out = append(c.out, f) }
 
 // one checks what one file of a set says, and returns whether there is a pin.
 func (c *checker) one(s *Set, f *manifest.File, list []*statement) (pins bool) {
-	list = slices.DeleteFunc(slices.Clone(list), func(st *statement) bool { return st.file != f })
+	list = slices.DeleteFunc(slices.Clone(list), func(st *statement) bool { return st.file.Path != f.Path })
 	switch {
 	case len(list) == 0, f.Kind == manifest.Installed, f.Kind == manifest.CondaInstalled:
 		return false

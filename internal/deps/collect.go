@@ -26,7 +26,7 @@ type Project struct {
 	Sets   []*Set   // by path of their first file
 	Inputs []Input  // every file that was read, by path
 	Unread []Unread // what could not be read, by path and line
-	Passed []string // environments that the walk passed by
+	Passed []string // environments and links to folders that the walk passed by
 }
 
 // Set is what is installed together: a file, and the files that it names.
@@ -103,6 +103,12 @@ func (c *collector) path(p string) error {
 		switch {
 		case err != nil:
 			c.unread(e.Path, 0, "%s", unnamed(err, e.Path))
+		case e.Note == artifact.FolderLink:
+			c.project.Passed = append(c.project.Passed, e.Path)
+		case e.Note == artifact.Special:
+			if _, ok := manifest.Identify(e.Path, nil); ok {
+				c.unread(e.Path, 0, "it is not a regular file")
+			}
 		case e.Note == artifact.Skipped:
 			if _, err := os.Stat(filepath.Join(e.Abs, "pyvenv.cfg")); err == nil {
 				c.project.Passed = append(c.project.Passed, e.Path)
@@ -134,6 +140,12 @@ func (c *collector) file(abs, shown string, asked bool) error {
 	if !ok && !asked && !candidate(shown) {
 		return nil
 	}
+	if !asked && c.leadsOut(abs) {
+		if ok {
+			c.unread(shown, 0, "it is a link that leads out of the project, and was not read")
+		}
+		return nil
+	}
 	a, err := artifact.Open(abs, shown)
 	if err != nil {
 		c.unread(shown, 0, "%s", unnamed(err, shown))
@@ -143,6 +155,9 @@ func (c *collector) file(abs, shown string, asked bool) error {
 	head, err := bounded.ReadRange(a.ReaderAt(), a.Size(), 0, min(a.Size(), headLen), headLen)
 	if err == nil {
 		kind, ok = manifest.Identify(shown, head)
+	}
+	if !ok && asked && plainText(shown) {
+		kind, ok = manifest.Requirements, true // whoever names it says that it is one
 	}
 	switch {
 	case err != nil:
@@ -159,11 +174,12 @@ func (c *collector) file(abs, shown string, asked bool) error {
 
 // candidate reports whether the content of a file may say what its name does not.
 func candidate(shown string) bool {
-	switch path.Ext(strings.ToLower(shown)) {
-	case ".txt", ".in", ".pip", ".yml", ".yaml":
-		return true
-	}
-	return false
+	return plainText(shown) || slices.Contains([]string{".yml", ".yaml"}, path.Ext(strings.ToLower(shown)))
+}
+
+// plainText reports a name that files of requirements have.
+func plainText(shown string) bool {
+	return slices.Contains([]string{".txt", ".in", ".pip"}, path.Ext(strings.ToLower(shown)))
 }
 
 // UnknownError says that a file that was named is none that is read.
@@ -293,6 +309,16 @@ func (c *collector) include(f *manifest.File, shown string, chain []string) (why
 func exists(p string) bool {
 	_, err := os.Stat(filepath.FromSlash(p))
 	return err == nil
+}
+
+// leadsOut reports a link to a file that lies outside of the project.
+func (c *collector) leadsOut(abs string) bool {
+	info, err := os.Lstat(abs)
+	if err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		return false
+	}
+	inside, err := c.beneath(abs)
+	return err == nil && !inside
 }
 
 // beneath reports whether a file, whatever links lead to it, lies in the project.

@@ -107,7 +107,7 @@ func (s *scanner) one(st *statement) error {
 		d.Status = finding.MayResolve
 		s.mayResolve(st, d.Package, hits)
 	case len(unclear) > 0:
-		d.Status, d.Reason = finding.Unauditable, "an advisory does not say clearly which versions it is about"
+		d.Status, d.Reason = finding.Unauditable, unclear[0].Unclear
 	case reason != "":
 		s.unauditable(st, &d, reason)
 	default:
@@ -130,9 +130,9 @@ func (st *statement) indexed() bool {
 
 const (
 	ofNVIDIA = "NVIDIA's wheels have no advisories of their own; its bulletins name products and not packages"
-	ofURL    = "it comes from an address, and nobody publishes advisories of what is there"
-	ofVCS    = "it comes from a repository, and a commit has no advisories"
-	ofPath   = "it comes from a file, and nobody vouches for what is in it"
+	ofURL    = "nobody publishes advisories of what is at an address"
+	ofVCS    = "a commit of a repository has no advisories"
+	ofPath   = "a file that lies beside the project has no advisories"
 	byConda  = "conda packages have no advisories; none of the package of that name on the index applies"
 	ofNobody = "the built-in facts are about PyTorch alone, and there is no advisory database"
 )
@@ -209,10 +209,10 @@ func named(names []string) []string {
 	return names
 }
 
-// passed names the environments that were not looked at.
+// passed names the environments and links that were not looked into.
 func passed(p *Project) (out []string) {
 	for _, e := range p.Passed {
-		out = append(out, fmt.Sprintf("the environment %s was not looked at; andiron deps scan %[1]s does", e))
+		out = append(out, fmt.Sprintf("%s was not looked at; andiron deps scan %[1]s does", e))
 	}
 	return named(out)
 }
@@ -335,6 +335,9 @@ func (s *scanner) unclear(st *statement, id finding.Package, h advisory.Hit) {
 	f := vulnerable.Undetermined(st.where(), fmt.Sprintf("whether %s has %s cannot be told", st.shown(), h.ID), h.Unclear)
 	if h.Malicious {
 		f = malicious.Undetermined(st.where(), fmt.Sprintf("whether %s is the malicious release of %s cannot be told", st.shown(), h.ID), h.Unclear)
+	}
+	if st.Source.Type == manifest.Conda {
+		f.Severity = finding.Low // by far the most of them share nothing but the name
 	}
 	f.Package = &id
 	f.Advisory = &finding.Advisory{ID: h.ID, Aliases: append([]string{}, h.Aliases...)}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/deps"
@@ -18,11 +19,16 @@ const (
 	Updates // of torch
 )
 
+// looks reports whether a rule is one that is looked for.
+func (a Aspect) looks(rule string) bool {
+	return a&Vulnerabilities != 0 && strings.HasPrefix(rule, "DEP") || a&Pins != 0 && strings.HasPrefix(rule, "PIN")
+}
+
 // Dependencies holds what a project depends on against the advisories, or looks at
 // how it is pinned, or both.
 func Dependencies(ctx context.Context, p *deps.Project, what Aspect, opt Options, h finding.Handler) error {
 	opt = opt.withDefaults()
-	opt.looked = ofDependencies
+	opt.looked = what.looks
 	if err := h.Config(opt.Config); err != nil {
 		return err
 	}
