@@ -2,9 +2,7 @@ package relock
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -263,12 +261,10 @@ func (u *updater) uploaded(ctx context.Context, name string, r *release) (at tim
 	if ctx.Err() != nil {
 		return time.Time{}, "", ctx.Err()
 	}
-	if err == nil {
-		if at, err := http.ParseTime(res.LastModified); err == nil {
-			return at, "its file has not changed since", nil
-		}
+	if err != nil || res.Modified().IsZero() {
+		return time.Time{}, "", nil //nolint:nilerr // then the time is not known
 	}
-	return time.Time{}, "", nil
+	return res.Modified(), "its file has not changed since", nil
 }
 
 // latest is the time of the last upload, or zero if one of the files has none.
@@ -294,7 +290,7 @@ func (u *updater) requires(ctx context.Context, r *release) (list []pep508.Requi
 	}
 	f := &r.files[at]
 	b, res, err := u.opt.Fetch.Get(ctx, fetch.Request{URL: f.URL + ".metadata", Base: u.pages.base(r.index), MaxBytes: maxMetadata})
-	if s, ok := errors.AsType[*fetch.StatusError](err); ok && s.Code == http.StatusNotFound {
+	if fetch.IsNotFound(err) {
 		return nil, false, nil
 	}
 	if err != nil {

@@ -2,9 +2,7 @@ package relock
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -54,7 +52,7 @@ func (g *pages) of(ctx context.Context, index, name string) (*pyindex.Page, erro
 		return page, nil
 	}
 	b, res, err := g.client.Get(ctx, fetch.Request{URL: at, Base: g.base(index), Accept: pyindex.Accept, MaxBytes: 64 << 20})
-	if s, ok := errors.AsType[*fetch.StatusError](err); ok && s.Code == http.StatusNotFound {
+	if fetch.IsNotFound(err) {
 		g.got[at] = nil
 		return nil, nil //nolint:nilnil // said above
 	}
