@@ -45,6 +45,7 @@ func TestScripts(t *testing.T) {
 			"unhex": unhex,
 			"fifo":  fifo,
 
+			"index":    index,
 			"tells":    tells,
 			"dated":    dated,
 			"zipped":   zipped,

@@ -79,20 +79,36 @@ func (i Interval) bounds() (from, to *pep440.Version, err error) {
 }
 
 func parse(s string) (*pep440.Version, error) {
+	v, err := value(s)
+	return &v, err
+}
+
+// value parses what Build wrote in normal form.
+func value(s string) (pep440.Version, error) {
 	v, err := pep440.Parse(s)
 	if err != nil {
-		return nil, fmt.Errorf("advisory: the database is damaged: %w", err)
+		return v, fmt.Errorf("advisory: %w: %w", ErrDamaged, err)
 	}
-	return &v, nil
+	return v, nil
 }
 
 // holds reports whether a version without a local part lies in the interval.
 func (i Interval) holds(v pep440.Version) (bool, error) {
-	from, to, err := i.bounds()
+	if i.From != "" {
+		from, err := value(i.From)
+		if err != nil || pep440.Compare(v, from) < 0 {
+			return false, err
+		}
+	}
+	if i.End == Endless {
+		return true, nil
+	}
+	to, err := value(i.To)
 	if err != nil {
 		return false, err
 	}
-	return between(v, from, to, i.End), nil
+	c := pep440.Compare(v, to)
+	return c < 0 || c == 0 && i.End == Last, nil
 }
 
 func between(v pep440.Version, from, to *pep440.Version, end End) bool {

@@ -65,11 +65,11 @@ func (a *Advisory) holds(v pep440.Version) (yes bool, in []Interval, err error) 
 		return true, in, nil
 	}
 	for _, s := range a.Versions {
-		w, err := parse(s)
+		w, err := value(s)
 		if err != nil {
 			return false, nil, err
 		}
-		if pep440.Compare(v, *w) == 0 {
+		if pep440.Compare(v, w) == 0 {
 			return true, nil, nil
 		}
 	}
@@ -292,12 +292,12 @@ func fix(v pep440.Version, group []found) (string, error) {
 			if i.End != Fixed {
 				continue
 			}
-			to, err := parse(i.To)
+			to, err := value(i.To)
 			if err != nil {
 				return "", err
 			}
-			if pep440.Compare(*to, v) > 0 {
-				candidates = append(candidates, *to)
+			if pep440.Compare(to, v) > 0 {
+				candidates = append(candidates, to)
 			}
 		}
 	}

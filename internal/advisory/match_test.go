@@ -214,6 +214,7 @@ func TestFixed(t *testing.T) {
 		{"a final release before one", in(`{"introduced":"0"},{"fixed":"2.7.1rc1"}`, `{"introduced":"0"},{"fixed":"2.7.1"}`), "2.0", "2.7.1"},
 		{"that which no twin affects", in(`{"introduced":"0"},{"fixed":"2.9.0"}`, `{"introduced":"0"},{"fixed":"2.10.0"}`), "2.0", "2.10.0"},
 		{"the lowest if a twin has no end", in(`{"introduced":"0"},{"fixed":"2.9.0"}`, `{"introduced":"0"}`), "2.0", "2.9.0"},
+		{"the lowest of several", in(`{"introduced":"0"},{"fixed":"2.10.0"}`, `{"introduced":"0"},{"fixed":"2.9.0"}`, `{"introduced":"0"}`), "2.0", "2.9.0"},
 		{"none", in(`{"introduced":"0"},{"last_affected":"2.10.0"}`), "2.0+cpu", ""},
 		{"no limit", in(`{"introduced":"0"},{"limit":"2.10.0"}`), "2.0", ""},
 		{"not below", in(`{"introduced":"0"},{"fixed":"1.0+b"}`), "1.0+c", "1.0+b"},

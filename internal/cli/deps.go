@@ -31,9 +31,10 @@ func (a *app) depsCommand() *cobra.Command {
 	const verbs = "scan|check|lock|update|why|history"
 	cmd := &cobra.Command{
 		Use:   "deps " + verbs,
-		Short: "Look at what a project depends on: vulnerabilities, pins, locks",
+		Short: "Look after what a project depends on: vulnerabilities, pins, locks",
 		Long: `Read what a project asks for, is bound to and has installed, without running or
-resolving anything: requirements files, pyproject.toml, setup.cfg and setup.py, the
+resolving anything; only lock and update start the project's own tool, and say so. What
+is read: requirements files, pyproject.toml, setup.cfg and setup.py, the
 locks of uv, Poetry, PDM, Pipenv, pip (pylock.toml) and conda, environments, and the
 pip lines of container files.`,
 		Example: `  andiron deps scan
@@ -317,7 +318,7 @@ func collect(ctx context.Context, root string, paths []string) (*deps.Project, e
 		return nil, usage(unknown.Error(), "name a requirements file, a lock, a folder or an environment")
 	}
 	if pe, ok := errors.AsType[*fs.PathError](err); ok {
-		return nil, usage(fmt.Sprintf("%q: %v", pe.Path, pe.Err), "")
+		return nil, usage(fmt.Sprintf("%q: %v", pe.Path, pe.Err), "name a file or folder that can be read")
 	}
 	return p, err
 }

@@ -170,7 +170,7 @@ func (r *depsRun) openBaseline(h finding.Handler) (finding.Handler, error) {
 	name := r.flags.baseline
 	b, err := readSmall(name, mostBaseline)
 	if err != nil {
-		return nil, usage(fmt.Sprintf("baseline %v", err), "")
+		return nil, usage(fmt.Sprintf("baseline %v", err), "andiron deps scan --format json --output "+name+" writes one")
 	}
 	var doc struct {
 		Schema   string            `json:"schema"`

@@ -16,7 +16,6 @@ import (
 	"github.com/andiron-dev/andiron/internal/fetch"
 	"github.com/andiron-dev/andiron/internal/policy"
 	rel "github.com/andiron-dev/andiron/internal/release"
-	"github.com/andiron-dev/andiron/internal/rule"
 )
 
 func (a *app) torchCommand() *cobra.Command {
@@ -93,7 +92,7 @@ type torchReport struct {
 
 func (a *app) torchStatus(cmd *cobra.Command, f *torchStatusFlags, paths []string) error {
 	root, paths := projectOf(paths)
-	rules, err := updateCatalogue()
+	rules, err := engine.Catalogue()
 	if err != nil {
 		return fmt.Errorf("internal error: %w", err)
 	}
@@ -149,19 +148,14 @@ func (r *torchReport) judge(j *policy.Judge, proj *project, now time.Time) error
 	return j.Summary(finding.Summary{})
 }
 
-// updateCatalogue is the catalogue with the rules on updates.
-func updateCatalogue() (rule.Catalogue, error) {
-	all, err := engine.Catalogue()
-	if err != nil || all.Find(deps.UpdateRules[0].ID) != nil {
-		return all, err
-	}
-	return rule.NewCatalogue(all, deps.UpdateRules)
+// builtinReleases are the releases of torch that andiron knows.
+func builtinReleases(now time.Time) deps.TorchFacts {
+	return deps.TorchFacts{Releases: family.Versions(), AsOf: family.Date, Source: "built in", Today: now.Format(time.DateOnly)}
 }
 
 // torchFacts are the releases that are known, or those that GitHub has now.
 func (a *app) torchFacts(ctx context.Context, f *torchStatusFlags, now time.Time) (deps.TorchFacts, error) {
-	today := now.Format(time.DateOnly)
-	facts := deps.TorchFacts{Releases: family.Versions(), AsOf: family.Date, Source: "built in", Today: today}
+	facts := builtinReleases(now)
 	if !f.online {
 		return facts, nil
 	}
@@ -177,7 +171,7 @@ func (a *app) torchFacts(ctx context.Context, f *torchStatusFlags, now time.Time
 		day, _, _ := strings.Cut(s.Time, "T")
 		facts.Releases = append(facts.Releases, family.Version{Number: s.Version, Date: day})
 	}
-	facts.AsOf, facts.Source = today, "GitHub releases and built in"
+	facts.AsOf, facts.Source = facts.Today, "GitHub releases and built in"
 	return facts, nil
 }
 

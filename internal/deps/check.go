@@ -204,7 +204,7 @@ func (c *checker) source(st *statement) bool {
 		c.about(&f, st)
 		return false
 	case st.Source.Type == manifest.AtURL && len(st.Hashes) == 0:
-		f := notFixed.Finding(st.where(), fmt.Sprintf("%s comes from an address without a hash", st.called()), st.Source.URL)
+		f := notFixed.Finding(st.where(), st.called()+" comes from an address without a hash", st.Source.URL)
 		c.about(&f, st)
 		return false
 	}

@@ -69,7 +69,7 @@ func Collect(ctx context.Context, root string, paths []string) (*Project, error)
 }
 
 type collector struct {
-	ctx     context.Context
+	ctx     context.Context //nolint:containedctx // it lives as long as one collection
 	root    string
 	files   map[string]*manifest.File // by path; nil is one that could not be read
 	named   map[string]bool           // files that another one names; true is not only as a limit

@@ -62,7 +62,7 @@ func (u *UseStatus) judgeVulnerable(report func(finding.Finding)) {
 		}
 		f.Message = fmt.Sprintf("torch %s has %s that %s closes", u.Version, vulnerabilityCount(len(best.Closes)), best.Version)
 		if best.NoBuild {
-			f.Message += fmt.Sprintf(", which has no wheels for %s", u.Accelerator)
+			f.Message += ", which has no wheels for " + u.Accelerator
 		}
 		report(f)
 	}

@@ -32,7 +32,7 @@ import (
 )
 
 // Rules are the rules of the room.
-var Rules = slices.Concat([][]*rule.Rule{scanRules, pinRules}...)
+var Rules = slices.Concat([][]*rule.Rule{scanRules, pinRules, UpdateRules}...)
 
 // Database is what versions are held against.
 type Database interface {

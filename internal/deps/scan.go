@@ -468,7 +468,7 @@ func (s *scanner) database() {
 		s.report(advisories.Undetermined(where, fmt.Sprintf("the newest advisory at hand is of %s, %d days ago", src.Date.UTC().Format("2006-01-02"), int(s.opt.Now.Sub(src.Date).Hours()/24)), src.Name))
 	}
 	if src.Rejected > 0 {
-		f := advisories.Finding(where, fmt.Sprintf("%s of the database could not be read", count(src.Rejected, "record", "records")), "andiron db status lists them")
+		f := advisories.Finding(where, count(src.Rejected, "record", "records")+" of the database could not be read", "andiron db status lists them")
 		f.Severity = finding.Low
 		s.report(f)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/advisory"
@@ -123,6 +124,18 @@ func Torch(uses []TorchUse, facts TorchFacts, adv Advisories) (*TorchStatus, err
 	return s, nil
 }
 
+// Updates holds the torch of a project against the releases that andiron knows, without
+// asking anyone.
+func Updates(p *Project, opt Options) (list []finding.Finding, err error) {
+	facts := TorchFacts{Releases: family.Versions(), AsOf: family.Date, Source: "built in", Today: opt.Now.UTC().Format(time.DateOnly)}
+	s, err := Torch(p.TorchUses(), facts, opt.Advisories)
+	if err != nil {
+		return nil, err
+	}
+	JudgeTorch(s, func(f finding.Finding) { list = append(list, f) })
+	return list, nil
+}
+
 // finals are the final releases, oldest first, each once.
 func finals(list []family.Version) (out []Release) {
 	for _, r := range list {
@@ -140,62 +153,62 @@ func finals(list []family.Version) (out []Release) {
 	return slices.CompactFunc(out, func(a, b Release) bool { return pep440.Compare(a.parsed, b.parsed) == 0 })
 }
 
-func (s *UseStatus) judge(releases []Release, adv Advisories) error {
-	if s.Version == "" {
-		return s.open(adv)
+func (u *UseStatus) judge(releases []Release, adv Advisories) error {
+	if u.Version == "" {
+		return u.open(adv)
 	}
-	v, err := pep440.Parse(s.Version)
+	v, err := pep440.Parse(u.Version)
 	if err != nil {
-		s.Unknown = fmt.Sprintf("%.80q is not a version", s.Version)
-		return nil
+		u.Unknown = fmt.Sprintf("%.80q is not a version", u.Version)
+		return nil //nolint:nilerr // it is in Unknown
 	}
-	s.version, s.Pre = v, v.Pre()
-	s.Train, _ = family.Train("torch", s.Version)
-	s.Accelerator = family.OfPackage("torch", s.Version)
-	if s.Accelerator == "" {
-		s.Accelerator = family.Accelerator(s.Index)
+	u.version, u.Pre = v, v.Pre()
+	u.Train, _ = family.Train("torch", u.Version)
+	u.Accelerator = family.OfPackage("torch", u.Version)
+	if u.Accelerator == "" {
+		u.Accelerator = family.Accelerator(u.Index)
 	}
-	s.support(releases)
+	u.support(releases)
 	hits, err := adv.Match("torch", v)
 	if err != nil {
 		return err
 	}
-	s.Advisories = vulnerabilities(hits, false)
-	if err := s.candidates(releases, adv); err != nil {
+	u.Advisories = vulnerabilities(hits, false)
+	if err := u.candidates(releases, adv); err != nil {
 		return err
 	}
-	s.Deprecations = deprecationsFor(v, releases[len(releases)-1].parsed)
+	u.Deprecations = deprecationsFor(v, releases[len(releases)-1].parsed)
 	return nil
 }
 
 // open judges a range: what it may resolve to.
-func (s *UseStatus) open(adv Advisories) error {
-	s.Unknown = "no one version is named"
-	spec, err := pep440.ParseSpecifiers(s.Specifier)
+func (u *UseStatus) open(adv Advisories) error {
+	u.Unknown = "no one version is named"
+	spec, err := pep440.ParseSpecifiers(u.Specifier)
 	if err != nil {
-		s.Unknown = fmt.Sprintf("%.80q is not a set of versions", s.Specifier)
+		u.Unknown = fmt.Sprintf("%.80q is not a set of versions", u.Specifier)
 		return nil //nolint:nilerr // it is in Unknown
 	}
 	hits, err := adv.MayMatch("torch", spec)
-	s.Advisories = vulnerabilities(hits, true)
+	u.Advisories = vulnerabilities(hits, true)
 	return err
 }
 
 // support says whether the train gets patches: only the newest does.
-func (s *UseStatus) support(releases []Release) {
-	public := s.version.Public()
-	s.Supported = true
-	s.Newer = !s.Pre && pep440.Compare(public, releases[len(releases)-1].parsed) > 0
+func (u *UseStatus) support(releases []Release) {
+	public := u.version.Public()
+	u.Supported = true
+	u.Newer = !u.Pre && pep440.Compare(public, releases[len(releases)-1].parsed) > 0
 	for _, r := range releases {
 		switch newer := pep440.Compare(r.parsed, public) > 0; {
 		case pep440.Compare(r.parsed, public) == 0:
-			s.Date = r.Date
-		case newer && r.Train == s.Train:
-			s.Patch = r.Version
-		case newer && !slices.Contains(s.Behind, r.Train):
-			s.Behind = append(s.Behind, r.Train)
-			if s.Supported {
-				s.Supported, s.EndedBy, s.EndedOn = false, r.Version, r.Date
+			u.Date = r.Date
+		case newer && r.Train == u.Train:
+			u.Patch = r.Version
+		case newer && !slices.Contains(u.Behind, r.Train):
+			u.Behind = append(u.Behind, r.Train)
+			if u.Supported {
+				u.Supported, u.EndedBy, u.EndedOn = false, r.Version, r.Date
 			}
 		}
 	}
@@ -213,34 +226,34 @@ func vulnerabilities(hits []advisory.Hit, possible bool) []Vulnerable {
 }
 
 // candidates are the newest releases of the train in use and of each newer one.
-func (s *UseStatus) candidates(releases []Release, adv Advisories) error {
+func (u *UseStatus) candidates(releases []Release, adv Advisories) error {
 	most := 0
 	for i, r := range releases {
 		last := i+1 == len(releases) || releases[i+1].Train != r.Train
-		if !last || pep440.Compare(r.parsed, s.version.Public()) <= 0 {
+		if !last || pep440.Compare(r.parsed, u.version.Public()) <= 0 {
 			continue
 		}
 		hits, err := adv.Match("torch", r.parsed)
 		if err != nil {
 			return err
 		}
-		c := s.compare(r, hits)
+		c := u.compare(r, hits)
 		most = max(most, len(c.Closes))
-		s.Candidates = append(s.Candidates, c)
+		u.Candidates = append(u.Candidates, c)
 	}
-	for i, c := range s.Candidates {
+	for i, c := range u.Candidates {
 		if most > 0 && len(c.Closes) == most {
-			s.Candidates[i].Smallest = true
+			u.Candidates[i].Smallest = true
 			break
 		}
 	}
 	return nil
 }
 
-func (s *UseStatus) compare(r Release, hits []advisory.Hit) Candidate {
-	c := Candidate{Release: r, Closes: []string{}, Remains: []string{}, Brings: []string{}, NoBuild: noBuild(r.Train, s.Accelerator)}
+func (u *UseStatus) compare(r Release, hits []advisory.Hit) Candidate {
+	c := Candidate{Release: r, Closes: []string{}, Remains: []string{}, Brings: []string{}, NoBuild: noBuild(r.Train, u.Accelerator)}
 	had := map[string]bool{}
-	for _, a := range s.Advisories {
+	for _, a := range u.Advisories {
 		for _, id := range append([]string{a.ID}, a.Aliases...) {
 			had[id] = true
 		}
@@ -255,7 +268,7 @@ func (s *UseStatus) compare(r Release, hits []advisory.Hit) Candidate {
 			c.Brings = append(c.Brings, h.ID)
 		}
 	}
-	for _, a := range s.Advisories {
+	for _, a := range u.Advisories {
 		if has[a.ID] || slices.ContainsFunc(a.Aliases, func(id string) bool { return has[id] }) {
 			c.Remains = append(c.Remains, a.ID)
 		} else {

@@ -3,9 +3,12 @@ package deps
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -38,9 +41,8 @@ func TestTorch(t *testing.T) {
 	if u.Train != "2.5" || u.Date != "2024-10-17" || u.Accelerator != "cu118" || u.Supported || u.EndedBy != "2.6.0" || u.EndedOn != "2025-01-29" || u.Patch != "2.5.1" || len(u.Behind) != 10 {
 		t.Errorf("%+v", u)
 	}
-	has := func(list []string, id string) bool { return slices.Contains(list, id) }
 	for _, c := range u.Candidates {
-		if got, want := has(c.Closes, "CVE-2025-32434"), c.Train != "2.5"; got != want {
+		if got, want := slices.Contains(c.Closes, "CVE-2025-32434"), c.Train != "2.5"; got != want {
 			t.Errorf("%s closes CVE-2025-32434: %v", c.Version, got)
 		}
 		if len(c.Closes)+len(c.Remains) != len(u.Advisories) {
@@ -171,4 +173,36 @@ func FuzzTorch(f *testing.F) {
 			t.Errorf("nothing is said of %q, %q", version, spec)
 		}
 	})
+}
+
+func TestUpdates(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"requirements.txt": "--index-url https://index.example/whl/cu121\ntorch\n-c pins.txt\n",
+		"pins.txt":         "torch==2.5.1\n",
+		"environment.yml":  "dependencies:\n  - pytorch=2.14.1=py3.12_cpu_0\n  - pip:\n      - pytorch==0.1\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p, err := Collect(t.Context(), dir, []string{dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, u := range p.TorchUses() {
+		got = append(got, u.Version+" "+u.Index+" "+filepath.Base(u.Where.Path))
+	}
+	want := []string{"2.14.1  environment.yml", "2.5.1 https://index.example/whl/cu121 requirements.txt"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := p.TorchIndex(); got != "https://index.example/whl/cu121" {
+		t.Errorf("index %q", got)
+	}
+	opt := Options{Advisories: advisory.Builtin(), Now: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)}
+	if list, err := Updates(p, opt); err != nil || !slices.ContainsFunc(list, func(f finding.Finding) bool { return f.Rule == "UPD001" }) {
+		t.Errorf("%v, %v", list, err)
+	}
 }

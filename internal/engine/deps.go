@@ -16,6 +16,7 @@ type Aspect int
 const (
 	Vulnerabilities Aspect = 1 << iota
 	Pins
+	Updates // of torch
 )
 
 // looks reports whether a rule is one that is looked for.
@@ -58,6 +59,13 @@ func (e *emitter) dependencies(p *deps.Project, what Aspect) error {
 	}
 	if what&Pins != 0 {
 		r.loose = append(r.loose, deps.Check(p, *e.opt.Deps)...)
+	}
+	if what&Updates != 0 {
+		list, err := deps.Updates(p, *e.opt.Deps)
+		if err != nil {
+			return err
+		}
+		r.loose = append(r.loose, list...)
 	}
 	// A report then has what is about one package beside each other.
 	about := result{loose: slices.DeleteFunc(slices.Clone(r.loose), func(f finding.Finding) bool { return f.Package == nil })}

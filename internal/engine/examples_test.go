@@ -171,7 +171,7 @@ func look(t *testing.T, s scene, rules rule.Catalogue) *seen {
 	case s.audit:
 		err = engine.Audit(t.Context(), dir, opt, &got)
 	case s.depends:
-		err = engine.Dependencies(t.Context(), collect(t, dir, paths), engine.Vulnerabilities|engine.Pins, opt, &got)
+		err = engine.Dependencies(t.Context(), collect(t, dir, paths), engine.Vulnerabilities|engine.Pins|engine.Updates, opt, &got)
 	default:
 		err = engine.Scan(t.Context(), paths, opt, &got)
 	}

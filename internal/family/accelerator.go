@@ -3,6 +3,7 @@ package family
 import (
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -63,11 +64,11 @@ func ofAddress(address string) string {
 		path = u.Path
 	}
 	parts := strings.Split(strings.ToLower(path), "/")
-	for i := len(parts) - 1; i >= 0; i-- {
-		if t := first(folderForm, parts[i]); t != "" {
+	for _, part := range slices.Backward(parts) {
+		if t := first(folderForm, part); t != "" {
 			return t
 		}
-		if _, local, ok := strings.Cut(parts[i], "+"); ok {
+		if _, local, ok := strings.Cut(part, "+"); ok {
 			if t := tag(local); t != "" {
 				return t
 			}

@@ -2,6 +2,7 @@ package family
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -139,8 +140,13 @@ func TestAccelerator(t *testing.T) {
 		}
 	}
 	for _, tt := range [][3]string{
-		{"nvidia-cudnn-cu12", "9.1.0.70", "cu12"}, {"nvidia-cuda-runtime-cu12", "12.1.105", "cu121"}, {"nvidia-cuda-runtime-cu12", "", "cu12"},
-		{"cuda-toolkit", "13.0.2", "cu130"}, {"nvidia-cublas", "13.1.0.3", ""}, {"pytorch-triton-rocm", "3.1.0", "rocm"}, {"torch", "2.0", ""},
+		{"nvidia-cudnn-cu12", "9.1.0.70", "cu12"},
+		{"nvidia-cuda-runtime-cu12", "12.1.105", "cu121"},
+		{"nvidia-cuda-runtime-cu12", "", "cu12"},
+		{"cuda-toolkit", "13.0.2", "cu130"},
+		{"nvidia-cublas", "13.1.0.3", ""},
+		{"pytorch-triton-rocm", "3.1.0", "rocm"},
+		{"torch", "2.0", ""},
 	} {
 		if got := OfPackage(tt[0], tt[1]); got != tt[2] {
 			t.Errorf("OfPackage(%s, %s) = %q, want %q", tt[0], tt[1], got, tt[2])
@@ -206,7 +212,7 @@ func TestCoherent(t *testing.T) {
 func TestCoherentIsBounded(t *testing.T) {
 	var list []Package
 	for i := range 3000 {
-		list = append(list, Package{Name: "torch", Version: fmt.Sprintf("2.%d", i), When: fmt.Sprint(i)}, Package{Name: "torchvision", Version: "0.2"})
+		list = append(list, Package{Name: "torch", Version: fmt.Sprintf("2.%d", i), When: strconv.Itoa(i)}, Package{Name: "torchvision", Version: "0.2"})
 	}
 	got := Coherent(list)
 	if len(got) != 2 || got[0].Kind != Twice || got[1].Kind != Trains || len(got[1].Packages) != 3001 || len(got[1].Text) > 500 {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net/http"
 	"net/url"
 	"os"
 	"slices"
@@ -27,6 +26,8 @@ const (
 	// was cut.
 	maxGone   = 20
 	goneShare = 100
+
+	notFound = 404 // of RFC 9110; net/http is for internal/fetch alone
 )
 
 // Getter is the part of fetch.Client that is used.
@@ -162,7 +163,7 @@ func (u *update) changes(ctx context.Context, info advisory.Info, list map[strin
 
 func (u *update) change(ctx context.Context, id string, modified int64) error {
 	b, res, err := u.client.Get(ctx, fetch.Request{URL: u.base + "/" + url.PathEscape(id) + ".json", MaxBytes: maxRecord})
-	if status, ok := errors.AsType[*fetch.StatusError](err); ok && status.Code == http.StatusNotFound {
+	if status, ok := errors.AsType[*fetch.StatusError](err); ok && status.Code == notFound {
 		u.intake.b.Reject(id, modified, errors.New("the list of changes names it, and the source does not have it"))
 		return nil
 	}

@@ -37,8 +37,9 @@ type dockerfile struct {
 	vars   *variables // of the stage
 	stages map[string]*variables
 	staged bool
-	count  int // of stages
-	room   int // for what variables stand for
+	count  int      // of stages
+	before []func() // settings that stand before a command
+	room   int      // for what variables stand for
 
 	copies map[string]string // files under another name: where they were copied to, from where
 }

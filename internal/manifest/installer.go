@@ -22,13 +22,18 @@ func (d *dockerfile) command(c command, vars *variables, depth int) {
 	if d.r.full() {
 		return
 	}
+	d.before = nil
 	w := d.assigned(c.words, vars)
 	for len(w) > 0 {
 		n := prefix(w)
 		if n == 0 {
 			break
 		}
-		w = d.assigned(w[min(n, len(w)):], &variables{outer: vars})
+		into := &variables{outer: vars}
+		if w[0].text == "export" {
+			into = vars
+		}
+		w = d.assigned(w[min(n, len(w)):], into)
 	}
 	if len(w) == 0 {
 		return
@@ -56,6 +61,16 @@ func (d *dockerfile) command(c command, vars *variables, depth int) {
 	}
 }
 
+// within reads a command that installs, with what was assigned for it alone.
+func (d *dockerfile) within(read func()) {
+	d.r.within(func() {
+		for _, set := range d.before {
+			set()
+		}
+		read()
+	})
+}
+
 // installs reports other programs that install packages of Python by name.
 func installs(program string, args []word) bool {
 	if len(args) == 0 {
@@ -78,10 +93,12 @@ func (d *dockerfile) assigned(w []word, vars *variables) []word {
 		if n == 0 || n >= len(w[0].text) || w[0].text[n] != '=' {
 			break
 		}
-		name, v := w[0].text[:n], w[0].text[n+1:]
-		d.setting(name, w[0].with(v))
+		name, v := w[0].text[:n], w[0].with(w[0].text[n+1:])
 		if len(w) == 1 {
-			vars.set(name, variable{v, w[0].unknown == ""})
+			vars.set(name, variable{v.text, v.unknown == ""})
+			d.setting(name, v)
+		} else {
+			d.before = append(d.before, func() { d.setting(name, v) })
 		}
 		w = w[1:]
 	}
@@ -226,7 +243,7 @@ func (d *dockerfile) pip(c command, args []word) {
 	}
 	switch args[0].text {
 	case "install", "download", "wheel", "sync":
-		d.r.within(func() { d.arguments(c, args[1:], args[0].text == "sync") })
+		d.within(func() { d.arguments(c, args[1:], args[0].text == "sync") })
 	case "config":
 		d.pipConfig(args[1:])
 	}
@@ -252,9 +269,9 @@ func (d *dockerfile) uvCommand(c command, args []word) {
 	case len(args) > 1 && args[0].text == "pip":
 		d.pip(c, args[1:])
 	case len(args) > 1 && args[0].text == "add":
-		d.r.within(func() { d.arguments(c, args[1:], false) })
+		d.within(func() { d.arguments(c, args[1:], false) })
 	case len(args) > 2 && args[0].text == "tool" && args[1].text == "install":
-		d.r.within(func() { d.arguments(c, args[2:], false) })
+		d.within(func() { d.arguments(c, args[2:], false) })
 	}
 }
 
@@ -378,7 +395,7 @@ func (d *dockerfile) conda(args []word) {
 	}
 	switch args[0].text {
 	case "install", "create", "update":
-		d.r.within(func() { d.condaArguments(args) })
+		d.within(func() { d.condaArguments(args) })
 	}
 }
 

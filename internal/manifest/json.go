@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/andiron-dev/andiron/internal/bounded"
 )
@@ -88,10 +89,8 @@ func (b *jsonBuilder) skip(key string) (bool, error) {
 	if len(b.only) == 0 || len(b.open) != 1 {
 		return false, nil
 	}
-	for _, k := range b.only {
-		if k == key {
-			return false, nil
-		}
+	if slices.Contains(b.only, key) {
+		return false, nil
 	}
 	var raw json.RawMessage
 	return true, b.dec.Decode(&raw)

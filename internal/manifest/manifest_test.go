@@ -9,59 +9,62 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// identified are paths with the first bytes of their files.
+var identified = []struct {
+	path, head string
+	want       Kind
+}{
+	{"requirements.txt", "", Requirements},
+	{"requirements-dev.txt", "", Requirements},
+	{"dev_requirements.in", "", Requirements},
+	{"requirements/base.txt", "", Requirements},
+	{`requirements\gpu.in`, "", Requirements},
+	{"requirements/README.txt", "Some text that is none.\n", ""},
+	{"a/constraints-gpu.txt", "", Requirements},
+	{"deps/gpu.txt", "torch==2.1.0 \\\n  --hash=sha256:00\nnumpy\nscip", Requirements},
+	{"reqs.txt", "-r base.txt\n--extra-index-url https://x.example/simple\n", Requirements},
+	{"reqs.in", "# comment\n\ntorch>=2\n", Requirements},
+	{"bom.txt", "\xff\xfet\x00o\x00r\x00c\x00h\x00=\x00=\x001\x00\n\x00", Requirements},
+	{"names.txt", "numpy\nscipy\n", ""},
+	{"notes.txt", "torch==2.1.0 is old\n", ""},
+	{"links.txt", "https://a.example\n", ""},
+	{"list.txt", "--what\n", ""},
+	{"empty.txt", "", ""},
+	{"CMakeLists.txt", "project(x)\n", ""},
+	{"MANIFEST.in", "include x==1\n", ""},
+	{"sub/pyproject.toml", "", PyProject},
+	{"Cargo.toml", "", ""},
+	{"setup.cfg", "", SetupCfg},
+	{"setup.py", "", SetupPy},
+	{"poetry.lock", "", PoetryLock},
+	{"uv.lock", "", UVLock},
+	{"pdm.lock", "", PDMLock},
+	{"Cargo.lock", "", ""},
+	{"Pipfile", "", Pipfile},
+	{"Pipfile.lock", "", PipfileLock},
+	{"pylock.toml", "", PyLock},
+	{"pylock.gpu.toml", "", PyLock},
+	{"environment.yml", "", CondaEnv},
+	{"conda/environment-gpu.yaml", "name: x\ndependencies:\n- a\n", CondaEnv},
+	{"gpu.yml", "channels: [a]\ndependencies: [b]\n", CondaEnv},
+	{"environment-notes.yml", "name: x\n", ""},
+	{"ci.yml", "dependencies:\n", ""},
+	{"conda-lock.yml", "", CondaLock},
+	{"gpu.conda-lock.yml", "", CondaLock},
+	{"env/conda-meta/torch-2.1.json", "", CondaInstalled},
+	{"env/conda-meta/history", "", ""},
+	{"site-packages/torch-2.1.dist-info", "", Installed},
+	{"site-packages/torch-2.1.dist-info/METADATA", "", Installed},
+	{"site-packages/torch-2.1.dist-info/RECORD", "", ""},
+	{"Dockerfile", "", Dockerfile},
+	{"docker/Dockerfile.gpu", "", Dockerfile},
+	{"gpu.Dockerfile", "", Dockerfile},
+	{"Containerfile", "", Dockerfile},
+	{"Dockerfiles/x", "", ""},
+}
+
 func TestIdentify(t *testing.T) {
-	for _, tt := range []struct {
-		path, head string
-		want       Kind
-	}{
-		{"requirements.txt", "", Requirements},
-		{"requirements-dev.txt", "", Requirements},
-		{"dev_requirements.in", "", Requirements},
-		{"requirements/base.txt", "", Requirements},
-		{`requirements\gpu.in`, "", Requirements},
-		{"requirements/README.txt", "Some text that is none.\n", ""},
-		{"a/constraints-gpu.txt", "", Requirements},
-		{"deps/gpu.txt", "torch==2.1.0 \\\n  --hash=sha256:00\nnumpy\nscip", Requirements},
-		{"reqs.txt", "-r base.txt\n--extra-index-url https://x.example/simple\n", Requirements},
-		{"reqs.in", "# comment\n\ntorch>=2\n", Requirements},
-		{"bom.txt", "\xff\xfet\x00o\x00r\x00c\x00h\x00=\x00=\x001\x00\n\x00", Requirements},
-		{"names.txt", "numpy\nscipy\n", ""},
-		{"notes.txt", "torch==2.1.0 is old\n", ""},
-		{"links.txt", "https://a.example\n", ""},
-		{"list.txt", "--what\n", ""},
-		{"empty.txt", "", ""},
-		{"CMakeLists.txt", "project(x)\n", ""},
-		{"MANIFEST.in", "include x==1\n", ""},
-		{"sub/pyproject.toml", "", PyProject},
-		{"Cargo.toml", "", ""},
-		{"setup.cfg", "", SetupCfg},
-		{"setup.py", "", SetupPy},
-		{"poetry.lock", "", PoetryLock},
-		{"uv.lock", "", UVLock},
-		{"pdm.lock", "", PDMLock},
-		{"Cargo.lock", "", ""},
-		{"Pipfile", "", Pipfile},
-		{"Pipfile.lock", "", PipfileLock},
-		{"pylock.toml", "", PyLock},
-		{"pylock.gpu.toml", "", PyLock},
-		{"environment.yml", "", CondaEnv},
-		{"conda/environment-gpu.yaml", "name: x\ndependencies:\n- a\n", CondaEnv},
-		{"gpu.yml", "channels: [a]\ndependencies: [b]\n", CondaEnv},
-		{"environment-notes.yml", "name: x\n", ""},
-		{"ci.yml", "dependencies:\n", ""},
-		{"conda-lock.yml", "", CondaLock},
-		{"gpu.conda-lock.yml", "", CondaLock},
-		{"env/conda-meta/torch-2.1.json", "", CondaInstalled},
-		{"env/conda-meta/history", "", ""},
-		{"site-packages/torch-2.1.dist-info", "", Installed},
-		{"site-packages/torch-2.1.dist-info/METADATA", "", Installed},
-		{"site-packages/torch-2.1.dist-info/RECORD", "", ""},
-		{"Dockerfile", "", Dockerfile},
-		{"docker/Dockerfile.gpu", "", Dockerfile},
-		{"gpu.Dockerfile", "", Dockerfile},
-		{"Containerfile", "", Dockerfile},
-		{"Dockerfiles/x", "", ""},
-	} {
+	for _, tt := range identified {
 		got, ok := Identify(tt.path, []byte(tt.head))
 		if !ok {
 			got = ""
@@ -162,12 +165,12 @@ func TestReadInstalledUnreadable(t *testing.T) {
 	locked := errors.New("permission denied")
 	open := func(fail string, with error) func(string) ([]byte, error) {
 		return func(name string) ([]byte, error) {
-			switch {
-			case name == fail:
+			switch name {
+			case fail:
 				return nil, with
-			case name == "METADATA":
+			case "METADATA":
 				return []byte("Name: a\nVersion: 1\n"), nil
-			case name == "RECORD":
+			case "RECORD":
 				return []byte("a.py,,\n"), nil
 			}
 			return nil, fs.ErrNotExist

@@ -17,13 +17,32 @@ type pipOption struct {
 // pip 26.3 req_file.py SUPPORTED_OPTIONS and SUPPORTED_OPTIONS_REQ, and those that
 // older ones had.
 var pipOptions = [...]pipOption{
-	{"--index-url", 'i', true}, {"--pypi-url", 0, true}, {"--extra-index-url", 0, true}, {"--no-index", 0, false},
-	{"--constraint", 'c', true}, {"--requirement", 'r', true}, {"--editable", 'e', true}, {"--find-links", 'f', true},
-	{"--no-binary", 0, true}, {"--only-binary", 0, true}, {"--prefer-binary", 0, false}, {"--require-hashes", 0, false},
-	{"--pre", 0, false}, {"--trusted-host", 0, true}, {"--use-feature", 0, true}, {"--hash", 0, true},
-	{"--config-settings", 'C', true}, {"--config-setting", 0, true}, {"--global-option", 0, true}, {"--install-option", 0, true},
-	{"--process-dependency-links", 0, false}, {"--always-unzip", 'Z', false}, {"--use-wheel", 0, false}, {"--no-use-wheel", 0, false},
-	{"--only-final", 0, true}, {"--all-releases", 0, true},
+	{"--index-url", 'i', true},
+	{"--pypi-url", 0, true},
+	{"--extra-index-url", 0, true},
+	{"--no-index", 0, false},
+	{"--constraint", 'c', true},
+	{"--requirement", 'r', true},
+	{"--editable", 'e', true},
+	{"--find-links", 'f', true},
+	{"--no-binary", 0, true},
+	{"--only-binary", 0, true},
+	{"--prefer-binary", 0, false},
+	{"--require-hashes", 0, false},
+	{"--pre", 0, false},
+	{"--trusted-host", 0, true},
+	{"--use-feature", 0, true},
+	{"--hash", 0, true},
+	{"--config-settings", 'C', true},
+	{"--config-setting", 0, true},
+	{"--global-option", 0, true},
+	{"--install-option", 0, true},
+	{"--process-dependency-links", 0, false},
+	{"--always-unzip", 'Z', false},
+	{"--use-wheel", 0, false},
+	{"--no-use-wheel", 0, false},
+	{"--only-final", 0, true},
+	{"--all-releases", 0, true},
 }
 
 // parseOptions reads options as optparse does: long ones may be cut short where
@@ -46,8 +65,7 @@ func (r *reader) parseOptions(s string, line int) (list []option, ok bool) {
 		opt, value, has := findOption(word)
 		if opt == nil {
 			ok = false
-			clean, _ := cutUserinfo(word)
-			r.problem(line, "%q is no option of requirements files", clean)
+			r.problem(line, "%q is no option of requirements files", cutUserinfo(word))
 			continue
 		}
 		if opt.value && !has {

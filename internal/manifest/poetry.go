@@ -259,7 +259,7 @@ func upTo(s string, bound func([]int64) []int64) (string, bool) {
 		return "", false
 	}
 	plain := v.Public().String()
-	if i := strings.IndexByte(plain, '!'); i >= 0 {
+	if strings.Contains(plain, "!") {
 		return "", false // an epoch
 	}
 	var parts []int64

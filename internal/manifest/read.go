@@ -23,8 +23,7 @@ func Read(kind Kind, path string, b []byte, lim Limits) (*File, error) {
 		}
 	}
 	line := 0
-	var at *lineError
-	if errors.As(err, &at) {
+	if at, ok := errors.AsType[*lineError](err); ok {
 		line, err = at.line, at.err
 	}
 	return nil, &SyntaxError{path, line, err}

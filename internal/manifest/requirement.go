@@ -3,6 +3,7 @@ package manifest
 import (
 	"strings"
 
+	"github.com/andiron-dev/andiron/internal/pep440"
 	"github.com/andiron-dev/andiron/internal/pep508"
 )
 
@@ -27,6 +28,9 @@ func (r *reader) requirement(s string, p Package) {
 // pep508 reads a requirement as the standard has it. False says that it is none,
 // which is a problem by then.
 func (r *reader) pep508(s string, p *Package) bool {
+	if r.pinned(s, p) {
+		return true
+	}
 	req, err := pep508.Parse(s)
 	if err != nil && strings.Contains(s, "${") && r.unset(s, p) {
 		return true
@@ -52,6 +56,26 @@ func (r *reader) pep508(s string, p *Package) bool {
 			p.Version = v.String()
 		}
 	}
+	return true
+}
+
+// pinned reads name==version and nothing else, which is what most lines of a
+// compiled file are, without the cost of a parser. False says nothing.
+func (r *reader) pinned(s string, p *Package) bool {
+	i := strings.IndexByte(s, '=')
+	if i <= 0 || !strings.HasPrefix(s[i:], "==") || !pep508.ValidName(s[:i]) {
+		return false
+	}
+	version := s[i+2:]
+	for j := range len(version) {
+		if c := version[j]; c-'0' > 9 && c-'a' > 25 && c != '.' && c != '+' {
+			return false
+		}
+	}
+	if _, err := pep440.Parse(version); err != nil {
+		return false
+	}
+	p.Spelled, p.Name, p.Version, p.Specifier = s[:i], normalize(s[:i]), version, s[i:]
 	return true
 }
 

@@ -325,7 +325,7 @@ func (r *reader) indexURL(s string, role IndexRole, line int) {
 // Those that stand for credentials leave nothing open.
 func (r *reader) variables(line string, n int) {
 	for word := range strings.FieldsSeq(line) {
-		word, _ = cutUserinfo(word)
+		word = cutUserinfo(word)
 		for {
 			i := strings.Index(word, "${")
 			if i < 0 {
@@ -341,10 +341,10 @@ func (r *reader) variables(line string, n int) {
 }
 
 // cutUserinfo takes user and password out of a URL, whatever they are.
-func cutUserinfo(s string) (string, bool) {
+func cutUserinfo(s string) string {
 	from, to, ok := userinfo(s)
 	if !ok {
-		return s, false
+		return s
 	}
-	return s[:from] + s[to+1:], true
+	return s[:from] + s[to+1:]
 }

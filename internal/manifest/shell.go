@@ -317,10 +317,10 @@ func variableAt(s string) (n int, name, rest string) {
 	if len(s) < 2 {
 		return 0, "", ""
 	}
-	switch c := s[1]; {
-	case c == '(':
+	switch s[1] {
+	case '(':
 		return closing(s, '(', ')'), "", ""
-	case c == '{':
+	case '{':
 		n = closing(s, '{', '}')
 		inner := strings.TrimSuffix(s[2:n], "}")
 		end := nameEnd(inner)

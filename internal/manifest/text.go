@@ -129,10 +129,7 @@ func lines(s string) iter.Seq2[int, string] {
 				end = cr // a lone one
 			}
 			line, next := s[:end], min(end+1, len(s))
-			if strings.HasSuffix(line, "\r") {
-				line = line[:len(line)-1]
-			}
-			if !yield(n, line) {
+			if !yield(n, strings.TrimSuffix(line, "\r")) {
 				return
 			}
 			s = s[next:]

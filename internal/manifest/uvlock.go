@@ -7,7 +7,7 @@ import (
 
 // readUVLock reads uv.lock.
 //
-// uv 0.9 crates/uv-resolver/src/lock: versions 1, revisions 0 to 3.
+// uv 0.9 crates/uv-resolver/src/lock: versions 1, revisions to 5.
 func (r *reader) readUVLock(t *tree) {
 	root := t.root()
 	r.file.Tool = "uv"

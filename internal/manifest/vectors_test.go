@@ -121,8 +121,7 @@ func transform(t *testing.T, b []byte, how []string) []byte {
 // describe writes a file down, a line for each statement.
 func describe(f *File, err error) string {
 	if err != nil {
-		var syntax *SyntaxError
-		if !errors.As(err, &syntax) {
+		if _, ok := errors.AsType[*SyntaxError](err); !ok {
 			return "an error of another type: " + err.Error()
 		}
 		return "error " + err.Error() + "\n"
@@ -140,11 +139,11 @@ func describe(f *File, err error) string {
 	b.WriteByte('\n')
 	for _, x := range f.Indexes {
 		fmt.Fprintf(&b, "index %d %s %q", x.Line, x.Role, x.URL)
-		pairsOf(&b, "name", x.Name, "explicit", x.Explicit, "secret", x.Secret)
+		pairsOf(&b, "name", x.Name, "explicit", x.Explicit, "secret", x.Secret, "command", x.Command)
 	}
 	for _, i := range f.Includes {
 		fmt.Fprintf(&b, "include %d %q", i.Line, i.Path)
-		pairsOf(&b, "constraint", i.Constraint)
+		pairsOf(&b, "constraint", i.Constraint, "command", i.Command)
 	}
 	for _, p := range f.Packages {
 		describePackage(&b, p)
@@ -161,7 +160,7 @@ func describePackage(b *strings.Builder, p Package) {
 		fmt.Fprintf(b, " spelled=%q", p.Spelled)
 	}
 	pairsOf(b, "version", p.Version, "spec", p.Specifier, "extras", p.Extras, "marker", p.Marker, "groups", p.Groups,
-		"requires", p.Requires, "platform", p.Platform, "direct", p.Direct, "optional", p.Optional, "constraint", p.Constraint, "bundled", p.Bundled)
+		"requires", p.Requires, "platform", p.Platform, "direct", p.Direct, "optional", p.Optional, "constraint", p.Constraint, "bundled", p.Bundled, "command", p.Command)
 	if s := p.Source; s != (Source{}) {
 		fmt.Fprintf(b, "    from %q", s.Type)
 		pairsOf(b, "url", s.URL, "index", s.Index, "ref", s.Reference, "commit", s.Commit, "subdir", s.Subdir, "secret", s.Secret)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -380,7 +381,7 @@ func TestAnswer(t *testing.T) {
 		t.Error("a changed answer")
 	}
 	for i := range 2 * maxResults {
-		if _, err := l.Keep(secret, Question{Tool: fmt.Sprint(i)}.Key(), []byte("x")); err != nil {
+		if _, err := l.Keep(secret, Question{Tool: strconv.Itoa(i)}.Key(), []byte("x")); err != nil {
 			t.Fatal(err)
 		}
 	}

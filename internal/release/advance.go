@@ -73,20 +73,20 @@ func (w *watcher) unseen(tracks []Track) (out []Track) {
 		known[t.Version] = true
 	}
 	trains := map[string]bool{}
-	for i := len(versions) - 1; i >= 0; i-- {
-		v, err := pep440.Parse(versions[i])
-		if err != nil || known[versions[i]] {
+	for _, version := range slices.Backward(versions) {
+		v, err := pep440.Parse(version)
+		if err != nil || known[version] {
 			continue
 		}
 		if len(tracks) > 0 {
 			if pep440.Compare(v, floor(tracks)) > 0 {
-				out = append(out, Track{Version: versions[i], parsed: v})
+				out = append(out, Track{Version: version, parsed: v})
 			}
 			continue
 		}
-		train, _ := family.Train("torch", versions[i])
+		train, _ := family.Train("torch", version)
 		if !trains[train] && len(trains) < 2 {
-			out = append(out, Track{Version: versions[i], parsed: v})
+			out = append(out, Track{Version: version, parsed: v})
 		}
 		trains[train] = true
 	}
@@ -96,16 +96,16 @@ func (w *watcher) unseen(tracks []Track) (out []Track) {
 
 // floor is the newest release in production, or else the oldest that is on its way.
 func floor(tracks []Track) pep440.Version {
-	at := len(tracks) - 1
-	for i := len(tracks) - 1; i >= 0; i-- {
-		if tracks[i].State == Production {
-			return tracks[i].parsed
+	oldest := tracks[len(tracks)-1]
+	for _, t := range slices.Backward(tracks) {
+		if t.State == Production {
+			return t.parsed
 		}
-		if !tracks[i].State.ended() {
-			at = i
+		if !t.State.ended() {
+			oldest = t
 		}
 	}
-	return tracks[at].parsed
+	return oldest.parsed
 }
 
 // track takes one release as far as it goes.

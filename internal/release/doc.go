@@ -22,8 +22,9 @@
 //
 // # Limits
 //
-// Each answer has at most 32 MiB and a source 100 advisories or releases a page, of
-// which the first is read; the page of an index has pyindex's limits.
+// Each answer has at most 32 MiB, a source names at most 5,000 versions or advisories,
+// and OSV is asked for at most 200 records. Of GitHub's lists the first page is read,
+// the 100 newest. The page of an index has pyindex's limits.
 //
 // # Specification
 //

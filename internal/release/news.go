@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/osv"
 	"github.com/andiron-dev/andiron/internal/pep440"
 )
@@ -92,22 +93,56 @@ func Ask(ctx context.Context, s Sources, g Getter) *News {
 			n.Asked = append(n.Asked, Asked{Source: q.source, What: q.what, Unasked: true})
 			continue
 		}
-		list, err := q.ask(ctx, g)
+		list, err := bound(q.ask(ctx, g))
 		n.note(q.source, q.what, err)
 		n.Sightings = append(n.Sightings, list...)
 	}
 	if s.GitHub == "" {
 		n.Asked = append(n.Asked, Asked{Source: GitHub, What: "advisories", Unasked: true})
 	} else {
-		list, err := s.GitHubAdvisories(ctx, g)
+		list, err := bound(s.GitHubAdvisories(ctx, g))
 		n.note(GitHub, "advisories", err)
 		n.Advisories = list
 	}
 	if s.OSV != "" {
-		n.osv = func(id string) (*osv.Record, error) { return s.OSVRecord(ctx, g, id) }
+		n.osv = once(func(id string) (*osv.Record, error) { return s.OSVRecord(ctx, g, id) })
 	}
 	return n
 }
+
+// maxItems is how many versions or advisories a source may name.
+const maxItems = 5000
+
+// bound refuses a list that is longer than any honest one.
+func bound[T any](list []T, err error) ([]T, error) {
+	if err == nil && len(list) > maxItems {
+		return nil, bounded.Exceeded("versions or advisories of a source", maxItems)
+	}
+	return list, err
+}
+
+// once asks for each record one time, and for no more than there can be advisories.
+func once(ask func(string) (*osv.Record, error)) func(string) (*osv.Record, error) {
+	type answer struct {
+		record *osv.Record
+		err    error
+	}
+	had := map[string]answer{}
+	return func(id string) (*osv.Record, error) {
+		a, ok := had[id]
+		if !ok && len(had) >= maxRecords {
+			return nil, bounded.Exceeded("records to ask OSV for", maxRecords)
+		}
+		if !ok {
+			a.record, a.err = ask(id)
+			had[id] = a
+		}
+		return a.record, a.err
+	}
+}
+
+// maxRecords is how many records OSV is asked for in one run.
+const maxRecords = 200
 
 func (n *News) note(source Source, what string, err error) {
 	a := Asked{Source: source, What: what}

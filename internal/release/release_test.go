@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/andiron-dev/andiron/internal/fetch"
+	"github.com/andiron-dev/andiron/internal/osv"
 	"github.com/andiron-dev/andiron/internal/testkit/fakeindex"
 	"github.com/andiron-dev/andiron/internal/testkit/fakeosv"
 )
@@ -184,6 +186,25 @@ func TestAdvance(t *testing.T) {
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
+	}
+}
+
+func TestAskIsBounded(t *testing.T) {
+	versions := strings.Repeat(`{"versionKey":{"version":"2.14.1"}},`, maxItems)
+	w := world(depsdevPath, `{"versions":[`+versions+`{"versionKey":{"version":"2.14.1"}}]}`)
+	if n := Ask(t.Context(), sources, w); n.Complete() || !strings.Contains(n.Asked[1].Err, "more than the limit of 5000") {
+		t.Errorf("%+v", n.Asked)
+	}
+	asked := 0
+	ask := once(func(string) (*osv.Record, error) { asked++; return nil, nil }) //nolint:nilnil // as OSVRecord does
+	for i := range 2 * maxRecords {
+		_, err := ask(strconv.Itoa(i / 2))
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := ask("more"); err == nil || asked != maxRecords {
+		t.Errorf("%d records were asked for, %v", asked, err)
 	}
 }
 

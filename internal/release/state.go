@@ -34,13 +34,11 @@ func (s State) follows(from State) bool {
 	if from.ended() {
 		return false
 	}
-	switch s {
-	case Withdrawn:
+	if s.ended() {
 		return from != Unseen
-	case Superseded:
-		return from != Unseen
-	case Cooling:
-		return from == Seen || from == Ready // a release that something is known against goes back
+	}
+	if s == Cooling && from == Ready { // something is known against it now
+		return true
 	}
 	way := order()
 	i := slices.Index(way, s)
