@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -73,6 +74,9 @@ func TestProjects(t *testing.T) {
 	}
 }
 
+// latest is what another release of torch changes.
+var latest = regexp.MustCompile(`the latest is [0-9.]*[0-9]`)
+
 // projectReports is what the three verbs say of a project.
 func projectReports(t *testing.T, dir, db string) string {
 	t.Helper()
@@ -92,8 +96,12 @@ func projectReports(t *testing.T, dir, db string) string {
 			fmt.Fprintf(&b, "  + %s: %s\n", e.Where, e.Text)
 		}
 		for _, e := range p.Missing {
+			if strings.Contains(e.Text, "is current cannot be told") {
+				continue // it is said when this andiron is some months old
+			}
 			fmt.Fprintf(&b, "  - %s: %s\n", e.Where, e.Text)
 		}
 	}
-	return moments.ReplaceAllString(varies.ReplaceAllString(b.String(), ", $1"), "TIME")
+	text := varies.ReplaceAllString(b.String(), ", $1")
+	return latest.ReplaceAllString(moments.ReplaceAllString(text, "TIME"), "the latest is LATEST")
 }

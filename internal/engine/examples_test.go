@@ -207,6 +207,7 @@ func (s *seen) Dependency(d finding.Dependency) error {
 	s.packages = append(s.packages, d)
 	return nil
 }
+
 func (s *seen) Artifact(a finding.Artifact) error { s.artifacts = append(s.artifacts, a); return nil }
 func (s *seen) Finding(f finding.Finding) error   { s.loose = append(s.loose, f); return nil }
 func (s *seen) Summary(sum finding.Summary) error { s.summary = sum; return nil }
