@@ -444,11 +444,14 @@ func Files(p *Project) []finding.Finding {
 		out = append(out, notRead.Undetermined(finding.Where{Path: u.Path}.Line1(u.Line, 0), strings.TrimPrefix(u.Text, "undetermined: ")))
 	}
 	out = once(out)
-	if len(p.Sets) == 0 && len(p.Unread) == 0 {
+	if p.Empty() {
 		out = append(out, noFiles.Undetermined(finding.Where{Path: filepath.ToSlash(p.Root)}, "no file says what the project depends on", passed(p)...))
 	}
 	return out
 }
+
+// Empty reports whether no file was found that says anything.
+func (p *Project) Empty() bool { return len(p.Sets) == 0 && len(p.Unread) == 0 }
 
 // database reports that the advisories are missing, old or incomplete.
 func (s *scanner) database() {

@@ -45,6 +45,20 @@ func Dependencies(ctx context.Context, p *deps.Project, what Aspect, opt Options
 	return h.Summary(e.sum.summary())
 }
 
+// dependenciesOfAll hands on what the deps room finds in an audit. A folder without
+// files that say what it depends on lacks them, if there is code; nothing is unseen.
+func (e *emitter) dependenciesOfAll(p *deps.Project) error {
+	if !p.Empty() {
+		return e.dependencies(p, Vulnerabilities|Pins|Updates)
+	}
+	if e.sum.python == 0 {
+		return nil
+	}
+	f := deps.Files(p)[0]
+	f.Outcome = finding.Present
+	return e.emit(result{loose: []finding.Finding{f}})
+}
+
 // dependencies hands on what the deps room finds.
 func (e *emitter) dependencies(p *deps.Project, what Aspect) error {
 	r := result{loose: deps.Files(p)}
