@@ -103,9 +103,7 @@ func installedIn(record string) scene {
 func depsExamples() map[string]example {
 	all := scanExamples()
 	maps.Copy(all, pinExamples())
-	for id, e := range updateExamples() {
-		all[id] = e
-	}
+	maps.Copy(all, updateExamples())
 	return all
 }
 
