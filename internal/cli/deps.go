@@ -397,7 +397,7 @@ func (a *app) advisories(name string, to *deps.Options) (done func(), err error)
 	if info.Builtin {
 		to.Source.Name = builtinOnly
 	} else {
-		to.Source.Name = fmt.Sprintf("%s as of %s, %d records, digest %.12s", info.Source, to.Source.Date.UTC().Format("2006-01-02"), info.Records, info.Digest)
+		to.Source.Name = fmt.Sprintf("%s as of %s, %s, digest %.12s", info.Source, to.Source.Date.UTC().Format("2006-01-02"), countOf(info.Records, "record", "records"), info.Digest)
 	}
 	return db.close, nil
 }
