@@ -11,7 +11,7 @@
 # make interop  signatures, against the reference implementation in Python
 # make sdk    the Python package: its wheel, types, and tests with and without torch
 # make deps   locks by real uv, pip-tools and poetry, against an index on this machine
-# make bench  speed, beside picklescan, cp and torch, and of verified loads (6 GiB of disk, 7 GiB of memory)
+# make bench  speed, beside picklescan, cp, torch and osv-scanner, and of verified loads (6 GiB of disk, 7 GiB of memory)
 # make corpus-real  several hundred files by real frameworks (gigabytes of packages; not in CI)
 # make clean  remove what was built
 SHELL := /bin/bash
@@ -31,7 +31,7 @@ ORACLE_SECONDS ?= 60
 BIN := bin/andiron
 # What is installed verifies Sigstore bundles; "make build TAGS=" leaves that out,
 # which halves the program (docs/adr/0006-keyless-build-tag.md).
-TAGS ?= keyless
+TAGS ?= keyless,grpcnotrace
 
 # go.sh has said why, if there is no Go.
 setup:
@@ -115,6 +115,7 @@ bench: build
 	tools/env/python.sh --peers
 	CGO_ENABLED=0 go build -trimpath -o .bench/andiron ./cmd/andiron
 	python3 tools/bench.py
+	python3 tools/bench_deps.py
 	$(ANDIRON_CACHE)/venv-torch/bin/python tools/bench_sdk.py
 
 clean:

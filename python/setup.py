@@ -84,7 +84,7 @@ def build_go(target: Path, version: str) -> None:
     # As make build does it: what is installed verifies Sigstore bundles.
     flags = f"-s -w -X github.com/andiron-dev/andiron/internal/cli.release=v{version}"
     subprocess.run(  # noqa: S603 - the go command, no shell
-        [go_command(), "build", "-trimpath", "-buildvcs=false", "-tags", "keyless", "-ldflags", flags,
+        [go_command(), "build", "-trimpath", "-buildvcs=false", "-tags", "keyless,grpcnotrace", "-ldflags", flags,
          "-o", target, "./cmd/andiron"],
         cwd=REPOSITORY, env=env, check=True,
     )  # fmt: skip

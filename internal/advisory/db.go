@@ -9,7 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
+	"strings"
+	"sync"
 
 	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/pep508"
@@ -44,13 +47,30 @@ type DB struct {
 	lim  Limits
 	info Info
 
-	names    []string
-	ends     []int64 // of the blocks, from the first one
+	index    string // as it is in the file; it was checked
+	marks    []mark // of every markEvery-th package in it, the first one first
 	blocksAt int64
 	tailAt   int64
 
 	facts *factList
+
+	// What a lookup needs and does not hand out.
+	buffers sync.Pool // of *[piece]byte
+	lists   sync.Pool // of *[]Advisory
 }
+
+const piece = 16 << 10 // a large section is not held twice
+
+// mark is a package at which the index can be read from.
+type mark struct {
+	name  string
+	at    int   // of it in the index
+	start int64 // of its block, from the first one
+}
+
+// markEvery is how many packages a lookup goes through at most. Taking the index
+// apart as a whole would cost each start more than all of its lookups do.
+const markEvery = 64
 
 // Open reads the head and the index of a database of size bytes. A lookup then
 // reads the block of its package alone.
@@ -94,11 +114,30 @@ func damaged(format string, args ...any) error {
 }
 
 func (db *DB) section(at, n, limit int64) (*reader, error) {
-	b, err := bounded.ReadRange(db.r, db.size, at, n, limit)
-	if err != nil {
-		return nil, fmt.Errorf("advisory: at offset %d: %w", at, err)
+	if n > limit {
+		return nil, fmt.Errorf("advisory: at offset %d: %w", at, bounded.Exceeded("bytes", limit))
 	}
-	return &reader{s: string(b)}, nil
+	if n < 0 || at < 0 || at > db.size || n > db.size-at {
+		return nil, damaged("at offset %d: there are no %d bytes", at, n)
+	}
+	buf, ok := db.buffers.Get().(*[piece]byte)
+	if !ok {
+		buf = new([piece]byte)
+	}
+	defer db.buffers.Put(buf)
+	var s strings.Builder
+	s.Grow(int(n))
+	for off := int64(0); off < n; off += piece {
+		b := buf[:min(n-off, piece)]
+		if k, err := db.r.ReadAt(b, at+off); k < len(b) {
+			if err == nil || errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF
+			}
+			return nil, fmt.Errorf("advisory: at offset %d: %w", at+off, err)
+		}
+		s.Write(b)
+	}
+	return &reader{s: s.String()}, nil
 }
 
 func (db *DB) readInfo(at, n int64) error {
@@ -124,24 +163,63 @@ func (db *DB) readIndex(at, n int64) error {
 		return err
 	}
 	count := r.count(2)
-	db.names, db.ends = make([]string, 0, count), make([]int64, 0, count)
+	db.index = r.s
+	db.marks = make([]mark, 0, count/markEvery+1)
 	end, last := int64(0), ""
-	for range count {
+	for i := range count {
+		from := len(db.index) - len(r.s)
 		name := r.string()
 		size := r.uint()
 		if r.bad || size > uint64(db.tailAt-db.blocksAt-end) {
-			return damaged("the index is wrong at package %d", len(db.names)+1)
+			return damaged("the index is wrong at package %d", i+1)
 		}
 		if name <= last {
 			return damaged("the index is not sorted at %.60q", name)
 		}
+		if i%markEvery == 0 {
+			db.marks = append(db.marks, mark{name, from, end})
+		}
 		end, last = end+int64(size), name
-		db.names, db.ends = append(db.names, name), append(db.ends, end)
 	}
 	if end != db.tailAt-db.blocksAt {
 		return damaged("the index does not cover the blocks")
 	}
 	return r.finish("the index")
+}
+
+// packages are the packages from a mark on, with where their blocks are.
+func (db *DB) packages(from int) iter.Seq2[string, block] {
+	return func(yield func(string, block) bool) {
+		if from < 0 || from >= len(db.marks) {
+			return
+		}
+		m := db.marks[from]
+		start := m.start
+		for r := (reader{s: db.index[m.at:]}); r.s != ""; {
+			name, size := r.string(), int64(r.uint())
+			if !yield(name, block{start, size}) {
+				return
+			}
+			start += size
+		}
+	}
+}
+
+// block is the place of what there is of a package, from the first block.
+type block struct{ start, size int64 }
+
+// find returns where the block of a package is.
+func (db *DB) find(name string) (block, bool) {
+	i, ok := slices.BinarySearchFunc(db.marks, name, func(m mark, name string) int { return strings.Compare(m.name, name) })
+	if !ok {
+		i-- // it comes after the one before
+	}
+	for n, b := range db.packages(i) {
+		if n >= name {
+			return b, n == name
+		}
+	}
+	return block{}, false
 }
 
 // Info is what the database says of itself.
@@ -161,29 +239,29 @@ func (db *DB) Verify() error {
 
 // Package is everything that the database has of a package, sorted by id.
 func (db *DB) Package(name string) ([]Advisory, error) {
-	i, ok := slices.BinarySearch(db.names, pep508.Normalize(name))
+	name = pep508.Normalize(name)
+	b, ok := db.find(name)
 	if !ok {
 		return nil, nil
 	}
-	return db.block(i)
+	return db.advisories(nil, name, b)
 }
 
-func (db *DB) block(i int) ([]Advisory, error) {
-	start := int64(0)
-	if i > 0 {
-		start = db.ends[i-1]
-	}
-	r, err := db.section(db.blocksAt+start, db.ends[i]-start, db.lim.Block)
+// advisories reads a block into a list, whose place is used if it is large enough.
+func (db *DB) advisories(list []Advisory, name string, b block) ([]Advisory, error) {
+	r, err := db.section(db.blocksAt+b.start, b.size, db.lim.Block)
 	if err != nil {
 		return nil, err
 	}
-	list := make([]Advisory, r.count(leastAdvisory))
+	count := r.count(leastAdvisory)
+	list = slices.Grow(list[:0], count)[:count]
+	clear(list)
 	for n := range list {
 		if r.advisory(&list[n]); r.bad {
 			break
 		}
 	}
-	return list, r.finish(fmt.Sprintf("the block of %.60q", db.names[i]))
+	return list, r.finish(fmt.Sprintf("the block of %.60q", name))
 }
 
 // Problems lists the records that could not be used, or not all of them, by id.
@@ -226,8 +304,8 @@ type everything struct {
 }
 
 func (db *DB) everything() (all everything, err error) {
-	for i, name := range db.names {
-		list, err := db.block(i)
+	for name, b := range db.packages(0) {
+		list, err := db.advisories(nil, name, b)
 		if err != nil {
 			return all, err
 		}

@@ -326,7 +326,7 @@ func FuzzOpen(f *testing.F) {
 			return
 		}
 		_ = db.Verify()
-		for _, name := range append([]string{"a"}, db.names...) {
+		for _, name := range append([]string{"a"}, namesOf(db)...) {
 			if _, err := db.Match(name, version(t, "1.0+cpu")); err != nil {
 				continue
 			}
@@ -367,7 +367,7 @@ func FuzzReduce(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, name := range db.names {
+		for _, name := range namesOf(db) {
 			hits, err := db.Match(name, w)
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
@@ -379,4 +379,37 @@ func FuzzReduce(f *testing.F) {
 			}
 		}
 	})
+}
+
+func namesOf(db *DB) (names []string) {
+	for name := range db.packages(0) {
+		names = append(names, name)
+	}
+	return names
+}
+
+// Whatever the number of packages, each is found, and none that is not there.
+func TestIndexFindsAll(t *testing.T) {
+	for _, n := range []int{1, markEvery - 1, markEvery, markEvery + 1, 3*markEvery + 5} {
+		var b Builder
+		for i := range n {
+			b.Add(&osv.Record{ID: fmt.Sprintf("X-%d", i), Affected: []osv.Affected{{Ecosystem: Ecosystem, Name: fmt.Sprintf("p%04d", 2*i), Versions: []string{"1.0"}}}})
+		}
+		db := load(t, mustBuild(t, &b, Info{}))
+		for i := range 2*n + 1 {
+			list, err := db.Package(fmt.Sprintf("p%04d", i-1))
+			want := 0
+			if i%2 == 1 {
+				want = 1
+			}
+			if err != nil || len(list) != want || want == 1 && list[0].ID != fmt.Sprintf("X-%d", i/2) {
+				t.Fatalf("%d packages: p%04d: %v, %v", n, i-1, list, err)
+			}
+		}
+		for _, name := range []string{"a", "z", ""} {
+			if list, err := db.Package(name); err != nil || len(list) > 0 {
+				t.Errorf("%d packages: %q: %v, %v", n, name, list, err)
+			}
+		}
+	}
 }

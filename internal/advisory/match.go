@@ -115,11 +115,20 @@ type found struct {
 }
 
 func (db *DB) hits(name string, v *pep440.Version, ask func(*Advisory) (bool, []Interval, error)) ([]Hit, error) {
-	list, err := db.Package(name)
-	if err != nil {
-		return nil, err
+	scratch, ok := db.lists.Get().(*[]Advisory)
+	if !ok {
+		scratch = new([]Advisory)
 	}
+	defer db.lists.Put(scratch)
 	name = pep508.Normalize(name)
+	list := (*scratch)[:0]
+	var err error
+	if b, ok := db.find(name); ok {
+		if list, err = db.advisories(list, name, b); err != nil {
+			return nil, err
+		}
+		*scratch = list
+	}
 	if !db.info.Builtin {
 		list = append(list, db.facts.incidents(name)...)
 	}

@@ -64,6 +64,7 @@ func Main(ctx context.Context, args []string, getenv func(string) string, stdin 
 }
 
 func (a *app) root() *cobra.Command {
+	var asked bool
 	root := &cobra.Command{
 		Use:   "andiron",
 		Short: "Use PyTorch models without letting them burn the house down",
@@ -84,6 +85,9 @@ Exit codes, the same for every verb and format:
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if asked {
+				return a.say("andiron " + version() + "\n")
+			}
 			if len(args) == 0 {
 				return usage("no verb given", `"andiron --help" lists the verbs`)
 			}
@@ -94,8 +98,8 @@ Exit codes, the same for every verb and format:
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(flagError)
-	root.Version = version()
-	root.SetVersionTemplate("andiron {{.Version}}\n")
+	// Not as cobra does it: its template would link all that templates may call.
+	root.Flags().BoolVarP(&asked, "version", "v", false, "version for andiron")
 	root.AddCommand(a.auditCommand(), a.scanCommand(), a.inspectCommand(), a.convertCommand(), a.trustCommand(), a.rulesCommand(), a.versionCommand())
 	root.AddCommand(a.keygenCommand(), a.signCommand(), a.verifyCommand(), a.depsCommand(), a.torchCommand(), a.dbCommand())
 	root.InitDefaultCompletionCmd()

@@ -4,9 +4,10 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"strings"
 	"time"
 
-	"github.com/cheggaaa/pb/v3"
+	"github.com/mattn/go-runewidth"
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/safetext"
@@ -18,7 +19,7 @@ type progress struct {
 	w      io.Writer
 	shared bool // the report goes to the same terminal
 	now    func() time.Time
-	bar    *pb.ProgressBar
+	total  int // the most that was seen
 	width  int
 	drawn  bool
 	last   time.Time
@@ -37,8 +38,7 @@ const (
 	progressRate  = 150 * time.Millisecond
 	progressWidth = 79 // of the line at most: one that wraps cannot be taken away
 
-	progressLine = `{{string . "name"}} {{bar . "[" "=" ">" " " "]"}} {{counters . "%s/%s"}}`
-	clearLine    = "\r\x1b[K"
+	clearLine = "\r\x1b[K"
 )
 
 // Progress draws the bar. What is not yet walked is not in its total.
@@ -48,27 +48,32 @@ func (p *progress) Progress(m finding.Progress) error {
 		return nil
 	}
 	p.last = now
-	if p.bar == nil {
-		// A static bar has no goroutine of its own: the stream is its clock.
-		p.bar = pb.ProgressBarTemplate(progressLine).New(m.Total).
-			Set(pb.Static, true).Set(pb.Terminal, true).Set(pb.Color, false).
-			SetWriter(io.Discard).SetWidth(p.width)
-	}
-	p.bar.Set("name", safetext.Plain(short(path.Base(m.Path))))
-	p.bar.SetTotal(max(int64(m.Total), p.bar.Total())).SetCurrent(int64(m.Done))
+	p.total = max(p.total, m.Total)
 	p.drawn = true
-	_, _ = io.WriteString(p.w, clearLine+p.bar.String()) // a bar that cannot be drawn is no reason to end the run
+	_, _ = io.WriteString(p.w, clearLine+line(path.Base(m.Path), m.Done, p.total, p.width)) // a bar that cannot be drawn is no reason to end the run
 	return nil
 }
 
 const nameWidth = 32
 
-func short(name string) string {
-	r := []rune(name)
-	if len(r) > nameWidth {
-		return string(r[:nameWidth-1]) + "…"
+// line is a name, a bar and what it counts, in at most so many columns.
+func line(name string, done, total, width int) string {
+	counts := fmt.Sprintf("%d/%d", done, total)
+	bar := ""
+	if room := width - nameWidth - len(" [] ") - len(counts); room > 0 {
+		full := room * min(done, total) / max(total, 1)
+		bar = strings.Repeat("=", full)
+		if full < room {
+			bar += ">" + strings.Repeat(" ", room-full-1)
+		}
+		bar = "[" + bar + "] "
 	}
-	return fmt.Sprintf("%-*s", nameWidth, name)
+	return runewidth.Truncate(short(safetext.Plain(name))+" "+bar+counts, width, "")
+}
+
+// short cuts or fills a name to nameWidth columns.
+func short(name string) string {
+	return runewidth.FillRight(runewidth.Truncate(name, nameWidth, "…"), nameWidth)
 }
 
 // makeRoom takes the bar away where the report is about to write.

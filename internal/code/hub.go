@@ -5,13 +5,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/andiron-dev/andiron/internal/pysrc"
 )
 
 var (
-	commitRE = regexp.MustCompile(`^[0-9a-f]{40}$`)
-	hubIDRE  = regexp.MustCompile(`^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$`)
+	commitRE = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{40}$`) })
+	hubIDRE  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$`) })
 )
 
 // hubs reports code and weights that come from elsewhere without being pinned.
@@ -38,7 +39,7 @@ func (v *view) torchHub(c *pysrc.Invocation) {
 	}
 	repo, ok := v.text(c, 0, "repo_or_dir")
 	_, ref, _ := strings.Cut(repo, ":")
-	if ok && commitRE.MatchString(ref) {
+	if ok && commitRE().MatchString(ref) {
 		return
 	}
 	message := "torch.hub.load runs code of a repository at no fixed commit"
@@ -87,7 +88,7 @@ func (v *view) pretrained(c *pysrc.Invocation) bool {
 func (v *view) fromHub(c *pysrc.Invocation) {
 	name := c.Names[0]
 	revision, pinned := v.text(c, -1, "revision")
-	pinned = pinned && commitRE.MatchString(revision)
+	pinned = pinned && commitRE().MatchString(revision)
 	id, known := v.text(c, 0, "pretrained_model_name_or_path")
 	if !known {
 		id, known = v.text(c, 0, "repo_id")
@@ -107,7 +108,7 @@ func (v *view) fromHub(c *pysrc.Invocation) {
 		v.found(remoteCode, c.Node, name+" runs the Python code that comes with "+what+end)
 	}
 	// A name that is a path on this machine is pinned by whoever keeps the machine.
-	if known && hubIDRE.MatchString(id) && !pinned && !given(c, -1, "revision") && !slices.Contains(v.words(c, -1, "local_files_only"), "True") {
+	if known && hubIDRE().MatchString(id) && !pinned && !given(c, -1, "revision") && !slices.Contains(v.words(c, -1, "local_files_only"), "True") {
 		v.found(hubRevision, c.Node, name+" takes "+what+" at no fixed revision")
 	}
 }

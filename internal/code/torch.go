@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Torch is what the project's requirements say about torch. The zero value says
@@ -44,13 +45,15 @@ func RequirementFile(name string) bool {
 }
 
 // torch and its version as requirements, Poetry, Pipenv and conda write them.
-var torchRE = regexp.MustCompile(`(?i)(?:^|[\s"'\[,])(?:py)?torch["']?\s*(?:\[[\w,\s-]*\])?\s*[=:]?\s*["(]?\s*(===?|~=|>=|>|\^|~|=)\s*v?(\d+)(?:\.(\d+))?[\w.+*]*`)
+var torchRE = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)(?:^|[\s"'\[,])(?:py)?torch["']?\s*(?:\[[\w,\s-]*\])?\s*[=:]?\s*["(]?\s*(===?|~=|>=|>|\^|~|=)\s*v?(\d+)(?:\.(\d+))?[\w.+*]*`)
+})
 
 // Requirements reads what a file states about torch, and merges it into t.
 func (t Torch) Requirements(file string, text string) Torch {
 	for line := range strings.Lines(text) {
 		line, _, _ = strings.Cut(line, "#")
-		m := torchRE.FindStringSubmatch(line)
+		m := torchRE().FindStringSubmatch(line)
 		if m == nil {
 			continue
 		}

@@ -15,6 +15,8 @@ type emitter struct {
 	opt  Options
 	sum  *tally
 	done int
+
+	place struct{ path, rel string } // of the last loose finding, and beneath the project
 }
 
 // tick is how often a run that waits for an artifact says that it does.
@@ -100,7 +102,10 @@ func (e *emitter) waive(f finding.Finding) finding.Finding {
 		return f
 	}
 	one := []finding.Finding{f}
-	_ = e.opt.Waivers.Apply(trust.Relative(e.opt.Project, f.Where.Path), nil, one) // without a digest there is no error
+	if e.place.path != f.Where.Path || e.place.rel == "" { // a file of dependencies has many findings
+		e.place.path, e.place.rel = f.Where.Path, trust.Relative(e.opt.Project, f.Where.Path)
+	}
+	_ = e.opt.Waivers.Apply(e.place.rel, nil, one) // without a digest there is no error
 	return one[0]
 }
 

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 type tokenKind byte
@@ -55,10 +56,10 @@ func (j *judge) split() []block {
 	}
 }
 
-var endRaw = regexp.MustCompile(`\{%[-+]?\s*endraw\s*[-+]?%\}`)
+var endRaw = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\{%[-+]?\s*endraw\s*[-+]?%\}`) })
 
 func (j *judge) raw(pos int) int {
-	loc := endRaw.FindStringIndex(j.text[pos:])
+	loc := endRaw().FindStringIndex(j.text[pos:])
 	if loc == nil {
 		j.add(Syntax, "raw without endraw", pos)
 		return len(j.text)
@@ -70,8 +71,10 @@ func (j *judge) raw(pos int) int {
 var ops = []string{"//", "**", "==", "!=", ">=", "<=", "+", "-", "*", "/", "%", "~", "<", ">", "=", "(", ")", "[", "]", "{", "}", ",", ":", ".", "|"}
 
 var (
-	wordRE   = regexp.MustCompile(`^[\p{L}_][\p{L}\p{N}_]*`)
-	numberRE = regexp.MustCompile(`^(0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+|[0-9][0-9_]*(\.[0-9]+)?([eE][-+]?[0-9]+)?)`)
+	wordRE   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[\p{L}_][\p{L}\p{N}_]*`) })
+	numberRE = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^(0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+|[0-9][0-9_]*(\.[0-9]+)?([eE][-+]?[0-9]+)?)`)
+	})
 )
 
 // tokens reads a block from its opening delimiter and returns where it ends.
@@ -126,11 +129,11 @@ func lex(rest string, pos int) token {
 		t.text, t.escaped = decode(rest[1 : n-1])
 		return t
 	}
-	if t.text = numberRE.FindString(rest); t.text != "" {
+	if t.text = numberRE().FindString(rest); t.text != "" {
 		t.kind = number
 		return t
 	}
-	if t.text = wordRE.FindString(rest); t.text != "" {
+	if t.text = wordRE().FindString(rest); t.text != "" {
 		t.kind = word
 		return t
 	}

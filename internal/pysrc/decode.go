@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
@@ -21,8 +22,8 @@ var bom = []byte("\xef\xbb\xbf")
 // PEP 263: the declaration stands in line one, or in line two after a line that
 // is blank or a comment.
 var (
-	cookieRE = regexp.MustCompile(`^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)`)
-	blankRE  = regexp.MustCompile(`^[ \t\f]*(?:#|$)`)
+	cookieRE = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)`) })
+	blankRE  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[ \t\f]*(?:#|$)`) })
 )
 
 // decode gives source as UTF-8 without its byte order mark.
@@ -65,10 +66,10 @@ func cookie(src []byte) string {
 			end = len(src)
 		}
 		line := src[:end]
-		if m := cookieRE.FindSubmatch(line); m != nil {
+		if m := cookieRE().FindSubmatch(line); m != nil {
 			return string(m[1])
 		}
-		if !blankRE.Match(line) {
+		if !blankRE().Match(line) {
 			return ""
 		}
 		src = src[end:]

@@ -1,49 +1,12 @@
 package report
 
 import (
-	_ "embed"
-	"html/template"
-	"io"
 	"slices"
-	"strings"
 
 	"github.com/andiron-dev/andiron/finding"
-	"github.com/andiron-dev/andiron/internal/safetext"
 )
 
-//go:embed report.html.tmpl
-var page string
-
-// writeHTML writes one page that needs nothing else: no script, no font, no
-// image, no address that is opened before the reader clicks on it.
-func writeHTML(w io.Writer, r *run) error {
-	// Parsed here and not at start: most runs write no HTML.
-	t, err := template.New("report").Funcs(template.FuncMap{
-		"upper":  func(v finding.Verdict) string { return strings.ToUpper(v.String()) },
-		"plain":  safetext.Plain,
-		"brief":  func(s string) string { return brief(s, maxMessage) },
-		"size":   size,
-		"place":  place,
-		"where":  func(w finding.Where) string { return safetext.Plain(w.String()) },
-		"link":   r.ruleLink,
-		"count":  count,
-		"status": func(s finding.Status) string { return strings.ReplaceAll(string(s), " ", "-") },
-
-		"class":        func(a *finding.Advisory) string { return class(*a) },
-		"evidence":     evidence,
-		"undetermined": undetermined,
-		"matters":      matters,
-		"badge":        badge,
-		"waiver":       waiver,
-		"aliases":      aliases,
-	}).Parse(page)
-	if err != nil {
-		return err
-	}
-	return t.Execute(w, htmlView(r))
-}
-
-// htmlPage is what the template sees.
+// htmlPage is what is on the page.
 type htmlPage struct {
 	Title, Headline, Tone string // Tone is the class of the headline
 	Totals, Packages      string

@@ -8,8 +8,8 @@
 // writes them so that they cannot act on the reader: control characters, escape
 // sequences, newlines, bidirectional overrides, invisible characters and invalid
 // UTF-8 are spelled out as \n, \x1b or \u202e; Markdown gives no link, mention
-// or HTML a chance; HTML is escaped by html/template and forbids scripts and
-// remote content by its own content security policy; SARIF URIs are
+// or HTML a chance; HTML is joined of constants and escaped texts, and forbids
+// scripts and remote content by its own content security policy; SARIF URIs are
 // percent-encoded and SARIF messages hold neither placeholders nor links; every
 // line for GitHub Actions is a workflow command of ours, whose values are escaped so
 // that none of them can end it or begin another.

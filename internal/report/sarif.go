@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/owenrumney/go-sarif/v2/sarif"
 
@@ -299,7 +300,7 @@ func message(f finding.Finding) string {
 	return literal(undetermined(f) + s)
 }
 
-var placeholder = regexp.MustCompile(`\{[0-9]|\{\{|\}\}`)
+var placeholder = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\{[0-9]|\{\{|\}\}`) })
 
 // literal keeps a text from being read as a message with placeholders (2.1.0
 // §3.11.5: braces are doubled) or embedded links (§3.11.6: brackets are escaped).
@@ -307,7 +308,7 @@ func literal(s string) string {
 	if strings.Contains(s, "](") {
 		s = strings.NewReplacer(`\`, `\\`, `[`, `\[`, `]`, `\]`).Replace(s)
 	}
-	if placeholder.MatchString(s) {
+	if placeholder().MatchString(s) {
 		s = strings.NewReplacer(`{`, `{{`, `}`, `}}`).Replace(s)
 	}
 	return s
@@ -344,12 +345,12 @@ func securitySeverity(s finding.Severity) string {
 	return "0.0"
 }
 
-var notWord = regexp.MustCompile(`[^A-Za-z0-9]+`)
+var notWord = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[^A-Za-z0-9]+`) })
 
 // camel makes a SARIF rule name: "Runs a command" is "RunsACommand".
 func camel(title string) string {
 	var b strings.Builder
-	for _, w := range notWord.Split(title, -1) {
+	for _, w := range notWord().Split(title, -1) {
 		if w != "" {
 			b.WriteString(strings.ToUpper(w[:1]) + w[1:])
 		}
