@@ -311,19 +311,29 @@ func (f *File) openOther(a *strictzip.Archive) {
 	f.Nested = append(f.Nested, Nested{Record: "other-directory", Entry: -1, Size: f.Size, File: g})
 }
 
+// maxParts is how many items one shard may have; each is read as a file of its own.
+const maxParts = 10_000
+
 // openShard reads a .distcp file: zips, one after another. It reports whether
 // the file is that.
 func (f *File) openShard() bool {
 	var parts []Nested
+	lim := f.opt.Zip
+	lim.MaxGaps = -1 // what lies before a part is the parts before it
 	for end := f.Size; end > 0; {
 		s := io.NewSectionReader(f.r, 0, end)
-		a, err := strictzip.Open(s, end, f.opt.Zip)
-		if err != nil {
+		a, err := strictzip.Open(s, end, lim)
+		if err != nil || len(a.Entries) == 0 { // torch writes no empty zip
 			return false
 		}
 		base := lastBase(a)
-		if base < 0 || base >= end || int64(len(parts)) >= f.opt.MaxTensors {
+		if base < 0 || base >= end {
 			return false
+		}
+		if int64(len(parts)) >= min(maxParts, f.opt.MaxTensors) {
+			f.Archive, f.Format, f.Formats = nil, DCPShard, []Format{DCPShard}
+			f.fact(Limit, "", -1, "more items in one shard than the limit of %d", min(maxParts, f.opt.MaxTensors))
+			return true
 		}
 		parts = append(parts, Nested{Entry: -1, Offset: base, Size: end - base})
 		end = base

@@ -66,6 +66,7 @@ var hostileZips = []hostileFile{
 		put(w, string(testkit.TorchZip("archive", testkit.ZipEntry{Name: "data.pkl", Data: []byte("\x80\x02}.")}, versionRecord)))
 		repeat(w, "PK\x05\x06"+strings.Repeat("\x00", 18), 1_000_000)
 	}},
+	{name: "shard_of_12k_items.distcp", write: times("", string(testkit.TorchZip("archive", testkit.ZipEntry{Name: "data.pkl", Data: []byte("\x80\x02}.")}, versionRecord)), 12_000, "")},
 	{name: "local_headers_million.pt", write: times("", "PK\x03\x04"+strings.Repeat("\x00", 26), 1_000_000, "")},
 	{name: "signatures_16m.pt", write: times("", "PK\x03\x04", 16<<20, "")},
 	{name: "central_signatures.pt", write: times("PK\x03\x04", "PK\x01\x02", 16<<20, "")},

@@ -45,8 +45,11 @@ func TestScripts(t *testing.T) {
 			"unhex": unhex,
 			"fifo":  fifo,
 
-			"tells": tells,
-			"dated": dated,
+			"index":    index,
+			"tells":    tells,
+			"dated":    dated,
+			"zipped":   zipped,
+			"repeated": repeated,
 
 			"authority": authority,
 			"golden":    golden,

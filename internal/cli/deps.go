@@ -31,9 +31,10 @@ func (a *app) depsCommand() *cobra.Command {
 	const verbs = "scan|check|lock|update|why|history"
 	cmd := &cobra.Command{
 		Use:   "deps " + verbs,
-		Short: "Look at what a project depends on: vulnerabilities, pins, locks",
+		Short: "Look after what a project depends on: vulnerabilities, pins, locks",
 		Long: `Read what a project asks for, is bound to and has installed, without running or
-resolving anything: requirements files, pyproject.toml, setup.cfg and setup.py, the
+resolving anything; only lock and update start the project's own tool, and say so. What
+is read: requirements files, pyproject.toml, setup.cfg and setup.py, the
 locks of uv, Poetry, PDM, Pipenv, pip (pylock.toml) and conda, environments, and the
 pip lines of container files.`,
 		Example: `  andiron deps scan
@@ -169,7 +170,7 @@ func (a *app) dependencies(cmd *cobra.Command, f *depsFlags, paths []string, wha
 // auditedDependencies has an audit look at what the project depends on as well.
 func (a *app) auditedDependencies(ctx context.Context, dir, db string, opt *engine.Options) (done func(), err error) {
 	now := trust.Now()
-	opt.Deps = &deps.Options{Policy: opt.Supply, PolicyFile: filepath.ToSlash(opt.Policy), Now: now, Torch: builtinReleases(now)}
+	opt.Deps = &deps.Options{Policy: opt.Supply, PolicyFile: filepath.ToSlash(opt.Policy), Now: now}
 	if opt.Deps.Record, err = recorded(ctx, dir); err != nil {
 		return nil, err
 	}
@@ -396,7 +397,7 @@ func (a *app) advisories(name string, to *deps.Options) (done func(), err error)
 	if info.Builtin {
 		to.Source.Name = builtinOnly
 	} else {
-		to.Source.Name = fmt.Sprintf("%s as of %s, %d records, digest %.12s", info.Source, to.Source.Date.UTC().Format("2006-01-02"), info.Records, info.Digest)
+		to.Source.Name = fmt.Sprintf("%s as of %s, %s, digest %.12s", info.Source, to.Source.Date.UTC().Format("2006-01-02"), countOf(info.Records, "record", "records"), info.Digest)
 	}
 	return db.close, nil
 }

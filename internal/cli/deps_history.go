@@ -54,7 +54,7 @@ kept elsewhere, it shows later with --anchor that nothing before it was taken aw
 
 func (a *app) depsHistory(ctx context.Context, f *historyFlags, dir string) error {
 	if f.anchor != "" && !f.verify {
-		return usage("--anchor needs --verify", "")
+		return usage("deps history: --anchor needs --verify", "for example: andiron deps history --verify --anchor SHA256")
 	}
 	if err := folder(dir); err != nil {
 		return err

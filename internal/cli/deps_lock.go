@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/deps"
+	"github.com/andiron-dev/andiron/internal/digest"
 	"github.com/andiron-dev/andiron/internal/engine"
 	"github.com/andiron-dev/andiron/internal/fetch"
 	"github.com/andiron-dev/andiron/internal/manifest"
@@ -104,17 +106,34 @@ func (a *app) locking(cmd *cobra.Command, f *toolFlags, root string) (*locking, 
 	if err != nil {
 		return nil, err
 	}
+	scratch, err := a.scratch()
+	if err != nil {
+		return nil, err
+	}
 	l := &locking{root: root, proj: proj, project: p, db: db, now: now, judge: policy.NewJudge(proj.policy, verbOf(cmd), rules)}
 	l.opt = relock.Options{
 		Fetch: fetch.New(fetch.Options{Version: version(), PrivateHosts: f.private}), Getenv: a.getenv, Now: now,
 		Say:    func(s string) { _, _ = fmt.Fprintf(a.stderr, "andiron: %s\n", safetext.Plain(s)) }, // as complain does
 		Rescan: l.rescan, Python: f.python, Universal: f.universal, Recompute: f.recompute, Wheels: f.wheels,
-		MaxDownload: int64(f.most), Timeout: f.timeout, AllowBuildUnsafe: f.builds,
+		MaxDownload: int64(f.most), Scratch: scratch, Timeout: f.timeout, AllowBuildUnsafe: f.builds,
 	}
 	if f.builds {
 		a.warn("source distributions are built, which runs their code")
 	}
 	return l, nil
+}
+
+// scratch is the folder of the user's own in which temporary ones are made, or that of
+// the system where there is none.
+func (a *app) scratch() (string, error) {
+	dir := digest.Folder(a.getenv)
+	if dir == "" {
+		return "", nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("%q cannot be made: %w", dir, osfile.Cause(err))
+	}
+	return dir, nil
 }
 
 // rescan holds a lock against the advisories.
@@ -131,7 +150,16 @@ func (l *locking) rescan(files []*manifest.File) ([]finding.Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	return res.Findings, nil
+	return l.waive(res.Findings), nil
+}
+
+// waive marks the findings that somebody answers for.
+func (l *locking) waive(list []finding.Finding) []finding.Finding {
+	waivers := l.proj.waivers(trust.Now())
+	for i := range list {
+		_ = waivers.Apply(list[i].Where.Path, nil, list[i:i+1]) // without a digest there is no error
+	}
+	return list
 }
 
 // judged is the exit code of findings, with those that are waived marked.

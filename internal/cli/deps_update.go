@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,7 +50,8 @@ default nothing is changed, and the update is a patch on the standard output; --
 changes the files, and notes what was done in ` + record.FileName + `. DIR is the current
 folder if not given.
 
-Exit code 1 says that vulnerabilities stay, or that the tests failed.`,
+Exit code 1 says that vulnerabilities at or above the level stay, or that the tests
+failed.`,
 		Example: `  andiron deps update | git apply
   andiron deps update --write --test 'uv run pytest'
   andiron deps update --format markdown > body.md`,
@@ -84,7 +86,7 @@ func (a *app) depsUpdate(cmd *cobra.Command, l *locking, f *updateFlags) error {
 	}
 	if cmd.Flags().Changed("cooldown") {
 		if opt.Cooldown = f.cooldown; f.cooldown < 0 {
-			return usage(fmt.Sprintf("update: --cooldown %v is below 0", f.cooldown), "")
+			return usage(fmt.Sprintf("update: --cooldown %v is below 0", f.cooldown), "such as 168h, which is a week; 0 waits for nothing")
 		}
 	}
 	for _, name := range f.names {
@@ -131,27 +133,44 @@ func (l *locking) affected(name, version string) ([]relock.Advisory, error) {
 func (l *locking) planCode(p *relock.Plan) (int, error) {
 	var list []finding.Finding
 	if p.Lock != nil {
-		list = p.Lock.Findings
+		list = p.Lock.Findings // of all packages, those that are not updated included
+	} else {
+		list = l.waive(remaining(p))
 	}
 	code, err := l.judged(list)
 	if err != nil {
 		return 0, err
-	}
-	open := len(p.Open) > 0
-	for _, s := range p.Steps {
-		open = open || len(s.Remains) > 0
 	}
 	unseen := len(p.Problems) > 0
 	for _, q := range p.Problems {
 		unseen = unseen && q.Incomplete
 	}
 	switch {
-	case open, len(p.Problems) > 0 && !unseen, p.Trial != nil && p.Trial.ExitCode != 0:
+	case len(p.Problems) > 0 && !unseen, p.Trial != nil && p.Trial.ExitCode != 0:
 		return policy.ExitFindings, nil
 	case unseen && code == policy.ExitClean:
 		return policy.ExitIncomplete, nil
 	}
 	return code, nil
+}
+
+// remaining are the advisories that stay, as findings.
+func remaining(p *relock.Plan) (list []finding.Finding) {
+	for _, s := range slices.Concat(p.Steps, p.Open) {
+		for _, a := range s.Remains {
+			f := finding.Finding{
+				Rule: "DEP001", Outcome: finding.Present, Severity: finding.High, // where the severity is not known
+				Package: &finding.Package{Name: s.Name, Version: cmp.Or(s.To, s.From)}, Advisory: &finding.Advisory{ID: a.ID},
+			}
+			var known finding.Severity
+			if known.UnmarshalText([]byte(a.Severity)) == nil {
+				f.Severity = known
+			}
+			f.Where.Path, _, _ = strings.Cut(s.Places[0], ":")
+			list = append(list, f)
+		}
+	}
+	return list
 }
 
 // writeUpdate changes the files, and notes it in the record of the project.

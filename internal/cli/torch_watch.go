@@ -128,11 +128,11 @@ func (a *app) torchWatch(cmd *cobra.Command, f *torchWatchFlags, dir string) err
 func (f *torchWatchFlags) check() error {
 	switch {
 	case f.promote == "" && (f.to != "" || f.by != "" || len(f.evidence) > 0):
-		return usage("torch watch: --to, --by and --evidence need --promote", "")
+		return usage("torch watch: --to, --by and --evidence need --promote", "for example: --promote 2.14.1 --to canary --evidence \"tests passed: run 4711\"")
 	case f.promote != "" && (f.to == "" || len(f.evidence) == 0):
 		return usage("torch watch: --promote needs --to and --evidence", "for example: --to canary --evidence \"tests passed: run 4711\"")
 	case f.cooldown < -1 || f.cooldown > 3650:
-		return usage(fmt.Sprintf("torch watch: --cooldown %d is not a number of days", f.cooldown), "")
+		return usage(fmt.Sprintf("torch watch: --cooldown %d is not a number of days", f.cooldown), "0 to 3650; without it the policy says how long a release cools")
 	}
 	return nil
 }

@@ -18,26 +18,55 @@ import (
 func Check(p *Project, opt Options) []finding.Finding {
 	c := &checker{project: p, opt: opt}
 	pins := false
-	together := map[string][]*statement{} // what one file, with all of its commands, installs
+	together := map[string]*whole{} // by the first file
 	for _, s := range p.Sets {
 		list := p.statements(s)
 		if len(list) == 0 && len(s.Indexes) == 0 {
 			continue
 		}
 		c.indexes(s, list)
-		for _, f := range s.files() {
-			pins = c.one(s, f, list) || pins
-		}
 		c.age(list)
-		together[s.Path] = append(together[s.Path], list...)
+		if together[s.Path] == nil {
+			together[s.Path] = &whole{set: s, files: map[string]*manifest.File{}}
+		}
+		together[s.Path].add(s, list)
 	}
-	for _, list := range together {
+	for _, w := range together {
+		list := distinctly(w.list)
+		for _, f := range w.files {
+			pins = c.one(w.set, f, list) || pins
+		}
 		c.family(list)
 	}
 	if pins {
 		c.review()
 	}
 	return once(c.out)
+}
+
+// whole is what one file installs, with all of its commands.
+type whole struct {
+	set   *Set // the first of them
+	list  []*statement
+	files map[string]*manifest.File
+}
+
+func (w *whole) add(s *Set, list []*statement) {
+	w.list = append(w.list, list...)
+	for _, f := range s.files() {
+		w.files[f.Path] = f
+	}
+}
+
+// distinctly leaves out what two commands of a file both install.
+func distinctly(list []*statement) []*statement {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(list, func(st *statement) bool {
+		key := st.where().String() + " " + st.shown()
+		again := seen[key]
+		seen[key] = true
+		return again
+	})
 }
 
 // once sorts findings, and leaves out those that are there already: a file that two
@@ -57,9 +86,12 @@ func (c *checker) report(f finding.Finding) { c.out = append(c.out, f) }
 
 // one checks what one file of a set says, and returns whether there is a pin.
 func (c *checker) one(s *Set, f *manifest.File, list []*statement) (pins bool) {
-	list = slices.DeleteFunc(slices.Clone(list), func(st *statement) bool { return st.file != f })
+	if f.Kind == manifest.Installed || f.Kind == manifest.CondaInstalled {
+		return false
+	}
+	list = slices.DeleteFunc(slices.Clone(list), func(st *statement) bool { return st.file.Path != f.Path })
 	switch {
-	case len(list) == 0, f.Kind == manifest.Installed, f.Kind == manifest.CondaInstalled:
+	case len(list) == 0:
 		return false
 	case f.Kind.Locked(), f.Kind == manifest.Requirements, f.Kind == manifest.Dockerfile:
 		return c.set(f, list)
@@ -172,7 +204,7 @@ func (c *checker) source(st *statement) bool {
 		c.about(&f, st)
 		return false
 	case st.Source.Type == manifest.AtURL && len(st.Hashes) == 0:
-		f := notFixed.Finding(st.where(), fmt.Sprintf("%s comes from an address without a hash", st.called()), st.Source.URL)
+		f := notFixed.Finding(st.where(), st.called()+" comes from an address without a hash", st.Source.URL)
 		c.about(&f, st)
 		return false
 	}
@@ -199,9 +231,24 @@ func (c *checker) manifest(s *Set, f *manifest.File, list []*statement) {
 				evidence = append(evidence, st.shown())
 			}
 		}
-		c.report(noLock.Finding(finding.Where{Path: f.Path}, fmt.Sprintf("%s in this file, and no lock says what is installed",
-			count(len(list), "package is asked for", "packages are asked for")), named(evidence)...))
+		asked := count(len(list), "package is asked for", "packages are asked for") + " in this file, and "
+		if l := c.project.broken(f); l != "" {
+			c.report(noLock.Undetermined(finding.Where{Path: f.Path}, asked+l+" could not be read", named(evidence)...))
+			return
+		}
+		c.report(noLock.Finding(finding.Where{Path: f.Path}, asked+"no lock says what is installed", named(evidence)...))
 	}
+}
+
+// broken is a lock of a manifest of which nothing could be read, or "".
+func (p *Project) broken(f *manifest.File) string {
+	for _, u := range p.Unread {
+		kind, ok := manifest.Identify(u.Path, nil)
+		if ok && fixes(&manifest.File{Kind: kind, Path: u.Path}, f) && !slices.ContainsFunc(p.Sets, func(s *Set) bool { return s.Path == u.Path }) {
+			return u.Path
+		}
+	}
+	return ""
 }
 
 // stale reports what a lock does not have, or has in a version that was not asked for.

@@ -26,7 +26,7 @@ type Project struct {
 	Sets   []*Set   // by path of their first file
 	Inputs []Input  // every file that was read, by path
 	Unread []Unread // what could not be read, by path and line
-	Passed []string // environments that the walk passed by
+	Passed []string // environments and links to folders that the walk passed by
 }
 
 // Set is what is installed together: a file, and the files that it names.
@@ -69,10 +69,10 @@ func Collect(ctx context.Context, root string, paths []string) (*Project, error)
 }
 
 type collector struct {
-	ctx     context.Context
+	ctx     context.Context //nolint:containedctx // it lives as long as one collection
 	root    string
 	files   map[string]*manifest.File // by path; nil is one that could not be read
-	named   map[string]bool           // files that another one names
+	named   map[string]bool           // files that another one names; true is not only as a limit
 	links   map[string][]link         // by the file that names them
 	project *Project
 }
@@ -103,6 +103,12 @@ func (c *collector) path(p string) error {
 		switch {
 		case err != nil:
 			c.unread(e.Path, 0, "%s", unnamed(err, e.Path))
+		case e.Note == artifact.FolderLink:
+			c.project.Passed = append(c.project.Passed, e.Path)
+		case e.Note == artifact.Special:
+			if _, ok := manifest.Identify(e.Path, nil); ok {
+				c.unread(e.Path, 0, "it is not a regular file")
+			}
 		case e.Note == artifact.Skipped:
 			if _, err := os.Stat(filepath.Join(e.Abs, "pyvenv.cfg")); err == nil {
 				c.project.Passed = append(c.project.Passed, e.Path)
@@ -134,6 +140,12 @@ func (c *collector) file(abs, shown string, asked bool) error {
 	if !ok && !asked && !candidate(shown) {
 		return nil
 	}
+	if !asked && c.leadsOut(abs) {
+		if ok {
+			c.unread(shown, 0, "it is a link that leads out of the project, and was not read")
+		}
+		return nil
+	}
 	a, err := artifact.Open(abs, shown)
 	if err != nil {
 		c.unread(shown, 0, "%s", unnamed(err, shown))
@@ -143,6 +155,9 @@ func (c *collector) file(abs, shown string, asked bool) error {
 	head, err := bounded.ReadRange(a.ReaderAt(), a.Size(), 0, min(a.Size(), headLen), headLen)
 	if err == nil {
 		kind, ok = manifest.Identify(shown, head)
+	}
+	if !ok && asked && plainText(shown) {
+		kind, ok = manifest.Requirements, true // whoever names it says that it is one
 	}
 	switch {
 	case err != nil:
@@ -159,11 +174,12 @@ func (c *collector) file(abs, shown string, asked bool) error {
 
 // candidate reports whether the content of a file may say what its name does not.
 func candidate(shown string) bool {
-	switch path.Ext(strings.ToLower(shown)) {
-	case ".txt", ".in", ".pip", ".yml", ".yaml":
-		return true
-	}
-	return false
+	return plainText(shown) || slices.Contains([]string{".yml", ".yaml"}, path.Ext(strings.ToLower(shown)))
+}
+
+// plainText reports a name that files of requirements have.
+func plainText(shown string) bool {
+	return slices.Contains([]string{".txt", ".in", ".pip"}, path.Ext(strings.ToLower(shown)))
 }
 
 // UnknownError says that a file that was named is none that is read.
@@ -224,7 +240,7 @@ func (c *collector) follow(f *manifest.File, chain []string) {
 			c.unread(f.Path, in.Line, "%q %s", in.Path, why)
 			continue
 		}
-		c.named[shown] = true
+		c.named[shown] = c.named[shown] || !in.Constraint
 		c.links[f.Path] = append(c.links[f.Path], link{shown, in.Constraint, in.Command})
 	}
 }
@@ -295,6 +311,16 @@ func exists(p string) bool {
 	return err == nil
 }
 
+// leadsOut reports a link to a file that lies outside of the project.
+func (c *collector) leadsOut(abs string) bool {
+	info, err := os.Lstat(abs)
+	if err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		return false
+	}
+	inside, err := c.beneath(abs)
+	return err == nil && !inside
+}
+
 // beneath reports whether a file, whatever links lead to it, lies in the project.
 func (c *collector) beneath(p string) (bool, error) {
 	file, err := filepath.EvalSymlinks(filepath.FromSlash(p))
@@ -318,14 +344,25 @@ func (c *collector) beneath(p string) (bool, error) {
 // finish puts together what is installed together.
 func (c *collector) finish() (*Project, error) {
 	p := c.project
-	for name, f := range c.files {
+	places := map[string]*Set{} // folders of what is installed
+	for _, name := range slices.Sorted(maps.Keys(c.files)) {
+		f := c.files[name]
 		if f == nil {
 			continue
 		}
 		for _, problem := range f.Problems {
 			c.unread(name, problem.Line, "%s", problem.Text)
 		}
-		if c.named[name] && !onItsOwn(f) {
+		if !c.onItsOwn(name, f) {
+			continue
+		}
+		if at := path.Dir(name); f.Kind == manifest.Installed || f.Kind == manifest.CondaInstalled {
+			if s := places[at]; s != nil {
+				s.Named = append(s.Named, f)
+				continue
+			}
+			places[at] = &Set{File: f}
+			p.Sets = append(p.Sets, places[at])
 			continue
 		}
 		p.Sets = append(p.Sets, c.sets(f)...)
@@ -337,8 +374,16 @@ func (c *collector) finish() (*Project, error) {
 	return p, c.ctx.Err()
 }
 
-// onItsOwn is false for a file that is only ever a part of the one that names it.
-func onItsOwn(f *manifest.File) bool { return f.Kind != manifest.Requirements }
+// onItsOwn is false for a file that is only ever a part of the one that names it. A
+// file that limits others (-c) may be a list of what is installed all the same, as the
+// compiled one is that a second is compiled with.
+func (c *collector) onItsOwn(name string, f *manifest.File) bool {
+	part, named := c.named[name]
+	if !named || f.Kind != manifest.Requirements {
+		return true
+	}
+	return !part && (f.Tool != "" || strings.Contains(strings.ToLower(path.Base(name)), "requirements"))
+}
 
 // sets are what a file has installed together: the commands of a container file have
 // each their own indexes.

@@ -22,15 +22,15 @@ func (c *checker) family(list []*statement) {
 		if !family.Member(name) || st.locked != nil {
 			continue
 		}
-		version := st.Version
+		version, when := st.Version, st.Marker
 		if st.by != nil {
-			version = st.by.Version
+			version, when = st.by.Version, when+"\x00"+st.by.Marker
 		}
 		index := st.indexOf(st.set)
 		members = append(members, family.Package{
-			Name: name, Version: version, Index: index, Path: st.file.Path, Line: st.Line,
+			Name: name, Version: version, Index: index, Path: st.where().Path, Line: st.Line,
 			Plain: st.file.Kind.Locked() && st.Source.Type == manifest.OneIndex && index != "" && family.Accelerator(index) == "",
-			When:  st.Marker + "\x00" + strings.Join(st.Groups, " "),
+			When:  when + "\x00" + strings.Join(st.Groups, " "),
 		})
 	}
 	for _, p := range family.Coherent(members) {

@@ -209,7 +209,7 @@ func (c *checker) bound(s *Set, all []placed, list []*statement) {
 	if len(names) > 0 {
 		slices.Sort(names)
 		names = slices.Compact(names)
-		c.report(oneIndex.Finding(finding.Where{Path: s.Path}, fmt.Sprintf("%s bound to the index that it comes from: %s",
-			count(len(names), "package is", "packages are"), strings.Join(names, ", "))))
+		c.report(oneIndex.Finding(finding.Where{Path: s.Path}, fmt.Sprintf("%s: %s",
+			count(len(names), "package comes from an index of its own", "packages come each from an index of their own"), strings.Join(names, ", "))))
 	}
 }

@@ -49,9 +49,8 @@ type Options struct {
 	Advisories Database
 	Source     Source // of the advisories
 	Policy     supply.Policy
-	PolicyFile string     // what findings call it; empty where there is none
-	Record     *Record    // what the project's record has; nil does not ask
-	Torch      TorchFacts // the releases of torch
+	PolicyFile string  // what findings call it; empty where there is none
+	Record     *Record // what the project's record has; nil does not ask
 	Now        time.Time
 }
 

@@ -107,7 +107,7 @@ func (s *scanner) one(st *statement) error {
 		d.Status = finding.MayResolve
 		s.mayResolve(st, d.Package, hits)
 	case len(unclear) > 0:
-		d.Status, d.Reason = finding.Unauditable, "an advisory does not say clearly which versions it is about"
+		d.Status, d.Reason = finding.Unauditable, unclear[0].Unclear
 	case reason != "":
 		s.unauditable(st, &d, reason)
 	default:
@@ -130,9 +130,9 @@ func (st *statement) indexed() bool {
 
 const (
 	ofNVIDIA = "NVIDIA's wheels have no advisories of their own; its bulletins name products and not packages"
-	ofURL    = "it comes from an address, and nobody publishes advisories of what is there"
-	ofVCS    = "it comes from a repository, and a commit has no advisories"
-	ofPath   = "it comes from a file, and nobody vouches for what is in it"
+	ofURL    = "nobody publishes advisories of what is at an address"
+	ofVCS    = "a commit of a repository has no advisories"
+	ofPath   = "a file that is named by its path has no advisories"
 	byConda  = "conda packages have no advisories; none of the package of that name on the index applies"
 	ofNobody = "the built-in facts are about PyTorch alone, and there is no advisory database"
 )
@@ -176,7 +176,7 @@ func (s *scanner) unauditable(st *statement, d *finding.Dependency, reason strin
 	if reason == ofNobody {
 		return // said once, of all of them
 	}
-	key := st.file.Path + "\x00" + reason
+	key := st.place() + "\x00" + reason
 	g := s.reasons[key]
 	if g == nil {
 		g = &group{where: st.where(), reason: reason}
@@ -209,10 +209,10 @@ func named(names []string) []string {
 	return names
 }
 
-// passed names the environments that were not looked at.
+// passed names the environments and links that were not looked into.
 func passed(p *Project) (out []string) {
 	for _, e := range p.Passed {
-		out = append(out, fmt.Sprintf("the environment %s was not looked at; andiron deps scan %[1]s does", e))
+		out = append(out, fmt.Sprintf("%s was not looked at; andiron deps scan %[1]s does", e))
 	}
 	return named(out)
 }
@@ -336,6 +336,9 @@ func (s *scanner) unclear(st *statement, id finding.Package, h advisory.Hit) {
 	if h.Malicious {
 		f = malicious.Undetermined(st.where(), fmt.Sprintf("whether %s is the malicious release of %s cannot be told", st.shown(), h.ID), h.Unclear)
 	}
+	if st.Source.Type == manifest.Conda {
+		f.Severity = finding.Low // by far the most of them share nothing but the name
+	}
 	f.Package = &id
 	f.Advisory = &finding.Advisory{ID: h.ID, Aliases: append([]string{}, h.Aliases...)}
 	s.report(f)
@@ -404,7 +407,7 @@ func (s *scanner) mayResolve(st *statement, id finding.Package, hits []advisory.
 // bundles reports the libraries that an installed package brings along.
 func (s *scanner) bundles(st *statement) error {
 	foreign := st.foreign()
-	if len(foreign) == 0 || s.opt.Policy.Vouched(st.Name, s.opt.Now) != nil {
+	if len(foreign) == 0 || strings.HasPrefix(st.Name, "nvidia-") || s.opt.Policy.Vouched(st.Name, s.opt.Now) != nil {
 		return nil
 	}
 	evidence := named(foreign)
@@ -438,14 +441,17 @@ var ownLibraries = map[string][]string{"torch": {"torch", "c10", "caffe2", "shm"
 func Files(p *Project) []finding.Finding {
 	var out []finding.Finding
 	for _, u := range p.Unread {
-		out = append(out, notRead.Undetermined(finding.Where{Path: u.Path}.Line1(u.Line, 0), u.Text))
+		out = append(out, notRead.Undetermined(finding.Where{Path: u.Path}.Line1(u.Line, 0), strings.TrimPrefix(u.Text, "undetermined: ")))
 	}
 	out = once(out)
-	if len(p.Sets) == 0 && len(p.Unread) == 0 {
+	if p.Empty() {
 		out = append(out, noFiles.Undetermined(finding.Where{Path: filepath.ToSlash(p.Root)}, "no file says what the project depends on", passed(p)...))
 	}
 	return out
 }
+
+// Empty reports whether no file was found that says anything.
+func (p *Project) Empty() bool { return len(p.Sets) == 0 && len(p.Unread) == 0 }
 
 // database reports that the advisories are missing, old or incomplete.
 func (s *scanner) database() {
@@ -465,10 +471,22 @@ func (s *scanner) database() {
 		s.report(advisories.Undetermined(where, fmt.Sprintf("the newest advisory at hand is of %s, %d days ago", src.Date.UTC().Format("2006-01-02"), int(s.opt.Now.Sub(src.Date).Hours()/24)), src.Name))
 	}
 	if src.Rejected > 0 {
-		f := advisories.Finding(where, fmt.Sprintf("%s of the database could not be read", count(src.Rejected, "record", "records")), "andiron db status lists them")
+		f := advisories.Finding(where, count(src.Rejected, "record", "records")+" of the database could not be read", "andiron db status lists them")
 		f.Severity = finding.Low
 		s.report(f)
 	}
+}
+
+// installedIn is the folder that a package is installed in, or the file itself.
+func installedIn(file string) string {
+	dir := path.Dir(file)
+	switch {
+	case strings.HasSuffix(dir, ".dist-info"):
+		return path.Dir(dir)
+	case path.Base(dir) == "conda-meta":
+		return dir
+	}
+	return file
 }
 
 // beyond counts the packages of which the built-in facts know nothing.
@@ -486,7 +504,7 @@ func (s *scanner) summary() {
 	files := map[string]int{}
 	for _, d := range s.out.Dependencies {
 		if d.Status != finding.Unauditable {
-			files[d.Where.Path]++
+			files[installedIn(d.Where.Path)]++
 		}
 	}
 	also := passed(s.project)

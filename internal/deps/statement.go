@@ -25,25 +25,37 @@ type statement struct {
 	problem string            // why neither is known
 }
 
-func (s *statement) where() finding.Where {
-	return finding.Where{Path: s.file.Path}.Line1(s.Line, s.Column)
+func (st *statement) where() finding.Where {
+	p := st.file.Path
+	if st.file.Kind == manifest.Installed {
+		p = path.Join(p, "METADATA")
+	}
+	return finding.Where{Path: p}.Line1(st.Line, st.Column)
+}
+
+// place is what says it: the file, or the folder that a package is installed in.
+func (st *statement) place() string {
+	if st.file.Kind == manifest.Installed || st.file.Kind == manifest.CondaInstalled {
+		return path.Dir(st.file.Path)
+	}
+	return st.file.Path
 }
 
 // shown is the package as messages name it.
-func (s *statement) shown() string {
+func (st *statement) shown() string {
 	switch {
-	case s.Version != "":
-		return s.called() + " " + s.Version
-	case s.by != nil:
-		return s.called() + " " + s.by.Version
-	case s.Specifier != "":
-		return s.called() + s.Specifier
+	case st.Version != "":
+		return st.called() + " " + st.Version
+	case st.by != nil:
+		return st.called() + " " + st.by.Version
+	case st.Specifier != "":
+		return st.called() + st.Specifier
 	}
-	return s.called()
+	return st.called()
 }
 
 // called is the name of a package, or where it comes from if nothing tells its name.
-func (s *statement) called() string { return cmp.Or(s.Name, s.Source.URL) }
+func (st *statement) called() string { return cmp.Or(st.Name, st.Source.URL) }
 
 // own reports whether a package is the project's own code, which nobody publishes.
 func own(p *manifest.Package) bool {

@@ -2,6 +2,7 @@ package deps
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/andiron-dev/andiron/internal/family"
@@ -21,7 +22,9 @@ func (p *Project) TorchUses() (uses []TorchUse) {
 				u.Version = st.by.Version
 			}
 			u.Distribution = st.file.Kind == manifest.Installed && strings.Contains("/"+st.file.Path, "/dist-packages/")
-			uses = append(uses, u)
+			if !slices.Contains(uses, u) { // a file that two others name is in two sets
+				uses = append(uses, u)
+			}
 		}
 	}
 	return uses

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/deps"
@@ -18,11 +19,16 @@ const (
 	Updates // of torch
 )
 
+// looks reports whether a rule is one that is looked for.
+func (a Aspect) looks(rule string) bool {
+	return a&Vulnerabilities != 0 && strings.HasPrefix(rule, "DEP") || a&Pins != 0 && strings.HasPrefix(rule, "PIN")
+}
+
 // Dependencies holds what a project depends on against the advisories, or looks at
 // how it is pinned, or both.
 func Dependencies(ctx context.Context, p *deps.Project, what Aspect, opt Options, h finding.Handler) error {
 	opt = opt.withDefaults()
-	opt.looked = ofDependencies
+	opt.looked = what.looks
 	if err := h.Config(opt.Config); err != nil {
 		return err
 	}
@@ -37,6 +43,20 @@ func Dependencies(ctx context.Context, p *deps.Project, what Aspect, opt Options
 		e.sum.reasons[Interrupted] = true
 	}
 	return h.Summary(e.sum.summary())
+}
+
+// dependenciesOfAll hands on what the deps room finds in an audit. A folder without
+// files that say what it depends on lacks them, if there is code; nothing is unseen.
+func (e *emitter) dependenciesOfAll(p *deps.Project) error {
+	if !p.Empty() {
+		return e.dependencies(p, Vulnerabilities|Pins|Updates)
+	}
+	if e.sum.python == 0 {
+		return nil
+	}
+	f := deps.Files(p)[0]
+	f.Outcome = finding.Present
+	return e.emit(result{loose: []finding.Finding{f}})
 }
 
 // dependencies hands on what the deps room finds.
@@ -55,11 +75,11 @@ func (e *emitter) dependencies(p *deps.Project, what Aspect) error {
 		r.loose = append(r.loose, deps.Check(p, *e.opt.Deps)...)
 	}
 	if what&Updates != 0 {
-		status, err := deps.Torch(p.TorchUses(), e.opt.Deps.Torch, e.opt.Deps.Advisories)
+		list, err := deps.Updates(p, *e.opt.Deps)
 		if err != nil {
 			return err
 		}
-		deps.JudgeTorch(status, func(f finding.Finding) { r.loose = append(r.loose, f) })
+		r.loose = append(r.loose, list...)
 	}
 	// A report then has what is about one package beside each other.
 	about := result{loose: slices.DeleteFunc(slices.Clone(r.loose), func(f finding.Finding) bool { return f.Package == nil })}

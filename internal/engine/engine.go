@@ -181,7 +181,7 @@ func run(ctx context.Context, paths []string, opt Options, h finding.Handler, la
 		return err
 	}
 	if opt.depends != nil && ctx.Err() == nil {
-		if err := e.dependencies(opt.depends, Vulnerabilities|Pins|Updates); err != nil {
+		if err := e.dependenciesOfAll(opt.depends); err != nil {
 			return err
 		}
 	}

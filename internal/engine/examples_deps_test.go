@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"bytes"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -9,12 +10,13 @@ import (
 	"github.com/andiron-dev/andiron/internal/advisory"
 	"github.com/andiron-dev/andiron/internal/deps"
 	"github.com/andiron-dev/andiron/internal/engine"
+	"github.com/andiron-dev/andiron/internal/family"
 	"github.com/andiron-dev/andiron/internal/osv"
 	"github.com/andiron-dev/andiron/internal/supply"
 )
 
 // notKnown are the rules of the deps room that say what could not be looked at.
-var notKnown = []string{"DEP003", "DEP005", "DEP006", "DEP007", "DEP008"}
+var notKnown = []string{"DEP003", "DEP005", "DEP006", "DEP007", "DEP008", "UPD004", "UPD007", "UPD008"}
 
 // osvRecords are the advisories of all examples.
 var osvRecords = []string{
@@ -100,10 +102,37 @@ func installedIn(record string) scene {
 
 func depsExamples() map[string]example {
 	all := scanExamples()
-	for id, e := range pinExamples() {
-		all[id] = e
-	}
+	maps.Copy(all, pinExamples())
+	maps.Copy(all, updateExamples())
 	return all
+}
+
+func updateExamples() map[string]example {
+	latest := family.Versions()[len(family.Versions())-1].Number
+	torch := func(version string) scene { return reqs("torch==" + version + hash) }
+	installed := func(dir string) scene {
+		return depending(folder(dir+"/torch-2.9.1.dist-info/METADATA", "Metadata-Version: 2.1\nName: torch\nVersion: 2.9.1\n",
+			dir+"/torch-2.9.1.dist-info/RECORD", "torch/__init__.py,,\n"))
+	}
+	open := func(version string) scene {
+		return depending(folder("requirements.txt", "torch=="+version+hash+"\n"), func(t *testing.T, o *deps.Options) {
+			t.Helper()
+			o.Advisories = advisoriesOf(t, `{"id": "PYSEC-2", "modified": "2027-01-09T00:00:00Z", "affected": [{"package": {"ecosystem": "PyPI", "name": "torch"},
+				"ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "2.9.0"}]}]}]}`)
+		})
+	}
+	return map[string]example{
+		"UPD001": {torch("2.5.1+cu118"), torch("2.6.0")},
+		"UPD002": {torch("2.6.0"), torch(latest)},
+		"UPD003": {torch("2.9.0"), torch("2.9.1")},
+		"UPD004": {reqs("torch>=2.9"), torch("2.9.1")},
+		"UPD005": {torch("2.9.0rc1"), torch("2.9.0.post1")},
+		"UPD006": {torch("2.5.1"), reqs("torchvision==0.20.1" + hash)},
+		"UPD007": {installed("lib/python3/dist-packages"), installed("lib/python3.13/site-packages")},
+		"UPD008": {torch("99.0"), torch(latest)},
+		"UPD009": {open("2.9.1"), open("2.8.0")},
+		"UPD090": {torch(latest), torch("2.9.1")},
+	}
 }
 
 func scanExamples() map[string]example {

@@ -171,7 +171,7 @@ func look(t *testing.T, s scene, rules rule.Catalogue) *seen {
 	case s.audit:
 		err = engine.Audit(t.Context(), dir, opt, &got)
 	case s.depends:
-		err = engine.Dependencies(t.Context(), collect(t, dir, paths), engine.Vulnerabilities|engine.Pins, opt, &got)
+		err = engine.Dependencies(t.Context(), collect(t, dir, paths), engine.Vulnerabilities|engine.Pins|engine.Updates, opt, &got)
 	default:
 		err = engine.Scan(t.Context(), paths, opt, &got)
 	}
@@ -207,6 +207,7 @@ func (s *seen) Dependency(d finding.Dependency) error {
 	s.packages = append(s.packages, d)
 	return nil
 }
+
 func (s *seen) Artifact(a finding.Artifact) error { s.artifacts = append(s.artifacts, a); return nil }
 func (s *seen) Finding(f finding.Finding) error   { s.loose = append(s.loose, f); return nil }
 func (s *seen) Summary(sum finding.Summary) error { s.summary = sum; return nil }

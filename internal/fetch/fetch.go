@@ -111,6 +111,15 @@ type Response struct {
 	SHA256             string // of the body as it is delivered, in hexadecimal
 }
 
+// Modified is when the file changed last, as the server says, or zero.
+func (r *Response) Modified() time.Time {
+	at, err := http.ParseTime(r.LastModified)
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}
+
 // StatusError is an answer that is not the file: 404, or 503 to the last attempt.
 type StatusError struct {
 	Code int
@@ -119,6 +128,12 @@ type StatusError struct {
 
 func (e *StatusError) Error() string {
 	return fmt.Sprintf("%q: the server answers %d %s", e.URL, e.Code, strings.ToLower(http.StatusText(e.Code)))
+}
+
+// IsNotFound reports whether an error says that the server does not have a file.
+func IsNotFound(err error) bool {
+	e, ok := errors.AsType[*StatusError](err)
+	return ok && e.Code == http.StatusNotFound
 }
 
 // Client gets files. It may be used by several goroutines.

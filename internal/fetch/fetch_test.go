@@ -80,7 +80,7 @@ func TestHead(t *testing.T) {
 		}
 	})
 	res, err := New(Options{}).Head(t.Context(), Request{URL: base})
-	if err != nil || res.LastModified != "Thu, 26 Nov 2026 00:00:09 GMT" || res.Size != 1e12 || res.SHA256 != "" {
+	if err != nil || !res.Modified().Equal(time.Date(2026, 11, 26, 0, 0, 9, 0, time.UTC)) || res.Size != 1e12 || res.SHA256 != "" {
 		t.Errorf("%+v, %v", res, err)
 	}
 }
@@ -113,6 +113,9 @@ func TestRetries(t *testing.T) {
 			_, _, err := New(quick(&slept)).Get(t.Context(), Request{URL: base})
 			if tt.err == "" && err != nil || tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)) {
 				t.Errorf("%v", err)
+			}
+			if IsNotFound(err) != strings.Contains(tt.err, "404") || !new(Response).Modified().IsZero() {
+				t.Errorf("%v is not found", err)
 			}
 			if _, ok := errors.AsType[*StatusError](err); ok != (tt.err != "") {
 				t.Errorf("%T", err)

@@ -3,6 +3,7 @@ package manifest
 import (
 	"encoding/json"
 	"maps"
+	"path"
 	"strings"
 
 	"github.com/andiron-dev/andiron/internal/bounded"
@@ -39,6 +40,8 @@ type dockerfile struct {
 	count  int      // of stages
 	before []func() // settings that stand before a command
 	room   int      // for what variables stand for
+
+	copies map[string]string // files under another name: where they were copied to, from where
 }
 
 // split finds the instructions: lines, joined where they end with the escape
@@ -218,6 +221,7 @@ func (d *dockerfile) instruction(s *script) {
 // from begins a stage, with the variables of the one that it builds on.
 func (d *dockerfile) from(words []string, line int) {
 	d.staged = true
+	d.copies = nil
 	args := words[:0:0]
 	for _, w := range words {
 		if !strings.HasPrefix(w, "--") {
@@ -341,7 +345,11 @@ func (d *dockerfile) included(w word, constraint bool) {
 	if w.unknown != "" {
 		d.r.problem(w.line, "undetermined: the value of %q in the path %q", w.unknown, w.text)
 	}
-	d.r.include(Include{Path: w.text, Constraint: constraint, Line: w.line})
+	name := w.text
+	if from := d.copies[path.Clean(name)]; from != "" {
+		name = from
+	}
+	d.r.include(Include{Path: name, Constraint: constraint, Line: w.line})
 }
 
 // run reads the commands of RUN: a shell line, a list of words, or a text.
@@ -389,9 +397,23 @@ func (s *script) document() *script {
 	return out
 }
 
+// renamed keeps which file of the project a file of the image is.
+func (d *dockerfile) renamed(f []string) {
+	if len(f) != 2 || len(d.copies) > 1000 || strings.HasSuffix(f[1], "/") || strings.HasPrefix(f[0], "--") || strings.ContainsAny(f[0]+f[1], "*?[$<\"'") {
+		return
+	}
+	if d.copies == nil {
+		d.copies = map[string]string{}
+	}
+	d.copies[path.Clean(f[1])] = f[0]
+}
+
 // copied reads a requirements file that is written out: COPY <<EOF requirements.txt.
 func (d *dockerfile) copied(rest, whole *script) {
 	f := strings.Fields(rest.text)
+	if len(whole.docs) == 0 {
+		d.renamed(f)
+	}
 	if len(whole.docs) == 0 || len(f) == 0 {
 		return
 	}

@@ -54,6 +54,7 @@ func (p *reader) html(b []byte) error {
 				}
 			case atom.Meta:
 				p.meta(attributes(z, more))
+			default: // only these have a meaning here
 			}
 		case html.CommentToken, html.DoctypeToken:
 		}

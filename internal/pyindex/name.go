@@ -2,6 +2,7 @@ package pyindex
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -56,10 +57,8 @@ func wheel(file, base string) (Name, error) {
 			return Name{}, fmt.Errorf("pyindex: %q: the build %q does not begin with a digit", file, n.Build)
 		}
 	}
-	for _, p := range parts {
-		if p == "" {
-			return Name{}, fmt.Errorf("pyindex: %q has an empty part", file)
-		}
+	if slices.Contains(parts, "") {
+		return Name{}, fmt.Errorf("pyindex: %q has an empty part", file)
 	}
 	n.Python, n.ABI, n.Platform = strings.Split(tags[0], "."), strings.Split(tags[1], "."), strings.Split(tags[2], ".")
 	// A version has no underscore: one that stands for a hyphen is in old wheels.

@@ -114,10 +114,10 @@ func Read(contentType string, b []byte, base string, lim Limits) (*Page, error) 
 	if err != nil {
 		kind = ""
 	}
-	switch {
-	case kind == "application/vnd.pypi.simple.v1+json" || kind == "application/json":
+	switch kind {
+	case "application/vnd.pypi.simple.v1+json", "application/json":
 		err = p.json(b)
-	case kind == "application/vnd.pypi.simple.v1+html" || kind == "text/html":
+	case "application/vnd.pypi.simple.v1+html", "text/html":
 		err = p.html(b)
 	default:
 		err = fmt.Errorf("content type %.80q: %w", contentType, ErrType)

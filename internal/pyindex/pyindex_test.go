@@ -222,3 +222,23 @@ func FuzzParseName(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkRead reads a page of 5,000 files, as the largest projects have.
+func BenchmarkRead(b *testing.B) {
+	var page, list strings.Builder
+	for range 5000 {
+		page.WriteString(`<a href="/f/torch-2.1.0%2Bcu121-cp310-cp310-linux_x86_64.whl#sha256=` + sum + `" data-requires-python="&gt;=3.8" data-core-metadata="sha256=` + other + `">torch-2.1.0+cu121-cp310-cp310-linux_x86_64.whl</a><br/>`)
+		list.WriteString(`,{"filename": "torch-2.0-py3-none-any.whl", "url": "https://index.example/f/torch-2.0-py3-none-any.whl", "hashes": {"sha256": "` + sum + `"}, "requires-python": ">=3.9", "size": 12, "upload-time": "2026-01-02T03:04:05.123456Z", "yanked": false, "core-metadata": {"sha256": "` + other + `"}}`)
+	}
+	for kind, text := range map[string]string{"text/html": page.String(), "application/json": `{"files": [` + list.String()[1:] + `]}`} {
+		b.Run(kind, func(b *testing.B) {
+			b.SetBytes(int64(len(text)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if p, err := Read(kind, []byte(text), base, Limits{}); err != nil || len(p.Files) != 5000 {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

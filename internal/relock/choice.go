@@ -2,10 +2,9 @@ package relock
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -202,7 +201,7 @@ func (u *updater) takes(n *pyindex.Name) bool {
 			}
 			continue
 		}
-		if fmt.Sprint(minor) == rest || slices.Contains(n.ABI, "abi3") && atMost(rest, minor) {
+		if strconv.FormatInt(minor, 10) == rest || slices.Contains(n.ABI, "abi3") && atMost(rest, minor) {
 			return true
 		}
 	}
@@ -210,11 +209,8 @@ func (u *updater) takes(n *pyindex.Name) bool {
 }
 
 func atMost(digits string, minor int64) bool {
-	var n int64
-	if _, err := fmt.Sscanf(digits, "%d", &n); err != nil {
-		return false
-	}
-	return n <= minor
+	n, err := strconv.ParseInt(digits, 10, 32)
+	return err == nil && n <= minor
 }
 
 // cooled wants a release to have been there for a while.
@@ -265,12 +261,10 @@ func (u *updater) uploaded(ctx context.Context, name string, r *release) (at tim
 	if ctx.Err() != nil {
 		return time.Time{}, "", ctx.Err()
 	}
-	if err == nil {
-		if at, err := http.ParseTime(res.LastModified); err == nil {
-			return at, "its file has not changed since", nil
-		}
+	if err != nil || res.Modified().IsZero() {
+		return time.Time{}, "", nil //nolint:nilerr // then the time is not known
 	}
-	return time.Time{}, "", nil
+	return res.Modified(), "its file has not changed since", nil
 }
 
 // latest is the time of the last upload, or zero if one of the files has none.
@@ -296,7 +290,7 @@ func (u *updater) requires(ctx context.Context, r *release) (list []pep508.Requi
 	}
 	f := &r.files[at]
 	b, res, err := u.opt.Fetch.Get(ctx, fetch.Request{URL: f.URL + ".metadata", Base: u.pages.base(r.index), MaxBytes: maxMetadata})
-	if s, ok := errors.AsType[*fetch.StatusError](err); ok && s.Code == http.StatusNotFound {
+	if fetch.IsNotFound(err) {
 		return nil, false, nil
 	}
 	if err != nil {

@@ -1,6 +1,7 @@
 package relock
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -54,7 +55,7 @@ func (u *updater) editPin(b *pin, to string) error {
 		return fmt.Errorf("it has digests of %s beside it; deps lock makes such a file from one without", b.pkg.Version)
 	}
 	if b.pkg.Line == 0 {
-		return fmt.Errorf("the line of the pin is not known")
+		return errors.New("the line of the pin is not known")
 	}
 	e, ok := u.plan.Edits[b.file.Path]
 	if !ok {
@@ -91,9 +92,16 @@ func replaceVersion(text string, line int, name, from, to string) (string, error
 	return "", fmt.Errorf("%q is not bound to %q there in a way that can be edited", name, from)
 }
 
+// maxBetween is how far the version may stand from the name.
+const maxBetween = 300
+
 func replaceOnLine(s, name, from, to string) (string, bool) {
-	for at := 0; at < len(s); {
-		i := strings.Index(strings.ToLower(s[at:]), strings.ToLower(name))
+	if name == "" || from == "" {
+		return s, false
+	}
+	low, name := lower(s), lower(name)
+	for at := 0; ; {
+		i := strings.Index(low[at:], name)
 		if i < 0 {
 			return s, false
 		}
@@ -102,20 +110,38 @@ func replaceOnLine(s, name, from, to string) (string, bool) {
 		if i > 0 && wordByte(s[i-1]) || at < len(s) && wordByte(s[at]) {
 			continue
 		}
-		for from2 := at; ; {
-			j := strings.Index(s[from2:], from)
-			if j < 0 {
-				break
-			}
-			j += from2
-			end := j + len(from)
-			if between().MatchString(s[at:j]) && (end == len(s) || !wordByte(s[end]) && s[end] != '+' && s[end] != '*' && s[end] != '!') {
-				return s[:j] + to + s[end:], true
-			}
-			from2 = j + 1
+		if j := versionAfter(s[at:min(len(s), at+maxBetween)], from); j >= 0 {
+			return s[:at+j] + to + s[at+j+len(from):], true
 		}
 	}
-	return s, false
+}
+
+// versionAfter is where a version stands in what follows a name, if the name is bound
+// to it, or -1.
+func versionAfter(s, version string) int {
+	for at := 0; ; {
+		j := strings.Index(s[at:], version)
+		if j < 0 {
+			return -1
+		}
+		j += at
+		end := j + len(version)
+		if between().MatchString(s[:j]) && (end == len(s) || !wordByte(s[end]) && s[end] != '+' && s[end] != '*' && s[end] != '!') {
+			return j
+		}
+		at = j + 1
+	}
+}
+
+// lower has as many bytes as s, which strings.ToLower does not promise.
+func lower(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
 }
 
 func wordByte(c byte) bool {

@@ -2,10 +2,9 @@ package relock
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/andiron-dev/andiron/internal/fetch"
@@ -53,7 +52,7 @@ func (g *pages) of(ctx context.Context, index, name string) (*pyindex.Page, erro
 		return page, nil
 	}
 	b, res, err := g.client.Get(ctx, fetch.Request{URL: at, Base: g.base(index), Accept: pyindex.Accept, MaxBytes: 64 << 20})
-	if s, ok := errors.AsType[*fetch.StatusError](err); ok && s.Code == http.StatusNotFound {
+	if fetch.IsNotFound(err) {
 		g.got[at] = nil
 		return nil, nil //nolint:nilnil // said above
 	}
@@ -102,10 +101,8 @@ func indexesOf(files []*manifest.File) indexes {
 }
 
 func addOnce(list []string, s string) []string {
-	for _, have := range list {
-		if have == s {
-			return list
-		}
+	if slices.Contains(list, s) {
+		return list
 	}
 	return append(list, s)
 }

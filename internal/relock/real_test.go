@@ -80,8 +80,10 @@ func TestRealTools(t *testing.T) {
 		{"requirements", map[string]string{"requirements.in": indexLines + "torch==2.5.1+cpu\nnumpy<2\n"}, relock.Selection{}, "uv", 2},
 		{"pylock.toml", map[string]string{"requirements.in": indexLines + "torch==2.5.1+cpu\nnumpy<2\n"}, relock.Selection{Form: manifest.PyLock}, "uv", 1},
 		{
-			"pip-compile", map[string]string{"requirements.in": indexLines + "torch==2.5.1+cpu\nnumpy<2\n", "requirements.txt": compiled},
-			relock.Selection{}, "pip-tools", 2,
+			"pip-compile",
+			map[string]string{"requirements.in": indexLines + "torch==2.5.1+cpu\nnumpy<2\n", "requirements.txt": compiled},
+			relock.Selection{},
+			"pip-tools", 2,
 		},
 		{"poetry.lock", map[string]string{"pyproject.toml": poetryProject}, relock.Selection{Tool: "poetry"}, "poetry", 0},
 	}

@@ -66,6 +66,10 @@ type Options struct {
 	Wheels      string
 	MaxDownload int64         // 16 GiB, together
 	Timeout     time.Duration // of each program: 10 minutes
+	// Scratch is a folder of the user's own for temporary ones. Tools look for settings
+	// in the folders above the one that they work in, so that one which anyone can
+	// write to, as the system's often is, lets others have a say.
+	Scratch string
 	// Rescan holds the new lock against the advisories; nil leaves that out, which the
 	// result says.
 	Rescan func([]*manifest.File) ([]finding.Finding, error)
@@ -127,7 +131,7 @@ func Lock(ctx context.Context, p *Project, opt Options) (*Result, error) {
 	if _, err := path.Match(opt.Wheels, ""); err != nil {
 		return nil, fmt.Errorf("%q is not a pattern of file names", opt.Wheels)
 	}
-	dir, err := os.MkdirTemp("", "andiron-*")
+	dir, err := os.MkdirTemp(opt.Scratch, "andiron-*")
 	if err != nil {
 		return nil, err
 	}

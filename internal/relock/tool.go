@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -86,7 +87,7 @@ func look(program string, getenv func(string) string) (string, error) {
 // "pip-compile, version 7.4.1".
 func versionIn(lines []string) string {
 	for _, line := range lines {
-		for _, word := range strings.Fields(line) {
+		for word := range strings.FieldsSeq(line) {
 			if word = strings.Trim(word, "(),v"); word != "" && word[0] >= '0' && word[0] <= '9' && strings.Contains(word, ".") {
 				return word
 			}
@@ -117,7 +118,7 @@ func environment(p *Project, getenv func(string) string, dir string) []string {
 	for _, f := range p.Files {
 		for _, i := range f.Indexes {
 			if user, password, ok := credentialNames(i); ok {
-				names = append(names[:len(names):len(names)], user, password)
+				names = append(slices.Clip(names), user, password)
 			}
 		}
 	}
@@ -195,7 +196,7 @@ func (t *tool) lock(ctx context.Context, p *Project, opt Options, dir string) ([
 	if _, err := t.run(ctx, dir, args...); err != nil {
 		return nil, err
 	}
-	f, err := os.Open(filepath.Join(dir, filepath.FromSlash(p.Lock)))
+	f, err := os.Open(filepath.Join(dir, filepath.FromSlash(p.Lock))) //nolint:gosec // a file in our folder
 	if err != nil {
 		return nil, &ToolError{Text: fmt.Sprintf("%s %s wrote no %q", t.name, t.version, p.Lock)}
 	}

@@ -38,7 +38,7 @@ const (
 
 // try runs the project's test command on a copy of it with the update.
 func try(ctx context.Context, p *Project, lock *Result, opt UpdateOptions) (*Trial, error) {
-	dir, err := os.MkdirTemp("", "andiron-*")
+	dir, err := os.MkdirTemp(opt.Scratch, "andiron-*")
 	if err != nil {
 		return nil, err
 	}

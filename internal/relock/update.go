@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -427,7 +428,7 @@ func (u *updater) relock(ctx context.Context, next *Project) error {
 	for _, s := range u.plan.Steps {
 		for _, p := range u.plan.Lock.File.Packages {
 			if v, err := pep440.Parse(p.Version); p.Name == s.Name && (err != nil || v.Public().String() != s.To) {
-				u.plan.Problems = append(u.plan.Problems, Problem{Package: s.Name, Version: p.Version, Text: fmt.Sprintf("the lock has not gone to %s", s.To)})
+				u.plan.Problems = append(u.plan.Problems, Problem{Package: s.Name, Version: p.Version, Text: "the lock has not gone to " + s.To})
 			}
 		}
 	}
@@ -440,10 +441,7 @@ func (u *updater) relock(ctx context.Context, next *Project) error {
 // with is the project with files changed.
 func (p *Project) with(edits map[string]Edit) (*Project, error) {
 	next := *p
-	next.content = make(map[string][]byte, len(p.content))
-	for name, b := range p.content {
-		next.content[name] = b
-	}
+	next.content = maps.Clone(p.content)
 	next.Files = slices.Clone(p.Files)
 	for name, e := range edits {
 		next.content[name] = e.After

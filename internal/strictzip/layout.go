@@ -11,8 +11,6 @@ type span struct {
 	entry    int // -1 for the directory and the end records
 }
 
-const gapBudget = 4 << 20 // bytes of gaps that are searched for hidden entries
-
 // layout accounts for every byte: what no entry, directory or end record
 // claims is a gap, what two claim is an overlap.
 func (a *Archive) layout(d directory) error {
@@ -32,7 +30,7 @@ func (a *Archive) layout(d directory) error {
 	spans = append(spans, span{d.end, stop, -1}, span{a.size, a.size, -1})
 	slices.SortStableFunc(spans, func(x, y span) int { return cmpOffset(x.off, y.off) })
 
-	budget := int64(gapBudget)
+	budget := max(a.lim.MaxGaps, 0)
 	var pos int64
 	prev := -1
 	for _, s := range spans {

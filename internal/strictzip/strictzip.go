@@ -13,6 +13,7 @@ type Limits struct {
 	MaxEntries   int64 // default 100,000
 	MaxDirectory int64 // bytes of central directory; default 32 MiB
 	MaxRatio     int64 // expansion above which RatioHigh is reported; default 200
+	MaxGaps      int64 // bytes of gaps that are searched for hidden entries; default 4 MiB, below 0 none
 }
 
 func (l Limits) withDefaults() Limits {
@@ -24,6 +25,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.MaxRatio <= 0 {
 		l.MaxRatio = 200
+	}
+	if l.MaxGaps == 0 {
+		l.MaxGaps = 4 << 20
 	}
 	return l
 }

@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -125,7 +126,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	case current:
 		w.WriteHeader(http.StatusNotModified)
 	default:
-		w.Header().Set("Content-Length", fmt.Sprint(len(body)))
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 		if f.times >= 0 {
 			body = body[:len(body)/2]
 		}
