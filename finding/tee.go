@@ -33,6 +33,7 @@ func (t tee) Finding(m Finding) error { return t.each(func(h Handler) error { re
 func (t tee) Dependency(m Dependency) error {
 	return t.each(func(h Handler) error { return h.Dependency(m) })
 }
+
 func (t tee) Posture(m Posture) error { return t.each(func(h Handler) error { return h.Posture(m) }) }
 
 func (t tee) Summary(m Summary) error { return t.each(func(h Handler) error { return h.Summary(m) }) }
