@@ -38,7 +38,7 @@ setup:
 	@test -n "$(GO)"
 
 build: setup
-	@CGO_ENABLED=0 go build -trimpath -tags "$(TAGS)" -o $(BIN) ./cmd/andiron
+	@CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -tags "$(TAGS)" -o $(BIN) ./cmd/andiron
 
 demo: build
 	@code=0; $(BIN) audit examples/vision-service || code=$$?; \

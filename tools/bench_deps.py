@@ -127,7 +127,7 @@ def scans(osv, targets):
     targets.judge("the index, wall", index[0] / 1e3, 3, "s")
     targets.judge("the lock, wall", wall, 100, "ms")
     targets.judge("the lock, processor", cpu, 60, "ms")
-    targets.judge("the lock, peak", rss, 25, "MB")
+    targets.judge("the lock, peak", rss, 25, "MiB")
     targets.judge("the lock on record, wall", unchanged, 10, "ms")
     if theirs:
         their_cpu = row("osv-scanner, the same lock", theirs)[1]

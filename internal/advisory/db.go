@@ -75,16 +75,35 @@ const markEvery = 64
 // Open reads the head and the index of a database of size bytes. A lookup then
 // reads the block of its package alone.
 func Open(r io.ReaderAt, size int64, lim Limits) (*DB, error) {
-	db := &DB{r: r, size: size, lim: lim.withDefaults(), facts: builtinFacts()}
+	db, index, err := head(r, size, lim)
+	if err != nil {
+		return nil, err
+	}
+	db.facts = builtinFacts()
+	return db, db.readIndex(index, db.blocksAt-index)
+}
+
+// Head reads what a database says of itself, and nothing else of it.
+func Head(r io.ReaderAt, size int64, lim Limits) (Info, error) {
+	db, _, err := head(r, size, lim)
+	if err != nil {
+		return Info{}, err
+	}
+	return db.info, nil
+}
+
+// head reads the head of a database, and says where its index is.
+func head(r io.ReaderAt, size int64, lim Limits) (db *DB, index int64, err error) {
+	db = &DB{r: r, size: size, lim: lim.withDefaults()}
 	if size > db.lim.Bytes {
-		return nil, fmt.Errorf("advisory: %w", bounded.Exceeded("bytes of a database", db.lim.Bytes))
+		return nil, 0, fmt.Errorf("advisory: %w", bounded.Exceeded("bytes of a database", db.lim.Bytes))
 	}
 	header, err := bounded.ReadRange(r, size, 0, min(size, int64(headerSize)), int64(headerSize))
 	if err != nil {
-		return nil, fmt.Errorf("advisory: %w", err)
+		return nil, 0, fmt.Errorf("advisory: %w", err)
 	}
 	if len(header) < headerSize || !bytes.HasPrefix(header, []byte(magic)) {
-		return nil, fmt.Errorf("advisory: %w", ErrFormat)
+		return nil, 0, fmt.Errorf("advisory: %w", ErrFormat)
 	}
 	at := int64(headerSize)
 	var starts [5]int64
@@ -92,21 +111,21 @@ func Open(r io.ReaderAt, size int64, lim Limits) (*DB, error) {
 		starts[i] = at
 		n := binary.LittleEndian.Uint64(header[sectionsAt+8*i:])
 		if n > uint64(size-at) {
-			return nil, damaged("section %d ends behind the end of the file", i+1)
+			return nil, 0, damaged("section %d ends behind the end of the file", i+1)
 		}
 		at += int64(n)
 	}
 	if starts[4] = at; at != size {
-		return nil, damaged("%d bytes follow its end", size-at)
+		return nil, 0, damaged("%d bytes follow its end", size-at)
 	}
 	db.blocksAt, db.tailAt = starts[2], starts[3]
 	if err := db.readInfo(starts[0], starts[1]-starts[0]); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	db.info.Digest = hex.EncodeToString(header[digestAt:sectionsAt])
 	db.info.Current = int64(binary.LittleEndian.Uint64(header[len(magic):]))
 	db.info.Built = int64(binary.LittleEndian.Uint64(header[len(magic)+8:]))
-	return db, db.readIndex(starts[1], starts[2]-starts[1])
+	return db, starts[1], nil
 }
 
 func damaged(format string, args ...any) error {

@@ -102,6 +102,22 @@ func (a *app) openDatabase(flag string) (*database, error) {
 	return &database{DB: f.DB, name: name, file: f}, nil
 }
 
+// databaseHead is what the database that lookups would use says of itself.
+func (a *app) databaseHead(flag string) (advisory.Info, error) {
+	name, said, err := a.databaseName(flag)
+	if err != nil && flag == "" {
+		return advisory.Builtin().Info(), nil
+	}
+	info, err := feed.Head(name)
+	if errors.Is(err, fs.ErrNotExist) && !said {
+		return advisory.Builtin().Info(), nil
+	}
+	if err != nil {
+		return info, databaseFault(err)
+	}
+	return info, nil
+}
+
 // databaseFault is the error of a database that cannot be used, with what to do.
 func databaseFault(err error) error {
 	f := &fault{text: "database " + err.Error()}

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/advisory"
 	"github.com/andiron-dev/andiron/internal/deps"
 	"github.com/andiron-dev/andiron/internal/engine"
 	"github.com/andiron-dev/andiron/internal/osfile"
@@ -145,17 +146,20 @@ func (a *app) dependencies(cmd *cobra.Command, f *depsFlags, paths []string, wha
 	if err != nil {
 		return err
 	}
-	p, err := collect(cmd.Context(), root, paths)
-	if err != nil {
-		return err
-	}
 	now := trust.Now()
 	run := &depsRun{
-		app: a, flags: f, what: what, root: root, paths: paths, proj: &proj, found: p, now: now, rules: rules,
+		app: a, flags: f, what: what, root: root, paths: paths, proj: &proj, now: now, rules: rules,
 		held: &deps.Options{Policy: proj.policy.Supply, PolicyFile: filepath.ToSlash(proj.policyName), Now: now},
 		config: finding.Config{
 			Tool: "andiron", Version: version(), Verb: verbOf(cmd), Paths: slashed(paths), FailOn: proj.policy.FailOn.String(), Rules: len(rules),
 		},
+	}
+	if what&engine.Vulnerabilities != 0 && !f.noRecord {
+		done, err := run.unchanged(cmd.Context())
+		defer run.rec.close()
+		if done || err != nil {
+			return err
+		}
 	}
 	if what&engine.Vulnerabilities != 0 {
 		done, err := a.advisories(f.db, run.held)
@@ -191,6 +195,56 @@ type depsRun struct {
 	now    time.Time
 	rules  rule.Catalogue
 	config finding.Config
+	rec    *recording // nil where nothing is put on record
+	kept   deps.Trace // what the result depended on, where it is stored
+}
+
+// unchanged writes the report that is stored for the same question in the same form,
+// if there is one and all that it depended on is as it was.
+func (r *depsRun) unchanged(ctx context.Context) (done bool, err error) {
+	info, err := r.databaseHead(r.flags.db)
+	if err != nil {
+		return false, err
+	}
+	question, err := r.question()
+	if err != nil {
+		return false, err
+	}
+	r.rec, err = r.openRecording(r.root, info.Digest, question)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil // the look says what is not there
+	}
+	if err != nil || r.form() == "" {
+		return false, err
+	}
+	text, code, ok := r.rec.report(ctx, r.form(), r.root, r.paths)
+	if !ok {
+		return false, nil
+	}
+	out, err := openOutput(r.flags.output, r.stdout)
+	if err != nil {
+		return true, err
+	}
+	if _, err := out.Write(text); err != nil {
+		out.abandon()
+		return true, fmt.Errorf("the report cannot be written: %w", osfile.Cause(err))
+	}
+	r.code = code
+	return true, out.finish()
+}
+
+// form is what decides how a report looks, or empty where reports are not stored:
+// those that hold the time, and those that depend on another file.
+func (r *depsRun) form() string {
+	if r.materials() || r.flags.format.value == formatOpenVEX || r.flags.baseline != "" {
+		return ""
+	}
+	width := 0
+	if r.flags.output == "" && isTerminal(r.stdout) {
+		width = columns(r.stdout)
+	}
+	return fmt.Sprintf("%s, %s %q, %d columns, quiet %t, fails on %s",
+		r.flags.format.value, r.flags.color.value, r.getenv("NO_COLOR"), width, r.flags.quiet, r.config.FailOn)
 }
 
 // report writes the report, and what it says to the record.
@@ -198,6 +252,10 @@ func (r *depsRun) report(ctx context.Context) error {
 	out, err := openOutput(r.flags.output, r.stdout)
 	if err != nil {
 		return err
+	}
+	var text *copied
+	if r.rec != nil && r.form() != "" {
+		text = out.copied()
 	}
 	judge := policy.NewJudge(r.proj.policy, r.config.Verb, r.rules)
 	h, err := r.handler(out, judge)
@@ -215,8 +273,13 @@ func (r *depsRun) report(ctx context.Context) error {
 	if err := out.finish(); err != nil {
 		return err
 	}
-	if r.code = judge.ExitCode(); ctx.Err() != nil {
+	r.code = judge.ExitCode()
+	interrupted := ctx.Err() != nil
+	if interrupted {
 		r.code = policy.ExitIncomplete
+	}
+	if text != nil && !interrupted && len(r.kept.Files) > 0 {
+		return r.unrecorded(r.rec.keepReport(r.form(), r.kept, r.code, text.b.Bytes()))
 	}
 	return nil
 }
@@ -238,39 +301,63 @@ func (r *depsRun) handler(out *output, judge *policy.Judge) (h finding.Handler, 
 }
 
 // stream answers from the record where nothing has changed, and looks otherwise.
-func (r *depsRun) stream(ctx context.Context, h finding.Handler) error {
-	opt := engine.Options{
-		Config: r.config, Project: r.proj.root, Policy: r.proj.policyName, Waivers: r.proj.waivers(r.now), Deps: r.held,
-		Whole: len(r.paths) == 1 && r.paths[0] == r.root,
+func (r *depsRun) stream(ctx context.Context, h finding.Handler) (err error) {
+	rec := r.rec
+	if rec == nil || rec.scan.Database != r.held.Source.Digest { // or the database was replaced just now
+		return r.look(ctx, h)
 	}
-	if r.what&engine.Vulnerabilities == 0 || r.flags.noRecord || len(r.found.Sets) == 0 {
-		return engine.Dependencies(ctx, r.found, r.what, opt, h)
+	if !r.materials() { // a bill of materials has more of the files than the stream
+		done, t, err := rec.same(ctx, r.root, r.paths, r.config, h)
+		if done || err != nil {
+			r.kept = t
+			return err
+		}
 	}
-	question, err := r.question()
-	if err != nil {
+	if r.found, err = collect(ctx, r.root, r.paths); err != nil {
 		return err
 	}
-	rec, err := r.openRecording(r.root, r.found, r.held.Source.Digest, question)
-	if err != nil {
-		return err
+	if len(r.found.Sets) == 0 {
+		return r.look(ctx, h)
 	}
-	defer rec.close()
+	rec.ask(r.root, r.found)
 	if done, err := rec.answer(r.config, h); done || err != nil {
 		return err
 	}
 	seen := &memory{}
-	if err := engine.Dependencies(ctx, r.found, r.what, opt, finding.Tee(seen, h)); err != nil || ctx.Err() != nil {
+	if err := r.look(ctx, finding.Tee(seen, h)); err != nil || ctx.Err() != nil {
 		return err
 	}
-	if err := rec.keep(ctx, r.now, seen); err != nil {
+	if err := rec.keep(ctx, r.now, r.found, seen); err != nil {
 		return r.unrecorded(err)
 	}
+	if t, ok := r.found.Trace(); ok && len(rec.secret) > 0 {
+		r.kept = t
+	}
 	return nil
+}
+
+// materials reports whether the report is one of packages instead of findings.
+func (r *depsRun) materials() bool { return r.flags.format.value == formatCycloneDX }
+
+// look looks, whatever is on record.
+func (r *depsRun) look(ctx context.Context, h finding.Handler) (err error) {
+	if r.found == nil {
+		if r.found, err = collect(ctx, r.root, r.paths); err != nil {
+			return err
+		}
+	}
+	return engine.Dependencies(ctx, r.found, r.what, engine.Options{
+		Config: r.config, Project: r.proj.root, Policy: r.proj.policyName, Waivers: r.proj.waivers(r.now), Deps: r.held,
+		Whole: len(r.paths) == 1 && r.paths[0] == r.root,
+	}, h)
 }
 
 // unrecorded says that a scan is not on record. Where the project may not be written
 // to, that is nothing wrong; a record that is broken is.
 func (r *depsRun) unrecorded(err error) error {
+	if err == nil {
+		return nil
+	}
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
 		r.warn(fmt.Sprintf("the scan is not on record: %v", osfile.Cause(err)))
 		return nil
@@ -391,13 +478,14 @@ func (a *app) advisories(name string, to *deps.Options) (done func(), err error)
 	if err != nil {
 		return nil, err
 	}
-	info := db.Info()
-	to.Advisories = db
-	to.Source = deps.Source{Date: time.Unix(info.Current, 0), Builtin: info.Builtin, Rejected: info.Rejected, Digest: info.Digest}
-	if info.Builtin {
-		to.Source.Name = builtinOnly
-	} else {
-		to.Source.Name = fmt.Sprintf("%s as of %s, %s, digest %.12s", info.Source, to.Source.Date.UTC().Format("2006-01-02"), countOf(info.Records, "record", "records"), info.Digest)
-	}
+	to.Advisories, to.Source = db, sourceOf(db.Info())
 	return db.close, nil
+}
+
+func sourceOf(info advisory.Info) deps.Source {
+	s := deps.Source{Name: builtinOnly, Date: time.Unix(info.Current, 0), Builtin: info.Builtin, Rejected: info.Rejected, Digest: info.Digest}
+	if !info.Builtin {
+		s.Name = fmt.Sprintf("%s as of %s, %s, digest %.12s", info.Source, s.Date.UTC().Format("2006-01-02"), countOf(info.Records, "record", "records"), info.Digest)
+	}
+	return s
 }

@@ -24,18 +24,27 @@ type recording struct {
 	log    *record.Log
 	secret record.Secret
 	scan   record.Scan
+	quick  string // the key of the question without its inputs
 }
 
-// openRecording asks the question that a scan is. Without a secret nothing is
-// answered from what is stored, and everything else is as usual.
-func (a *app) openRecording(root string, p *deps.Project, database string, options []string) (*recording, error) {
+// openRecording opens the record of a project. Without a secret nothing is answered
+// from what is stored, and everything else is as usual.
+func (a *app) openRecording(root, database string, options []string) (*recording, error) {
 	log, err := record.Open(root)
 	if err != nil {
 		return nil, err
 	}
 	r := &recording{log: log}
-	r.secret, _ = record.OpenSecret(digest.Folder(a.getenv)) // then the scan is done anew
-	r.scan = record.Scan{Tool: version(), Scope: options[0], Database: database, Options: options, Commit: commitOf(root)}
+	if dir := digest.Folder(a.getenv); dir != "" {
+		r.secret, _ = record.OpenSecret(filepath.Join(dir, "private")) // without one the scan is done anew
+	}
+	r.scan = record.Scan{Tool: version(), Scope: options[0], Database: database, Options: options}
+	r.quick = record.Question{Tool: r.scan.Tool, Database: database, Options: append(slices.Clone(options), "traced")}.Key()
+	return r, nil
+}
+
+// ask completes the question with what was read.
+func (r *recording) ask(root string, p *deps.Project) {
 	for _, in := range p.Inputs {
 		r.scan.Inputs = append(r.scan.Inputs, record.Input{Path: relativeTo(root, in.Path), SHA256: in.SHA256})
 	}
@@ -43,11 +52,15 @@ func (a *app) openRecording(root string, p *deps.Project, database string, optio
 		sum := sha256.Sum256([]byte(u.Text))
 		r.scan.Inputs = append(r.scan.Inputs, record.Input{Path: fmt.Sprintf("%s:%d", relativeTo(root, u.Path), u.Line), SHA256: hex.EncodeToString(sum[:])})
 	}
-	r.scan.Key = record.Question{Tool: r.scan.Tool, Database: database, Options: options, Inputs: r.scan.Inputs}.Key()
-	return r, nil
+	r.scan.Commit = commitOf(root)
+	r.scan.Key = record.Question{Tool: r.scan.Tool, Database: r.scan.Database, Options: r.scan.Options, Inputs: r.scan.Inputs}.Key()
 }
 
-func (r *recording) close() { _ = r.log.Close() } // a folder that was only read
+func (r *recording) close() {
+	if r != nil {
+		_ = r.log.Close() // a folder that was only read
+	}
+}
 
 func relativeTo(root, p string) string {
 	rel, err := filepath.Rel(root, filepath.FromSlash(p))
@@ -57,13 +70,71 @@ func relativeTo(root, p string) string {
 	return filepath.ToSlash(rel)
 }
 
+// same answers from what is stored if every file that the result depended on is what
+// it was. Nothing is taken apart for that.
+func (r *recording) same(ctx context.Context, root string, paths []string, config finding.Config, h finding.Handler) (done bool, t deps.Trace, err error) {
+	b, ok := r.log.Answer(r.secret, r.quick)
+	if !ok {
+		return false, t, nil
+	}
+	head, stream, _ := bytes.Cut(b, []byte("\n"))
+	if !decoded(head, &t) || !deps.Same(ctx, root, paths, t) {
+		return false, t, nil
+	}
+	done, err = replay(stream, config, h)
+	return done, t, err
+}
+
+// decoded reads what stands before a stored result. One that another version of andiron
+// wrote is none.
+func decoded(head []byte, to any) bool { return json.Unmarshal(head, to) == nil }
+
+// storedReport stands before the text of a report.
+type storedReport struct {
+	deps.Trace
+
+	Code int `json:"code"`
+}
+
+// report returns the text of a report that is stored, and its exit code, if every file
+// that it depended on is what it was.
+func (r *recording) report(ctx context.Context, form, root string, paths []string) (text []byte, code int, ok bool) {
+	b, ok := r.log.Answer(r.secret, r.formKey(form))
+	if !ok {
+		return nil, 0, false
+	}
+	head, text, _ := bytes.Cut(b, []byte("\n"))
+	var s storedReport
+	if !decoded(head, &s) || !deps.Same(ctx, root, paths, s.Trace) {
+		return nil, 0, false
+	}
+	return text, s.Code, true
+}
+
+func (r *recording) keepReport(form string, t deps.Trace, code int, text []byte) error {
+	head, err := json.Marshal(storedReport{t, code})
+	if err != nil {
+		return err
+	}
+	_, err = r.log.Keep(r.secret, r.formKey(form), append(append(head, '\n'), text...))
+	return err
+}
+
+func (r *recording) formKey(form string) string {
+	return record.Question{Tool: r.scan.Tool, Database: r.scan.Database, Options: append(slices.Clone(r.scan.Options), "report", form)}.Key()
+}
+
 // answer hands on the stream that is stored for the question, if there is one.
 func (r *recording) answer(config finding.Config, h finding.Handler) (done bool, err error) {
 	b, ok := r.log.Answer(r.secret, r.scan.Key)
 	if !ok {
 		return false, nil
 	}
-	messages, err := decodeStream(b)
+	return replay(b, config, h)
+}
+
+func replay(stream []byte, config finding.Config, h finding.Handler) (done bool, err error) {
+	messages, err := decodeStream(stream)
 	if err != nil {
 		return false, nil //nolint:nilerr // it is sealed, and of another version of andiron: the scan is done anew
 	}
@@ -151,14 +222,14 @@ func (m *memory) encode() ([]byte, error) {
 
 // keep stores the result of a scan, and adds to the record what happened since the
 // one before.
-func (r *recording) keep(ctx context.Context, now time.Time, m *memory) error {
+func (r *recording) keep(ctx context.Context, now time.Time, p *deps.Project, m *memory) error {
 	result, err := m.encode()
 	if err != nil {
 		return err
 	}
 	sum := sha256.Sum256(result)
 	r.scan.Result = hex.EncodeToString(sum[:])
-	seen := m.observe(r.scan.Scope)
+	seen, dated := m.observe(r.scan.Scope)
 	r.scan.Complete = seen.Complete
 	for _, f := range seen.Findings {
 		if !f.Waived {
@@ -168,11 +239,22 @@ func (r *recording) keep(ctx context.Context, now time.Time, m *memory) error {
 	_, err = r.log.Update(ctx, now, func(f *record.Folded) ([]record.Draft, error) {
 		var drafts []record.Draft
 		for _, e := range f.Events(seen) {
+			if e.Event == record.Disappeared && dated {
+				continue // other advisories may have it still
+			}
 			drafts = append(drafts, record.Draft{Kind: record.KindFinding, Body: &e})
 		}
 		return append(drafts, record.Draft{Kind: record.KindScan, Body: &r.scan}), nil
 	})
 	if err != nil || len(r.secret) == 0 {
+		return err
+	}
+	if t, ok := p.Trace(); ok {
+		head, err := json.Marshal(t)
+		if err != nil {
+			return err
+		}
+		_, err = r.log.Keep(r.secret, r.quick, append(append(head, '\n'), result...))
 		return err
 	}
 	_, err = r.log.Keep(r.secret, r.scan.Key, result)
@@ -181,11 +263,12 @@ func (r *recording) keep(ctx context.Context, now time.Time, m *memory) error {
 
 // blinding are the rules on what was not seen at all. A package that nobody can look
 // at hides no finding of another.
-var blinding = []string{"DEP005", "DEP006", "DEP007"}
+var blinding = []string{"DEP006", "DEP007"}
 
-// observe is what a scan saw, as the record takes it.
-func (m *memory) observe(scope string) record.Observation {
-	o := record.Observation{Scope: scope, Packages: map[string][]string{}, Complete: true}
+// observe is what a scan saw, as the record takes it, and whether the advisories were
+// not all that there are.
+func (m *memory) observe(scope string) (o record.Observation, dated bool) {
+	o = record.Observation{Scope: scope, Packages: map[string][]string{}, Complete: true}
 	for _, x := range m.list {
 		switch {
 		case x.Dependency != nil:
@@ -196,11 +279,12 @@ func (m *memory) observe(scope string) record.Observation {
 		case x.Finding == nil:
 		case x.Finding.Outcome == finding.Undetermined:
 			o.Complete = o.Complete && !slices.Contains(blinding, x.Finding.Rule)
+			dated = dated || x.Finding.Rule == "DEP005"
 		case x.Finding.Package != nil:
 			o.Findings = append(o.Findings, observed(x.Finding))
 		}
 	}
-	return o
+	return o, dated
 }
 
 func observed(f *finding.Finding) record.Observed {

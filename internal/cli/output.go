@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -44,6 +45,31 @@ func createFile(name, hint string) (*whole.File, error) {
 		return nil, &fault{text: fmt.Sprintf("output %q cannot be made: %v", name, osfile.Cause(err)), hint: folderFirst}
 	}
 	return file, nil
+}
+
+// copied is what was written to an output.
+type copied struct{ b bytes.Buffer }
+
+// copied keeps a copy of what is written from now on.
+func (o *output) copied() *copied {
+	c := &copied{}
+	o.Writer = bufio.NewWriterSize(&through{o.Writer, c}, outputBuffer)
+	return c
+}
+
+// through passes on what is written as it comes.
+type through struct {
+	to   *bufio.Writer
+	copy *copied
+}
+
+func (t *through) Write(b []byte) (int, error) {
+	_, _ = t.copy.b.Write(b) // a buffer takes everything
+	n, err := t.to.Write(b)
+	if err == nil {
+		err = t.to.Flush()
+	}
+	return n, err
 }
 
 // files are those on disk that the report is, or is about to replace.

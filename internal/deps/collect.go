@@ -2,8 +2,6 @@ package deps
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -27,6 +25,8 @@ type Project struct {
 	Inputs []Input  // every file that was read, by path
 	Unread []Unread // what could not be read, by path and line
 	Passed []string // environments and links to folders that the walk passed by
+
+	seen []Seen
 }
 
 // Set is what is installed together: a file, and the files that it names.
@@ -75,6 +75,7 @@ type collector struct {
 	named   map[string]bool           // files that another one names; true is not only as a limit
 	links   map[string][]link         // by the file that names them
 	project *Project
+	was     map[string]*Seen // nil unless files are only held against what they were
 }
 
 // link is a file that another one names.
@@ -146,6 +147,10 @@ func (c *collector) file(abs, shown string, asked bool) error {
 		}
 		return nil
 	}
+	if c.was != nil {
+		c.compare(abs, shown)
+		return nil
+	}
 	a, err := artifact.Open(abs, shown)
 	if err != nil {
 		c.unread(shown, 0, "%s", unnamed(err, shown))
@@ -168,6 +173,8 @@ func (c *collector) file(abs, shown string, asked bool) error {
 		return bounded.Exceeded("files of dependencies", mostFiles)
 	case ok:
 		return c.read(a, kind, nil)
+	default:
+		c.project.seen = append(c.project.seen, Seen{Path: shown, SHA256: sum(head), Head: true})
 	}
 	return nil
 }
@@ -202,7 +209,8 @@ func (c *collector) read(a *artifact.Artifact, kind manifest.Kind, chain []strin
 		c.unread(shown, 0, "%v", osfile.Cause(err))
 		return nil
 	}
-	c.input(shown, b)
+	digest := c.input(shown, b)
+	c.project.seen = append(c.project.seen, Seen{Path: shown, SHA256: digest, Named: len(chain) > 0})
 	f, err := manifest.Read(kind, shown, b, manifest.Limits{})
 	if bad, ok := errors.AsType[*manifest.SyntaxError](err); ok {
 		c.unread(shown, bad.Line, "%v", bad.Err)
@@ -217,9 +225,10 @@ func (c *collector) read(a *artifact.Artifact, kind manifest.Kind, chain []strin
 	return c.ctx.Err()
 }
 
-func (c *collector) input(shown string, b []byte) {
-	sum := sha256.Sum256(b)
-	c.project.Inputs = append(c.project.Inputs, Input{shown, hex.EncodeToString(sum[:])})
+func (c *collector) input(shown string, b []byte) (digest string) {
+	digest = sum(b)
+	c.project.Inputs = append(c.project.Inputs, Input{shown, digest})
+	return digest
 }
 
 // follow reads what a file names. A file is read once, whoever names it, so that files

@@ -14,7 +14,7 @@ var vulnerable = &rule.Rule{
 	Severity: finding.High,
 	Text: `The version that the project is bound to is one that a published advisory names. The local part of a version, such as +cu118, names a build of the same source and changes nothing: torch 2.1.0+cu118 has the vulnerabilities of 2.1.0.
 
-The severity is that of the advisory; one without a rating counts as high. Advisories that are known under several names (CVE, GHSA, PYSEC) are one finding. For torch it is said whether a crafted file reaches the hole, or only code that calls the interface in question.`,
+The severity is that of the advisory; one without a rating counts as high, or as medium where it is known that only the program's own code reaches it. Advisories that are known under several names (CVE, GHSA, PYSEC) are one finding. For torch it is said whether a crafted file reaches the hole, or only code that calls the interface in question.`,
 	Fix:   "update to the version that the finding names, or run andiron deps update",
 	Since: "0.1.0",
 	Refs:  []string{"https://ossf.github.io/osv-schema/"},

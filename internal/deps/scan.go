@@ -286,7 +286,8 @@ func fixOf(name string, hits []advisory.Hit) string {
 	return fmt.Sprintf("update %s to %s or later, or run andiron deps update", name, to)
 }
 
-// severityOf takes a vulnerability without a rating for a high one.
+// severityOf takes a vulnerability without a rating for a high one, unless it is known
+// that only the program's own code reaches it.
 func severityOf(h advisory.Hit) finding.Severity {
 	switch h.Severity.Level {
 	case "critical":
@@ -296,6 +297,9 @@ func severityOf(h advisory.Hit) finding.Severity {
 	case "low", "none":
 		return finding.Low
 	}
+	if h.Fact.Reach == "code" {
+		return finding.Medium
+	}
 	return finding.High
 }
 
@@ -303,7 +307,7 @@ func (s *scanner) evidence(st *statement, h advisory.Hit) []string {
 	var out []string
 	switch {
 	case h.Severity.Level == "":
-		out = append(out, "no severity is published, so that it counts as high")
+		out = append(out, "no severity is published, so that it counts as "+severityOf(h).String())
 	case h.Severity.Score > 0:
 		out = append(out, "CVSS "+strconv.FormatFloat(h.Severity.Score, 'f', 1, 64))
 	}

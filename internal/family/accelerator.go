@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // tagForm is an accelerator as the PyTorch index and local versions write it.
@@ -12,13 +13,13 @@ const tagForm = `(cpu|xpu|cu[0-9]{2,4}|rocm[0-9]+(?:\.[0-9]+){0,3})`
 
 var (
 	// localForm: what follows, as in cu118.with.pypi.cudnn, says how it was built.
-	localForm  = regexp.MustCompile(`^` + tagForm + `(?:$|[._-][a-z])`)
-	folderForm = regexp.MustCompile(`^` + tagForm + `(?:-cxx11-abi)?$`)
+	localForm  = form(`^` + tagForm + `(?:$|[._-][a-z])`)
+	folderForm = form(`^` + tagForm + `(?:-cxx11-abi)?$`)
 )
 
 // condaForm is the build string of a conda package: py3.10_cuda11.8_cudnn8.7.0_0,
 // cuda126_mkl_py311h1, cpu_mkl_py311h1, py3.10_cpu_0.
-var condaForm = regexp.MustCompile(`(?:^|_)(cpu|cuda[0-9]+(?:\.[0-9]+)?|rocm[0-9]+(?:\.[0-9]+)*)(?:_|$)`)
+var condaForm = form(`(?:^|_)(cpu|cuda[0-9]+(?:\.[0-9]+)?|rocm[0-9]+(?:\.[0-9]+)*)(?:_|$)`)
 
 // Accelerator returns the accelerator that a version ("2.1.0+cu118"), a local part of
 // one ("cu118"), the address of an index (its path, ".../whl/cu118", never its host)
@@ -38,7 +39,7 @@ func Accelerator(s string) string {
 	if t := tag(s); t != "" {
 		return t
 	}
-	if m := condaForm.FindStringSubmatch(s); m != nil {
+	if m := condaForm().FindStringSubmatch(s); m != nil {
 		if v, ok := strings.CutPrefix(m[1], "cuda"); ok {
 			return "cu" + strings.ReplaceAll(v, ".", "")
 		}
@@ -49,8 +50,13 @@ func Accelerator(s string) string {
 
 func tag(s string) string { return first(localForm, s) }
 
-func first(form *regexp.Regexp, s string) string {
-	if m := form.FindStringSubmatch(s); m != nil {
+// form is compiled when it is first needed.
+func form(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
+
+func first(form func() *regexp.Regexp, s string) string {
+	if m := form().FindStringSubmatch(s); m != nil {
 		return m[1]
 	}
 	return ""

@@ -1,7 +1,6 @@
 package family
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -22,7 +21,7 @@ var toolkit = []string{
 	"cublas", "cuda-cupti", "cuda-nvrtc", "cuda-runtime", "cufft", "cufile", "curand", "cusolver", "cusparse", "nvjitlink", "nvtx",
 }
 
-var nvidiaForm = regexp.MustCompile(`^nvidia-[a-z0-9-]+-cu(1[0-9])$`)
+var nvidiaForm = form(`^nvidia-[a-z0-9-]+-cu(1[0-9])$`)
 
 // Member reports whether a package, by its normalised name, is of the torch family.
 func Member(name string) bool {
@@ -30,7 +29,7 @@ func Member(name string) bool {
 		return true
 	}
 	if short, ok := strings.CutPrefix(name, "nvidia-"); ok {
-		return slices.Contains(toolkit, short) || nvidiaForm.MatchString(name)
+		return slices.Contains(toolkit, short) || nvidiaForm().MatchString(name)
 	}
 	return false
 }

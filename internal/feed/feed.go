@@ -136,6 +136,15 @@ func Open(name string) (*File, error) {
 }
 
 func (f *File) open() error {
+	err := f.check()
+	if err == nil {
+		f.DB, err = advisory.Open(f.file, f.size, advisory.Limits{})
+	}
+	return err
+}
+
+// check holds what was opened to what a database is.
+func (f *File) check() error {
 	info, err := f.file.Stat()
 	if err != nil {
 		return plain(err)
@@ -147,8 +156,24 @@ func (f *File) open() error {
 		return fmt.Errorf("everyone can write to it (mode %#o)", info.Mode().Perm())
 	}
 	f.size = info.Size()
-	f.DB, err = advisory.Open(f.file, f.size, advisory.Limits{})
-	return err
+	return nil
+}
+
+// Head reads what a database on disk says of itself.
+func Head(name string) (advisory.Info, error) {
+	f, err := os.Open(name) //nolint:gosec // the user names it
+	if err != nil {
+		return advisory.Info{}, fmt.Errorf("%q: %w", name, plain(err))
+	}
+	out := &File{file: f}
+	var info advisory.Info
+	if err = out.check(); err == nil {
+		info, err = advisory.Head(f, out.size, advisory.Limits{})
+	}
+	if err = errors.Join(err, out.Close()); err != nil {
+		return advisory.Info{}, fmt.Errorf("%q: %w", name, err)
+	}
+	return info, nil
 }
 
 // Close ends all lookups.
