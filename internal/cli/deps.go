@@ -273,15 +273,17 @@ func (r *depsRun) report(ctx context.Context) error {
 	if err := out.finish(); err != nil {
 		return err
 	}
-	r.code = judge.ExitCode()
-	interrupted := ctx.Err() != nil
-	if interrupted {
+	select {
+	case <-ctx.Done():
 		r.code = policy.ExitIncomplete
+		return nil
+	default:
+		r.code = judge.ExitCode()
 	}
-	if text != nil && !interrupted && len(r.kept.Files) > 0 {
-		return r.unrecorded(r.rec.keepReport(r.form(), r.kept, r.code, text.b.Bytes()))
+	if text == nil || len(r.kept.Files) == 0 {
+		return nil
 	}
-	return nil
+	return r.unrecorded(r.rec.keepReport(r.form(), r.kept, r.code, text.b.Bytes()))
 }
 
 // handler is who listens: the report, the judge, and before both the baseline.
