@@ -251,6 +251,9 @@ func (a *app) depsLock(ctx context.Context, l *locking, check bool, format strin
 // toolFault shows the last words of a program before the error.
 func (a *app) toolFault(err error) error {
 	e, ok := errors.AsType[*relock.ToolError](err)
+	if errors.Is(err, relock.ErrNoIndex) {
+		return &fault{text: err.Error(), hint: "--index-url names the one that your installer uses"}
+	}
 	if !ok {
 		return err
 	}

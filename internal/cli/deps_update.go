@@ -28,7 +28,7 @@ type updateFlags struct {
 	format             choice
 	names              []string
 	cooldown           time.Duration
-	test, by           string
+	test, by, index    string
 	write, noLock, age bool
 }
 
@@ -68,6 +68,7 @@ failed.`,
 	flags := cmd.Flags()
 	addChoice(cmd, &f.format, "format", "how to write the update; patch is for git apply", "patch", "text", "markdown", "json")
 	flags.StringArrayVar(&f.names, "package", nil, "update this package; torch stands for its family (default torch)")
+	flags.StringVar(&f.index, "index-url", "", "the `URL` of the index for packages that the project's files name none for (default $PIP_INDEX_URL or $UV_DEFAULT_INDEX)")
 	flags.BoolVar(&f.write, "write", false, "change the files")
 	flags.StringVar(&f.test, "test", "", "run this `COMMAND` of the project's own on a copy with the update")
 	flags.DurationVar(&f.cooldown, "cooldown", 0, "take no release younger than this `TIME` (default that of the policy, or 7 days)")
@@ -82,6 +83,7 @@ func (a *app) depsUpdate(cmd *cobra.Command, l *locking, f *updateFlags) error {
 	ctx := cmd.Context()
 	opt := relock.UpdateOptions{
 		Options: l.opt, Affected: l.affected, WithoutAgeUnsafe: f.age, WithoutLock: f.noLock, Test: f.test,
+		Index:    cmp.Or(f.index, a.getenv("PIP_INDEX_URL"), a.getenv("UV_DEFAULT_INDEX")),
 		Cooldown: cmp.Or(l.proj.policy.Supply.Cooldown, supply.DefaultCooldown),
 	}
 	if cmd.Flags().Changed("cooldown") {

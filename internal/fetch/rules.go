@@ -144,8 +144,9 @@ func (r rules) dialled(near bool, host string, ip netip.Addr) error {
 	if r.public(ip) {
 		return nil
 	}
-	// Metadata services of clouds are link-local: no name may lead there.
-	if ip.IsPrivate() && slices.Contains(r.private, host) {
+	// Metadata services of clouds are link-local: no name may lead there. Networks of
+	// organisations lie in more blocks than those of RFC 1918, as 100.64.0.0/10.
+	if slices.Contains(r.private, host) && ip.IsGlobalUnicast() && ip != metadata6 {
 		return nil
 	}
 	if literal, err := netip.ParseAddr(host); err == nil && literal.Unmap() == ip {
@@ -153,6 +154,9 @@ func (r rules) dialled(near bool, host string, ip netip.Addr) error {
 	}
 	return r.notPublic(host, ip)
 }
+
+// metadata6 is the metadata service of a cloud that is no link-local address.
+var metadata6 = netip.MustParseAddr("fd00:ec2::254")
 
 // special are the blocks that RFC 6890's registries have beside those that netip
 // knows, and those that carry an IPv4 address that could be any.

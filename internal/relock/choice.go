@@ -2,6 +2,7 @@ package relock
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -76,10 +77,16 @@ func (u *updater) reject(name string, v pep440.Version, format string, args ...a
 	}
 }
 
+// ErrNoIndex says that nothing tells where a package comes from.
+var ErrNoIndex = errors.New("no file of the project names an index")
+
 // suits are the releases from the version of a pin on that may take its place.
 func (u *updater) suits(ctx context.Context, name string, b *pin) ([]release, error) {
+	if len(b.indexes) == 0 && u.opt.Index != "" {
+		b.indexes = []string{place(u.opt.Index)}
+	}
 	if len(b.indexes) == 0 {
-		return nil, fmt.Errorf("%s: no file of the project names an index that %s comes from", b.place(), name)
+		return nil, fmt.Errorf("%s: %w that %s comes from", b.place(), ErrNoIndex, name)
 	}
 	found := make(map[string]*release)
 	for _, index := range b.indexes {

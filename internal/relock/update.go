@@ -67,6 +67,9 @@ type UpdateOptions struct {
 	WithoutAgeUnsafe bool
 	// WithoutLock leaves the lock as it is.
 	WithoutLock bool
+	// Index is where packages come from that no file of the project says it of, and no
+	// lock either.
+	Index string
 	// Test is a command of the project's own, which runs on a copy with the update.
 	Test string
 }
