@@ -142,10 +142,8 @@ func (l *locking) rescan(files []*manifest.File) ([]finding.Finding, error) {
 	for _, f := range files {
 		p.Sets = append(p.Sets, &deps.Set{File: f})
 	}
-	info := l.db.Info()
 	res, err := deps.Scan(p, deps.Options{
-		Advisories: l.db, Policy: l.proj.policy.Supply, Now: trust.Now(),
-		Source: deps.Source{Date: time.Unix(info.Current, 0), Builtin: info.Builtin, Rejected: info.Rejected, Name: builtinOnly},
+		Advisories: l.db, Policy: l.proj.policy.Supply, Now: trust.Now(), Source: sourceOf(l.db.Info()),
 	})
 	if err != nil {
 		return nil, err
