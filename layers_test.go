@@ -48,9 +48,10 @@ var layers = []struct {
 	{"feed", []string{"internal/feed", "internal/release"}, []string{"ground", "readers", "fetch", "whole"}, quiet},
 	{"record", []string{"internal/record"}, []string{"ground", "whole", "osfile"}, quiet},
 	// It starts other programs, and only a verb that says so may call it.
-	{"relock", []string{"internal/relock"}, []string{"ground", "readers", "fetch", "whole"}, []string{"net", "plugin", "unsafe", "log"}},
+	{"child", []string{"internal/child"}, nil, []string{"net", "plugin", "unsafe", "log"}},
+	{"relock", []string{"internal/relock"}, []string{"ground", "readers", "fetch", "whole", "child"}, []string{"net", "plugin", "unsafe", "log"}},
 	// It starts other programs, and only a verb that says so may call it.
-	{"pyrun", []string{"internal/pyrun"}, []string{"ground", "readers"}, []string{"net", "plugin", "unsafe", "log"}},
+	{"pyrun", []string{"internal/pyrun"}, []string{"ground", "readers", "child"}, []string{"net", "plugin", "unsafe", "log"}},
 	{"cli", []string{"internal/cli"}, []string{"ground", "whole", "convert", "pyrun", "signing", "keyless", "bom", "engine", "rooms", "artifact", "judge", "report", "ruledoc", "terms", "osfile", "digest", "readers", "fetch", "feed", "record", "relock"}, []string{"os/exec", "unsafe", "plugin"}},
 	{"cmd", []string{"cmd/..."}, []string{"cli"}, nil},
 	{"testkit", []string{"internal/testkit"}, []string{"ground", "readers"}, quiet},

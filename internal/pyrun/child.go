@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/andiron-dev/andiron/internal/child"
 )
 
 // ChildError is what went wrong in a child.
@@ -39,19 +41,19 @@ func start(ctx context.Context, job Job, p *plan) (*result, error) {
 	if err := os.WriteFile(name, b, 0o600); err != nil {
 		return nil, err
 	}
-	said := new(tail)
+	said := new(child.Tail)
 	cmd := exec.CommandContext(ctx, job.Python, "-c", stub, job.Dir, p.Task) //nolint:gosec // the user's own interpreter
 	cmd.Stdout, cmd.Stderr = said, said
 	// torch keeps caches in the temporary folder; they go with ours.
 	cmd.Env = append(os.Environ(), "TMPDIR="+job.Dir)
 	cmd.WaitDelay = patience
-	ownGroup(cmd)
+	child.OwnGroup(cmd)
 	if err = cmd.Run(); errors.Is(err, exec.ErrWaitDelay) {
 		err = nil // the child itself ended well
 	}
-	endGroup(cmd)
+	child.EndGroup(cmd)
 	if ctx.Err() != nil {
-		return nil, &ChildError{Text: stopped(job.Python, ctx.Err()), Hint: "--timeout gives it more time", Output: said.lines()}
+		return nil, &ChildError{Text: stopped(job.Python, ctx.Err()), Hint: "--timeout gives it more time", Output: said.Lines()}
 	}
 	return judge(job, p, err, said)
 }
@@ -64,29 +66,29 @@ func stopped(python string, err error) string {
 }
 
 // judge makes one thing of how the child ended and of what it said.
-func judge(job Job, p *plan, ended error, said *tail) (*result, error) {
+func judge(job Job, p *plan, ended error, said *child.Tail) (*result, error) {
 	exit, exited := errors.AsType[*exec.ExitError](ended)
 	if ended != nil && !exited {
 		return nil, &ChildError{
-			Text: fmt.Sprintf("%q cannot be run: %v", job.Python, unpathed(ended)), Hint: pythonHint, Output: said.lines(),
+			Text: fmt.Sprintf("%q cannot be run: %v", job.Python, unpathed(ended)), Hint: pythonHint, Output: said.Lines(),
 		}
 	}
 	r, err := readResult(p)
 	switch {
 	case err == nil && r.Error != nil:
 		f := r.Error.failure(job, r.Torch)
-		f.Output = said.lines()
+		f.Output = said.Lines()
 		return nil, f
 	case err == nil && ended == nil:
 		return r, nil
 	case exited && (err == nil || errors.Is(err, errNoResult)):
 		return nil, &ChildError{
-			Text: fmt.Sprintf("%q ended with %v before it was done", job.Python, exit), Output: said.lines(),
+			Text: fmt.Sprintf("%q ended with %v before it was done", job.Python, exit), Output: said.Lines(),
 			Hint: "its last words are above",
 		}
 	}
 	return nil, &ChildError{
-		Text: fmt.Sprintf("%q gave no result that can be used: %v", job.Python, err), Hint: pythonHint, Output: said.lines(),
+		Text: fmt.Sprintf("%q gave no result that can be used: %v", job.Python, err), Hint: pythonHint, Output: said.Lines(),
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/andiron-dev/andiron/internal/bounded"
+	"github.com/andiron-dev/andiron/internal/child"
 	"github.com/andiron-dev/andiron/internal/manifest"
 )
 
@@ -154,30 +155,30 @@ const patience = time.Second
 func (t *tool) run(ctx context.Context, dir string, args ...string) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.opt.Timeout)
 	defer cancel()
-	said := new(tail)
+	said := new(child.Tail)
 	cmd := exec.CommandContext(ctx, t.path, args...) //nolint:gosec // the user's own tool, and arguments of ours
 	cmd.Dir, cmd.Env = dir, t.env
 	cmd.Stdout, cmd.Stderr = said, said
 	cmd.WaitDelay = patience
-	ownGroup(cmd)
+	child.OwnGroup(cmd)
 	err := cmd.Run()
-	endGroup(cmd)
+	child.EndGroup(cmd)
 	if errors.Is(err, exec.ErrWaitDelay) {
 		err = nil // the program itself ended well
 	}
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return nil, &ToolError{Text: fmt.Sprintf("%q was still running when its time was up", t.path), Hint: "--timeout gives it more time", Output: said.lines()}
+		return nil, &ToolError{Text: fmt.Sprintf("%q was still running when its time was up", t.path), Hint: "--timeout gives it more time", Output: said.Lines()}
 	case ctx.Err() != nil:
 		return nil, &ToolError{Text: fmt.Sprintf("%q was interrupted", t.path)}
 	case err != nil:
-		e := &ToolError{Text: fmt.Sprintf("%q makes no lock: %v", t.name+" "+args[0], err), Output: said.lines(), Hint: "its last words are above"}
+		e := &ToolError{Text: fmt.Sprintf("%q makes no lock: %v", t.name+" "+args[0], err), Output: said.Lines(), Hint: "its last words are above"}
 		if !t.opt.AllowBuildUnsafe && strings.Contains(strings.Join(e.Output, " "), "build") {
 			e.Hint = "--allow-build lets it build source distributions, which runs their code"
 		}
 		return nil, e
 	}
-	return said.lines(), nil
+	return said.Lines(), nil
 }
 
 // lock runs the tool on the copy in dir and returns the lock that it wrote.
@@ -261,37 +262,4 @@ func (t *tool) poetry(opt Options) []string {
 		args = append(args, "--regenerate")
 	}
 	return args
-}
-
-// tail keeps the last of what is written to it.
-type tail struct {
-	b   []byte
-	cut bool
-}
-
-const (
-	tailSize  = 16 << 10
-	tailLines = 40
-)
-
-// Write is called by one goroutine: os/exec sees that both streams are one writer.
-func (t *tail) Write(b []byte) (int, error) {
-	t.b = append(t.b, b...)
-	if over := len(t.b) - tailSize; over > 0 {
-		t.b, t.cut = append(t.b[:0], t.b[over:]...), true
-	}
-	return len(b), nil
-}
-
-// lines are the last that were kept, without a first one that is not whole.
-func (t *tail) lines() []string {
-	text := strings.TrimRight(string(t.b), "\r\n")
-	if t.cut {
-		_, text, _ = strings.Cut(text, "\n")
-	}
-	if text == "" {
-		return nil
-	}
-	list := strings.Split(text, "\n")
-	return list[max(0, len(list)-tailLines):]
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/andiron-dev/andiron/internal/bounded"
+	"github.com/andiron-dev/andiron/internal/child"
 )
 
 // Trial is what a run of the project's own tests was.
@@ -66,21 +67,21 @@ func (t *Trial) run(ctx context.Context, dir string, opt UpdateOptions) error {
 	if os.PathSeparator == '\\' {
 		shell, flag = "cmd", "/c"
 	}
-	said, sum := new(tail), sha256.New()
+	said, sum := new(child.Tail), sha256.New()
 	out := &counted{to: io.MultiWriter(said, sum)}
 	cmd := exec.CommandContext(ctx, shell, flag, opt.Test) //nolint:gosec // the user's own command
 	cmd.Dir = dir
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.WaitDelay = patience
-	ownGroup(cmd)
+	child.OwnGroup(cmd)
 	start := time.Now()
 	err := cmd.Run()
-	endGroup(cmd)
+	child.EndGroup(cmd)
 	if errors.Is(err, exec.ErrWaitDelay) {
 		err = nil // the command itself ended well
 	}
 	t.Seconds = float64(time.Since(start).Milliseconds()) / 1000
-	t.SHA256, t.Bytes, t.Tail = hex.EncodeToString(sum.Sum(nil)), out.n, said.lines()
+	t.SHA256, t.Bytes, t.Tail = hex.EncodeToString(sum.Sum(nil)), out.n, said.Lines()
 	t.ExitCode = -1
 	if cmd.ProcessState != nil {
 		t.ExitCode = cmd.ProcessState.ExitCode()

@@ -1,20 +1,20 @@
 //go:build unix
 
-package relock
+package child
 
 import (
 	"os/exec"
 	"syscall"
 )
 
-// ownGroup gives a command a process group, which is killed in its place.
-func ownGroup(cmd *exec.Cmd) {
+// OwnGroup gives a command a process group, which is killed in its place.
+func OwnGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 }
 
-// endGroup ends what a command that has ended left behind.
-func endGroup(cmd *exec.Cmd) {
+// EndGroup ends what a command that has ended left behind.
+func EndGroup(cmd *exec.Cmd) {
 	if cmd.Process != nil {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // mostly there is nothing
 	}

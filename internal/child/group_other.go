@@ -1,0 +1,11 @@
+//go:build !unix
+
+package child
+
+import "os/exec"
+
+// OwnGroup does nothing here: os/exec kills the command alone.
+func OwnGroup(*exec.Cmd) {}
+
+// EndGroup does nothing either.
+func EndGroup(*exec.Cmd) {}
