@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -19,9 +20,11 @@ import (
 	"github.com/andiron-dev/andiron/internal/advisory"
 	"github.com/andiron-dev/andiron/internal/deps"
 	"github.com/andiron-dev/andiron/internal/engine"
+	"github.com/andiron-dev/andiron/internal/fetch"
 	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/pep508"
 	"github.com/andiron-dev/andiron/internal/policy"
+	"github.com/andiron-dev/andiron/internal/pyindex"
 	"github.com/andiron-dev/andiron/internal/record"
 	"github.com/andiron-dev/andiron/internal/report"
 	"github.com/andiron-dev/andiron/internal/rule"
@@ -58,8 +61,10 @@ pip lines of container files.`,
 type depsFlags struct {
 	format, failOn, color choice
 	output, policy, db    string
-	baseline              string
+	baseline, index       string
+	private               []string
 	quiet, noRecord       bool
+	online                bool
 }
 
 // The formats that only the dependencies have.
@@ -123,15 +128,24 @@ func (a *app) depsCheckCommand() *cobra.Command {
 		Short: "Check that versions, files and their places are fixed",
 		Long: `Check that everything a project depends on is pinned to the exact version, has a
 hash for every file, and comes from the index that was meant; that torch and its
-family fit each other; that no release is younger than its cooldown; and that
-somebody went through the pins within a quarter. PATH is the current folder if not
-given.`,
+family fit each other; that no release is younger than its cooldown, or known to be
+malicious; and that somebody went through the pins within a quarter. PATH is the
+current folder if not given.
+
+With --online the indexes that the project's files name are asked as well whether the
+pinned releases still stand, or were yanked or put into quarantine, and when they were
+uploaded. Nothing is downloaded but their pages.`,
 		Example: `  andiron deps check
   andiron deps check requirements.txt --fail-on medium`,
 		Args: wants("PATH", 0, -1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.dependencies(cmd, &f, args, engine.Pins) },
 	}
 	f.add(cmd)
+	flags := cmd.Flags()
+	flags.BoolVar(&f.online, "online", false, "ask the indexes whether the pinned releases still stand")
+	flags.StringVar(&f.index, "index-url", "", "with --online: the `URL` of the index for packages that no file names one for (default $PIP_INDEX_URL or $UV_DEFAULT_INDEX)")
+	flags.StringArrayVar(&f.private, "private-host", nil, "with --online: let this `HOST` be in a private network")
+	flags.StringVar(&f.db, "db", "", "take malicious releases from the advisory database `FILE`")
 	return cmd
 }
 
@@ -161,14 +175,42 @@ func (a *app) dependencies(cmd *cobra.Command, f *depsFlags, paths []string, wha
 			return err
 		}
 	}
-	if what&engine.Vulnerabilities != 0 {
-		done, err := a.advisories(f.db, run.held)
-		if err != nil {
-			return err
-		}
-		defer done()
+	done, err := a.advisories(f.db, run.held)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if f.online {
+		run.held.Index = cmp.Or(f.index, a.getenv("PIP_INDEX_URL"), a.getenv("UV_DEFAULT_INDEX"))
+		run.held.Page = pagesOf(cmd.Context(), fetch.New(fetch.Options{Version: version(), PrivateHosts: f.private}))
 	}
 	return run.report(cmd.Context())
+}
+
+// pagesOf asks indexes for the pages of projects, each once.
+func pagesOf(ctx context.Context, client *fetch.Client) func(index, name string) (*pyindex.Page, error) {
+	type answer struct {
+		page *pyindex.Page
+		err  error
+	}
+	got := map[string]answer{}
+	return func(index, name string) (*pyindex.Page, error) {
+		at := strings.TrimRight(index, "/") + "/" + name + "/"
+		if a, ok := got[at]; ok {
+			return a.page, a.err
+		}
+		var a answer
+		b, res, err := client.Get(ctx, fetch.Request{URL: at, Base: index, Accept: pyindex.Accept, MaxBytes: 64 << 20})
+		switch {
+		case fetch.IsNotFound(err):
+		case err != nil:
+			a.err = err
+		default:
+			a.page, a.err = pyindex.Read(res.ContentType, b, res.URL, pyindex.Limits{})
+		}
+		got[at] = a
+		return a.page, a.err
+	}
 }
 
 // auditedDependencies has an audit look at what the project depends on as well.

@@ -26,6 +26,7 @@ func Check(p *Project, opt Options) []finding.Finding {
 		}
 		c.indexes(s, list)
 		c.age(list)
+		c.published(list)
 		if together[s.Path] == nil {
 			together[s.Path] = &whole{set: s, files: map[string]*manifest.File{}}
 		}
@@ -314,10 +315,17 @@ func (c *checker) age(list []*statement) {
 				first = t
 			}
 		}
-		if age := c.opt.Now.Sub(first); !first.IsZero() && age < c.opt.Policy.Cool() {
-			f := young.Finding(st.where(), fmt.Sprintf("%s was uploaded %s ago, and the cooldown is %s", st.shown(), days(age), days(c.opt.Policy.Cool())), "uploaded "+first.UTC().Format(time.RFC3339))
-			c.about(&f, st)
+		if !first.IsZero() {
+			c.cooling(st, first)
 		}
+	}
+}
+
+// cooling reports a release that was uploaded too short a time ago.
+func (c *checker) cooling(st *statement, first time.Time) {
+	if age := c.opt.Now.Sub(first); age < c.opt.Policy.Cool() {
+		f := young.Finding(st.where(), fmt.Sprintf("%s was uploaded %s ago, and the cooldown is %s", st.shown(), days(age), days(c.opt.Policy.Cool())), "uploaded "+first.UTC().Format(time.RFC3339))
+		c.about(&f, st)
 	}
 }
 

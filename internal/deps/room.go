@@ -27,6 +27,7 @@ import (
 
 	"github.com/andiron-dev/andiron/internal/advisory"
 	"github.com/andiron-dev/andiron/internal/pep440"
+	"github.com/andiron-dev/andiron/internal/pyindex"
 	"github.com/andiron-dev/andiron/internal/rule"
 	"github.com/andiron-dev/andiron/internal/supply"
 )
@@ -51,7 +52,11 @@ type Options struct {
 	Policy     supply.Policy
 	PolicyFile string  // what findings call it; empty where there is none
 	Record     *Record // what the project's record has; nil does not ask
-	Now        time.Time
+	// Page returns what an index says of a project, or nil where it has none. Without
+	// it no index is asked.
+	Page  func(index, name string) (*pyindex.Page, error)
+	Index string // for packages that no file names an index for; empty is none
+	Now   time.Time
 }
 
 // Record is what is on record of earlier scans.

@@ -7,7 +7,7 @@ import (
 
 var pinRules = []*rule.Rule{
 	notPinned, noHashes, noLock, staleLock, confusion, rehosted, bestMatch, notFixed, insecureIndex, otherIndex,
-	trains, accelerators, young, notReviewed, pinned, hashed, oneIndex,
+	trains, accelerators, young, yanked, quarantined, notReviewed, pinned, hashed, oneIndex,
 }
 
 var notPinned = &rule.Rule{
@@ -139,6 +139,32 @@ var young = &rule.Rule{
 	Text:     `Releases that were taken over are usually found out within hours or days: lightning 2.6.2 and 2.6.3 stood for 42 minutes in April 2026. Who waits a week installs none of them. A release that closes a vulnerability may be worth the risk; that is a decision and deserves a second look.`,
 	Fix:      "stay on the version before until the cooldown is over, or waive this finding with a reason",
 	Since:    "0.1.0",
+}
+
+var yanked = &rule.Rule{
+	ID:       "PIN031",
+	Title:    "release that was withdrawn",
+	Strategy: finding.DependencyPinning,
+	Severity: finding.Medium,
+	Text: `The index has yanked the release that the project is bound to, or does not have it any more. Its maker does not want it to be used, for a fault that may be one of security; an index that keeps yanked files still hands them out to whoever pins them, until they are removed.
+
+Asked only with andiron deps check --online.`,
+	Fix:   "move to a release that stands, andiron deps update finds one",
+	Since: "0.1.0",
+	Refs:  []string{"https://peps.python.org/pep-0592/"},
+}
+
+var quarantined = &rule.Rule{
+	ID:       "PIN032",
+	Title:    "project in quarantine",
+	Strategy: finding.DependencyPinning,
+	Severity: finding.Critical,
+	Text: `The index has put the project into quarantine: its administrators take it for dangerous until it has been looked at, and nobody can install it from there. What was installed before may have been made to do harm.
+
+Asked only with andiron deps check --online.`,
+	Fix:   "take the package out, and find out what it did on the machines that have it",
+	Since: "0.1.0",
+	Refs:  []string{"https://peps.python.org/pep-0792/"},
 }
 
 var notReviewed = &rule.Rule{

@@ -73,6 +73,13 @@ func (e *emitter) dependencies(p *deps.Project, what Aspect) error {
 	}
 	if what&Pins != 0 {
 		r.loose = append(r.loose, deps.Check(p, *e.opt.Deps)...)
+		if what&Vulnerabilities == 0 && e.opt.Deps.Advisories != nil {
+			bad, err := deps.Malicious(p, *e.opt.Deps)
+			if err != nil {
+				return err
+			}
+			r.loose = append(r.loose, bad...)
+		}
 	}
 	if what&Updates != 0 {
 		list, err := deps.Updates(p, *e.opt.Deps)

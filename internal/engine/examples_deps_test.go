@@ -12,6 +12,7 @@ import (
 	"github.com/andiron-dev/andiron/internal/engine"
 	"github.com/andiron-dev/andiron/internal/family"
 	"github.com/andiron-dev/andiron/internal/osv"
+	"github.com/andiron-dev/andiron/internal/pyindex"
 	"github.com/andiron-dev/andiron/internal/supply"
 )
 
@@ -160,6 +161,13 @@ func scanExamples() map[string]example {
 	}
 }
 
+// onIndex is a scene of a pinned package whose index is asked.
+func onIndex(status string, files ...pyindex.File) scene {
+	return depending(folder("requirements.txt", "--index-url https://index.example/simple\nclick==8.1.7"+hash+"\n"), func(_ *testing.T, o *deps.Options) {
+		o.Page = func(string, string) (*pyindex.Page, error) { return &pyindex.Page{Status: status, Files: files}, nil }
+	})
+}
+
 func pinExamples() map[string]example {
 	const (
 		extra = "--extra-index-url https://wheels.example/whl/nightly/cu121"
@@ -195,6 +203,8 @@ func pinExamples() map[string]example {
 			lock(asks, lockOf("click", "8.1.7", `, upload-time = "2027-01-04T12:00:00Z"`)),
 			lock(asks, lockOf("click", "8.1.7", `, upload-time = "2027-01-03T12:00:00Z"`)),
 		},
+		"PIN031": {onIndex("active", pyindex.File{Name: "click-8.1.7-py3-none-any.whl", Yanked: true}), onIndex("active", pyindex.File{Name: "click-8.1.7-py3-none-any.whl"})},
+		"PIN032": {onIndex("quarantined", pyindex.File{Name: "click-8.1.7-py3-none-any.whl"}), onIndex("archived", pyindex.File{Name: "click-8.1.7-py3-none-any.whl"})},
 		"PIN040": {
 			depending(folder("requirements.txt", "click==8\n"), of("2026-10-01")),
 			depending(folder("requirements.txt", "click==8\n"), of("2026-11-01")),
