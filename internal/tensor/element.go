@@ -63,16 +63,16 @@ func (c *checker) scanned(t *spec, in *Tensor, s Scan, w Want) {
 		return
 	}
 	first := Key(in.DType, in.Data, int(s.Out.First))
-	code, want := CodeRange, fmt.Sprintf("in [%s, %s]", bound(t.lo), bound(t.hi))
+	got := in.DType.show(first)
+	hint := t.hintRange(in.DType, s, worst(first, s, w), first)
 	switch {
 	case t.vocabulary > 0:
-		code, want = CodeToken, fmt.Sprintf("an id from 0 to %d", t.vocabulary-1)
+		c.offence(CodeToken, in, s.Out, got, fmt.Sprintf("an id from 0 to %d", t.vocabulary-1), hint)
 	case in.DType == Bool:
-		code, want = CodeBool, "a byte of 0 or 1"
-		c.offence(code, in, s.Out, in.DType.show(first), want, "looks like uint8 data: compare, do not view")
-		return
+		c.offence(CodeBool, in, s.Out, got, "a byte of 0 or 1", hint)
+	default:
+		c.offence(CodeRange, in, s.Out, got, fmt.Sprintf("in [%s, %s]", bound(t.lo), bound(t.hi)), hint)
 	}
-	c.offence(code, in, s.Out, in.DType.show(first), want, t.hintRange(in.DType, s, worst(first, s, w), first))
 }
 
 // worst is the extreme that lies farthest on the side of the first offender.

@@ -72,6 +72,9 @@ func (t *spec) hintDType(got DType) string {
 }
 
 func (t *spec) hintRange(d DType, s Scan, first int64, got int64) string {
+	if d == Bool {
+		return "looks like another type: compare with 0, do not view"
+	}
 	if t.vocabulary > 0 {
 		switch {
 		case d.exact(got).Cmp(integer(t.vocabulary).r) == 0:

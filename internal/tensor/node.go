@@ -168,7 +168,7 @@ func number(to *real, lo, hi real) reader {
 		}
 		x, err := parseReal(s)
 		if err == nil && (x.cmp(lo) < 0 || x.cmp(hi) > 0) {
-			err = fmt.Errorf("%s is not between %s and %s", clip(s), lo, hi)
+			err = fmt.Errorf("%s is not between %s and %s", clip(s), bound(lo), bound(hi))
 		}
 		*to = x
 		return at(n, err)

@@ -316,7 +316,7 @@ func (t *spec) readStats(n *yaml.Node, prefix string) error {
 		return err
 	case !given || len(st.mean)+len(st.std) == 0:
 		return fault(n, "stats needs axis, and mean or std")
-	case len(st.mean) > 0 && len(st.std) > 0 && len(st.mean) != len(st.std):
+	case len(st.mean) > 1 && len(st.std) > 1 && len(st.mean) != len(st.std):
 		return fault(n, "mean and std have different lengths")
 	}
 	return nil
