@@ -279,7 +279,7 @@ func (c *checker) constraints() {
 		if ok {
 			continue
 		}
-		got := fmt.Sprintf("%d and %d", l, r)
+		got := fmt.Sprintf("%d %s %d", l, con.op, r)
 		if err != nil {
 			got = err.Error()
 		}
@@ -287,6 +287,6 @@ func (c *checker) constraints() {
 		for _, n := range names {
 			sized = append(sized, fmt.Sprintf("%s is %d", n, c.dims[n]))
 		}
-		c.plainly(CodeConstraint, "", got, con.String()+" where "+strings.Join(sized, ", "), "")
+		c.plainly(CodeConstraint, "", got, con.text+" where "+strings.Join(sized, ", "), "")
 	}
 }

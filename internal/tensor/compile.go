@@ -122,7 +122,20 @@ func (t *spec) compile(k *yaml.Node) error {
 		}
 		t.compiled[d] = c
 	}
-	return nil
+	return at(k, t.tinyChecks())
+}
+
+// tinyChecks refuses a rule about tiny values of types that have none.
+func (t *spec) tinyChecks() error {
+	if t.tiny == nil || t.tiny.action == "allow" {
+		return nil
+	}
+	for _, c := range t.compiled {
+		if c.want.Tiny > 1 {
+			return nil
+		}
+	}
+	return fmt.Errorf("%q: %s has no value that is tiny: set tiny.below", t.name, t.types())
 }
 
 func (t *spec) compileFor(d DType) (c compiled, err error) {
@@ -138,21 +151,21 @@ func (t *spec) compileFor(d DType) (c compiled, err error) {
 		lo, ok := d.ceil(bounds[0])
 		hi, ok2 := d.floor(bounds[1])
 		if !ok || !ok2 || lo > hi {
-			return c, fmt.Errorf("no %s lies between %s and %s", d, bounds[0], bounds[1])
+			return c, fmt.Errorf("no %s lies between %s and %s", d, bound(bounds[0]), bound(bounds[1]))
 		}
 		c.want.Lo, c.want.Hi = lo, hi
 	}
 	for _, x := range t.values {
 		key, ok := d.holds(x)
 		if !ok {
-			return c, fmt.Errorf("value %s is no %s: a list of values has exact ones", x, d)
+			return c, fmt.Errorf("value %s is no %s: a list of values has exact ones", bound(x), d)
 		}
 		c.values = append(c.values, key)
 	}
 	if tn := t.tinyFor(d); tn != nil && tn.action != "allow" {
 		key, ok := d.ceil(tn.below)
 		if !ok || key < 1 {
-			return c, fmt.Errorf("tiny.below %s is outside %s", tn.below, d)
+			return c, fmt.Errorf("tiny.below %s is outside %s", bound(tn.below), d)
 		}
 		c.want.Tiny = key
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -85,13 +86,10 @@ func worst(first int64, s Scan, w Want) int64 {
 
 // bound spells a number of the schema as a person would.
 func bound(x real) string {
-	if x.inf != 0 || x.r.IsInt() {
+	if x.inf != 0 || x.r.IsInt() && len(x.String()) <= 20 {
 		return x.String()
 	}
-	if s := strings.TrimRight(x.r.FloatString(12), "0"); !strings.HasPrefix(s, "0.000000") && !strings.HasPrefix(s, "-0.000000") {
-		return s
-	}
-	return fmt.Sprintf("%g", x.float())
+	return strconv.FormatFloat(x.float(), 'g', -1, 64)
 }
 
 // plus makes one value of the two zeros.
@@ -178,9 +176,8 @@ func positive(shape []int64) []int64 {
 
 type textTallies struct {
 	size, utf8, char, match, value Tally
-	long                           int // bytes of the first that is too long
-	char1                          rune
-	sizes                          string
+	denied                         rune   // the first
+	sizes                          string // of the first that is too long or too short
 }
 
 func (c *checker) textRules(t *spec, in *Tensor, of int64) {
@@ -199,6 +196,9 @@ func (c *checker) textRules(t *spec, in *Tensor, of int64) {
 			}
 		}
 	}
+	if s.value.Count > 0 {
+		c.offence(CodeValue, in, s.value, "a text that is not listed", fmt.Sprintf("one of %d texts", len(t.texts)), "")
+	}
 	if s.size.Count > 0 {
 		c.offence(CodeTextSize, in, s.size, s.sizes, t.text.wantSize(), "")
 	}
@@ -206,13 +206,10 @@ func (c *checker) textRules(t *spec, in *Tensor, of int64) {
 		c.offence(CodeTextUTF8, in, s.utf8, "bytes that are no UTF-8", "UTF-8", "")
 	}
 	if s.char.Count > 0 {
-		c.offence(CodeTextChar, in, s.char, fmt.Sprintf("U+%04X", s.char1), "no character of "+strings.Join(t.text.deny, ", "), "")
+		c.offence(CodeTextChar, in, s.char, fmt.Sprintf("U+%04X", s.denied), "no character of "+strings.Join(t.text.deny, ", "), "")
 	}
 	if s.match.Count > 0 {
 		c.offence(CodeTextMatch, in, s.match, "a text that does not match", fmt.Sprintf("all of it to match %q", t.text.pattern), "")
-	}
-	if s.value.Count > 0 {
-		c.offence(CodeValue, in, s.value, "a text that is not listed", fmt.Sprintf("one of %d texts", len(t.texts)), "")
 	}
 }
 
@@ -253,7 +250,7 @@ func (x *textRules) check(i int, element []byte, s *textTallies) {
 	for _, r := range string(element) {
 		if x.denies(r) {
 			if s.char.add(i); s.char.Count == 1 {
-				s.char1 = r
+				s.denied = r
 			}
 			break
 		}

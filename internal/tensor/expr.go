@@ -22,6 +22,7 @@ type expr struct {
 type constraint struct {
 	op   string
 	l, r *expr
+	text string // as it stands in the schema
 }
 
 const (
@@ -152,6 +153,7 @@ func parseConstraint(s string) (c constraint, err error) {
 	if len(s) > maxConstraint {
 		return c, bounded.Exceeded("bytes of a constraint", maxConstraint)
 	}
+	c.text = s
 	p := &parser{}
 	if p.tokens, err = tokens(s); err != nil {
 		return c, err

@@ -2,7 +2,6 @@ package tensor
 
 import (
 	"fmt"
-	"math"
 	"slices"
 )
 
@@ -89,13 +88,13 @@ func (t *spec) hintRange(d DType, s Scan, first int64, got int64) string {
 	switch {
 	case d.isFloat() && got == first && t.nearest(d, got):
 		return fmt.Sprintf("the bound is no %s, and the nearest one lies outside: write one that has room", d)
-	case wantHi <= 1 && wantLo >= -1 && lo >= 0 && hi > 1 && hi <= 255:
+	case wantHi <= 1 && wantLo >= -1 && lo >= 0 && hi >= 16 && hi <= 255:
 		return "looks like uint8 data: divide by 255"
-	case wantLo == 0 && wantHi == 1 && lo >= -1 && hi <= 1:
+	case wantLo == 0 && wantHi == 1 && lo >= -1 && lo < -0.5 && hi <= 1:
 		return "looks scaled to [-1, 1]: (x + 1) / 2"
-	case wantLo >= 0 && lo < 0 && lo > -6 && hi < 6:
+	case wantLo == 0 && (wantHi == 1 || wantHi == 255) && lo < -0.5 && lo > -6 && hi < 6:
 		return "looks standardised already: the schema is about values before the mean is taken off"
-	case d.isFloat() && math.Abs(hi) > 1e30:
+	case d.isFloat() && (hi > 1e30 || lo < -1e30):
 		return "looks like data of another type or byte order"
 	}
 	return ""

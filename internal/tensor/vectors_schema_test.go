@@ -132,6 +132,8 @@ func refusals() (all []refusal) {
 	t("nonfinite: maybe", f("nonfinite: maybe"))
 	t("tiny for integers", "{dtype: int64, shape: [2], tiny: allow}")
 	t("tiny below 2", f("tiny: {below: 2}"))
+	t("tiny without a bound for a type that has none so small", "{dtype: float16, shape: [2], tiny: reject}")
+	t("tiny below the least of the type", "{dtype: [float16, float8_e5m2], shape: [2], tiny: {below: 2^-100}}")
 	t("flat of everything", f("flat: {max_constant_fraction: 1}"))
 	t("flat below a half", f("flat: {max_constant_fraction: 0.4}"))
 	t("an axis that is not there", f("flat: {max_constant_fraction: 0.9, axis: 1}"))

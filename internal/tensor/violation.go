@@ -42,12 +42,13 @@ const (
 	CodeTextMatch  Code = "AT-TEXT-PATTERN"
 )
 
-// Codes lists them in the order in which violations of one tensor come.
+// Codes lists them in the order of the specification, which is that of the
+// elements' violations.
 func Codes() []Code {
 	return []Code{
-		CodeInputs, CodeUnknown, CodeDuplicate, CodeMissing, CodeElements, CodeBytes, CodeDType, CodeRank, CodeShape, CodeDim, CodeConstraint,
-		CodeSize, CodeFraming, CodeNaN, CodeInf, CodeTiny, CodeRange, CodeToken, CodeBool, CodeValue, CodeFlat, CodeMean, CodeStd, CodeNorm, CodeDrift,
-		CodeTextSize, CodeTextUTF8, CodeTextChar, CodeTextMatch,
+		CodeInputs, CodeElements, CodeBytes, CodeUnknown, CodeDuplicate, CodeMissing, CodeDType, CodeRank, CodeShape, CodeSize, CodeDim, CodeConstraint,
+		CodeFraming, CodeNaN, CodeInf, CodeTiny, CodeRange, CodeToken, CodeBool, CodeValue, CodeFlat, CodeMean, CodeStd, CodeNorm,
+		CodeTextSize, CodeTextUTF8, CodeTextChar, CodeTextMatch, CodeDrift,
 	}
 }
 
