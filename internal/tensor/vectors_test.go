@@ -134,7 +134,7 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-func readLines(t *testing.T, file string) (lines []line) {
+func readLines(t testing.TB, file string) (lines []line) {
 	t.Helper()
 	b, err := os.ReadFile(file)
 	if err != nil {
