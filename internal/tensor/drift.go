@@ -57,9 +57,11 @@ func (w *window) add(d *drift, in *Tensor) {
 	for i, e := range d.edges {
 		edges[i] = e.float()
 	}
+	keyOf := in.keys()
 	for i := range len(in.Data) / in.DType.Size() {
-		x := in.DType.float(Key(in.DType, in.Data, i))
-		if formats[in.DType].fnuz && Key(in.DType, in.Data, i) == -1 || math.IsNaN(x) {
+		key := keyOf(i)
+		x := in.DType.float(key)
+		if formats[in.DType].fnuz && key == -1 || math.IsNaN(x) {
 			continue
 		}
 		bin, found := slices.BinarySearch(edges, x)

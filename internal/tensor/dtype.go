@@ -167,6 +167,8 @@ func (d DType) unsigned(key int64) uint64 {
 	return (uint64(key) + 1<<(w-1)) & (math.MaxUint64 >> (64 - w))
 }
 
+// magnitude moves exponent and fraction to where float64 has them. It does no
+// arithmetic on subnormal numbers, which hostile data would make slow.
 func (f format) magnitude(m int64) float64 {
 	if f.infinite && m == f.top+1 {
 		return math.Inf(1)
@@ -174,9 +176,8 @@ func (f format) magnitude(m int64) float64 {
 	if m > f.top {
 		return math.NaN()
 	}
-	exp, frac := int(m>>f.mant), m&(1<<f.mant-1)
-	if exp == 0 {
-		return math.Ldexp(float64(frac), 1-f.bias-int(f.mant))
+	if m>>f.mant == 0 && f.mant < 52 {
+		return float64(m) * math.Float64frombits(uint64(1024-f.bias-int(f.mant))<<52)
 	}
-	return math.Ldexp(float64(frac|1<<f.mant), exp-f.bias-int(f.mant))
+	return math.Float64frombits(uint64(m)<<(52-f.mant) + uint64(1023-f.bias)<<52)
 }

@@ -107,9 +107,9 @@ func (d DType) isNumber(key int64) bool {
 }
 
 func (c *checker) values(t *spec, in *Tensor, values []int64) {
-	bad := Tally{First: -1}
+	bad, keyOf := Tally{First: -1}, in.keys()
 	for i := range int(in.len()) {
-		key := Key(in.DType, in.Data, i)
+		key := keyOf(i)
 		if !in.DType.isNumber(key) { // nonfinite has said
 			continue
 		}

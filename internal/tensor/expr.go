@@ -135,11 +135,12 @@ type parser struct {
 	depth  int
 }
 
+var token = regexp.MustCompile(`^(?:[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[=!<>]=|[<>()+*%-])`)
+
 func tokens(s string) ([]string, error) {
-	form := regexp.MustCompile(`^(?:[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[=!<>]=|[<>()+*%-])`)
 	var ts []string
 	for s = strings.TrimLeft(s, " "); s != ""; s = strings.TrimLeft(s, " ") {
-		t := form.FindString(s)
+		t := token.FindString(s)
 		if t == "" {
 			return nil, fmt.Errorf("%q is not understood", clip(s))
 		}

@@ -50,9 +50,7 @@ const (
 	maxPower    = 1200 // of two
 )
 
-func decimalForm() *regexp.Regexp {
-	return regexp.MustCompile(`^-?[0-9]+(?:_[0-9]+)*(?:\.[0-9]+)?(?:[eE]([+-]?[0-9]{1,4}))?$`)
-}
+var decimal = regexp.MustCompile(`^-?[0-9]+(?:_[0-9]+)*(?:\.[0-9]+)?(?:[eE]([+-]?[0-9]{1,4}))?$`)
 
 // parseReal reads 30521, 20_000_000, 0.485, 1e-3, 2^-100 and -2^7.
 func parseReal(s string) (real, error) {
@@ -74,7 +72,7 @@ func parseReal(s string) (real, error) {
 		}
 		return real{r: r}, nil
 	}
-	m := decimalForm().FindStringSubmatch(s)
+	m := decimal.FindStringSubmatch(s)
 	if m == nil {
 		return real{}, wrong
 	}

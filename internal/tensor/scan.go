@@ -65,8 +65,13 @@ func (l layout) key(bits uint64) int64 {
 
 // Key is the key of element i.
 func Key(d DType, data []byte, i int) int64 {
-	l := d.layout()
-	return l.key(load(data, i, formats[d].size))
+	return d.layout().key(load(data, i, formats[d].size))
+}
+
+// keys are the elements of a tensor by number.
+func (in *Tensor) keys() func(i int) int64 {
+	l, size, data := in.DType.layout(), formats[in.DType].size, in.Data
+	return func(i int) int64 { return l.key(load(data, i, size)) }
 }
 
 func load(data []byte, i, size int) uint64 {
@@ -105,30 +110,34 @@ func ScanPure(data []byte, w Want) Scan {
 }
 
 // extremes finds the smallest and the largest key, and the smallest magnitude
-// above zero.
+// above zero. Less one, zero is the largest. The loops differ in what they load.
 func extremes(data []byte, size int, l layout) (lo, hi int64, least uint64) {
-	lo, hi, below := math.MaxInt64, math.MinInt64, uint64(math.MaxUint64)
-	see := func(bits uint64) {
-		k := l.key(bits)
-		lo, hi = min(lo, k), max(hi, k)
-		below = min(below, uint64(k^k>>63)-1) // zero becomes the largest
-	}
+	lo, hi = math.MaxInt64, math.MinInt64
+	below := uint64(math.MaxUint64)
 	switch size {
 	case 8:
 		for ; len(data) >= 8; data = data[8:] {
-			see(binary.LittleEndian.Uint64(data))
+			k := int64(binary.LittleEndian.Uint64(data) ^ l.pre)
+			k ^= (k >> 63) & l.mask
+			lo, hi, below = min(lo, k), max(hi, k), min(below, uint64(k^k>>63)-1)
 		}
 	case 4:
 		for ; len(data) >= 4; data = data[4:] {
-			see(uint64(binary.LittleEndian.Uint32(data)))
+			k := int64(int32(binary.LittleEndian.Uint32(data) ^ uint32(l.pre)))
+			k ^= (k >> 63) & l.mask
+			lo, hi, below = min(lo, k), max(hi, k), min(below, uint64(k^k>>63)-1)
 		}
 	case 2:
 		for ; len(data) >= 2; data = data[2:] {
-			see(uint64(binary.LittleEndian.Uint16(data)))
+			k := int64(int16(binary.LittleEndian.Uint16(data) ^ uint16(l.pre)))
+			k ^= (k >> 63) & l.mask
+			lo, hi, below = min(lo, k), max(hi, k), min(below, uint64(k^k>>63)-1)
 		}
 	default:
 		for _, b := range data {
-			see(uint64(b))
+			k := int64(int8(b ^ byte(l.pre)))
+			k ^= (k >> 63) & l.mask
+			lo, hi, below = min(lo, k), max(hi, k), min(below, uint64(k^k>>63)-1)
 		}
 	}
 	if below == math.MaxUint64 {

@@ -191,11 +191,23 @@ func BenchmarkParse(b *testing.B) {
 }
 
 func BenchmarkCheck(b *testing.B) {
-	s, err := Parse([]byte("andiron: tensor/v1\ndims: {B: 1..8}\ninputs: {x: {dtype: float32, shape: [B, 3, 224, 224], range: [0, 1]}}\n"))
+	benchmarkCheck(b, "")
+}
+
+func BenchmarkCheckStatistics(b *testing.B) {
+	benchmarkCheck(b, ", flat: {max_constant_fraction: 0.9, axis: 1}, stats: {axis: 1, mean: [0..1], std: [0..1]}")
+}
+
+func benchmarkCheck(b *testing.B, rules string) {
+	b.Helper()
+	s, err := Parse([]byte("andiron: tensor/v1\ndims: {B: 1..8}\ninputs: {x: {dtype: float32, shape: [B, 3, 224, 224], range: [0, 1]" + rules + "}}\n"))
 	if err != nil {
 		b.Fatal(err)
 	}
 	in := []Tensor{{Name: "x", DType: Float32, Shape: []int64{1, 3, 224, 224}, Data: make([]byte, 602112)}}
+	for i := range 150528 {
+		binary.LittleEndian.PutUint32(in[0].Data[4*i:], math.Float32bits(float32(i%256)/255))
+	}
 	b.SetBytes(602112)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -28,16 +28,25 @@ func (in *Tensor) along(axis int) sliced {
 
 func (s sliced) at(i, j int64) int { return int((j/s.inner*s.n+i)*s.inner + j%s.inner) }
 
+// all calls f with the number of each element of slice i.
+func (s sliced) all(i int64, f func(flat int)) {
+	for j := int64(0); j < s.each; j += s.inner {
+		start := s.at(i, j)
+		for k := range int(s.inner) {
+			f(start + k)
+		}
+	}
+}
+
 // flat finds slices in which one value has more than its share. A value with more
 // than half can only be the one that survives when different ones cancel out.
 func (c *checker) flat(t *spec, in *Tensor) {
-	s := in.along(t.flat.axis)
+	s, keyOf := in.along(t.flat.axis), in.keys()
 	bad, share := Tally{First: -1}, ""
 	for i := range s.n {
 		var candidate, votes, n int64
-		key := func(j int64) int64 { return plus(in.DType, Key(in.DType, in.Data, s.at(i, j))) }
-		for j := range s.each {
-			switch k := key(j); {
+		s.all(i, func(at int) {
+			switch k := plus(in.DType, keyOf(at)); {
 			case votes == 0:
 				candidate, votes = k, 1
 			case k == candidate:
@@ -45,12 +54,12 @@ func (c *checker) flat(t *spec, in *Tensor) {
 			default:
 				votes--
 			}
-		}
-		for j := range s.each {
-			if key(j) == candidate {
+		})
+		s.all(i, func(at int) {
+			if plus(in.DType, keyOf(at)) == candidate {
 				n++
 			}
-		}
+		})
 		if s.each > 1 && big.NewRat(n, s.each).Cmp(t.flat.fraction.r) > 0 {
 			if bad.add(int(i)); bad.Count == 1 {
 				share = fmt.Sprintf("%d of %d elements are %s", n, s.each, in.DType.show(candidate))
@@ -117,12 +126,13 @@ func (b band) String() string { return "in [" + bound(b.lo) + ", " + bound(b.hi)
 // or NaN.
 func (in *Tensor) moments(s sliced, i int64) (mean, std float64) {
 	var n, sum, squares float64
+	keyOf := in.keys()
 	each := func(f func(x float64)) {
-		for j := range s.each {
-			if k := Key(in.DType, in.Data, s.at(i, j)); in.DType.isNumber(k) {
+		s.all(i, func(at int) {
+			if k := keyOf(at); in.DType.isNumber(k) {
 				f(in.DType.float(k))
 			}
-		}
+		})
 	}
 	each(func(x float64) { n++; sum += x })
 	if n == 0 {
@@ -152,11 +162,11 @@ func (c *checker) norms(t *spec, in *Tensor) {
 	z := t.normalize
 	s := in.along(z.axis)
 	p, within := z.p.float(), z.allowed(in.DType)
-	bad, got := Tally{First: -1}, 0.0
+	bad, got, keyOf := Tally{First: -1}, 0.0, in.keys()
 	for j := range s.each {
 		sum := 0.0
 		for i := range s.n {
-			sum += math.Pow(math.Abs(in.DType.float(Key(in.DType, in.Data, s.at(i, j)))), p)
+			sum += math.Pow(math.Abs(in.DType.float(keyOf(s.at(i, j)))), p)
 		}
 		norm := math.Pow(sum, 1/p)
 		if norm != 0 && !(math.Abs(norm-1) <= within) {
