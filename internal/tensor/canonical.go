@@ -147,7 +147,7 @@ func texts(ss []string) []any {
 	return all
 }
 
-func fractions(xs []real) []any {
+func fractions(xs []rational) []any {
 	all := []any{}
 	for _, x := range xs {
 		all = append(all, x.String())

@@ -103,12 +103,12 @@ func (t *spec) compile(k *yaml.Node) error {
 			}
 			t.values = append(t.values, x)
 		}
-		slices.SortFunc(t.values, real.cmp)
+		slices.SortFunc(t.values, rational.cmp)
 		t.texts = nil
 	} else {
 		slices.Sort(t.texts)
 	}
-	if len(slices.CompactFunc(slices.Clone(t.values), func(a, b real) bool { return a.cmp(b) == 0 })) < len(t.values) ||
+	if len(slices.CompactFunc(slices.Clone(t.values), func(a, b rational) bool { return a.cmp(b) == 0 })) < len(t.values) ||
 		len(slices.Compact(slices.Clone(t.texts))) < len(t.texts) {
 		return fault(k, "%q: a value stands twice", t.name)
 	}
@@ -140,12 +140,12 @@ func (t *spec) tinyChecks() error {
 
 func (t *spec) compileFor(d DType) (c compiled, err error) {
 	c.want = Want{DType: d, Lo: math.MinInt64, Hi: math.MaxInt64}
-	bounds := []real{t.lo, t.hi}
+	bounds := []rational{t.lo, t.hi}
 	switch {
 	case t.vocabulary > 0:
-		bounds = []real{integer(0), integer(t.vocabulary - 1)}
+		bounds = []rational{integer(0), integer(t.vocabulary - 1)}
 	case d == Bool:
-		bounds = []real{integer(0), integer(1)}
+		bounds = []rational{integer(0), integer(1)}
 	}
 	if t.has() || t.vocabulary > 0 || d == Bool {
 		lo, ok := d.ceil(bounds[0])

@@ -94,7 +94,7 @@ func DTypes() []DType {
 func ParseDType(s string) (DType, error) {
 	short := strings.TrimPrefix(s, "torch.")
 	for _, d := range DTypes() {
-		f := formats[d]
+		f := &formats[d]
 		if short == f.name || s == f.v2 && s != "" {
 			return d, nil
 		}
@@ -137,7 +137,7 @@ func (d DType) isInteger() bool { return d.known() && d != Bool && d != Bytes &&
 
 // extremes are the keys of the smallest and the largest finite value.
 func (d DType) extremes() (lo, hi int64) {
-	f := formats[d]
+	f := &formats[d]
 	if f.kind == floating {
 		return ^f.top, f.top
 	}
@@ -147,7 +147,7 @@ func (d DType) extremes() (lo, hi int64) {
 
 // float is the value of a key. It is exact for all but integers of 64 bits.
 func (d DType) float(key int64) float64 {
-	f := formats[d]
+	f := &formats[d]
 	switch f.kind {
 	case signed:
 		return float64(key)
@@ -169,7 +169,7 @@ func (d DType) unsigned(key int64) uint64 {
 
 // magnitude moves exponent and fraction to where float64 has them. It does no
 // arithmetic on subnormal numbers, which hostile data would make slow.
-func (f format) magnitude(m int64) float64 {
+func (f *format) magnitude(m int64) float64 {
 	if f.infinite && m == f.top+1 {
 		return math.Inf(1)
 	}

@@ -85,7 +85,7 @@ func worst(first int64, s Scan, w Want) int64 {
 }
 
 // bound spells a number of the schema as a person would.
-func bound(x real) string {
+func bound(x rational) string {
 	if x.inf != 0 || x.r.IsInt() && len(x.String()) <= 20 {
 		return x.String()
 	}
@@ -102,7 +102,7 @@ func plus(d DType, key int64) int64 {
 
 // isNumber is false for infinities and NaNs.
 func (d DType) isNumber(key int64) bool {
-	f := formats[d]
+	f := &formats[d]
 	return f.kind != floating || key^key>>63 <= f.top && !(f.fnuz && key == -1)
 }
 
@@ -123,7 +123,7 @@ func (c *checker) values(t *spec, in *Tensor, values []int64) {
 	}
 }
 
-func oneOf(values []real) string {
+func oneOf(values []rational) string {
 	shown := make([]string, 0, 8)
 	for _, x := range values[:min(len(values), 8)] {
 		shown = append(shown, bound(x))

@@ -1,6 +1,7 @@
 package tensor
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -211,13 +212,13 @@ func (p *parser) atom() (*expr, error) {
 		}
 		e, err := p.sum()
 		if err == nil && p.take(")") == "" {
-			err = fmt.Errorf("a parenthesis is not closed")
+			err = errors.New("a parenthesis is not closed")
 		}
 		p.depth--
 		return e, err
 	}
 	if len(p.tokens) == 0 {
-		return nil, fmt.Errorf("it ends where a number or symbol is expected")
+		return nil, errors.New("it ends where a number or symbol is expected")
 	}
 	t := p.tokens[0]
 	p.tokens = p.tokens[1:]

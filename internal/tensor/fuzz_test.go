@@ -64,7 +64,7 @@ func FuzzCheck(f *testing.F) {
 		for i, s := range schemas {
 			r := s.Check(Inputs, []Tensor{in}, nil, nil)
 			for _, v := range r.Violations {
-				if v.Error() == "" || v.Flat >= max(rows*columns, 1) {
+				if v.String() == "" || v.Flat >= max(rows*columns, 1) {
 					t.Fatalf("%+v", v)
 				}
 			}

@@ -103,7 +103,7 @@ func (t *spec) hintRange(d DType, s Scan, first int64, got int64) string {
 // nearest reports whether a value is the one of the type that is nearest to a
 // bound, and yet beyond it.
 func (t *spec) nearest(d DType, key int64) bool {
-	for _, b := range []real{t.lo, t.hi} {
+	for _, b := range []rational{t.lo, t.hi} {
 		if b.inf != 0 || b.r == nil {
 			continue
 		}

@@ -160,7 +160,7 @@ func boolean(to *bool) reader {
 }
 
 // number reads a real between two bounds.
-func number(to *real, lo, hi real) reader {
+func number(to *rational, lo, hi rational) reader {
 	return func(n *yaml.Node) error {
 		s, err := scalar(n)
 		if err != nil {

@@ -11,12 +11,12 @@ import (
 )
 
 // real is a number exactly as the schema has it, or an infinity.
-type real struct {
+type rational struct {
 	r   *big.Rat
 	inf int // its sign
 }
 
-func (x real) String() string {
+func (x rational) String() string {
 	switch {
 	case x.inf > 0:
 		return "inf"
@@ -26,7 +26,7 @@ func (x real) String() string {
 	return x.r.RatString()
 }
 
-func (x real) cmp(y real) int {
+func (x rational) cmp(y rational) int {
 	if x.inf != 0 || y.inf != 0 {
 		return x.inf - y.inf
 	}
@@ -34,7 +34,7 @@ func (x real) cmp(y real) int {
 }
 
 // float is the nearest float64.
-func (x real) float() float64 {
+func (x rational) float() float64 {
 	if x.inf != 0 {
 		return math.Inf(x.inf)
 	}
@@ -42,7 +42,7 @@ func (x real) float() float64 {
 	return f
 }
 
-func integer(n int64) real { return real{r: new(big.Rat).SetInt64(n)} }
+func integer(n int64) rational { return rational{r: new(big.Rat).SetInt64(n)} }
 
 const (
 	maxNumber   = 64   // bytes of a number
@@ -53,15 +53,15 @@ const (
 var decimal = regexp.MustCompile(`^-?[0-9]+(?:_[0-9]+)*(?:\.[0-9]+)?(?:[eE]([+-]?[0-9]{1,4}))?$`)
 
 // parseReal reads 30521, 20_000_000, 0.485, 1e-3, 2^-100 and -2^7.
-func parseReal(s string) (real, error) {
+func parseReal(s string) (rational, error) {
 	wrong := fmt.Errorf("%q is not a number such as 255, 0.5, 1e-3 or 2^-100", clip(s))
 	if len(s) > maxNumber {
-		return real{}, wrong
+		return rational{}, wrong
 	}
 	if digits, neg := strings.CutPrefix(s, "-"); strings.HasPrefix(digits, "2^") {
 		e, err := strconv.Atoi(digits[2:])
 		if err != nil || e < -maxPower || e > maxPower || digits[2] == '+' {
-			return real{}, wrong
+			return rational{}, wrong
 		}
 		r := new(big.Rat).SetInt(new(big.Int).Lsh(big.NewInt(1), uint(max(e, -e))))
 		if e < 0 {
@@ -70,29 +70,29 @@ func parseReal(s string) (real, error) {
 		if neg {
 			r.Neg(r)
 		}
-		return real{r: r}, nil
+		return rational{r: r}, nil
 	}
 	m := decimal.FindStringSubmatch(s)
 	if m == nil {
-		return real{}, wrong
+		return rational{}, wrong
 	}
 	if e, err := strconv.Atoi(m[1]); m[1] != "" && (err != nil || e < -maxExponent || e > maxExponent) {
-		return real{}, wrong
+		return rational{}, wrong
 	}
 	r, ok := new(big.Rat).SetString(strings.ReplaceAll(s, "_", ""))
 	if !ok {
-		return real{}, wrong
+		return rational{}, wrong
 	}
-	return real{r: r}, nil
+	return rational{r: r}, nil
 }
 
 // parseBound also reads the infinities, which leave a side open.
-func parseBound(s string) (real, error) {
+func parseBound(s string) (rational, error) {
 	switch s {
 	case "inf":
-		return real{inf: 1}, nil
+		return rational{inf: 1}, nil
 	case "-inf":
-		return real{inf: -1}, nil
+		return rational{inf: -1}, nil
 	}
 	return parseReal(s)
 }
@@ -100,7 +100,7 @@ func parseBound(s string) (real, error) {
 // floor is the key of the largest finite value of the type that is not above x,
 // ceil of the smallest that is not below; ok is false where there is none. A zero
 // is both zeros: it ends with the positive one and starts with the negative one.
-func (d DType) floor(x real) (key int64, ok bool) {
+func (d DType) floor(x rational) (key int64, ok bool) {
 	lo, hi := d.extremes()
 	if x.inf != 0 {
 		return hi, x.inf > 0
@@ -120,7 +120,7 @@ func (d DType) floor(x real) (key int64, ok bool) {
 	return lo, true
 }
 
-func (d DType) ceil(x real) (key int64, ok bool) {
+func (d DType) ceil(x rational) (key int64, ok bool) {
 	lo, hi := d.extremes()
 	if x.inf != 0 {
 		return lo, x.inf < 0
@@ -141,13 +141,13 @@ func (d DType) ceil(x real) (key int64, ok bool) {
 }
 
 // holds reports whether the type has the very value, and its key.
-func (d DType) holds(x real) (key int64, ok bool) {
+func (d DType) holds(x rational) (key int64, ok bool) {
 	key, ok = d.floor(x)
 	return key, ok && x.inf == 0 && d.comparer(x)(key) == 0
 }
 
 // comparer compares the exact value of a key with x.
-func (d DType) comparer(x real) func(key int64) int {
+func (d DType) comparer(x rational) func(key int64) int {
 	if d.isFloat() {
 		f, _ := x.r.Float64()
 		tie := -x.inf

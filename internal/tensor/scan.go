@@ -45,7 +45,7 @@ type layout struct {
 }
 
 func (d DType) layout() layout {
-	f := formats[d]
+	f := &formats[d]
 	w := uint(8 * f.size)
 	l := layout{shift: 64 - w}
 	switch f.kind {
@@ -90,7 +90,7 @@ func load(data []byte, i, size int) uint64 {
 // ScanPure is the Scanner in plain Go. The first pass only finds the extremes,
 // which decide alone when all is well; the second counts.
 func ScanPure(data []byte, w Want) Scan {
-	f := formats[w.DType]
+	f := &formats[w.DType]
 	s := Scan{Min: math.MaxInt64, Max: math.MinInt64}
 	for _, t := range []*Tally{&s.NaN, &s.Inf, &s.Tiny, &s.Out} {
 		t.First = -1

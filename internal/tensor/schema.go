@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -75,7 +76,7 @@ type span struct{ lo, hi int64 }
 
 func (s span) String() string {
 	if s.lo == s.hi {
-		return fmt.Sprint(s.lo)
+		return strconv.FormatInt(s.lo, 10)
 	}
 	return fmt.Sprintf("%d..%d", s.lo, s.hi)
 }

@@ -1,6 +1,7 @@
 package tensor
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -18,9 +19,9 @@ type spec struct {
 	optional bool
 
 	allowNaN, allowInf bool
-	lo, hi             real // r is nil and inf is 0 where there is no range
+	lo, hi             rational // r is nil and inf is 0 where there is no range
 	vocabulary         int64
-	values             []real
+	values             []rational
 	texts              []string
 	tiny               *tiny
 	elements, bytes    int64 // 0 without a limit of its own
@@ -56,12 +57,12 @@ type compiled struct {
 }
 
 type tiny struct {
-	below  real
+	below  rational
 	action string // reject, flush or allow
 }
 
 type flat struct {
-	fraction real
+	fraction rational
 	axis     int // -1 for the whole tensor
 }
 
@@ -69,14 +70,14 @@ type normalize struct {
 	kind      string // standardize or lp
 	by        string // model, gateway or client
 	axis      int
-	mean, std []real
-	p         real
-	eps       real
-	tolerance real
+	mean, std []rational
+	p         rational
+	eps       rational
+	tolerance rational
 }
 
 // band is a closed interval of reals.
-type band struct{ lo, hi real }
+type band struct{ lo, hi rational }
 
 type stats struct {
 	axis      int
@@ -84,9 +85,9 @@ type stats struct {
 }
 
 type drift struct {
-	edges   []real
-	shares  []real
-	psi, ks *real
+	edges   []rational
+	shares  []rational
+	psi, ks *rational
 	window  int64
 }
 
@@ -130,7 +131,7 @@ func (t *spec) readDTypes(n *yaml.Node) error {
 	read := func(n *yaml.Node) error {
 		d, err := ParseDType(n.Value)
 		if err == nil && n.Kind != yaml.ScalarNode {
-			err = fmt.Errorf("a dtype is a name")
+			err = errors.New("a dtype is a name")
 		}
 		if err == nil && slices.Contains(t.dtypes, d) {
 			err = fmt.Errorf("dtype %s stands twice", d)
@@ -169,7 +170,7 @@ func (t *spec) readShape(n *yaml.Node) error {
 }
 
 func (t *spec) readRange(n *yaml.Node) error {
-	var ends []real
+	var ends []rational
 	err := list(n, 2, func(e *yaml.Node) error {
 		s, err := scalar(e)
 		if err != nil {
@@ -214,7 +215,7 @@ func (t *spec) readTiny(n *yaml.Node) error {
 	})
 }
 
-func mustReal(s string) real {
+func mustReal(s string) rational {
 	x, err := parseReal(s)
 	if err != nil {
 		panic("tensor: internal error: " + err.Error())
@@ -250,10 +251,10 @@ func (t *spec) readFlat(n *yaml.Node, prefix string) error {
 // wholeTensor is the axis of a check of the whole tensor.
 const wholeTensor = -1000
 
-func reals(to *[]real, lo, hi real) reader {
+func reals(to *[]rational, lo, hi rational) reader {
 	return func(n *yaml.Node) error {
 		return list(n, maxValues, func(e *yaml.Node) error {
-			var x real
+			var x rational
 			err := number(&x, lo, hi)(e)
 			*to = append(*to, x)
 			return err
@@ -325,9 +326,9 @@ func (t *spec) readStats(n *yaml.Node, prefix string) error {
 func (t *spec) readDrift(n *yaml.Node, prefix string) error {
 	d := &drift{window: 1000}
 	big := mustReal("1e300")
-	share := func(to **real) reader {
+	share := func(to **rational) reader {
 		return func(n *yaml.Node) error {
-			*to = new(real)
+			*to = new(rational)
 			return number(*to, mustReal("1e-6"), integer(100))(n)
 		}
 	}
@@ -341,7 +342,7 @@ func (t *spec) readDrift(n *yaml.Node, prefix string) error {
 		return err
 	case len(d.edges) == 0 || len(d.shares) != len(d.edges)+1:
 		return fault(n, "drift needs edges, and shares, of which there is one more")
-	case !slices.IsSortedFunc(d.edges, real.cmp):
+	case !slices.IsSortedFunc(d.edges, rational.cmp):
 		return fault(n, "edges do not rise")
 	case d.psi == nil && d.ks == nil:
 		return fault(n, "drift needs psi or ks: without a bound nothing drifts")

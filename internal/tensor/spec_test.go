@@ -138,7 +138,7 @@ func TestSpecificationTypes(t *testing.T) {
 	part := between(t, page(t), "## Types", "\n## ")
 	for _, d := range DTypes() {
 		want = append(want, d.String())
-		f := formats[d]
+		f := &formats[d]
 		for _, other := range append(strings.Fields(f.others), f.v2) {
 			row := regexp.MustCompile("(?m)^\\| `" + d.String() + "` \\|.*$").FindString(part)
 			if other != "" && !strings.Contains(row, "`"+other+"`") {

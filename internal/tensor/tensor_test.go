@@ -58,7 +58,7 @@ func TestMessages(t *testing.T) {
 	} {
 		e.in.Name = "x"
 		r := schemaOf(t, e.schema).Check(Inputs, []Tensor{e.in}, nil, nil)
-		if len(r.Violations) != 1 || r.Violations[0].Error() != e.want {
+		if len(r.Violations) != 1 || r.Violations[0].String() != e.want {
 			t.Errorf("got %v\nwant %s", r.Violations, e.want)
 		}
 	}
@@ -105,7 +105,7 @@ func TestLimits(t *testing.T) {
 		return b.String()
 	}
 	one := "inputs: {x: {dtype: uint8, shape: [2]}}\n"
-	for name, make := range map[string]func(extra int) string{
+	for name, write := range map[string]func(extra int) string{
 		"bytes": func(n int) string {
 			return one + "#" + strings.Repeat("x", maxFile-len("andiron: tensor/v1\n"+one)-2+n) + "\n"
 		},
@@ -123,14 +123,14 @@ func TestLimits(t *testing.T) {
 			return "dims: {B: 1..2}\nconstraints: [\"" + strings.Repeat("(", maxNesting+n) + "B" + strings.Repeat(")", maxNesting+n) + " < 3\"]\ninputs: {x: {dtype: uint8, shape: [B]}}\n"
 		},
 	} {
-		_, err := Parse([]byte("andiron: tensor/v1\n" + make(0)))
+		_, err := Parse([]byte("andiron: tensor/v1\n" + write(0)))
 		if name == "symbols" && err != nil && strings.Contains(err.Error(), "is in no shape") {
 			err = nil // 64 symbols do not fit into one shape, and that comes later
 		}
 		if err != nil {
 			t.Errorf("%s at the limit: %v", name, err)
 		}
-		if _, err := Parse([]byte("andiron: tensor/v1\n" + make(1))); !errors.Is(err, bounded.ErrLimit) {
+		if _, err := Parse([]byte("andiron: tensor/v1\n" + write(1))); !errors.Is(err, bounded.ErrLimit) {
 			t.Errorf("%s beyond the limit: %v", name, err)
 		}
 	}
@@ -164,8 +164,8 @@ func TestHostileTensors(t *testing.T) {
 				t.Errorf("%v is accepted as %s", in.Shape[:min(3, len(in.Shape))], g)
 			}
 			for _, v := range r.Violations {
-				if len(v.Error()) > 1024 {
-					t.Errorf("a message of %d bytes", len(v.Error()))
+				if len(v.String()) > 1024 {
+					t.Errorf("a message of %d bytes", len(v.String()))
 				}
 			}
 		}

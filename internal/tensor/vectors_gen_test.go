@@ -20,12 +20,12 @@ var update = flag.Bool("update", false, "write the corpus anew")
 // wanted stands in the tables and is not asked of the code under test; only the
 // digests of the schemas are.
 func TestVectorsFresh(t *testing.T) {
-	for name, make := range map[string]func(*corpus){
+	for name, tables := range map[string]func(*corpus){
 		"element": elementVectors, "integer": integerVectors, "structure": structureVectors, "text": textVectors,
 		"statistic": statisticVectors, "schema": schemaVectors,
 	} {
 		c := &corpus{t: t}
-		make(c)
+		tables(c)
 		file := filepath.Join(vectors, name+".jsonl")
 		if *update {
 			if err := os.WriteFile(file, c.out.Bytes(), 0o644); err != nil {
@@ -102,10 +102,14 @@ func floats() []bits {
 	f64 := func(f float64) string { return le(math.Float64bits(f), 8) }
 	f32 := func(f float32) string { return le(uint64(math.Float32bits(f)), 4) }
 	return []bits{
-		{"float64", f64(.5), f64(1), f64(math.Nextafter(1, 2)), f64(math.Nextafter(1, 0)), f64(-1), f64(2), f64(math.MaxFloat64),
-			le(0x7ff8000000000000, 8), le(0xfff8000000000001, 8), le(0x7ff0000000000000, 8), le(0xfff0000000000000, 8), le(1, 8), le(0x8000000000000001, 8), le(1<<63, 8)},
-		{"float32", f32(.5), f32(1), f32(math.Nextafter32(1, 2)), f32(math.Nextafter32(1, 0)), f32(-1), f32(2), f32(math.MaxFloat32),
-			le(0x7fc00000, 4), le(0xffc00001, 4), le(0x7f800000, 4), le(0xff800000, 4), le(1, 4), le(0x80000001, 4), le(1<<31, 4)},
+		{
+			"float64", f64(.5), f64(1), f64(math.Nextafter(1, 2)), f64(math.Nextafter(1, 0)), f64(-1), f64(2), f64(math.MaxFloat64),
+			le(0x7ff8000000000000, 8), le(0xfff8000000000001, 8), le(0x7ff0000000000000, 8), le(0xfff0000000000000, 8), le(1, 8), le(0x8000000000000001, 8), le(1<<63, 8),
+		},
+		{
+			"float32", f32(.5), f32(1), f32(math.Nextafter32(1, 2)), f32(math.Nextafter32(1, 0)), f32(-1), f32(2), f32(math.MaxFloat32),
+			le(0x7fc00000, 4), le(0xffc00001, 4), le(0x7f800000, 4), le(0xff800000, 4), le(1, 4), le(0x80000001, 4), le(1<<31, 4),
+		},
 		{"float16", "0038", "003c", "013c", "ff3b", "00bc", "0040", "ff7b", "007e", "01fe", "007c", "00fc", "0100", "0180", "0080"},
 		{"bfloat16", "003f", "803f", "813f", "7f3f", "80bf", "0040", "7f7f", "c07f", "c1ff", "807f", "80ff", "0100", "0180", "0080"},
 		{"float8_e4m3fn", "30", "38", "39", "37", "b8", "40", "7e", "7f", "ff", "", "", "01", "81", "80"},
@@ -123,9 +127,18 @@ func elementVectors(c *corpus) {
 			what, hex string
 			code      Code
 		}{
-			{"half", b.half, ""}, {"one, the bound", b.one, ""}, {"before one", b.before, ""}, {"negative zero", b.negzero, ""},
-			{"after one", b.next, CodeRange}, {"two", b.two, CodeRange}, {"the largest", b.top, CodeRange}, {"minus one", b.minus, CodeRange},
-			{"NaN", b.nan, CodeNaN}, {"negative NaN", b.negnan, CodeNaN}, {"infinity", b.inf, CodeInf}, {"negative infinity", b.neginf, CodeInf},
+			{"half", b.half, ""},
+			{"one, the bound", b.one, ""},
+			{"before one", b.before, ""},
+			{"negative zero", b.negzero, ""},
+			{"after one", b.next, CodeRange},
+			{"two", b.two, CodeRange},
+			{"the largest", b.top, CodeRange},
+			{"minus one", b.minus, CodeRange},
+			{"NaN", b.nan, CodeNaN},
+			{"negative NaN", b.negnan, CodeNaN},
+			{"infinity", b.inf, CodeInf},
+			{"negative infinity", b.neginf, CodeInf},
 			{"the least above zero", b.least, CodeTiny},
 		} {
 			switch {

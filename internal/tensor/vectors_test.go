@@ -208,8 +208,8 @@ func runCase(t *testing.T, s *Schema, l line) {
 		t.Errorf("%s: %s, want %s", l.Case, verdict, l.Verdict)
 	}
 	for _, v := range found {
-		if v.Got == "" || v.Want == "" || strings.ContainsAny(v.Error(), "\n\x1b") || len(v.Error()) > 4096 {
-			t.Errorf("%s: message %q", l.Case, v.Error())
+		if v.Got == "" || v.Want == "" || strings.ContainsAny(v.String(), "\n\x1b") || len(v.String()) > 4096 {
+			t.Errorf("%s: message %q", l.Case, v.String())
 		}
 	}
 }

@@ -65,9 +65,8 @@ type Violation struct {
 	Hint  string  `json:"hint,omitempty"`
 }
 
-// Error makes a violation an error. The text has no more of the data than one
-// number.
-func (v Violation) Error() string {
+// String is the message. It has no more of the data than one number.
+func (v Violation) String() string {
 	var b strings.Builder
 	b.WriteString(string(v.Code))
 	if v.Input != "" {
