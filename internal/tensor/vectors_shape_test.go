@@ -150,6 +150,9 @@ func constraintVectors(c *corpus) {
 		{"A % (B - 3) == 0", 6, 3, false},
 		{"A * 1099511627776 * 1099511627776 > B", 6, 3, false},
 		{"A*1000000000000*1000000000000 - 1 < B", 9, 3, false},
+		{"A*1099511627776*4194304 + A*1099511627776*4194304 < B", 1, 1, false},
+		{"0 - A*1099511627776*4194304 - A*1099511627776*4194304 - 1 > B", 1, 1, false},
+		{"0 - A*1099511627776*4194304 - A*1099511627776*4194304 < B", 1, 1, true},
 	} {
 		c.schema("constraint "+e.con, "dims: {A: 1..99, B: 1..99}\nconstraints: [\""+e.con+"\"]\ninputs:\n  a: {dtype: uint8, shape: [A]}\n  b: {dtype: uint8, shape: [B]}\n")
 		var want []offender
@@ -191,6 +194,8 @@ func nameVectors(c *corpus) {
 	c.check("all", []sample{a, named("input.1", 1)})
 	c.check("nothing", nil, offender{Code: CodeMissing, Input: "a"})
 	c.check("twice", []sample{a, a}, offender{Code: CodeDuplicate, Input: "a"})
+	c.check("twice, the first of another type", []sample{{Name: "a", DType: "int8", Shape: []int64{1}, Fill: "00"}, a}, offender{Code: CodeDuplicate, Input: "a"})
+	c.check("twice, the second of another size", []sample{a, named("a", 2)}, offender{Code: CodeDuplicate, Input: "a"})
 	c.check("three times", []sample{a, a, a}, offender{Code: CodeDuplicate, Input: "a"})
 	c.check("unknown", []sample{a, named("z", 1)}, req(CodeUnknown))
 	c.check("two unknown, one twice", []sample{named("z", 1), a, named("y", 1), named("z", 1)}, req(CodeUnknown), req(CodeUnknown))
