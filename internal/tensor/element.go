@@ -1,6 +1,7 @@
 package tensor
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -261,10 +262,6 @@ func (x *textRules) check(i int, element []byte, s *textTallies) {
 }
 
 func (x *textRules) denies(r rune) bool {
-	for _, sp := range x.denied {
-		if int64(r) >= sp.lo && int64(r) <= sp.hi {
-			return true
-		}
-	}
-	return false
+	i, found := slices.BinarySearchFunc(x.denied, int64(r), func(s span, r int64) int { return cmp.Compare(s.lo, r) })
+	return found || i > 0 && int64(r) <= x.denied[i-1].hi
 }

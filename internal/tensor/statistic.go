@@ -42,7 +42,7 @@ func (s sliced) all(i int64, f func(flat int)) {
 // than half can only be the one that survives when different ones cancel out.
 func (c *checker) flat(t *spec, in *Tensor) {
 	s, keyOf := in.along(t.flat.axis), in.keys()
-	bad, share := Tally{First: -1}, ""
+	bad, share, most := Tally{First: -1}, "", t.flat.most(s.each)
 	for i := range s.n {
 		var candidate, votes, n int64
 		s.all(i, func(at int) {
@@ -60,7 +60,7 @@ func (c *checker) flat(t *spec, in *Tensor) {
 				n++
 			}
 		})
-		if s.each > 1 && big.NewRat(n, s.each).Cmp(t.flat.fraction.r) > 0 {
+		if s.each > 1 && n > most {
 			if bad.add(int(i)); bad.Count == 1 {
 				share = fmt.Sprintf("%d of %d elements are %s", n, s.each, in.DType.show(candidate))
 			}
@@ -69,6 +69,12 @@ func (c *checker) flat(t *spec, in *Tensor) {
 	if bad.Count > 0 {
 		c.slice(CodeFlat, in, t.flat.axis, bad, s.n, share, "a share of at most "+bound(t.flat.fraction), "a blank image or a dead sensor")
 	}
+}
+
+// most is how many of n elements may be the same: the fraction of n, rounded down.
+func (f *flat) most(n int64) int64 {
+	x := new(big.Rat).Mul(f.fraction.r, integer(n).r)
+	return new(big.Int).Quo(x.Num(), x.Denom()).Int64()
 }
 
 // slice adds a violation of slices along an axis.
@@ -87,14 +93,15 @@ func (c *checker) stats(t *spec, in *Tensor) {
 	s := in.along(t.stats.axis)
 	mean, std := Tally{First: -1}, Tally{First: -1}
 	var mean1, std1 float64
+	means, stds := numbers(t.stats.mean), numbers(t.stats.std)
 	for i := range s.n {
 		m, sd := in.moments(s, i)
-		if b := t.stats.mean; len(b) > 0 && !pick(b, i).has(m) {
+		if len(means) > 0 && !pick(means, i).has(m) {
 			if mean.add(int(i)); mean.Count == 1 {
 				mean1 = m
 			}
 		}
-		if b := t.stats.std; len(b) > 0 && !pick(b, i).has(sd) {
+		if len(stds) > 0 && !pick(stds, i).has(sd) {
 			if std.add(int(i)); std.Count == 1 {
 				std1 = sd
 			}
@@ -118,7 +125,18 @@ func pick[T any](all []T, i int64) T {
 	return all[i]
 }
 
-func (b band) has(x float64) bool { return x >= b.lo.float() && x <= b.hi.float() }
+// interval is a band in double precision.
+type interval struct{ lo, hi float64 }
+
+func numbers(bands []band) []interval {
+	all := make([]interval, 0, len(bands))
+	for _, b := range bands {
+		all = append(all, interval{b.lo.float(), b.hi.float()})
+	}
+	return all
+}
+
+func (i interval) has(x float64) bool { return x >= i.lo && x <= i.hi }
 
 func (b band) String() string { return "in [" + bound(b.lo) + ", " + bound(b.hi) + "]" }
 
@@ -166,7 +184,7 @@ func (c *checker) norms(t *spec, in *Tensor) {
 	for j := range s.each {
 		sum := 0.0
 		for i := range s.n {
-			sum += math.Pow(math.Abs(in.DType.float(keyOf(s.at(i, j)))), p)
+			sum += power(math.Abs(in.DType.float(keyOf(s.at(i, j)))), p)
 		}
 		norm := math.Pow(sum, 1/p)
 		if norm != 0 && !(math.Abs(norm-1) <= within) {
@@ -182,6 +200,16 @@ func (c *checker) norms(t *spec, in *Tensor) {
 			Hint: fmt.Sprintf("torch.nn.functional.normalize(x, p=%g, dim=%d)", p, z.axis),
 		})
 	}
+}
+
+func power(x, p float64) float64 {
+	switch p {
+	case 1:
+		return x
+	case 2:
+		return x * x
+	}
+	return math.Pow(x, p)
 }
 
 // Flush sets the tiny values of a tensor to zero where the schema says

@@ -1,6 +1,7 @@
 package tensor
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -49,6 +50,7 @@ func (t *spec) readText(n *yaml.Node, prefix string) error {
 	for _, word := range x.deny {
 		x.denied = append(x.denied, classes()[word]...)
 	}
+	x.denied = merged(x.denied)
 	switch {
 	case err != nil:
 		return err
@@ -58,6 +60,19 @@ func (t *spec) readText(n *yaml.Node, prefix string) error {
 		return fault(n, "min_chars is above max_chars")
 	}
 	return nil
+}
+
+// merged sorts spans and joins those that meet.
+func merged(spans []span) (out []span) {
+	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.lo, b.lo) })
+	for _, s := range spans {
+		if n := len(out); n > 0 && s.lo <= out[n-1].hi+1 {
+			out[n-1].hi = max(out[n-1].hi, s.hi)
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
 }
 
 // compilePattern takes what RE2 and the engines of other languages read alike: no

@@ -64,6 +64,10 @@ func textVectors(c *corpus) {
 		}
 		c.check("no "+e.class+": others", framed(e.out))
 	}
+	schema("classes that overlap", "    text: {deny: [non_ascii, newline, control, bidi]}\n")
+	for _, r := range "\x00\n\v\x7f\u0085\u2028é\u202e\U0010ffff" {
+		c.check(fmt.Sprintf("classes that overlap: U+%04X", r), framed("a\t~", "a"+string(r)), on(CodeTextChar, 1, 1))
+	}
 	schema("a pattern", "    text: {pattern: '[A-Z]{2}-\\d+(?:\\.\\d+)?'}\n")
 	c.check("it matches", framed("AB-12", "CD-1.5"))
 	c.check("a part matches", framed("AB-12", "AB-12x", "xAB-12"), on(CodeTextMatch, 2, 1))
