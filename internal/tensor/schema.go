@@ -121,7 +121,10 @@ func Parse(b []byte) (*Schema, error) {
 	if s.limits.inputs == 0 {
 		s.limits.inputs = int64(len(s.groups[Inputs]))
 	}
-	return s, s.complete(top)
+	if err := s.complete(top); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 func (s *Schema) model(n *yaml.Node) (err error) {

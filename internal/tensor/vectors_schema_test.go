@@ -69,7 +69,6 @@ func refusals() (all []refusal) {
 	const in = "inputs:\n  x: {dtype: float32, shape: [2]}\n"
 	x := func(name, rest string) { top(4, name, "inputs:\n  x:\n    "+rest+"\n") }
 	t := func(name, rest string) { top(3, name, "inputs:\n  x: "+rest+"\n") }
-	f := func(rest string) string { return "{dtype: float32, shape: [2], " + rest + "}" }
 
 	add(0, "an empty file", "")
 	add(1, "a list", "- 1\n")
@@ -110,6 +109,24 @@ func refusals() (all []refusal) {
 	for _, con := range []string{"B", "B <", "B < 4 < 5", "B = 4", "B < C", "1 < 2", "B / 2 == 1", "(B < 4", "B ** 2 < 4", "-B < 4", "B < 99999999999999999999", "B && 1 < 2", ""} {
 		top(4, "constraint "+con, "dims: {B: 1..8}\ninputs: {x: {dtype: float32, shape: [B]}}\nconstraints: [\""+con+"\"]\n")
 	}
+	valueRefusals(t)
+	statisticRefusals(t)
+	top(4, "a limit of nothing", in+"limits: {max_elements: 0}\n")
+	top(4, "a limit that is no number", in+"limits: {max_bytes: lots}\n")
+	top(4, "a limit of MB", in+"limits: {max_bytes: 64MB}\n")
+	top(4, "a limit of too many inputs", in+"limits: {max_inputs: 65}\n")
+	top(4, "a protocol nobody knows", in+"wire: {accept: [v3]}\n")
+	top(4, "a protocol twice", in+"wire: {accept: [v2-json, v2-json]}\n")
+	top(4, "shared memory, plainly", in+"wire: {shared_memory: allow}\n")
+	top(4, "a mode nobody knows", in+"on_violation: {mode: warn}\n")
+	top(4, "a status that is no refusal", in+"on_violation: {status: 200}\n")
+	return all
+}
+
+// f is a tensor of floats with further keys.
+func f(rest string) string { return "{dtype: float32, shape: [2], " + rest + "}" }
+
+func valueRefusals(t func(name, tensor string)) {
 	t("a range of one", f("range: [0]"))
 	t("a range the wrong way round", f("range: [1, 0]"))
 	t("a range of all", f("range: [-inf, inf]"))
@@ -137,6 +154,9 @@ func refusals() (all []refusal) {
 	t("flat of everything", f("flat: {max_constant_fraction: 1}"))
 	t("flat below a half", f("flat: {max_constant_fraction: 0.4}"))
 	t("an axis that is not there", f("flat: {max_constant_fraction: 0.9, axis: 1}"))
+}
+
+func statisticRefusals(t func(name, tensor string)) {
 	t("normalize without a kind", f("normalize: {axis: 0}"))
 	t("lp with a mean", f("normalize: {kind: lp, axis: 0, mean: [1]}"))
 	t("standardize without std", f("normalize: {kind: standardize, axis: 0, mean: [1]}"))
@@ -158,14 +178,4 @@ func refusals() (all []refusal) {
 	for _, p := range []string{"(", "a)|(b", "^a", "a$", "(?i)a", "(?P<n>a)", "(?=a)", "\\pL", "\\bA", "[[:alpha:]]", "\\1", "a**", "a++", "a{1001}", "[]a]", "\\"} {
 		b("pattern "+p, "pattern: '"+p+"'")
 	}
-	top(4, "a limit of nothing", in+"limits: {max_elements: 0}\n")
-	top(4, "a limit that is no number", in+"limits: {max_bytes: lots}\n")
-	top(4, "a limit of MB", in+"limits: {max_bytes: 64MB}\n")
-	top(4, "a limit of too many inputs", in+"limits: {max_inputs: 65}\n")
-	top(4, "a protocol nobody knows", in+"wire: {accept: [v3]}\n")
-	top(4, "a protocol twice", in+"wire: {accept: [v2-json, v2-json]}\n")
-	top(4, "shared memory, plainly", in+"wire: {shared_memory: allow}\n")
-	top(4, "a mode nobody knows", in+"on_violation: {mode: warn}\n")
-	top(4, "a status that is no refusal", in+"on_violation: {status: 200}\n")
-	return all
 }

@@ -50,6 +50,16 @@ func textVectors(c *corpus) {
 	schema("any bytes", "    text: {max_bytes: 4, utf8: any}\n")
 	c.check("no UTF-8", framed("\xff\xfe"))
 	c.check("five bytes", framed("\xff\xff\xff\xff\xff"), on(CodeTextSize, 1, 0))
+	characterVectors(c, schema)
+	schema("values", "    values: [de, fr, '']\n")
+	c.check("listed", framed("fr", "de", ""))
+	c.check("not listed", framed("fr", "DE", "d"), on(CodeValue, 2, 1))
+	schema("several rules", "    text: {max_bytes: 8, deny: [control, bidi], pattern: '[a-z]*'}\n    values: [abc]\n")
+	c.check("all of them", framed("abc", "abcdefghi", "\xff", "\u202e", "ab1"),
+		on(CodeValue, 4, 1), on(CodeTextSize, 1, 1), on(CodeTextUTF8, 1, 2), on(CodeTextChar, 1, 3), on(CodeTextMatch, 2, 3))
+}
+
+func characterVectors(c *corpus, schema func(name, rules string)) {
 	for _, e := range []struct{ class, in, out string }{
 		{"control", "\x00\x08\x0b\x0c\x0e\x1b\x1f\x7f\u0080\u009f", "\t\n\r \u00a0"},
 		{"newline", "\n\v\f\r\u0085\u2028\u2029", "\t \u2027"},
@@ -80,12 +90,6 @@ func textVectors(c *corpus) {
 	schema("a dot", "    text: {pattern: 'a.c'}\n")
 	c.check("a character of four bytes", framed("a😀c"))
 	c.check("no newline", framed("a\nc"), on(CodeTextMatch, 1, 0))
-	schema("values", "    values: [de, fr, '']\n")
-	c.check("listed", framed("fr", "de", ""))
-	c.check("not listed", framed("fr", "DE", "d"), on(CodeValue, 2, 1))
-	schema("several rules", "    text: {max_bytes: 8, deny: [control, bidi], pattern: '[a-z]*'}\n    values: [abc]\n")
-	c.check("all of them", framed("abc", "abcdefghi", "\xff", "\u202e", "ab1"),
-		on(CodeValue, 4, 1), on(CodeTextSize, 1, 1), on(CodeTextUTF8, 1, 2), on(CodeTextChar, 1, 3), on(CodeTextMatch, 2, 3))
 }
 
 func statisticVectors(c *corpus) {
