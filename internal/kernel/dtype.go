@@ -68,11 +68,11 @@ var formats = [...]format{
 	Float8E5M2FNUZ: {name: "float8_e5m2fnuz", bits: 8, kind: float, huge: 0x7f, least: 0x04, fnuz: true},
 }
 
-func (d DType) format() (format, bool) {
+func (d DType) format() (*format, bool) {
 	if d == 0 || int(d) >= len(formats) {
-		return format{}, false
+		return &formats[0], false
 	}
-	return formats[d], true
+	return &formats[d], true
 }
 
 // String is the name that torch has for the type.
@@ -117,5 +117,17 @@ func (f *format) key(b uint64) uint64 {
 		return ^b & f.mask()
 	default:
 		return b
+	}
+}
+
+// unkey undoes key.
+func (f *format) unkey(k uint64) uint64 {
+	switch {
+	case f.kind == signed, f.kind == float && k&f.sign() != 0:
+		return k ^ f.sign()
+	case f.kind == float:
+		return ^k & f.mask()
+	default:
+		return k
 	}
 }

@@ -48,10 +48,7 @@
 // fnuz types. The names are torch's.
 package kernel
 
-import (
-	"encoding/binary"
-	"fmt"
-)
+import "fmt"
 
 // Range is closed. Its ends are elements of the tensor's type, as their bits:
 // an int8 of -1 is 0xff. A float's range that begins or ends at zero holds
@@ -92,6 +89,8 @@ const (
 	block = 128 << 10
 	// part is what is looked at element by element, when it is not clean.
 	part = 4 << 10
+	// sample is how many elements are looked at to guess what the rest is like.
+	sample = 8
 )
 
 // Scan looks at the elements of data, which is contiguous and little-endian. It
@@ -102,74 +101,85 @@ func Scan(d DType, data []byte, want Want) (Stats, error) {
 }
 
 func scan(r *routines, d DType, data []byte, want Want) (Stats, error) {
-	p, err := newPass(r, d, want)
-	if err != nil {
+	f, ok := d.format()
+	if !ok {
+		return Stats{}, fmt.Errorf("kernel: there is no type %d", uint8(d))
+	}
+	p := pass{format: f, routines: r, size: f.bits / 8, tiny: want.Tiny}
+	if err := p.prepare(want); err != nil {
 		return Stats{}, err
 	}
-	size := d.Size()
-	if len(data)%size != 0 {
-		return Stats{}, fmt.Errorf("kernel: %d bytes of %s: not a multiple of %d", len(data), d, size)
+	if len(data)%p.size != 0 {
+		return Stats{}, fmt.Errorf("kernel: %d bytes of %s: not a multiple of %d", len(data), f.name, p.size)
 	}
-	p.stats.Elements = int64(len(data) / size)
-	p.guess(data)
+	if f.kind == float {
+		p.guess(data)
+	}
 	for at := 0; at < len(data); at += block {
 		b := data[at:min(at+block, len(data))]
 		if !p.clean(b) {
-			p.divide(b, int64(at/size))
+			p.divide(b, int64(at/p.size))
 		}
+	}
+	p.stats.Elements = int64(len(data) / p.size)
+	p.stats.Min, p.stats.Max = p.unkey(p.least), p.unkey(p.greatest)
+	if p.stats.Finite == 0 {
+		p.stats.Min, p.stats.Max = 0, 0
 	}
 	return p.stats, nil
 }
 
 // pass is one call of Scan.
 type pass struct {
-	format
+	*format
 	routines *routines
-	stats    Stats
-	lo, hi   uint64 // keys of the range
-	// Keys of the least and greatest element that is wrong in no way.
-	floor, ceil uint64
-	tiny        uint64
-	mixed       bool // elements of both signs are expected
+	size     int // of an element, in bytes
+	tiny     uint64
+	mixed    bool // elements of both signs are expected
+
+	// These are keys: the ends of the range, of what is finite, and of what
+	// is wrong in no way.
+	lo, hi             uint64
+	finiteLo, finiteHi uint64
+	cleanLo, cleanHi   uint64
+	least, greatest    uint64 // so far, if stats.Finite is not 0
+	stats              Stats
 }
 
-func newPass(r *routines, d DType, want Want) (pass, error) {
-	f, ok := d.format()
-	if !ok {
-		return pass{}, fmt.Errorf("kernel: there is no type %d", uint8(d))
-	}
-	p := pass{format: f, routines: r, tiny: want.Tiny, hi: f.mask()}
-	if err := p.setRange(d, want.In); err != nil {
-		return pass{}, err
-	}
-	if want.Tiny != 0 && f.kind != float {
-		return pass{}, fmt.Errorf("kernel: %s has no tiny elements", d)
-	}
-	if want.Tiny > f.huge {
-		return pass{}, fmt.Errorf("kernel: %#x is not a positive %s", want.Tiny, d)
-	}
-	p.floor, p.ceil = p.lo, p.hi
-	switch f.kind {
-	case float:
-		p.floor = max(p.floor, p.key(f.huge|f.sign()))
-		p.ceil = min(p.ceil, p.key(f.huge))
-	case boolean:
-		p.ceil = min(p.ceil, 1)
-	case unsigned, signed:
-	}
-	return p, nil
-}
-
-func (p *pass) setRange(d DType, in *Range) error {
-	if in == nil {
-		return nil
-	}
-	lo, hi := in.Lo, in.Hi
-	for _, end := range []uint64{lo, hi} {
-		if end > p.mask() || p.special(end) == isNaN || p.special(end) == isNotBool {
-			return fmt.Errorf("kernel: %#x is not an end of a range of %s", end, d)
+// prepare makes keys of what is wanted.
+func (p *pass) prepare(want Want) error {
+	p.hi = p.mask()
+	if want.In != nil {
+		if err := p.setRange(*want.In); err != nil {
+			return err
 		}
 	}
+	if p.tiny != 0 && p.kind != float {
+		return fmt.Errorf("kernel: %s has no tiny elements", p.name)
+	}
+	if p.tiny > p.huge {
+		return fmt.Errorf("kernel: %#x is not a positive %s", p.tiny, p.name)
+	}
+	p.finiteHi = p.mask()
+	switch p.kind {
+	case float:
+		p.finiteLo, p.finiteHi = p.key(p.huge|p.sign()), p.key(p.huge)
+	case boolean:
+		p.finiteHi = 1
+	case unsigned, signed:
+	}
+	p.cleanLo, p.cleanHi = max(p.lo, p.finiteLo), min(p.hi, p.finiteHi)
+	p.least, p.greatest = p.mask(), 0
+	return nil
+}
+
+func (p *pass) setRange(in Range) error {
+	for _, end := range [...]uint64{in.Lo, in.Hi} {
+		if s := p.special(end); end > p.mask() || s == isNaN || s == isNotBool {
+			return fmt.Errorf("kernel: %#x is not an end of a range of %s", end, p.name)
+		}
+	}
+	lo, hi := in.Lo, in.Hi
 	if p.kind == float && !p.fnuz { // both zeros
 		if lo == 0 {
 			lo = p.sign()
@@ -180,22 +190,17 @@ func (p *pass) setRange(d DType, in *Range) error {
 	}
 	p.lo, p.hi = p.key(lo), p.key(hi)
 	if p.lo > p.hi {
-		return fmt.Errorf("kernel: the range of %s from %#x to %#x is empty", d, in.Lo, in.Hi)
+		return fmt.Errorf("kernel: the range of %s from %#x to %#x is empty", p.name, in.Lo, in.Hi)
 	}
 	return nil
 }
 
 // guess looks at a few elements, since the sign of most decides which routine
-// need not be followed by another.
+// need not be followed by another. The step is odd, for tensors that repeat.
 func (p *pass) guess(data []byte) {
-	if p.kind != float {
-		return
-	}
-	size := p.bits / 8
-	step := max(len(data)/size/8, 1) * size
-	seen := 0
-	negative := 0
-	for at := size - 1; at < len(data); at += step {
+	step := (len(data)/p.size/sample | 1) * p.size
+	var seen, negative int
+	for at := p.size - 1; at < len(data); at += step {
 		seen++
 		negative += int(data[at] >> 7)
 	}
@@ -204,7 +209,6 @@ func (p *pass) guess(data []byte) {
 
 // divide looks at a block that is not clean in parts.
 func (p *pass) divide(b []byte, first int64) {
-	size := p.bits / 8
 	if len(b) <= part {
 		p.count(b, first)
 		return
@@ -212,7 +216,7 @@ func (p *pass) divide(b []byte, first int64) {
 	for at := 0; at < len(b); at += part {
 		c := b[at:min(at+part, len(b))]
 		if !p.clean(c) {
-			p.count(c, first+int64(at/size))
+			p.count(c, first+int64(at/p.size))
 		}
 	}
 }
@@ -220,7 +224,8 @@ func (p *pass) divide(b []byte, first int64) {
 // clean says whether nothing is wrong in b, and then takes its extremes.
 func (p *pass) clean(b []byte) bool {
 	least, greatest, tiny := p.extremes(b)
-	if p.key(least) < p.floor || p.key(greatest) > p.ceil {
+	least, greatest = p.key(least), p.key(greatest)
+	if least < p.cleanLo || greatest > p.cleanHi {
 		return false
 	}
 	if p.tiny != 0 && tiny < p.tiny-1 {
@@ -231,7 +236,8 @@ func (p *pass) clean(b []byte) bool {
 			return false
 		}
 	}
-	p.take(least, greatest, int64(len(b)/(p.bits/8)))
+	p.least, p.greatest = min(p.least, least), max(p.greatest, greatest)
+	p.stats.Finite += int64(len(b) / p.size)
 	return true
 }
 
@@ -263,97 +269,4 @@ func (p *pass) extremes(b []byte) (least, greatest, tiny uint64) {
 	p.mixed = true
 	umax, smax, tiny := p.routines.run(split, p.bits, b)
 	return umax, smax, tiny
-}
-
-// take adds n elements with these extremes, none of which is wrong.
-func (p *pass) take(least, greatest uint64, n int64) {
-	s := &p.stats
-	if s.Finite == 0 || p.key(least) < p.key(s.Min) {
-		s.Min = least
-	}
-	if s.Finite == 0 || p.key(greatest) > p.key(s.Max) {
-		s.Max = greatest
-	}
-	s.Finite += n
-}
-
-func (c *Count) add(i int64) {
-	if c.N == 0 {
-		c.First = i
-	}
-	c.N++
-}
-
-// count looks at every element of b; the first has the index given.
-func (p *pass) count(b []byte, first int64) {
-	switch p.bits {
-	case 8:
-		for i, v := range b {
-			p.element(uint64(v), first+int64(i))
-		}
-	case 16:
-		for ; len(b) >= 2; b, first = b[2:], first+1 {
-			p.element(uint64(binary.LittleEndian.Uint16(b)), first)
-		}
-	case 32:
-		for ; len(b) >= 4; b, first = b[4:], first+1 {
-			p.element(uint64(binary.LittleEndian.Uint32(b)), first)
-		}
-	case 64:
-		for ; len(b) >= 8; b, first = b[8:], first+1 {
-			p.element(binary.LittleEndian.Uint64(b), first)
-		}
-	}
-}
-
-func (p *pass) element(b uint64, i int64) {
-	s := &p.stats
-	switch p.special(b) {
-	case isNaN:
-		s.NaN.add(i)
-		return
-	case isInf:
-		if b&p.sign() != 0 {
-			s.NegInf.add(i)
-		} else {
-			s.PosInf.add(i)
-		}
-		return
-	case isNotBool:
-		s.NotBool.add(i)
-		return
-	case isPlain:
-	}
-	if k := p.key(b); k < p.lo {
-		s.Below.add(i)
-	} else if k > p.hi {
-		s.Above.add(i)
-	}
-	if m := b &^ p.sign(); p.tiny != 0 && m != 0 && m < p.tiny {
-		s.Tiny.add(i)
-	}
-	p.take(b, b, 1)
-}
-
-type special uint8
-
-const (
-	isPlain special = iota
-	isNaN
-	isInf
-	isNotBool
-)
-
-func (f *format) special(b uint64) special {
-	m := b &^ f.sign()
-	switch {
-	case f.kind == boolean && b > 1:
-		return isNotBool
-	case f.kind != float || m <= f.huge && (!f.fnuz || b != f.sign()):
-		return isPlain
-	case f.inf != 0 && m == f.inf:
-		return isInf
-	default:
-		return isNaN
-	}
 }

@@ -103,26 +103,26 @@ func reference(d DType, data []byte, want Want) Stats {
 		class, v := decode(d, b)
 		switch {
 		case d == Bool && b > 1:
-			s.NotBool.add(i)
+			add(&s.NotBool, i)
 			continue
 		case math.IsNaN(class):
-			s.NaN.add(i)
+			add(&s.NaN, i)
 			continue
 		case math.IsInf(class, 1):
-			s.PosInf.add(i)
+			add(&s.PosInf, i)
 			continue
 		case math.IsInf(class, -1):
-			s.NegInf.add(i)
+			add(&s.NegInf, i)
 			continue
 		}
 		if want.In != nil && before(d, b, want.In.Lo) {
-			s.Below.add(i)
+			add(&s.Below, i)
 		}
 		if want.In != nil && before(d, want.In.Hi, b) {
-			s.Above.add(i)
+			add(&s.Above, i)
 		}
 		if want.Tiny != 0 && v != 0 && math.Abs(v) < value(d, want.Tiny) {
-			s.Tiny.add(i)
+			add(&s.Tiny, i)
 		}
 		if s.Finite == 0 || sooner(d, b, s.Min) {
 			s.Min = b
@@ -133,4 +133,11 @@ func reference(d DType, data []byte, want Want) Stats {
 		s.Finite++
 	}
 	return s
+}
+
+func add(c *Count, i int64) {
+	if c.N == 0 {
+		c.First = i
+	}
+	c.N++
 }
