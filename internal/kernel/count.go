@@ -1,19 +1,84 @@
 package kernel
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math"
+	"slices"
+)
 
 // chunk is how many elements are counted at once.
 const chunk = 256
 
+// fault is one of the counts of Stats.
+type fault int
+
+const (
+	nan fault = iota
+	posInf
+	negInf
+	below
+	above
+	notBool
+	tiny
+	faults
+)
+
+// span is of keys, both ends included, that have one fault.
+type span struct {
+	lo, hi uint64
+	fault  fault
+}
+
 // count looks at every element of b; the first has the index given.
 func (p *pass) count(b []byte, first int64) {
+	var spans [8]span
+	finite, wrong := p.spans(spans[:0])
 	var elements [chunk]uint64
 	for len(b) > 0 {
-		n := min(chunk, len(b)/p.size)
-		widen(elements[:n], b, p.size)
-		p.tally(elements[:n], first)
-		b, first = b[n*p.size:], first+int64(n)
+		keys := elements[:min(chunk, len(b)/p.size)]
+		widen(keys, b, p.size)
+		p.keys(keys)
+		n := p.extent(keys)
+		p.finite += n
+		for i := 0; i < len(finite) && n > 0; i++ {
+			p.tally(finite[i], keys, first)
+		}
+		left := int64(len(keys)) - n
+		for i := 0; i < len(wrong) && left > 0; i++ {
+			left -= p.tally(wrong[i], keys, first)
+		}
+		b, first = b[len(keys)*p.size:], first+int64(len(keys))
 	}
+}
+
+// spans says what is counted, of what is finite and of what is not.
+func (p *pass) spans(to []span) (finite, wrong []span) {
+	if p.lo > p.finiteLo {
+		to = append(to, span{p.finiteLo, p.lo - 1, below})
+	}
+	if p.hi < p.finiteHi {
+		to = append(to, span{p.hi + 1, p.finiteHi, above})
+	}
+	if p.tiny > 1 {
+		// A magnitude of m has the key zero+m, or zero-1-m.
+		zero := p.sign()
+		to = append(to, span{zero + 1, zero + p.tiny - 1, tiny}, span{zero - p.tiny, zero - 2, tiny})
+	}
+	n := len(to)
+	switch {
+	case p.kind == boolean:
+		to = append(to, span{2, p.mask(), notBool})
+	case p.kind == float && p.inf == 0:
+		to = append(to, span{p.finiteHi + 1, math.MaxUint64, nan})
+		if p.finiteLo > 0 {
+			to = append(to, span{0, p.finiteLo - 1, nan})
+		}
+	case p.kind == float:
+		pos, neg := p.key(p.inf), p.key(p.inf|p.sign())
+		to = append(to, span{pos + 1, math.MaxUint64, nan}, span{pos, pos, posInf},
+			span{neg, neg, negInf}, span{0, neg - 1, nan})
+	}
+	return to[:n], to[n:]
 }
 
 // widen makes integers of the bits of elements.
@@ -38,69 +103,65 @@ func widen(to []uint64, b []byte, size int) {
 	}
 }
 
-// tally counts without branches, so that it takes as long whatever there is to
-// count. It compares keys only: those of what is not finite lie beyond those
-// of what is, but for the NaN of fnuz types.
-func (p *pass) tally(elements []uint64, first int64) {
-	var finite, below, above, posInf, negInf, tiny uint64
-	sign, lo, hi := p.sign(), p.lo, p.hi
-	finiteLo, finiteHi := p.finiteLo, p.finiteHi
-	always, negative := p.flips()
-	least, greatest := p.least, p.greatest
-	pos, neg := p.infinities()
-	nan := p.key(sign)
-	near := max(p.tiny, 1) - 1
-	for _, v := range elements {
-		k := v ^ (always | negative&-(v>>(p.bits-1)))
-		ok := one(k >= finiteLo) & one(k <= finiteHi)
-		if p.fnuz {
-			ok &= one(k != nan)
+// keys makes keys of elements. Here the NaN of fnuz types gets one that lies
+// beyond all others, as the NaNs of other types do.
+func (p *pass) keys(elements []uint64) {
+	top, sign, all := p.bits-1, p.sign(), p.mask()
+	switch {
+	case p.fnuz:
+		for i, v := range elements {
+			if v == sign {
+				elements[i] = all + 1
+			} else {
+				elements[i] = p.key(v)
+			}
 		}
-		finite += ok
-		below += ok & one(k < lo)
-		above += ok & one(k > hi)
-		posInf += one(k == pos)
-		negInf += one(k == neg)
-		tiny += ok & one(v&^sign-1 < near)
+	case p.kind == float:
+		for i, v := range elements {
+			elements[i] = v ^ (sign | all&-(v>>top))
+		}
+	case p.kind == signed:
+		for i, v := range elements {
+			elements[i] = v ^ sign
+		}
+	}
+}
+
+// extent takes the extremes of what is finite, and says how many are. It has no
+// branches, so that it takes as long whatever the elements are.
+func (p *pass) extent(keys []uint64) int64 {
+	lo, width := p.finiteLo, p.finiteHi-p.finiteLo
+	least, greatest := p.least, p.greatest
+	var n uint64
+	for _, k := range keys {
+		ok := one(k-lo <= width)
+		n += ok
 		least = min(least, k|(ok-1))
 		greatest = max(greatest, k&-ok)
 	}
-	p.least, p.greatest = least&p.mask(), greatest
-	if p.inf == 0 {
-		posInf, negInf = 0, 0
-	}
-	s := &p.stats
-	s.Finite += int64(finite)
-	rest := &s.NaN
-	if p.kind == boolean {
-		rest = &s.NotBool
-	}
-	fresh := rest.grow(uint64(len(elements)) - finite - posInf - negInf)
-	fresh = s.Below.grow(below) || fresh
-	fresh = s.Above.grow(above) || fresh
-	fresh = s.PosInf.grow(posInf) || fresh
-	fresh = s.NegInf.grow(negInf) || fresh
-	fresh = s.Tiny.grow(tiny) || fresh
-	if fresh {
-		p.firsts(elements, first)
-	}
+	p.least, p.greatest = least, greatest
+	return int64(n)
 }
 
-// flips are the bits that key turns over, always and of a negative float.
-func (p *pass) flips() (always, negative uint64) {
-	switch p.kind {
-	case signed:
-		return p.sign(), 0
-	case float:
-		return p.sign(), p.mask()
-	default:
-		return 0, 0
+// tally counts the keys that are in the span; k-lo is more than hi-lo if k is
+// below lo.
+func (p *pass) tally(s span, keys []uint64, first int64) int64 {
+	lo, width := s.lo, s.hi-s.lo
+	var n uint64
+	for _, k := range keys {
+		n += one(k-lo <= width)
 	}
-}
-
-// infinities are keys.
-func (p *pass) infinities() (pos, neg uint64) {
-	return p.key(p.inf), p.key(p.inf | p.sign())
+	c := &p.counts[s.fault]
+	// Two spans may have one fault; chunks come in order, so only within this
+	// one can the later span have the earlier element.
+	if n > 0 && (c.N == 0 || c.First >= first) {
+		at := first + int64(slices.IndexFunc(keys, func(k uint64) bool { return k-lo <= width }))
+		if c.N == 0 || at < c.First {
+			c.First = at
+		}
+	}
+	c.N += int64(n)
+	return int64(n)
 }
 
 // one is 1 for true. It compiles to no branch.
@@ -109,79 +170,4 @@ func one(b bool) uint64 {
 		return 1
 	}
 	return 0
-}
-
-// grow adds n, and says whether these are the first. Their index is not known
-// then, and is -1.
-func (c *Count) grow(n uint64) bool {
-	fresh := c.N == 0 && n > 0
-	c.N += int64(n)
-	if fresh {
-		c.First = -1
-	}
-	return fresh
-}
-
-// meet gives c its first element, if that is not known.
-func (c *Count) meet(i int64) {
-	if c.N > 0 && c.First < 0 {
-		c.First = i
-	}
-}
-
-// firsts finds the indices that grow does not know.
-func (p *pass) firsts(elements []uint64, first int64) {
-	s := &p.stats
-	for i, v := range elements {
-		at := first + int64(i)
-		switch p.special(v) {
-		case isNaN:
-			s.NaN.meet(at)
-			continue
-		case isPosInf:
-			s.PosInf.meet(at)
-			continue
-		case isNegInf:
-			s.NegInf.meet(at)
-			continue
-		case isNotBool:
-			s.NotBool.meet(at)
-			continue
-		case isPlain:
-		}
-		if k := p.key(v); k < p.lo {
-			s.Below.meet(at)
-		} else if k > p.hi {
-			s.Above.meet(at)
-		}
-		if m := v &^ p.sign(); p.tiny != 0 && m != 0 && m < p.tiny {
-			s.Tiny.meet(at)
-		}
-	}
-}
-
-type special uint8
-
-const (
-	isPlain special = iota
-	isNaN
-	isPosInf
-	isNegInf
-	isNotBool
-)
-
-func (f *format) special(b uint64) special {
-	m := b &^ f.sign()
-	switch {
-	case f.kind == boolean && b > 1:
-		return isNotBool
-	case f.kind != float || m <= f.huge && (!f.fnuz || b != f.sign()):
-		return isPlain
-	case f.inf == 0 || m != f.inf:
-		return isNaN
-	case m == b:
-		return isPosInf
-	default:
-		return isNegInf
-	}
 }

@@ -131,3 +131,16 @@ func (f *format) unkey(k uint64) uint64 {
 		return k
 	}
 }
+
+// ordered says whether b is an element that others are less or greater than:
+// one of a float that is no NaN, or a bool that is 0 or 1.
+func (f *format) ordered(b uint64) bool {
+	switch f.kind {
+	case boolean:
+		return b <= 1
+	case float:
+		return b&^f.sign() <= max(f.huge, f.inf) && (!f.fnuz || b != f.sign())
+	default:
+		return true
+	}
+}

@@ -121,12 +121,7 @@ func scan(r *routines, d DType, data []byte, want Want) (Stats, error) {
 			p.divide(b, int64(at/p.size))
 		}
 	}
-	p.stats.Elements = int64(len(data) / p.size)
-	p.stats.Min, p.stats.Max = p.unkey(p.least), p.unkey(p.greatest)
-	if p.stats.Finite == 0 {
-		p.stats.Min, p.stats.Max = 0, 0
-	}
-	return p.stats, nil
+	return p.stats(int64(len(data) / p.size)), nil
 }
 
 // pass is one call of Scan.
@@ -142,8 +137,25 @@ type pass struct {
 	lo, hi             uint64
 	finiteLo, finiteHi uint64
 	cleanLo, cleanHi   uint64
-	least, greatest    uint64 // so far, if stats.Finite is not 0
-	stats              Stats
+	least, greatest    uint64 // so far, if finite is not 0
+
+	finite int64
+	counts [faults]Count
+}
+
+func (p *pass) stats(elements int64) Stats {
+	s := Stats{
+		Elements: elements,
+		NaN:      p.counts[nan], PosInf: p.counts[posInf], NegInf: p.counts[negInf],
+		Below: p.counts[below], Above: p.counts[above],
+		NotBool: p.counts[notBool],
+		Tiny:    p.counts[tiny],
+		Finite:  p.finite,
+	}
+	if s.Finite > 0 {
+		s.Min, s.Max = p.unkey(p.least), p.unkey(p.greatest)
+	}
+	return s
 }
 
 // prepare makes keys of what is wanted.
@@ -175,7 +187,7 @@ func (p *pass) prepare(want Want) error {
 
 func (p *pass) setRange(in Range) error {
 	for _, end := range [...]uint64{in.Lo, in.Hi} {
-		if s := p.special(end); end > p.mask() || s == isNaN || s == isNotBool {
+		if end > p.mask() || !p.ordered(end) {
 			return fmt.Errorf("kernel: %#x is not an end of a range of %s", end, p.name)
 		}
 	}
@@ -237,7 +249,7 @@ func (p *pass) clean(b []byte) bool {
 		}
 	}
 	p.least, p.greatest = min(p.least, least), max(p.greatest, greatest)
-	p.stats.Finite += int64(len(b) / p.size)
+	p.finite += int64(len(b) / p.size)
 	return true
 }
 
