@@ -21,8 +21,15 @@ var (
 	avx512 = isa{"AVX512", 64, 4}
 )
 
-// unroll is how many vectors one turn of the main loop takes.
-const unroll = 8
+const (
+	// unroll is how many vectors one turn of the main loop takes.
+	unroll = 8
+	line   = 64 // bytes of a line of the cache
+	// prefetch is how far ahead memory is asked for by the routines that do
+	// most, in which the processor does not run far enough ahead by itself.
+	// It may be past the end: asking for what is not there does nothing.
+	prefetch = 512
+)
 
 // acc is what an accumulator gathers: an extreme of the elements as unsigned
 // or signed integers, or the smallest of their magnitudes less one.
@@ -67,7 +74,11 @@ func routineFunc(c *build.Context, set isa, r routine, bits int) {
 	n := c.Load(c.Param("data").Len(), c.GP64())
 	g.constants()
 	g.start(operand.Mem{Base: ptr})
-	passes(c, set, ptr, n, g.take)
+	ahead := 0
+	if len(r.accs) == 3 {
+		ahead = prefetch
+	}
+	passes(c, set, ptr, n, ahead, g.take)
 	for i, a := range r.accs {
 		c.Store(g.reduce(a, i), c.ReturnIndex(i))
 	}
@@ -81,13 +92,17 @@ func routineFunc(c *build.Context, set isa, r routine, bits int) {
 }
 
 // passes writes the loops: take gets the address of each vector and the number
-// of the set of accumulators it belongs to.
-func passes(c *build.Context, set isa, ptr, n reg.Register, take func(m operand.Mem, s int)) {
+// of the set of accumulators it belongs to. Memory is asked for ahead bytes
+// before, if that is not 0.
+func passes(c *build.Context, set isa, ptr, n reg.Register, ahead int, take func(m operand.Mem, s int)) {
 	turn := unroll * set.vector
 	c.CMPQ(n, operand.U32(turn))
 	c.JB(operand.LabelRef("single"))
 	c.Label("turn")
 	for i := range unroll {
+		if at := i * set.vector; ahead > 0 && at%line == 0 {
+			c.PREFETCHT0(operand.Mem{Base: ptr, Disp: at + ahead})
+		}
 		take(operand.Mem{Base: ptr, Disp: i * set.vector}, i%set.sets)
 	}
 	c.ADDQ(operand.U32(turn), ptr)
@@ -336,7 +351,7 @@ func readFunc(c *build.Context, set isa) {
 			c.VPOR(m, to, to)
 		}
 	}
-	passes(c, set, ptr, n, func(m operand.Mem, s int) { or(m, accs[s]) })
+	passes(c, set, ptr, n, 0, func(m operand.Mem, s int) { or(m, accs[s]) })
 	for _, a := range accs[1:] {
 		or(a, accs[0])
 	}
