@@ -1,7 +1,11 @@
 package kernel
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"math/rand/v2"
+	"os"
+	"strings"
 	"testing"
 )
 
@@ -53,5 +57,28 @@ func slow(o op, width int, data []byte) (a, b, least uint64) {
 		return smin, smax, least
 	default:
 		return umin, umax, least
+	}
+}
+
+// The assembly is that of the generator as it is; its own tests compare every
+// byte.
+func TestAssemblyIsFresh(t *testing.T) {
+	h := sha256.New()
+	for _, name := range []string{"asm/gen.go", "asm/main.go"} {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Write(b)
+	}
+	want := fmt.Sprintf("// SHA-256 of asm/gen.go and asm/main.go: %x\n", h.Sum(nil))
+	for _, name := range []string{"avx2_amd64.s", "avx512_amd64.s", "../testkit/rawread/avx2_amd64.s", "../testkit/rawread/avx512_amd64.s"} {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(string(b), want) {
+			t.Errorf("%s: run go run . in internal/kernel/asm", name)
+		}
 	}
 }

@@ -8,6 +8,8 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -41,6 +43,10 @@ func run() error {
 // generate returns the files by their paths from here.
 func generate() (map[string][]byte, error) {
 	files := map[string][]byte{}
+	sources, err := digest()
+	if err != nil {
+		return nil, err
+	}
 	for _, set := range []isa{avx2, avx512} {
 		lower := strings.ToLower(set.name)
 		err := file(files, "kernel", "../"+lower+"_amd64", func(c *build.Context) {
@@ -58,7 +64,26 @@ func generate() (map[string][]byte, error) {
 			return nil, err
 		}
 	}
+	for name, b := range files {
+		if strings.HasSuffix(name, ".s") {
+			files[name] = append([]byte("// SHA-256 of asm/gen.go and asm/main.go: "+sources+"\n"), b...)
+		}
+	}
 	return files, nil
+}
+
+// digest is of the sources. The tests of package kernel compare it, since they
+// do without avo.
+func digest() (string, error) {
+	h := sha256.New()
+	for _, name := range []string{"gen.go", "main.go"} {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			return "", err
+		}
+		h.Write(b)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // file makes the assembly and the Go declarations of one file.
