@@ -71,12 +71,33 @@ func TestBlocks(t *testing.T) {
 			data = append(data, repeat(d, k, block)...)
 		}
 		data = data[:len(data)-1234/size*size]
-		compare(t, d, data, want)
 		n := len(data) / size
 		for _, i := range []int{part/size - 1, part / size, block/size - 1, block / size, 2 * block / size, n - 1} {
 			copy(data[i*size:], put(size, specials(d)[rng.IntN(len(specials(d)))]))
 		}
 		compare(t, d, data, want)
+	}
+}
+
+// Signs that are not what was expected of them, and minus zero as the greatest.
+func TestSigns(t *testing.T) {
+	for _, d := range []DType{Float64, Float32, BFloat16, Float8E4M3FN} {
+		f := formats[d]
+		minusOne := &Range{f.sign() | f.huge, f.sign() | f.huge/2}
+		for _, tiny := range []uint64{0, f.least} {
+			data := repeat(d, negative, 16<<10)
+			compare(t, d, data, Want{minusOne, tiny})
+			copy(data[33*d.Size():], put(d.Size(), f.sign()))
+			compare(t, d, data, Want{nil, tiny})
+			// Blocks of which the first is mixed, and the others are not.
+			data = repeat(d, calm, block)
+			data = append(data, repeat(d, negative, 16<<10)...)
+			compare(t, d, data, Want{minusOne, tiny})
+			// Few positive elements, that the guess does not see.
+			data = repeat(d, negative, 16<<10)
+			copy(data[len(data)-2*d.Size():], put(d.Size(), f.huge))
+			compare(t, d, data, Want{nil, tiny})
+		}
 	}
 }
 

@@ -52,12 +52,18 @@ func decode(d DType, b uint64) (class, value float64) {
 	case exponent == 0:
 		return 0, math.Copysign(math.Ldexp(float64(fraction), 1-l.bias-l.fraction), sign)
 	default:
-		return 0, math.Copysign(math.Ldexp(float64(fraction|1<<l.fraction), int(exponent)-l.bias-l.fraction), sign)
+		return 0, sign * math.Ldexp(float64(fraction|1<<l.fraction), int(exponent)-l.bias-l.fraction)
 	}
 }
 
 // value is the value of an element, infinities included.
 func value(d DType, b uint64) float64 {
+	switch d { // those that Go has
+	case Float64:
+		return math.Float64frombits(b)
+	case Float32:
+		return float64(math.Float32frombits(uint32(b)))
+	}
 	class, v := decode(d, b)
 	if class != 0 {
 		return class
@@ -65,42 +71,54 @@ func value(d DType, b uint64) float64 {
 	return v
 }
 
-// before says whether x is less than y as numbers.
-func before(d DType, x, y uint64) bool {
+// number is what an element stands for; one of the three is used.
+type number struct {
+	f float64
+	i int64
+	u uint64
+}
+
+func numberOf(d DType, b uint64) number {
 	switch d {
 	case Int8:
-		return int8(x) < int8(y)
+		return number{i: int64(int8(b))}
 	case Int16:
-		return int16(x) < int16(y)
+		return number{i: int64(int16(b))}
 	case Int32:
-		return int32(x) < int32(y)
+		return number{i: int64(int32(b))}
 	case Int64:
-		return int64(x) < int64(y)
+		return number{i: int64(b)}
 	case Bool, Uint8, Uint16, Uint32, Uint64:
-		return x < y
+		return number{u: b}
 	default:
-		return value(d, x) < value(d, y)
+		return number{f: value(d, b)}
 	}
 }
 
+func (n number) before(m number) bool { return n.f < m.f || n.i < m.i || n.u < m.u }
+
 // sooner is before, with minus zero before zero.
-func sooner(d DType, x, y uint64) bool {
-	if _, ok := layouts[d]; ok && value(d, x) == value(d, y) {
-		return math.Signbit(value(d, x)) && !math.Signbit(value(d, y))
-	}
-	return before(d, x, y)
+func (n number) sooner(m number) bool {
+	return n.before(m) || n == m && math.Signbit(n.f) && !math.Signbit(m.f)
 }
+
+func before(d DType, x, y uint64) bool { return numberOf(d, x).before(numberOf(d, y)) }
 
 // reference does what Scan does, element by element and by value.
 func reference(d DType, data []byte, want Want) Stats {
 	var s Stats
+	var lo, hi, least, greatest number
+	if want.In != nil {
+		lo, hi = numberOf(d, want.In.Lo), numberOf(d, want.In.Hi)
+	}
+	near := numberOf(d, want.Tiny).f
 	size := d.Size()
 	for i := int64(0); len(data) > 0; i, data = i+1, data[size:] {
 		var word [8]byte
 		copy(word[:], data[:size])
 		b := binary.LittleEndian.Uint64(word[:])
 		s.Elements++
-		class, v := decode(d, b)
+		class, _ := decode(d, b)
 		switch {
 		case d == Bool && b > 1:
 			add(&s.NotBool, i)
@@ -115,20 +133,21 @@ func reference(d DType, data []byte, want Want) Stats {
 			add(&s.NegInf, i)
 			continue
 		}
-		if want.In != nil && before(d, b, want.In.Lo) {
+		n := numberOf(d, b)
+		if want.In != nil && n.before(lo) {
 			add(&s.Below, i)
 		}
-		if want.In != nil && before(d, want.In.Hi, b) {
+		if want.In != nil && hi.before(n) {
 			add(&s.Above, i)
 		}
-		if want.Tiny != 0 && v != 0 && math.Abs(v) < value(d, want.Tiny) {
+		if n.f != 0 && math.Abs(n.f) < near {
 			add(&s.Tiny, i)
 		}
-		if s.Finite == 0 || sooner(d, b, s.Min) {
-			s.Min = b
+		if s.Finite == 0 || n.sooner(least) {
+			s.Min, least = b, n
 		}
-		if s.Finite == 0 || sooner(d, s.Max, b) {
-			s.Max = b
+		if s.Finite == 0 || greatest.sooner(n) {
+			s.Max, greatest = b, n
 		}
 		s.Finite++
 	}
