@@ -75,7 +75,7 @@ func routineFunc(c *build.Context, set isa, r routine, bits int) {
 	g.constants()
 	g.start(operand.Mem{Base: ptr})
 	ahead := 0
-	if len(r.accs) == 3 {
+	if len(r.accs) == 3 || g.biased() {
 		ahead = prefetch
 	}
 	passes(c, set, ptr, n, ahead, g.take)
