@@ -63,6 +63,7 @@ func value(d DType, b uint64) float64 {
 		return math.Float64frombits(b)
 	case Float32:
 		return float64(math.Float32frombits(uint32(b)))
+	default:
 	}
 	class, v := decode(d, b)
 	if class != 0 {
