@@ -329,14 +329,14 @@ func (g *gen) scalar(a acc, x reg.Register) reg.Register {
 	return r
 }
 
-// readFunc writes what only reads: it ors all bytes together.
+// readFunc writes what only reads: it ors all vectors together.
 func readFunc(c *build.Context, set isa) {
 	name := "read" + set.name
 	c.Function(name)
 	c.Attributes(attr.NOSPLIT)
 	c.Pragma("noescape")
 	c.SignatureExpr("func(data []byte) uint64")
-	c.Doc(fmt.Sprintf("%s ors the words of data together. There are at least %d bytes.", name, set.vector))
+	c.Doc(fmt.Sprintf("%s ors vectors of data together, and returns the first word. There are at least %d bytes.", name, set.vector))
 	g := &gen{Context: c, set: set}
 	ptr := c.Load(c.Param("data").Base(), c.GP64())
 	n := c.Load(c.Param("data").Len(), c.GP64())

@@ -4,7 +4,7 @@
 
 package rawread
 
-// readAVX2 ors the words of data together. There are at least 32 bytes.
+// readAVX2 ors vectors of data together, and returns the first word. There are at least 32 bytes.
 //
 //go:noescape
 func readAVX2(data []byte) uint64

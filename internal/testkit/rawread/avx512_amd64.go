@@ -4,7 +4,7 @@
 
 package rawread
 
-// readAVX512 ors the words of data together. There are at least 64 bytes.
+// readAVX512 ors vectors of data together, and returns the first word. There are at least 64 bytes.
 //
 //go:noescape
 func readAVX512(data []byte) uint64

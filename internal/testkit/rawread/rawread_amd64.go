@@ -4,8 +4,8 @@ package rawread
 
 import "golang.org/x/sys/cpu"
 
-// Read returns the words of data ored together, and the name of what read
-// them. Data of less than a vector is not read.
+// Read reads all of data, and returns something that depends on it, and the
+// name of what read it. Data of less than a vector is not read.
 func Read(data []byte) (or uint64, name string) {
 	switch {
 	case cpu.X86.HasAVX512F && len(data) >= 64:
