@@ -51,6 +51,7 @@ test: setup
 check: setup
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w"; exit 1; }
 	go vet ./...
+	cd internal/kernel/asm && go vet . && go test .
 	tools/lint.sh
 
 # Only these have goroutines or are called from several; readers and rooms may

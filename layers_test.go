@@ -25,7 +25,7 @@ var layers = []struct {
 		"pickle", "safetensors", "torchfile", "internal/strictzip", "internal/torchscript", "internal/exportir",
 		"internal/npy", "internal/decomp", "internal/tarball", "internal/gguf", "internal/onnx", "internal/jinja",
 		"internal/hf", "internal/magic", "internal/mobile", "internal/objfile", "internal/pysrc",
-		"internal/pep440", "internal/pep508", "internal/manifest", "internal/osv", "internal/advisory", "internal/pyindex", "internal/family", "internal/tensor",
+		"internal/pep440", "internal/pep508", "internal/manifest", "internal/osv", "internal/advisory", "internal/pyindex", "internal/family", "internal/tensor", "internal/kernel",
 	}, []string{"ground", "readers"}, append(quiet, "os", "time")},
 	{"terms", []string{"internal/day", "internal/pattern", "internal/source", "internal/waiver", "internal/lockfile", "internal/openvex", "internal/supply"}, []string{"ground", "terms"}, append(quiet, "os")},
 	{"osfile", []string{"internal/osfile"}, nil, []string{"net", "os/exec", "plugin", "unsafe", "log"}},
@@ -54,7 +54,7 @@ var layers = []struct {
 	{"pyrun", []string{"internal/pyrun"}, []string{"ground", "readers", "child"}, []string{"net", "plugin", "unsafe", "log"}},
 	{"cli", []string{"internal/cli"}, []string{"ground", "whole", "convert", "pyrun", "signing", "keyless", "bom", "engine", "rooms", "artifact", "judge", "report", "ruledoc", "terms", "osfile", "digest", "readers", "fetch", "feed", "record", "relock"}, []string{"os/exec", "unsafe", "plugin"}},
 	{"cmd", []string{"cmd/..."}, []string{"cli"}, nil},
-	{"testkit", []string{"internal/testkit"}, []string{"ground", "readers"}, quiet},
+	{"testkit", []string{"internal/testkit", "internal/testkit/rawread"}, []string{"ground", "readers"}, quiet},
 	// For tests only, and no program links them: they listen on this machine.
 	{"servers", []string{"internal/testkit/fakeindex", "internal/testkit/fakeosv"}, []string{"ground", "readers"}, []string{"os", "os/exec", "plugin", "unsafe", "log"}},
 }

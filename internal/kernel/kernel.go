@@ -1,0 +1,284 @@
+// Package kernel looks at every element of a tensor once and says what a
+// validator asks about values: is there a NaN, an infinity, something out of
+// range, something tiny; how many, and which is the first; and what are the
+// least and the greatest element.
+//
+// Memory is the limit. Routines in assembly find the extremes of a block of
+// elements at the speed at which one core reads; extremes alone decide that a
+// block is clean. Only what is not clean is looked at element by element.
+//
+// # How extremes decide
+//
+// Elements are compared as integers, never as floats, so that no setting of
+// the processor matters and subnormal numbers are not slow. As an unsigned
+// integer a float that is negative is above all that are not, and among
+// those of one sign the magnitude decides. Hence of the elements' bits
+//
+//	smallest unsigned   is the least element, if none is negative;
+//	                    the greatest, if all are
+//	greatest unsigned   is the least element, if one is negative;
+//	                    the greatest, if none is
+//	greatest signed     is the greatest element, if one is not negative
+//
+// Two of the three are enough, and which two depends on whether the signs of
+// a block are mixed (see extremes). A NaN has a magnitude above infinity's,
+// so it is itself the least or the greatest: the range check finds NaN and
+// infinity as well. A tiny element is one with 0 < m < t for its magnitude m.
+// As unsigned integers that is m-1 < t-1, because 0-1 is the greatest of all,
+// so the smallest m-1 decides. The fnuz types have their NaN where others
+// have minus zero; it is the smallest signed integer.
+//
+// # Security
+//
+// This package is made for hostile input. Any bytes are elements, misaligned
+// ones too. Time is linear: no contents make a block be read more than six
+// times by the routines and once element by element. Nothing is allocated.
+// The assembly reads within the slice it is given, and at most 128 KiB a
+// call, so that it never keeps the scheduler waiting.
+//
+// # Limits
+//
+// There are none but the length of the slice.
+//
+// # Specification
+//
+// IEEE 754-2019 §3.4 for binary64, binary32 and binary16; bfloat16 is the upper
+// half of binary32. OCP 8-bit Floating Point Specification 1.0 for e4m3 (fn:
+// it has no infinity, and one NaN per sign) and e5m2; arXiv:2206.02915 for the
+// fnuz types. The names are torch's.
+package kernel
+
+import "fmt"
+
+// Range is closed. Its ends are elements of the tensor's type, as their bits:
+// an int8 of -1 is 0xff. A float's range that begins or ends at zero holds
+// zeros of both signs.
+type Range struct{ Lo, Hi uint64 }
+
+// Want says what Scan looks for beside what is wrong in itself, which is a NaN,
+// an infinity, and a bool that is neither 0 nor 1.
+type Want struct {
+	In   *Range // nil: any
+	Tiny uint64 // a positive float, as its bits: what is nearer to zero, and not zero, is tiny; 0: nothing is
+}
+
+// Count is of elements. First is the index of the first; it means nothing if N
+// is 0.
+type Count struct{ N, First int64 }
+
+// Stats is what Scan saw.
+type Stats struct {
+	Elements int64
+
+	// No element is counted by two of these.
+	NaN, PosInf, NegInf Count
+	Below, Above        Count // out of Want.In, and finite
+	NotBool             Count
+
+	Tiny Count // by Want.Tiny, whether in range or not
+
+	// Finite is how many elements are neither NaN nor infinite, nor NotBool.
+	// Min and Max are the least and the greatest of those, as their bits; they
+	// mean nothing if Finite is 0. Minus zero is less than zero.
+	Finite   int64
+	Min, Max uint64
+}
+
+const (
+	// block is what a routine gets at once. It fits the second cache.
+	block = 128 << 10
+	// part is what is looked at element by element, when it is not clean.
+	part = 4 << 10
+	// sample is how many elements are looked at to guess what the rest is like.
+	sample = 8
+)
+
+// Scan looks at the elements of data, which is contiguous and little-endian. It
+// is an error if there is no such type, if the length is not a multiple of the
+// element's, or if want makes no sense for the type.
+func Scan(d DType, data []byte, want Want) (Stats, error) {
+	return scan(&best, d, data, want)
+}
+
+func scan(r *routines, d DType, data []byte, want Want) (Stats, error) {
+	f, ok := d.format()
+	if !ok {
+		return Stats{}, fmt.Errorf("kernel: there is no type %d", uint8(d))
+	}
+	p := pass{format: f, routines: r, size: f.bits / 8, tiny: want.Tiny}
+	if err := p.prepare(want); err != nil {
+		return Stats{}, err
+	}
+	if len(data)%p.size != 0 {
+		return Stats{}, fmt.Errorf("kernel: %d bytes of %s: not a multiple of %d", len(data), f.name, p.size)
+	}
+	if f.kind == float {
+		p.guess(data)
+	}
+	for at := 0; at < len(data); at += block {
+		b := data[at:min(at+block, len(data))]
+		if !p.clean(b) {
+			p.divide(b, int64(at/p.size))
+		}
+	}
+	return p.stats(int64(len(data) / p.size)), nil
+}
+
+// pass is one call of Scan.
+type pass struct {
+	*format
+	routines *routines
+	size     int // of an element, in bytes
+	tiny     uint64
+	mixed    bool // elements of both signs are expected
+
+	// These are keys: the ends of the range, of what is finite, and of what
+	// is wrong in no way.
+	lo, hi             uint64
+	finiteLo, finiteHi uint64
+	cleanLo, cleanHi   uint64
+	least, greatest    uint64 // so far, if finite is not 0
+
+	finite int64
+	counts [faults]Count
+}
+
+func (p *pass) stats(elements int64) Stats {
+	s := Stats{
+		Elements: elements,
+		NaN:      p.counts[nan], PosInf: p.counts[posInf], NegInf: p.counts[negInf],
+		Below: p.counts[below], Above: p.counts[above],
+		NotBool: p.counts[notBool],
+		Tiny:    p.counts[tiny],
+		Finite:  p.finite,
+	}
+	if s.Finite > 0 {
+		s.Min, s.Max = p.unkey(p.least), p.unkey(p.greatest)
+	}
+	return s
+}
+
+// prepare makes keys of what is wanted.
+func (p *pass) prepare(want Want) error {
+	p.hi = p.mask()
+	if want.In != nil {
+		if err := p.setRange(*want.In); err != nil {
+			return err
+		}
+	}
+	if p.tiny != 0 && p.kind != float {
+		return fmt.Errorf("kernel: %s has no tiny elements", p.name)
+	}
+	if p.tiny > p.huge {
+		return fmt.Errorf("kernel: %#x is not a positive %s", p.tiny, p.name)
+	}
+	p.finiteHi = p.mask()
+	switch p.kind {
+	case float:
+		p.finiteLo, p.finiteHi = p.key(p.huge|p.sign()), p.key(p.huge)
+	case boolean:
+		p.finiteHi = 1
+	case unsigned, signed:
+	}
+	p.cleanLo, p.cleanHi = max(p.lo, p.finiteLo), min(p.hi, p.finiteHi)
+	p.least, p.greatest = p.mask(), 0
+	return nil
+}
+
+func (p *pass) setRange(in Range) error {
+	for _, end := range [...]uint64{in.Lo, in.Hi} {
+		if end > p.mask() || !p.ordered(end) {
+			return fmt.Errorf("kernel: %#x is not an end of a range of %s", end, p.name)
+		}
+	}
+	lo, hi := in.Lo, in.Hi
+	if p.kind == float && !p.fnuz { // both zeros
+		if lo == 0 {
+			lo = p.sign()
+		}
+		if hi == p.sign() {
+			hi = 0
+		}
+	}
+	p.lo, p.hi = p.key(lo), p.key(hi)
+	if p.lo > p.hi {
+		return fmt.Errorf("kernel: the range of %s from %#x to %#x is empty", p.name, in.Lo, in.Hi)
+	}
+	return nil
+}
+
+// guess looks at a few elements, since the sign of most decides which routine
+// need not be followed by another. The step is odd, for tensors that repeat.
+func (p *pass) guess(data []byte) {
+	step := (len(data)/p.size/sample | 1) * p.size
+	var seen, negative int
+	for at := p.size - 1; at < len(data); at += step {
+		seen++
+		negative += int(data[at] >> 7)
+	}
+	p.mixed = negative > 0 && negative < seen
+}
+
+// divide looks at a block that is not clean in parts.
+func (p *pass) divide(b []byte, first int64) {
+	if len(b) <= part {
+		p.count(b, first)
+		return
+	}
+	for at := 0; at < len(b); at += part {
+		c := b[at:min(at+part, len(b))]
+		if !p.clean(c) {
+			p.count(c, first+int64(at/p.size))
+		}
+	}
+}
+
+// clean says whether nothing is wrong in b, and then takes its extremes.
+func (p *pass) clean(b []byte) bool {
+	least, greatest, tiny := p.extremes(b)
+	least, greatest = p.key(least), p.key(greatest)
+	if least < p.cleanLo || greatest > p.cleanHi {
+		return false
+	}
+	if p.tiny != 0 && tiny < p.tiny-1 {
+		return false
+	}
+	if p.fnuz {
+		if nan, _, _ := p.routines.run(opSigned, p.bits, b); nan == p.sign() {
+			return false
+		}
+	}
+	p.least, p.greatest = min(p.least, least), max(p.greatest, greatest)
+	p.finite += int64(len(b) / p.size)
+	return true
+}
+
+// extremes are the least and the greatest element of b, in the order of their
+// keys, and the smallest magnitude less one if that is wanted.
+func (p *pass) extremes(b []byte) (least, greatest, tiny uint64) {
+	if p.kind == signed {
+		return p.routines.run(opSigned, p.bits, b)
+	}
+	plain, split := opPlain, opSplit
+	if p.tiny != 0 {
+		plain, split = opPlainTiny, opSplitTiny
+	}
+	sign := p.sign()
+	if p.mixed {
+		umax, smax, tiny := p.routines.run(split, p.bits, b)
+		if umax >= sign && smax < sign {
+			return umax, smax, tiny
+		}
+		p.mixed = false // they all have one sign
+	}
+	umin, umax, tiny := p.routines.run(plain, p.bits, b)
+	switch {
+	case p.kind != float || umax < sign:
+		return umin, umax, tiny
+	case umin >= sign:
+		return umax, umin, tiny
+	}
+	p.mixed = true
+	umax, smax, tiny := p.routines.run(split, p.bits, b)
+	return umax, smax, tiny
+}

@@ -1,0 +1,84 @@
+package kernel
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+)
+
+// Each routine finds what a loop without tricks finds, whatever the length and
+// the alignment.
+func TestRoutines(t *testing.T) {
+	rng := rand.New(rand.NewPCG(11, 12))
+	types := map[int]DType{8: Float8E5M2, 16: Float16, 32: Float32, 64: Float64}
+	for width, d := range types {
+		for n := 1; n < 258; n++ {
+			data := fill(rng, d, n+3, n%kinds)[1:]
+			data = data[:n*width/8]
+			for o := range ops {
+				a, b, least := slow(o, width, data)
+				for _, r := range all() {
+					gotA, gotB, gotLeast := r.run(o, width, data)
+					if o != opPlainTiny && o != opSplitTiny {
+						gotLeast = least
+					}
+					if gotA != a || gotB != b || gotLeast != least {
+						t.Fatalf("%s: op %d, %d elements of %d bits: got %#x, %#x, %#x, want %#x, %#x, %#x",
+							r.name, o, n, width, gotA, gotB, gotLeast, a, b, least)
+					}
+				}
+			}
+		}
+	}
+}
+
+func slow(o op, width int, data []byte) (a, b, least uint64) {
+	elements := make([]uint64, len(data)*8/width)
+	widen(elements, data, width/8)
+	sign, all := uint64(1)<<(width-1), uint64(1)<<width-1
+	umin, umax, smin, smax, least := elements[0], elements[0], elements[0], elements[0], all
+	for _, v := range elements {
+		umin, umax = min(umin, v), max(umax, v)
+		if v^sign < smin^sign {
+			smin = v
+		}
+		if v^sign > smax^sign {
+			smax = v
+		}
+		least = min(least, (v&^sign-1)&all)
+	}
+	switch o {
+	case opSplit, opSplitTiny:
+		return umax, smax, least
+	case opSigned:
+		return smin, smax, least
+	default:
+		return umin, umax, least
+	}
+}
+
+// The assembly is that of the generator as it is; its own tests compare every
+// byte.
+func TestAssemblyIsFresh(t *testing.T) {
+	h := sha256.New()
+	for _, name := range []string{"asm/gen.go", "asm/main.go"} {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Write(b)
+	}
+	want := fmt.Sprintf("// SHA-256 of asm/gen.go and asm/main.go: %x\n", h.Sum(nil))
+	for _, name := range []string{"avx2_amd64.s", "avx512_amd64.s", "../testkit/rawread/avx2_amd64.s", "../testkit/rawread/avx512_amd64.s"} {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(string(b), want) {
+			t.Errorf("%s: run go run . in internal/kernel/asm", name)
+		}
+	}
+}
