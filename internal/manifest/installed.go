@@ -186,12 +186,13 @@ func recordPath(line string) string {
 	return strings.ReplaceAll(line[1:end+1], `""`, `"`)
 }
 
-// isLibrary reports a native library that is no module of Python: in a folder of
-// auditwheel, delocate or delvewheel, or by a name that only the linker looks for.
+// isLibrary reports a native library that was made elsewhere: in a folder of
+// auditwheel, delocate or delvewheel, or with a version in its name, which a linker
+// asks for and extension modules do not have. libX.so alone is mostly the package's own.
 func isLibrary(name string) bool {
 	if strings.Contains(name, ".libs/") || strings.Contains(name, ".dylibs/") {
 		return true
 	}
 	base := path.Base(name)
-	return strings.HasPrefix(base, "lib") && (strings.Contains(base, ".so.") || strings.HasSuffix(base, ".so") || strings.HasSuffix(base, ".dylib"))
+	return strings.HasPrefix(base, "lib") && (strings.Contains(base, ".so.") || strings.HasSuffix(base, ".dylib"))
 }
