@@ -34,9 +34,12 @@ func (c *collector) environment(dir string) bool {
 			case e.IsDir() && strings.HasSuffix(e.Name(), ".dist-info"):
 				found = true
 				c.installed(full, filepath.ToSlash(full))
-			case strings.HasSuffix(e.Name(), ".egg-info") || strings.HasSuffix(e.Name(), ".egg-link"):
+			case strings.HasSuffix(e.Name(), ".egg-info"):
 				found = true
-				c.unread(filepath.ToSlash(full), 0, "what was installed as an egg has no record that can be read")
+				c.egg(full, filepath.ToSlash(full), e.IsDir())
+			case strings.HasSuffix(e.Name(), ".egg-link"), strings.HasSuffix(e.Name(), ".egg"):
+				found = true
+				c.unread(filepath.ToSlash(full), 0, "what was installed as an egg of its own is not read")
 			}
 		}
 	}
@@ -96,8 +99,35 @@ func (c *collector) installed(dir, shown string) {
 		c.unread(shown, 0, "more than %d files and packages", mostFiles)
 		return
 	}
+	c.metadata(shown, func(name string) string { return filepath.Join(dir, name) })
+}
+
+// egg reads what setuptools and distributions write instead of a *.dist-info folder: a
+// folder with the same headers in PKG-INFO, or that file alone.
+func (c *collector) egg(full, shown string, folder bool) {
+	if _, done := c.files[shown]; done {
+		return
+	}
+	c.files[shown] = nil
+	c.metadata(shown, func(name string) string {
+		switch {
+		case name == "METADATA" && folder:
+			return filepath.Join(full, "PKG-INFO")
+		case name == "METADATA":
+			return full
+		}
+		return "" // it has none of the others
+	})
+}
+
+// metadata reads an installed package; file says where each of its files is.
+func (c *collector) metadata(shown string, file func(name string) string) {
 	f, err := manifest.ReadInstalled(shown, func(name string) ([]byte, error) {
-		b, err := small(filepath.Join(dir, name))
+		at := file(name)
+		if at == "" {
+			return nil, fs.ErrNotExist
+		}
+		b, err := small(at)
 		if err == nil && (name == "METADATA" || name == "RECORD" || name == "direct_url.json") {
 			c.input(path.Join(shown, name), b)
 		}

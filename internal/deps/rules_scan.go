@@ -91,7 +91,7 @@ var bundled = &rule.Rule{
 	Title:    "libraries bundled into a package",
 	Strategy: finding.DependencyScanning,
 	Severity: finding.Low,
-	Text:     `An installed package brings shared libraries of other projects with it, such as OpenBLAS, libwebp or the CUDA runtime, in versions that no index names. Their vulnerabilities are not those of the package, and a scanner of packages finds none of them. A package may say what it bundles in documents of its own (PEP 770); where it does, they are listed.`,
+	Text:     `An installed package brings shared libraries of other projects with it, such as OpenBLAS, libwebp or the CUDA runtime, in versions that no index names. Their vulnerabilities are not those of the package, and a scanner of packages finds none of them. A package may say what it bundles in documents of its own (PEP 770); where it does, they are listed. What a package brought that has no list of its files (RECORD) is not known.`,
 	Fix:      "keep the package current, and name who reads its bulletins under dependencies.vouch in andiron.yaml",
 	Since:    "0.1.0",
 	Refs:     []string{"https://peps.python.org/pep-0770/"},

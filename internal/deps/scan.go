@@ -38,6 +38,7 @@ func Scan(p *Project, opt Options) (*Result, error) {
 	slices.SortFunc(s.out.Dependencies, compareDependencies)
 	s.out.Dependencies = slices.CompactFunc(s.out.Dependencies, func(a, b finding.Dependency) bool { return reflect.DeepEqual(a, b) })
 	s.groups()
+	s.unlistedPackages()
 	s.database()
 	s.summary()
 	s.regularly()
@@ -46,10 +47,11 @@ func Scan(p *Project, opt Options) (*Result, error) {
 }
 
 type scanner struct {
-	project *Project
-	opt     Options
-	out     Result
-	reasons map[string]*group // by file and reason
+	project  *Project
+	opt      Options
+	out      Result
+	reasons  map[string]*group // by file and reason
+	unlisted []*statement      // installed packages without a list of their files
 }
 
 // group is the packages of one file that are unauditable for one reason.
@@ -410,6 +412,9 @@ func (s *scanner) mayResolve(st *statement, id finding.Package, hits []advisory.
 
 // bundles reports the libraries that an installed package brings along.
 func (s *scanner) bundles(st *statement) error {
+	if st.file.Kind == manifest.Installed && st.Record == nil && !strings.Contains("/"+st.file.Path, "/dist-packages/") {
+		s.unlisted = append(s.unlisted, st)
+	}
 	foreign := st.foreign()
 	if len(foreign) == 0 || strings.HasPrefix(st.Name, "nvidia-") || s.opt.Policy.Vouched(st.Name, s.opt.Now) != nil {
 		return nil
@@ -421,6 +426,25 @@ func (s *scanner) bundles(st *statement) error {
 	s.report(bundled.Undetermined(st.where(), fmt.Sprintf("%s brings %s of other projects, which its advisories do not cover",
 		st.shown(), count(len(foreign), "library", "libraries")), evidence...))
 	return nil
+}
+
+// unlistedPackages reports the installed packages of which nothing lists the files.
+// Those of a distribution have their libraries from it as well.
+func (s *scanner) unlistedPackages() {
+	by := map[string][]string{}
+	first := map[string]*statement{}
+	for _, st := range s.unlisted {
+		dir := path.Dir(st.file.Path)
+		by[dir] = append(by[dir], st.shown())
+		if first[dir] == nil {
+			first[dir] = st
+		}
+	}
+	for dir, names := range by {
+		slices.Sort(names)
+		s.report(bundled.Undetermined(first[dir].where(), fmt.Sprintf("what %s brought along is not known: there is no RECORD of it",
+			count(len(names), "installed package", "installed packages")), named(names)...))
+	}
 }
 
 // foreign are the libraries in a package that are not its own by their names.

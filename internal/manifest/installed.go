@@ -12,7 +12,8 @@ import (
 
 // ReadInstalled reads a *.dist-info folder, of which open gives the files by name:
 // METADATA, RECORD, INSTALLER and direct_url.json. A file that is not there is an
-// error that wraps fs.ErrNotExist.
+// error that wraps fs.ErrNotExist. Distributions of an operating system leave RECORD
+// out, and the package then has none.
 //
 // The specification of recording installed projects (PEP 376, 627, 610, 770) and
 // of core metadata 2.5.
@@ -35,8 +36,6 @@ func ReadInstalled(dir string, open func(name string) ([]byte, error), lim Limit
 	}
 	if b := r.optional(open, "RECORD"); b != nil {
 		r.record(string(b), &p)
-	} else {
-		r.problem(0, "there is no RECORD that can be read, so what was installed is not known")
 	}
 	r.add(p)
 	f, err := r.done()
