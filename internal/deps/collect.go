@@ -116,6 +116,8 @@ func (c *collector) path(p string) error {
 			}
 		case e.Dir && strings.HasSuffix(e.Path, ".dist-info"):
 			c.installed(e.Abs, e.Path)
+		case e.Note == "" && strings.HasSuffix(e.Path, ".egg-info") && packages(path.Dir(e.Path)):
+			c.egg(e.Abs, e.Path, e.Dir)
 		case !e.Dir && e.Note == "" && !written(path.Dir(e.Path)):
 			if err := c.file(e.Abs, e.Path, false); err != nil {
 				return err
@@ -123,6 +125,12 @@ func (c *collector) path(p string) error {
 		}
 	}
 	return c.ctx.Err()
+}
+
+// packages reports a folder of installed packages. Elsewhere an *.egg-info is what a
+// build tool wrote of the project itself.
+func packages(dir string) bool {
+	return path.Base(dir) == "site-packages" || path.Base(dir) == "dist-packages"
 }
 
 // written reports a folder that installers and build tools write: what is in it says

@@ -190,6 +190,17 @@ func TestLayouts(t *testing.T) {
 			"env/site-packages/torch-2.7.0.dist-info/METADATA:1:1 torch 2.7.0+cu126 clean", "env/site-packages/torchvision-0.16.0.dist-info/METADATA:1:1 torchvision 0.16.0+cu121 clean",
 			"env/site-packages/torch-2.7.0.dist-info/METADATA:1 PIN020: torch 2.7.0+cu126 (env/site-packages/torch-2.7.0.dist-info/METADATA:1) goes with release train 2.7 of torch, and torchvision 0.16.0+cu121 (env/site-packages/torchvision-0.16.0.dist-info/METADATA:1) with 2.1",
 		}},
+		{"what a distribution brings, eggs among it", []string{
+			"usr/lib/python3/dist-packages/torch-2.5.1+debian.dist-info/METADATA", "Name: torch\nVersion: 2.5.1+debian\n",
+			"usr/lib/python3/dist-packages/torch-2.5.1+debian.dist-info/direct_url.json", `{"dir_info": {}, "url": "file:///build/pytorch"}`,
+			"usr/lib/python3/dist-packages/numpy-1.26.egg-info/PKG-INFO", "Name: numpy\nVersion: 1.26.0\n",
+			"usr/lib/python3/dist-packages/six-1.16.egg-info", "Name: six\nVersion: 1.16.0\n",
+		}, []string{
+			"usr/lib/python3/dist-packages/numpy-1.26.egg-info:1:1 numpy 1.26.0 clean",
+			"usr/lib/python3/dist-packages/six-1.16.egg-info:1:1 six 1.16.0 clean",
+			"usr/lib/python3/dist-packages/torch-2.5.1+debian.dist-info/METADATA:1:1 torch 2.5.1+debian vulnerable",
+			"usr/lib/python3/dist-packages/torch-2.5.1+debian.dist-info/METADATA:1:1 PYSEC-1",
+		}},
 		{"one container file, two commands, three indexes", []string{
 			"Dockerfile", "FROM a\nENV PIP_INDEX_URL=https://index.example/simple\nCOPY needs/prod.txt /opt/r.txt\nRUN pip install torch==2.7.0 --index-url https://wheels.example/whl/cpu\nRUN pip install -r /opt/r.txt --extra-index-url https://private.example/simple\n",
 			"needs/prod.txt", "click==8.1.7\n",

@@ -63,7 +63,7 @@ func sites(dir string) []string {
 			out = append(out, list...)
 		}
 	}
-	if base := path.Base(filepath.ToSlash(dir)); base == "site-packages" || base == "dist-packages" {
+	if packages(filepath.ToSlash(dir)) {
 		out = append(out, dir)
 	} else if list, err := filepath.Glob(filepath.Join(escape(dir), "*.dist-info")); err == nil && len(list) > 0 {
 		out = append(out, dir)

@@ -27,7 +27,7 @@ type statement struct {
 
 func (st *statement) where() finding.Where {
 	p := st.file.Path
-	if st.file.Kind == manifest.Installed {
+	if st.file.Kind == manifest.Installed && strings.HasSuffix(p, ".dist-info") {
 		p = path.Join(p, "METADATA")
 	}
 	return finding.Where{Path: p}.Line1(st.Line, st.Column)
@@ -82,7 +82,12 @@ func (p *Project) statements(s *Set) []*statement {
 	for _, f := range s.files() {
 		for i := range f.Packages {
 			pkg := &f.Packages[i]
-			if pkg.Constraint || own(pkg) || itself(f, pkg) {
+			if ofDistribution(f, pkg) {
+				copied := *pkg
+				copied.Source = manifest.Source{} // the folder in which it was built tells nothing
+				pkg = &copied
+			}
+			if pkg.Constraint || f.Kind != manifest.Installed && own(pkg) || pkg.Source.Type == manifest.Editable || itself(f, pkg) {
 				continue
 			}
 			st := &statement{Package: pkg, file: f, set: s}
@@ -94,6 +99,12 @@ func (p *Project) statements(s *Set) []*statement {
 		}
 	}
 	return out
+}
+
+// ofDistribution reports a package that an operating system brings: it is built from a
+// folder, and is the project of its name all the same.
+func ofDistribution(f *manifest.File, p *manifest.Package) bool {
+	return f.Kind == manifest.Installed && p.Source.Type == manifest.Path && strings.Contains("/"+f.Path, "/dist-packages/")
 }
 
 // itself reports whether a project asks for itself, as it does for its own extras.
