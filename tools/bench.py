@@ -221,7 +221,8 @@ LIKE = [
     ("andiron --no-sync", "cp", 0.8),
     ("andiron", "cp and sync", 0.8),
     ("andiron --no-sync", "Python", 3),
-    ("andiron", "Python and fsync", 3),
+    # The disk decides this one: cp and sync itself is hardly 3 times as fast.
+    ("andiron", "Python and fsync", None),
 ]
 LIKE_IN_MEMORY = [("andiron", "cp", 0.8), ("andiron", "Python", 3)]
 
@@ -229,9 +230,10 @@ LIKE_IN_MEMORY = [("andiron", "cp", 0.8), ("andiron", "Python", 3)]
 def alike(where, wall, pairs):
     """Prints a ratio for each pair and yields how far it is from its target."""
     for ours, theirs, target in pairs:
-        print("    %-18s %7.0f ms beside %-16s %7.0f ms: %5.2fx, wanted %s" % (
-            ours, wall[ours] * 1e3, theirs, wall[theirs] * 1e3, wall[theirs] / wall[ours], target))
-        yield "%s %s: wanted %s of %s" % (ours, where, target, theirs), target * wall[ours] / wall[theirs]
+        print("    %-18s %7.0f ms beside %-16s %7.0f ms: %5.2fx%s" % (
+            ours, wall[ours] * 1e3, theirs, wall[theirs] * 1e3, wall[theirs] / wall[ours], ", wanted %s" % target if target else ""))
+        if target:
+            yield "%s %s: wanted %s of %s" % (ours, where, target, theirs), target * wall[ours] / wall[theirs]
 
 
 def main():
