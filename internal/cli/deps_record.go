@@ -243,6 +243,9 @@ func (r *recording) keep(ctx context.Context, now time.Time, p *deps.Project, m 
 				continue // other advisories may have it still
 			}
 			drafts = append(drafts, record.Draft{Kind: record.KindFinding, Body: &e})
+			if d := m.decision(&e); d != nil {
+				drafts = append(drafts, record.Draft{Kind: record.KindDecision, Body: d})
+			}
 		}
 		return append(drafts, record.Draft{Kind: record.KindScan, Body: &r.scan}), nil
 	})
@@ -259,6 +262,25 @@ func (r *recording) keep(ctx context.Context, now time.Time, p *deps.Project, m 
 	}
 	_, err = r.log.Keep(r.secret, r.scan.Key, result)
 	return err
+}
+
+// decision is the waiver behind a finding that is waived from now on.
+func (m *memory) decision(e *record.Finding) *record.Decision {
+	if e.Event != record.Waived {
+		return nil
+	}
+	for _, x := range m.list {
+		if x.Finding == nil || x.Finding.Waived == nil || x.Finding.Package == nil {
+			continue
+		}
+		o := observed(x.Finding)
+		if w := x.Finding.Waived; o.Rule == e.Rule && o.Package == e.Package && slices.Equal(o.Advisories, e.Advisories) {
+			return &record.Decision{
+				Action: "accept", Rule: e.Rule, Package: e.Package, Advisories: e.Advisories, Owner: w.Owner, Reason: w.Reason, Expires: w.Expires,
+			}
+		}
+	}
+	return nil
 }
 
 // blinding are the rules on what was not seen at all. A package that nobody can look
