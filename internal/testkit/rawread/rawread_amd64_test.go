@@ -1,3 +1,5 @@
+//go:build !purego
+
 package rawread
 
 import "testing"
@@ -6,7 +8,7 @@ import "testing"
 func TestRead(t *testing.T) {
 	data := make([]byte, 64*41)
 	if _, name := Read(data); name == "" {
-		t.Skip("nothing reads on this machine")
+		t.Fatal("this processor has neither AVX2 nor AVX-512, so that nothing is compared")
 	}
 	for at := 0; at < len(data); at += 64 {
 		data[at] = 1
