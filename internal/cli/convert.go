@@ -212,7 +212,7 @@ func (c *conversion) folder(ctx context.Context, dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, ".metadata")); err == nil {
 		return c.checkpoint(ctx, dir)
 	}
-	found, _ := filepath.Glob(filepath.Join(escapeGlob(dir), "*.bin.index.json")) // the pattern is well formed
+	found, _ := filepath.Glob(filepath.Join(osfile.Literal(dir), "*.bin.index.json")) // the pattern is well formed
 	switch len(found) {
 	case 1:
 		return c.shards(ctx, dir, filepath.Base(found[0]))
@@ -220,11 +220,6 @@ func (c *conversion) folder(ctx context.Context, dir string) error {
 		return usage(fmt.Sprintf("%q is a folder with neither .metadata nor an index of shards", dir), "name the checkpoint in it")
 	}
 	return usage(fmt.Sprintf("%q has %d indexes of shards", dir, len(found)), "name one of them")
-}
-
-// escapeGlob makes a path match itself only.
-func escapeGlob(path string) string {
-	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
 }
 
 // checkpoint converts a folder of torch.distributed.checkpoint.

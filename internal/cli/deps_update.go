@@ -15,6 +15,7 @@ import (
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/pep440"
+	"github.com/andiron-dev/andiron/internal/pep508"
 	"github.com/andiron-dev/andiron/internal/policy"
 	"github.com/andiron-dev/andiron/internal/record"
 	"github.com/andiron-dev/andiron/internal/relock"
@@ -92,7 +93,7 @@ func (a *app) depsUpdate(cmd *cobra.Command, l *locking, f *updateFlags) error {
 		}
 	}
 	for _, name := range f.names {
-		opt.Names = append(opt.Names, relock.Normalize(name))
+		opt.Names = append(opt.Names, pep508.Normalize(name))
 	}
 	if f.age {
 		a.warn("releases are taken whose age is not known")

@@ -43,7 +43,7 @@ func (c *collector) environment(dir string) bool {
 			}
 		}
 	}
-	if list, err := filepath.Glob(filepath.Join(escape(dir), "conda-meta", "*.json")); err == nil {
+	if list, err := filepath.Glob(filepath.Join(osfile.Literal(dir), "conda-meta", "*.json")); err == nil {
 		for _, full := range list {
 			found = true
 			if err := c.file(full, filepath.ToSlash(full), false); err != nil {
@@ -58,14 +58,14 @@ func (c *collector) environment(dir string) bool {
 func sites(dir string) []string {
 	var out []string
 	for _, p := range []string{"lib/python*/site-packages", "lib64/python*/site-packages", "Lib/site-packages", "local/lib/python*/dist-packages", "lib/python*/dist-packages"} {
-		list, err := filepath.Glob(filepath.Join(escape(dir), filepath.FromSlash(p)))
+		list, err := filepath.Glob(filepath.Join(osfile.Literal(dir), filepath.FromSlash(p)))
 		if err == nil {
 			out = append(out, list...)
 		}
 	}
 	if packages(filepath.ToSlash(dir)) {
 		out = append(out, dir)
-	} else if list, err := filepath.Glob(filepath.Join(escape(dir), "*.dist-info")); err == nil && len(list) > 0 {
+	} else if list, err := filepath.Glob(filepath.Join(osfile.Literal(dir), "*.dist-info")); err == nil && len(list) > 0 {
 		out = append(out, dir)
 	}
 	return distinct(out)
@@ -82,11 +82,6 @@ func distinct(dirs []string) (out []string) {
 		seen, out = append(seen, info), append(out, d)
 	}
 	return out
-}
-
-// escape makes a path match itself only.
-func escape(p string) string {
-	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(p)
 }
 
 // installed reads one *.dist-info folder.

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -44,6 +45,11 @@ func Cause(err error) error {
 		return le.Err
 	}
 	return err
+}
+
+// Literal is the pattern of filepath.Glob that matches a path and no other.
+func Literal(path string) string {
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
 }
 
 // Reserve takes the room for a file of size bytes, so that a full disk shows before

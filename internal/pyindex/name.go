@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/andiron-dev/andiron/internal/pep508"
 )
 
 // Name is what the name of a file says.
@@ -74,36 +76,11 @@ func sdist(file, base, project string) (Name, error) {
 		}
 		return Name{Project: base[:i], Version: base[i+1:]}, nil
 	}
-	want := Normalize(project)
+	want := pep508.Normalize(project)
 	for i := range len(base) {
-		if base[i] == '-' && i < len(base)-1 && Normalize(base[:i]) == want {
+		if base[i] == '-' && i < len(base)-1 && pep508.Normalize(base[:i]) == want {
 			return Name{Project: base[:i], Version: base[i+1:]}, nil
 		}
 	}
 	return Name{}, fmt.Errorf("pyindex: %q is not a file of %q", file, project)
-}
-
-// Normalize is the one spelling of a project's name that indexes use: PEP 503.
-func Normalize(name string) string {
-	var b strings.Builder
-	gap := false
-	for i := range len(name) {
-		c := name[i]
-		if c == '-' || c == '_' || c == '.' {
-			gap = true
-			continue
-		}
-		if gap {
-			b.WriteByte('-')
-			gap = false
-		}
-		if c >= 'A' && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		b.WriteByte(c)
-	}
-	if gap {
-		b.WriteByte('-')
-	}
-	return b.String()
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/manifest"
+	"github.com/andiron-dev/andiron/internal/pep508"
 )
 
 const base = "https://index.example/whl/cu121/torch/"
@@ -217,7 +218,7 @@ func FuzzParseName(f *testing.F) {
 		if err == nil && (n.Version == "" || n.Project == "" || n.Wheel && (len(n.Python) == 0 || len(n.Platform) == 0)) {
 			t.Errorf("%q: %+v", file, n)
 		}
-		if one := Normalize(project); Normalize(one) != one {
+		if one := pep508.Normalize(project); pep508.Normalize(one) != one {
 			t.Errorf("%q: %q", project, one)
 		}
 	})

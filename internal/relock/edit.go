@@ -13,7 +13,6 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 
 	"github.com/andiron-dev/andiron/internal/pep440"
-	"github.com/andiron-dev/andiron/internal/pep508"
 	"github.com/andiron-dev/andiron/internal/whole"
 )
 
@@ -202,9 +201,6 @@ func (p *Plan) Unchanged(root string) error {
 	}
 	return nil
 }
-
-// Normalize is the name of a package in one spelling.
-func Normalize(name string) string { return pep508.Normalize(name) }
 
 // Good reports whether the update may be written.
 func (p *Plan) Good() bool { return len(p.Problems) == 0 }

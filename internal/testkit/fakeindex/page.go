@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/andiron-dev/andiron/internal/pyindex"
+	"github.com/andiron-dev/andiron/internal/pep508"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -23,7 +23,7 @@ func pathEscape(name string) string {
 func (i *Index) servePage(w http.ResponseWriter, r *http.Request, name string) {
 	var p *Project
 	for _, q := range i.projects {
-		if pyindex.Normalize(q.Name) == name {
+		if pep508.Normalize(q.Name) == name {
 			p = q
 		}
 	}

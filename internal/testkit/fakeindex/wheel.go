@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/andiron-dev/andiron/internal/pyindex"
+	"github.com/andiron-dev/andiron/internal/pep508"
 )
 
 // escape is the name of a project as the name of a wheel has it.
 func escape(name string) string {
-	return strings.ReplaceAll(pyindex.Normalize(name), "-", "_")
+	return strings.ReplaceAll(pep508.Normalize(name), "-", "_")
 }
 
 func (w *Wheel) metadata() []byte {
