@@ -21,11 +21,13 @@ import (
 	"github.com/andiron-dev/andiron/internal/deps"
 	"github.com/andiron-dev/andiron/internal/engine"
 	"github.com/andiron-dev/andiron/internal/fetch"
+	"github.com/andiron-dev/andiron/internal/manifest"
 	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/pep508"
 	"github.com/andiron-dev/andiron/internal/policy"
 	"github.com/andiron-dev/andiron/internal/pyindex"
 	"github.com/andiron-dev/andiron/internal/record"
+	"github.com/andiron-dev/andiron/internal/relock"
 	"github.com/andiron-dev/andiron/internal/report"
 	"github.com/andiron-dev/andiron/internal/rule"
 	"github.com/andiron-dev/andiron/internal/trust"
@@ -180,37 +182,7 @@ func (a *app) dependencies(cmd *cobra.Command, f *depsFlags, paths []string, wha
 		return err
 	}
 	defer done()
-	if f.online {
-		run.held.Index = cmp.Or(f.index, a.getenv("PIP_INDEX_URL"), a.getenv("UV_DEFAULT_INDEX"))
-		run.held.Page = pagesOf(cmd.Context(), fetch.New(fetch.Options{Version: version(), PrivateHosts: f.private}))
-	}
 	return run.report(cmd.Context())
-}
-
-// pagesOf asks indexes for the pages of projects, each once.
-func pagesOf(ctx context.Context, client *fetch.Client) func(index, name string) (*pyindex.Page, error) {
-	type answer struct {
-		page *pyindex.Page
-		err  error
-	}
-	got := map[string]answer{}
-	return func(index, name string) (*pyindex.Page, error) {
-		at := strings.TrimRight(index, "/") + "/" + name + "/"
-		if a, ok := got[at]; ok {
-			return a.page, a.err
-		}
-		var a answer
-		b, res, err := client.Get(ctx, fetch.Request{URL: at, Base: index, Accept: pyindex.Accept, MaxBytes: 64 << 20})
-		switch {
-		case fetch.IsNotFound(err):
-		case err != nil:
-			a.err = err
-		default:
-			a.page, a.err = pyindex.Read(res.ContentType, b, res.URL, pyindex.Limits{})
-		}
-		got[at] = a
-		return a.page, a.err
-	}
 }
 
 // auditedDependencies has an audit look at what the project depends on as well.
@@ -390,10 +362,24 @@ func (r *depsRun) look(ctx context.Context, h finding.Handler) (err error) {
 			return err
 		}
 	}
+	if r.flags.online {
+		r.ask(ctx)
+	}
 	return engine.Dependencies(ctx, r.found, r.what, engine.Options{
 		Config: r.config, Project: r.proj.root, Policy: r.proj.policyName, Waivers: r.proj.waivers(r.now), Deps: r.held,
 		Whole: len(r.paths) == 1 && r.paths[0] == r.root,
 	}, h)
+}
+
+// ask has the indexes asked that the project's files name.
+func (r *depsRun) ask(ctx context.Context) {
+	var files []*manifest.File
+	for _, s := range r.found.Sets {
+		files = append(append(files, s.File), s.Named...)
+	}
+	pages := relock.NewPages(files, fetch.New(fetch.Options{Version: version(), PrivateHosts: r.flags.private}), r.getenv)
+	r.held.Index = cmp.Or(r.flags.index, r.getenv("PIP_INDEX_URL"), r.getenv("UV_DEFAULT_INDEX"))
+	r.held.Page = func(index, name string) (*pyindex.Page, error) { return pages.Of(ctx, index, name) }
 }
 
 // unrecorded says that a scan is not on record. Where the project may not be written
@@ -529,7 +515,7 @@ func (a *app) advisories(name string, to *deps.Options) (done func(), err error)
 func sourceOf(info advisory.Info) deps.Source {
 	s := deps.Source{Name: builtinOnly, Date: time.Unix(info.Current, 0), Builtin: info.Builtin, Rejected: info.Rejected, Digest: info.Digest}
 	if !info.Builtin {
-		s.Name = fmt.Sprintf("%s as of %s, %s, digest %.12s", info.Source, s.Date.UTC().Format("2006-01-02"), countOf(info.Records, "record", "records"), info.Digest)
+		s.Name = fmt.Sprintf("%s as of %s, %s, digest %.12s", info.Source, s.Date.UTC().Format("2006-01-02"), many(info.Records, "record"), info.Digest)
 	}
 	return s
 }

@@ -265,7 +265,7 @@ func (a *app) toolFault(err error) error {
 func lockText(r *relock.Result, db *database, written, check bool) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s by %s %s: %s, %s as %s has them, %d computed\n", r.Lock, r.Tool, r.ToolVersion,
-		number(r.Packages, "package"), number(r.ByTool, "digest"), r.Tool, len(r.Vouched))
+		many(r.Packages, "package"), many(r.ByTool, "digest"), r.Tool, len(r.Vouched))
 	for _, w := range r.Vouched {
 		fmt.Fprintf(&b, "  %s %s: sha256 %s, computed on %s from %s, METADATA %s\n", w.Package, w.Version, w.SHA256, w.On, w.URL, w.Metadata)
 	}
@@ -305,11 +305,4 @@ func findingLines(b *strings.Builder, list []finding.Finding) {
 		}
 		fmt.Fprintf(b, "%s%s %s %s\n", where, f.Severity, f.Rule, f.Message)
 	}
-}
-
-func number(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -307,7 +307,7 @@ func planMarkdown(p *relock.Plan, db *database) string {
 	}
 	if l := p.Lock; l != nil {
 		fmt.Fprintf(&b, "- %s was made by %s %s and verified: %s, %s as it has them, %d computed, %s\n", code(l.Lock), cell(l.Tool), cell(l.ToolVersion),
-			number(l.Packages, "package"), number(l.ByTool, "digest"), len(l.Vouched), number(len(l.Findings), "finding"))
+			many(l.Packages, "package"), many(l.ByTool, "digest"), len(l.Vouched), many(len(l.Findings), "finding"))
 	}
 	if t := p.Trial; t != nil {
 		fmt.Fprintf(&b, "- %s ended with exit code %d after %.1f s; SHA-256 of its output: %s\n", code(t.Command), t.ExitCode, t.Seconds, code(t.SHA256))

@@ -90,7 +90,7 @@ func (u *updater) suits(ctx context.Context, name string, b *pin) ([]release, er
 	}
 	found := make(map[string]*release)
 	for _, index := range b.indexes {
-		page, err := u.pages.of(ctx, index, name)
+		page, err := u.pages.Of(ctx, index, name)
 		if err != nil {
 			return nil, err
 		}
@@ -250,7 +250,7 @@ func (u *updater) uploaded(ctx context.Context, name string, r *release) (at tim
 		return at, "the index says so", nil
 	}
 	for _, index := range u.named.open {
-		page, err := u.pages.of(ctx, index, name)
+		page, err := u.pages.Of(ctx, index, name)
 		if err != nil || page == nil {
 			continue // another index is only a help
 		}

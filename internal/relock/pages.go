@@ -13,19 +13,20 @@ import (
 	"github.com/andiron-dev/andiron/internal/pyindex"
 )
 
-// pages are those of the indexes that the project's files name, each got once.
-type pages struct {
+// Pages are those of the indexes that files name, each got once.
+type Pages struct {
 	client *fetch.Client
 	users  map[string]*url.Userinfo // of an index, by its address
 	got    map[string]*pyindex.Page // nil where the index does not have the project
 }
 
-func newPages(p *Project, opt Options) *pages {
-	g := &pages{client: opt.Fetch, users: make(map[string]*url.Userinfo), got: make(map[string]*pyindex.Page)}
-	for _, f := range p.Files {
+// NewPages asks with the credentials that the environment has for the indexes of files.
+func NewPages(files []*manifest.File, client *fetch.Client, getenv func(string) string) *Pages {
+	g := &Pages{client: client, users: make(map[string]*url.Userinfo), got: make(map[string]*pyindex.Page)}
+	for _, f := range files {
 		for _, i := range f.Indexes {
-			if user, password, ok := credentialNames(i); ok && opt.Getenv(user) != "" {
-				g.users[place(i.URL)] = url.UserPassword(opt.Getenv(user), opt.Getenv(password))
+			if user, password, ok := credentialNames(i); ok && getenv(user) != "" {
+				g.users[place(i.URL)] = url.UserPassword(getenv(user), getenv(password))
 			}
 		}
 	}
@@ -36,7 +37,7 @@ func newPages(p *Project, opt Options) *pages {
 func place(index string) string { return strings.TrimRight(index, "/") }
 
 // base is the address of an index with the credentials for it.
-func (g *pages) base(index string) string {
+func (g *Pages) base(index string) string {
 	u, err := url.Parse(place(index) + "/")
 	if err != nil {
 		return index
@@ -45,8 +46,8 @@ func (g *pages) base(index string) string {
 	return u.String()
 }
 
-// of returns the page that an index has of a project, or nil if it has none.
-func (g *pages) of(ctx context.Context, index, name string) (*pyindex.Page, error) {
+// Of returns the page that an index has of a project, or nil if it has none.
+func (g *Pages) Of(ctx context.Context, index, name string) (*pyindex.Page, error) {
 	at := place(index) + "/" + pep508.Normalize(name) + "/"
 	if page, ok := g.got[at]; ok {
 		return page, nil

@@ -152,7 +152,7 @@ func Lock(ctx context.Context, p *Project, opt Options) (*Result, error) {
 		Tool: t.name, ToolVersion: t.version, Form: p.Form, Lock: p.Lock, Before: p.before, After: after,
 		Problems: []Problem{}, Vouched: []Vouch{}, Findings: []finding.Finding{}, Inputs: p.digests(),
 	}
-	v := &verifier{opt: opt, p: p, r: r, pages: newPages(p, opt), dir: dir, left: opt.MaxDownload}
+	v := &verifier{opt: opt, p: p, r: r, pages: NewPages(p.Files, opt.Fetch, opt.Getenv), dir: dir, left: opt.MaxDownload}
 	if err := v.verify(ctx); err != nil {
 		return nil, err
 	}

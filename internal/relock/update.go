@@ -132,7 +132,7 @@ type updater struct {
 	opt     UpdateOptions
 	p       *Project
 	plan    *Plan
-	pages   *pages
+	pages   *Pages
 	named   indexes
 	pins    map[string][]pin
 	python  pep440.Version // the lowest that the project allows
@@ -149,7 +149,7 @@ type updater struct {
 func Update(ctx context.Context, p *Project, opt UpdateOptions) (*Plan, error) {
 	opt.Options = opt.withDefaults()
 	u := &updater{
-		opt: opt, p: p, pages: newPages(p, opt.Options), named: indexesOf(p.Files),
+		opt: opt, p: p, pages: NewPages(p.Files, opt.Fetch, opt.Getenv), named: indexesOf(p.Files),
 		plan:  &Plan{Steps: []Step{}, Open: []Step{}, Rejected: []Rejected{}, Problems: []Problem{}, Edits: make(map[string]Edit)},
 		asked: make(map[string][]Advisory), seen: make(map[string]*choices),
 	}

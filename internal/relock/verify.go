@@ -16,7 +16,7 @@ type verifier struct {
 	opt   Options
 	p     *Project
 	r     *Result
-	pages *pages
+	pages *Pages
 	dir   string // scratch, for files whose digest is computed
 	left  int64  // bytes that may still be downloaded
 
@@ -230,7 +230,7 @@ func (v *verifier) locate(ctx context.Context, p *manifest.Package) error {
 		return nil
 	}
 	for _, index := range may {
-		page, err := v.pages.of(ctx, index, p.Name)
+		page, err := v.pages.Of(ctx, index, p.Name)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -291,7 +291,7 @@ func (v *verifier) artifact(ctx context.Context, p *manifest.Package, a manifest
 
 // page gets a page; that it cannot be had is a problem of the package.
 func (v *verifier) page(ctx context.Context, p *manifest.Package, index string) (*pyindex.Page, error) {
-	page, err := v.pages.of(ctx, index, p.Name)
+	page, err := v.pages.Of(ctx, index, p.Name)
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
@@ -329,7 +329,7 @@ func (v *verifier) byPage(ctx context.Context, p *manifest.Package) error {
 	sums := make(map[string]bool)
 	found := false
 	for _, index := range may {
-		page, err := v.pages.of(ctx, index, p.Name)
+		page, err := v.pages.Of(ctx, index, p.Name)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
