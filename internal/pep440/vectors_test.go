@@ -1,55 +1,20 @@
 package pep440
 
 import (
-	"bufio"
-	"bytes"
-	"compress/gzip"
 	"encoding/json"
-	"os"
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/andiron-dev/andiron/internal/testkit"
 )
 
 // vectors calls f with each line of the answers of packaging, which
 // tools/oracle/pep440_vectors.py has written: its kind and its values.
 func vectors(t *testing.T, f func(kind string, values []json.RawMessage)) {
 	t.Helper()
-	packed, err := os.ReadFile("testdata/vectors.jsonl.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	z, err := gzip.NewReader(bytes.NewReader(packed))
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(z)
-	lines.Buffer(nil, 1<<20)
-	lines.Scan() // says what made the file
-	if !strings.Contains(lines.Text(), "packaging 26.4") {
-		t.Fatalf("the file begins with %q", lines.Text())
-	}
-	for lines.Scan() {
-		var values []json.RawMessage
-		if err := json.Unmarshal(lines.Bytes(), &values); err != nil {
-			t.Fatal(err)
-		}
-		f(get[string](t, values[0]), values[1:])
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func get[T any](t *testing.T, raw json.RawMessage) T {
-	t.Helper()
-	var v T
-	if err := json.Unmarshal(raw, &v); err != nil {
-		t.Fatalf("%s: %v", raw, err)
-	}
-	return v
+	testkit.Answers(t, "testdata/vectors.jsonl.gz", "packaging 26.4", f)
 }
 
 // parts is what packaging says of one version.
@@ -71,7 +36,7 @@ func TestVersionVectors(t *testing.T) {
 		if kind != "version" && kind != "refused" {
 			return
 		}
-		text := get[string](t, values[0])
+		text := testkit.Value[string](t, values[0])
 		v, err := Parse(text)
 		if kind == "refused" {
 			refused++
@@ -85,17 +50,17 @@ func TestVersionVectors(t *testing.T) {
 			return
 		}
 		want := parts{
-			Normal: get[string](t, values[1]), Public: get[string](t, values[3]), Local: get[string](t, values[4]),
-			Pre: get[bool](t, values[5]), Post: get[bool](t, values[6]), Epoch: number(t, get[string](t, values[7])),
+			Normal: testkit.Value[string](t, values[1]), Public: testkit.Value[string](t, values[3]), Local: testkit.Value[string](t, values[4]),
+			Pre: testkit.Value[bool](t, values[5]), Post: testkit.Value[bool](t, values[6]), Epoch: number(t, testkit.Value[string](t, values[7])),
 		}
-		for _, n := range get[[]string](t, values[8]) {
+		for _, n := range testkit.Value[[]string](t, values[8]) {
 			want.Release = append(want.Release, number(t, n))
 		}
 		got := parts{v.String(), v.Public().String(), v.Local(), v.Pre(), v.Post(), v.Epoch(), v.Release()}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", text, diff)
 		}
-		all = append(all, ranked{v, get[int](t, values[2])})
+		all = append(all, ranked{v, testkit.Value[int](t, values[2])})
 	})
 	pairs := 0
 	for i, a := range all {
@@ -135,29 +100,29 @@ func TestSpecifierVectors(t *testing.T) {
 	vectors(t, func(kind string, values []json.RawMessage) {
 		switch kind {
 		case "candidates":
-			for _, text := range get[[]string](t, values[0]) {
+			for _, text := range testkit.Value[[]string](t, values[0]) {
 				candidates = append(candidates, mustParse(t, text))
 			}
 		case "refused specifiers":
 			refused++
-			text := get[string](t, values[0])
+			text := testkit.Value[string](t, values[0])
 			if s, err := ParseSpecifiers(text); err == nil {
 				t.Errorf("ParseSpecifiers(%q) = %q, packaging refuses it", text, s)
 			}
 		case "specifiers":
-			text := get[string](t, values[0])
+			text := testkit.Value[string](t, values[0])
 			s, err := ParseSpecifiers(text)
 			if err != nil {
 				t.Errorf("ParseSpecifiers(%q): %v", text, err)
 				return
 			}
-			if got, want := s.String(), get[string](t, values[1]); got != want {
+			if got, want := s.String(), testkit.Value[string](t, values[1]); got != want {
 				t.Errorf("%q: String() = %q, want %q", text, got, want)
 			}
-			if got, want := s.Prereleases(), get[bool](t, values[2]); got != want {
+			if got, want := s.Prereleases(), testkit.Value[bool](t, values[2]); got != want {
 				t.Errorf("%q: Prereleases() = %t, want %t", text, got, want)
 			}
-			for i, c := range get[string](t, values[3]) {
+			for i, c := range testkit.Value[string](t, values[3]) {
 				checks += 3
 				v, bits := candidates[i], c-'0'
 				got := [3]bool{s.Contains(v, true), s.Contains(v, false), s.Allows(v)}
@@ -179,19 +144,19 @@ func TestOverlapVectors(t *testing.T) {
 		if kind != "overlaps" {
 			return
 		}
-		text := get[string](t, values[0])
+		text := testkit.Value[string](t, values[0])
 		s, err := ParseSpecifiers(text)
 		if err != nil {
 			t.Fatalf("ParseSpecifiers(%q): %v", text, err)
 		}
 		var bounds [3]*Version
 		for i := range bounds {
-			if b := get[*string](t, values[1+i]); b != nil {
+			if b := testkit.Value[*string](t, values[1+i]); b != nil {
 				v := mustParse(t, *b)
 				bounds[i] = &v
 			}
 		}
-		want := get[bool](t, values[4])
+		want := testkit.Value[bool](t, values[4])
 		if want {
 			yes++
 		} else {

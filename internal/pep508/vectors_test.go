@@ -1,56 +1,22 @@
 package pep508
 
 import (
-	"bufio"
-	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"errors"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/andiron-dev/andiron/internal/testkit"
 )
 
 // vectors calls f with each line of the answers of packaging, which
 // tools/oracle/pep508_vectors.py has written: its kind and its values.
 func vectors(t *testing.T, f func(kind string, values []json.RawMessage)) {
 	t.Helper()
-	packed, err := os.ReadFile("testdata/vectors.jsonl.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	z, err := gzip.NewReader(bytes.NewReader(packed))
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(z)
-	lines.Buffer(nil, 1<<20)
-	lines.Scan() // says what made the file
-	if !strings.Contains(lines.Text(), "packaging 26.4") {
-		t.Fatalf("the file begins with %q", lines.Text())
-	}
-	for lines.Scan() {
-		var values []json.RawMessage
-		if err := json.Unmarshal(lines.Bytes(), &values); err != nil {
-			t.Fatal(err)
-		}
-		f(get[string](t, values[0]), values[1:])
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func get[T any](t *testing.T, raw json.RawMessage) T {
-	t.Helper()
-	var v T
-	if err := json.Unmarshal(raw, &v); err != nil {
-		t.Fatalf("%s: %v", raw, err)
-	}
-	return v
+	testkit.Answers(t, "testdata/vectors.jsonl.gz", "packaging 26.4", f)
 }
 
 // said is what packaging says of one requirement.
@@ -68,7 +34,7 @@ func TestRequirementVectors(t *testing.T) {
 		switch kind {
 		case "refused":
 			refused++
-			text := get[string](t, values[0])
+			text := testkit.Value[string](t, values[0])
 			_, err := Parse(text)
 			if err == nil {
 				t.Errorf("Parse(%q) reads what packaging refuses", text)
@@ -80,15 +46,15 @@ func TestRequirementVectors(t *testing.T) {
 			}
 		case "requirement":
 			read++
-			text := get[string](t, values[0])
+			text := testkit.Value[string](t, values[0])
 			r, err := Parse(text)
 			if err != nil {
 				t.Errorf("Parse(%q): %v", text, err)
 				return
 			}
-			want := said{get[string](t, values[1]), get[[]string](t, values[2]), get[string](t, values[3]), get[string](t, values[4]), ""}
+			want := said{testkit.Value[string](t, values[1]), testkit.Value[[]string](t, values[2]), testkit.Value[string](t, values[3]), testkit.Value[string](t, values[4]), ""}
 			got := said{r.Spelled, append([]string{}, r.Extras...), r.Specifiers.String(), r.URL, ""}
-			if marker := get[*string](t, values[5]); marker != nil && r.Marker != nil {
+			if marker := testkit.Value[*string](t, values[5]); marker != nil && r.Marker != nil {
 				want.Marker, got.Marker = *marker, r.Marker.String()
 			} else if marker != nil {
 				want.Marker = *marker
@@ -113,21 +79,21 @@ func TestMarkerVectors(t *testing.T) {
 	vectors(t, func(kind string, values []json.RawMessage) {
 		switch kind {
 		case "environments":
-			envs = get[[]Environment](t, values[0])
+			envs = testkit.Value[[]Environment](t, values[0])
 		case "refused marker":
 			refused++
-			if text := get[string](t, values[0]); parses(text) {
+			if text := testkit.Value[string](t, values[0]); parses(text) {
 				t.Errorf("ParseMarker(%q) reads what packaging refuses", text)
 			}
 		case "marker":
 			read++
-			text := get[string](t, values[0])
+			text := testkit.Value[string](t, values[0])
 			m, err := ParseMarker(text)
 			if err != nil {
 				t.Errorf("ParseMarker(%q): %v", text, err)
 				return
 			}
-			if want := get[*string](t, values[1]); want != nil && m.String() != *want {
+			if want := testkit.Value[*string](t, values[1]); want != nil && m.String() != *want {
 				t.Errorf("ParseMarker(%q).String() = %q, want %q", text, m.String(), *want)
 			}
 			var got strings.Builder
@@ -135,7 +101,7 @@ func TestMarkerVectors(t *testing.T) {
 				got.WriteByte(answer(m, env))
 				answers++
 			}
-			if want := get[string](t, values[2]); got.String() != want {
+			if want := testkit.Value[string](t, values[2]); got.String() != want {
 				t.Errorf("%q: in the environments %q, want %q", text, got.String(), want)
 			}
 		}
@@ -168,12 +134,12 @@ func TestNameVectors(t *testing.T) {
 		if kind != "name" {
 			return
 		}
-		text := get[string](t, values[0])
+		text := testkit.Value[string](t, values[0])
 		seen = append(seen, text)
-		if got, want := Normalize(text), get[string](t, values[1]); got != want {
+		if got, want := Normalize(text), testkit.Value[string](t, values[1]); got != want {
 			t.Errorf("Normalize(%q) = %q, want %q", text, got, want)
 		}
-		if got, want := ValidName(text), get[bool](t, values[2]); got != want {
+		if got, want := ValidName(text), testkit.Value[bool](t, values[2]); got != want {
 			t.Errorf("ValidName(%q) = %t, want %t", text, got, want)
 		}
 	})
