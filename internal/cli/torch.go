@@ -148,14 +148,9 @@ func (r *torchReport) judge(j *policy.Judge, proj *project, now time.Time) error
 	return j.Summary(finding.Summary{})
 }
 
-// builtinReleases are the releases of torch that andiron knows.
-func builtinReleases(now time.Time) deps.TorchFacts {
-	return deps.TorchFacts{Releases: family.Versions(), AsOf: family.Date, Source: "built in", Today: now.Format(time.DateOnly)}
-}
-
 // torchFacts are the releases that are known, or those that GitHub has now.
 func (a *app) torchFacts(ctx context.Context, f *torchStatusFlags, now time.Time) (deps.TorchFacts, error) {
-	facts := builtinReleases(now)
+	facts := deps.KnownReleases(now)
 	if !f.online {
 		return facts, nil
 	}

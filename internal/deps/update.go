@@ -124,11 +124,15 @@ func Torch(uses []TorchUse, facts TorchFacts, adv Advisories) (*TorchStatus, err
 	return s, nil
 }
 
+// KnownReleases are the releases of torch that andiron knows, as of a day.
+func KnownReleases(now time.Time) TorchFacts {
+	return TorchFacts{Releases: family.Versions(), AsOf: family.Date, Source: "built in", Today: now.UTC().Format(time.DateOnly)}
+}
+
 // Updates holds the torch of a project against the releases that andiron knows, without
 // asking anyone.
 func Updates(p *Project, opt Options) (list []finding.Finding, err error) {
-	facts := TorchFacts{Releases: family.Versions(), AsOf: family.Date, Source: "built in", Today: opt.Now.UTC().Format(time.DateOnly)}
-	s, err := Torch(p.TorchUses(), facts, opt.Advisories)
+	s, err := Torch(p.TorchUses(), KnownReleases(opt.Now), opt.Advisories)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ import (
 // tools/oracle wrote it: its kind and its values. The first line says which program.
 func Answers(t *testing.T, name, program string, f func(kind string, values []json.RawMessage)) {
 	t.Helper()
-	packed, err := os.ReadFile(name) //nolint:gosec // test data
+	packed, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
