@@ -57,7 +57,7 @@ func Main(ctx context.Context, args []string, getenv func(string) string, stdin 
 		}
 	}()
 	args = args[min(1, len(args)):]
-	root := a.root(args) //nolint:contextcheck // cobra hands the context on to the verb
+	root := a.root(args)
 	root.SetArgs(args)
 	if err := a.heap.run(func() error { return root.ExecuteContext(ctx) }); err != nil {
 		return a.complain(err)
@@ -126,9 +126,18 @@ type verb struct {
 
 func (a *app) verbs() []verb {
 	return []verb{
-		{"audit", a.auditCommand}, {"convert", a.convertCommand}, {"db", a.dbCommand}, {"deps", a.depsCommand},
-		{"inspect", a.inspectCommand}, {"keygen", a.keygenCommand}, {"rules", a.rulesCommand}, {"scan", a.scanCommand},
-		{"sign", a.signCommand}, {"torch", a.torchCommand}, {"trust", a.trustCommand}, {"verify", a.verifyCommand},
+		{"audit", a.auditCommand},
+		{"convert", a.convertCommand},
+		{"db", a.dbCommand},
+		{"deps", a.depsCommand},
+		{"inspect", a.inspectCommand},
+		{"keygen", a.keygenCommand},
+		{"rules", a.rulesCommand},
+		{"scan", a.scanCommand},
+		{"sign", a.signCommand},
+		{"torch", a.torchCommand},
+		{"trust", a.trustCommand},
+		{"verify", a.verifyCommand},
 		{"version", a.versionCommand},
 	}
 }

@@ -40,15 +40,16 @@ var ErrNotLinked = fmt.Errorf("bundles that were signed through Sigstore: %w by 
 type Options struct {
 	// Identity and Issuer are those of the certificate: who signed, and who said
 	// that it was them. Both must be given.
-	Identity, Issuer string
+	Identity string `json:"identity"`
+	Issuer   string `json:"issuer"`
 	// TrustedRoot is a file to be used as the trusted root.
-	TrustedRoot string
+	TrustedRoot string `json:"trusted_root,omitempty"`
 }
 
 // RefreshOptions say where the newest trusted root is got and kept. The zero
 // value is Sigstore's public instance, and the file that Verifier looks for.
 type RefreshOptions struct {
-	File   string // where to write it
-	Mirror string // the URL of a TUF repository
-	Anchor []byte // the root.json in which its signatures must end
+	File   string `json:"file,omitempty"`   // where to write it
+	Mirror string `json:"mirror,omitempty"` // the URL of a TUF repository
+	Anchor []byte `json:"anchor,omitempty"` // the root.json in which its signatures must end
 }
