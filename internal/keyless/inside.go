@@ -28,15 +28,20 @@ const patience = time.Minute
 
 // Verifier makes the function that signing.Roots takes.
 func Verifier(opt Options) (func(bundle []byte) (payload []byte, signer string, err error), error) {
-	_, err := askSoon(question{Want: wantVerifier, Options: opt})
-	if errors.Is(err, signing.ErrUnsupported) { // other bundles can be verified
-		return func([]byte) ([]byte, string, error) { return nil, "", err }, nil
-	}
-	if err != nil {
-		return nil, err
+	if opt.Identity == "" || opt.Issuer == "" || opt.TrustedRoot != "" { // what may be wrong is said before anything is asked
+		_, err := askSoon(question{Want: wantVerifier, Options: opt})
+		if errors.Is(err, signing.ErrUnsupported) { // other bundles can be verified
+			return func([]byte) ([]byte, string, error) { return nil, "", err }, nil
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	return func(bundle []byte) ([]byte, string, error) {
 		a, err := askSoon(question{Want: wantVerification, Options: opt, Bundle: bundle})
+		if t, ok := errors.AsType[*told](err); ok && t.Unasked {
+			err = unanswered(err)
+		}
 		if err == nil && (len(a.Payload) == 0 || a.Signer == "") {
 			err = unanswered(errors.New("the answer names nobody"))
 		}

@@ -38,6 +38,7 @@ type answer struct {
 type told struct {
 	Text    string `json:"text"`
 	Missing bool   `json:"missing,omitempty"` // it is fs.ErrNotExist
+	Unasked bool   `json:"unasked,omitempty"` // it is of Verifier, so that nothing was verified
 }
 
 func (t *told) Error() string { return t.Text }

@@ -30,7 +30,8 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 		return err // it is no answer
 	}
 	if err != nil {
-		a = answer{Error: &told{err.Error(), errors.Is(err, fs.ErrNotExist)}}
+		var u *unaskedError
+		a = answer{Error: &told{err.Error(), errors.Is(err, fs.ErrNotExist), errors.As(err, &u)}}
 	}
 	return json.NewEncoder(out).Encode(a)
 }
@@ -51,8 +52,13 @@ func (q *question) answer(ctx context.Context) (a answer, err error) {
 
 func (q *question) verify() (a answer, err error) {
 	verify, err := Verifier(q.Options)
-	if err == nil {
-		a.Payload, a.Signer, err = verify(q.Bundle)
+	if err != nil {
+		return answer{}, &unaskedError{err}
 	}
+	a.Payload, a.Signer, err = verify(q.Bundle)
 	return a, err
 }
+
+type unaskedError struct{ error }
+
+func (u *unaskedError) Unwrap() error { return u.error }
