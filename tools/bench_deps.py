@@ -124,7 +124,7 @@ def scans(osv, targets):
     index = row("index of %d records" % data.RECORDS, make)
     wall, cpu, rss = row("uv.lock of %d packages" % data.LOCKED, ours)
     unchanged = row("the same, answered from the record", again)[0]
-    row("the same, without Sigstore linked", lean)
+    row("the same, of the small build", lean)
     row("requirements file of one package", single)
     row("andiron version, for comparison", start)
     targets.judge("the index, wall", index[0] / 1e3, 3, "s")

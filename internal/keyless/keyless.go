@@ -3,9 +3,11 @@
 // public log that proves when it was used.
 //
 // All of it is sigstore-go's. It is linked only with the build tag keyless,
-// because it brings a network client along and doubles the size of the program
-// (docs/adr/0006-keyless-build-tag.md); without it every bundle is refused as not
-// supported. Nothing else may import sigstore-go.
+// because it brings a network client along and makes every start slower
+// (docs/adr/0006-keyless-build-tag.md). With the tag keylessinside a program that is
+// built with it, cmd/andiron-keyless, is embedded and started for each bundle; with
+// neither every bundle is refused as not supported. Nothing else may import
+// sigstore-go.
 //
 // # Security
 //
@@ -20,7 +22,8 @@
 //
 // # Limits
 //
-// Bundles are at most as large as package signing reads.
+// Bundles are at most as large as package signing reads. The program inside has a
+// minute for one.
 //
 // # Specification
 //
