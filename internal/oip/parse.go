@@ -8,9 +8,6 @@ import (
 
 var errTodo = errors.New("not read yet")
 
-// ParseGRPC reads a ModelInferRequest, without the five bytes in front of it.
-func ParseGRPC(msg []byte, o Options) (*Request, error) { return nil, errTodo }
-
 // ParseV1 reads {"instances": …} or {"inputs": …}.
 func ParseV1(body []byte, fields []tensor.Field, o Options) (*Request, error) { return nil, errTodo }
 
@@ -27,15 +24,6 @@ func ParsePrompt(body []byte, fields []tensor.Field, o Options) (*Prompt, error)
 	return nil, errTodo
 }
 
-// ParseGRPCResponse reads a ModelInferResponse.
-func ParseGRPCResponse(msg []byte, o Options) (*Response, error) { return nil, errTodo }
-
-// ParseStreamResponse reads a ModelStreamInferResponse: an answer, or the text of
-// an error of the server and then no answer.
-func ParseStreamResponse(msg []byte, o Options) (r *Response, fault string, err error) {
-	return nil, "", errTodo
-}
-
 // ParseV1Response reads {"predictions": …} or {"outputs": …}.
 func ParseV1Response(body []byte, fields []tensor.Field, o Options) (*Response, error) {
 	return nil, errTodo
@@ -47,25 +35,8 @@ func ParseTorchServeResponse(body []byte, fields []tensor.Field, o Options) (*Re
 	return nil, errTodo
 }
 
-// AppendGRPC writes a ModelInferRequest as slices that follow each other: data of
-// raw contents are the inputs' own, all else lies behind dst. The second result is
-// dst with it, to be used again when the slices are no more needed.
-func (r *Request) AppendGRPC(dst []byte) (msg [][]byte, buf []byte, err error) {
-	return nil, dst, errTodo
-}
-
 // AppendV1 writes a request of one of the forms from FormInstances on.
 func (r *Request) AppendV1(dst []byte) ([]byte, error) { return dst, errTodo }
-
-// AppendGRPC writes a ModelInferResponse.
-func (r *Response) AppendGRPC(dst []byte) (msg [][]byte, buf []byte, err error) {
-	return nil, dst, errTodo
-}
-
-// AppendStream writes a ModelStreamInferResponse around it.
-func (r *Response) AppendStream(dst []byte) (msg [][]byte, buf []byte, err error) {
-	return nil, dst, errTodo
-}
 
 // AppendV1 writes an answer of one of the forms from FormInstances on.
 func (r *Response) AppendV1(dst []byte) ([]byte, error) { return dst, errTodo }

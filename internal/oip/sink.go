@@ -30,18 +30,23 @@ func inJSON(d tensor.DType) bool {
 }
 
 func newSink(d tensor.DType, most int64) *sink {
-	s := &sink{dtype: d, size: d.Size(), most: most}
-	bits := uint(8 * s.size)
+	return &sink{dtype: d, size: d.Size(), most: most, whole: wholeOf(d)}
+}
+
+// wholeOf is the range of a type of integers. That of uint64 ends with int64.
+func wholeOf(d tensor.DType) whole {
+	size := d.Size()
+	bits := uint(8 * size)
 	switch d {
 	case tensor.Int64, tensor.Int32, tensor.Int16, tensor.Int8:
-		s.whole = whole{-1 << (bits - 1), 1<<(bits-1) - 1, s.size}
+		return whole{-1 << (bits - 1), 1<<(bits-1) - 1, size}
 	case tensor.Uint64:
-		s.whole = whole{0, math.MaxInt64, s.size}
+		return whole{0, math.MaxInt64, size}
 	case tensor.Uint32, tensor.Uint16, tensor.Uint8:
-		s.whole = whole{0, 1<<bits - 1, s.size}
+		return whole{0, 1<<bits - 1, size}
 	default:
+		return whole{}
 	}
-	return s
 }
 
 // quick reads as many as it can of n elements of which each is followed by a

@@ -38,8 +38,8 @@ type piece struct {
 	parameters []Parameter
 	frame      frame
 	seen       uint64
-	data       int // where the data begin, if they came before type and shape
-	err        error
+	data       int   // where the data begin, if they came before type and shape
+	typed      typed // where they are in a message of gRPC
 }
 
 // frame is what the parameters of the protocol's extensions say.
