@@ -18,6 +18,7 @@ type sink struct {
 	buf   []byte
 	n     int64 // elements
 	most  int64 // elements that there may be
+	over  Code  // what more of them are
 
 	objects bool // texts may be {"b64": "…"}
 	base64  bool // they are
@@ -29,8 +30,8 @@ func inJSON(d tensor.DType) bool {
 	return d.V2() != "" && d != tensor.Float16 && d != tensor.BFloat16
 }
 
-func newSink(d tensor.DType, most int64) *sink {
-	return &sink{dtype: d, size: d.Size(), most: most, whole: wholeOf(d)}
+func newSink(d tensor.DType, most int64, over Code) *sink {
+	return &sink{dtype: d, size: d.Size(), most: most, over: over, whole: wholeOf(d)}
 }
 
 // wholeOf is the range of a type of integers. That of uint64 ends with int64.
@@ -95,7 +96,7 @@ func (s *sink) grow(n int64) []byte {
 // element reads one.
 func (s *sink) element(l *lexer) (err error) {
 	if s.n == s.most {
-		return l.fault(CodeCount, "more than %d elements", s.most)
+		return l.fault(s.over, "more than %d elements", s.most)
 	}
 	l.next()
 	switch {

@@ -200,7 +200,7 @@ func (r *reader) read(t *piece) error {
 		return r.asType(r.wrong("a list"), "a list")
 	}
 	at := r.p
-	s := newSink(t.DType, all)
+	s := newSink(t.DType, all, CodeCount)
 	s.buf = make([]byte, 0, all*int64(s.size))
 	n := nest{dims: []int64{-1}, rank: 1, fixed: true}
 	if p := space(r.b, r.p+1); p < len(r.b) && r.b[p] == '[' {
