@@ -173,7 +173,6 @@ func memberRequests(bad func(name, body string, code Code)) {
 	bad("data as a text", in(`"AAAAAAAAAAA="`), CodeType)
 	bad("data as an object", in(`{"0":1,"1":2}`), CodeType)
 	bad("data as a number", in("1"), CodeType)
-	bad("65 inputs", `{"inputs":[`+strings.Repeat(`{"name":"x","shape":[1],"datatype":"FP32","data":[1]},`, 64)+`1]}`, CodeDuplicate)
 }
 
 func shapeRequests(good func(name, body string), bad func(name, body string, code Code)) {
