@@ -108,7 +108,14 @@ func (w whole) put(dst []byte, v int64) {
 func integers(dst, b []byte, p int, w whole) (n, end int) {
 	from := len(dst)
 	for len(dst) >= w.size && p+room <= len(b) {
-		q, v, ok := integer(b, p)
+		t := eight(b, p)
+		n := leading(t)
+		q, v, ok := p+n, int64(0), true
+		if n&7 != 0 && (byte(t) != 0 || n == 1) { // from 1 to 7 digits, no minus
+			v = int64(number(t, n))
+		} else {
+			q, v, ok = integer(b, p)
+		}
 		if !ok || v < w.lo || v > w.hi || b[q] != ',' {
 			break
 		}
