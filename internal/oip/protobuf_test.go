@@ -139,12 +139,12 @@ func inMemory(m protoreflect.Message) string {
 }
 
 // arrange sorts a list and keeps the order of equal keys. It takes out of the
-// entries of shared memory an offset of 0, which need not be said.
+// entries an offset of 0 and a size, which need not be said.
 func arrange(list protoreflect.List, key func(protoreflect.Message) string) {
 	var ms []protoreflect.Message
 	for i := range list.Len() {
 		m := list.Get(i).Message()
-		if key(m) == memoryOffset && zeroOffset(m) {
+		if key(m) == memoryOffset && zeroOffset(m) || key(m) == "binary_data_size" {
 			continue
 		}
 		at := len(ms)

@@ -168,7 +168,15 @@ func grpcParameters() []vector {
 	x := lv(5, lv(1, "x")+lv(2, "FP32")+vi(3, 2)+place)
 	double := string(protowire.AppendFixed64(protowire.AppendTag(nil, 4, protowire.Fixed64Type), math.Float64bits(0.5)))
 	nan := string(protowire.AppendFixed64(protowire.AppendTag(nil, 4, protowire.Fixed64Type), math.Float64bits(math.NaN())))
+	sized := func(n uint64) string {
+		return lv(5, lv(1, "x")+lv(2, "FP32")+vi(3, 1)+param(4, "binary_data_size", vi(2, n)))
+	}
 	return []vector{
+		{Case: "a size beside raw contents", Read: "grpc", Body64: protoRequest(sized(4), one32)},
+		{Case: "a size beside raw contents that lies", Read: "grpc", Body64: protoRequest(sized(8), one32), Code: CodeSize},
+		{Case: "a size below 0 beside raw contents", Read: "grpc", Body64: protoRequest(sized(1<<64-4), one32), Code: CodeParameter},
+		{Case: "a size beside typed contents", Read: "grpc", Body64: protoRequest(lv(5, lv(1, "x")+lv(2, "FP32")+vi(3, 1)+param(4, "binary_data_size", vi(2, 4))+contentsField(6, one32))), Code: CodeSource},
+		{Case: "a size of the request", Read: "grpc", Body64: []byte(param(4, "binary_data_size", vi(2, 4))), Code: CodeParameter},
 		{Case: "parameters of all kinds", Read: "grpc", Options: known, Body64: []byte(param(4, "e", vi(5, math.MaxUint64)) + param(4, "d", double) + param(4, "c", lv(3, "s")) + param(4, "b", vi(2, 7)) + param(4, "a", vi(1, 1)))},
 		{Case: "parameters of inputs and outputs", Read: "grpc", Options: known, Body64: []byte(lv(5, lv(1, "x")+lv(2, "UINT8")+vi(3, 1)+param(4, "a", vi(1, 0))) + lv(6, lv(1, "y")+param(2, "b", vi(2, 1))) + lv(7, "a"))},
 		{Case: "a parameter that is not let through", Read: "grpc", Body64: []byte(param(4, "a", vi(1, 1))), Code: CodeParameter},

@@ -46,6 +46,7 @@ func goodRequests(good func(name, body string)) {
 	good("no inputs", `{"inputs":[]}`)
 	good("an empty id", around(`"id":""`))
 	good("wanted outputs", around(`"outputs":[{"name":"y"},{"name":"z","parameters":{"binary_data":true}}]`))
+	good("the model in the body", around(`"model_name":"m","model_version":"1"`))
 	good("all outputs in binary", around(`"parameters":{"binary_data_output":true}`))
 	good("outputs not in binary", around(`"parameters":{"binary_data_output":false},"outputs":[{"name":"y","parameters":{"binary_data":false}}]`))
 	good("names of another script", `{"inputs":[{"name":"größe 数","shape":[1],"datatype":"FP32","data":[1]}]}`)
