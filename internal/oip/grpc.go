@@ -247,7 +247,7 @@ func (g *grpcReader) tensor(in field) (p piece, err error) {
 		case 4:
 			return params(f)
 		default:
-			p.typed = typed{f, true}
+			p.typed = typed{f, len(f.b) > 0} // MLServer has empty ones beside raw contents
 		}
 		return within(err, inferTensor[f.num].name)
 	})

@@ -73,6 +73,7 @@ func goodMessages(good func(name string, body []byte)) {
 	good("numbers of more bytes than they need", []byte(lv(1, "m")+lv(5, lv(1, "x")+lv(2, "UINT8")+lv(3, "\x82\x80\x00"))+lv(7, "ab")))
 	good("a single number", protoRequest(protoTensor("x", "FP32", nil, ""), one32))
 	good("texts, raw", protoRequest(protoTensor("x", "BYTES", []int64{2}, ""), "\x01\x00\x00\x00a\x00\x00\x00\x00"))
+	good("raw, and empty contents", protoRequest(protoTensor("x", "FP32", []int64{1}, lv(5, "")), one32))
 	good("nothing, raw", protoRequest(protoTensor("x", "FP32", []int64{0}, ""), ""))
 	good("nothing at all", nil)
 }
@@ -112,7 +113,8 @@ func typedMessages(good func(name string, body []byte), bad func(name string, bo
 	bad("too many of them", one("FP32", 1, contentsField(6, one32+one32)), CodeCount)
 	bad("too many integers", one("INT64", 1, contentsField(3, varints(1, 2))), CodeCount)
 	bad("too many texts", one("BYTES", 1, lv(5, lv(8, "a")+lv(8, "b"))), CodeCount)
-	bad("none of them", one("FP32", 1, lv(5, "")), CodeCount)
+	bad("none of them", one("FP32", 1, lv(5, "")), CodeSource)
+	bad("none of them, in a field", one("FP32", 1, contentsField(6, "")), CodeCount)
 	bad("floats that end in the middle", one("FP32", 1, contentsField(6, "\x00\x00\x80")), CodeSyntax)
 	bad("integers that end in the middle", one("INT64", 1, contentsField(3, "\x80")), CodeSyntax)
 	bad("an integer of eleven bytes", one("INT64", 1, contentsField(3, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01")), CodeSyntax)

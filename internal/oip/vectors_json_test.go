@@ -261,8 +261,8 @@ func answers() []vector {
 		{Case: "an answer with null for data", Read: "json-answer", Body: `{"outputs":[{"name":"y","shape":[1],"datatype":"FP32","data":[null]}]}`, Code: CodeType},
 		{Case: "an answer without outputs", Read: "json-answer", Body: `{"model_name":"m"}`, Code: CodeMissing},
 		{Case: "an output of an answer twice", Read: "json-answer", Body: `{"outputs":[{"name":"y","shape":[0],"datatype":"FP32","data":[]},{"name":"y","shape":[0],"datatype":"FP32","data":[]}]}`, Code: CodeDuplicate},
-		{Case: "an answer in binary", Read: "binary-answer", Header: "100", Body64: append([]byte(pad(`{"outputs":[{"name":"y","shape":[1],"datatype":"FP32","parameters":{"binary_data_size":4}}]}`, 100)), 0, 0, 0xc0, 0x7f)},
-		{Case: "an answer in binary that is too short", Read: "binary-answer", Header: "100", Body64: append([]byte(pad(`{"outputs":[{"name":"y","shape":[1],"datatype":"FP32","parameters":{"binary_data_size":4}}]}`, 100)), 0, 0, 0xc0), Code: CodeSize},
+		{Case: "an answer in binary", Read: "binary-answer", Header: "120", Body64: append([]byte(pad(`{"model_name":"m","outputs":[{"name":"y","shape":[1],"datatype":"FP32","parameters":{"binary_data_size":4}}]}`, 120)), 0, 0, 0xc0, 0x7f)},
+		{Case: "an answer in binary that is too short", Read: "binary-answer", Header: "120", Body64: append([]byte(pad(`{"model_name":"m","outputs":[{"name":"y","shape":[1],"datatype":"FP32","parameters":{"binary_data_size":4}}]}`, 120)), 0, 0, 0xc0), Code: CodeSize},
 	}
 }
 
