@@ -409,7 +409,7 @@ func (g *grpcReader) contents(ps []piece, list, raw string) (Form, error) {
 			return 0, withinIndex(faultAt(len(g.b), CodeSource, "there are no data: %d %s", next, raw), list, i)
 		}
 		f := g.raw[next]
-		p.Data = f.b[:len(f.b):len(f.b)]
+		p.Data = slices.Clip(f.b)
 		if err := fits(&p.Tensor, f.at); err != nil {
 			return 0, withinIndex(err, list, i)
 		}
