@@ -22,15 +22,15 @@ import (
 const schemaForm = "docs/spec/tensor-v1.md explains every key; \"andiron guard infer\" writes a first schema"
 
 func (a *app) guardCommand() *cobra.Command {
-	const verbs = "check"
+	const verbs = "check|infer"
 	cmd := &cobra.Command{
 		Use:   "guard " + verbs,
 		Short: "Hold tensors against the schema of a model",
 		Long: `A schema says which tensors a model takes and gives: types, shapes, ranges, tokens,
 texts, statistics. One file protects the model in Python, in front of its server and
 on its training data.`,
-		Example: `  andiron guard check --schema resnet.schema.yaml
-  andiron guard check --schema resnet.schema.yaml batch.safetensors`,
+		Example: `  andiron guard infer model.pt2 --samples batch.npz -o model.schema.yaml
+  andiron guard check --schema model.schema.yaml batch.safetensors`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(_ *cobra.Command, args []string) error {
 			const hint = "usage: andiron guard " + verbs
@@ -40,7 +40,7 @@ on its training data.`,
 			return usage(fmt.Sprintf("guard: unknown verb %q", args[0]), hint)
 		},
 	}
-	cmd.AddCommand(a.guardCheckCommand())
+	cmd.AddCommand(a.guardCheckCommand(), a.guardInferCommand())
 	return cmd
 }
 
@@ -141,14 +141,23 @@ func beside(schema string) tensor.Files {
 	}
 }
 
+// nameAndFile takes NAME=FILE apart. What begins as a path is one, whatever else it has.
+func nameAndFile(arg string) (name, file string) {
+	name, file, ok := strings.Cut(arg, "=")
+	if !ok || strings.HasPrefix(arg, ".") || strings.HasPrefix(arg, "/") {
+		return "", arg
+	}
+	return name, file
+}
+
 // requestsOf makes requests of the arguments: what has a name is of one request, and
 // each file without one is a request of its own.
 func requestsOf(schema string, args []string) ([]engine.TensorRequest, error) {
 	var list []engine.TensorRequest
 	named := engine.TensorRequest{Where: finding.Where{Path: filepath.ToSlash(filepath.Clean(schema))}}
 	for _, arg := range args {
-		name, file, ok := strings.Cut(arg, "=")
-		if !ok || strings.HasPrefix(arg, ".") || strings.HasPrefix(arg, "/") {
+		name, file := nameAndFile(arg)
+		if name == "" && file == arg {
 			where := finding.Where{Path: filepath.ToSlash(filepath.Clean(arg))}
 			list = append(list, engine.TensorRequest{Where: where, Files: []engine.TensorFile{{Path: arg}}})
 			continue
