@@ -58,8 +58,8 @@ func (a *app) guardCheckCommand() *cobra.Command {
 		Use:   "check --schema FILE [[NAME=]FILE...]",
 		Short: "Hold files of tensors against a schema",
 		Long: `Hold tensors against a schema. Each FILE is a request with all its tensors, named as
-the schema names them: .npz, safetensors, or a dictionary of tensors that torch.save
-wrote; nothing in it is run. All arguments NAME=FILE together are one request, each
+the schema names them: .npz, safetensors, a dictionary of tensors that torch.save
+wrote, or a V2 request or answer in JSON; nothing in it is run. All arguments NAME=FILE together are one request, each
 with the one tensor of its file, such as a .npy file. A file whose name has "=" in it
 is given as ./FILE.
 

@@ -49,7 +49,7 @@ was seen. All samples pass the schema that was learned from them.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.guardInfer(cmd.Context(), &f, args) },
 	}
 	flags := cmd.Flags()
-	flags.StringArrayVar(&f.samples, "samples", nil, "learn values from a sample: `[NAME=]FILE`, .npy, .npz, safetensors or torch.save; may be given more than once")
+	flags.StringArrayVar(&f.samples, "samples", nil, "learn values from a sample: `[NAME=]FILE`, .npy, .npz, safetensors, torch.save or a V2 request in JSON; may be given more than once")
 	flags.StringArrayVar(&f.shorts, "short", nil, "take an input from its short form: `NAME=FORM`; may be given more than once")
 	flags.StringVar(&f.server, "server", "", "ask the V2 server at `URL` for the metadata of --model")
 	flags.StringVar(&f.name, "model", "", "the `NAME` of the model")
