@@ -21,8 +21,8 @@ import (
 var ErrSample = errors.New("an array file is a sample, not a model")
 
 const (
-	maxProgram = 256 << 20 // bytes of a program
-	maxCode    = 16 << 20  // bytes of the source of an archive
+	maxProgram = 32 << 20 // bytes of a program
+	maxCode    = 16 << 20 // bytes of the source of an archive
 )
 
 // File learns from the file of a model, or from what a server says. The name tells

@@ -24,9 +24,11 @@ package infer
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/andiron-dev/andiron/internal/safetext"
 	"github.com/andiron-dev/andiron/internal/tensor"
@@ -225,6 +227,12 @@ func (d *Draft) used(source string) {
 	if !slices.Contains(d.sources, source) {
 		d.sources = append(d.sources, source)
 	}
+}
+
+// pattern is a regular expression that is made when it is first used, so that the
+// program starts no later for it.
+func pattern(s string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(s) })
 }
 
 // errNothing is a source that has nothing to learn from.

@@ -3,7 +3,6 @@ package infer
 import (
 	"fmt"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -85,8 +84,8 @@ func (x *exported) tensors(to *[]*entry, all []exportir.Input, user []string) er
 }
 
 var (
-	plainSymbol = regexp.MustCompile(`^(?:Symbol\('([A-Za-z_][A-Za-z0-9_]*)'[^()]*\)|([A-Za-z_][A-Za-z0-9_]*))$`)
-	multiple    = regexp.MustCompile(`^(?:Mul\(Integer\(([0-9]{1,9})\), Symbol\('([A-Za-z_][A-Za-z0-9_]*)'[^()]*\)\)|([0-9]{1,9})\*([A-Za-z_][A-Za-z0-9_]*))$`)
+	plainSymbol = pattern(`^(?:Symbol\('([A-Za-z_][A-Za-z0-9_]*)'[^()]*\)|([A-Za-z_][A-Za-z0-9_]*))$`)
+	multiple    = pattern(`^(?:Mul\(Integer\(([0-9]{1,9})\), Symbol\('([A-Za-z_][A-Za-z0-9_]*)'[^()]*\)\)|([0-9]{1,9})\*([A-Za-z_][A-Za-z0-9_]*))$`)
 )
 
 // size reads a size as the program has it: a number, a symbol, or a multiple of one.
@@ -95,12 +94,12 @@ func (x *exported) size(name string, axis int, text string) size {
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n >= 0 {
 		return size{n: n}
 	}
-	if m := plainSymbol.FindStringSubmatch(text); m != nil {
+	if m := plainSymbol().FindStringSubmatch(text); m != nil {
 		s := m[1] + m[2]
 		x.bounded(word(s), s, 1)
 		return size{-1, word(s)}
 	}
-	if m := multiple.FindStringSubmatch(text); m != nil {
+	if m := multiple().FindStringSubmatch(text); m != nil {
 		factor, _ := strconv.ParseInt(m[1]+m[3], 10, 64) // digits
 		s := word(name) + "_" + strconv.Itoa(axis)
 		x.bounded(s, m[2]+m[4], max(factor, 1))

@@ -1,7 +1,6 @@
 package infer
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -14,13 +13,13 @@ type Script struct {
 }
 
 var (
-	classHead  = regexp.MustCompile(`^class ([A-Za-z_][A-Za-z0-9_]*)\(Module\):$`)
-	attribute  = regexp.MustCompile(`^  ([A-Za-z_][A-Za-z0-9_]*|__annotations__\["[^"]+"\]) [:=] (__torch__\.[A-Za-z0-9_.]+)$`)
-	forward    = regexp.MustCompile(`^  def forward\(self: `)
-	argument   = regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_]*): Tensor\b`)
-	alias      = regexp.MustCompile(`^    ([A-Za-z_][A-Za-z0-9_]*) = (?:self\.([A-Za-z_][A-Za-z0-9_]*)|getattr\(self, "([^"]+)"\))$`)
-	submodule  = regexp.MustCompile(`\(([A-Za-z_][A-Za-z0-9_]*)\)\.forward\(([A-Za-z_][A-Za-z0-9_]*), `)
-	layerKinds = regexp.MustCompile(`^__torch__\.torch\.nn\.modules\.(?:(conv)\.(?:___torch_mangle_[0-9]+\.)?Conv[123]d|(linear)\.(?:___torch_mangle_[0-9]+\.)?Linear|(sparse)\.(?:___torch_mangle_[0-9]+\.)?Embedding)$`)
+	classHead  = pattern(`^class ([A-Za-z_][A-Za-z0-9_]*)\(Module\):$`)
+	attribute  = pattern(`^  ([A-Za-z_][A-Za-z0-9_]*|__annotations__\["[^"]+"\]) [:=] (__torch__\.[A-Za-z0-9_.]+)$`)
+	forward    = pattern(`^  def forward\(self: `)
+	argument   = pattern(`([A-Za-z_][A-Za-z0-9_]*): Tensor\b`)
+	alias      = pattern(`^    ([A-Za-z_][A-Za-z0-9_]*) = (?:self\.([A-Za-z_][A-Za-z0-9_]*)|getattr\(self, "([^"]+)"\))$`)
+	submodule  = pattern(`\(([A-Za-z_][A-Za-z0-9_]*)\)\.forward\(([A-Za-z_][A-Za-z0-9_]*), `)
+	layerKinds = pattern(`^__torch__\.torch\.nn\.modules\.(?:(conv)\.(?:___torch_mangle_[0-9]+\.)?Conv[123]d|(linear)\.(?:___torch_mangle_[0-9]+\.)?Linear|(sparse)\.(?:___torch_mangle_[0-9]+\.)?Embedding)$`)
 )
 
 // module is a class as far as it matters here.
@@ -64,7 +63,7 @@ func (s *Script) follow(m module, arg, prefix string, depth int) (layer, bool) {
 			continue
 		}
 		class := m.types[attr]
-		if kind := layerKinds.FindStringSubmatch(class); kind != nil {
+		if kind := layerKinds().FindStringSubmatch(class); kind != nil {
 			return s.layer(strings.Join(kind[1:], ""), prefix+attr+".weight")
 		}
 		if inner := s.class(class); len(inner.args) > 0 {
@@ -103,7 +102,7 @@ func (s *Script) class(name string) module {
 	in, head := false, ""
 	for line := range strings.Lines(s.Code[name[:at]]) {
 		line = strings.TrimRight(line, "\n")
-		if c := classHead.FindStringSubmatch(line); c != nil {
+		if c := classHead().FindStringSubmatch(line); c != nil {
 			in = c[1] == name[at+1:]
 			continue
 		}
@@ -111,26 +110,26 @@ func (s *Script) class(name string) module {
 			continue
 		}
 		switch {
-		case forward.MatchString(line) || head != "" && !strings.HasSuffix(head, ":"):
+		case forward().MatchString(line) || head != "" && !strings.HasSuffix(head, ":"):
 			head += line
 			if strings.HasSuffix(head, ":") {
 				_, list, _ := strings.Cut(head, ",")
 				list, _, _ = strings.Cut(list, ") ->")
-				for _, a := range argument.FindAllStringSubmatch(list, -1) {
+				for _, a := range argument().FindAllStringSubmatch(list, -1) {
 					m.args = append(m.args, a[1])
 				}
 			}
 		case head == "":
-			if a := attribute.FindStringSubmatch(line); a != nil {
+			if a := attribute().FindStringSubmatch(line); a != nil {
 				m.types[strings.TrimSuffix(strings.TrimPrefix(a[1], `__annotations__["`), `"]`)] = a[2]
 			}
 		case strings.HasPrefix(line, "  def "):
 			return m
 		default:
-			if a := alias.FindStringSubmatch(line); a != nil {
+			if a := alias().FindStringSubmatch(line); a != nil {
 				m.aliases[a[1]] = a[2] + a[3]
 			}
-			for _, c := range submodule.FindAllStringSubmatch(line, -1) {
+			for _, c := range submodule().FindAllStringSubmatch(line, -1) {
 				m.calls = append(m.calls, [2]string{c[1], c[2]})
 			}
 		}

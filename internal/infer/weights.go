@@ -1,7 +1,6 @@
 package infer
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -104,7 +103,7 @@ func (d *Draft) guessed(name, kind string) (*entry, error) {
 
 // tokens are parts of names that tables of token embeddings have in the models of
 // this world.
-var tokens = regexp.MustCompile(`(?i)(^|[._])(wte|embed_tokens|word_embeddings|tok_embeddings|token_embedding|tokens?|shared|emb|embeddings?)([._]|$)`)
+var tokens = pattern(`(?i)(^|[._])(wte|embed_tokens|word_embeddings|tok_embeddings|token_embedding|tokens?|shared|emb|embeddings?)([._]|$)`)
 
 // layerOf says what layer a weight looks like.
 func layerOf(kind string, w Weight) (layer, bool) {
@@ -117,11 +116,11 @@ func layerOf(kind string, w Weight) (layer, bool) {
 		}
 	}
 	switch rank := len(w.Shape); {
-	case kind == "embedding" && rank == 2 && tokens.MatchString(w.Name):
+	case kind == "embedding" && rank == 2 && tokens().MatchString(w.Name):
 		return layer{"embedding", w}, true
 	case kind == "conv" && rank >= 3 && rank <= 5:
 		return layer{"conv" + strconv.Itoa(rank-2) + "d", w}, true
-	case kind == "linear" && rank == 2 && !tokens.MatchString(w.Name):
+	case kind == "linear" && rank == 2 && !tokens().MatchString(w.Name):
 		return layer{"linear", w}, true
 	}
 	return layer{}, false

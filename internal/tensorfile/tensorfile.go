@@ -15,7 +15,7 @@
 //
 // A file has at most 100,000 tensors. An array in Fortran order is in memory while
 // it is read, and so are arrays of texts (at most 64 MiB) and requests in JSON (at
-// most 256 MiB); nothing else is.
+// most 64 MiB); nothing else is.
 //
 // # Specification
 //
@@ -175,7 +175,7 @@ func openJSON(r io.ReaderAt, size int64) (*File, error) {
 }
 
 // maxJSON bounds a request in JSON, which takes up to four times as much memory.
-const maxJSON = 256 << 20
+const maxJSON = 64 << 20
 
 // Torch is the file as torchfile reads it, nil of the other formats.
 func (f *File) Torch() *torchfile.File { return f.torch }
