@@ -130,6 +130,7 @@ func (a *app) verbs() []verb {
 		{"convert", a.convertCommand},
 		{"db", a.dbCommand},
 		{"deps", a.depsCommand},
+		{"guard", a.guardCommand},
 		{"inspect", a.inspectCommand},
 		{"keygen", a.keygenCommand},
 		{"rules", a.rulesCommand},
