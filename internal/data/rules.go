@@ -9,7 +9,8 @@ import (
 // Rules are those of this room. Each covers the codes of docs/spec/tensor-v1.md
 // that have one cause and one remedy.
 var Rules = []*rule.Rule{
-	tenRequest, tenSize, tenDType, tenShape, tenBroken, tenNonfinite, tenTiny, tenRange, tenToken, tenStatistic, tenText, tenDrift, tenUnread,
+	tenRequest, tenSize, tenDType, tenShape, tenBroken, tenNonfinite, tenTiny, tenRange, tenToken, tenStatistic, tenText, tenDrift, tenCell,
+	tenTorn, tenTwice, tenNear, tenOutlier, tenPatch, tenRelabelled, tenChanged, tenAdded, tenUnsearched, tenUnread, tenPartly,
 }
 
 // specification is where the codes are explained.
