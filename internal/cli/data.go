@@ -246,4 +246,3 @@ func (u *unread) Finding(f finding.Finding) error {
 	}
 	return nil
 }
-

@@ -124,6 +124,7 @@ var tenPartly = &rule.Rule{
 	Title:    "data set of which a part was not compared",
 	Strategy: finding.InputValidation,
 	Severity: finding.Medium,
+	Verdict:  finding.Unreadable,
 	Text:     `A data set has more samples than are kept a digest of. Duplicates and differences from a baseline were looked for among the first of them only.`,
 	Fix:      "check the set in parts, or raise --max-samples",
 	Since:    "0.1.0",

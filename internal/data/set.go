@@ -42,7 +42,8 @@ type offenders struct {
 	shown []string
 }
 
-// NewSetCheck starts a check. Labels are held against the schema where it has any.
+// NewSetCheck starts a check. Labels are held against the schema where it has any;
+// without a schema only cells without a value are found.
 func NewSetCheck(s *tensor.Schema) *SetCheck {
 	c := &SetCheck{schema: s, found: map[violation]*offenders{}, windows: map[tensor.Group]*tensor.Windows{}}
 	for _, g := range c.groups() {
@@ -52,6 +53,9 @@ func NewSetCheck(s *tensor.Schema) *SetCheck {
 }
 
 func (c *SetCheck) groups() []tensor.Group {
+	if c.schema == nil {
+		return nil
+	}
 	if len(c.schema.Names(tensor.Labels)) > 0 {
 		return []tensor.Group{tensor.Inputs, tensor.Labels}
 	}

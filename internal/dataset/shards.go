@@ -33,7 +33,9 @@ func Shard(name string, r io.ReaderAt, size, first int64, form Form, lim Limits)
 		return nil, fmt.Errorf("%q: %w", name, err)
 	}
 	s := &shard{name: name, r: r, form: form, lim: lim.orDefaults(), first: first}
+	var end int64
 	for _, m := range a.Members {
+		end = max(end, (m.Offset+m.Size+511)&^511)
 		switch {
 		case m.Type == tarball.Dir:
 		case m.Type != tarball.File || m.Duplicate || m.Sparse || m.Cut || len(m.Flaws) > 0:
@@ -41,6 +43,11 @@ func Shard(name string, r io.ReaderAt, size, first int64, form Form, lim Limits)
 		default:
 			s.members = append(s.members, m)
 		}
+	}
+	// POSIX.1-2017 pax, "ustar Interchange Format": two blocks of zeros end it. Readers
+	// do without, and then do not notice that samples are missing.
+	if size-end < 1024 {
+		return nil, fmt.Errorf("%q: it ends without two blocks of zeros: it may have been cut off", name)
 	}
 	return s, nil
 }

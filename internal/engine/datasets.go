@@ -35,10 +35,7 @@ func Data(ctx context.Context, d DataOptions, opt Options, h finding.Handler) er
 	if err := h.Config(opt.Config); err != nil {
 		return err
 	}
-	l := &dataLook{d: d, ctx: ctx, opened: map[string]*artifact.Artifact{}, h: h}
-	if d.Schema != nil {
-		l.check = data.NewSetCheck(d.Schema)
-	}
+	l := &dataLook{d: d, ctx: ctx, opened: map[string]*artifact.Artifact{}, h: h, check: data.NewSetCheck(d.Schema)}
 	err := l.all()
 	l.close()
 	if err != nil {
@@ -48,8 +45,8 @@ func Data(ctx context.Context, d DataOptions, opt Options, h finding.Handler) er
 	e.sum.tensors = &finding.Tensors{}
 	if d.Schema != nil {
 		e.sum.tensors.Schema = d.Schema.SHA256()
-		l.count = l.check.Finish(l.report)
 	}
+	l.count = l.check.Finish(l.report)
 	if d.Survey != nil && len(l.unread) == 0 && ctx.Err() == nil {
 		d.Survey.Finish(l.report)
 	}
@@ -261,14 +258,7 @@ func (l *dataLook) look(rows *dataset.Rows) (err error) {
 			err = fmt.Errorf("internal error: %v", p)
 		}
 	}()
-	if l.check != nil {
-		l.check.Add(rows)
-	} else {
-		l.count.Requests += rows.N
-		for _, t := range rows.Columns {
-			l.count.Tensors, l.count.Bytes = l.count.Tensors+rows.N, l.count.Bytes+int64(len(t.Data))
-		}
-	}
+	l.check.Add(rows)
 	if l.d.Survey != nil && rows.N > 0 {
 		l.d.Survey.Add(rows)
 	}
