@@ -125,9 +125,29 @@ func dataExamples(t *testing.T) map[string]example {
 		"TEN020": since("1,a 2,b 4,a", "1,a 2,b 3,a 4,a"),
 		"TEN021": since("1,a 2,b 3,a 4,a", "2,b 1,a"),
 		"TEN022": plain(twins(t, 1), noise(t, 0), "a.safetensors"),
+		"TEN030": {project("a.schema.yaml", oneSchema), project("a.yaml", oneSchema)},
+		"TEN031": {
+			project("Dockerfile", "FROM x\nCMD [\"andiron\", \"guard\", \"serve\", \"--schema\", \"a.schema.yaml\"]\n"),
+			project("Dockerfile", "FROM x\n# andiron guard serve comes later\nCMD [\"andiron\", \"guard\", \"check\"]\n"),
+		},
+		"TEN032": {project("a.baseline.json", oneBaseline), project("a.json", oneBaseline)},
+		"TEN033": {project("a.robustness.json", oneRobust("true")), project("a.robustness.json", oneRobust("false"))},
+		"TEN034": {project("a.schema.yaml", "andiron: tensor/v1\n"), project("a.schema.yaml", oneSchema)},
 		"TEN091": {
 			file("a.csv", table("1,a", "2,b")).surveyed(survey.Options{Samples: 1}, ""),
 			file("a.csv", table("1,a", "2,b")).surveyed(survey.Options{Samples: 2}, ""),
 		},
 	}
+}
+
+const oneSchema = "andiron: tensor/v1\nmodel: net\ninputs: {x: {dtype: float32, shape: [1]}}\n"
+
+const oneBaseline = `{"schema":"andiron/data-baseline/v1","tool":"andiron","created":"2026-01-02T03:04:05Z","sources":["x.npy"],"samples":1,
+"columns":[{"name":"x","values":1,"nan":0,"inf":0,"min":1,"max":1,"mean":1,"std":0,"edges":[],"shares":[1]}],"digests":"AAAAAAAAAAAAAAAAAAAAAA=="}`
+
+// oneRobust is a report with one sign.
+func oneRobust(ok string) string {
+	const rate = `"right":1,"samples":2,"accuracy":0.5,"low":0.1,"high":0.9`
+	return `{"schema":"andiron/robustness/v1","settings":{"norm":"linf","bounds":[0,1],"attacks":["pgd"],"steps":1,"restarts":1,"seed":0,"backend":"andiron","torch":"2.6"},
+"clean":{` + rate + `},"rows":[{"eps":0.1,"attack":"pgd",` + rate + `},{"eps":0.1,"attack":"worst",` + rate + `}],"sanity":[{"name":"monotone","ok":` + ok + `,"detail":""}]}`
 }
