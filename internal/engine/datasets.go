@@ -36,7 +36,9 @@ func Data(ctx context.Context, d DataOptions, opt Options, h finding.Handler) er
 		return err
 	}
 	l := &dataLook{d: d, ctx: ctx, opened: map[string]*artifact.Artifact{}, h: h, check: data.NewSetCheck(d.Schema)}
+	l.startSurvey()
 	err := l.all()
+	l.endSurvey()
 	l.close()
 	if err != nil {
 		return err
@@ -75,6 +77,48 @@ type dataLook struct {
 	unread []finding.Finding
 	opened map[string]*artifact.Artifact
 	shown  int64
+
+	surveyed chan *dataset.Rows // to the goroutine that looks at the set as a whole
+	ended    chan error
+}
+
+// startSurvey starts looking at the set as a whole, beside looking at its samples.
+func (l *dataLook) startSurvey() {
+	if l.d.Survey == nil {
+		return
+	}
+	l.surveyed, l.ended = make(chan *dataset.Rows, 2), make(chan error, 1)
+	go func() {
+		var failed error
+		for rows := range l.surveyed {
+			if failed == nil && rows.N > 0 {
+				failed = guarded(func() { l.d.Survey.Add(rows) })
+			}
+		}
+		l.ended <- failed
+	}()
+}
+
+// endSurvey waits for it.
+func (l *dataLook) endSurvey() {
+	if l.d.Survey == nil {
+		return
+	}
+	close(l.surveyed)
+	if err := <-l.ended; err != nil {
+		l.fail(l.d.Files[0].Path, err)
+	}
+}
+
+// guarded makes an error of a panic of ours.
+func guarded(f func()) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("internal error: %v", p)
+		}
+	}()
+	f()
+	return nil
 }
 
 func (l *dataLook) report(f finding.Finding) { l.found = append(l.found, f) }
@@ -237,7 +281,10 @@ func (l *dataLook) rows(name string, set dataset.Set) (next int64, err error) {
 			return next, nil
 		}
 		next = rows.First + int64(rows.N)
-		if err := l.look(rows); err != nil {
+		if l.d.Survey != nil {
+			l.surveyed <- rows
+		}
+		if err := guarded(func() { l.check.Add(rows) }); err != nil {
 			l.fail(name, err)
 			return next, nil
 		}
@@ -249,20 +296,6 @@ func (l *dataLook) rows(name string, set dataset.Set) (next int64, err error) {
 		}
 	}
 	return next, nil
-}
-
-// look looks at rows. A panic of ours is an error of the set.
-func (l *dataLook) look(rows *dataset.Rows) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("internal error: %v", p)
-		}
-	}()
-	l.check.Add(rows)
-	if l.d.Survey != nil && rows.N > 0 {
-		l.d.Survey.Add(rows)
-	}
-	return nil
 }
 
 // close says which files did not stay as they were.

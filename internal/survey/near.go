@@ -35,23 +35,15 @@ func near(t *tensor.Tensor) (hash uint64) {
 	if !ok || width < 9 {
 		return 0
 	}
-	at := func(y, x int) float64 {
-		i := y*width + x
-		if channels == 3 && last {
-			i *= 3
-		}
-		if t.DType == tensor.Uint8 {
-			return float64(t.Data[i])
-		}
-		return tensor.Value(t.DType, tensor.Key(t.DType, t.Data, i))
+	step := 1
+	if channels == 3 && last {
+		step = 3
 	}
 	for row := range 8 {
 		var fields [9]float64
-		for col := range 9 {
-			for y := row * height / 8; y < (row+1)*height/8; y++ {
-				for x := col * width / 9; x < (col+1)*width/9; x++ {
-					fields[col] += at(y, x)
-				}
+		for y := row * height / 8; y < (row+1)*height/8; y++ {
+			for col := range 9 {
+				fields[col] += line(t, (y*width+col*width/9)*step, (y*width+(col+1)*width/9)*step, step)
 			}
 		}
 		for col := range 8 {
@@ -62,6 +54,22 @@ func near(t *tensor.Tensor) (hash uint64) {
 		}
 	}
 	return hash
+}
+
+// line adds up elements that lie step apart.
+func line(t *tensor.Tensor, from, to, step int) float64 {
+	if t.DType == tensor.Uint8 {
+		n := 0
+		for i := from; i < to; i += step {
+			n += int(t.Data[i])
+		}
+		return float64(n)
+	}
+	sum := 0.0
+	for i := from; i < to; i += step {
+		sum += tensor.Value(t.DType, tensor.Key(t.DType, t.Data, i))
+	}
+	return sum
 }
 
 // nearBits is how many of the 64 may differ between images that are nearly the same.

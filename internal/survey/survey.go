@@ -33,7 +33,7 @@ import (
 type Options struct {
 	Label   string // the column with the labels; empty is what the format has, or "label" or "y"
 	Samples int    // that are kept a digest of, 8 million
-	Pixels  int64  // bytes of pixels that are kept, 64 MiB
+	Pixels  int64  // bytes of pixels that are kept, 32 MiB
 }
 
 func (o Options) orDefaults() Options {
@@ -41,7 +41,7 @@ func (o Options) orDefaults() Options {
 		o.Samples = 8_000_000
 	}
 	if o.Pixels == 0 {
-		o.Pixels = 64 << 20
+		o.Pixels = 32 << 20
 	}
 	return o
 }
