@@ -128,11 +128,13 @@ func (a *app) verbs() []verb {
 	return []verb{
 		{"audit", a.auditCommand},
 		{"convert", a.convertCommand},
+		{"data", a.dataCommand},
 		{"db", a.dbCommand},
 		{"deps", a.depsCommand},
 		{"guard", a.guardCommand},
 		{"inspect", a.inspectCommand},
 		{"keygen", a.keygenCommand},
+		{"robust", a.robustCommand},
 		{"rules", a.rulesCommand},
 		{"scan", a.scanCommand},
 		{"sign", a.signCommand},
