@@ -16,7 +16,7 @@ import (
 
 // Check says whether versions, files and the places that they come from are fixed.
 func Check(p *Project, opt Options) []finding.Finding {
-	c := &checker{project: p, opt: opt}
+	c := &checker{project: p, opt: opt, loose: map[string]*loosely{}}
 	pins := false
 	together := map[string]*whole{} // by the first file
 	for _, s := range p.Sets {
@@ -39,6 +39,7 @@ func Check(p *Project, opt Options) []finding.Finding {
 		}
 		c.family(list)
 	}
+	c.confused()
 	if pins {
 		c.review()
 	}
@@ -81,6 +82,7 @@ type checker struct {
 	project *Project
 	opt     Options
 	out     []finding.Finding
+	loose   map[string]*loosely // by the index that is searched beside others
 }
 
 func (c *checker) report(f finding.Finding) { c.out = append(c.out, f) }
@@ -232,13 +234,22 @@ func (c *checker) manifest(s *Set, f *manifest.File, list []*statement) {
 				evidence = append(evidence, st.shown())
 			}
 		}
-		asked := count(len(list), "package is asked for", "packages are asked for") + " in this file, and "
+		asked := count(places(list), "package is asked for", "packages are asked for") + " in this file, and "
 		if l := c.project.broken(f); l != "" {
 			c.report(noLock.Undetermined(finding.Where{Path: f.Path}, asked+l+" could not be read", named(evidence)...))
 			return
 		}
 		c.report(noLock.Finding(finding.Where{Path: f.Path}, asked+"no lock says what is installed", named(evidence)...))
 	}
+}
+
+// places counts what is asked for; what constraints fix may be several statements.
+func places(list []*statement) int {
+	at := map[string]bool{}
+	for _, st := range list {
+		at[st.where().String()+" "+st.called()] = true
+	}
+	return len(at)
 }
 
 // broken is a lock of a manifest of which nothing could be read, or "".

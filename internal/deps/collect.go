@@ -34,6 +34,8 @@ type Set struct {
 	*manifest.File
 
 	Named []*manifest.File // by -r and -c, also indirectly
+
+	stage int // of a container file; 0 of others
 }
 
 // Input is a file that was read.
@@ -406,7 +408,7 @@ func (c *collector) onItsOwn(name string, f *manifest.File) bool {
 // each their own indexes.
 func (c *collector) sets(f *manifest.File) (out []*Set) {
 	for _, part := range commands(f) {
-		s := &Set{File: part.file}
+		s := &Set{File: part.file, stage: part.stage}
 		c.gather(s, f.Path, part.command, false, map[string]bool{f.Path: true})
 		out = append(out, s)
 	}
@@ -416,20 +418,21 @@ func (c *collector) sets(f *manifest.File) (out []*Set) {
 type part struct {
 	file    *manifest.File
 	command int
+	stage   int
 }
 
 // commands takes a container file apart. What its environment sets counts for every
 // command.
 func commands(f *manifest.File) []part {
-	numbers := map[int]bool{}
+	numbers := map[int]int{} // their stages, by number
 	for i := range f.Packages {
-		numbers[f.Packages[i].Command] = true
+		numbers[f.Packages[i].Command] = f.Packages[i].Stage
 	}
 	for _, in := range f.Includes {
-		numbers[in.Command] = true
+		numbers[in.Command] = in.Stage
 	}
 	if len(numbers) < 2 {
-		return []part{{f, 0}}
+		return []part{{f, 0, 0}}
 	}
 	var out []part
 	for _, n := range slices.Sorted(maps.Keys(numbers)) {
@@ -439,7 +442,7 @@ func commands(f *manifest.File) []part {
 		g := *f
 		g.Packages = slices.DeleteFunc(slices.Clone(f.Packages), func(p manifest.Package) bool { return p.Command != n && p.Command != 0 })
 		g.Indexes = slices.DeleteFunc(slices.Clone(f.Indexes), func(x manifest.Index) bool { return x.Command != n && x.Command != 0 })
-		out = append(out, part{&g, n})
+		out = append(out, part{&g, n, numbers[n]})
 	}
 	return out
 }

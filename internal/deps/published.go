@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/advisory"
 	"github.com/andiron-dev/andiron/internal/manifest"
 	"github.com/andiron-dev/andiron/internal/pep440"
 	"github.com/andiron-dev/andiron/internal/pyindex"
@@ -14,11 +15,31 @@ import (
 
 // Malicious reports the releases that the advisories know as made to do harm.
 func Malicious(p *Project, opt Options) ([]finding.Finding, error) {
-	res, err := Scan(p, opt)
-	if err != nil {
-		return nil, err
+	s := &scanner{project: p, opt: opt}
+	for _, set := range p.Sets {
+		for _, st := range p.statements(set) {
+			hits, err := s.hits(st)
+			if err != nil {
+				return nil, err
+			}
+			s.malware(st, hits)
+		}
 	}
-	return slices.DeleteFunc(res.Findings, func(f finding.Finding) bool { return f.Rule != malicious.ID }), nil
+	return once(s.out.Findings), nil
+}
+
+// malware reports which of a package's advisories are about malicious releases.
+func (s *scanner) malware(st *statement, hits []advisory.Hit) {
+	hits = slices.DeleteFunc(hits, func(h advisory.Hit) bool { return !h.Malicious })
+	sure, unclear := st.divide(hits)
+	for _, h := range unclear {
+		s.unclear(st, s.identity(st), h)
+	}
+	for _, h := range sure {
+		if st.exact || always(h) {
+			s.vulnerable(st, s.identity(st), h, "")
+		}
+	}
 }
 
 // published asks the index of each pinned package whether its release still stands.

@@ -20,6 +20,7 @@ type statement struct {
 	version pep440.Version
 	exact   bool              // version is the one that is installed
 	by      *manifest.Package // the constraint that fixes the version, if it is not the line itself
+	instead *manifest.Package // what the file asks for, if something else takes its place
 	locked  *manifest.File    // the lock that fixes it
 	allowed pep440.Specifiers // what it asks for, if it is not exact
 	problem string            // why neither is known
@@ -90,12 +91,14 @@ func (p *Project) statements(s *Set) []*statement {
 			if pkg.Constraint || f.Kind != manifest.Installed && own(pkg) || pkg.Source.Type == manifest.Editable || itself(f, pkg) {
 				continue
 			}
-			st := &statement{Package: pkg, file: f, set: s}
-			if st.locked = locks.of(st); st.locked != nil {
-				out = append(out, st)
-				continue
+			asked := &statement{Package: pkg, file: f, set: s}
+			for _, st := range asked.overridden(limits[pkg.Name]) {
+				if st.locked = locks.of(st); st.locked != nil {
+					out = append(out, st)
+					continue
+				}
+				out = append(out, st.resolve(limits[pkg.Name])...)
 			}
-			out = append(out, st.resolve(limits[pkg.Name])...)
 		}
 	}
 	return out
@@ -178,28 +181,56 @@ func (st *statement) resolve(limits []*manifest.Package) []*statement {
 		return []*statement{st}
 	}
 	var out []*statement
+	var exact []*manifest.Package
 	spec := st.Specifier
 	for _, c := range limits {
 		switch {
+		case c.Override:
 		case c.Version != "":
 			one := *st
 			one.by = c
 			one.fix(c.Version)
-			out = append(out, &one)
+			out, exact = append(out, &one), append(exact, c)
 		case c.Marker == "" && c.Specifier != "":
 			spec = strings.Trim(spec+","+c.Specifier, ",")
 		}
 	}
-	if out != nil {
+	if len(out) > 0 && st.everywhere(exact) {
 		return out
 	}
+	st.allow(spec)
+	return append(out, st)
+}
+
+// overridden is what a statement is about where the project has it that something
+// else is asked for instead, whatever it was.
+func (st *statement) overridden(limits []*manifest.Package) (out []*statement) {
+	for _, o := range limits {
+		if !o.Override || slices.Contains(st.Groups, "build-system") {
+			continue
+		}
+		pkg := *st.Package
+		pkg.Version, pkg.Specifier, pkg.Hashes = o.Version, o.Specifier, o.Hashes
+		if o.Source.Type != manifest.AnyIndex {
+			pkg.Source = o.Source
+		}
+		one := *st
+		one.Package, one.instead = &pkg, st.Package
+		out = append(out, &one)
+	}
+	if len(out) == 0 {
+		return []*statement{st}
+	}
+	return out
+}
+
+func (st *statement) allow(spec string) {
 	s, err := pep440.ParseSpecifiers(spec)
 	if err != nil {
 		st.problem = "its range " + quote(spec) + " is not one that PEP 440 knows"
-		return []*statement{st}
+		return
 	}
 	st.allowed = s
-	return []*statement{st}
 }
 
 // fix says that the version is the one that is installed.

@@ -232,6 +232,7 @@ func (d *dockerfile) from(words []string, line int) {
 		d.r.err = &lineError{line, bounded.Exceeded("stages of a Dockerfile", maxStages)}
 		return
 	}
+	d.r.stage = d.count
 	d.vars = &variables{}
 	if base := d.stages[strings.ToLower(first(args))]; base != nil {
 		maps.Copy(d.vars.all(), base.own)

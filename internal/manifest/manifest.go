@@ -67,9 +67,11 @@ type Package struct {
 	Optional   bool     // a lock has it and says that not everyone gets it
 	Direct     bool     // somebody asked for it by name, in a manifest
 	Constraint bool     // it limits a version and asks for nothing (-c, tool.uv.constraint-dependencies)
+	Override   bool     // a constraint that stands in place of what others ask for
 	Line       int      // from 1; 0 where the form has no lines of its own
 	Column     int
 	Command    int // of a container file: which of its commands asks for it, from 1
+	Stage      int // of a container file: the stage of that command, from 1; 0 before the first FROM
 	// Wheels are the files that a lock lists, by name, with what it says of them.
 	Wheels []Artifact
 	// Bundled are the documents in *.dist-info/sboms/ (PEP 770), by path.
@@ -156,6 +158,7 @@ type Include struct {
 	Constraint bool
 	Line       int
 	Command    int // of a container file: the command that reads it; 0 is every one
+	Stage      int // of a container file, as of Package
 }
 
 // Problem is something that could not be read, or has more than one reading.

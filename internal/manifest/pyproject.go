@@ -230,7 +230,7 @@ func (p *pyProject) pdm() {
 // override reads name = "1.0", which stands for a version, a range or a URL.
 func (p *pyProject) override(o value) {
 	s := strings.TrimSpace(o.text())
-	base := Package{Constraint: true}
+	base := Package{Constraint: true, Override: true}
 	base.Line, base.Column = o.place()
 	switch {
 	case hasSchemeOrVCS(s):

@@ -10,7 +10,7 @@ func (p *pyProject) uv() {
 	v := p.r.want(p.tool.get("uv"), table, "tool.uv")
 	p.list(v.get("dev-dependencies"), "tool.uv.dev-dependencies", Package{Groups: []string{"dev"}})
 	for _, key := range [...]string{"constraint-dependencies", "override-dependencies", "build-constraint-dependencies"} {
-		base := Package{Constraint: true}
+		base := Package{Constraint: true, Override: key == "override-dependencies"}
 		if key == "build-constraint-dependencies" {
 			base.Groups = []string{"build-system"}
 		}
