@@ -143,7 +143,7 @@ func (st *statement) fixedElsewhere() bool {
 
 // complete reports whether every file of a package that may be installed has a hash.
 func (st *statement) complete() bool {
-	if st.Source.Type == manifest.Conda && st.file.Kind != manifest.CondaLock {
+	if st.Source.Type == manifest.Conda && st.file.Kind != manifest.CondaLock && st.file.Kind != manifest.CondaExplicit {
 		return false
 	}
 	if len(st.Wheels) > 0 {
@@ -176,7 +176,11 @@ func (c *checker) about(f *finding.Finding, st *statement) {
 // hashes reports the packages without a hash: one by one, or all of a file at once.
 func (c *checker) hashes(exact, bare []*statement) {
 	if len(bare) > 1 && len(bare) == len(exact) {
-		c.report(noHashes.Finding(bare[0].where(), fmt.Sprintf("none of the %d pinned packages has a hash", len(bare))))
+		text := fmt.Sprintf("none of the %d pinned packages has a hash", len(bare))
+		if bare[0].file.Kind == manifest.CondaExplicit && len(bare[0].Hashes) > 0 {
+			text += " but an MD5, of which two files can be made"
+		}
+		c.report(noHashes.Finding(bare[0].where(), text))
 		return
 	}
 	for _, st := range bare {
@@ -187,7 +191,10 @@ func (c *checker) hashes(exact, bare []*statement) {
 			}
 		}
 		f := noHashes.Finding(st.where(), st.shown()+" has no hash for every file that may be installed", named(evidence)...)
-		if len(evidence) == 0 {
+		switch {
+		case len(st.Hashes) > 0 && len(evidence) == 1 && st.Source.Type == manifest.Conda:
+			f.Message = st.shown() + " has an MD5 alone, of which two files can be made"
+		case len(evidence) == 0:
 			f.Message = st.shown() + " has no hash"
 		}
 		c.about(&f, st)

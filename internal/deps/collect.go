@@ -196,7 +196,7 @@ func candidate(shown string) bool {
 
 // plainText reports a name that files of requirements have.
 func plainText(shown string) bool {
-	return slices.Contains([]string{".txt", ".in", ".pip"}, path.Ext(strings.ToLower(shown)))
+	return slices.Contains([]string{".txt", ".in", ".pip", ".lock"}, path.Ext(strings.ToLower(shown)))
 }
 
 // UnknownError says that a file that was named is none that is read.
@@ -315,7 +315,11 @@ func (c *collector) include(f *manifest.File, shown string, chain []string) (why
 		return "could not be opened: " + unnamed(err, shown)
 	}
 	defer func() { _ = a.Close() }() // it was only read
-	kind, ok := manifest.Identify(shown, nil)
+	head, err := bounded.ReadRange(a.ReaderAt(), a.Size(), 0, min(a.Size(), headLen), headLen)
+	if err != nil {
+		return "could not be read: " + osfile.Cause(err).Error()
+	}
+	kind, ok := manifest.Identify(shown, head)
 	if !ok || f.Kind == manifest.Requirements {
 		kind = manifest.Requirements // whoever reads it does not ask for its name
 	}
@@ -387,10 +391,39 @@ func (c *collector) finish() (*Project, error) {
 		p.Sets = append(p.Sets, c.sets(f)...)
 	}
 	slices.SortStableFunc(p.Sets, func(a, b *Set) int { return strings.Compare(a.Path, b.Path) })
+	p.configure()
 	slices.SortFunc(p.Inputs, func(a, b Input) int { return strings.Compare(a.Path, b.Path) })
 	slices.SortFunc(p.Unread, compareUnread)
 	slices.Sort(p.Passed)
 	return p, c.ctx.Err()
+}
+
+// configure gives each project the uv.toml that counts for it: the one beside it, or
+// else the next one above.
+func (p *Project) configure() {
+	configs := map[string]*manifest.File{}
+	for _, s := range p.Sets {
+		if s.Kind == manifest.UVConfig {
+			configs[path.Dir(s.Path)] = s.File
+		}
+	}
+	if len(configs) == 0 {
+		return
+	}
+	for _, s := range p.Sets {
+		if s.Kind != manifest.PyProject {
+			continue
+		}
+		for dir := path.Dir(s.Path); ; dir = path.Dir(dir) {
+			if f := configs[dir]; f != nil {
+				s.Named = append(s.Named, f)
+				break
+			}
+			if dir == "." || dir == "/" || dir == path.Dir(dir) {
+				break
+			}
+		}
+	}
 }
 
 // onItsOwn is false for a file that is only ever a part of the one that names it. A

@@ -458,7 +458,9 @@ func Files(p *Project) []finding.Finding {
 }
 
 // Empty reports whether no file was found that says anything.
-func (p *Project) Empty() bool { return len(p.Sets) == 0 && len(p.Unread) == 0 }
+func (p *Project) Empty() bool {
+	return len(p.Unread) == 0 && !slices.ContainsFunc(p.Sets, func(s *Set) bool { return s.Kind != manifest.UVConfig })
+}
 
 // database reports that the advisories are missing, old or incomplete.
 func (s *scanner) database() {

@@ -303,7 +303,7 @@ func fixes(lock, of *manifest.File) bool {
 	case manifest.Pipfile:
 		return lock.Kind == manifest.PipfileLock && here == there
 	case manifest.CondaEnv:
-		return lock.Kind == manifest.CondaLock && here == there
+		return (lock.Kind == manifest.CondaLock || lock.Kind == manifest.CondaExplicit) && here == there
 	case manifest.Requirements:
 		return lock.Kind == manifest.Requirements && here == there && strings.HasSuffix(of.Path, ".in") &&
 			strings.TrimSuffix(path.Base(of.Path), ".in") == strings.TrimSuffix(path.Base(lock.Path), ".txt")
@@ -326,8 +326,9 @@ func member(lock, of *manifest.File, here, there string) bool {
 // compiled reports whether a requirements file is a lock: every line is exact, and the
 // tool that wrote it says so or pip holds every file to its hash.
 func compiled(f *manifest.File) bool {
-	if len(f.Packages) == 0 || slices.ContainsFunc(f.Packages, func(p manifest.Package) bool { return p.Version == "" }) {
+	published := slices.DeleteFunc(slices.Clone(f.Packages), func(p manifest.Package) bool { return own(&p) || p.Source.Commit != "" })
+	if len(f.Packages) == 0 || slices.ContainsFunc(published, func(p manifest.Package) bool { return p.Version == "" }) {
 		return false
 	}
-	return f.Tool != "" || !slices.ContainsFunc(f.Packages, func(p manifest.Package) bool { return len(p.Hashes) == 0 })
+	return f.Tool != "" || len(published) > 0 && !slices.ContainsFunc(published, func(p manifest.Package) bool { return len(p.Hashes) == 0 })
 }

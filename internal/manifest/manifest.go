@@ -17,18 +17,20 @@ const (
 	PyLock         Kind = "pylock"          // PEP 751
 	CondaEnv       Kind = "conda-env"       // environment.yml
 	CondaLock      Kind = "conda-lock"      // conda-lock.yml
+	CondaExplicit  Kind = "conda-explicit"  // @EXPLICIT, the addresses of all packages
 	CondaInstalled Kind = "conda-installed" // conda-meta/*.json
 	Installed      Kind = "installed"       // *.dist-info
 	Dockerfile     Kind = "dockerfile"      // the pip install lines of it
+	UVConfig       Kind = "uv.toml"         // the indexes and constraints of uv beside a project
 )
 
 // Locked reports whether a file of this kind says what is installed to the last
 // package, so that what it does not name is not there.
 func (k Kind) Locked() bool {
 	switch k {
-	case PoetryLock, UVLock, PDMLock, PipfileLock, PyLock, CondaLock, CondaInstalled, Installed:
+	case PoetryLock, UVLock, PDMLock, PipfileLock, PyLock, CondaLock, CondaExplicit, CondaInstalled, Installed:
 		return true
-	case Requirements, PyProject, SetupCfg, SetupPy, Pipfile, CondaEnv, Dockerfile:
+	case Requirements, PyProject, SetupCfg, SetupPy, Pipfile, CondaEnv, Dockerfile, UVConfig:
 	}
 	return false
 }

@@ -197,7 +197,12 @@ func (o *opener) collect() error {
 		return err
 	}
 	dir := path.Dir(o.p.Input)
-	for _, name := range []string{"uv.toml", "poetry.toml", ".python-version"} {
+	if name := path.Join(dir, "uv.toml"); o.has(name) {
+		if err := o.manifest(manifest.UVConfig, name); err != nil {
+			return err
+		}
+	}
+	for _, name := range []string{"poetry.toml", ".python-version"} {
 		if name = path.Join(dir, name); o.has(name) {
 			b, err := o.read(name)
 			if err != nil {
