@@ -35,7 +35,33 @@ type Set struct {
 
 	Named []*manifest.File // by -r and -c, also indirectly
 
-	stage int // of a container file; 0 of others
+	stage int                 // of a container file; 0 of others
+	needs map[string][]string // who needs a package, by its name; made when it is first asked for
+}
+
+// neededBy are the packages of a lock that need another one directly.
+func (s *Set) neededBy(name string) []string {
+	if s.needs == nil {
+		s.needs = map[string][]string{}
+		for _, f := range s.files() {
+			for i := range f.Packages {
+				for _, r := range f.Packages[i].Requires {
+					if r != f.Packages[i].Name {
+						s.needs[r] = append(s.needs[r], f.Packages[i].Name)
+					}
+				}
+			}
+		}
+		for r, list := range s.needs {
+			slices.Sort(list)
+			list = slices.Compact(list)
+			if n := len(list) - 8; n > 0 {
+				list = append(list[:8:8], fmt.Sprintf("and %d more", n))
+			}
+			s.needs[r] = list
+		}
+	}
+	return s.needs[name]
 }
 
 // Input is a file that was read.

@@ -341,26 +341,8 @@ func (st *statement) circumstances() []string {
 	if st.instead != nil {
 		out = append(out, "in place of "+cmp.Or(st.instead.Specifier, "any version")+", which is overridden")
 	}
-	if needed := neededBy(st.set, st.Name); len(needed) > 0 {
+	if needed := st.set.neededBy(st.Name); len(needed) > 0 {
 		out = append(out, "needed by "+strings.Join(needed, ", "))
-	}
-	return out
-}
-
-// neededBy are the packages of a lock that need another one directly.
-func neededBy(s *Set, name string) []string {
-	var out []string
-	for _, f := range s.files() {
-		for i := range f.Packages {
-			if p := &f.Packages[i]; p.Name != name && slices.Contains(p.Requires, name) {
-				out = append(out, p.Name)
-			}
-		}
-	}
-	slices.Sort(out)
-	out = slices.Compact(out)
-	if n := len(out) - 8; n > 0 {
-		out = append(out[:8], fmt.Sprintf("and %d more", n))
 	}
 	return out
 }
