@@ -164,6 +164,8 @@ func (c *checker) unpinned(st *statement) {
 	c.about(&f, st)
 }
 
+func (c *checker) concern(f finding.Finding, st *statement) { c.about(&f, st) }
+
 func (c *checker) about(f *finding.Finding, st *statement) {
 	version := st.Version
 	if st.by != nil {
