@@ -336,3 +336,35 @@ func TestUpdateRunsTests(t *testing.T) {
 		t.Error("a change was not seen")
 	}
 }
+
+// What only the lock has, and the index says nothing of, moves with torch and keeps it
+// from nothing: so it is with the libraries of the accelerator on an index without
+// METADATA beside its files.
+func TestUpdateOfLocked(t *testing.T) {
+	s, pypi, _ := world(t)
+	pypi.NoMetadata = true
+	pypi.Add(fakeindex.Wheel{Name: "nvidia-cublas-cu12", Version: "12.1.3.1"})
+	const lock = `version = 1
+requires-python = ">=3.11"
+[[package]]
+name = "nvidia-cublas-cu12"
+version = "12.1.3.1"
+source = { registry = "URL/simple" }
+`
+	files := map[string]string{
+		"pyproject.toml": "[project]\nname = \"demo\"\nversion = \"1\"\ndependencies = [\"torch==2.4.1\"]\n[[tool.uv.index]]\nurl = \"URL/simple\"\ndefault = true\n",
+		"uv.lock":        lock,
+	}
+	for pinned, want := range map[bool][]string{false: {"torch 2.4.1 -> 2.5.1 closes [A]"}, true: {"torch 2.4.1 open [A]"}} {
+		if pinned {
+			files["pyproject.toml"] = strings.Replace(files["pyproject.toml"], `"torch`, `"nvidia-cublas-cu12==12.1.3.1", "torch`, 1)
+		}
+		plan, err := relock.Update(t.Context(), open(t, project(t, s, files), relock.Selection{}), options(map[string]string{"A": "torch<2.5.0"}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want, summary(plan)); d != "" {
+			t.Errorf("pinned %v: %s", pinned, d)
+		}
+	}
+}
