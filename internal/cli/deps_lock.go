@@ -83,6 +83,9 @@ type locking struct {
 // locking opens a project, its policy and the advisory database. The caller closes
 // the latter.
 func (a *app) locking(cmd *cobra.Command, f *toolFlags, root string) (*locking, error) {
+	if err := folder(root); err != nil {
+		return nil, err
+	}
 	rules, err := engine.Catalogue()
 	if err != nil {
 		return nil, fmt.Errorf("internal error: %w", err)

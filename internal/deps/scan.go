@@ -493,14 +493,27 @@ func (s *scanner) beyond() (n int) {
 // summary says what was held against what.
 func (s *scanner) summary() {
 	files := map[string]int{}
+	vouched := map[string][]string{}
 	for _, d := range s.out.Dependencies {
 		if d.Status != finding.Unauditable {
 			files[installedIn(d.Where.Path)]++
 		}
+		if d.Status == finding.Clean && d.Reason != "" {
+			at := installedIn(d.Where.Path)
+			vouched[at] = append(vouched[at], strings.TrimSpace(d.Name+" "+d.Version)+" is "+d.Reason)
+		}
 	}
 	also := passed(s.project)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		s.report(scanned.Finding(finding.Where{Path: name}, fmt.Sprintf("%s held against %s", count(files[name], "package is", "packages are"), s.opt.Source.Name), also...))
+		text := fmt.Sprintf("%s held against %s", count(files[name], "package is", "packages are"), s.opt.Source.Name)
+		by := slices.Compact(slices.Sorted(slices.Values(vouched[name])))
+		if len(by) > 0 {
+			text += fmt.Sprintf("; %s clean because somebody vouches", count(len(by), "is", "are"))
+		}
+		if n := len(also); n > 0 {
+			text += fmt.Sprintf("; %s not looked at, %s first", count(n, "environment or link is", "environments and links are"), s.project.Passed[0])
+		}
+		s.report(scanned.Finding(finding.Where{Path: name}, text, append(named(by), also...)...))
 		also = nil // once is enough
 	}
 }

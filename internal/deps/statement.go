@@ -49,6 +49,8 @@ func (st *statement) shown() string {
 		return st.called() + " " + st.Version
 	case st.by != nil:
 		return st.called() + " " + st.by.Version
+	case st.Specifier != "" && st.Specifier[0] >= '0' && st.Specifier[0] <= '9': // of conda
+		return st.called() + " " + st.Specifier
 	case st.Specifier != "":
 		return st.called() + st.Specifier
 	}
