@@ -23,13 +23,21 @@ var environments = sync.OnceValue(func() (out []pep508.Environment) {
 	return out
 })
 
+// mostMarkers is how many bytes of markers a set has tried in all environments. Beyond
+// that a constraint under a marker counts as one that leaves something open.
+const mostMarkers = 4 << 20
+
 // everywhere reports whether one of the constraints holds in every environment that a
 // package is asked for in.
-func (st *statement) everywhere(limits []*manifest.Package) bool {
+func (st *statement) everywhere(limits []*manifest.Package, left *int) bool {
 	var markers []*pep508.Marker
+	*left -= len(st.Marker)
 	for _, l := range limits {
 		if l.Marker == "" {
 			return true
+		}
+		if *left -= len(l.Marker); *left < 0 {
+			return false
 		}
 		if m, err := pep508.ParseMarker(l.Marker); err == nil {
 			markers = append(markers, m)

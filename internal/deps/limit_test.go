@@ -1,7 +1,9 @@
 package deps
 
 import (
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -52,6 +54,28 @@ func TestLimits(t *testing.T) {
 				t.Errorf("got\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"), strings.Join(tt.want, "\n\t"))
 			}
 		})
+	}
+}
+
+// TestManyLimits: lines times constraints are not as many statements.
+func TestManyLimits(t *testing.T) {
+	db := database(t, fixedIn("PYSEC-1", "torch", "2.6.0"))
+	var lines, limits strings.Builder
+	for i := range 2000 {
+		lines.WriteString("torch>=1." + strconv.Itoa(i%3) + "\n")
+		limits.WriteString("torch==2." + strconv.Itoa(i) + "\nnumpy==1.26.0\n")
+	}
+	p := gather(t, "requirements.txt", "-c c.txt\nnumpy\n"+lines.String(), "c.txt", limits.String())
+	res, err := Scan(p, Options{Advisories: db, Source: Source{Name: "test", Date: clock}, Now: clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	status := map[string]int{}
+	for _, d := range res.Dependencies {
+		status[d.Name+" "+string(d.Status)+" "+d.Reason]++
+	}
+	if want := map[string]int{"torch unauditable there are more than 64 constraints of it": 2000, "numpy clean ": 1}; !maps.Equal(status, want) {
+		t.Errorf("got %v, want %v", status, want)
 	}
 }
 

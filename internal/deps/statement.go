@@ -2,6 +2,7 @@ package deps
 
 import (
 	"cmp"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -81,6 +82,7 @@ func artifactName(p string) bool {
 func (p *Project) statements(s *Set) []*statement {
 	limits := constraints(s)
 	locks := bindings(p.locksOf(s))
+	left := mostMarkers
 	var out []*statement
 	for _, f := range s.files() {
 		for i := range f.Packages {
@@ -94,12 +96,17 @@ func (p *Project) statements(s *Set) []*statement {
 				continue
 			}
 			asked := &statement{Package: pkg, file: f, set: s}
+			if len(limits[pkg.Name]) > mostLimits && locks.of(asked) == nil {
+				asked.problem = fmt.Sprintf("there are more than %d constraints of it", mostLimits)
+				out = append(out, asked)
+				continue
+			}
 			for _, st := range asked.overridden(limits[pkg.Name]) {
 				if st.locked = locks.of(st); st.locked != nil {
 					out = append(out, st)
 					continue
 				}
-				out = append(out, st.resolve(limits[pkg.Name])...)
+				out = append(out, st.resolve(limits[pkg.Name], &left)...)
 			}
 		}
 	}
@@ -160,17 +167,26 @@ func constraints(s *Set) map[string][]*manifest.Package {
 	out := map[string][]*manifest.Package{}
 	for _, f := range s.files() {
 		for i := range f.Packages {
-			if p := &f.Packages[i]; p.Constraint && !slices.Contains(p.Groups, "build-system") {
-				out[p.Name] = append(out[p.Name], p)
+			p := &f.Packages[i]
+			same := func(o *manifest.Package) bool {
+				return o.Version == p.Version && o.Specifier == p.Specifier && o.Marker == p.Marker && o.Override == p.Override && o.Source == p.Source
+			}
+			list := out[p.Name]
+			if p.Constraint && len(list) <= mostLimits && !slices.Contains(p.Groups, "build-system") && !slices.ContainsFunc(list, same) {
+				out[p.Name] = append(list, p)
 			}
 		}
 	}
 	return out
 }
 
+// mostLimits is how many different constraints and overrides of one package are told
+// apart: each exact one makes a statement of its own of every line that asks for it.
+const mostLimits = 64
+
 // resolve says which version a statement is about. Where constraints fix several,
 // under different markers, it is about each.
-func (st *statement) resolve(limits []*manifest.Package) []*statement {
+func (st *statement) resolve(limits []*manifest.Package, left *int) []*statement {
 	if st.Version != "" {
 		st.fix(st.Version)
 		return []*statement{st}
@@ -197,7 +213,7 @@ func (st *statement) resolve(limits []*manifest.Package) []*statement {
 			spec = strings.Trim(spec+","+c.Specifier, ",")
 		}
 	}
-	if len(out) > 0 && st.everywhere(exact) {
+	if len(out) > 0 && st.everywhere(exact, left) {
 		return out
 	}
 	st.allow(spec)
