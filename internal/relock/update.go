@@ -413,8 +413,19 @@ func (u *updater) step(name string, r *release, reason string) error {
 	if reason == "" {
 		s.Reason = fmt.Sprintf("it closes %d of %d advisories", len(s.Closes), len(before))
 	}
+	if was, now := family.Plain(s.From), family.Plain(s.To); name == "torch" && u.plain(name) && was != now && now != "" {
+		s.Reason += fmt.Sprintf("; for Linux it is built for %s there, and %s was for %s", now, s.From, cmp.Or(was, "another"))
+	}
 	u.plan.Steps = append(u.plan.Steps, s)
 	return nil
+}
+
+// plain reports a package that is bound without an accelerator, by its versions and by
+// where it comes from: then that of its build changes with the release.
+func (u *updater) plain(name string) bool {
+	return !slices.ContainsFunc(u.pins[name], func(b pin) bool {
+		return b.version.Local() != "" || slices.ContainsFunc(b.indexes, func(at string) bool { return family.Accelerator(at) != "" })
+	})
 }
 
 // relock makes the lock of the changed project, and looks at what it became.

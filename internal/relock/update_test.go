@@ -366,5 +366,8 @@ source = { registry = "URL/simple" }
 		if d := cmp.Diff(want, summary(plan)); d != "" {
 			t.Errorf("%d: %s", i, d)
 		}
+		if i == 0 && !strings.Contains(plan.Steps[0].Reason, "built for cu124 there, and 2.4.1 was for cu121") {
+			t.Errorf("%q", plan.Steps[0].Reason)
+		}
 	}
 }
