@@ -192,6 +192,7 @@ func (u *updater) gather() error {
 	}
 	u.lowest(u.opt.Python)
 	if u.p.before == nil {
+		u.ranges()
 		return nil
 	}
 	lock, err := manifest.Read(u.p.Form, u.p.Lock, u.p.before, manifest.Limits{})
@@ -208,7 +209,32 @@ func (u *updater) gather() error {
 		}
 		u.learn(p)
 	}
+	u.ranges()
 	return nil
+}
+
+// ranges says which of the packages that are to be updated no file binds to a version:
+// which one is in use is not known, and so not what it has.
+func (u *updater) ranges() {
+	names := u.opt.Names
+	if len(names) == 0 {
+		names = []string{"torch"}
+	}
+	said := make(map[string]bool)
+	for _, f := range u.p.Files {
+		for i := range f.Packages {
+			p := &f.Packages[i]
+			indexed := p.Source.Type == manifest.AnyIndex || p.Source.Type == manifest.OneIndex
+			if !slices.Contains(names, p.Name) || said[p.Name] || len(u.pins[p.Name]) > 0 || p.Constraint || !indexed || slices.Contains(p.Groups, "build-system") {
+				continue
+			}
+			said[p.Name] = true
+			u.plan.Problems = append(u.plan.Problems, Problem{
+				Package: p.Name, Incomplete: true,
+				Text: fmt.Sprintf("%s:%d asks for a range, and no lock says which version is in use; andiron deps lock makes one", f.Path, p.Line),
+			})
+		}
+	}
 }
 
 // lowest takes the lowest Python that requires-python allows.

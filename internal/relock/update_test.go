@@ -371,3 +371,28 @@ source = { registry = "URL/simple" }
 		}
 	}
 }
+
+// A range is no version that an update could begin at, and not nothing to update.
+func TestUpdateOfRange(t *testing.T) {
+	s, _, _ := world(t)
+	for file, want := range map[string][]string{
+		"torch>=2.4,<2.5\n":                     {"torch: requirements.txt:1 asks for a range, and no lock says which version is in use; andiron deps lock makes one"},
+		"torchvision>=0.19\n":                   nil,
+		"torch==2.4.1\ntorchvision\n":           {"torch 2.4.1 -> 2.5.1 closes [A]"},
+		"-c c.txt\ntorch\n":                     {"torch 2.4.1 -> 2.5.1 closes [A]"},
+		"torch @ https://files.example/x.whl\n": nil,
+	} {
+		dir := project(t, s, map[string]string{"requirements.txt": "--index-url URL/simple\n" + file, "c.txt": "torch==2.4.1\n"})
+		plan, err := relock.Update(t.Context(), open(t, dir, relock.Selection{}), options(map[string]string{"A": "torch<2.5.0"}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := summary(plan)
+		for i := range got {
+			got[i] = strings.Replace(got[i], "requirements.txt:2", "requirements.txt:1", 1)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%q: %s", file, d)
+		}
+	}
+}
