@@ -510,8 +510,12 @@ func (s *scanner) summary() {
 		if len(by) > 0 {
 			text += fmt.Sprintf("; %s clean because somebody vouches", count(len(by), "is", "are"))
 		}
-		if n := len(also); n > 0 {
-			text += fmt.Sprintf("; %s not looked at, %s first", count(n, "environment or link is", "environments and links are"), s.project.Passed[0])
+		switch n := len(s.project.Passed); {
+		case len(also) == 0:
+		case n == 1:
+			text += fmt.Sprintf("; %s is not looked at", s.project.Passed[0])
+		default:
+			text += fmt.Sprintf("; %d environments and links are not looked at, %s among them", n, s.project.Passed[0])
 		}
 		s.report(scanned.Finding(finding.Where{Path: name}, text, append(named(by), also...)...))
 		also = nil // once is enough
