@@ -41,8 +41,8 @@ func (a *app) depsCommand() *cobra.Command {
 		Long: `Read what a project asks for, is bound to and has installed, without running or
 resolving anything; only lock and update start the project's own tool, and say so. What
 is read: requirements files, pyproject.toml, setup.cfg and setup.py, the
-locks of uv, Poetry, PDM, Pipenv, pip (pylock.toml) and conda, environments, and the
-pip lines of container files.`,
+locks of uv, Poetry, PDM, Pipenv, Rye, pip (pylock.toml) and conda (also @EXPLICIT),
+uv.toml, environments, and the pip lines of container files.`,
 		Example: `  andiron deps scan
   andiron deps check
   andiron deps why urllib3`,

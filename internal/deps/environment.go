@@ -128,6 +128,10 @@ func (c *collector) metadata(shown string, file func(name string) string) {
 		}
 		return b, err
 	}, manifest.Limits{})
+	if bad, ok := errors.AsType[*manifest.SyntaxError](err); ok {
+		c.unread(bad.Path, bad.Line, "%s", unnamed(bad.Err, bad.Path))
+		return
+	}
 	if err != nil {
 		c.unread(shown, 0, "%v", err)
 		return

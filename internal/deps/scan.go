@@ -14,7 +14,6 @@ import (
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/advisory"
-	"github.com/andiron-dev/andiron/internal/family"
 	"github.com/andiron-dev/andiron/internal/manifest"
 	"github.com/andiron-dev/andiron/internal/pep440"
 )
@@ -31,6 +30,11 @@ func Scan(p *Project, opt Options) (*Result, error) {
 	for _, set := range p.Sets {
 		for _, st := range p.statements(set) {
 			if err := s.one(st); err != nil {
+				return nil, err
+			}
+		}
+		for _, st := range p.unasked(set) {
+			if err := s.limited(st); err != nil {
 				return nil, err
 			}
 		}
@@ -74,22 +78,12 @@ func (s *scanner) one(st *statement) error {
 		return nil
 	}
 	d := finding.Dependency{Package: s.identity(st), Where: st.where(), Advisories: []string{}}
-	name := st.Name
-	if st.Source.Type == manifest.Conda {
-		name = family.FromConda(name)
-	}
-	var hits []advisory.Hit
-	var err error
-	switch {
-	case s.opt.Advisories == nil:
-	case st.exact:
-		hits, err = s.opt.Advisories.Match(name, st.version)
-	case st.problem == "" && st.indexed():
-		d.Requested = st.Specifier
-		hits, err = s.opt.Advisories.MayMatch(name, st.allowed)
-	}
+	hits, err := s.hits(st)
 	if err != nil {
-		return fmt.Errorf("the advisories of %q: %w", name, err)
+		return err
+	}
+	if s.opt.Advisories != nil && !st.exact && st.problem == "" && st.indexed() {
+		d.Requested = st.Specifier
 	}
 	for _, h := range hits {
 		d.Advisories = append(d.Advisories, h.ID)
@@ -98,12 +92,19 @@ func (s *scanner) one(st *statement) error {
 	for _, h := range unclear {
 		s.unclear(st, d.Package, h)
 	}
-	switch reason := s.reason(st, name, hits); {
+	switch reason := s.reason(st, st.published(), hits); {
 	case len(hits) > 0 && st.exact:
 		d.Status = finding.Vulnerable
 		fix := fixOf(st.Name, hits)
 		for _, h := range hits {
 			s.vulnerable(st, d.Package, h, fix)
+		}
+	case slices.ContainsFunc(hits, always):
+		d.Status = finding.Vulnerable
+		for _, h := range hits {
+			if always(h) {
+				s.vulnerable(st, d.Package, h, "")
+			}
 		}
 	case len(hits) > 0:
 		d.Status = finding.MayResolve
@@ -280,6 +281,8 @@ func fixOf(name string, hits []advisory.Hit) string {
 		}
 	}
 	switch {
+	case closed > 0 && to.Pre():
+		return fmt.Sprintf("update %s to a final release later than %s, which closes %d of %d", name, to, closed, len(hits))
 	case closed == 0:
 		return fmt.Sprintf("no fixed version of %s is published; avoid what the advisory is about, or waive it with a reason", name)
 	case closed < len(hits):
@@ -308,6 +311,7 @@ func severityOf(h advisory.Hit) finding.Severity {
 func (s *scanner) evidence(st *statement, h advisory.Hit) []string {
 	var out []string
 	switch {
+	case h.Malicious:
 	case h.Severity.Level == "":
 		out = append(out, "no severity is published, so that it counts as "+severityOf(h).String())
 	case h.Severity.Score > 0:
@@ -319,37 +323,6 @@ func (s *scanner) evidence(st *statement, h advisory.Hit) []string {
 	return append(out, st.circumstances()...)
 }
 
-// divide takes the hits apart of which it cannot be told whether they are any. A
-// channel of conda builds a package anew, or has another one under the same name, so
-// that a malicious upload to the index may not be what is there.
-func (st *statement) divide(hits []advisory.Hit) (sure, unclear []advisory.Hit) {
-	for _, h := range hits {
-		if h.Malicious && h.Unclear == "" && st.Source.Type == manifest.Conda {
-			h.Unclear = "the malicious release was on the package index, and this is a package of conda by that name"
-		}
-		if h.Unclear != "" {
-			unclear = append(unclear, h)
-		} else {
-			sure = append(sure, h)
-		}
-	}
-	return sure, unclear
-}
-
-// unclear reports an advisory that may be about a version.
-func (s *scanner) unclear(st *statement, id finding.Package, h advisory.Hit) {
-	f := vulnerable.Undetermined(st.where(), fmt.Sprintf("whether %s has %s cannot be told", st.shown(), h.ID), h.Unclear)
-	if h.Malicious {
-		f = malicious.Undetermined(st.where(), fmt.Sprintf("whether %s is the malicious release of %s cannot be told", st.shown(), h.ID), h.Unclear)
-	}
-	if st.Source.Type == manifest.Conda {
-		f.Severity = finding.Low // by far the most of them share nothing but the name
-	}
-	f.Package = &id
-	f.Advisory = &finding.Advisory{ID: h.ID, Aliases: append([]string{}, h.Aliases...)}
-	s.report(f)
-}
-
 // circumstances say where a package counts, and who needs it.
 func (st *statement) circumstances() []string {
 	var out []string
@@ -359,29 +332,17 @@ func (st *statement) circumstances() []string {
 	if len(st.Groups) > 0 {
 		out = append(out, "in "+strings.Join(st.Groups, ", "))
 	}
-	if st.by != nil {
+	switch {
+	case st.by != nil:
 		out = append(out, "fixed by a constraint")
+	case st.Constraint:
+		out = append(out, "a constraint, which counts where something that is asked for needs the package")
 	}
-	if needed := neededBy(st.set, st.Name); len(needed) > 0 {
+	if st.instead != nil {
+		out = append(out, "in place of "+cmp.Or(st.instead.Specifier, "any version")+", which is overridden")
+	}
+	if needed := st.set.neededBy(st.Name); len(needed) > 0 {
 		out = append(out, "needed by "+strings.Join(needed, ", "))
-	}
-	return out
-}
-
-// neededBy are the packages of a lock that need another one directly.
-func neededBy(s *Set, name string) []string {
-	var out []string
-	for _, f := range s.files() {
-		for i := range f.Packages {
-			if p := &f.Packages[i]; p.Name != name && slices.Contains(p.Requires, name) {
-				out = append(out, p.Name)
-			}
-		}
-	}
-	slices.Sort(out)
-	out = slices.Compact(out)
-	if n := len(out) - 8; n > 0 {
-		out = append(out[:8], fmt.Sprintf("and %d more", n))
 	}
 	return out
 }
@@ -479,7 +440,9 @@ func Files(p *Project) []finding.Finding {
 }
 
 // Empty reports whether no file was found that says anything.
-func (p *Project) Empty() bool { return len(p.Sets) == 0 && len(p.Unread) == 0 }
+func (p *Project) Empty() bool {
+	return len(p.Unread) == 0 && !slices.ContainsFunc(p.Sets, func(s *Set) bool { return s.Kind != manifest.UVConfig })
+}
 
 // database reports that the advisories are missing, old or incomplete.
 func (s *scanner) database() {
@@ -530,14 +493,31 @@ func (s *scanner) beyond() (n int) {
 // summary says what was held against what.
 func (s *scanner) summary() {
 	files := map[string]int{}
+	vouched := map[string][]string{}
 	for _, d := range s.out.Dependencies {
 		if d.Status != finding.Unauditable {
 			files[installedIn(d.Where.Path)]++
 		}
+		if d.Status == finding.Clean && d.Reason != "" {
+			at := installedIn(d.Where.Path)
+			vouched[at] = append(vouched[at], strings.TrimSpace(d.Name+" "+d.Version)+" is "+d.Reason)
+		}
 	}
 	also := passed(s.project)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		s.report(scanned.Finding(finding.Where{Path: name}, fmt.Sprintf("%s held against %s", count(files[name], "package is", "packages are"), s.opt.Source.Name), also...))
+		text := fmt.Sprintf("%s held against %s", count(files[name], "package is", "packages are"), s.opt.Source.Name)
+		by := slices.Compact(slices.Sorted(slices.Values(vouched[name])))
+		if len(by) > 0 {
+			text += fmt.Sprintf("; %s clean because somebody vouches", count(len(by), "is", "are"))
+		}
+		switch n := len(s.project.Passed); {
+		case len(also) == 0:
+		case n == 1:
+			text += fmt.Sprintf("; %s is not looked at", s.project.Passed[0])
+		default:
+			text += fmt.Sprintf("; %d environments and links are not looked at, %s among them", n, s.project.Passed[0])
+		}
+		s.report(scanned.Finding(finding.Where{Path: name}, text, append(named(by), also...)...))
 		also = nil // once is enough
 	}
 }

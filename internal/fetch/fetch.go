@@ -136,6 +136,12 @@ func IsNotFound(err error) bool {
 	return ok && e.Code == http.StatusNotFound
 }
 
+var errPrivate = errors.New("not a public address")
+
+// IsPrivate reports whether an error says that a host is in a private network, which
+// Options.PrivateHosts lets it be.
+func IsPrivate(err error) bool { return errors.Is(err, errPrivate) }
+
 // Client gets files. It may be used by several goroutines.
 type Client struct {
 	opt   Options
