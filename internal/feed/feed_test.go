@@ -135,6 +135,34 @@ func TestUpdate(t *testing.T) {
 	}
 }
 
+// An archive that is older than its list of changes is completed, or not taken at all;
+// and a record that is older is asked for again, also when the list stays as it is.
+func TestUpdateLate(t *testing.T) {
+	s := world(t)
+	s.FreezeArchive()
+	s.Put(rec("PYSEC-N", "n", 7, ""), rec("PYSEC-A", "c", 7, ""))
+	old := rec("PYSEC-B", "b", 2, "")
+	old.Modified = day(7)
+	s.Put(old)
+	r := brought(t, s, nil, 8)
+	if got := fmt.Sprint(ids(t, r.File, "n"), ids(t, r.File, "a"), ids(t, r.File, "c"), ids(t, r.File, "b")); got != "[PYSEC-N] [] [PYSEC-A] [PYSEC-B]" {
+		t.Error(got)
+	}
+	s.Put(rec("PYSEC-B", "d", 7, "")) // in time for the list that named it
+	if r = brought(t, s, keep(t, r), 9); fmt.Sprint(ids(t, r.File, "b"), ids(t, r.File, "d")) != "[] [PYSEC-B]" || r.Changed != 1 {
+		t.Errorf("%+v", r)
+	}
+	if r = brought(t, s, keep(t, r), 9); r.How != Unchanged {
+		t.Errorf("%+v", r)
+	}
+	for i := range maxLag + 1 {
+		s.Put(rec(fmt.Sprintf("PYSEC-9%d", i), "late", 8, ""))
+	}
+	if _, err := Update(t.Context(), client(), s.URL+"/PyPI", nil, options(9)); err == nil || !strings.Contains(err.Error(), "is older than its list of changes: 2004 of the records") {
+		t.Error(err)
+	}
+}
+
 // A list from which many records are gone, or in which many are new, leads to the
 // whole.
 func TestUpdateWhole(t *testing.T) {
