@@ -288,3 +288,19 @@ func TestComplete(t *testing.T) {
 		}
 	}
 }
+
+// A rating is kept, whoever reaches the hole; without one that is asked.
+func TestSeverity(t *testing.T) {
+	for _, tt := range []struct {
+		level, reach string
+		want         finding.Severity
+	}{
+		{"critical", "code", finding.Critical}, {"high", "code", finding.High}, {"medium", "file", finding.Medium},
+		{"low", "file", finding.Low}, {"none", "", finding.Low}, {"", "code", finding.Medium}, {"", "file", finding.High}, {"", "", finding.High},
+	} {
+		h := advisory.Hit{Severity: osv.Severity{Level: tt.level}, Fact: advisory.Fact{Reach: tt.reach}}
+		if got := severityOf(h); got != tt.want {
+			t.Errorf("%q, reached by %q: %v", tt.level, tt.reach, got)
+		}
+	}
+}

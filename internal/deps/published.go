@@ -12,13 +12,23 @@ import (
 	"github.com/andiron-dev/andiron/internal/pyindex"
 )
 
-// Malicious reports the releases that the advisories know as made to do harm.
+// Malicious reports the releases that the advisories know as made to do harm, and
+// advisories that do not know enough for that.
 func Malicious(p *Project, opt Options) ([]finding.Finding, error) {
 	res, err := Scan(p, opt)
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(res.Findings, func(f finding.Finding) bool { return f.Rule != malicious.ID }), nil
+	out := slices.DeleteFunc(res.Findings, func(f finding.Finding) bool { return f.Rule != malicious.ID })
+	if len(res.Dependencies) == 0 {
+		return out, nil
+	}
+	if opt.Source.Builtin {
+		f := advisories.Finding(finding.Where{}, "malicious releases were looked up in nothing but the facts about PyTorch that are built into andiron")
+		f.Severity = finding.Low
+		out = append(out, f)
+	}
+	return append(out, Dated(opt)...), nil
 }
 
 // published asks the index of each pinned package whether its release still stands.

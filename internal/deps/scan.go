@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/advisory"
@@ -294,6 +295,8 @@ func severityOf(h advisory.Hit) finding.Severity {
 	switch h.Severity.Level {
 	case "critical":
 		return finding.Critical
+	case "high":
+		return finding.High
 	case "medium":
 		return finding.Medium
 	case "low", "none":
@@ -495,14 +498,30 @@ func (s *scanner) database() {
 			text += fmt.Sprintf(", so that %s held against nothing", count(n, "package was", "packages were"))
 		}
 		s.report(advisories.Undetermined(where, text))
-	case s.opt.Now.Sub(src.Date) > s.opt.Policy.Fresh():
-		s.report(advisories.Undetermined(where, fmt.Sprintf("the newest advisory at hand is of %s, %d days ago", src.Date.UTC().Format("2006-01-02"), int(s.opt.Now.Sub(src.Date).Hours()/24)), src.Name))
+	default:
+		for _, f := range Dated(s.opt) {
+			s.report(f)
+		}
 	}
 	if src.Rejected > 0 {
 		f := advisories.Finding(where, count(src.Rejected, "record", "records")+" of the database could not be read", "andiron db status lists them")
 		f.Severity = finding.Low
 		s.report(f)
 	}
+}
+
+// Dated reports that the advisories are older than the project allows. Those that are
+// built in count as old when a release of torch must be missing in them.
+func Dated(opt Options) []finding.Finding {
+	src, fresh := opt.Source, opt.Policy.Fresh()
+	if src.Builtin {
+		fresh = freshFor * 24 * time.Hour
+	}
+	age := opt.Now.Sub(src.Date)
+	if opt.Advisories == nil || age <= fresh {
+		return nil
+	}
+	return []finding.Finding{advisories.Undetermined(finding.Where{}, fmt.Sprintf("the newest advisory at hand is of %s, %s ago", src.Date.UTC().Format(time.DateOnly), days(age)), src.Name)}
 }
 
 // installedIn is the folder that a package is installed in, or the file itself.
