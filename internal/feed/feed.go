@@ -124,23 +124,27 @@ type File struct {
 
 // Open opens a database on disk.
 func Open(name string) (*File, error) {
+	f, err := found(name)
+	if err != nil {
+		return nil, err
+	}
+	if f.DB, err = advisory.Open(f.file, f.size, advisory.Limits{}); err != nil {
+		return nil, errors.Join(fmt.Errorf("%q: %w", name, err), f.Close())
+	}
+	return f, nil
+}
+
+// found is a file that may hold a database.
+func found(name string) (*File, error) {
 	f, err := os.Open(name) //nolint:gosec // the user names it
 	if err != nil {
 		return nil, fmt.Errorf("%q: %w", name, plain(err))
 	}
 	out := &File{file: f}
-	if err := out.open(); err != nil {
+	if err := out.check(); err != nil {
 		return nil, errors.Join(fmt.Errorf("%q: %w", name, err), out.Close())
 	}
 	return out, nil
-}
-
-func (f *File) open() error {
-	err := f.check()
-	if err == nil {
-		f.DB, err = advisory.Open(f.file, f.size, advisory.Limits{})
-	}
-	return err
 }
 
 // check holds what was opened to what a database is.
@@ -161,16 +165,12 @@ func (f *File) check() error {
 
 // Head reads what a database on disk says of itself.
 func Head(name string) (advisory.Info, error) {
-	f, err := os.Open(name) //nolint:gosec // the user names it
+	f, err := found(name)
 	if err != nil {
-		return advisory.Info{}, fmt.Errorf("%q: %w", name, plain(err))
+		return advisory.Info{}, err
 	}
-	out := &File{file: f}
-	var info advisory.Info
-	if err = out.check(); err == nil {
-		info, err = advisory.Head(f, out.size, advisory.Limits{})
-	}
-	if err = errors.Join(err, out.Close()); err != nil {
+	info, err := advisory.Head(f.file, f.size, advisory.Limits{})
+	if err = errors.Join(err, f.Close()); err != nil {
 		return advisory.Info{}, fmt.Errorf("%q: %w", name, err)
 	}
 	return info, nil
