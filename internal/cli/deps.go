@@ -392,7 +392,11 @@ func (r *depsRun) unrecorded(err error) error {
 		r.warn(fmt.Sprintf("the scan is not on record: %v", osfile.Cause(err)))
 		return nil
 	}
-	return &fault{text: fmt.Sprintf("the scan cannot be put on record: %v", osfile.Cause(err)), hint: `"andiron deps history --verify" says more; --no-record does without`}
+	f := &fault{text: fmt.Sprintf("the scan cannot be put on record: %v", osfile.Cause(err)), hint: `"andiron deps history --verify" says more; --no-record does without`}
+	if errors.Is(err, record.ErrTorn) {
+		f.hint = `"andiron deps history --repair" cuts the incomplete line off; --no-record does without`
+	}
+	return f
 }
 
 // question is what decides the result besides files and advisories. Waivers and ages

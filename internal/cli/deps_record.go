@@ -388,7 +388,7 @@ func recorded(ctx context.Context, root string) (*deps.Record, error) {
 	defer func() { _ = log.Close() }() // a folder that was only read
 	f, err := log.Fold(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("record %q: %w", out.File, err)
+		return nil, recordFault(err)
 	}
 	out.Scans = f.Scans
 	if f.Last != nil {
