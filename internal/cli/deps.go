@@ -224,6 +224,10 @@ func (r *depsRun) unchanged(ctx context.Context) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	at := *r.held
+	if at.Source = sourceOf(info); len(deps.Dated(at)) > 0 { // which changes in the middle of a day
+		question = append(question, "advisories out of date")
+	}
 	r.rec, err = r.openRecording(r.root, info.Digest, question)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil // the look says what is not there

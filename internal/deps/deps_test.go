@@ -304,3 +304,18 @@ func TestSeverity(t *testing.T) {
 		}
 	}
 }
+
+func TestDated(t *testing.T) {
+	for age, want := range map[time.Duration]string{
+		0: "", 7 * 24 * time.Hour: "", -time.Hour: "", 8 * 24 * time.Hour: "the newest advisory at hand is of 2027-01-02, 8 days ago",
+		-48 * time.Hour: "the advisories at hand are of 2027-01-12, which is not yet: how old they are cannot be told",
+	} {
+		got := ""
+		for _, f := range Dated(Options{Now: clock, Source: Source{Date: clock.Add(-age)}}) {
+			got += f.Message
+		}
+		if got != want {
+			t.Errorf("%v: %q", age, got)
+		}
+	}
+}

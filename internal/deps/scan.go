@@ -510,16 +510,21 @@ func (s *scanner) database() {
 	}
 }
 
-// Dated reports that the advisories are older than the project allows. Those that are
+// Dated reports that the advisories are older than the project allows, or have a date
+// that cannot be. Those that are
 // built in count as old when a release of torch must be missing in them.
 func Dated(opt Options) []finding.Finding {
 	src, fresh := opt.Source, opt.Policy.Fresh()
 	if src.Builtin {
 		fresh = freshFor * 24 * time.Hour
 	}
+	const skew = 24 * time.Hour // clocks differ
 	age := opt.Now.Sub(src.Date)
-	if opt.Advisories == nil || age <= fresh {
+	switch {
+	case age >= -skew && age <= fresh:
 		return nil
+	case age < 0:
+		return []finding.Finding{advisories.Undetermined(finding.Where{}, fmt.Sprintf("the advisories at hand are of %s, which is not yet: how old they are cannot be told", src.Date.UTC().Format(time.DateOnly)), src.Name)}
 	}
 	return []finding.Finding{advisories.Undetermined(finding.Where{}, fmt.Sprintf("the newest advisory at hand is of %s, %s ago", src.Date.UTC().Format(time.DateOnly), days(age)), src.Name)}
 }

@@ -193,6 +193,11 @@ func Write(name string, file []byte) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return fmt.Errorf("%q: %w", name, plain(err))
 	}
+	if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o002 != 0 { // a file keeps its mode
+		if err := os.Chmod(name, info.Mode().Perm()&^0o002); err != nil {
+			return fmt.Errorf("%q: %w", name, plain(err))
+		}
+	}
 	if err := whole.WriteFile(name, file); err != nil {
 		return fmt.Errorf("%q: %w", name, plain(err))
 	}

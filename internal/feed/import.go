@@ -77,9 +77,10 @@ func newIntake(ctx context.Context, opt Options) *intake {
 func (in *intake) result(source string) (*Result, error) {
 	info := advisory.Info{Source: source, Built: in.opt.Now.Unix()}
 	for _, at := range in.b.Modified() {
-		info.Current = max(info.Current, at)
+		if at <= info.Built { // a time that is not yet proves nothing
+			info.Current = max(info.Current, at)
+		}
 	}
-	info.Current = min(info.Current, info.Built)
 	return finish(&in.b, info, Result{How: Whole})
 }
 
