@@ -275,7 +275,7 @@ func (a *app) dbImportCommand(db *string) *cobra.Command {
 		Use:   "import FILE|DIR|-",
 		Short: "Make the database of files that were brought here",
 		Long: `Make the database of an archive of OSV records (all.zip), of a folder with records
-in files that end in .json, of one record, or of a database that "andiron db export"
+in files that end in .json (YAML is not read), of one record, or of a database that "andiron db export"
 wrote, whose digest is verified. It replaces the database that there is.`,
 		Example: `  andiron db import all.zip
   andiron db import /media/usb/advisories.db`,

@@ -18,6 +18,7 @@ import (
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/advisory"
+	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/deps"
 	"github.com/andiron-dev/andiron/internal/engine"
 	"github.com/andiron-dev/andiron/internal/fetch"
@@ -283,6 +284,14 @@ func (r *depsRun) report(ctx context.Context) error {
 	if f, ok := errors.AsType[*fault](err); ok {
 		out.abandon()
 		return f
+	}
+	if errors.Is(err, advisory.ErrDamaged) {
+		out.abandon()
+		return databaseFault(err)
+	}
+	if errors.Is(err, bounded.ErrLimit) {
+		out.abandon()
+		return &fault{text: fmt.Sprintf("%s: %v", r.config.Verb, err), hint: "name the files one by one"}
 	}
 	if err != nil {
 		out.abandon()

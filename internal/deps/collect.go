@@ -34,6 +34,8 @@ type Set struct {
 	*manifest.File
 
 	Named []*manifest.File // by -r and -c, also indirectly
+
+	needed map[string][]string // who needs a package; made when it is asked for
 }
 
 // Input is a file that was read.

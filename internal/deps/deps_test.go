@@ -2,6 +2,7 @@ package deps
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/advisory"
+	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/osv"
 )
 
@@ -316,6 +318,25 @@ func TestDated(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("%v: %q", age, got)
+		}
+	}
+}
+
+// A small file whose packages have very many vulnerabilities ends the scan.
+func TestManyFindings(t *testing.T) {
+	var records []string
+	for i := range 400 {
+		records = append(records, fixedIn(fmt.Sprintf("PYSEC-2027-%d", i), "a", "2.0"))
+	}
+	for lines, want := range map[int]bool{10: true, maxFindings/400 + 1: false} {
+		dir := write(t, "requirements.txt", strings.Repeat("a==1.0\n", lines))
+		p, err := Collect(t.Context(), dir, []string{dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = Scan(p, Options{Advisories: database(t, records...), Now: clock})
+		if (err == nil) != want || err != nil && !errors.Is(err, bounded.ErrLimit) {
+			t.Errorf("%d lines: %v", lines, err)
 		}
 	}
 }

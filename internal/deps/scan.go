@@ -15,6 +15,7 @@ import (
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/advisory"
+	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/family"
 	"github.com/andiron-dev/andiron/internal/manifest"
 	"github.com/andiron-dev/andiron/internal/pep440"
@@ -34,6 +35,9 @@ func Scan(p *Project, opt Options) (*Result, error) {
 			if err := s.one(st); err != nil {
 				return nil, err
 			}
+			if len(s.out.Findings) > maxFindings {
+				return nil, fmt.Errorf("at %s: %w", st.where(), bounded.Exceeded("findings", maxFindings))
+			}
 		}
 	}
 	slices.SortFunc(s.out.Dependencies, compareDependencies)
@@ -46,6 +50,10 @@ func Scan(p *Project, opt Options) (*Result, error) {
 	s.out.Findings = once(s.out.Findings)
 	return &s.out, nil
 }
+
+// maxFindings is how many findings a scan has: a file of a megabyte can name packages
+// that have ten thousand times as many vulnerabilities as it has lines.
+const maxFindings = 100_000
 
 type scanner struct {
 	project  *Project
@@ -373,14 +381,20 @@ func (st *statement) circumstances() []string {
 
 // neededBy are the packages of a lock that need another one directly.
 func neededBy(s *Set, name string) []string {
-	var out []string
-	for _, f := range s.files() {
-		for i := range f.Packages {
-			if p := &f.Packages[i]; p.Name != name && slices.Contains(p.Requires, name) {
-				out = append(out, p.Name)
+	if s.needed == nil {
+		s.needed = map[string][]string{}
+		for _, f := range s.files() {
+			for i := range f.Packages {
+				p := &f.Packages[i]
+				for _, other := range p.Requires {
+					if other != p.Name {
+						s.needed[other] = append(s.needed[other], p.Name)
+					}
+				}
 			}
 		}
 	}
+	out := slices.Clone(s.needed[name])
 	slices.Sort(out)
 	out = slices.Compact(out)
 	if n := len(out) - 8; n > 0 {

@@ -104,9 +104,18 @@ func opened(file []byte, r Result) (*Result, error) {
 	}
 	r.File, r.Info = file, db.Info()
 	if r.Info.Records == 0 {
-		return nil, ErrEmpty
+		return nil, empty(db)
 	}
 	return &r, nil
+}
+
+// empty is ErrEmpty, with what could not be read instead.
+func empty(db *advisory.DB) error {
+	problems, err := db.Problems()
+	if err != nil || len(problems) == 0 {
+		return ErrEmpty
+	}
+	return fmt.Errorf("%w; %d could not be read, the first: %s: %s", ErrEmpty, db.Info().Rejected, problems[0].ID, problems[0].Reason)
 }
 
 // ErrEmpty says that there was nothing to look things up in: with such a database

@@ -147,7 +147,9 @@ func (in *intake) folder(dir string) error {
 			}
 			return nil
 		}
-		if !strings.EqualFold(path.Ext(d.Name()), ".json") {
+		ext := strings.ToLower(path.Ext(d.Name()))
+		yaml := ext == ".yaml" || ext == ".yml"
+		if ext != ".json" && !yaml {
 			return nil
 		}
 		if n++; n > maxRecords {
@@ -158,6 +160,10 @@ func (in *intake) folder(dir string) error {
 			return err
 		}
 		in.opt.progress(Progress{What: d.Name(), Done: n})
+		if yaml {
+			in.reject(filepath.ToSlash(rel), errors.New("it is YAML, and records are read as JSON"))
+			return nil
+		}
 		in.fromFile(name, filepath.ToSlash(rel), d)
 		return nil
 	})
