@@ -3,6 +3,8 @@ package cli
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -56,6 +58,10 @@ func (a *app) depsHistory(ctx context.Context, f *historyFlags, dir string) erro
 	if f.anchor != "" && !f.verify {
 		return usage("deps history: --anchor needs --verify", "for example: andiron deps history --verify --anchor SHA256")
 	}
+	if b, err := hex.DecodeString(f.anchor); f.anchor != "" && (err != nil || len(b) != sha256.Size) {
+		return usage(fmt.Sprintf("deps history: --anchor %q is not a SHA-256", f.anchor), "it has 64 hexadecimal digits; andiron deps history --verify prints it")
+	}
+	f.anchor = strings.ToLower(f.anchor)
 	if err := folder(dir); err != nil {
 		return err
 	}
