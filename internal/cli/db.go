@@ -175,7 +175,7 @@ func (a *app) older(name string, r *feed.Result) {
 		a.warn("the database that is replaced was newer: its newest record is of " + stampOf(was.Newest))
 	}
 	if was.Records > 2*r.Info.Records {
-		a.warn(fmt.Sprintf("the database that is replaced had more: %s", many(was.Records, "record")))
+		a.warn("the database that is replaced had more: " + many(was.Records, "record"))
 	}
 	_ = f.Close() // it was only read
 }

@@ -297,8 +297,14 @@ func TestSeverity(t *testing.T) {
 		level, reach string
 		want         finding.Severity
 	}{
-		{"critical", "code", finding.Critical}, {"high", "code", finding.High}, {"medium", "file", finding.Medium},
-		{"low", "file", finding.Low}, {"none", "", finding.Low}, {"", "code", finding.Medium}, {"", "file", finding.High}, {"", "", finding.High},
+		{"critical", "code", finding.Critical},
+		{"high", "code", finding.High},
+		{"medium", "file", finding.Medium},
+		{"low", "file", finding.Low},
+		{"none", "", finding.Low},
+		{"", "code", finding.Medium},
+		{"", "file", finding.High},
+		{"", "", finding.High},
 	} {
 		h := advisory.Hit{Severity: osv.Severity{Level: tt.level}, Fact: advisory.Fact{Reach: tt.reach}}
 		if got := severityOf(h); got != tt.want {

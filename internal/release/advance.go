@@ -118,13 +118,8 @@ func floor(tracks []Track) pep440.Version {
 // track takes one release as far as it goes.
 func (w *watcher) track(t Track) {
 	list := w.news.of(t.Version)
-	switch t.State {
-	case Superseded:
+	if t.State == Superseded || t.State == Withdrawn && !w.back(&t, list) {
 		return
-	case Withdrawn:
-		if !w.back(&t, list) {
-			return
-		}
 	}
 	if t.State == Unseen {
 		w.step(&t, Seen, sightings(list)...)

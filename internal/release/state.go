@@ -35,10 +35,10 @@ func (s State) ended() bool { return s == Superseded || s == Withdrawn }
 
 // follows reports whether a step leads from one state to another.
 func (s State) follows(from State) bool {
-	switch from {
-	case Superseded:
+	if from == Superseded {
 		return s == Production
-	case Withdrawn:
+	}
+	if from == Withdrawn {
 		return s == Cooling
 	}
 	if s.ended() {
