@@ -34,8 +34,8 @@ func (s *scanner) database() {
 }
 
 // Dated reports that the advisories are older than the project allows, or have a date
-// that cannot be. Those that are
-// built in count as old when a release of torch must be missing in them.
+// that cannot be. Those that are built in count as old when a release of torch must be
+// missing in them.
 func Dated(opt Options) []finding.Finding {
 	src, fresh := opt.Source, opt.Policy.Fresh()
 	if src.Builtin {

@@ -163,6 +163,26 @@ func TestUpdateLate(t *testing.T) {
 	}
 }
 
+// A record whose newer form cannot be read counts as it was, until that can be read.
+func TestUpdateUnreadable(t *testing.T) {
+	s := world(t)
+	db := keep(t, brought(t, s, nil, 5))
+	s.Put(fakeosv.Record{ID: "PYSEC-A", Modified: day(7), JSON: `{"id":`})
+	for range 2 {
+		r := brought(t, s, db, 8)
+		db = keep(t, r)
+		problems, err := db.Problems()
+		if got := ids(t, r.File, "a"); !slices.Equal(got, []string{"PYSEC-A"}) || r.Changed != 1 || err != nil || len(problems) != 1 || r.Info.Rejected != 0 {
+			t.Fatalf("%q, %+v, %v, %v", got, r.Info, problems, err)
+		}
+	}
+	s.Put(rec("PYSEC-A", "c", 7, ""))
+	r := brought(t, s, db, 9)
+	if got := fmt.Sprint(ids(t, r.File, "a"), ids(t, r.File, "c")); got != "[] [PYSEC-A]" || r.Info.Repaired != 0 {
+		t.Errorf("%s, %+v", got, r.Info)
+	}
+}
+
 // A list from which many records are gone, or in which many are new, leads to the
 // whole.
 func TestUpdateWhole(t *testing.T) {
@@ -237,12 +257,21 @@ func TestUpdateFails(t *testing.T) {
 func TestUpdateMissing(t *testing.T) {
 	s := world(t)
 	old := keep(t, brought(t, s, nil, 5))
-	s.Put(rec("PYSEC-A", "a", 6, ""), fakeosv.Record{ID: "PYSEC-B", Modified: day(6), JSON: rec("PYSEC-C", "b", 6, "").JSON})
+	s.Put(rec("PYSEC-A", "a", 6, ""), fakeosv.Record{ID: "PYSEC-B", Modified: day(6), JSON: rec("PYSEC-C", "b", 6, "").JSON}, rec("PYSEC-N", "n", 6, ""))
 	s.Fail("/PyPI/PYSEC-A.json", 404, 1)
+	s.Fail("/PyPI/PYSEC-N.json", 404, 1)
 	r := brought(t, s, old, 6)
 	problems, err := keep(t, r).Problems()
-	if err != nil || len(problems) != 2 || r.Info.Rejected != 2 || !strings.Contains(problems[0].Reason, "does not have it") || !strings.Contains(problems[1].Reason, `holds the record "PYSEC-C"`) {
-		t.Errorf("%+v, %v", problems, err)
+	if err != nil || len(problems) != 3 || r.Info.Rejected != 1 || !problems[2].Whole {
+		t.Fatalf("%+v, %v", problems, err)
+	}
+	for i, want := range []string{"does not have it", `holds the record "PYSEC-C"`, "does not have it"} {
+		if !strings.Contains(problems[i].Reason, want) {
+			t.Errorf("%q, want %q", problems[i].Reason, want)
+		}
+	}
+	if got := fmt.Sprint(ids(t, r.File, "a"), ids(t, r.File, "b")); got != "[PYSEC-A] [PYSEC-B]" {
+		t.Errorf("what was known is lost: %s", got)
 	}
 }
 

@@ -192,7 +192,7 @@ func (u *update) each(ctx context.Context, ids []string, list map[string]int64) 
 func (u *update) change(ctx context.Context, id string, modified int64) error {
 	b, res, err := u.client.Get(ctx, fetch.Request{URL: u.base + "/" + url.PathEscape(id) + ".json", MaxBytes: maxRecord})
 	if status, ok := errors.AsType[*fetch.StatusError](err); ok && status.Code == notFound {
-		u.intake.b.Reject(id, modified, errors.New("the list of changes names it, and the source does not have it"))
+		u.unreadable(id, modified, errors.New("the list of changes names it, and the source does not have it"))
 		return nil
 	}
 	if err != nil {
@@ -203,13 +203,24 @@ func (u *update) change(ctx context.Context, id string, modified int64) error {
 		err = fmt.Errorf("%q holds the record %q", res.URL, r.ID)
 	}
 	if err != nil {
-		u.intake.b.Reject(id, modified, err)
+		u.unreadable(id, modified, err)
 		return nil
 	}
 	u.behind = u.behind || r.Modified < modified
 	u.intake.b.Drop(id) // the source's word counts, should it have gone back to an older one
 	u.intake.b.Add(r)
 	return nil
+}
+
+// unreadable lists a record that cannot be read. One that could be before stays as it
+// was, and is asked for again: what is known of a vulnerability is not lost by that.
+func (u *update) unreadable(id string, modified int64, why error) {
+	if !u.intake.b.Holds(id) {
+		u.intake.b.Reject(id, modified, why)
+		return
+	}
+	u.behind = true
+	u.intake.b.Note(id, "it was changed, and cannot be read any more; what it said before counts: "+why.Error())
 }
 
 // readList reads a list of changes: lines of a time and an id.
