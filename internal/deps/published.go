@@ -15,11 +15,14 @@ import (
 	"github.com/andiron-dev/andiron/internal/pyindex"
 )
 
-// Malicious reports the releases that the advisories know as made to do harm.
+// Malicious reports the releases that the advisories know as made to do harm, and
+// advisories that do not know enough for that.
 func Malicious(p *Project, opt Options) ([]finding.Finding, error) {
 	s := &scanner{project: p, opt: opt}
+	seen := false
 	for _, set := range p.Sets {
 		for _, st := range p.statements(set) {
+			seen = true
 			hits, err := s.hits(st)
 			if err != nil {
 				return nil, err
@@ -27,7 +30,16 @@ func Malicious(p *Project, opt Options) ([]finding.Finding, error) {
 			s.malware(st, hits)
 		}
 	}
-	return once(s.out.Findings), nil
+	out := once(s.out.Findings)
+	if !seen {
+		return out, nil
+	}
+	if opt.Source.Builtin {
+		f := advisories.Finding(finding.Where{}, "malicious releases were looked up in nothing but the facts about PyTorch that are built into andiron")
+		f.Severity = finding.Low
+		out = append(out, f)
+	}
+	return append(out, Dated(opt)...), nil
 }
 
 // malware reports which of a package's advisories are about malicious releases.

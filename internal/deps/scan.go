@@ -14,6 +14,7 @@ import (
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/advisory"
+	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/manifest"
 	"github.com/andiron-dev/andiron/internal/pep440"
 )
@@ -32,6 +33,9 @@ func Scan(p *Project, opt Options) (*Result, error) {
 			if err := s.one(st); err != nil {
 				return nil, err
 			}
+			if len(s.out.Findings) > maxFindings {
+				return nil, fmt.Errorf("at %s: %w", st.where(), bounded.Exceeded("findings", maxFindings))
+			}
 		}
 		for _, st := range p.unasked(set) {
 			if err := s.limited(st); err != nil {
@@ -49,6 +53,10 @@ func Scan(p *Project, opt Options) (*Result, error) {
 	s.out.Findings = once(s.out.Findings)
 	return &s.out, nil
 }
+
+// maxFindings is how many findings a scan has: a file of a megabyte can name packages
+// that have ten thousand times as many vulnerabilities as it has lines.
+const maxFindings = 100_000
 
 type scanner struct {
 	project  *Project
@@ -297,6 +305,8 @@ func severityOf(h advisory.Hit) finding.Severity {
 	switch h.Severity.Level {
 	case "critical":
 		return finding.Critical
+	case "high":
+		return finding.High
 	case "medium":
 		return finding.Medium
 	case "low", "none":
@@ -444,30 +454,6 @@ func (p *Project) Empty() bool {
 	return len(p.Unread) == 0 && !slices.ContainsFunc(p.Sets, func(s *Set) bool { return s.Kind != manifest.UVConfig })
 }
 
-// database reports that the advisories are missing, old or incomplete.
-func (s *scanner) database() {
-	if len(s.out.Dependencies) == 0 {
-		return
-	}
-	src := s.opt.Source
-	where := finding.Where{}
-	switch {
-	case s.opt.Advisories == nil || src.Builtin:
-		text := "only the facts about PyTorch that are built into andiron were at hand"
-		if n := s.beyond(); n > 0 {
-			text += fmt.Sprintf(", so that %s held against nothing", count(n, "package was", "packages were"))
-		}
-		s.report(advisories.Undetermined(where, text))
-	case s.opt.Now.Sub(src.Date) > s.opt.Policy.Fresh():
-		s.report(advisories.Undetermined(where, fmt.Sprintf("the newest advisory at hand is of %s, %d days ago", src.Date.UTC().Format("2006-01-02"), int(s.opt.Now.Sub(src.Date).Hours()/24)), src.Name))
-	}
-	if src.Rejected > 0 {
-		f := advisories.Finding(where, count(src.Rejected, "record", "records")+" of the database could not be read", "andiron db status lists them")
-		f.Severity = finding.Low
-		s.report(f)
-	}
-}
-
 // installedIn is the folder that a package is installed in, or the file itself.
 func installedIn(file string) string {
 	dir := path.Dir(file)
@@ -478,16 +464,6 @@ func installedIn(file string) string {
 		return dir
 	}
 	return file
-}
-
-// beyond counts the packages of which the built-in facts know nothing.
-func (s *scanner) beyond() (n int) {
-	for _, d := range s.out.Dependencies {
-		if d.Reason == ofNobody {
-			n++
-		}
-	}
-	return n
 }
 
 // summary says what was held against what.

@@ -204,7 +204,10 @@ func (c *Client) attempts(ctx context.Context, j *job) (*Response, error) {
 		if !ok {
 			return nil, err
 		}
-		if ctx.Err() != nil || n >= c.opt.Attempts {
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("%q: interrupted: %w", Plain(first), context.Cause(ctx))
+		}
+		if n >= c.opt.Attempts {
 			return nil, again.after(n)
 		}
 		wait := max(again.wait, 500*time.Millisecond<<min(n-1, 6))
