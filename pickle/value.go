@@ -57,10 +57,10 @@ type Value struct {
 var noNode node
 
 func (v Value) node() *node {
-	if v.t == nil || v.ref >= v.t.st.nodes.n {
+	if v.t == nil || int(v.ref) >= v.t.st.nodes.Len() {
 		return &noNode
 	}
-	return v.t.st.nodes.at(v.ref)
+	return v.t.st.nodes.At(int(v.ref))
 }
 
 func (v Value) to(ref uint32) Value {
@@ -272,7 +272,7 @@ func (v Value) Items() iter.Seq[Value] {
 		switch n.kind {
 		case KindTuple:
 			for i := range n.c {
-				if !yield(v.to(*v.t.st.items.at(n.a + i))) {
+				if !yield(v.to(*v.t.st.items.At(int(n.a + i)))) {
 					return
 				}
 			}
@@ -280,7 +280,7 @@ func (v Value) Items() iter.Seq[Value] {
 			v.each(n.run(), yield)
 		case KindObject:
 			if n.c != 0 {
-				v.each(v.t.st.extras.at(n.c-1).items, yield)
+				v.each(v.t.st.extras.At(int(n.c-1)).items, yield)
 			}
 		}
 	}
@@ -300,7 +300,7 @@ func (v Value) Pairs() iter.Seq2[Value, Value] {
 		case n.kind == KindDict:
 			r = n.run()
 		case n.kind == KindObject && n.c != 0:
-			r = v.t.st.extras.at(n.c - 1).pairs
+			r = v.t.st.extras.At(int(n.c - 1)).pairs
 		default:
 			return
 		}
@@ -323,7 +323,7 @@ func (v Value) Index(i int) Value {
 	if n.kind != KindTuple || i < 0 || i >= int(n.c) {
 		return Value{}
 	}
-	return v.to(*v.t.st.items.at(n.a + uint32(i)))
+	return v.to(*v.t.st.items.At(int(n.a) + i))
 }
 
 // Global returns the name that was imported.
@@ -360,14 +360,14 @@ func (v Value) KwArgs() Value {
 	if n.kind != KindObject || n.c == 0 {
 		return Value{}
 	}
-	return v.to(v.t.st.extras.at(n.c - 1).kwargs)
+	return v.to(v.t.st.extras.At(int(n.c - 1)).kwargs)
 }
 
 // States yields what BUILD set on an Object, in order.
 func (v Value) States() iter.Seq[Value] {
 	return func(yield func(Value) bool) {
 		if n := v.node(); n.kind == KindObject && n.c != 0 {
-			v.each(v.t.st.extras.at(n.c-1).states, yield)
+			v.each(v.t.st.extras.At(int(n.c-1)).states, yield)
 		}
 	}
 }

@@ -137,8 +137,7 @@ func (f *File) claimed() int { return f.Pickles[4].Trace.Result.Len() }
 func (f *File) legacyIDs() {
 	t := f.Pickles[3].Trace
 	f.expect(t, f.claimed())
-	for i := range t.Events {
-		ev := &t.Events[i]
+	for ev := range t.Events() {
 		if ev.Kind != pickle.EventPersistent {
 			continue
 		}

@@ -121,7 +121,7 @@ func (f *File) trace(r io.ReaderAt, size int64, p Pickle) {
 	f.fact(TrailingBytes, p.Record, t.End, "%d bytes after the STOP of the pickle", size-t.End)
 	p.Role, p.Loaders = "trailing", nil
 	for _, more := range pickle.RunAll(r, size, pickle.Options{Limits: f.opt.Pickle, Start: t.End}) {
-		if more.Err != nil && len(more.Events) == 0 {
+		if more.Err != nil && more.Len() == 0 {
 			continue // bytes that are no pickle
 		}
 		p.Index++
@@ -142,7 +142,7 @@ func (f *File) traceGap(off, size int64) {
 	r := io.NewSectionReader(f.r, off, size)
 	index := 0
 	for _, t := range pickle.RunAll(r, size, pickle.Options{Limits: f.opt.Pickle}) {
-		if len(t.Events) == 0 {
+		if t.Len() == 0 {
 			continue // bytes that do nothing
 		}
 		f.Pickles = append(f.Pickles, Pickle{

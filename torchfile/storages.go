@@ -148,8 +148,7 @@ func (f *File) zipStorages(k int) {
 	p := &f.Pickles[k]
 	folder, suffix := storageFolder(f.formatFor(p), f.relative(p.Record))
 	f.expect(p.Trace, len(f.Archive.Entries))
-	for i := range p.Trace.Events {
-		ev := &p.Trace.Events[i]
+	for ev := range p.Trace.Events() {
 		if ev.Kind != pickle.EventPersistent {
 			continue
 		}
@@ -165,8 +164,8 @@ func (f *File) zipStorages(k int) {
 // that the list is not copied while it grows.
 func (f *File) expect(t *pickle.Trace, most int) {
 	n := 0
-	for i := range t.Events {
-		if t.Events[i].Kind == pickle.EventPersistent {
+	for ev := range t.Events() {
+		if ev.Kind == pickle.EventPersistent {
 			n++
 		}
 	}

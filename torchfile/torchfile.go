@@ -283,7 +283,7 @@ func (f *File) prefixedZip() bool {
 	// torch.load unpickles what the file begins with before it finds that this
 	// is not the magic number.
 	t := pickle.Run(f.r, f.Size, pickle.Options{Limits: f.opt.Pickle})
-	if t.Err == nil || len(t.Events) > 0 {
+	if t.Err == nil || t.Len() > 0 {
 		f.Pickles = append(f.Pickles, Pickle{Entry: -1, Role: "magic", Trace: t, Loaders: torchLoaders, Source: f.r, Size: f.Size})
 	}
 	f.fact(PrefixedZip, "", 0, "a zip that does not begin the file: torch.load does not take it for one, torch.jit.load does")

@@ -155,8 +155,8 @@ func Judge(t *pickle.Trace, opt Options) Judgement {
 		callee:  map[uint32]target{},
 	}
 	j.imports()
-	for i := range t.Events {
-		j.event(&t.Events[i])
+	for e := range t.Events() {
+		j.event(e)
 	}
 	j.standing()
 	j.leftovers()

@@ -19,8 +19,7 @@ func (j *judge) standing() {
 		return
 	}
 	w.push(j.t.Result)
-	for i := range j.t.Events {
-		e := &j.t.Events[i]
+	for e := range j.t.Events() {
 		switch e.Kind {
 		case pickle.EventCall, pickle.EventNew:
 			w.push(e.Result())

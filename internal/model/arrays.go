@@ -150,7 +150,7 @@ func (a *arrays) objects(next int64) (int64, error) {
 // opcodes; nil if that does nothing behind the first array.
 func (a *arrays) plain() *pickle.Trace {
 	t := pickle.Run(a.view.r, a.view.size, pickle.Options{Limits: a.looker.pickleLimits()})
-	if n := len(t.Events); n > 0 && t.Events[n-1].Offset >= a.first {
+	if n := t.Len(); n > 0 && t.Event(n-1).Offset >= a.first {
 		return t
 	}
 	return nil

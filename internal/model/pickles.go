@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"unicode/utf8"
 
 	"github.com/andiron-dev/andiron/finding"
@@ -172,12 +171,22 @@ func (l *looker) streams(v view, traces []*pickle.Trace, container string) {
 func isPickle(v view, t *pickle.Trace) bool {
 	expected := v.fed != "" || promisesPickle(v.name)
 	if t.Err == nil {
-		return t.Proto >= 0 || len(t.Events) > 0 || expected
+		return t.Proto >= 0 || t.Len() > 0 || expected
 	}
 	if t.Proto >= 2 {
-		return len(t.Events) > 0 || expected
+		return t.Len() > 0 || expected
 	}
-	return len(t.Events) > 0 && (expected || slices.ContainsFunc(t.Events, func(e pickle.Event) bool { return e.Kind != pickle.EventImport }))
+	return t.Len() > 0 && (expected || acts(t))
+}
+
+// acts reports whether a stream does more than import.
+func acts(t *pickle.Trace) bool {
+	for e := range t.Events() {
+		if e.Kind != pickle.EventImport {
+			return true
+		}
+	}
+	return false
 }
 
 func (l *looker) further(v view, before, t *pickle.Trace) {
@@ -219,8 +228,8 @@ func zeros(r io.ReaderAt, off, n int64) bool {
 // imports reports whether a stream imports something before pickle.load would
 // stop it: at a persistent id, which it cannot resolve.
 func imports(t *pickle.Trace) bool {
-	for i := range t.Events {
-		switch t.Events[i].Kind {
+	for e := range t.Events() {
+		switch e.Kind {
 		case pickle.EventImport, pickle.EventExtension:
 			return true
 		case pickle.EventPersistent:

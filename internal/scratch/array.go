@@ -1,0 +1,168 @@
+package scratch
+
+// pageBytes is about how long a page is. Shorter ones cost more to keep track of,
+// longer ones more to bring back.
+const pageBytes = 8 << 10
+
+// Codec says how an element lies in the file, in Size bytes.
+type Codec[T any] struct {
+	Size int
+	Put  func(b []byte, v *T)
+	Get  func(b []byte, v *T)
+}
+
+// Array is a list whose elements are found by their index. It only grows, and
+// without a space it stays in memory.
+type Array[T any] struct {
+	space *Space
+	codec Codec[T]
+	bits  uint // of an index within a page
+	n     int
+	pages []*stretch[T] // nil for what is in the file
+	at    []int64       // where pages are in the file, plus one; shorter while none is there
+}
+
+// stretch is a page of an array.
+type stretch[T any] struct {
+	array *Array[T]
+	index int
+	data  []T
+	used  bool
+	dirty bool
+}
+
+// NewArray returns an empty array; space may be nil.
+func NewArray[T any](space *Space, codec Codec[T]) *Array[T] {
+	a := &Array[T]{space: space, codec: codec}
+	for codec.Size<<(a.bits+1) <= pageBytes {
+		a.bits++
+	}
+	return a
+}
+
+// Len returns how many elements there are.
+func (a *Array[T]) Len() int {
+	if a == nil {
+		return 0
+	}
+	return a.n
+}
+
+// At returns element i, for reading only: what is written through the pointer may
+// be lost. It panics if there is none.
+func (a *Array[T]) At(i int) *T {
+	p := a.pages[i>>a.bits]
+	if p == nil {
+		p = a.load(i >> a.bits)
+	}
+	p.used = true
+	return &p.data[i&(1<<a.bits-1)]
+}
+
+// Edit returns element i for writing, which has to be done before anything else is
+// asked of an array of the same space.
+func (a *Array[T]) Edit(i int) *T {
+	v := a.At(i)
+	a.pages[i>>a.bits].dirty = true
+	return v
+}
+
+// Append adds an element and returns its index.
+func (a *Array[T]) Append(v T) int {
+	k := a.n >> a.bits
+	var p *stretch[T]
+	switch {
+	case k == len(a.pages):
+		p = a.grow(k)
+	case a.pages[k] != nil:
+		p = a.pages[k]
+	default:
+		p = a.load(k)
+	}
+	p.data = append(p.data, v)
+	p.used, p.dirty = true, true
+	a.n++
+	return a.n - 1
+}
+
+// Reset makes the array empty, and keeps its memory to use again.
+func (a *Array[T]) Reset() {
+	a.n = 0
+	for _, p := range a.pages {
+		if p != nil {
+			p.data = p.data[:0]
+		}
+	}
+}
+
+// Extend makes the array n elements long, those that are new zero.
+func (a *Array[T]) Extend(n int) {
+	var zero T
+	for a.n < n {
+		a.Append(zero)
+	}
+}
+
+// grow adds a page. The first grows as slices do: most arrays need no more.
+func (a *Array[T]) grow(k int) *stretch[T] {
+	p := &stretch[T]{array: a, index: k}
+	if k > 0 {
+		p.data = make([]T, 0, 1<<a.bits)
+	}
+	a.pages = append(a.pages, p)
+	a.admit(p)
+	return p
+}
+
+func (a *Array[T]) admit(p *stretch[T]) {
+	p.used = true
+	if a.space != nil {
+		a.space.admit(p)
+	}
+}
+
+// load brings a page back.
+func (a *Array[T]) load(k int) *stretch[T] {
+	n := max(0, min(a.n-k<<a.bits, 1<<a.bits))
+	p := &stretch[T]{array: a, index: k, data: make([]T, n, 1<<a.bits)}
+	if n > 0 {
+		b := a.space.room(n * a.codec.Size)
+		a.space.read(b, a.at[k]-1)
+		for i := range p.data {
+			a.codec.Get(b[i*a.codec.Size:(i+1)*a.codec.Size], &p.data[i])
+		}
+	}
+	a.pages[k] = p
+	a.admit(p)
+	return p
+}
+
+func (p *stretch[T]) bytes() int64 { return int64(p.array.codec.Size) << p.array.bits }
+
+func (p *stretch[T]) recent() bool {
+	used := p.used
+	p.used = false
+	return used
+}
+
+// spill writes a page if it has changed, and lets it go.
+func (p *stretch[T]) spill(s *Space) error {
+	a := p.array
+	if p.dirty {
+		for len(a.at) < len(a.pages) {
+			a.at = append(a.at, 0)
+		}
+		if a.at[p.index] == 0 {
+			a.at[p.index] = s.take(p.bytes()) + 1
+		}
+		b := s.room(len(p.data) * a.codec.Size)
+		for i := range p.data {
+			a.codec.Put(b[i*a.codec.Size:(i+1)*a.codec.Size], &p.data[i])
+		}
+		if _, err := s.file.WriteAt(b, a.at[p.index]-1); err != nil {
+			return err
+		}
+	}
+	a.pages[p.index] = nil
+	return nil
+}
