@@ -36,9 +36,9 @@ type Trace struct {
 	Proto        int   // the last PROTO seen, -1 if none
 	HighestProto int   // the lowest protocol that has every opcode seen
 	Ops          [256]int64
-	Result Value // what STOP returned; zero if STOP was not reached
-	Err    error // nil after STOP; a *SyntaxError, which may wrap bounded.ErrLimit
-	Notes  []Note
+	Result       Value // what STOP returned; zero if STOP was not reached
+	Err          error // nil after STOP; a *SyntaxError, which may wrap bounded.ErrLimit
+	Notes        []Note
 
 	st     store
 	events *scratch.Array[event]

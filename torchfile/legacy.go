@@ -247,7 +247,7 @@ func (f *File) legacyTail(end int64) {
 		if a.Base > at {
 			at = a.Base
 		}
-		f.fact(AppendedZip, "", at, "a zip of %d entries follows the storages; tools that look at the end of a file read that", len(a.Entries))
+		f.fact(AppendedZip, "", at, "a zip of %d entries follows the storages; tools that look at the end of a file read that", a.Len())
 		f.nest(io.NewSectionReader(f.r, at, f.Size-at), Nested{Record: fmt.Sprintf("appended@%d", at), Entry: -1, Offset: at, Size: f.Size - at})
 	}
 	if n := at - end; n > 0 {

@@ -147,7 +147,7 @@ func bytesOf(numel int64, dtype string) int64 {
 func (f *File) zipStorages(k int) {
 	p := &f.Pickles[k]
 	folder, suffix := storageFolder(f.formatFor(p), f.relative(p.Record))
-	f.expect(p.Trace, len(f.Archive.Entries))
+	f.expect(p.Trace, f.Archive.Len())
 	for ev := range p.Trace.Events() {
 		if ev.Kind != pickle.EventPersistent {
 			continue
@@ -200,8 +200,8 @@ func (f *File) addStorage(id persistentID, folder, suffix, from string, offset i
 	}
 	record := f.full(mapKey + suffix)
 	i := f.Archive.Locate(record)
-	if i >= 0 && f.Archive.Entries[i].Name == record {
-		record = f.Archive.Entries[i].Name // one text for all of its names
+	if i >= 0 && f.Archive.Entry(i).Name == record {
+		record = f.Archive.Entry(i).Name // one text for all of its names
 	}
 	mapKey = record[len(record)-len(suffix)-len(mapKey) : len(record)-len(suffix)]
 	s := Storage{
@@ -227,7 +227,7 @@ func (f *File) addStorage(id persistentID, folder, suffix, from string, offset i
 }
 
 func (f *File) placeStorage(s *Storage, entry int) {
-	e := &f.Archive.Entries[entry]
+	e := f.Archive.Entry(entry)
 	s.entry, s.RecordSize = entry, e.Size
 	if e.Method != strictzip.Stored {
 		return

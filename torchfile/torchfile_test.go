@@ -500,8 +500,8 @@ func TestOverlappingRecords(t *testing.T) {
 	binary.LittleEndian.PutUint16(tail[10:], n+2)
 	binary.LittleEndian.PutUint32(tail[12:], uint32(len(b)-cd))
 	f := openBytes(t, append(b, tail...))
-	if len(f.Archive.Entries) != n+2 {
-		t.Fatalf("%d entries", len(f.Archive.Entries))
+	if f.Archive.Len() != n+2 {
+		t.Fatalf("%d entries", f.Archive.Len())
 	}
 	seen := map[*pickle.Trace]bool{}
 	for i := range f.Pickles {

@@ -55,14 +55,14 @@ func (f *File) openZip() error {
 // findRoot takes the first component of the first entry's name, as
 // PyTorchStreamReader::init does.
 func (f *File) findRoot() {
-	if len(f.Archive.Entries) == 0 {
+	if f.Archive.Len() == 0 {
 		f.fact(NoRoot, "", -1, "the archive has no entries")
 		return
 	}
 	if len(f.Archive.Variants(oldProgram)) > 0 {
 		return // torch.export before 2.8 uses Python's zipfile and no folder
 	}
-	name := f.Archive.Entries[0].Name
+	name := f.Archive.Entry(0).Name
 	root, _, ok := strings.Cut(name, "/")
 	if ok {
 		f.Root = root
@@ -88,7 +88,7 @@ func (f *File) has(p string) bool { return len(f.Archive.Variants(f.full(p))) > 
 // listed reports whether PyTorchStreamReader::getAllRecords names a record.
 func (f *File) listed(p string) bool {
 	for _, i := range f.Archive.Variants(f.full(p)) {
-		if f.Archive.Entries[i].Name == f.full(p) {
+		if f.Archive.Entry(i).Name == f.full(p) {
 			return true
 		}
 	}
@@ -130,9 +130,9 @@ func (f *File) is(format Format) bool {
 }
 
 func (f *File) listRecords() {
-	f.Records = make([]Record, 0, len(f.Archive.Entries))
-	for i := range f.Archive.Entries {
-		e := &f.Archive.Entries[i]
+	f.Records = make([]Record, 0, f.Archive.Len())
+	for i := range f.Archive.Len() {
+		e := f.Archive.Entry(i)
 		rec := Record{Name: e.Name, Path: e.Name, Entry: i, Offset: e.DataOffset, Size: e.Size, Method: e.Method}
 		if f.Root != "" {
 			p, ok := strings.CutPrefix(e.Name, f.Root+"/")
@@ -203,7 +203,7 @@ func (f *File) roleOf(p string) Role {
 // record opens the content of an entry: in place when stored, in memory when
 // compressed. base is -1 when it is not in place.
 func (f *File) record(i int) (r io.ReaderAt, size, base int64, err error) {
-	e := &f.Archive.Entries[i]
+	e := f.Archive.Entry(i)
 	if e.Method == strictzip.Stored {
 		s, err := f.Archive.Section(i)
 		if err != nil {
@@ -294,8 +294,8 @@ func (f *File) checkLookups() {
 			}
 			f.fact(LookupDispute, name, -1, "loaders find different entries for %q:%s", name, text)
 		}
-		if i := f.Archive.Locate(name); i >= 0 && f.Archive.Entries[i].RawName != name {
-			f.fact(NameVariant, name, -1, "torch loads %q for %q", f.Archive.Entries[i].RawName, name)
+		if i := f.Archive.Locate(name); i >= 0 && f.Archive.Entry(i).RawName != name {
+			f.fact(NameVariant, name, -1, "torch loads %q for %q", f.Archive.Entry(i).RawName, name)
 		}
 	}
 }
@@ -323,7 +323,7 @@ func (f *File) openShard() bool {
 	for end := f.Size; end > 0; {
 		s := io.NewSectionReader(f.r, 0, end)
 		a, err := strictzip.Open(s, end, lim)
-		if err != nil || len(a.Entries) == 0 { // torch writes no empty zip
+		if err != nil || a.Len() == 0 { // torch writes no empty zip
 			return false
 		}
 		base := lastBase(a)

@@ -160,8 +160,8 @@ func (l *looker) archive(v view, a *strictzip.Archive) {
 			r = zipBroken
 		}
 		where := v.where
-		if is.Entry >= 0 && is.Entry < len(a.Entries) {
-			where = where.In(a.Entries[is.Entry].RawName)
+		if is.Entry >= 0 && is.Entry < a.Len() {
+			where = where.In(a.Entry(is.Entry).RawName)
 		}
 		if r == zipBroken || r == zipMethod || r == zipBomb {
 			l.report(r.Undetermined(where.At(is.Offset), is.Text))
@@ -183,8 +183,8 @@ const mostChecked = 1 << 20
 
 // checksums checks the CRCs of small members: of pickles and code, not of tensors.
 func (l *looker) checksums(v view, a *strictzip.Archive) {
-	for i := range a.Entries {
-		e := &a.Entries[i]
+	for i := range a.Len() {
+		e := a.Entry(i)
 		if e.CRC == 0 || e.Size > mostChecked || e.DataOffset < 0 || storageName(e.Name) || l.stop() {
 			continue
 		}
@@ -297,7 +297,7 @@ func (l *looker) archiveMembers(v view, a *strictzip.Archive) {
 		l.report(zipBroken.Undetermined(v.where, "the archive has no directory that could be read, so none of its members was looked at"))
 		return
 	}
-	for i := range a.Entries {
+	for i := range a.Len() {
 		if l.stop() {
 			return
 		}
@@ -308,7 +308,7 @@ func (l *looker) archiveMembers(v view, a *strictzip.Archive) {
 // member looks at one member. A stranger in a PyTorch container is unaccounted
 // for even where it is no model.
 func (l *looker) member(v view, a *strictzip.Archive, entry int, stranger bool) {
-	e := &a.Entries[entry]
+	e := a.Entry(entry)
 	if e.IsDir() || e.Size == 0 || !l.enter(v) {
 		return
 	}
@@ -335,7 +335,7 @@ func (l *looker) member(v view, a *strictzip.Archive, entry int, stranger bool) 
 
 // open makes a view of a member: a section if it is stored, else its bytes.
 func (l *looker) open(v view, a *strictzip.Archive, entry int) (view, func(), error) {
-	e := &a.Entries[entry]
+	e := a.Entry(entry)
 	if e.Method == strictzip.Stored {
 		s, err := a.Section(entry)
 		if err == nil {

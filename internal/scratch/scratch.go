@@ -53,12 +53,22 @@ func New(limit int64, open func() (File, error)) *Space {
 	return &Space{open: open, limit: limit}
 }
 
+// Limit is how many bytes the space holds in memory.
+func (s *Space) Limit() int64 { return s.limit }
+
 // Err is what went wrong with the file, nil if all that was taken came back.
 func (s *Space) Err() error {
 	if s == nil {
 		return nil
 	}
 	return s.err
+}
+
+// Fail keeps an error of what the space is a part of, if it is one and the first.
+func (s *Space) Fail(err error) {
+	if err != nil && s != nil && s.err == nil {
+		s.err = err
+	}
 }
 
 // Used reports how many bytes were written to the file.
@@ -139,7 +149,5 @@ func (s *Space) read(b []byte, off int64) {
 	if err == nil || errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
-	if s.err == nil {
-		s.err = fmt.Errorf("the temporary file did not give back what it took: %w", err)
-	}
+	s.Fail(fmt.Errorf("the temporary file did not give back what it took: %w", err))
 }
