@@ -405,7 +405,7 @@ func TestNestedPickle(t *testing.T) {
 	if len(f.Nested) != 0 {
 		t.Errorf("nested %+v", f.Nested)
 	}
-	if got := f.Records[1].Role; got != RoleNested {
+	if got := f.Record(1).Role; got != RoleNested {
 		t.Errorf("role %q, want %q", got, RoleNested)
 	}
 }
@@ -415,7 +415,8 @@ func TestPackageRoles(t *testing.T) {
 	f := openBytes(t, store("a/.data/extern_modules", "torch\n", "a/.data/version", "6", "a/.data/python_version", "3.11.2",
 		"a/.data/serialization_id", "1", "a/byteorder", "little", "a/res/note.txt", "hi", "a/m/code.py", "pass", "a/.data/odd", "?"))
 	want := []Role{RoleMeta, RoleVersion, RoleMeta, RoleMeta, RoleByteOrder, RoleExtra, RoleCode, RoleUnknown}
-	for i, r := range f.Records {
+	for i := range want {
+		r := f.Record(i)
 		if r.Role != want[i] {
 			t.Errorf("%s: role %q, want %q", r.Name, r.Role, want[i])
 		}
@@ -432,7 +433,8 @@ func TestGather(t *testing.T) {
 	}
 	x := &Tensor{DType: "int32", Shape: []int64{cols, rows}, Stride: []int64{1, cols}, Layout: "strided"}
 	f := newFile(bytes.NewReader(data), int64(len(data)), Options{})
-	f.Storages = []Storage{{RecordSize: int64(len(data)), entry: -1, file: f}}
+	f.shelf = newShelf(nil)
+	f.shelf.put(Storage{RecordSize: int64(len(data)), entry: -1, file: f})
 	r, err := f.TensorData(x)
 	if err != nil {
 		t.Fatal(err)

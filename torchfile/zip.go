@@ -17,6 +17,7 @@ const (
 	maxText     = 1 << 10 // bytes of version, byteorder and the like
 	maxInMemory = 8 << 20 // bytes of one pickle that is kept in memory
 	allInMemory = 32 << 20
+	fewInMemory = 2 << 20 // of the pickles of a file whose values are not in memory
 	oldProgram  = "serialized_exported_program.json"
 )
 
@@ -36,7 +37,7 @@ func (f *File) openZip() error {
 	}
 	f.findRoot()
 	f.findFormats()
-	f.listRecords()
+	f.checkRecords()
 	f.checkVersion()
 	f.checkLookups()
 	f.tracePickles()
@@ -129,24 +130,15 @@ func (f *File) is(format Format) bool {
 	return slices.Contains(f.Formats, format)
 }
 
-func (f *File) listRecords() {
-	f.Records = make([]Record, 0, f.Archive.Len())
-	for i := range f.Archive.Len() {
-		e := f.Archive.Entry(i)
-		rec := Record{Name: e.Name, Path: e.Name, Entry: i, Offset: e.DataOffset, Size: e.Size, Method: e.Method}
-		if f.Root != "" {
-			p, ok := strings.CutPrefix(e.Name, f.Root+"/")
-			if ok {
-				rec.Path = p
-			} else {
-				f.fact(OutsideRoot, e.Name, -1, "%q is outside of the folder %q", e.Name, f.Root)
-			}
+// checkRecords reports what is odd about where records are and how.
+func (f *File) checkRecords() {
+	for rec := range f.Records() {
+		if f.Root != "" && !strings.HasPrefix(rec.Name, f.Root+"/") {
+			f.fact(OutsideRoot, rec.Name, -1, "%q is outside of the folder %q", rec.Name, f.Root)
 		}
-		rec.Role = f.roleOf(strings.ToLower(rec.Path))
 		if rec.Method != strictzip.Stored && rec.Size > 0 && (rec.Role == RoleStorage || rec.Role == RolePickle) {
-			f.fact(Compressed, e.Name, -1, "%q is compressed, which torch never writes", e.Name)
+			f.fact(Compressed, rec.Name, -1, "%q is compressed, which torch never writes", rec.Name)
 		}
-		f.Records = append(f.Records, rec)
 	}
 }
 
@@ -306,7 +298,7 @@ func (f *File) openOther(a *strictzip.Archive) {
 	g.Archive = a
 	g.findRoot()
 	g.findFormats()
-	g.listRecords()
+	g.checkRecords()
 	g.tracePickles()
 	f.Nested = append(f.Nested, Nested{Record: "other-directory", Entry: -1, Size: f.Size, File: g})
 }
@@ -346,7 +338,7 @@ func (f *File) openShard() bool {
 	for _, p := range slices.Backward(parts) {
 		p.Record = "item@" + strconv.FormatInt(p.Offset, 10)
 		p.Loaders = dcpLoaders
-		f.Records = append(f.Records, Record{Name: p.Record, Path: p.Record, Entry: -1, Offset: p.Offset, Size: p.Size, Role: RoleNested})
+		f.records = append(f.records, Record{Name: p.Record, Path: p.Record, Entry: -1, Offset: p.Offset, Size: p.Size, Role: RoleNested})
 		f.nest(io.NewSectionReader(f.r, p.Offset, p.Size), p)
 	}
 	return true

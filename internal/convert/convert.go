@@ -88,9 +88,6 @@ func openTorch(f *torchfile.File, opt Options) (*Plan, error) {
 	c := newCollector(opt, f.Size)
 	c.file = f
 	c.checkFile(f)
-	if f.Format != torchfile.DCP {
-		f.Records = nil // nothing asks for them any more, and they take room
-	}
 	switch f.Format {
 	case torchfile.TorchZip, torchfile.TorchLegacy, torchfile.TorchTar:
 		c.object(f, f.Object, nil)

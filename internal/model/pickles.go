@@ -126,7 +126,7 @@ func content(source io.ReaderAt, v pickle.Value) (io.ReaderAt, int64, bool) {
 
 // rawPickle looks at a view that is nothing but pickles.
 func (l *looker) rawPickle(v view) (string, bool) {
-	opt := pickle.Options{Limits: l.pickleLimits()}
+	opt := l.pickleOptions(0)
 	joblib := arrays{looker: l, view: v}
 	opt.AfterBuild = joblib.afterBuild
 	traces := pickle.RunAll(v.r, v.size, opt)
@@ -242,7 +242,7 @@ func imports(t *pickle.Trace) bool {
 
 // hiddenPickle judges the pickle that a file of another format is as well.
 func (l *looker) hiddenPickle(v view, format string) {
-	t := pickle.Run(v.r, v.size, pickle.Options{Limits: l.pickleLimits()})
+	t := pickle.Run(v.r, v.size, l.pickleOptions(0))
 	if !imports(t) {
 		return
 	}

@@ -66,7 +66,7 @@ const mostDeflated = 16 << 20
 
 // torch looks at a PyTorch container, or says that it is none.
 func (l *looker) torch(v view) (string, bool) {
-	f, err := torchfile.Open(v.r, v.size, torchfile.Options{Pickle: l.pickleLimits(), MaxInflate: mostDeflated, Unlisted: v.tree == nil})
+	f, err := torchfile.Open(v.r, v.size, torchfile.Options{Pickle: l.pickleLimits(), MaxInflate: mostDeflated, Unlisted: v.tree == nil, Scratch: l.space})
 	if errors.Is(err, torchfile.ErrFormat) {
 		return "", false
 	}
@@ -207,8 +207,7 @@ func storageName(name string) bool {
 // codeUnits reads the TorchScript sources of an archive.
 func (l *looker) codeUnits(v view, f *torchfile.File) []torchscript.Unit {
 	var units []torchscript.Unit
-	for i := range f.Records {
-		rec := &f.Records[i]
+	for rec := range f.Records() {
 		if rec.Role != torchfile.RoleCode {
 			continue
 		}
@@ -238,12 +237,12 @@ const mostTexts = 4 * mostText
 // packageCode reports the Python source of a torch.package archive.
 func (l *looker) packageCode(v view, f *torchfile.File) {
 	var names []string
-	for i := range f.Records {
-		if strings.HasSuffix(strings.ToLower(f.Records[i].Name), ".py") {
-			names = append(names, f.Records[i].Name)
+	for rec := range f.Records() {
+		if strings.HasSuffix(strings.ToLower(rec.Name), ".py") {
+			names = append(names, rec.Name)
 			if v.tree != nil {
-				b, _ := f.Archive.Read(f.Records[i].Entry, mostText)
-				v.tree.source(f.Records[i].Name, string(b))
+				b, _ := f.Archive.Read(rec.Entry, mostText)
+				v.tree.source(rec.Name, string(b))
 			}
 		}
 	}
@@ -262,8 +261,7 @@ func (l *looker) strangers(v view, f *torchfile.File) {
 	for i := range f.Nested {
 		followed[f.Nested[i].Entry] = true
 	}
-	for i := range f.Records {
-		rec := &f.Records[i]
+	for rec := range f.Records() {
 		if rec.Entry < 0 || followed[rec.Entry] {
 			continue
 		}
@@ -284,7 +282,7 @@ func (l *looker) strangers(v view, f *torchfile.File) {
 
 // zipMembers looks at every member of an archive as a file of its own.
 func (l *looker) zipMembers(v view) {
-	a, err := strictzip.Open(v.r, v.size, strictzip.Limits{})
+	a, err := strictzip.Open(v.r, v.size, strictzip.Limits{Scratch: l.space})
 	if err != nil {
 		l.failed(zipBroken, v.where, err)
 		return

@@ -209,7 +209,7 @@ func read(r io.ReaderAt, size int64, lim Limits, d directory) (*Archive, error) 
 	a := &Archive{
 		r: r, size: size, lim: lim,
 		More: map[Kind]int{}, kinds: map[Kind]int{},
-		entries: scratch.NewArray(lim.Scratch, fieldsCodec),
+		entries:         scratch.NewArray(lim.Scratch, fieldsCodec),
 		DirectoryOffset: d.start(), DirectorySize: d.size, EndOffset: d.end,
 		Announced: d.count, Base: d.base, Comment: d.comment,
 	}
