@@ -65,7 +65,7 @@ type store struct {
 
 func newStore(space *scratch.Space) store {
 	return store{
-		nodes: scratch.NewArray(space, nodeCodec), items: scratch.NewArray(space, refCodec),
+		nodes: scratch.NewArray(space, nodeCodec), items: scratch.NewArray(space, scratch.Uint32),
 		segs: scratch.NewArray(space, segmentCodec), extras: scratch.NewArray(space, extraCodec),
 	}
 }
@@ -149,12 +149,6 @@ var nodeCodec = scratch.Codec[node]{
 		n.off, n.a, n.b, n.c = int64(le.Uint64(b)), le.Uint32(b[8:]), le.Uint32(b[12:]), le.Uint32(b[16:])
 		n.kind, n.op, n.flag = Kind(b[20]), Code(b[21]), b[22]
 	},
-}
-
-var refCodec = scratch.Codec[uint32]{
-	Size: 4,
-	Put:  func(b []byte, v *uint32) { le.PutUint32(b, *v) },
-	Get:  func(b []byte, v *uint32) { *v = le.Uint32(b) },
 }
 
 var segmentCodec = scratch.Codec[segment]{

@@ -93,7 +93,7 @@ func newMachine(r io.ReaderAt, size int64, opt Options) *machine {
 		names:   map[string]string{},
 		globals: map[qualifiedGlobal]uint32{},
 		ext:     map[int64]qualifiedName{},
-		memo:    memo{dense: scratch.NewArray(opt.Scratch, refCodec)},
+		memo:    memo{dense: scratch.NewArray(opt.Scratch, scratch.Uint32)},
 	}
 }
 

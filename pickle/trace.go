@@ -116,6 +116,9 @@ func (t *Trace) Events() iter.Seq[*Event] {
 	}
 }
 
+// Value returns the value that Key identifies.
+func (t *Trace) Value(key uint32) Value { return Value{t: t}.to(key) }
+
 // DropEvents lets the events go, to make room.
 func (t *Trace) DropEvents() { t.events = nil }
 

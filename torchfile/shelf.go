@@ -27,7 +27,7 @@ type shelved struct {
 
 func newShelf(space *scratch.Space) *shelf {
 	return &shelf{
-		list: scratch.NewArray(space, shelvedCodec), byEntry: scratch.NewArray(space, numberCodec),
+		list: scratch.NewArray(space, shelvedCodec), byEntry: scratch.NewArray(space, scratch.Uint32),
 		known: map[string]uint32{},
 	}
 }
@@ -98,12 +98,6 @@ func (f *File) find(folder, key, suffix string) (storage, entry int, exact bool)
 }
 
 var le = binary.LittleEndian
-
-var numberCodec = scratch.Codec[uint32]{
-	Size: 4,
-	Put:  func(b []byte, v *uint32) { le.PutUint32(b, *v) },
-	Get:  func(b []byte, v *uint32) { *v = le.Uint32(b) },
-}
 
 var shelvedCodec = scratch.Codec[shelved]{
 	Size: 32,

@@ -187,19 +187,19 @@ type Nested struct {
 
 // File is a container that was read.
 type File struct {
-	Format   Format
-	Formats  []Format // every format whose marks the file bears
-	Root     string   // the folder in a zip that torch takes the records from
-	Version  string
-	Big      bool // storages are big-endian
-	Size     int64
-	Archive  *strictzip.Archive // nil when it is no zip
-	Pickles  []Pickle
-	Tensors  []Tensor
-	Nested   []Nested
-	Items    []Item // of a distributed checkpoint
-	Facts    []Fact
-	Object   int // in Pickles: the one that PyTorch loads as the object; -1 if none
+	Format  Format
+	Formats []Format // every format whose marks the file bears
+	Root    string   // the folder in a zip that torch takes the records from
+	Version string
+	Big     bool // storages are big-endian
+	Size    int64
+	Archive *strictzip.Archive // nil when it is no zip
+	Pickles []Pickle
+	Tensors []Tensor
+	Nested  []Nested
+	Items   []Item // of a distributed checkpoint
+	Facts   []Fact
+	Object  int // in Pickles: the one that PyTorch loads as the object; -1 if none
 
 	r        io.ReaderAt
 	opt      Options

@@ -42,7 +42,7 @@ func (s stream) judgedAs() string {
 
 // judge holds a stream against the contracts and follows what it feeds to loaders.
 func (l *looker) judge(s stream) {
-	j := contract.Judge(s.trace, contract.Options{Container: s.judgedAs()})
+	j := contract.Judge(s.trace, contract.Options{Container: s.judgedAs(), Scratch: l.space})
 	s.view.tree.pickle(s, j)
 	l.writeTrace(s)
 	for _, is := range j.Issues {

@@ -1,5 +1,7 @@
 package scratch
 
+import "encoding/binary"
+
 // pageBytes is about how long a page is. Shorter ones cost more to keep track of,
 // longer ones more to bring back.
 const pageBytes = 8 << 10
@@ -9,6 +11,13 @@ type Codec[T any] struct {
 	Size int
 	Put  func(b []byte, v *T)
 	Get  func(b []byte, v *T)
+}
+
+// Uint32 is the codec of numbers.
+var Uint32 = Codec[uint32]{
+	Size: 4,
+	Put:  func(b []byte, v *uint32) { binary.LittleEndian.PutUint32(b, *v) },
+	Get:  func(b []byte, v *uint32) { *v = binary.LittleEndian.Uint32(b) },
 }
 
 // Array is a list whose elements are found by their index. It only grows, and
@@ -55,7 +64,9 @@ func (a *Array[T]) At(i int) *T {
 	if p == nil {
 		p = a.load(i >> a.bits)
 	}
-	p.used = true
+	if a.space != nil { // without one, arrays that do not change may be read by many
+		p.used = true
+	}
 	return &p.data[i&(1<<a.bits-1)]
 }
 
@@ -79,20 +90,27 @@ func (a *Array[T]) Append(v T) int {
 	default:
 		p = a.load(k)
 	}
+	before := cap(p.data)
 	p.data = append(p.data, v)
+	if grown := cap(p.data) - before; grown > 0 && a.space != nil {
+		a.space.held += int64(grown * a.codec.Size)
+	}
 	p.used, p.dirty = true, true
 	a.n++
 	return a.n - 1
 }
 
 // Reset makes the array empty, and keeps its memory to use again.
-func (a *Array[T]) Reset() {
-	a.n = 0
-	for _, p := range a.pages {
-		if p != nil {
-			p.data = p.data[:0]
+func (a *Array[T]) Reset() { a.Truncate(0) }
+
+// Truncate leaves the first n elements, of which there must be so many.
+func (a *Array[T]) Truncate(n int) {
+	for k := n >> a.bits; k < len(a.pages) && k<<a.bits < a.n; k++ {
+		if p := a.pages[k]; p != nil {
+			p.data = p.data[:min(len(p.data), max(0, n-k<<a.bits))]
 		}
 	}
+	a.n = n
 }
 
 // Extend makes the array n elements long, those that are new zero.
@@ -137,7 +155,7 @@ func (a *Array[T]) load(k int) *stretch[T] {
 	return p
 }
 
-func (p *stretch[T]) bytes() int64 { return int64(p.array.codec.Size) << p.array.bits }
+func (p *stretch[T]) bytes() int64 { return int64(cap(p.data) * p.array.codec.Size) }
 
 func (p *stretch[T]) recent() bool {
 	used := p.used
@@ -153,7 +171,7 @@ func (p *stretch[T]) spill(s *Space) error {
 			a.at = append(a.at, 0)
 		}
 		if a.at[p.index] == 0 {
-			a.at[p.index] = s.take(p.bytes()) + 1
+			a.at[p.index] = s.take(int64(a.codec.Size)<<a.bits) + 1
 		}
 		b := s.room(len(p.data) * a.codec.Size)
 		for i := range p.data {

@@ -54,6 +54,10 @@ func TestArrays(t *testing.T) {
 				i, v := rng.IntN(len(*w)), rng.Uint64()
 				*a.Edit(i) = v
 				(*w)[i] = v
+			case n == 98:
+				i := len(*w) - rng.IntN(min(len(*w), 100))
+				a.Truncate(i)
+				*w = (*w)[:i]
 			case n < 99 || len(*w) < 9000:
 				if i := rng.IntN(len(*w)); *a.At(i) != (*w)[i] {
 					t.Fatalf("element %d is %d, want %d", i, *a.At(i), (*w)[i])
