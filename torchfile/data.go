@@ -2,6 +2,7 @@ package torchfile
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -105,6 +106,15 @@ type Place struct {
 	storage int
 	off     int64
 	view    string // dtype, shape and the like: few differ in a file
+}
+
+// File is the container that the bytes are in.
+func (p Place) File() *File { return p.file }
+
+// Append appends what tells places of one container apart.
+func (p Place) Append(b []byte) []byte {
+	b = binary.AppendVarint(binary.AppendVarint(b, int64(p.storage)), p.off)
+	return append(b, p.view...)
 }
 
 // Place returns the place of a tensor. One without bytes has none.

@@ -86,7 +86,7 @@ func mustOpen(t *testing.T, b []byte, opt Options) *Plan {
 // namesOf are the tensors that a plan writes, in order of name.
 func namesOf(p *Plan) []string {
 	var out []string
-	for _, t := range p.Layout.Tensors {
+	for t := range p.Layout.Tensors() {
 		out = append(out, t.Name)
 	}
 	return out

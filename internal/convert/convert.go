@@ -178,7 +178,7 @@ func (c *collector) resources(f *torchfile.File) {
 func (c *collector) exported(f *torchfile.File) {
 	for i := range f.Tensors {
 		if t := &f.Tensors[i]; t.Pickle < 0 {
-			c.tensor(split(t.Name), f, t)
+			c.tensor(split(t.Name), f, t, dense{f, t})
 		}
 	}
 	for i := range f.Nested {
