@@ -19,26 +19,26 @@ const (
 func (w *walker) tensor(v pickle.Value) *Tensor {
 	key := v.Key()
 	switch {
-	case w.none.has(key):
+	case w.none.has(key), w.open[key]: // a call that contains itself builds nothing
 		return nil
 	case w.cheap.has(key):
 		return w.again(v)
 	case w.known[key] != nil:
 		return w.known[key]
 	}
-	w.none.set(key, true) // a call that contains itself builds nothing
-	if w.nesting > maxCalls {
+	if len(w.open) > maxCalls {
+		w.none.set(key)
 		return nil
 	}
-	w.nesting++
+	w.open[key] = true
 	t := w.call(globalOf(v.Func()), v.Args(), v.Offset(), 0)
-	w.nesting--
+	delete(w.open, key)
 	if t == nil {
+		w.none.set(key)
 		return nil
 	}
-	w.none.set(key, false)
 	if w.f.opt.Unlisted && cheap(v) {
-		w.cheap.set(key, true)
+		w.cheap.set(key)
 	} else {
 		w.known[key] = t
 	}
@@ -52,15 +52,11 @@ func (b bits) has(key uint32) bool {
 	return int(key>>6) < len(b) && b[key>>6]&(1<<(key&63)) != 0
 }
 
-func (b *bits) set(key uint32, on bool) {
+func (b *bits) set(key uint32) {
 	if i := int(key >> 6); i >= len(*b) {
 		*b = append(*b, make(bits, max(16, i+1-len(*b), len(*b)/4))...)
 	}
-	if on {
-		(*b)[key>>6] |= 1 << (key & 63)
-	} else {
-		(*b)[key>>6] &^= 1 << (key & 63)
-	}
+	(*b)[key>>6] |= 1 << (key & 63)
 }
 
 // cheap reports whether a call builds a tensor from numbers alone, or from one that

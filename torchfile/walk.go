@@ -20,12 +20,12 @@ type walker struct {
 	resolve func(id pickle.Value) int // storage of a persistent id, -1
 	keyed   map[string]Tensor         // by persistent id, in a tar
 	known   map[uint32]*Tensor        // by value
+	open    map[uint32]bool           // values that are being built
 	none    bits                      // values that are no tensor
 	cheap   bits                      // values whose tensor is built again when it is asked for
 	onPath  map[uint32]bool
 	barren  map[uint32]bool // costly containers that hold no tensors
 	path    []any
-	nesting int
 	full    bool
 }
 
@@ -55,7 +55,7 @@ func (f *File) readTensors() {
 }
 
 func (f *File) walker(k int) *walker {
-	w := &walker{f: f, k: k, record: f.Pickles[k].Record, known: map[uint32]*Tensor{}, onPath: map[uint32]bool{}, barren: map[uint32]bool{}}
+	w := &walker{f: f, k: k, record: f.Pickles[k].Record, known: map[uint32]*Tensor{}, open: map[uint32]bool{}, onPath: map[uint32]bool{}, barren: map[uint32]bool{}}
 	f.walkers[k] = w
 	return w
 }

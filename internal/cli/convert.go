@@ -180,7 +180,7 @@ type conversion struct {
 }
 
 // inSpace is how much of what a checkpoint holds is kept in memory.
-const inSpace = 6 << 20
+const inSpace = 5 << 20
 
 func (c *conversion) newSpace() *scratch.Space {
 	return scratch.New(inSpace, func() (scratch.File, error) {

@@ -73,7 +73,7 @@ func (c *collector) plan(format string, metadata map[string]string) (*Plan, erro
 	if c.err != nil {
 		return nil, c.err
 	}
-	c.file = nil // only tensors that need work are read by it, and keep it
+	c.file, c.tensors.holders = nil, nil // only tensors that need work are read by it, and keep it
 	p := &Plan{
 		noExtra: c.opt.NoExtra,
 		Format:  format, Aliases: map[string]string{}, Left: c.left, Dropped: c.dropped, Notes: c.notes,

@@ -30,7 +30,8 @@ type shared struct {
 	reader  map[io.ReaderAt]uint32
 	files   []*torchfile.File
 	file    map[*torchfile.File]uint32
-	kept    []origin // what is no extent and not rebuilt
+	kept    []origin                   // what is no extent and not rebuilt
+	holders map[*torchfile.File]uint64 // of places; nil when all rows are there
 }
 
 // row is a candidate in a table.
@@ -78,7 +79,7 @@ func newTable(space *scratch.Space) *table {
 		space: space, rows: scratch.NewArray(space, rowCodec), text: scratch.NewBytes(space),
 		shared: &shared{
 			names: []string{""}, known: map[string]uint32{"": 0},
-			reader: map[io.ReaderAt]uint32{}, file: map[*torchfile.File]uint32{},
+			reader: map[io.ReaderAt]uint32{}, file: map[*torchfile.File]uint32{}, holders: map[*torchfile.File]uint64{},
 		},
 	}
 }
@@ -190,7 +191,12 @@ func (t *table) fingerprint(p torchfile.Place) (sum [2]uint64) {
 	if p == (torchfile.Place{}) {
 		return sum
 	}
-	b := p.Append(binary.AppendUvarint(nil, uint64(intern(&t.files, t.file, p.File()))))
+	holder, ok := t.holders[p.File()]
+	if !ok {
+		holder = uint64(len(t.holders))
+		t.holders[p.File()] = holder
+	}
+	b := p.Append(binary.AppendUvarint(nil, holder))
 	for i, seed := range seeds {
 		sum[i] = maphash.Bytes(seed, b)
 	}
@@ -275,8 +281,8 @@ func twins(n int, tag func(i int) (uint64, bool), same func(i, j int) bool, foun
 }
 
 const (
-	runRows  = 1 << 15 // that are sorted at once
-	runBytes = 4 << 20 // of texts
+	runRows  = 1 << 13 // that are sorted at once
+	runBytes = 2 << 20 // of texts
 )
 
 // entry is a row while it is sorted.

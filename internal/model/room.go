@@ -38,6 +38,10 @@ type Options struct {
 	MaxDepth    int   // containers inside of containers; 8
 	MaxInflated int64 // bytes that decompression may produce for one artifact; 4 GiB
 	MaxValues   int64 // values of one pickle; grows with the file, see package pickle
+
+	// Spilled, when set, is called when there is so much in an artifact that memory is
+	// better kept for it: a temporary file holds what is not in use.
+	Spilled func()
 }
 
 func (o Options) withDefaults() Options {

@@ -7,7 +7,7 @@ import (
 
 // inSpace is how much of what one artifact holds is kept in memory: values of
 // pickles, entries of archives, storages.
-const inSpace = 6 << 20
+const inSpace = 5 << 20
 
 // newSpace makes the scratch space of a looker, whose file comes when it is needed.
 func (l *looker) newSpace() *scratch.Space {
@@ -17,6 +17,9 @@ func (l *looker) newSpace() *scratch.Space {
 			return nil, err
 		}
 		l.temp = f
+		if l.opt.Spilled != nil {
+			l.opt.Spilled()
+		}
 		return f, nil
 	})
 }
