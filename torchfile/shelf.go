@@ -76,8 +76,9 @@ func (f *File) shelve(s *Storage, suffix string) {
 	if s.Untyped {
 		x.untyped = 1
 	}
+	at := uint32(h.list.Append(x)) + 1
 	h.byEntry.Extend(s.entry + 1)
-	*h.byEntry.Edit(s.entry) = uint32(h.list.Append(x)) + 1
+	*h.byEntry.Edit(s.entry) = at
 }
 
 // find returns the storage of a key, -1 if it is not there, and the entry that

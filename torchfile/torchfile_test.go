@@ -108,7 +108,30 @@ func openBytes(t testing.TB, b []byte) *File {
 	if err != nil {
 		t.Fatal(err)
 	}
+	openCramped(t, b, f)
 	return f
+}
+
+// openCramped reads a container once more with nothing in memory that is not in use,
+// which must make no difference.
+func openCramped(t testing.TB, b []byte, f *File) {
+	t.Helper()
+	space := testkit.Cramped()
+	g, err := Open(bytes.NewReader(b), int64(len(b)), Options{Scratch: space})
+	if err != nil || space.Err() != nil || !slices.Equal(f.Facts, g.Facts) || len(f.Tensors) != len(g.Tensors) || f.NumStorages() != g.NumStorages() {
+		t.Fatalf("with nothing in memory: %v, %v, facts %v, want %v", err, space.Err(), g.Facts, f.Facts)
+	}
+	for i := range f.Tensors {
+		x, y := f.Tensors[i], g.Tensors[i]
+		if x.Name != y.Name || x.DType != y.DType || !slices.Equal(x.Shape, y.Shape) || x.Storage != y.Storage || x.Problem != y.Problem {
+			t.Errorf("with nothing in memory the tensor %+v is %+v", x, y)
+		}
+	}
+	for i := range f.NumStorages() {
+		if x, y := f.Storage(i), g.Storage(i); x.Key != y.Key || x.NumEl != y.NumEl || x.DType != y.DType || x.Record != y.Record || x.Offset != y.Offset || x.Device != y.Device {
+			t.Errorf("with nothing in memory the storage %+v is %+v", x, y)
+		}
+	}
 }
 
 // store makes a zip of stored records: name, content, name, content, …
