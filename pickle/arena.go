@@ -32,7 +32,7 @@ const (
 	cutLine         // the text line has no newline
 )
 
-func (n *node) num() int64     { return int64(uint64(n.b) | uint64(n.c)<<32) }
+func (n node) num() int64      { return int64(uint64(n.b) | uint64(n.c)<<32) }
 func (n *node) setNum(v int64) { n.b, n.c = uint32(v), uint32(uint64(v)>>32) }
 
 // run lists the items of a container: a chain of segments.
@@ -50,8 +50,7 @@ type extra struct {
 }
 
 // store holds the values of a trace. References are indices of nodes; 0 is no
-// value. What At returns is good for reading, what Edit returns for one change
-// before anything else is asked of the store.
+// value.
 type store struct {
 	r       io.ReaderAt
 	size    int64
@@ -91,9 +90,10 @@ func (s *store) extend(r *run, refs ...uint32) {
 	n := uint32(len(refs))
 	r.n += n
 	if r.last != 0 {
-		last := s.segs.Edit(int(r.last - 1))
+		last := s.segs.At(int(r.last - 1))
 		if last.start+last.n == start {
 			last.n += n
+			s.segs.Set(int(r.last-1), last)
 			return
 		}
 	}
@@ -101,7 +101,9 @@ func (s *store) extend(r *run, refs ...uint32) {
 	if r.last == 0 {
 		r.first = seg
 	} else {
-		s.segs.Edit(int(r.last - 1)).next = seg
+		last := s.segs.At(int(r.last - 1))
+		last.next = seg
+		s.segs.Set(int(r.last-1), last)
 	}
 	r.last = seg
 }
@@ -109,9 +111,9 @@ func (s *store) extend(r *run, refs ...uint32) {
 // each calls f for every item of a run until f returns false.
 func (s *store) each(r run, f func(ref uint32) bool) {
 	for seg := r.first; seg != 0; {
-		g := *s.segs.At(int(seg - 1))
+		g := s.segs.At(int(seg - 1))
 		for i := range g.n {
-			if !f(*s.items.At(int(g.start + i))) {
+			if !f(s.items.At(int(g.start + i))) {
 				return
 			}
 		}
@@ -121,17 +123,18 @@ func (s *store) each(r run, f func(ref uint32) bool) {
 
 // change changes the extra of an Object, making it when there is none.
 func (s *store) change(object uint32, f func(x *extra)) {
-	i := s.nodes.At(int(object)).c
-	if i == 0 {
-		i = uint32(s.extras.Append(extra{})) + 1
-		s.nodes.Edit(int(object)).c = i
+	n := s.nodes.At(int(object))
+	if n.c == 0 {
+		n.c = uint32(s.extras.Append(extra{})) + 1
+		s.nodes.Set(int(object), n)
 	}
-	x := *s.extras.At(int(i - 1))
+	i := n.c
+	x := s.extras.At(int(i - 1))
 	f(&x)
-	*s.extras.Edit(int(i - 1)) = x
+	s.extras.Set(int(i-1), x)
 }
 
-func (n *node) run() run     { return run{n.a, n.b, n.c} }
+func (n node) run() run      { return run{n.a, n.b, n.c} }
 func (n *node) setRun(r run) { n.a, n.b, n.c = r.first, r.last, r.n }
 
 var le = binary.LittleEndian

@@ -251,9 +251,9 @@ func (m *machine) learnExtension(callee, args uint32) {
 	if g := &m.s.globals[c.a]; g.Module != "copyreg" || g.Name != "add_extension" {
 		return
 	}
-	module, ok1 := m.constText(*m.s.items.At(int(a.a)))
-	name, ok2 := m.constText(*m.s.items.At(int(a.a) + 1))
-	code, ok3 := m.value(*m.s.items.At(int(a.a) + 2)).Int()
+	module, ok1 := m.constText(m.s.items.At(int(a.a)))
+	name, ok2 := m.constText(m.s.items.At(int(a.a) + 1))
+	code, ok3 := m.value(m.s.items.At(int(a.a) + 2)).Int()
 	if ok1 && ok2 && ok3 {
 		m.ext[code] = qualifiedName{module, name}
 	}
@@ -276,9 +276,9 @@ func (m *machine) extension() {
 	}
 	m.event(EventExtension, 0, code, ref)
 	if m.t.Len() == at+2 { // the lookup comes first
-		first, second := *m.t.events.At(at), *m.t.events.At(at + 1)
-		*m.t.events.Edit(at) = second
-		*m.t.events.Edit(at + 1) = first
+		first, second := m.t.events.At(at), m.t.events.At(at+1)
+		m.t.events.Set(at, second)
+		m.t.events.Set(at+1, first)
 	}
 	m.push(ref)
 }

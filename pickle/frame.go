@@ -308,7 +308,7 @@ func (m *machine) readAgain() {
 		m.op.Offset = s.of.At(s.from).off
 		m.note(NoteFrameShort, "from event %d on: what C does with a file of buffer size %d", m.t.Len(), block)
 		for i := s.from; i < s.to; i++ {
-			m.t.events.Append(*s.of.At(i))
+			m.t.events.Append(s.of.At(i))
 		}
 	}
 }
@@ -363,7 +363,7 @@ func (m *machine) sameEvents(a, b suffix) bool {
 		return false
 	}
 	for i := range a.to - a.from {
-		x, y := *a.of.At(a.from + i), *b.of.At(b.from + i)
+		x, y := a.of.At(a.from+i), b.of.At(b.from+i)
 		gx, _ := m.value(x.target).Global()
 		gy, _ := m.value(y.target).Global()
 		if x.kind != y.kind || x.op != y.op || x.off != y.off || gx != gy {

@@ -20,7 +20,7 @@ func (m *memo) reset() {
 
 func (m *memo) get(i int64) uint32 {
 	if uint64(i) < uint64(m.dense.Len()) {
-		if ref := *m.dense.At(int(i)); ref != 0 {
+		if ref := m.dense.At(int(i)); ref != 0 {
 			return ref
 		}
 	}
@@ -36,7 +36,7 @@ func (m *memo) put(i int64, ref uint32) (old bool) {
 	m.highest = max(m.highest, i)
 	if i < 4*(m.count+64) {
 		m.dense.Extend(int(i) + 1)
-		*m.dense.Edit(int(i)) = ref
+		m.dense.Set(int(i), ref)
 		return old
 	}
 	if m.sparse == nil {

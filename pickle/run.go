@@ -284,7 +284,7 @@ func (m *machine) popMark() ([]uint32, bool) {
 	return items, true
 }
 
-func (m *machine) node(ref uint32) *node  { return m.s.nodes.At(int(ref)) }
+func (m *machine) node(ref uint32) node   { return m.s.nodes.At(int(ref)) }
 func (m *machine) kind(ref uint32) Kind   { return m.node(ref).kind }
 func (m *machine) value(ref uint32) Value { return Value{m.t, ref} }
 
@@ -300,4 +300,8 @@ func (m *machine) event(kind EventKind, target, args, result uint32) {
 }
 
 // moved sets where the payload of a value lies that is not at its instruction.
-func (m *machine) moved(ref uint32) { m.s.nodes.Edit(int(ref)).off = m.at() }
+func (m *machine) moved(ref uint32) {
+	n := m.node(ref)
+	n.off = m.at()
+	m.s.nodes.Set(int(ref), n)
+}

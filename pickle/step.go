@@ -290,14 +290,16 @@ func (m *machine) grow(target uint32, items []uint32) {
 		m.make(node{}) // fails with the limit
 		return
 	}
-	r := m.node(target).run()
+	n := m.node(target)
+	r := n.run()
 	m.s.extend(&r, items...)
-	m.s.nodes.Edit(int(target)).setRun(r)
+	n.setRun(r)
+	m.s.nodes.Set(int(target), n)
 }
 
 // plainTarget reports whether a constant or container cannot take items, and
 // fails if there are any. Other kinds have the method that is called.
-func (m *machine) plainTarget(n *node, items int, except ...Kind) bool {
+func (m *machine) plainTarget(n node, items int, except ...Kind) bool {
 	if slices.Contains(except, n.kind) {
 		m.note(NoteOddTarget, "the target is a %s", n.kind)
 		return false

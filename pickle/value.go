@@ -54,11 +54,9 @@ type Value struct {
 	ref uint32
 }
 
-var noNode node
-
-func (v Value) node() *node {
+func (v Value) node() node {
 	if v.t == nil || int(v.ref) >= v.t.st.nodes.Len() {
-		return &noNode
+		return node{}
 	}
 	return v.t.st.nodes.At(int(v.ref))
 }
@@ -169,7 +167,7 @@ func (v Value) Float() (float64, bool) {
 }
 
 // payload returns where the argument of a text or bytes opcode lies.
-func (n *node) payload() (off, size int64) {
+func (n node) payload() (off, size int64) {
 	return n.off + 1 + int64(headLen[codes[n.op].arg]), n.num()
 }
 
@@ -272,7 +270,7 @@ func (v Value) Items() iter.Seq[Value] {
 		switch n.kind {
 		case KindTuple:
 			for i := range n.c {
-				if !yield(v.to(*v.t.st.items.At(int(n.a + i)))) {
+				if !yield(v.to(v.t.st.items.At(int(n.a + i)))) {
 					return
 				}
 			}
@@ -323,7 +321,7 @@ func (v Value) Index(i int) Value {
 	if n.kind != KindTuple || i < 0 || i >= int(n.c) {
 		return Value{}
 	}
-	return v.to(*v.t.st.items.At(int(n.a) + i))
+	return v.to(v.t.st.items.At(int(n.a) + i))
 }
 
 // Global returns the name that was imported.

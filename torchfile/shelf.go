@@ -54,7 +54,7 @@ func (f *File) NumStorages() int { return f.shelf.list.Len() }
 
 // Storage returns storage number i.
 func (f *File) Storage(i int) *Storage {
-	x := *f.shelf.list.At(i)
+	x := f.shelf.list.At(i)
 	if x.entry < 0 {
 		return &f.shelf.full[^x.entry]
 	}
@@ -78,7 +78,7 @@ func (f *File) shelve(s *Storage, suffix string) {
 	}
 	at := uint32(h.list.Append(x)) + 1
 	h.byEntry.Extend(s.entry + 1)
-	*h.byEntry.Edit(s.entry) = at
+	h.byEntry.Set(s.entry, at)
 }
 
 // find returns the storage of a key, -1 if it is not there, and the entry that
@@ -88,7 +88,7 @@ func (f *File) find(folder, key, suffix string) (storage, entry int, exact bool)
 	entry = f.Archive.Locate(record)
 	if entry >= 0 && f.Archive.Entry(entry).Name == record {
 		if entry < f.shelf.byEntry.Len() {
-			return int(*f.shelf.byEntry.At(entry)) - 1, entry, true
+			return int(f.shelf.byEntry.At(entry)) - 1, entry, true
 		}
 		return -1, entry, true
 	}

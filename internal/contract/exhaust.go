@@ -91,14 +91,14 @@ func (m *measurer) run(root pickle.Value) {
 // at returns a value's measure.
 func (m *measurer) at(v pickle.Value) measure {
 	if i := int(v.Key()); i < m.sizes.Len() {
-		return *m.sizes.At(i)
+		return m.sizes.At(i)
 	}
 	return measure{}
 }
 
 func (m *measurer) set(v pickle.Value, to measure) {
 	m.sizes.Extend(int(v.Key()) + 1)
-	*m.sizes.Edit(int(v.Key())) = to
+	m.sizes.Set(int(v.Key()), to)
 }
 
 var measureCodec = scratch.Codec[measure]{

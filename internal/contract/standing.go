@@ -63,7 +63,7 @@ func (s *stack) push(v pickle.Value) { s.keys.Append(v.Key()) }
 
 func (s *stack) pop() pickle.Value {
 	n := s.keys.Len() - 1
-	v := s.t.Value(*s.keys.At(n))
+	v := s.t.Value(s.keys.At(n))
 	s.keys.Truncate(n)
 	return v
 }

@@ -143,7 +143,7 @@ func (t *table) reason(i int) string { return t.names[t.rows.At(i).reason] }
 
 // tensor is row i for a header.
 func (t *table) tensor(i int) safetensors.Tensor {
-	r := *t.rows.At(i)
+	r := t.rows.At(i)
 	b := t.texts(&r)
 	return safetensors.Tensor{
 		Name: string(b[:r.name]), DType: safetensors.DType(t.names[r.dtype]), Shape: shapeIn(b[r.name : r.name+r.shape]),
@@ -163,7 +163,7 @@ func (t *table) tensors() iter.Seq[safetensors.Tensor] {
 
 // display is the path of row i for people.
 func (t *table) display(i int) string {
-	r := *t.rows.At(i)
+	r := t.rows.At(i)
 	b := t.texts(&r)
 	if r.path == 0 {
 		return display(split(string(b[:r.name])))
@@ -293,7 +293,7 @@ type entry struct {
 }
 
 func (t *table) entry(i int) entry {
-	r := *t.rows.At(i)
+	r := t.rows.At(i)
 	e := entry{row: r, texts: t.texts(&r)}
 	e.key = safetensors.Tensor{Name: string(e.texts[:r.name]), DType: safetensors.DType(t.names[r.dtype])}
 	return e
@@ -394,8 +394,8 @@ func (t *table) without(marked map[int]bool) {
 	n := 0
 	for i := range t.len() {
 		if !marked[i] {
-			r := *t.rows.At(i)
-			*t.rows.Edit(n) = r
+			r := t.rows.At(i)
+			t.rows.Set(n, r)
 			n++
 		}
 	}

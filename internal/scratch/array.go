@@ -28,8 +28,12 @@ type Array[T any] struct {
 	bits  uint // of an index within a page
 	n     int
 	pages []*stretch[T] // nil for what is in the file
-	at    []int64       // where pages are in the file, plus one; shorter while none is there
+	where []int64       // where pages are in the file, plus one; shorter while none is there
+	free  [][]T         // memory of pages that went to the file
 }
+
+// mostFree is how many pages of memory an array keeps to use again.
+const mostFree = 4
 
 // stretch is a page of an array.
 type stretch[T any] struct {
@@ -57,25 +61,22 @@ func (a *Array[T]) Len() int {
 	return a.n
 }
 
-// At returns element i, for reading only: what is written through the pointer may
-// be lost. It panics if there is none.
-func (a *Array[T]) At(i int) *T {
+// At returns element i. It panics if there is none.
+func (a *Array[T]) At(i int) T { return *a.at(i, false) }
+
+// Set changes element i. It panics if there is none.
+func (a *Array[T]) Set(i int, v T) { *a.at(i, true) = v }
+
+// at is where element i is until another is asked for.
+func (a *Array[T]) at(i int, dirty bool) *T {
 	p := a.pages[i>>a.bits]
 	if p == nil {
 		p = a.load(i >> a.bits)
 	}
 	if a.space != nil { // without one, arrays that do not change may be read by many
-		p.used = true
+		p.used, p.dirty = true, p.dirty || dirty
 	}
 	return &p.data[i&(1<<a.bits-1)]
-}
-
-// Edit returns element i for writing, which has to be done before anything else is
-// asked of an array of the same space.
-func (a *Array[T]) Edit(i int) *T {
-	v := a.At(i)
-	a.pages[i>>a.bits].dirty = true
-	return v
 }
 
 // Append adds an element and returns its index.
@@ -125,11 +126,21 @@ func (a *Array[T]) Extend(n int) {
 func (a *Array[T]) grow(k int) *stretch[T] {
 	p := &stretch[T]{array: a, index: k}
 	if k > 0 {
-		p.data = make([]T, 0, 1<<a.bits)
+		p.data = a.room()
 	}
 	a.pages = append(a.pages, p)
 	a.admit(p)
 	return p
+}
+
+// room is memory for a page.
+func (a *Array[T]) room() []T {
+	if n := len(a.free) - 1; n >= 0 {
+		b := a.free[n]
+		a.free = a.free[:n]
+		return b
+	}
+	return make([]T, 0, 1<<a.bits)
 }
 
 func (a *Array[T]) admit(p *stretch[T]) {
@@ -142,10 +153,10 @@ func (a *Array[T]) admit(p *stretch[T]) {
 // load brings a page back.
 func (a *Array[T]) load(k int) *stretch[T] {
 	n := max(0, min(a.n-k<<a.bits, 1<<a.bits))
-	p := &stretch[T]{array: a, index: k, data: make([]T, n, 1<<a.bits)}
+	p := &stretch[T]{array: a, index: k, data: a.room()[:n]}
 	if n > 0 {
 		b := a.space.room(n * a.codec.Size)
-		a.space.read(b, a.at[k]-1)
+		a.space.read(b, a.where[k]-1)
 		for i := range p.data {
 			a.codec.Get(b[i*a.codec.Size:(i+1)*a.codec.Size], &p.data[i])
 		}
@@ -167,20 +178,23 @@ func (p *stretch[T]) recent() bool {
 func (p *stretch[T]) spill(s *Space) error {
 	a := p.array
 	if p.dirty {
-		for len(a.at) < len(a.pages) {
-			a.at = append(a.at, 0)
+		for len(a.where) < len(a.pages) {
+			a.where = append(a.where, 0)
 		}
-		if a.at[p.index] == 0 {
-			a.at[p.index] = s.take(int64(a.codec.Size)<<a.bits) + 1
+		if a.where[p.index] == 0 {
+			a.where[p.index] = s.take(int64(a.codec.Size)<<a.bits) + 1
 		}
 		b := s.room(len(p.data) * a.codec.Size)
 		for i := range p.data {
 			a.codec.Put(b[i*a.codec.Size:(i+1)*a.codec.Size], &p.data[i])
 		}
-		if _, err := s.file.WriteAt(b, a.at[p.index]-1); err != nil {
+		if _, err := s.file.WriteAt(b, a.where[p.index]-1); err != nil {
 			return err
 		}
 	}
 	a.pages[p.index] = nil
+	if cap(p.data) == 1<<a.bits && len(a.free) < mostFree {
+		a.free = append(a.free, p.data[:0])
+	}
 	return nil
 }

@@ -25,7 +25,7 @@ func (b *Bytes) Append(p []byte) (at int) {
 func (b *Bytes) Read(at, n int) []byte {
 	p := make([]byte, n)
 	for i := range p {
-		p[i] = *b.a.At(at + i)
+		p[i] = b.a.At(at + i)
 	}
 	return p
 }

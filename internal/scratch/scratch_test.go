@@ -23,7 +23,7 @@ func same(t *testing.T, a *scratch.Array[uint64], want []uint64) {
 		t.Fatalf("the array has %d elements, want %d", a.Len(), len(want))
 	}
 	for i, v := range want {
-		if got := *a.At(i); got != v {
+		if got := a.At(i); got != v {
 			t.Fatalf("element %d is %d, want %d", i, got, v)
 		}
 	}
@@ -52,15 +52,15 @@ func TestArrays(t *testing.T) {
 				*w = append(*w, v)
 			case n < 80:
 				i, v := rng.IntN(len(*w)), rng.Uint64()
-				*a.Edit(i) = v
+				a.Set(i, v)
 				(*w)[i] = v
 			case n == 98:
 				i := len(*w) - rng.IntN(min(len(*w), 100))
 				a.Truncate(i)
 				*w = (*w)[:i]
 			case n < 99 || len(*w) < 9000:
-				if i := rng.IntN(len(*w)); *a.At(i) != (*w)[i] {
-					t.Fatalf("element %d is %d, want %d", i, *a.At(i), (*w)[i])
+				if i := rng.IntN(len(*w)); a.At(i) != (*w)[i] {
+					t.Fatalf("element %d is %d, want %d", i, a.At(i), (*w)[i])
 				}
 			default:
 				a.Reset()
@@ -119,7 +119,7 @@ func TestLostFile(t *testing.T) {
 		a.Append(i + 1)
 	}
 	file.Broken = true
-	if got := *a.At(3); got != 0 {
+	if got := a.At(3); got != 0 {
 		t.Errorf("a lost element is %d", got)
 	}
 	if space.Err() == nil {

@@ -72,7 +72,7 @@ func (a *Archive) readLocals() error {
 		if err := a.readDescriptor(w, i, e); err != nil {
 			return err
 		}
-		*a.entries.Edit(i) = e.Fields
+		a.entries.Set(i, e.Fields)
 	}
 	return nil
 }

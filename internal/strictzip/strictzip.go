@@ -131,8 +131,8 @@ func (a *Archive) Len() int { return a.entries.Len() }
 
 // Entry returns entry i, in the order of the central directory.
 func (a *Archive) Entry(i int) *Entry {
-	e := &Entry{Fields: *a.entries.At(i)}
-	e.RawName = string(a.rawName(&e.Fields))
+	e := &Entry{Fields: a.entries.At(i)}
+	e.RawName = string(a.rawName(e.Fields))
 	e.Name = listed(e.RawName)
 	switch {
 	case e.DataOffset < 0:
@@ -147,7 +147,7 @@ func (a *Archive) Entry(i int) *Entry {
 }
 
 // rawName is the name of an entry in the directory, valid until the next is asked for.
-func (a *Archive) rawName(e *Fields) []byte {
+func (a *Archive) rawName(e Fields) []byte {
 	b, err := a.names.at(e.CentralOffset+centralLen, int64(e.nameLen))
 	if err == nil && len(b) < int(e.nameLen) {
 		err = io.ErrUnexpectedEOF
