@@ -68,7 +68,7 @@ race: setup
 
 # The others of these files are in make test.
 hostile: setup
-	go test -timeout 5m -tags hostile ./cmd/andiron -run HostileSizes
+	go test -timeout 15m -tags hostile ./cmd/andiron -run HostileSizes
 
 fuzz: setup
 	tools/fuzz.sh $(FUZZTIME)

@@ -86,7 +86,7 @@ func (e *Entry) IsDir() bool {
 }
 
 // End is the offset after the entry's data and data descriptor.
-func (e *Fields) End() int64 { return e.DataOffset + e.CompressedSize + e.DescriptorSize }
+func (f *Fields) End() int64 { return f.DataOffset + f.CompressedSize + f.DescriptorSize }
 
 // Gap is a run of bytes that no structure of the archive claims.
 type Gap struct {

@@ -23,6 +23,7 @@ type MemoryFile struct {
 
 var errFull, errBroken = errors.New("the file is full"), errors.New("the file is broken")
 
+// ReadAt gives back what was written.
 func (f *MemoryFile) ReadAt(b []byte, off int64) (int, error) {
 	if f.Broken {
 		return 0, errBroken
@@ -37,6 +38,7 @@ func (f *MemoryFile) ReadAt(b []byte, off int64) (int, error) {
 	return n, nil
 }
 
+// WriteAt takes bytes.
 func (f *MemoryFile) WriteAt(b []byte, off int64) (int, error) {
 	end := int(off) + len(b)
 	if f.Limit > 0 && end > f.Limit {
