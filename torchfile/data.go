@@ -41,7 +41,7 @@ func (f *File) TensorData(t *Tensor) (io.Reader, error) {
 		return bytes.NewReader(nil), nil
 	}
 	f = t.home(f)
-	s := f.Storage(t.Storage)
+	s := f.nameless(t.Storage)
 	var r io.Reader
 	if t.contiguous() {
 		at, err := s.stream(t.StorageOffset * item)
@@ -76,7 +76,7 @@ func (f *File) Extent(t *Tensor) (r io.ReaderAt, off int64, ok bool) {
 		return nil, 0, false
 	}
 	f = t.home(f)
-	s := f.Storage(t.Storage)
+	s := f.nameless(t.Storage)
 	if s.RecordSize < 0 || s.Offset < 0 || f.changes(t) {
 		return nil, 0, false
 	}
@@ -123,7 +123,7 @@ func (f *File) Place(t *Tensor) (place Place, ok bool) {
 		return Place{}, false
 	}
 	f = t.home(f)
-	s := f.Storage(t.Storage)
+	s := f.nameless(t.Storage)
 	off, storage := t.StorageOffset*itemSizes[t.DType], t.Storage
 	if s.Offset >= 0 { // views of a storage are storages of their own in a legacy file
 		off, storage = off+s.Offset, -1

@@ -200,7 +200,7 @@ func (f *File) pt2Storage(rec *Record, folder, name, device string) int {
 		f.fact(MissingStorage, rec.Name, -1, "no record %.200q", s.Record)
 		return -1
 	}
-	s.place(f.Archive.Entry(i), i)
+	s.place(f.Archive.Numbers(i), i)
 	f.checkPlace(&s)
 	s.NumEl, s.NBytes = s.RecordSize, s.RecordSize
 	f.byKey[mapKey] = f.NumStorages()

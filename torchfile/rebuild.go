@@ -235,7 +235,7 @@ func (w *walker) strided(args pickle.Value, at int64, dtype string) *Tensor {
 		t.Problem = "its storage is not there"
 		return t
 	}
-	s := w.f.Storage(t.Storage)
+	s := w.f.nameless(t.Storage)
 	t.Device = s.Device
 	if dtype == "" {
 		t.DType = s.DType
@@ -546,7 +546,7 @@ func (w *walker) nested(args pickle.Value, at int64, _ int) *Tensor {
 			Shape: tables[0][i*dims : (i+1)*dims], Stride: tables[1][i*dims : (i+1)*dims],
 			StorageOffset: tables[2][i],
 		}
-		w.f.checkGeometry(&c, w.f.Storage(c.Storage), w.record, at)
+		w.f.checkGeometry(&c, w.f.nameless(c.Storage), w.record, at)
 		c.Path = []any{"component", i}
 		c.Name = joinPath(c.Path)
 		t.Components = append(t.Components, c)
@@ -560,7 +560,7 @@ func (w *walker) int64s(t *Tensor) []int64 {
 	if !ok || t.DType != "int64" || t.Problem != "" || t.Storage < 0 || t.Layout != "strided" || n > maxNestedBytes/8 {
 		return nil
 	}
-	if s := w.f.Storage(t.Storage); s.Offset < 0 && w.f.opt.inflate.Spend(s.RecordSize) != nil {
+	if s := w.f.nameless(t.Storage); s.Offset < 0 && w.f.opt.inflate.Spend(s.RecordSize) != nil {
 		w.f.fact(Limit, w.record, t.Offset, "the tables of a nested tensor are compressed and large")
 		return nil
 	}

@@ -54,18 +54,26 @@ func (f *File) NumStorages() int { return f.shelf.list.Len() }
 
 // Storage returns storage number i.
 func (f *File) Storage(i int) *Storage {
+	s := f.nameless(i)
+	if x := f.shelf.list.At(i); x.entry >= 0 {
+		s.Record = f.Archive.Entry(int(x.entry)).Name
+		s.Key = s.Record[len(f.full(s.folder)) : len(s.Record)-len(f.shelf.texts[x.suffix])]
+	}
+	return s
+}
+
+// nameless is Storage for who does not ask for its key and its record.
+func (f *File) nameless(i int) *Storage {
 	x := f.shelf.list.At(i)
 	if x.entry < 0 {
 		return &f.shelf.full[^x.entry]
 	}
-	e := f.Archive.Entry(int(x.entry))
 	texts := f.shelf.texts
-	folder, suffix := texts[x.folder], texts[x.suffix]
 	s := &Storage{
-		Key: e.Name[len(f.full(folder)) : len(e.Name)-len(suffix)], DType: texts[x.dtype], Untyped: x.untyped == 1,
-		NumEl: x.numel, NBytes: bytesOf(x.numel, texts[x.dtype]), Record: e.Name, Device: texts[x.device], file: f, folder: folder,
+		DType: texts[x.dtype], Untyped: x.untyped == 1, NumEl: x.numel, NBytes: bytesOf(x.numel, texts[x.dtype]),
+		Device: texts[x.device], file: f, folder: texts[x.folder],
 	}
-	s.place(e, int(x.entry))
+	s.place(f.Archive.Numbers(int(x.entry)), int(x.entry))
 	return s
 }
 
@@ -86,7 +94,7 @@ func (f *File) shelve(s *Storage, suffix string) {
 func (f *File) find(folder, key, suffix string) (storage, entry int, exact bool) {
 	record := f.full(folder + key + suffix)
 	entry = f.Archive.Locate(record)
-	if entry >= 0 && f.Archive.Entry(entry).Name == record {
+	if entry >= 0 && f.Archive.Called(entry, record) {
 		if entry < f.shelf.byEntry.Len() {
 			return int(f.shelf.byEntry.At(entry)) - 1, entry, true
 		}

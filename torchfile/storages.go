@@ -176,7 +176,7 @@ func (f *File) relative(record string) string {
 func (f *File) addStorage(id persistentID, folder, suffix, from string, offset int64) {
 	at, entry, exact := f.find(folder, id.key, suffix)
 	if at >= 0 {
-		s := f.Storage(at)
+		s := f.nameless(at)
 		if s.DType != id.dtype || s.NumEl != id.numel {
 			f.fact(StorageDispute, from, offset, "the storage %q is %d of %s here and %d of %s before", id.key, id.numel, id.dtype, s.NumEl, s.DType)
 		}
@@ -188,7 +188,7 @@ func (f *File) addStorage(id persistentID, folder, suffix, from string, offset i
 		entry: -1, file: f, folder: folder,
 	}
 	if entry >= 0 {
-		s.place(f.Archive.Entry(entry), entry)
+		s.place(f.Archive.Numbers(entry), entry)
 		f.checkPlace(s)
 	} else {
 		f.fact(MissingStorage, from, offset, "no record %q for the storage %q", s.Record, id.key)
@@ -210,7 +210,7 @@ func (f *File) addStorage(id persistentID, folder, suffix, from string, offset i
 }
 
 // place sets where the bytes of a storage are.
-func (s *Storage) place(e *strictzip.Entry, entry int) {
+func (s *Storage) place(e strictzip.Fields, entry int) {
 	s.entry, s.RecordSize, s.Offset = entry, e.Size, -1
 	if e.Method == strictzip.Stored {
 		s.Offset = e.DataOffset
@@ -228,7 +228,7 @@ func (f *File) checkPlace(s *Storage) {
 func (f *File) checkStorages() {
 	used := make([]bool, f.Archive.Len())
 	for i := range f.NumStorages() {
-		if entry := f.Storage(i).entry; entry >= 0 {
+		if entry := f.nameless(i).entry; entry >= 0 {
 			used[entry] = true
 		}
 	}

@@ -179,11 +179,15 @@ type conversion struct {
 	report conversionReport
 }
 
-// inSpace is how much of what a checkpoint holds is kept in memory.
-const inSpace = 5 << 20
+// How much of what a checkpoint holds is kept in memory. Where that is not all of it,
+// it is the less.
+const (
+	inSpace = 20 << 20
+	spilled = 5 << 20
+)
 
 func (c *conversion) newSpace() *scratch.Space {
-	return scratch.New(inSpace, func() (scratch.File, error) {
+	return scratch.New(inSpace, spilled, func() (scratch.File, error) {
 		f, err := osfile.NewTemp()
 		if err != nil {
 			return nil, err

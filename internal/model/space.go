@@ -5,13 +5,16 @@ import (
 	"github.com/andiron-dev/andiron/internal/scratch"
 )
 
-// inSpace is how much of what one artifact holds is kept in memory: values of
-// pickles, entries of archives, storages.
-const inSpace = 5 << 20
+// How much of what one artifact holds is kept in memory: values of pickles, entries
+// of archives, storages. Where that is not all of it, it is the less.
+const (
+	inSpace = 20 << 20
+	spilled = 5 << 20
+)
 
 // newSpace makes the scratch space of a looker, whose file comes when it is needed.
 func (l *looker) newSpace() *scratch.Space {
-	return scratch.New(inSpace, func() (scratch.File, error) {
+	return scratch.New(inSpace, spilled, func() (scratch.File, error) {
 		f, err := osfile.NewTemp()
 		if err != nil {
 			return nil, err

@@ -30,6 +30,7 @@ type File interface {
 type Space struct {
 	open  func() (File, error)
 	limit int64
+	rest  int64 // the limit when there is a file
 	file  File
 	end   int64 // of the file
 	held  int64 // bytes of pages in memory
@@ -47,13 +48,14 @@ type page interface {
 	spill(s *Space) error
 }
 
-// New returns a space that holds so many bytes in memory, and opens its file when
-// there is more. The file is the caller's to close.
-func New(limit int64, open func() (File, error)) *Space {
-	return &Space{open: open, limit: limit}
+// New returns a space that holds limit bytes in memory. When there is more it opens
+// its file, and from then on holds rest bytes: what is small is fast, what is large
+// leaves memory to others. The file is the caller's to close.
+func New(limit, rest int64, open func() (File, error)) *Space {
+	return &Space{open: open, limit: limit, rest: rest}
 }
 
-// Limit is how many bytes the space holds in memory.
+// Limit is how many bytes the space holds in memory now.
 func (s *Space) Limit() int64 { return s.limit }
 
 // Err is what went wrong with the file, nil if all that was taken came back.
@@ -121,7 +123,7 @@ func (s *Space) openFile() {
 		s.full = true
 		return
 	}
-	s.file = f
+	s.file, s.limit = f, s.rest
 }
 
 // take returns the place of a new run of n bytes.

@@ -33,7 +33,7 @@ func same(t *testing.T, a *scratch.Array[uint64], want []uint64) {
 func TestArrays(t *testing.T) {
 	for _, limit := range []int64{1, 40 << 10, 1 << 30} {
 		file := new(testkit.MemoryFile)
-		space := scratch.New(limit, func() (scratch.File, error) { return file, nil })
+		space := scratch.New(limit, (limit+1)/2, func() (scratch.File, error) { return file, nil })
 		rng := rand.New(rand.NewPCG(1, uint64(limit)))
 		var arrays [3]*scratch.Array[uint64]
 		var want [3][]uint64
@@ -96,7 +96,7 @@ func TestFullDisk(t *testing.T) {
 		func() (scratch.File, error) { return &testkit.MemoryFile{Limit: 20 << 10}, nil },
 		func() (scratch.File, error) { return nil, errors.New("no room") },
 	} {
-		space := scratch.New(1, open)
+		space := scratch.New(1, 1, open)
 		a := scratch.NewArray(space, numbers)
 		var want []uint64
 		for i := range uint64(50_000) {
@@ -113,7 +113,7 @@ func TestFullDisk(t *testing.T) {
 // TestLostFile says that what was taken did not come back, and goes on.
 func TestLostFile(t *testing.T) {
 	file := new(testkit.MemoryFile)
-	space := scratch.New(1, func() (scratch.File, error) { return file, nil })
+	space := scratch.New(1, 1, func() (scratch.File, error) { return file, nil })
 	a := scratch.NewArray(space, numbers)
 	for i := range uint64(50_000) {
 		a.Append(i + 1)

@@ -73,7 +73,7 @@ func (a *Archive) openNames(d directory) error {
 		return fmt.Errorf("zip: the directory is outside of the file: %w", io.ErrUnexpectedEOF)
 	}
 	a.names = window{r: a.r, size: end, next: windowMin}
-	if a.lim.Scratch != nil && d.size > a.lim.Scratch.Limit()/8 {
+	if a.lim.Scratch != nil && d.size > a.lim.Scratch.Limit()/16 {
 		return nil
 	}
 	b, err := bounded.ReadRange(a.r, a.size, d.start(), d.size, a.lim.MaxDirectory)

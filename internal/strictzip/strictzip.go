@@ -1,6 +1,7 @@
 package strictzip
 
 import (
+	"bytes"
 	"errors"
 	"io"
 
@@ -144,6 +145,19 @@ func (a *Archive) Entry(i int) *Entry {
 		e.LocalName = e.RawName
 	}
 	return e
+}
+
+// Numbers returns the numbers of entry i.
+func (a *Archive) Numbers(i int) Fields { return a.entries.At(i) }
+
+// Called reports whether PyTorch lists entry i under just this name.
+func (a *Archive) Called(i int, name string) bool {
+	raw := a.rawName(a.entries.At(i))
+	if len(raw) > maxListedName {
+		raw = raw[:maxListedName]
+	}
+	raw, _, _ = bytes.Cut(raw, []byte{0})
+	return string(raw) == name
 }
 
 // rawName is the name of an entry in the directory, valid until the next is asked for.

@@ -10,7 +10,7 @@ import (
 // Cramped returns a space that holds next to nothing in memory, so that what it is
 // given goes through its file, which is in memory.
 func Cramped() *scratch.Space {
-	return scratch.New(1, func() (scratch.File, error) { return new(MemoryFile), nil })
+	return scratch.New(1, 1, func() (scratch.File, error) { return new(MemoryFile), nil })
 }
 
 // MemoryFile is a file of a scratch space. It takes no more than Limit bytes, unless
