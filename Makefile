@@ -73,7 +73,7 @@ race: setup
 
 # The others of these files are in make test.
 hostile: setup
-	go test -timeout 10m -tags hostile ./cmd/andiron -run 'Hostile(Sizes|Guard)'
+	go test -timeout 15m -tags hostile ./cmd/andiron -run 'Hostile(Sizes|Guard)'
 
 fuzz: setup
 	tools/fuzz.sh $(FUZZTIME)

@@ -27,6 +27,7 @@ import (
 const (
 	mostResident = 128 << 20
 	mostWall     = 5 * time.Second
+	mostMeasured = 10 * time.Minute // before a run counts as one that does not end
 )
 
 // hostileFile is a file that is small or quick to make and asks for the
@@ -251,7 +252,7 @@ func measured(t *testing.T, args ...string) run {
 // writes what it cost. It is a process of its own because Linux hands a process's
 // peak memory on to what it starts, and that of the tests is large.
 func measureMain() {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*mostWall)
+	ctx, cancel := context.WithTimeout(context.Background(), mostMeasured)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[2], os.Args[3:]...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
