@@ -43,11 +43,11 @@ type checker struct {
 
 // Check holds tensors against a group. The sizes in dims, which may be nil, are
 // already fixed: those of the inputs when the outputs are checked. scan may be nil
-// for ScanPure. Data are neither kept nor changed.
+// for ScanKernel. Data are neither kept nor changed.
 func (s *Schema) Check(g Group, tensors []Tensor, dims map[string]int64, scan Scanner) Result {
 	c := &checker{s: s, group: g, scan: scan, dims: map[string]int64{}, from: map[string]string{}}
 	if scan == nil {
-		c.scan = ScanPure
+		c.scan = ScanKernel
 	}
 	for name, n := range dims {
 		c.dims[name], c.from[name] = n, "the inputs"
