@@ -1,0 +1,266 @@
+package guard
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/andiron-dev/andiron/internal/oip"
+)
+
+// stream is a ModelStreamInfer: requests go one way and answers come the other,
+// each checked on its own. A request that is refused is answered with its fault,
+// and the stream goes on.
+type stream struct {
+	x      *exchange
+	cancel context.CancelCauseFunc
+	timer  *time.Timer // cuts off a stream on which nothing moves
+
+	mu   sync.Mutex // of what is written to the client
+	open bool       // the head was written
+}
+
+var errStill = errors.New("nothing moved on the stream")
+
+func (x *exchange) streamGRPC() *fault {
+	if f := x.grpcHead(); f != nil {
+		return f
+	}
+	if !x.g.streams.take(x.ctx, 1) {
+		return busy("there are too many streams")
+	}
+	x.hold(func() { x.g.streams.give(1) })
+	ctx, cancel := context.WithCancelCause(x.ctx)
+	defer cancel(nil)
+	s := &stream{x: x, cancel: cancel}
+	s.timer = time.AfterFunc(s.patience(), func() { cancel(errStill) })
+	defer s.timer.Stop()
+	out, in := io.Pipe()
+	var asking sync.WaitGroup
+	asking.Go(func() { in.CloseWithError(s.ask(in)) })
+	f := s.answers(ctx, out)
+	cancel(nil)
+	// Whoever reads from the client or writes to the server stops now.
+	_ = out.CloseWithError(context.Canceled)
+	_ = x.rc.SetReadDeadline(time.Unix(1, 0))
+	asking.Wait()
+	if f != nil {
+		return s.end(f)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.begin()
+	x.w.Header()[http.TrailerPrefix+"Grpc-Status"] = []string{"0"}
+	return nil
+}
+
+func (s *stream) patience() time.Duration { return max(s.x.g.c.Limits.Answer, s.x.g.c.Limits.Idle) }
+
+// end ends a stream with a fault: in the head if nothing was written yet, else
+// behind the messages.
+func (s *stream) end(f *fault) *fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.open {
+		return f
+	}
+	x := s.x
+	x.code = f.code
+	x.g.meter.refused(f.code).Inc()
+	x.report(f)
+	h := x.w.Header()
+	h[http.TrailerPrefix+"Grpc-Status"] = []string{strconv.Itoa(f.grpcStatus())}
+	h[http.TrailerPrefix+"Grpc-Message"] = []string{f.grpcMessage()}
+	return nil
+}
+
+// ask reads requests until the client has no more, and writes those that pass to
+// the server.
+func (s *stream) ask(to io.Writer) error {
+	for {
+		part := s.part()
+		h := &held{x: part}
+		msg, f := part.readMessage(h, s.patience())
+		h.settle()
+		if f == nil && msg == nil {
+			return io.EOF
+		}
+		s.timer.Reset(s.patience())
+		if f == nil {
+			f = part.forwardMessage(msg, to)
+		}
+		part.count(f)
+		part.release()
+		switch {
+		case f == nil:
+		case f.code == codeSlow || f.code == codeLength || f.code == codeEncoding || f.code == codeLarge:
+			s.cancel(f)
+			return f // what follows cannot be told apart from it
+		default:
+			s.complain(part, f)
+		}
+	}
+}
+
+// part is a request of a stream, with memory of its own.
+func (s *stream) part() *exchange {
+	x := *s.x
+	x.held, x.model, x.got, x.sent, x.code, x.begun = nil, nil, 0, 0, "", time.Now()
+	return &x
+}
+
+// forwardMessage checks a message and writes it to the server.
+func (x *exchange) forwardMessage(msg []byte, to io.Writer) *fault {
+	if f := x.slot(); f != nil {
+		return f
+	}
+	begin := time.Now()
+	req, f := x.parseGRPC(msg)
+	if f != nil {
+		return f
+	}
+	x.request = req.ID
+	if _, f := x.check(req); f != nil {
+		return f
+	}
+	x.checked(begin)
+	parts, _, err := req.AppendGRPC((*x.scratch(4 << 10))[:0])
+	if err != nil {
+		return wireFault(err)
+	}
+	r, _ := framed(parts)
+	if _, err := io.Copy(to, r); err != nil {
+		return refuse(codeBackend, http.StatusBadGateway, "the model server does not answer").because(err)
+	}
+	return nil
+}
+
+// count counts a request of a stream.
+func (x *exchange) count(f *fault) {
+	if f != nil {
+		x.g.meter.refused(f.code).Inc()
+		x.report(f)
+	}
+	if m := x.model; m != nil {
+		m.meter.bytesIn.AddInt64(x.got)
+		m.meter.requests[x.proto].Inc()
+	}
+}
+
+// streamFault is a ModelStreamInferResponse with the text of a fault, and an answer
+// without outputs that says which request it is about.
+func streamFault(r *oip.Response, f *fault) []byte {
+	var about []byte
+	for i, text := range []string{r.Model, "", r.ID} {
+		if text != "" {
+			about = protowire.AppendString(protowire.AppendTag(about, protowire.Number(i+1), protowire.BytesType), text)
+		}
+	}
+	msg := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), f.code+": "+strings.TrimPrefix(f.text, f.code+": "))
+	return protowire.AppendBytes(protowire.AppendTag(msg, 2, protowire.BytesType), about)
+}
+
+// complain answers a request that was refused.
+func (s *stream) complain(x *exchange, f *fault) {
+	r := &oip.Response{ID: x.request}
+	if x.model != nil {
+		r.Model = x.model.name
+	}
+	s.send([][]byte{streamFault(r, f)})
+}
+
+// answers reads what the server says, and writes it to the client.
+func (s *stream) answers(ctx context.Context, body io.Reader) *fault {
+	res, err := s.x.g.grpc.call(ctx, inference+"ModelStreamInfer", s.x.own.String(), body, -1)
+	if err != nil {
+		return s.broken(ctx, err)
+	}
+	defer func() { _ = res.Body.Close() }() // it was read, or nobody wants it
+	for {
+		part := s.part()
+		msg, err := part.readReply(res.Body)
+		if errors.Is(err, io.EOF) && msg == nil {
+			part.release()
+			return grpcRefused(res)
+		}
+		if err != nil {
+			part.release()
+			return s.broken(ctx, err)
+		}
+		s.timer.Reset(s.patience())
+		f := s.answer(part, msg)
+		part.release()
+		if f != nil {
+			return f
+		}
+	}
+}
+
+// broken says why a stream ended.
+func (s *stream) broken(ctx context.Context, err error) *fault {
+	if f, ok := errors.AsType[*fault](context.Cause(ctx)); ok {
+		return f
+	}
+	if errors.Is(context.Cause(ctx), errStill) {
+		return refuse(codeTimeout, http.StatusGatewayTimeout, errStill.Error()).because(err)
+	}
+	return s.x.noAnswer(err)
+}
+
+// answer checks an answer and writes it to the client.
+func (s *stream) answer(x *exchange, msg []byte) *fault {
+	res, text, err := oip.ParseStreamResponse(msg, oip.Options{Limits: oip.Limits{Body: x.g.c.Limits.Body}, DropParameters: true})
+	switch {
+	case err != nil:
+		return unreadable(err)
+	case res == nil || text != "":
+		// What the server says stays behind.
+		r := &oip.Response{}
+		if res != nil {
+			r.Model, r.ID = res.Model, res.ID
+		}
+		s.send([][]byte{streamFault(r, refuse(codeRefused, http.StatusBadRequest, "the model server refused the request"))})
+		return nil
+	}
+	m := x.g.models.find(res.Model)
+	if m == nil {
+		return unreadable(errors.New("an answer of a model without a schema"))
+	}
+	x.model = m
+	// The sizes of the request are not known here: answers of a stream may be many.
+	if f := x.checkAnswer(res, nil, true); f != nil {
+		s.send([][]byte{streamFault(&oip.Response{Model: res.Model, ID: res.ID}, f)})
+		x.count(f)
+		return nil
+	}
+	parts, _, err := res.AppendStream((*x.scratch(4 << 10))[:0])
+	if err != nil {
+		return notInForm(err)
+	}
+	s.send(parts)
+	m.meter.bytesOut.AddInt64(x.sent)
+	return nil
+}
+
+// send writes a message to the client.
+func (s *stream) send(parts [][]byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.begin()
+	s.x.writeMessage(parts)
+	_ = s.x.rc.Flush() // a client that has gone shows elsewhere
+}
+
+func (s *stream) begin() {
+	if !s.open {
+		s.open = true
+		s.x.headGRPC()
+	}
+}
