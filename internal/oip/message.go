@@ -7,23 +7,23 @@ type Form uint8
 
 // The forms. Those from FormInstances on are read with the fields of a schema.
 const (
-	FormJSON           Form = iota // V2, all data in JSON
-	FormBinary                     // V2, a header of JSON, data behind it
-	FormRaw                        // a body that is one tensor
-	FormGRPC                       // V2, raw contents
-	FormGRPCTyped                  // V2, typed contents
-	FormInstances                  // {"instances": [row, …]} of the only input
-	FormInstancesNamed             // {"instances": [{"name": row, …}, …]}
-	FormInputs                     // {"inputs": tensor} of the only input
-	FormInputsNamed                // {"inputs": {"name": tensor, …}}
-	FormValue                      // the tensor alone
-	FormData                       // {"data": tensor}
-	FormBody                       // {"body": tensor}
-	FormNamed                      // {"name": tensor, …}
-	FormPredictions                // {"predictions": [row, …]}, an answer
-	FormPredictionsNamed           // {"predictions": [{"name": row, …}, …]}, an answer
-	FormOutputs                    // {"outputs": tensor}, an answer
-	FormOutputsNamed               // {"outputs": {"name": tensor, …}}, an answer
+	FormJSON             Form = iota // V2, all data in JSON
+	FormBinary                       // V2, a header of JSON, data behind it
+	FormRaw                          // a body that is one tensor
+	FormGRPC                         // V2, raw contents
+	FormGRPCTyped                    // V2, typed contents
+	FormInstances                    // {"instances": [row, …]} of the only input
+	FormInstancesNamed               // {"instances": [{"name": row, …}, …]}
+	FormInputs                       // {"inputs": tensor} of the only input
+	FormInputsNamed                  // {"inputs": {"name": tensor, …}}
+	FormValue                        // the tensor alone
+	FormData                         // {"data": tensor}
+	FormBody                         // {"body": tensor}
+	FormNamed                        // {"name": tensor, …}
+	FormPredictions                  // {"predictions": [row, …]}, an answer
+	FormPredictionsNamed             // {"predictions": [{"name": row, …}, …]}, an answer
+	FormOutputs                      // {"outputs": tensor}, an answer
+	FormOutputsNamed                 // {"outputs": {"name": tensor, …}}, an answer
 )
 
 // Request is what a client asks. Data of the inputs may point into the body.

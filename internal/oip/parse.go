@@ -8,17 +8,6 @@ import (
 
 var errTodo = errors.New("not read yet")
 
-// ParseJSON reads a V2 request that has all its data in JSON.
-func ParseJSON(body []byte, o Options) (*Request, error) { return nil, errTodo }
-
-// ParseBinary reads a V2 request with the binary extension. header is the value of
-// Inference-Header-Content-Length: digits and nothing else, which stand there once.
-func ParseBinary(body []byte, header string, o Options) (*Request, error) { return nil, errTodo }
-
-// ParseRaw reads a body that is one tensor, for a model whose only input is f. One
-// of its sizes may be open and is found from the length.
-func ParseRaw(body []byte, f tensor.Field, o Options) (*Request, error) { return nil, errTodo }
-
 // ParseGRPC reads a ModelInferRequest, without the five bytes in front of it.
 func ParseGRPC(msg []byte, o Options) (*Request, error) { return nil, errTodo }
 
@@ -35,14 +24,6 @@ func ParseTorchServe(body []byte, fields []tensor.Field, o Options) (*Request, e
 // in the form of OpenAI. Token ids are those of the field of integers, texts of
 // the field of bytes.
 func ParsePrompt(body []byte, fields []tensor.Field, o Options) (*Prompt, error) {
-	return nil, errTodo
-}
-
-// ParseJSONResponse reads a V2 answer that has all its data in JSON.
-func ParseJSONResponse(body []byte, o Options) (*Response, error) { return nil, errTodo }
-
-// ParseBinaryResponse reads a V2 answer with the binary extension.
-func ParseBinaryResponse(body []byte, header string, o Options) (*Response, error) {
 	return nil, errTodo
 }
 
@@ -66,16 +47,6 @@ func ParseTorchServeResponse(body []byte, fields []tensor.Field, o Options) (*Re
 	return nil, errTodo
 }
 
-// AppendJSON writes a V2 request in JSON. It is an error of AW-FORM where JSON
-// cannot have it: 16-bit floats, NaN, infinities, bytes that are no UTF-8.
-func (r *Request) AppendJSON(dst []byte) ([]byte, error) { return dst, errTodo }
-
-// AppendBinary writes a V2 request with the binary extension: the header behind
-// dst, and the slices that follow it in the body, which are the inputs' own.
-func (r *Request) AppendBinary(dst []byte) (header []byte, data [][]byte, err error) {
-	return dst, nil, errTodo
-}
-
 // AppendGRPC writes a ModelInferRequest as slices that follow each other: data of
 // raw contents are the inputs' own, all else lies behind dst. The second result is
 // dst with it, to be used again when the slices are no more needed.
@@ -85,15 +56,6 @@ func (r *Request) AppendGRPC(dst []byte) (msg [][]byte, buf []byte, err error) {
 
 // AppendV1 writes a request of one of the forms from FormInstances on.
 func (r *Request) AppendV1(dst []byte) ([]byte, error) { return dst, errTodo }
-
-// AppendJSON writes a V2 answer in JSON, as that of a request.
-func (r *Response) AppendJSON(dst []byte) ([]byte, error) { return dst, errTodo }
-
-// AppendBinary writes a V2 answer with the binary extension. in says of each
-// output whether its data follow the header; nil is all of them.
-func (r *Response) AppendBinary(dst []byte, in func(name string) bool) (header []byte, data [][]byte, err error) {
-	return dst, nil, errTodo
-}
 
 // AppendGRPC writes a ModelInferResponse.
 func (r *Response) AppendGRPC(dst []byte) (msg [][]byte, buf []byte, err error) {

@@ -1,0 +1,164 @@
+package oip
+
+import (
+	"encoding/binary"
+	"math"
+)
+
+// The functions of this file read numbers that are followed by a comma and at most
+// one space, as all but the last of a list mostly are. Each stops in front of the
+// first that is not, that its type may not have, or for which dst has no room, and
+// says how many it read and where it stopped. What they leave is read by element.
+
+// singles reads float32.
+func singles(dst, b []byte, p int) (n, end int) {
+	from := len(dst)
+	for len(dst) >= 4 && p+room <= len(b) {
+		q, d := p, decimal{}
+		sign := uint32(0)
+		if b[q] == '-' {
+			sign = 1 << 31
+			q++
+		}
+		if c := b[q] - '0'; c <= 9 && b[q+1] == '.' {
+			d.mant, d.exp, q = fraction(b, q+2, uint64(c))
+			if b[q]|0x20 == 'e' {
+				d, q, _ = d.power(b, q+1)
+			}
+		} else if d, q, _ = quick(b, q); d.neg { // a second sign
+			break
+		}
+		if b[q] != ',' || q <= p {
+			break
+		}
+		f, ok := d.single()
+		if !ok {
+			break
+		}
+		binary.LittleEndian.PutUint32(dst, f|sign)
+		dst = dst[4:]
+		if p = q + 1; b[p] == ' ' {
+			p++
+		}
+	}
+	return (from - len(dst)) / 4, p
+}
+
+// doubles reads float64.
+func doubles(dst, b []byte, p int) (n, end int) {
+	from := len(dst)
+	for len(dst) >= 8 && p+room <= len(b) {
+		q, d := p, decimal{}
+		sign := uint64(0)
+		if b[q] == '-' {
+			sign = 1 << 63
+			q++
+		}
+		if c := b[q] - '0'; c <= 9 && b[q+1] == '.' {
+			d.mant, d.exp, q = fraction(b, q+2, uint64(c))
+			if b[q]|0x20 == 'e' {
+				d, q, _ = d.power(b, q+1)
+			}
+		} else if d, q, _ = quick(b, q); d.neg {
+			break
+		}
+		if b[q] != ',' || q <= p {
+			break
+		}
+		f, ok := d.double()
+		if !ok {
+			break
+		}
+		binary.LittleEndian.PutUint64(dst, f|sign)
+		dst = dst[8:]
+		if p = q + 1; b[p] == ' ' {
+			p++
+		}
+	}
+	return (from - len(dst)) / 8, p
+}
+
+// whole is a range of integers of a size in bytes.
+type whole struct {
+	lo, hi int64
+	size   int
+}
+
+func (w whole) put(dst []byte, v int64) {
+	switch w.size {
+	case 1:
+		dst[0] = byte(v)
+	case 2:
+		binary.LittleEndian.PutUint16(dst, uint16(v))
+	case 4:
+		binary.LittleEndian.PutUint32(dst, uint32(v))
+	default:
+		binary.LittleEndian.PutUint64(dst, uint64(v))
+	}
+}
+
+// integers reads integers. Those beyond 18 digits are left to others.
+func integers(dst, b []byte, p int, w whole) (n, end int) {
+	from := len(dst)
+	for len(dst) >= w.size && p+room <= len(b) {
+		q, v, ok := integer(b, p)
+		if !ok || v < w.lo || v > w.hi || b[q] != ',' {
+			break
+		}
+		w.put(dst, v)
+		dst = dst[w.size:]
+		if p = q + 1; b[p] == ' ' {
+			p++
+		}
+	}
+	return (from - len(dst)) / w.size, p
+}
+
+// integer reads one of at most 16 digits.
+func integer(b []byte, p int) (end int, v int64, ok bool) {
+	minus := b[p] == '-'
+	if minus {
+		p++
+	}
+	t := eight(b, p)
+	n := leading(t)
+	if n == 0 || byte(t) == 0 && (n > 1 || minus) {
+		return p, 0, false
+	}
+	v = int64(number(t, n))
+	p += n
+	if n == 8 {
+		t = eight(b, p)
+		if n = leading(t); n > 0 {
+			v = v*int64(tens[n&15]) + int64(number(t, n))
+		}
+		p += n
+	}
+	if minus {
+		v = -v
+	}
+	return p, v, n < 8
+}
+
+// bools reads true and false.
+func bools(dst, b []byte, p int) (n, end int) {
+	const isTrue, isFalse, comma = 0x65757274, 0x2c65736c6166, ','
+	for n < len(dst) && p+room <= len(b) {
+		w := binary.LittleEndian.Uint64(b[p:])
+		switch {
+		case w&math.MaxUint32 == isTrue && b[p+4] == comma:
+			dst[n] = 1
+			p += 5
+		case w&(1<<48-1) == isFalse:
+			dst[n] = 0
+			p += 6
+		default:
+			return n, p
+		}
+		n++
+		if b[p] == ' ' {
+			p++
+		}
+	}
+	return n, p
+}

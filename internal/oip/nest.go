@@ -1,0 +1,104 @@
+package oip
+
+// nest is what is known of the shape of nested lists. A size of -1 is not known
+// yet.
+type nest struct {
+	dims  []int64
+	rank  int  // -1 where it is not known yet
+	fixed bool // the sizes are those of a shape that was sent
+}
+
+// value reads a number, or lists of them, which stand at a level of nesting. All
+// lists of a level have the same length.
+func (l *lexer) value(s *sink, n *nest, level int) error {
+	if l.next() != '[' {
+		if n.rank < 0 {
+			n.rank = level
+		}
+		if n.rank != level {
+			return l.fault(CodeNesting, "an element stands where a list is wanted: all lists have one depth")
+		}
+		return s.element(l)
+	}
+	switch {
+	case n.rank == level:
+		return l.fault(CodeNesting, "a list stands where an element is wanted: all lists have one depth")
+	case level == l.lim.Rank:
+		return l.fault(CodeLimit, "lists are nested more than %d deep", l.lim.Rank)
+	case level == len(n.dims):
+		n.dims = append(n.dims, -1)
+	}
+	at := l.p
+	l.p++
+	count, err := l.inside(s, n, level)
+	if err != nil {
+		return err
+	}
+	if n.dims[level] < 0 {
+		n.dims[level] = count
+	}
+	if n.dims[level] != count {
+		return faultAt(at, CodeNesting, "a list of %d stands where one of %d is wanted", count, n.dims[level])
+	}
+	return nil
+}
+
+// inside reads a list behind its bracket.
+func (l *lexer) inside(s *sink, n *nest, level int) (int64, error) {
+	switch c := l.next(); {
+	case c == ']':
+		l.p++
+		if n.rank < 0 {
+			n.rank = level + 1
+		}
+		return 0, nil
+	case c != '[':
+		if n.rank < 0 {
+			n.rank = level + 1
+		}
+		if n.rank != level+1 {
+			return 0, l.fault(CodeNesting, "an element stands where a list is wanted: all lists have one depth")
+		}
+		want := n.dims[level]
+		if want < 0 {
+			want = s.most
+		}
+		return l.leaf(s, want)
+	}
+	for count := int64(1); ; count++ {
+		if err := l.value(s, n, level+1); err != nil {
+			return 0, err
+		}
+		switch l.next() {
+		case ',':
+			l.p++
+		case ']':
+			l.p++
+			return count, nil
+		default:
+			return 0, l.wrong(`"," or "]"`)
+		}
+	}
+}
+
+// leaf reads the elements of a list, of which there should be want at most, and
+// its end.
+func (l *lexer) leaf(s *sink, want int64) (int64, error) {
+	from := s.n
+	for {
+		l.next()
+		l.p = s.quick(l.b, l.p, want-(s.n-from)-1)
+		if err := s.element(l); err != nil {
+			return 0, err
+		}
+		switch l.next() {
+		case ',':
+			l.p++
+		case ']':
+			l.p++
+			return s.n - from, nil
+		default:
+			return 0, l.wrong(`"," or "]"`)
+		}
+	}
+}
