@@ -1,11 +1,15 @@
 package tensor
 
 import (
+	"bytes"
 	"encoding/binary"
+	"errors"
+	"io"
 	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"testing"
+	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -129,10 +133,49 @@ func TestVectorsByBoth(t *testing.T) {
 			if diff := cmp.Diff(pure, fast); diff != "" {
 				t.Errorf("%s (-pure +kernel):\n%s", l.Case, diff)
 			}
+			read, err := s.CheckSources(l.Group, sources(ts), l.Dims, nil)
+			if diff := cmp.Diff(pure, read); diff != "" || err != nil {
+				t.Errorf("%s, read from sources: %v (-pure +read):\n%s", l.Case, err, diff)
+			}
 		}
 	}
 	if cases < 400 {
 		t.Errorf("%d cases", cases)
+	}
+}
+
+// sources gives tensors as if they were in files.
+func sources(ts []Tensor) []Source {
+	all := make([]Source, 0, len(ts))
+	for _, x := range ts {
+		all = append(all, Source{x.Name, x.DType, x.Shape, int64(len(x.Data)), func() (io.Reader, error) {
+			return iotest.HalfReader(bytes.NewReader(x.Data)), nil
+		}})
+	}
+	return all
+}
+
+// Offenders in the second block have their own numbers and values, and data that
+// end early are an error.
+func TestCheckSources(t *testing.T) {
+	s, err := Parse([]byte("andiron: tensor/v1\nlimits: {max_bytes: 8MiB}\ninputs: {x: {dtype: float32, shape: [N], dims: {N: 1..1048576}, range: [0, 1]}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = 3*readBlock/4 + 5
+	in := Tensor{Name: "x", DType: Float32, Shape: []int64{n}, Data: make([]byte, 4*n)}
+	for i, bits := range map[int]uint32{70_001: 0x7fc00000, 90_000: 0xff800000, 100_007: 1, 150_000: 0x437f0000, 150_001: 0xbf800000, n - 1: 0x40000000} {
+		binary.LittleEndian.PutUint32(in.Data[4*i:], bits)
+	}
+	want := s.Check(Inputs, []Tensor{in}, nil, ScanPure)
+	got, err := s.CheckSources(Inputs, sources([]Tensor{in}), nil, nil)
+	if diff := cmp.Diff(want, got); diff != "" || err != nil || len(want.Violations) != 4 {
+		t.Errorf("%v %v (-want +got):\n%s", err, want, diff)
+	}
+	short := sources([]Tensor{in})
+	short[0].Open = func() (io.Reader, error) { return bytes.NewReader(in.Data[:len(in.Data)-1]), nil }
+	if _, err := s.CheckSources(Inputs, short, nil, nil); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("error %v", err)
 	}
 }
 
