@@ -63,8 +63,8 @@ func networked(seen map[string]bool) (list []string) {
 
 // talkers are the packages that may speak HTTP, by the tag they need.
 var talkers = map[string][]string{
-	"":        {module + "internal/fetch"},
-	"keyless": {module + "internal/fetch", module + "internal/keyless"},
+	"":        {module + "internal/fetch", module + "internal/guard"},
+	"keyless": {module + "internal/fetch", module + "internal/guard", module + "internal/keyless"},
 }
 
 // TestNetworkCodeInOnePlace keeps what speaks HTTP or TLS out of everything but

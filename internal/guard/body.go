@@ -6,8 +6,8 @@ import (
 	"compress/zlib"
 	"errors"
 	"io"
+	"net"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 )
@@ -126,7 +126,7 @@ func (x *exchange) fill(h *held, n int64) *fault {
 }
 
 func slow(err error) *fault {
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
 		return refuse(codeSlow, http.StatusRequestTimeout, "the body came too slowly").because(err)
 	}
 	return refuse(codeSlow, statusGone, "the body did not come whole").because(err)

@@ -261,7 +261,7 @@ func (x *exchange) attrs(status int, code string) []slog.Attr {
 	if code != "" {
 		attrs = append(attrs, slog.String("code", code))
 	}
-	return append(attrs, slog.Int64("bytes", x.got), slog.Duration("took", time.Since(x.begun)))
+	return append(attrs, slog.Int64("bytes", x.got), slog.Float64("took_ms", float64(time.Since(x.begun).Microseconds())/1e3))
 }
 
 func violationAttrs(vs []tensor.Violation) []slog.Attr {

@@ -165,14 +165,19 @@ func (f *fault) grpcStatus() int {
 	return grpcInvalid
 }
 
+// line is the code and the text.
+func (f *fault) line() string {
+	if strings.HasPrefix(f.text, f.code) {
+		return f.text
+	}
+	return f.code + ": " + f.text
+}
+
 // grpcMessage is the text as a header has it: printable ASCII, the rest and "%"
 // as escapes of its bytes.
 func (f *fault) grpcMessage() string {
 	const most = 1024
-	text := f.code + ": " + strings.TrimPrefix(f.text, f.code+": ")
-	if strings.HasPrefix(f.text, f.code) {
-		text = f.text
-	}
+	text := f.line()
 	var b strings.Builder
 	for i := 0; i < min(len(text), most); i++ {
 		if c := text[i]; c >= 0x20 && c <= 0x7e && c != '%' {

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -163,7 +162,7 @@ func streamFault(r *oip.Response, f *fault) []byte {
 			about = protowire.AppendString(protowire.AppendTag(about, protowire.Number(i+1), protowire.BytesType), text)
 		}
 	}
-	msg := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), f.code+": "+strings.TrimPrefix(f.text, f.code+": "))
+	msg := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), f.line())
 	return protowire.AppendBytes(protowire.AppendTag(msg, 2, protowire.BytesType), about)
 }
 
