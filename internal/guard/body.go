@@ -129,7 +129,7 @@ func slow(err error) *fault {
 	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
 		return refuse(codeSlow, http.StatusRequestTimeout, "the body came too slowly").because(err)
 	}
-	return refuse(codeSlow, statusGone, "the body did not come whole").because(err)
+	return refuse(codeSlow, http.StatusBadRequest, "the body did not come whole").because(err)
 }
 
 // encodingAllowed refuses what cannot be read, and compression unless the schema

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -208,10 +207,7 @@ func (x *exchange) refuse(f *fault) {
 	x.code = f.code
 	x.g.meter.refused(f.code).Inc()
 	x.report(f)
-	if x.status != 0 || errors.Is(x.ctx.Err(), context.Canceled) && f.status == statusGone {
-		if x.status == 0 {
-			x.status = statusGone
-		}
+	if x.status != 0 {
 		return
 	}
 	if f.status == http.StatusTooManyRequests || f.status == http.StatusServiceUnavailable {
@@ -232,7 +228,7 @@ func (x *exchange) refuse(f *fault) {
 	x.write(f.status, "application/json", -1, body)
 }
 
-// statusGone is what is logged for a client that went away.
+// statusGone is for a client that went away: it is logged, and nobody reads it.
 const statusGone = 499
 
 // report writes a refusal to the log. Of violations it has codes, names, places

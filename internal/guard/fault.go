@@ -3,6 +3,7 @@ package guard
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -62,6 +63,7 @@ func wireFault(err error) *fault {
 	f := refuse(codeInternal, http.StatusInternalServerError, "the request could not be read").because(err)
 	if e, ok := errors.AsType[*oip.Error](err); ok {
 		f.code, f.status, f.text = string(e.Code), http.StatusBadRequest, e.Error()
+		f.err = fmt.Errorf("at offset %d of %q", e.Offset, e.Path) // the rest may have a number of the tensor
 		if e.Code == oip.CodeLimit {
 			f.status = http.StatusRequestEntityTooLarge
 		}

@@ -114,7 +114,7 @@ func routeV1(uri string, seg []string) (route, bool) {
 	if name, ok := strings.CutSuffix(seg[1], ":predict"); ok {
 		return route{action: inferV1, protocol: protoV1, method: http.MethodPost, model: name, path: uri}, true
 	}
-	return route{action: modelInfo, method: http.MethodGet, model: seg[1], path: uri}, true
+	return route{action: modelInfo, method: http.MethodGet, model: seg[1], path: uri}, !strings.Contains(seg[1], ":")
 }
 
 const inference = "/inference.GRPCInferenceService/"

@@ -189,7 +189,7 @@ func (g *Gateway) servers() (main, admin *http.Server) {
 	l := g.c.Limits
 	ours := slog.NewLogLogger(quietHandler{g.journal}, slog.LevelDebug)
 	main = &http.Server{
-		Handler: g, ReadHeaderTimeout: l.Header, IdleTimeout: l.Idle, MaxHeaderBytes: 16 << 10, ErrorLog: ours, Protocols: &http.Protocols{},
+		Handler: g, ReadHeaderTimeout: l.Header, IdleTimeout: l.Idle, MaxHeaderBytes: 16 << 10, ErrorLog: ours, Protocols: &http.Protocols{}, DisableGeneralOptionsHandler: true,
 		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: 128, MaxReadFrameSize: 1 << 20, MaxReceiveBufferPerConnection: 4 << 20, MaxReceiveBufferPerStream: 1 << 20, SendPingTimeout: l.Idle},
 	}
 	main.Protocols.SetHTTP1(true)
