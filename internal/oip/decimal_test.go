@@ -68,7 +68,7 @@ func TestRounding(t *testing.T) {
 	for name, next := range makers {
 		t.Run(name, func(t *testing.T) {
 			var r roundings
-			for range *numbers / len(makers) {
+			for range *howMany / len(makers) {
 				r.check(t, next())
 			}
 			t.Logf("of %d: quick %d, float32 %d, float64 %d", r.all, r.quick, r.single, r.double)

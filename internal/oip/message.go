@@ -17,8 +17,6 @@ const (
 	FormInputs                       // {"inputs": tensor} of the only input
 	FormInputsNamed                  // {"inputs": {"name": tensor, …}}
 	FormValue                        // the tensor alone
-	FormData                         // {"data": tensor}
-	FormBody                         // {"body": tensor}
 	FormNamed                        // {"name": tensor, …}
 	FormPredictions                  // {"predictions": [row, …]}, an answer
 	FormPredictionsNamed             // {"predictions": [{"name": row, …}, …]}, an answer
@@ -40,6 +38,11 @@ type Request struct {
 	// BinaryOutput is the parameter binary_data_output: the form of outputs that
 	// do not say it themselves.
 	BinaryOutput bool
+	// Member is the name under which the only input stands in a form with names,
+	// where it is not its own: "data" or "body".
+	Member string
+	// Base64 says that texts are spelled {"b64": "…"}, in a form of V1.
+	Base64 bool
 	// Unseen are inputs in shared memory, which only Options.SharedMemory lets
 	// through. They are written behind the others.
 	Unseen []Unseen
@@ -88,6 +91,9 @@ type Response struct {
 	Outputs    []tensor.Tensor
 	// OutputParameters are those of each output, or nil where there are none.
 	OutputParameters [][]Parameter
+	// Member and Base64 are as those of a request.
+	Member string
+	Base64 bool
 	// Unseen are outputs in shared memory.
 	Unseen []Unseen
 }

@@ -18,6 +18,7 @@ type sink struct {
 	buf   []byte
 	n     int64 // elements
 	most  int64 // elements that there may be
+	over  Code  // what more of them are
 
 	objects bool // texts may be {"b64": "…"}
 	base64  bool // they are
@@ -29,19 +30,24 @@ func inJSON(d tensor.DType) bool {
 	return d.V2() != "" && d != tensor.Float16 && d != tensor.BFloat16
 }
 
-func newSink(d tensor.DType, most int64) *sink {
-	s := &sink{dtype: d, size: d.Size(), most: most}
-	bits := uint(8 * s.size)
+func newSink(d tensor.DType, most int64, over Code) *sink {
+	return &sink{dtype: d, size: d.Size(), most: most, over: over, whole: wholeOf(d)}
+}
+
+// wholeOf is the range of a type of integers. That of uint64 ends with int64.
+func wholeOf(d tensor.DType) whole {
+	size := d.Size()
+	bits := uint(8 * size)
 	switch d {
 	case tensor.Int64, tensor.Int32, tensor.Int16, tensor.Int8:
-		s.whole = whole{-1 << (bits - 1), 1<<(bits-1) - 1, s.size}
+		return whole{-1 << (bits - 1), 1<<(bits-1) - 1, size}
 	case tensor.Uint64:
-		s.whole = whole{0, math.MaxInt64, s.size}
+		return whole{0, math.MaxInt64, size}
 	case tensor.Uint32, tensor.Uint16, tensor.Uint8:
-		s.whole = whole{0, 1<<bits - 1, s.size}
+		return whole{0, 1<<bits - 1, size}
 	default:
+		return whole{}
 	}
-	return s
 }
 
 // quick reads as many as it can of n elements of which each is followed by a
@@ -90,7 +96,7 @@ func (s *sink) grow(n int64) []byte {
 // element reads one.
 func (s *sink) element(l *lexer) (err error) {
 	if s.n == s.most {
-		return l.fault(CodeCount, "more than %d elements", s.most)
+		return l.fault(s.over, "more than %d elements", s.most)
 	}
 	l.next()
 	switch {

@@ -38,8 +38,8 @@ type piece struct {
 	parameters []Parameter
 	frame      frame
 	seen       uint64
-	data       int // where the data begin, if they came before type and shape
-	err        error
+	data       int   // where the data begin, if they came before type and shape
+	typed      typed // where they are in a message of gRPC
 }
 
 // frame is what the parameters of the protocol's extensions say.
@@ -200,7 +200,7 @@ func (r *reader) read(t *piece) error {
 		return r.asType(r.wrong("a list"), "a list")
 	}
 	at := r.p
-	s := newSink(t.DType, all)
+	s := newSink(t.DType, all, CodeCount)
 	s.buf = make([]byte, 0, all*int64(s.size))
 	n := nest{dims: []int64{-1}, rank: 1, fixed: true}
 	if p := space(r.b, r.p+1); p < len(r.b) && r.b[p] == '[' {

@@ -176,16 +176,11 @@ func (w *writer) tensor(t *tensor.Tensor, ps []Parameter) (err error) {
 		return nil
 	}
 	w.dst = append(appendKey(appendParameters(w.dst, ps), "data"), '[')
-	if w.dst, err = appendElements(w.dst, t, 0, elements(t), false); err != nil {
+	if w.dst, err = appendElements(w.dst, t, 0, elementsOf(t.Shape), false); err != nil {
 		return err
 	}
 	w.dst = append(w.dst, ']', '}')
 	return nil
-}
-
-func elements(t *tensor.Tensor) int64 {
-	n, _ := numel(t.Shape)
-	return n
 }
 
 // appendElements writes elements from, to of a tensor, with commas between them.
@@ -250,7 +245,7 @@ func integerOf(b []byte, d tensor.DType) int64 {
 		return int64(le.Uint16(b))
 	case tensor.Uint32:
 		return int64(le.Uint32(b))
-	case tensor.Int64:
+	case tensor.Int64, tensor.Uint64:
 		return int64(le.Uint64(b))
 	default:
 		return int64(b[0])
