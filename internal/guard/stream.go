@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protowire"
-
 	"github.com/andiron-dev/andiron/internal/oip"
 )
 
@@ -153,17 +151,14 @@ func (x *exchange) count(f *fault) {
 	}
 }
 
-// streamFault is a ModelStreamInferResponse with the text of a fault, and an answer
-// without outputs that says which request it is about.
-func streamFault(r *oip.Response, f *fault) []byte {
-	var about []byte
-	for i, text := range []string{r.Model, "", r.ID} {
-		if text != "" {
-			about = protowire.AppendString(protowire.AppendTag(about, protowire.Number(i+1), protowire.BytesType), text)
-		}
+// streamFault is a message with the text of a fault, and an answer without outputs
+// that says which request it is about.
+func streamFault(r *oip.Response, f *fault) [][]byte {
+	parts, _, err := oip.AppendStream(nil, r, f.line())
+	if err != nil { // a name and an id always can be written
+		return nil
 	}
-	msg := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), f.line())
-	return protowire.AppendBytes(protowire.AppendTag(msg, 2, protowire.BytesType), about)
+	return parts
 }
 
 // complain answers a request that was refused.
@@ -172,7 +167,7 @@ func (s *stream) complain(x *exchange, f *fault) {
 	if x.model != nil {
 		r.Model = x.model.name
 	}
-	s.send([][]byte{streamFault(r, f)})
+	s.send(streamFault(r, f))
 }
 
 // answers reads what the server says, and writes it to the client.
@@ -225,7 +220,7 @@ func (s *stream) answer(x *exchange, msg []byte) *fault {
 		if res != nil {
 			r.Model, r.ID = res.Model, res.ID
 		}
-		s.send([][]byte{streamFault(r, refuse(codeRefused, http.StatusBadRequest, "the model server refused the request"))})
+		s.send(streamFault(r, refuse(codeRefused, http.StatusBadRequest, "the model server refused the request")))
 		return nil
 	}
 	m := x.g.models.find(res.Model)
@@ -235,11 +230,11 @@ func (s *stream) answer(x *exchange, msg []byte) *fault {
 	x.model = m
 	// The sizes of the request are not known here: answers of a stream may be many.
 	if f := x.checkAnswer(res, nil, true); f != nil {
-		s.send([][]byte{streamFault(&oip.Response{Model: res.Model, ID: res.ID}, f)})
+		s.send(streamFault(&oip.Response{Model: res.Model, ID: res.ID}, f))
 		x.count(f)
 		return nil
 	}
-	parts, _, err := res.AppendStream((*x.scratch(4 << 10))[:0])
+	parts, _, err := oip.AppendStream((*x.scratch(4 << 10))[:0], res, "")
 	if err != nil {
 		return notInForm(err)
 	}

@@ -50,6 +50,23 @@ func (w *Windows) Add(tensors []Tensor) []Violation {
 	return found
 }
 
+// AddSources is Add for tensors that are read for it, where a baseline asks for them.
+func (w *Windows) AddSources(sources []Source) ([]Violation, error) {
+	var tensors []Tensor
+	for i := range sources {
+		src := &sources[i]
+		if t := w.s.find(w.group, src.Name); t == nil || t.drift == nil {
+			continue
+		}
+		data, err := src.whole()
+		if err != nil {
+			return nil, fmt.Errorf("%q: %w", src.Name, err)
+		}
+		tensors = append(tensors, Tensor{Name: src.Name, DType: src.DType, Shape: src.Shape, Data: data})
+	}
+	return w.Add(tensors), nil
+}
+
 // add puts each value into the bin behind the last edge that is not above it. A
 // NaN is in none.
 func (w *window) add(d *drift, in *Tensor) {

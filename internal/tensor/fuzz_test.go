@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -83,6 +84,29 @@ func FuzzCheck(f *testing.F) {
 			if got, want := ScanPure(data, w), plainScan(data, w); got != want {
 				t.Fatalf("got %+v, want %+v", got, want)
 			}
+		}
+	})
+}
+
+// FuzzShort: no panic; a form that is read is a schema or is refused for a reason,
+// and says what it is in the same way whatever the spaces.
+func FuzzShort(f *testing.F) {
+	for _, l := range readLines(f, vectors+"/short.jsonl") {
+		for _, form := range l.Short {
+			f.Add(form)
+		}
+	}
+	f.Fuzz(func(t *testing.T, form string) {
+		s, err := ParseShorts(map[string]string{"x": form})
+		if err != nil {
+			if err.Error() == "" {
+				t.Fatal("an error without a text")
+			}
+			return
+		}
+		spaced, err := ParseShorts(map[string]string{"x": " " + strings.ReplaceAll(form, ",", " , ")})
+		if len(form) < maxShort/4 && (err != nil || !bytes.Equal(s.Canonical(), spaced.Canonical())) {
+			t.Fatalf("%q: %v", form, err)
 		}
 	})
 }

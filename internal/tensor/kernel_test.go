@@ -114,7 +114,7 @@ func TestVectorsByBoth(t *testing.T) {
 		var s *Schema
 		for _, l := range readLines(t, file) {
 			if l.Schema+l.Same != "" {
-				if s, err = Parse([]byte(l.YAML)); err != nil {
+				if s, err = l.parse(); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -21,12 +21,13 @@ const vectors = "../../testdata/vectors/tensor"
 // line is a line of the corpus; docs/spec/tensor-v1.md describes it. A line with a
 // schema is what the cases behind it are about.
 type line struct {
-	Schema string `json:"schema,omitempty"`
-	Same   string `json:"same,omitempty"`
-	Refuse string `json:"refuse,omitempty"`
-	YAML   string `json:"yaml,omitempty"`
-	SHA256 string `json:"sha256,omitempty"`
-	Line   int    `json:"line,omitempty"`
+	Schema string            `json:"schema,omitempty"`
+	Same   string            `json:"same,omitempty"`
+	Refuse string            `json:"refuse,omitempty"`
+	YAML   string            `json:"yaml,omitempty"`
+	Short  map[string]string `json:"short,omitempty"` // in place of YAML
+	SHA256 string            `json:"sha256,omitempty"`
+	Line   int               `json:"line,omitempty"`
 
 	Case    string           `json:"case,omitempty"`
 	Group   Group            `json:"group,omitempty"`
@@ -159,14 +160,14 @@ func runLines(t *testing.T, lines []line) {
 		var err error
 		switch {
 		case l.Refuse != "":
-			_, err := Parse([]byte(l.YAML))
+			_, err := l.parse()
 			if err == nil {
 				t.Errorf("%s: the schema is accepted", l.Refuse)
 			} else if at := fmt.Sprintf("line %d: ", l.Line); l.Line > 0 && !strings.HasPrefix(err.Error(), at) {
 				t.Errorf("%s: error %q, want one at line %d", l.Refuse, err, l.Line)
 			}
 		case l.Case == "":
-			if s, err = Parse([]byte(l.YAML)); err != nil {
+			if s, err = l.parse(); err != nil {
 				t.Fatalf("%s%s: %v", l.Schema, l.Same, err)
 			}
 			if got := s.SHA256(); got != l.SHA256 {
@@ -176,6 +177,14 @@ func runLines(t *testing.T, lines []line) {
 			runCase(t, s, l)
 		}
 	}
+}
+
+// parse reads the schema of a line.
+func (l *line) parse() (*Schema, error) {
+	if l.Short != nil {
+		return ParseShorts(l.Short)
+	}
+	return Parse([]byte(l.YAML))
 }
 
 func runCase(t *testing.T, s *Schema, l line) {
