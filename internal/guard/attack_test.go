@@ -473,7 +473,7 @@ func TestPanic(t *testing.T) {
 	s := serve(t, logits(1, 2))
 	g := start(t, Config{Backend: s.URL}, nil)
 	eventually(t, "listening", func() bool { return strings.Contains(g.log.String(), "gateway listens") })
-	g.models.now.Store(&models{"toy": &model{name: "toy"}})
+	g.models.now.Store(&models{"toy": &model{name: "toy", meter: g.meter.model("toy")}})
 	r := post(t, g.url+"/v2/models/toy/infer", goodJSON)
 	if r.status != 500 || r.code(t) != codeInternal || strings.Contains(r.body, "nil") {
 		t.Errorf("%d %s", r.status, r.body)

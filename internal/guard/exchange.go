@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/andiron-dev/andiron/internal/tensor"
@@ -69,6 +70,9 @@ func (x *exchange) rescue() {
 func (x *exchange) run() *fault {
 	route, known := routeOf(x.r.RequestURI)
 	x.route, x.proto = route, route.protocol
+	if !known && x.r.ProtoMajor == 2 && strings.HasPrefix(x.r.Header.Get("Content-Type"), typeGRPC) {
+		x.proto = protoGRPC
+	}
 	if !x.g.rates.allow(x.client, x.begun) {
 		return refuse(codeRate, http.StatusTooManyRequests, "too many requests")
 	}

@@ -100,7 +100,7 @@ func start(t *testing.T, c Config, schemas map[string]string) *fixture {
 		}
 	}
 	c.Listen, c.Admin = "127.0.0.1:0", "127.0.0.1:0"
-	c.Log = slog.New(slog.NewJSONHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	c.Log = jsonLog(f.log)
 	g, err := New(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
@@ -445,4 +445,8 @@ func eventually(t *testing.T, what string, f func() bool) {
 		time.Sleep(5 * time.Millisecond)
 	}
 	t.Fatalf("%s did not happen", what)
+}
+
+func jsonLog(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
