@@ -17,6 +17,7 @@ import (
 // and the stream goes on.
 type stream struct {
 	x      *exchange
+	blank  exchange // what each request and answer begins as
 	cancel context.CancelCauseFunc
 	timer  *time.Timer // cuts off a stream on which nothing moves
 
@@ -36,7 +37,8 @@ func (x *exchange) streamGRPC() *fault {
 	x.hold(func() { x.g.streams.give(1) })
 	ctx, cancel := context.WithCancelCause(x.ctx)
 	defer cancel(nil)
-	s := &stream{x: x, cancel: cancel}
+	s := &stream{x: x, blank: *x, cancel: cancel}
+	s.blank.held = nil
 	s.timer = time.AfterFunc(s.patience(), func() { cancel(errStill) })
 	defer s.timer.Stop()
 	out, in := io.Pipe()
@@ -108,8 +110,8 @@ func (s *stream) ask(to io.Writer) error {
 
 // part is a request of a stream, with memory of its own.
 func (s *stream) part() *exchange {
-	x := *s.x
-	x.held, x.model, x.got, x.sent, x.code, x.begun = nil, nil, 0, 0, "", time.Now()
+	x := s.blank
+	x.begun = time.Now()
 	return &x
 }
 
@@ -238,18 +240,19 @@ func (s *stream) answer(x *exchange, msg []byte) *fault {
 	if err != nil {
 		return notInForm(err)
 	}
-	s.send(parts)
-	m.meter.bytesOut.AddInt64(x.sent)
+	m.meter.bytesOut.AddInt64(s.send(parts))
 	return nil
 }
 
-// send writes a message to the client.
-func (s *stream) send(parts [][]byte) {
+// send writes a message to the client, and returns how many bytes.
+func (s *stream) send(parts [][]byte) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.begin()
+	before := s.x.sent
 	s.x.writeMessage(parts)
 	_ = s.x.rc.Flush() // a client that has gone shows elsewhere
+	return s.x.sent - before
 }
 
 func (s *stream) begin() {
