@@ -15,13 +15,15 @@ func singles(dst, b []byte, p int) (n, end int) {
 	from := len(dst)
 	for len(dst) >= 4 && p+room <= len(b) {
 		q, d := p, decimal{}
-		sign := uint32(0)
-		if b[q] == '-' {
-			sign = 1 << 31
-			q++
-		}
+		sign := minus(b[q])
+		q += int(sign)
 		if c := b[q] - '0'; c <= 9 && b[q+1] == '.' {
-			d.mant, d.exp, q = fraction(b, q+2, uint64(c))
+			t := eight(b, q+2)
+			if n := leading(t); n&7 != 0 { // from 1 to 7 digits
+				d.mant, d.exp, q = uint64(c)*tens[n&7]+number(t, n), -n, q+2+n
+			} else {
+				d.mant, d.exp, q = fraction(b, q+2, t, uint64(c))
+			}
 			if b[q]|0x20 == 'e' {
 				d, q, _ = d.power(b, q+1)
 			}
@@ -35,7 +37,7 @@ func singles(dst, b []byte, p int) (n, end int) {
 		if !ok {
 			break
 		}
-		binary.LittleEndian.PutUint32(dst, f|sign)
+		binary.LittleEndian.PutUint32(dst, f|uint32(sign)<<31)
 		dst = dst[4:]
 		if p = q + 1; b[p] == ' ' {
 			p++
@@ -44,18 +46,23 @@ func singles(dst, b []byte, p int) (n, end int) {
 	return (from - len(dst)) / 4, p
 }
 
+// minus is 1 for a minus. Signs follow no pattern, so there is no branch.
+func minus(c byte) uint64 {
+	if c == '-' {
+		return 1
+	}
+	return 0
+}
+
 // doubles reads float64.
 func doubles(dst, b []byte, p int) (n, end int) {
 	from := len(dst)
 	for len(dst) >= 8 && p+room <= len(b) {
 		q, d := p, decimal{}
-		sign := uint64(0)
-		if b[q] == '-' {
-			sign = 1 << 63
-			q++
-		}
+		sign := minus(b[q])
+		q += int(sign)
 		if c := b[q] - '0'; c <= 9 && b[q+1] == '.' {
-			d.mant, d.exp, q = fraction(b, q+2, uint64(c))
+			d.mant, d.exp, q = fraction(b, q+2, eight(b, q+2), uint64(c))
 			if b[q]|0x20 == 'e' {
 				d, q, _ = d.power(b, q+1)
 			}
@@ -69,7 +76,7 @@ func doubles(dst, b []byte, p int) (n, end int) {
 		if !ok {
 			break
 		}
-		binary.LittleEndian.PutUint64(dst, f|sign)
+		binary.LittleEndian.PutUint64(dst, f|sign<<63)
 		dst = dst[8:]
 		if p = q + 1; b[p] == ' ' {
 			p++
@@ -101,7 +108,14 @@ func (w whole) put(dst []byte, v int64) {
 func integers(dst, b []byte, p int, w whole) (n, end int) {
 	from := len(dst)
 	for len(dst) >= w.size && p+room <= len(b) {
-		q, v, ok := integer(b, p)
+		t := eight(b, p)
+		n := leading(t)
+		q, v, ok := p+n, int64(0), true
+		if n&7 != 0 && (byte(t) != 0 || n == 1) { // from 1 to 7 digits, no minus
+			v = int64(number(t, n))
+		} else {
+			q, v, ok = integer(b, p)
+		}
 		if !ok || v < w.lo || v > w.hi || b[q] != ',' {
 			break
 		}

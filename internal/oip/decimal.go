@@ -40,10 +40,9 @@ func number(t uint64, n int) uint64 {
 // tens are the powers of ten by which digits are appended.
 var tens = [16]uint64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8}
 
-// fraction appends the digits at p to a mantissa below 10^7. end is 0 where there
-// are none, or more than 63 bits hold.
-func fraction(b []byte, p int, mant uint64) (m uint64, exp, end int) {
-	t := eight(b, p)
+// fraction appends the digits at p, of which t has the first eight, to a mantissa
+// below 10^7. end is 0 where there are none, or more than 63 bits hold.
+func fraction(b []byte, p int, t, mant uint64) (m uint64, exp, end int) {
 	n := leading(t)
 	if n == 0 {
 		return 0, 0, 0
@@ -103,7 +102,7 @@ func quick(b []byte, p int) (d decimal, end int, ok bool) {
 		d.mant = number(t, n)
 		p += n
 		if b[p] == '.' {
-			d.mant, d.exp, p = fraction(b, p+1, d.mant)
+			d.mant, d.exp, p = fraction(b, p+1, eight(b, p+1), d.mant)
 		}
 	}
 	if p == 0 {

@@ -28,6 +28,14 @@ const (
 	CodeForm      Code = "AW-FORM"      // the message cannot be written in this form
 )
 
+// Codes lists those that a reader gives, in the order of the specification.
+func Codes() []Code {
+	return []Code{
+		CodeLimit, CodeSyntax, CodeUTF8, CodeDuplicate, CodeMember, CodeMissing, CodeType, CodeName, CodeDType, CodeShape, CodeNesting,
+		CodeCount, CodeNumber, CodeText, CodeSource, CodeSize, CodeParameter, CodeMemory,
+	}
+}
+
 // Error is a fault in a message. It has nothing of the message but names and one
 // number.
 type Error struct {

@@ -82,7 +82,7 @@ func (l *lexer) finish() error {
 	if l.next(); l.p < len(l.b) {
 		return l.fault(CodeSyntax, "%d bytes stand behind the value", len(l.b)-l.p)
 	}
-	return nil
+	return l.spent()
 }
 
 // spent checks how much of the text was not data.

@@ -202,6 +202,13 @@ func (r *reader) read(t *piece) error {
 	at := r.p
 	s := newSink(t.DType, all, CodeCount)
 	s.buf = make([]byte, 0, all*int64(s.size))
+	if t.DType == tensor.Bytes { // a text has two quotes and a comma, and gets four bytes
+		if err := r.stepOver(); err != nil {
+			return err
+		}
+		s.buf = make([]byte, 0, int64(r.p-at)+all)
+		r.p = at
+	}
 	n := nest{dims: []int64{-1}, rank: 1, fixed: true}
 	if p := space(r.b, r.p+1); p < len(r.b) && r.b[p] == '[' {
 		n.dims, n.rank = slices.Clone(t.Shape), len(t.Shape)

@@ -37,7 +37,7 @@ func walk(b []byte, base int, read func(f field) error) error {
 			f.n, n = protowire.ConsumeFixed64(b[p:])
 		case protowire.BytesType:
 			f.b, n = protowire.ConsumeBytes(b[p:])
-			f.at += n - len(f.b)
+			f.at += max(n, 0) - len(f.b)
 		default:
 			return faultAt(f.at, CodeSyntax, "field %d is of a type that the protocol does not have", num)
 		}

@@ -155,9 +155,14 @@ func (r *Response) AppendGRPC(dst []byte) (msg [][]byte, buf []byte, err error) 
 	return p.slices(), p.buf, nil
 }
 
-// AppendStream writes a ModelStreamInferResponse around it. fault is the text of
-// an error; r may be nil where there is one.
-func AppendStream(dst []byte, r *Response, fault string) (msg [][]byte, buf []byte, err error) {
+// AppendStream writes a ModelStreamInferResponse around it.
+func (r *Response) AppendStream(dst []byte) (msg [][]byte, buf []byte, err error) {
+	return AppendStreamFault(dst, r, "")
+}
+
+// AppendStreamFault writes a ModelStreamInferResponse with the text of an error. r
+// may be nil.
+func AppendStreamFault(dst []byte, r *Response, fault string) (msg [][]byte, buf []byte, err error) {
 	p := &parts{buf: dst, from: len(dst)}
 	p.text(1, fault)
 	if r != nil {
