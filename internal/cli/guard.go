@@ -5,14 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/data"
 	"github.com/andiron-dev/andiron/internal/engine"
+	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/tensor"
 )
 
@@ -109,11 +112,34 @@ func readSchema(name string) (*tensor.Schema, error) {
 	if err != nil {
 		return nil, usage("schema "+err.Error(), nameFile)
 	}
-	s, err := tensor.Parse(b)
+	s, err := tensor.ParseFiles(b, beside(name))
 	if err != nil {
 		return nil, usage(fmt.Sprintf("schema %q: %v", name, err), schemaForm)
 	}
 	return s, nil
+}
+
+// beside reads the files that a schema names, which lie in its folder or beneath it.
+func beside(schema string) tensor.Files {
+	return func(name string) ([]byte, error) {
+		root, err := os.OpenRoot(filepath.Dir(schema))
+		if err != nil {
+			return nil, osfile.Cause(err)
+		}
+		defer func() { _ = root.Close() }() // it was only read
+		name = filepath.FromSlash(name)
+		if info, err := root.Stat(name); err != nil {
+			return nil, osfile.Cause(err)
+		} else if !info.Mode().IsRegular() { // opening a pipe would wait
+			return nil, errors.New("it is not a regular file")
+		}
+		f, err := root.Open(name)
+		if err != nil {
+			return nil, osfile.Cause(err)
+		}
+		defer func() { _ = f.Close() }() // it was only read
+		return bounded.ReadAll(f, tensor.MaxValueFile)
+	}
 }
 
 // requestsOf makes requests of the arguments: what has a name is of one request, and

@@ -92,6 +92,9 @@ func Check(s Schema, r Request, report func(finding.Finding)) finding.Tensors {
 		drifted, err = s.Windows.AddSources(sources)
 		for _, v := range drifted {
 			report(s.finding(v, where[v.Input].where, ""))
+			if !v.Alert {
+				count.Rejected = 1
+			}
 		}
 	}
 	if err != nil {
@@ -99,6 +102,13 @@ func Check(s Schema, r Request, report func(finding.Finding)) finding.Tensors {
 		count.Unread = 1
 	}
 	return count
+}
+
+// Finish reports what all requests together show.
+func Finish(s Schema, where finding.Where, report func(finding.Finding)) {
+	for _, v := range s.Windows.Finish() {
+		report(s.finding(v, where, ""))
+	}
 }
 
 // Unread says that a file could not be read.
@@ -171,6 +181,9 @@ func (s Schema) finding(v tensor.Violation, where finding.Where, spelled string)
 	}
 	if v.Code == tensor.CodeDType && spelled != "" {
 		f.Evidence = []string{"the file says " + spelled}
+	}
+	if v.Alert {
+		f.Severity = min(f.Severity, finding.Medium)
 	}
 	if s.Shadow {
 		f.Severity = min(f.Severity, finding.Low)

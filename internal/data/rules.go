@@ -38,7 +38,7 @@ func ruleOf(c tensor.Code) *rule.Rule {
 		return tenStatistic
 	case tensor.CodeTextSize, tensor.CodeTextUTF8, tensor.CodeTextChar, tensor.CodeTextMatch:
 		return tenText
-	case tensor.CodeDrift:
+	case tensor.CodeDrift, tensor.CodeBalance:
 		return tenDrift
 	default: // AT-INPUTS, AT-UNKNOWN, AT-DUPLICATE, AT-MISSING
 		return tenRequest
@@ -192,10 +192,10 @@ var tenDrift = &rule.Rule{
 	ID:       "TEN012",
 	Title:    "values distributed unlike the baseline",
 	Strategy: finding.InputValidation,
-	Severity: finding.Medium,
-	Text: `The values of a window of tensors are distributed unlike those that the schema has as its baseline.
+	Severity: finding.High,
+	Text: `The values of a window of tensors are distributed unlike those that the schema has as its baseline, or the labels of a data set are not as often there as they should be. Drift that the schema only wants to be told of ("action: alert") is medium.
 
-The world has changed, something before the model has, or somebody feeds it; its answers may no longer be as good as they were measured. Code: AT-DRIFT.`,
+The world has changed, something before the model has, or somebody feeds it; its answers may no longer be as good as they were measured. Labels that were turned or added in bulk look like this. Codes: AT-DRIFT, AT-BALANCE.`,
 	Fix:   "compare recent samples with those of the training, and learn the baseline anew if they are as they should be",
 	Since: "0.1.0",
 	Refs:  []string{specification},

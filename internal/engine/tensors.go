@@ -50,6 +50,13 @@ func Tensors(ctx context.Context, s data.Schema, requests []TensorRequest, opt O
 			return err
 		}
 	}
+	if len(requests) > 0 && ctx.Err() == nil {
+		var all result
+		data.Finish(s, requests[0].Where, func(f finding.Finding) { all.loose = append(all.loose, f) })
+		if err := e.emit(all); err != nil {
+			return err
+		}
+	}
 	if err := e.finish(false); err != nil {
 		return err
 	}

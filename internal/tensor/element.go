@@ -137,10 +137,18 @@ func (c *checker) values(t *spec, in *Tensor, values []int64) {
 			bad.add(i)
 		}
 	}
-	if bad.Count > 0 {
+	if bad.Count > t.maxNew {
 		got := in.DType.show(Key(in.DType, in.Data, int(bad.First)))
-		c.offence(CodeValue, in, bad, got, oneOf(t.values), "")
+		c.offence(CodeValue, in, bad, got, oneOf(t.values)+t.butFor(), "")
 	}
+}
+
+// butFor says how many elements may have another value.
+func (t *spec) butFor() string {
+	if t.maxNew == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", but for %d elements", t.maxNew)
 }
 
 func oneOf(values []rational) string {
@@ -216,8 +224,8 @@ func (c *checker) textRules(t *spec, in *Tensor, of int64) {
 			}
 		}
 	}
-	if s.value.Count > 0 {
-		c.offence(CodeValue, in, s.value, "a text that is not listed", fmt.Sprintf("one of %d texts", len(t.texts)), "")
+	if s.value.Count > t.maxNew {
+		c.offence(CodeValue, in, s.value, "a text that is not listed", fmt.Sprintf("one of %d texts", len(t.texts))+t.butFor(), "")
 	}
 	if s.size.Count > 0 {
 		c.offence(CodeTextSize, in, s.size, s.sizes, t.text.wantSize(), "")

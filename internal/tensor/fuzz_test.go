@@ -88,6 +88,23 @@ func FuzzCheck(f *testing.F) {
 	})
 }
 
+// FuzzFileValues: no panic; what is read has no empty line, and is the file again.
+func FuzzFileValues(f *testing.F) {
+	f.Add([]byte("DE\r\nFR\n"))
+	f.Add([]byte("\xef\xbb\xbfa"))
+	f.Add([]byte("a\n\nb"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		values, err := fileValues(b)
+		if err != nil {
+			return
+		}
+		want := strings.ReplaceAll(strings.TrimSuffix(string(b), "\n")+"\n", "\r\n", "\n")
+		if got := strings.Join(values, "\n") + "\n"; !strings.HasSuffix(string(b), "\r") && got != want {
+			t.Fatalf("got %q, want %q", got, want)
+		}
+	})
+}
+
 // FuzzShort: no panic; a form that is read is a schema or is refused for a reason,
 // and says what it is in the same way whatever the spaces.
 func FuzzShort(f *testing.F) {

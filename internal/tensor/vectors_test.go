@@ -3,16 +3,18 @@ package tensor
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
@@ -26,6 +28,7 @@ type line struct {
 	Refuse string            `json:"refuse,omitempty"`
 	YAML   string            `json:"yaml,omitempty"`
 	Short  map[string]string `json:"short,omitempty"` // in place of YAML
+	Files  map[string]string `json:"files,omitempty"` // beside the schema
 	SHA256 string            `json:"sha256,omitempty"`
 	Line   int               `json:"line,omitempty"`
 
@@ -184,14 +187,24 @@ func (l *line) parse() (*Schema, error) {
 	if l.Short != nil {
 		return ParseShorts(l.Short)
 	}
-	return Parse([]byte(l.YAML))
+	if l.Files == nil {
+		return Parse([]byte(l.YAML))
+	}
+	return ParseFiles([]byte(l.YAML), func(name string) ([]byte, error) {
+		text, ok := l.Files[name]
+		if !ok {
+			return nil, fs.ErrNotExist
+		}
+		return []byte(text), nil
+	})
 }
 
 func runCase(t *testing.T, s *Schema, l line) {
 	t.Helper()
 	var found []Violation
+	group := cmp.Or(l.Group, Inputs)
 	if l.Windows != nil {
-		w := s.Windows(Inputs)
+		w := s.Windows(group)
 		for _, samples := range l.Windows {
 			ts, err := tensors(samples)
 			if err != nil {
@@ -199,18 +212,15 @@ func runCase(t *testing.T, s *Schema, l line) {
 			}
 			found = append(found, w.Add(ts)...)
 		}
+		found = append(found, w.Finish()...)
 	} else {
 		ts, err := tensors(l.Tensors)
 		if err != nil {
 			t.Fatalf("%s: %v", l.Case, err)
 		}
-		group := l.Group
-		if group == "" {
-			group = Inputs
-		}
 		found = s.Check(group, ts, l.Dims, nil).Violations
 	}
-	if diff := cmp.Diff(l.Want, summary(found), cmpopts.EquateEmpty()); diff != "" {
+	if diff := gocmp.Diff(l.Want, summary(found), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("%s (-want +got):\n%s%v", l.Case, diff, found)
 	}
 	if verdict := map[bool]string{true: "accept", false: "reject"}[len(found) == 0]; verdict != l.Verdict {
