@@ -154,6 +154,7 @@ func (f *guardServeFlags) config() (guard.Config, error) {
 		}
 		c.Proxies = append(c.Proxies, prefix.Masked())
 	}
+	c.Beside = func(schema, name string) ([]byte, error) { return beside(schema)(name) }
 	c.Read = func(name string) ([]byte, error) {
 		b, err := readSmall(name, 1<<20)
 		if pe, ok := errors.AsType[*fs.PathError](err); ok {

@@ -32,22 +32,30 @@ func (x *exchange) check(req *oip.Request) (dims map[string]int64, f *fault) {
 	if s.Wire.DropUnknown {
 		x.dropUnknown(req)
 	}
-	x.prepare(req.Inputs)
-	return r.Dims, nil
+	return r.Dims, x.prepare(req.Inputs)
 }
 
-// prepare changes values where the schema says so.
-func (x *exchange) prepare(in []tensor.Tensor) {
+// prepare changes values where the schema says so, and compares them with the
+// baseline in between. A window that drifted may be a reason to refuse the request
+// that filled it.
+func (x *exchange) prepare(in []tensor.Tensor) *fault {
 	s := x.model.schema
 	for i := range in {
 		if n := s.Flush(tensor.Inputs, &in[i]); n > 0 {
 			x.model.meter.flushed.AddInt64(n)
 		}
 	}
-	x.drifts(x.model.drift.add(in))
+	drifted := x.model.drift.add(in)
+	x.drifts(drifted)
+	if vs := slices.DeleteFunc(drifted, func(v tensor.Violation) bool { return v.Alert }); len(vs) > 0 {
+		if f := x.violated(vs); f != nil {
+			return f
+		}
+	}
 	for i := range in {
 		s.Normalize(tensor.Inputs, &in[i])
 	}
+	return nil
 }
 
 // violated counts, and refuses unless the schema only reports.

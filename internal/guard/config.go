@@ -24,7 +24,9 @@ type Config struct {
 	Schemas []Source
 	Shadow  bool                              // every schema only reports
 	Read    func(name string) ([]byte, error) // reads a schema, certificate or key
-	Reload  time.Duration                     // how often files are looked at again; 0 is never
+	// Beside reads a file that a schema names; nil is none.
+	Beside func(schema, name string) ([]byte, error)
+	Reload time.Duration // how often files are looked at again; 0 is never
 
 	TLS     TLS
 	Limits  Limits

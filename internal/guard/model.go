@@ -70,8 +70,9 @@ type registry struct {
 
 // loaded is a source as it was last read.
 type loaded struct {
-	seen  string // the bytes of the file, readable or not
-	good  string // those that the model was made from
+	seen  string   // the bytes of the file and of those that it names, readable or not
+	good  string   // those that the model was made from
+	names []string // the files that it names
 	model *model
 }
 
@@ -113,19 +114,45 @@ func (r *registry) load() (changed []string, err error) {
 // read reads a source again, and reports whether there is a new model.
 func (r *registry) read(l *loaded, s Source) (fresh bool, err error) {
 	b, err := r.c.Read(s.File)
-	l.seen = string(b)
+	if err != nil {
+		l.seen = r.bytes(s, l.names)
+		return false, fmt.Errorf("%s: %w", s.File, err)
+	}
+	if seen := r.bytes(s, l.names); l.model != nil && l.good == seen {
+		l.seen = seen
+		return false, nil
+	}
+	var names []string
+	schema, err := tensor.ParseFiles(b, func(name string) ([]byte, error) {
+		if r.c.Beside == nil {
+			return nil, errors.New("there are no files beside the schema")
+		}
+		names = append(names, name)
+		return r.c.Beside(s.File, name)
+	})
+	l.names, l.seen = names, r.bytes(s, names)
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", s.File, err)
 	}
-	if l.model != nil && l.good == l.seen {
-		return false, nil
-	}
-	m, err := r.model(s, b)
+	m, err := r.model(s, schema)
 	if err != nil {
 		return false, err
 	}
 	l.model, l.good = m, l.seen
 	return true, nil
+}
+
+// bytes are those of a schema and of the files that it names, one after another. A
+// file that cannot be read is as if it were empty.
+func (r *registry) bytes(s Source, names []string) string {
+	b, _ := r.c.Read(s.File) // reading it again will say why
+	var all strings.Builder
+	fmt.Fprintf(&all, "%d:%s", len(b), b)
+	for _, name := range names {
+		b, _ := r.c.Beside(s.File, name) // the same
+		fmt.Fprintf(&all, "%d:%s", len(b), b)
+	}
+	return all.String()
 }
 
 func byName(all []loaded) (models, error) {
@@ -147,18 +174,14 @@ func (r *registry) stale() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i, s := range r.c.Schemas {
-		if b, err := r.c.Read(s.File); string(b) != r.loaded[i].seen || err != nil && r.loaded[i].seen != "" {
+		if r.bytes(s, r.loaded[i].names) != r.loaded[i].seen {
 			return true
 		}
 	}
 	return false
 }
 
-func (r *registry) model(src Source, b []byte) (*model, error) {
-	s, err := tensor.Parse(b)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", src.File, err)
-	}
+func (r *registry) model(src Source, s *tensor.Schema) (*model, error) {
 	name := cmp.Or(src.Model, s.Model)
 	if name == "" {
 		return nil, fmt.Errorf("%s: the schema names no model; say NAME=%s", src.File, src.File)

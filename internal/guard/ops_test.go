@@ -51,6 +51,22 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// TestValuesFile has a schema whose values are in another file, which changes.
+func TestValuesFile(t *testing.T) {
+	s := serve(t, logits(1, 2))
+	schema := strings.Replace(toySchema, "range: [0, 1]", "values: numbers.txt", 1)
+	c := Config{Backend: s.URL, Reload: 5 * time.Millisecond, Schemas: []Source{{File: "toy.yaml"}}}
+	f := &files{by: map[string]string{"numbers.txt": "0\n0.25\n0.5\n1\n"}}
+	c.Beside = func(_, name string) ([]byte, error) { return f.read(name) }
+	g := start(t, c, map[string]string{"toy.yaml": schema})
+	ask := func() int { return post(t, g.url+"/v2/models/toy/infer", goodJSON).status }
+	if got := ask(); got != 200 {
+		t.Errorf("%d", got)
+	}
+	f.set("numbers.txt", "0\n1\n")
+	eventually(t, "fewer values", func() bool { return ask() == 400 })
+}
+
 // TestDrain ends the gateway while a request is on its way.
 func TestDrain(t *testing.T) {
 	begun, end := make(chan bool), make(chan bool)

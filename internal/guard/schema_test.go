@@ -116,6 +116,12 @@ func TestDrift(t *testing.T) {
 	if !strings.Contains(g.log.String(), "a window is unlike the baseline") {
 		t.Errorf("no alert:\n%s", g.log)
 	}
+	h := start(t, Config{Backend: s.URL}, map[string]string{"toy.yaml": strings.Replace(schema, "window: 3", "window: 3, action: reject", 1)})
+	for _, want := range []int{200, 200, 400, 200} {
+		if r := post(t, h.url+"/v2/models/toy/infer", strings.Replace(goodJSON, "[0,0.25,0.5,1]", "[0,0,0,0]", 1)); r.status != want {
+			t.Errorf("with action: reject: %d %s, want %d", r.status, r.body, want)
+		}
+	}
 	if m := do(t, "GET", g.admin+"/metrics", ""); !strings.Contains(m.body, `andiron_guard_drift_alerts_total{model="toy"} 1`) {
 		t.Error("the alert is not counted")
 	}

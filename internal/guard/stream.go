@@ -156,7 +156,7 @@ func (x *exchange) count(f *fault) {
 // streamFault is a message with the text of a fault, and an answer without outputs
 // that says which request it is about.
 func streamFault(r *oip.Response, f *fault) [][]byte {
-	parts, _, err := oip.AppendStream(nil, r, f.line())
+	parts, _, err := oip.AppendStreamFault(nil, r, f.line())
 	if err != nil { // a name and an id always can be written
 		return nil
 	}
@@ -236,7 +236,7 @@ func (s *stream) answer(x *exchange, msg []byte) *fault {
 		x.count(f)
 		return nil
 	}
-	parts, _, err := oip.AppendStream((*x.scratch(4 << 10))[:0], res, "")
+	parts, _, err := res.AppendStream((*x.scratch(4 << 10))[:0])
 	if err != nil {
 		return notInForm(err)
 	}
