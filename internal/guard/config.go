@@ -91,6 +91,21 @@ func (l Limits) filled() Limits {
 	return l
 }
 
+// negative names a limit below zero, which is none.
+func (l Limits) negative() string {
+	for name, v := range map[string]int64{
+		"connections": int64(l.Connections), "connections of a client": int64(l.ConnectionsClient), "requests": int64(l.Requests), "rate": int64(min(l.Rate, 1)),
+		"burst": int64(l.Burst), "clients": int64(l.Clients), "body": l.Body, "memory": l.Memory, "least rate": l.MinRate, "grace": int64(l.Grace), "time for a header": int64(l.Header),
+		"idle time": int64(l.Idle), "time in the queue": int64(l.Queue), "time for an answer": int64(l.Answer), "idle time of the server": int64(l.BackendIdle),
+		"delay": int64(l.DrainDelay), "time to drain": int64(l.Drain),
+	} {
+		if v < 0 {
+			return name
+		}
+	}
+	return ""
+}
+
 // or is v, or def for what is not above zero.
 func or[T int | int64 | time.Duration](v, def T) T {
 	if v > 0 {

@@ -40,6 +40,9 @@ type Gateway struct {
 
 // New reads schemas and certificates, and listens. Serve answers.
 func New(ctx context.Context, c Config) (*Gateway, error) {
+	if name := c.Limits.negative(); name != "" {
+		return nil, fmt.Errorf("the limit of %s is below zero", name)
+	}
 	c.Limits = c.Limits.filled()
 	if err := c.check(); err != nil {
 		return nil, err
