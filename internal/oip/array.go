@@ -104,16 +104,14 @@ func (w whole) put(dst []byte, v int64) {
 	}
 }
 
-// integers reads integers. Those beyond 18 digits are left to others.
+// integers reads integers. Those beyond 15 digits are left to others.
 func integers(dst, b []byte, p int, w whole) (n, end int) {
 	from := len(dst)
 	for len(dst) >= w.size && p+room <= len(b) {
 		t := eight(b, p)
 		n := leading(t)
-		q, v, ok := p+n, int64(0), true
-		if n&7 != 0 && (byte(t) != 0 || n == 1) { // from 1 to 7 digits, no minus
-			v = int64(number(t, n))
-		} else {
+		v, q, ok := int64(number(t, n)), p+n, true
+		if n&7 == 0 || byte(t) == 0 && n > 1 { // a minus, eight digits or more, or no number
 			q, v, ok = integer(b, p)
 		}
 		if !ok || v < w.lo || v > w.hi || b[q] != ',' {
@@ -128,7 +126,7 @@ func integers(dst, b []byte, p int, w whole) (n, end int) {
 	return (from - len(dst)) / w.size, p
 }
 
-// integer reads one of at most 16 digits.
+// integer reads one of at most 15 digits.
 func integer(b []byte, p int) (end int, v int64, ok bool) {
 	minus := b[p] == '-'
 	if minus {

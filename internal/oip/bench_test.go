@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -121,7 +122,7 @@ func BenchmarkForms(b *testing.B) {
 		b.Fatal(err)
 	}
 	length := strconv.Itoa(len(head))
-	body := append(head, data[0]...)
+	body := slices.Concat(head, data[0])
 	b.Run("binary", func(b *testing.B) {
 		b.ReportAllocs()
 		buf := make([]byte, 0, 4096)
@@ -139,7 +140,7 @@ func BenchmarkForms(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	msg := append(append([]byte{}, parts[0]...), parts[1]...)
+	msg := slices.Concat(parts...)
 	b.Run("gRPC", func(b *testing.B) {
 		b.ReportAllocs()
 		buf := make([]byte, 0, 4096)

@@ -37,7 +37,7 @@ func (d decimal) single() (f uint32, ok bool) {
 	if i >= 2*maxPower {
 		return 0, false
 	}
-	x := float64(int64(d.mant)) * powers[i] //nolint:gosec // below 2^63
+	x := float64(int64(d.mant)) * powers[i]
 	u := math.Float64bits(x)
 	if u-leastNormal32 > mostNormal32-leastNormal32 || u&lost-(half-8) <= 16 {
 		return 0, d.mant == 0

@@ -247,7 +247,7 @@ func (g *grpcReader) tensor(in field) (p piece, err error) {
 		case 4:
 			return params(f)
 		default:
-			p.typed = typed{f, true}
+			p.typed = typed{f, len(f.b) > 0} // MLServer has empty ones beside raw contents
 		}
 		return within(err, inferTensor[f.num].name)
 	})
@@ -324,6 +324,8 @@ func (g *grpcReader) collector(ps *[]Parameter, fr *frame, pl place) func(field)
 			if err = fr.allows(g.o, pl, f.at); err == nil {
 				err = fr.remember(name, v, f.at)
 			}
+		case name == "binary_data_size" && pl == frameTensor && v.Kind == KindInt && v.Int >= 0:
+			fr.size, fr.at = v.Int, f.at // KServe's client says it here too
 		case slices.Contains(g.o.Parameters, name) && name != "classification":
 			*ps = append(*ps, Parameter{name, v})
 		case !g.o.DropParameters:
@@ -399,15 +401,20 @@ func (g *grpcReader) contents(ps []piece, list, raw string) (Form, error) {
 		switch {
 		case p.typed.there:
 			return 0, withinIndex(faultAt(p.typed.at, CodeSource, "there are both contents and %s", raw), list, i)
+		case p.frame.memorySeen > 0 && p.frame.size >= 0:
+			return 0, withinIndex(faultAt(p.frame.at, CodeSource, "there are both a size and shared memory"), list, i)
 		case p.frame.memorySeen > 0:
 			continue
 		case next == len(g.raw):
 			return 0, withinIndex(faultAt(len(g.b), CodeSource, "there are no data: %d %s", next, raw), list, i)
 		}
 		f := g.raw[next]
-		p.Data = f.b[:len(f.b):len(f.b)]
+		p.Data = slices.Clip(f.b)
 		if err := fits(&p.Tensor, f.at); err != nil {
 			return 0, withinIndex(err, list, i)
+		}
+		if p.frame.size >= 0 && p.frame.size != int64(len(p.Data)) {
+			return 0, withinIndex(faultAt(p.frame.at, CodeSize, "binary_data_size %d, and there are %d bytes", p.frame.size, len(p.Data)), list, i)
 		}
 		next++
 	}
@@ -425,6 +432,8 @@ func (g *grpcReader) typedData(p *piece) error {
 		return faultAt(p.typed.at, CodeSource, "there are both contents and shared memory")
 	case p.frame.memorySeen > 0:
 		return nil
+	case p.frame.size >= 0:
+		return faultAt(p.frame.at, CodeSource, "binary_data_size needs raw contents")
 	case !p.typed.there && n > 0:
 		return faultAt(len(g.b), CodeSource, "there are no data")
 	}

@@ -2,6 +2,7 @@ package oip
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -48,7 +49,7 @@ func readTyped(t *tensor.Tensor, in field, n int64) error {
 	if want == 0 && n > 0 {
 		return faultAt(in.at, CodeDType, "%s has no typed contents: send it raw", t.DType.V2())
 	}
-	c := &contents{t: t, want: n, whole: wholeOf(t.DType)}
+	c := &contents{t: t, want: n, most: min(n, int64(len(in.b))), whole: wholeOf(t.DType)}
 	err := fields(in.b, in.at, inferContents, func(f field) error {
 		if f.num != want {
 			return within(faultAt(f.at, CodeSource, "these are not the contents of %s", t.DType.V2()), inferContents[f.num].name)
@@ -66,6 +67,7 @@ type contents struct {
 	t         *tensor.Tensor
 	whole     whole
 	got, want int64
+	most      int64 // elements that there can be: each has a byte at least
 }
 
 func (c *contents) field(f field) error {
@@ -81,7 +83,7 @@ func (c *contents) field(f field) error {
 			return c.tooMany(f.at)
 		}
 		if c.t.Data == nil {
-			c.t.Data = f.b[:len(f.b):len(f.b)]
+			c.t.Data = slices.Clip(f.b)
 		} else {
 			c.t.Data = append(c.t.Data, f.b...)
 		}
@@ -128,8 +130,8 @@ func (c *contents) number(n uint64, at int) error {
 			return faultAt(at, CodeNumber, "%d is no %s", v, t.DType)
 		}
 	}
-	if cap(t.Data) == 0 { // a varint has at least one byte
-		t.Data = make([]byte, 0, min(c.want, chunk)*int64(size))
+	if cap(t.Data) == 0 {
+		t.Data = make([]byte, 0, c.most*int64(size))
 	}
 	var b [8]byte
 	binary.LittleEndian.PutUint64(b[:], n)

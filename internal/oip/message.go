@@ -26,9 +26,11 @@ const (
 
 // Request is what a client asks. Data of the inputs may point into the body.
 type Request struct {
-	Form       Form
-	Model      string // only gRPC messages have it; in HTTP the path says it
-	Version    string // the same
+	Form Form
+	// Model and Version are those of a message of gRPC. In HTTP the path says them;
+	// where a body says them too, the caller has to compare, and they are not written.
+	Model      string
+	Version    string
 	ID         string
 	Parameters []Parameter // sorted by name, without those of the framing
 	Inputs     []tensor.Tensor

@@ -148,12 +148,12 @@ func (f *frame) complete() error {
 
 // scalar reads the value of a parameter.
 func (r *reader) scalar() (v Value, err error) {
-	switch c := r.next(); {
-	case c == '"':
+	switch r.next() {
+	case '"':
 		v.Kind = KindText
 		v.Text, err = r.text(r.lim.Text)
 		return v, err
-	case c == 't' || c == 'f':
+	case 't', 'f':
 		v.Bool, err = r.bool()
 		return v, err
 	}

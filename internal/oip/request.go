@@ -68,7 +68,8 @@ func split(body []byte, header string, o Options) (r *reader, n int, err error) 
 	return r, int(u), nil
 }
 
-var requestMembers = []string{"id", "parameters", "inputs", "outputs"}
+// KServe's client writes the model into the body as well.
+var requestMembers = []string{"id", "parameters", "inputs", "outputs", "model_name", "model_version"}
 
 // request reads the JSON of a request.
 func (r *reader) request() (req *Request, ps []piece, err error) {
@@ -84,8 +85,12 @@ func (r *reader) request() (req *Request, ps []piece, err error) {
 			req.BinaryOutput = f.binary == Yes
 		case 2:
 			ps, err = r.tensors()
-		default:
+		case 3:
 			req.Outputs, err = r.wanted()
+		case 4:
+			req.Model, err = r.identity()
+		default:
+			req.Version, err = r.identity()
 		}
 		return within(err, requestMembers[i])
 	})

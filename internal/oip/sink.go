@@ -79,16 +79,14 @@ func (s *sink) quick(b []byte, p int, n int64) (end int) {
 // known.
 const chunk = 4096
 
-// grow makes room for n elements, or for as many as is worth it.
+// grow makes room for n elements, or for as many as is worth it, and for one more,
+// which is read by element.
 func (s *sink) grow(n int64) []byte {
 	from := len(s.buf)
-	have := int64(cap(s.buf)-from) / int64(s.size)
-	if have < n {
-		if have < chunk/4 {
-			s.buf = slices.Grow(s.buf, int(min(n, chunk))*s.size)
-		}
-		n = min(n, int64(cap(s.buf)-from)/int64(s.size))
+	if int64(cap(s.buf)-from) < min(n, chunk/4)*int64(s.size) { // twice as much each time
+		s.buf = slices.Grow(s.buf, int(min(n, max(chunk, s.n))+1)*s.size)
 	}
+	n = min(n, int64(cap(s.buf)-from)/int64(s.size))
 	s.buf = s.buf[:from+int(n)*s.size]
 	return s.buf[from:]
 }
@@ -99,6 +97,9 @@ func (s *sink) element(l *lexer) (err error) {
 		return l.fault(s.over, "more than %d elements", s.most)
 	}
 	l.next()
+	if cap(s.buf)-len(s.buf) < s.size { // append alone would copy more often
+		s.buf = slices.Grow(s.buf, max(len(s.buf), chunk/16))
+	}
 	switch {
 	case s.dtype == tensor.Bytes:
 		err = s.text(l)

@@ -1,6 +1,10 @@
 package oip
 
-import "github.com/andiron-dev/andiron/internal/tensor"
+import (
+	"slices"
+
+	"github.com/andiron-dev/andiron/internal/tensor"
+)
 
 // spelling is how an untyped body was written.
 type spelling struct {
@@ -89,12 +93,10 @@ func (u *untyped) body(w words, name string) (sp spelling, err error) {
 // beside reads a member that is none of the tensors: a parameter, if it is let
 // through.
 func (u *untyped) beside(name string, at int, known []string, ps *[]Parameter) error {
-	for _, allowed := range u.o.Parameters {
-		if allowed == name {
-			v, err := u.scalar()
-			*ps = append(*ps, Parameter{name, v})
-			return within(err, name)
-		}
+	if slices.Contains(u.o.Parameters, name) {
+		v, err := u.scalar()
+		*ps = append(*ps, Parameter{name, v})
+		return within(err, name)
 	}
 	if u.o.DropParameters {
 		return u.skip(maxDepth)

@@ -47,7 +47,6 @@ type frame struct {
 	at         int
 	size       int64 // binary_data_size, or -1
 	binary     Choice
-	region     string
 	memory     Memory
 	memorySeen int
 }
@@ -133,7 +132,6 @@ func (r *reader) source(t *piece, at int) error {
 // dataOf reads the data, or remembers where they are until type and shape are
 // known.
 func (r *reader) dataOf(t *piece) error {
-	const needed = 1<<pieceShape | 1<<pieceType
 	if t.Shape != nil && t.DType != 0 {
 		from := r.p
 		err := r.read(t)

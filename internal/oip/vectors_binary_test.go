@@ -3,13 +3,14 @@ package oip
 import (
 	"encoding/binary"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
 // framedBody is a header for inputs, with bytes behind it.
 func framedBody(inputs, behind string) (header string, body []byte) {
 	head := `{"inputs":[` + inputs + `]}`
-	return fmt.Sprint(len(head)), []byte(head + behind)
+	return strconv.Itoa(len(head)), []byte(head + behind)
 }
 
 func sized(name, shape, datatype, size string) string {
@@ -55,13 +56,13 @@ func binaryVectors() (vs []vector) {
 
 func headerVectors(one string) (vs []vector) {
 	header, body := framedBody(one, "\x00\x00\x80\x3f")
-	for _, h := range []string{"", " " + header, header + " ", "+" + header, "-1", "0x10", "1e2", header + "abc", header + "," + header, "0" + header, "18446744073709551616", "99999999999999999999", fmt.Sprint(len(body) + 1), "٣"} {
+	for _, h := range []string{"", " " + header, header + " ", "+" + header, "-1", "0x10", "1e2", header + "abc", header + "," + header, "0" + header, "18446744073709551616", "99999999999999999999", strconv.Itoa(len(body) + 1), "٣"} {
 		vs = append(vs, vector{Case: fmt.Sprintf("the length %q", h), Read: "binary", Header: h, Body64: body, Code: CodeSize})
 	}
 	vs = append(vs,
 		vector{Case: "the length 0, which is a raw body", Read: "binary", Header: "0", Body64: body, Code: CodeSize},
 		vector{Case: "a length that cuts the header", Read: "binary", Header: "10", Body64: body, Code: CodeSyntax},
-		vector{Case: "a length with data in the header", Read: "binary", Header: fmt.Sprint(len(body)), Body64: body, Code: CodeSyntax},
+		vector{Case: "a length with data in the header", Read: "binary", Header: strconv.Itoa(len(body)), Body64: body, Code: CodeSyntax},
 		vector{Case: "spaces behind the header", Read: "binary", Header: "200", Body64: []byte(pad(string(body[:len(body)-4]), 200) + "\x00\x00\x80\x3f")},
 		vector{Case: "a header over its limit", Read: "binary", Header: "2000", Options: &vectorOptions{Limits: Limits{Header: 100}}, Body64: []byte(pad(string(body[:len(body)-4]), 2000) + "\x00\x00\x80\x3f"), Code: CodeLimit},
 	)

@@ -73,6 +73,7 @@ func goodMessages(good func(name string, body []byte)) {
 	good("numbers of more bytes than they need", []byte(lv(1, "m")+lv(5, lv(1, "x")+lv(2, "UINT8")+lv(3, "\x82\x80\x00"))+lv(7, "ab")))
 	good("a single number", protoRequest(protoTensor("x", "FP32", nil, ""), one32))
 	good("texts, raw", protoRequest(protoTensor("x", "BYTES", []int64{2}, ""), "\x01\x00\x00\x00a\x00\x00\x00\x00"))
+	good("raw, and empty contents", protoRequest(protoTensor("x", "FP32", []int64{1}, lv(5, "")), one32))
 	good("nothing, raw", protoRequest(protoTensor("x", "FP32", []int64{0}, ""), ""))
 	good("nothing at all", nil)
 }
@@ -112,7 +113,8 @@ func typedMessages(good func(name string, body []byte), bad func(name string, bo
 	bad("too many of them", one("FP32", 1, contentsField(6, one32+one32)), CodeCount)
 	bad("too many integers", one("INT64", 1, contentsField(3, varints(1, 2))), CodeCount)
 	bad("too many texts", one("BYTES", 1, lv(5, lv(8, "a")+lv(8, "b"))), CodeCount)
-	bad("none of them", one("FP32", 1, lv(5, "")), CodeCount)
+	bad("none of them", one("FP32", 1, lv(5, "")), CodeSource)
+	bad("none of them, in a field", one("FP32", 1, contentsField(6, "")), CodeCount)
 	bad("floats that end in the middle", one("FP32", 1, contentsField(6, "\x00\x00\x80")), CodeSyntax)
 	bad("integers that end in the middle", one("INT64", 1, contentsField(3, "\x80")), CodeSyntax)
 	bad("an integer of eleven bytes", one("INT64", 1, contentsField(3, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01")), CodeSyntax)
@@ -168,7 +170,15 @@ func grpcParameters() []vector {
 	x := lv(5, lv(1, "x")+lv(2, "FP32")+vi(3, 2)+place)
 	double := string(protowire.AppendFixed64(protowire.AppendTag(nil, 4, protowire.Fixed64Type), math.Float64bits(0.5)))
 	nan := string(protowire.AppendFixed64(protowire.AppendTag(nil, 4, protowire.Fixed64Type), math.Float64bits(math.NaN())))
+	sized := func(n uint64) string {
+		return lv(5, lv(1, "x")+lv(2, "FP32")+vi(3, 1)+param(4, "binary_data_size", vi(2, n)))
+	}
 	return []vector{
+		{Case: "a size beside raw contents", Read: "grpc", Body64: protoRequest(sized(4), one32)},
+		{Case: "a size beside raw contents that lies", Read: "grpc", Body64: protoRequest(sized(8), one32), Code: CodeSize},
+		{Case: "a size below 0 beside raw contents", Read: "grpc", Body64: protoRequest(sized(1<<64-4), one32), Code: CodeParameter},
+		{Case: "a size beside typed contents", Read: "grpc", Body64: protoRequest(lv(5, lv(1, "x")+lv(2, "FP32")+vi(3, 1)+param(4, "binary_data_size", vi(2, 4))+contentsField(6, one32))), Code: CodeSource},
+		{Case: "a size of the request", Read: "grpc", Body64: []byte(param(4, "binary_data_size", vi(2, 4))), Code: CodeParameter},
 		{Case: "parameters of all kinds", Read: "grpc", Options: known, Body64: []byte(param(4, "e", vi(5, math.MaxUint64)) + param(4, "d", double) + param(4, "c", lv(3, "s")) + param(4, "b", vi(2, 7)) + param(4, "a", vi(1, 1)))},
 		{Case: "parameters of inputs and outputs", Read: "grpc", Options: known, Body64: []byte(lv(5, lv(1, "x")+lv(2, "UINT8")+vi(3, 1)+param(4, "a", vi(1, 0))) + lv(6, lv(1, "y")+param(2, "b", vi(2, 1))) + lv(7, "a"))},
 		{Case: "a parameter that is not let through", Read: "grpc", Body64: []byte(param(4, "a", vi(1, 1))), Code: CodeParameter},

@@ -46,6 +46,7 @@ func goodRequests(good func(name, body string)) {
 	good("no inputs", `{"inputs":[]}`)
 	good("an empty id", around(`"id":""`))
 	good("wanted outputs", around(`"outputs":[{"name":"y"},{"name":"z","parameters":{"binary_data":true}}]`))
+	good("the model in the body", around(`"model_name":"m","model_version":"1"`))
 	good("all outputs in binary", around(`"parameters":{"binary_data_output":true}`))
 	good("outputs not in binary", around(`"parameters":{"binary_data_output":false},"outputs":[{"name":"y","parameters":{"binary_data":false}}]`))
 	good("names of another script", `{"inputs":[{"name":"größe 数","shape":[1],"datatype":"FP32","data":[1]}]}`)
@@ -84,10 +85,13 @@ func numberRequests(good func(name, body string), bad func(name, body string, co
 		bad("a number with "+c[0], in("["+c[1]+",1]"), CodeSyntax)
 	}
 	for _, c := range []struct{ datatype, least, most, below, above string }{
-		{"INT8", "-128", "127", "-129", "128"}, {"INT16", "-32768", "32767", "-32769", "32768"},
+		{"INT8", "-128", "127", "-129", "128"},
+		{"INT16", "-32768", "32767", "-32769", "32768"},
 		{"INT32", "-2147483648", "2147483647", "-2147483649", "2147483648"},
 		{"INT64", "-9223372036854775808", "9223372036854775807", "-9223372036854775809", "9223372036854775808"},
-		{"UINT8", "0", "255", "-1", "256"}, {"UINT16", "0", "65535", "-1", "65536"}, {"UINT32", "0", "4294967295", "-1", "4294967296"},
+		{"UINT8", "0", "255", "-1", "256"},
+		{"UINT16", "0", "65535", "-1", "65536"},
+		{"UINT32", "0", "4294967295", "-1", "4294967296"},
 		{"UINT64", "0", "18446744073709551615", "-1", "18446744073709551616"},
 	} {
 		good("the bounds of "+c.datatype, `{"inputs":[{"name":"x","shape":[2],"datatype":"`+c.datatype+`","data":[`+c.least+`,`+c.most+`]}]}`)
@@ -260,8 +264,8 @@ func answers() []vector {
 		{Case: "an answer with null for data", Read: "json-answer", Body: `{"outputs":[{"name":"y","shape":[1],"datatype":"FP32","data":[null]}]}`, Code: CodeType},
 		{Case: "an answer without outputs", Read: "json-answer", Body: `{"model_name":"m"}`, Code: CodeMissing},
 		{Case: "an output of an answer twice", Read: "json-answer", Body: `{"outputs":[{"name":"y","shape":[0],"datatype":"FP32","data":[]},{"name":"y","shape":[0],"datatype":"FP32","data":[]}]}`, Code: CodeDuplicate},
-		{Case: "an answer in binary", Read: "binary-answer", Header: "100", Body64: append([]byte(pad(`{"outputs":[{"name":"y","shape":[1],"datatype":"FP32","parameters":{"binary_data_size":4}}]}`, 100)), 0, 0, 0xc0, 0x7f)},
-		{Case: "an answer in binary that is too short", Read: "binary-answer", Header: "100", Body64: append([]byte(pad(`{"outputs":[{"name":"y","shape":[1],"datatype":"FP32","parameters":{"binary_data_size":4}}]}`, 100)), 0, 0, 0xc0), Code: CodeSize},
+		{Case: "an answer in binary", Read: "binary-answer", Header: "120", Body64: append([]byte(pad(`{"model_name":"m","outputs":[{"name":"y","shape":[1],"datatype":"FP32","parameters":{"binary_data_size":4}}]}`, 120)), 0, 0, 0xc0, 0x7f)},
+		{Case: "an answer in binary that is too short", Read: "binary-answer", Header: "120", Body64: append([]byte(pad(`{"model_name":"m","outputs":[{"name":"y","shape":[1],"datatype":"FP32","parameters":{"binary_data_size":4}}]}`, 120)), 0, 0, 0xc0), Code: CodeSize},
 	}
 }
 

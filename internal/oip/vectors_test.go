@@ -11,6 +11,8 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/andiron-dev/andiron/internal/tensor"
 )
 
@@ -31,6 +33,14 @@ type vector struct {
 	Code    Code           `json:"code,omitempty"`
 	Write   string         `json:"write,omitempty"`
 	Write64 []byte         `json:"write64,omitempty"`
+	Tensors []vectorTensor `json:"tensors,omitempty"` // what a client meant, in its own words
+}
+
+type vectorTensor struct {
+	Name     string  `json:"name"`
+	Datatype string  `json:"datatype"`
+	Shape    []int64 `json:"shape"`
+	Data     []byte  `json:"data"`
 }
 
 type vectorOptions struct {
@@ -225,12 +235,86 @@ func (v *vector) check(t *testing.T) {
 		if err != nil || !bytes.Equal(got, want) {
 			t.Errorf("got %q, %v, want %q", got, err, want)
 		}
+		if v.Tensors != nil {
+			v.checkTensors(t)
+		}
 		return
 	}
 	var e *Error
 	if !errors.As(err, &e) || e.Code != v.Code || v.Verdict != "reject" {
 		t.Errorf("got %q, %v, want an error %s", got, err, v.Code)
 	}
+}
+
+// checkTensors holds what was read against what the client meant.
+func (v *vector) checkTensors(t *testing.T) {
+	t.Helper()
+	var got []tensor.Tensor
+	var req *Request
+	var res *Response
+	var err error
+	switch v.Read {
+	case "json":
+		req, err = ParseJSON(v.body(), v.options())
+	case "binary":
+		req, err = ParseBinary(v.body(), v.Header, v.options())
+	case "grpc":
+		req, err = ParseGRPC(v.body(), v.options())
+	case "json-answer":
+		res, err = ParseJSONResponse(v.body(), v.options())
+	case "grpc-answer":
+		res, err = ParseGRPCResponse(v.body(), v.options())
+	default:
+		t.Fatalf("no client writes %q", v.Read)
+	}
+	switch {
+	case err != nil:
+		t.Fatal(err)
+	case req != nil:
+		got = req.Inputs
+	default:
+		got = res.Outputs
+	}
+	var want []tensor.Tensor
+	for _, w := range v.Tensors {
+		d, err := dtypeOf(w.Datatype, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, tensor.Tensor{Name: w.Name, DType: d, Shape: w.Shape, Data: w.Data})
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestClientFile adds to what real clients wrote, tools/oip.sh makes it, what we
+// write for it.
+func TestClientFile(t *testing.T) {
+	path := filepath.Join(vectorDir, "clients.jsonl")
+	vs := readVectors(t, path)
+	if len(vs) < 100 {
+		t.Fatalf("only %d messages of clients", len(vs))
+	}
+	if !*update {
+		return // TestVectors runs them
+	}
+	if err := os.WriteFile(path, encodeVectors(t, vs), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func encodeVectors(t *testing.T, vs []vector) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	for _, v := range vs {
+		if err := enc.Encode(v.complete(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b.Bytes()
 }
 
 // TestVectorFiles holds the files against the tables of the tests.
@@ -240,25 +324,20 @@ func TestVectorFiles(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(tables)) {
-		var want bytes.Buffer
-		enc := json.NewEncoder(&want)
-		enc.SetEscapeHTML(false)
 		for _, v := range tables[name] {
 			if seen[v.Read+v.Case] {
 				t.Errorf("case %q stands twice", v.Case)
 			}
 			seen[v.Read+v.Case] = true
-			if err := enc.Encode(v.complete(t)); err != nil {
-				t.Fatal(err)
-			}
 		}
+		want := encodeVectors(t, tables[name])
 		path := filepath.Join(vectorDir, name+".jsonl")
 		if *update {
-			if err := os.WriteFile(path, want.Bytes(), 0o644); err != nil {
+			if err := os.WriteFile(path, want, 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want.Bytes()) {
+		if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
 			t.Errorf("%s is not what the table says (%v): run with -update", path, err)
 		}
 	}

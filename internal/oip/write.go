@@ -212,8 +212,8 @@ func appendNumber(dst, b []byte, d tensor.DType) ([]byte, error) {
 	le := binary.LittleEndian
 	switch d {
 	case tensor.Float64, tensor.Float32:
-		f, size := 0.0, 8*d.Size()
-		if size == 64 {
+		var f float64
+		if d == tensor.Float64 {
 			f = math.Float64frombits(le.Uint64(b))
 		} else {
 			f = float64(math.Float32frombits(le.Uint32(b)))
@@ -221,7 +221,7 @@ func appendNumber(dst, b []byte, d tensor.DType) ([]byte, error) {
 		if math.IsNaN(f) || math.IsInf(f, 0) {
 			return dst, errNotFinite
 		}
-		return appendFloat(dst, f, size), nil
+		return appendFloat(dst, f, 8*d.Size()), nil
 	case tensor.Bool:
 		return strconv.AppendBool(dst, b[0] != 0), nil
 	case tensor.Uint64:
@@ -255,7 +255,7 @@ func integerOf(b []byte, d tensor.DType) int64 {
 // appendTexts writes texts, which must be UTF-8 if they are not in base64.
 func appendTexts(dst []byte, t *tensor.Tensor, from, to int64, encoded bool) ([]byte, error) {
 	rest := t.Data
-	for i := int64(0); i < to; i++ {
+	for i := range to {
 		n := binary.LittleEndian.Uint32(rest)
 		text := rest[4 : 4+n]
 		rest = rest[4+n:]

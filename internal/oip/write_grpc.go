@@ -3,6 +3,7 @@ package oip
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -133,7 +134,7 @@ func (r *Request) AppendGRPC(dst []byte) (msg [][]byte, buf []byte, err error) {
 		p.text(1, o.Name)
 		ps := o.Parameters
 		if o.Memory != nil {
-			ps = append(ps[:len(ps):len(ps)], o.Memory.parameters()...)
+			ps = append(slices.Clip(ps), o.Memory.parameters()...)
 		}
 		if err := p.parameters(2, ps); err != nil {
 			return nil, p.buf, err
@@ -235,7 +236,7 @@ func (p *parts) tensors(num protowire.Number, ts []tensor.Tensor, parameters [][
 	}
 	for _, u := range unseen {
 		m := p.mark()
-		if err := p.head(u.Name, u.DType, u.Shape, append(u.Parameters[:len(u.Parameters):len(u.Parameters)], u.Memory.parameters()...)); err != nil {
+		if err := p.head(u.Name, u.DType, u.Shape, append(slices.Clip(u.Parameters), u.Memory.parameters()...)); err != nil {
 			return err
 		}
 		p.wrap(m, num)
