@@ -65,6 +65,7 @@ func (f *guardServeFlags) addServers(cmd *cobra.Command) {
 	flags.StringArrayVar(&f.schemas, "schema", nil, "the schema in `[NAME=]FILE`; NAME is the model's, without it the schema says it. May be given again")
 	flags.StringVar(&f.c.Backend, "backend", "", "the `URL` of the model server, http or https")
 	flags.StringVar(&f.c.BackendGRPC, "backend-grpc", "", "the `URL` of the model server's gRPC port")
+	flags.BoolVar(&f.c.BareStreams, "bare-streams", false, "the server's streams have answers without a message around them, as those of MLServer")
 	flags.StringVar(&f.c.BackendCA, "backend-ca", "", "trust servers with a certificate signed by one in `FILE`, instead of the system's")
 	flags.StringVar(&f.c.ReadyPath, "backend-ready", "/v2/health/ready", "`PATH` that says whether the server is ready; empty only connects")
 	flags.StringVar(&f.c.Listen, "listen", "127.0.0.1:9000", "take clients on `ADDRESS`")

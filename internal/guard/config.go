@@ -18,6 +18,7 @@ type Config struct {
 
 	Backend     string // http or https URL of the model server
 	BackendGRPC string // the same for gRPC
+	BareStreams bool   // answers of streams have no message around them, as MLServer's
 	BackendCA   string // file of certificates that the server's is signed by; empty is those of the system
 	ReadyPath   string // what to ask the server whether it is ready; empty only connects
 

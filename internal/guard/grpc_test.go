@@ -415,3 +415,19 @@ func TestStreamBroken(t *testing.T) {
 	}
 	_ = c.in.Close()
 }
+
+// TestBareStream has the streams of MLServer, which have no place for a fault: it
+// ends them.
+func TestBareStream(t *testing.T) {
+	s := serveGRPC(t, func(string, []byte) ([][]byte, string) { return [][]byte{answerMessage("1", 1, 2)}, "" })
+	g := start(t, Config{BackendGRPC: s.url, BareStreams: true}, nil)
+	c := stream1(t, g, frameOf(inferMessage("toy", "1", 0, 0, 0, 1)))
+	if m, err := readFrame(c.res.Body); err != nil || !bytes.Equal(m, answerMessage("1", 1, 2)) {
+		t.Errorf("%q %v", m, err)
+	}
+	_, _ = c.in.Write(frameOf(inferMessage("toy", "2", 0, 0, 0, 7)))
+	if _, err := readFrame(c.res.Body); err == nil || c.res.Trailer.Get("Grpc-Status") != "3" || !strings.HasPrefix(c.res.Trailer.Get("Grpc-Message"), "AT-RANGE") {
+		t.Errorf("%v %v", err, c.res.Trailer)
+	}
+	_ = c.in.Close()
+}

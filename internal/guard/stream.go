@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/andiron-dev/andiron/internal/oip"
@@ -20,6 +21,7 @@ type stream struct {
 	blank  exchange // what each request and answer begins as
 	cancel context.CancelCauseFunc
 	timer  *time.Timer // cuts off a stream on which nothing moves
+	over   atomic.Bool // what cannot be read any more is nobody's fault
 
 	mu   sync.Mutex // of what is written to the client
 	open bool       // the head was written
@@ -45,6 +47,7 @@ func (x *exchange) streamGRPC() *fault {
 	var asking sync.WaitGroup
 	asking.Go(func() { in.CloseWithError(s.ask(in)) })
 	f := s.answers(ctx, out)
+	s.over.Store(true)
 	cancel(nil)
 	// Whoever reads from the client or writes to the server stops now.
 	_ = out.CloseWithError(context.Canceled)
@@ -88,7 +91,8 @@ func (s *stream) ask(to io.Writer) error {
 		h := &held{x: part}
 		msg, f := part.readMessage(h, s.patience())
 		h.settle()
-		if f == nil && msg == nil {
+		if f == nil && msg == nil || s.over.Load() {
+			part.release()
 			return io.EOF
 		}
 		s.timer.Reset(s.patience())
@@ -99,9 +103,9 @@ func (s *stream) ask(to io.Writer) error {
 		part.release()
 		switch {
 		case f == nil:
-		case f.code == codeSlow || f.code == codeLength || f.code == codeEncoding || f.code == codeLarge:
+		case part.g.c.BareStreams || f.code == codeSlow || f.code == codeLength || f.code == codeEncoding || f.code == codeLarge:
 			s.cancel(f)
-			return f // what follows cannot be told apart from it
+			return f // what follows cannot be told apart from it, or there is no form for it
 		default:
 			s.complain(part, f)
 		}
@@ -212,36 +216,56 @@ func (s *stream) broken(ctx context.Context, err error) *fault {
 
 // answer checks an answer and writes it to the client.
 func (s *stream) answer(x *exchange, msg []byte) *fault {
-	res, text, err := oip.ParseStreamResponse(msg, oip.Options{Limits: oip.Limits{Body: x.g.c.Limits.Body}, DropParameters: true})
-	switch {
-	case err != nil:
-		return unreadable(err)
-	case res == nil || text != "":
-		// What the server says stays behind.
-		r := &oip.Response{}
-		if res != nil {
-			r.Model, r.ID = res.Model, res.ID
+	res, f := s.read(msg)
+	if f == nil {
+		if f = x.choose(res.Model); f != nil {
+			return unreadable(errors.New("an answer of a model without a schema"))
 		}
-		s.send(streamFault(r, refuse(codeRefused, http.StatusBadRequest, "the model server refused the request")))
-		return nil
+		// The sizes of the request are not known here: answers of a stream may be many.
+		f = x.checkAnswer(res, nil, true)
 	}
-	m := x.g.models.find(res.Model)
-	if m == nil {
-		return unreadable(errors.New("an answer of a model without a schema"))
+	if f != nil && (res == nil || s.x.g.c.BareStreams) {
+		return f
 	}
-	x.model = m
-	// The sizes of the request are not known here: answers of a stream may be many.
-	if f := x.checkAnswer(res, nil, true); f != nil {
-		s.send(streamFault(&oip.Response{Model: res.Model, ID: res.ID}, f))
+	if f != nil {
 		x.count(f)
+		s.send(streamFault(&oip.Response{Model: res.Model, ID: res.ID}, f))
 		return nil
 	}
-	parts, _, err := res.AppendStream((*x.scratch(4 << 10))[:0])
+	write := res.AppendStream
+	if s.x.g.c.BareStreams {
+		write = res.AppendGRPC
+	}
+	parts, _, err := write((*x.scratch(4 << 10))[:0])
 	if err != nil {
 		return notInForm(err)
 	}
-	m.meter.bytesOut.AddInt64(s.send(parts))
+	x.model.meter.bytesOut.AddInt64(s.send(parts))
 	return nil
+}
+
+// read reads an answer. A fault with an answer is one of the server about a
+// request, and the stream goes on; what the server says of it stays behind.
+func (s *stream) read(msg []byte) (*oip.Response, *fault) {
+	opt := oip.Options{Limits: oip.Limits{Body: s.x.g.c.Limits.Body}, DropParameters: true}
+	if s.x.g.c.BareStreams {
+		res, err := oip.ParseGRPCResponse(msg, opt)
+		if err != nil {
+			return nil, unreadable(err)
+		}
+		return res, nil
+	}
+	res, text, err := oip.ParseStreamResponse(msg, opt)
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	if text == "" && res != nil {
+		return res, nil
+	}
+	if res == nil {
+		res = &oip.Response{}
+	}
+	return res, refuse(codeRefused, http.StatusBadRequest, "the model server refused the request")
 }
 
 // send writes a message to the client, and returns how many bytes.
