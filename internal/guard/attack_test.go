@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +23,7 @@ func wire(t *testing.T, g *fixture, parts ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
 	for _, p := range parts {
 		if _, err := io.WriteString(c, p); err != nil {
@@ -79,7 +80,6 @@ func TestFraming(t *testing.T) {
 	} {
 		// A client that waits for an answer with a body that is not whole is cut off
 		// by another test; here it hangs up.
-		got := ""
 		if name == "short body" {
 			c, err := net.Dial("tcp", g.Addr().String())
 			if err != nil {
@@ -89,12 +89,12 @@ func TestFraming(t *testing.T) {
 			_ = c.(*net.TCPConn).CloseWrite()
 			b, _ := io.ReadAll(c)
 			_ = c.Close()
-			if got = string(b); strings.Contains(got, " 200 ") {
-				t.Errorf("%s: %q", name, got)
+			if strings.Contains(string(b), " 200 ") {
+				t.Errorf("%s: %q", name, b)
 			}
 			continue
 		}
-		got = wire(t, g, tc.sent)
+		got := wire(t, g, tc.sent)
 		if tc.want != "" && !strings.HasPrefix(got, "HTTP/1.1 "+tc.want) || tc.want == "" && strings.Contains(got, " 200 OK") && name != "folded header" {
 			t.Errorf("%s: %.200q, want %s", name, got, tc.want)
 		}
@@ -138,8 +138,8 @@ func TestPaths(t *testing.T) {
 func TestSmuggling(t *testing.T) {
 	s := serve(t, logits(1, 2))
 	g := start(t, Config{Backend: s.URL}, nil)
-	inner := "POST /v2/models/toy/infer HTTP/1.1\r\nHost: h\r\nContent-Length: " + fmt.Sprint(len(goodJSON)) + "\r\n\r\n" + goodJSON
-	outer := "POST /v2/repository/index HTTP/1.1\r\nHost: h\r\nContent-Length: " + fmt.Sprint(len(inner)) + "\r\n\r\n"
+	inner := "POST /v2/models/toy/infer HTTP/1.1\r\nHost: h\r\nContent-Length: " + strconv.Itoa(len(goodJSON)) + "\r\n\r\n" + goodJSON
+	outer := "POST /v2/repository/index HTTP/1.1\r\nHost: h\r\nContent-Length: " + strconv.Itoa(len(inner)) + "\r\n\r\n"
 	if got := wire(t, g, outer+inner); strings.Count(got, "HTTP/1.1 ") != 1 {
 		t.Errorf("%q", got)
 	}
@@ -190,7 +190,7 @@ func TestAnnouncedBody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	_, _ = io.WriteString(c, request(inferLine, fmt.Sprintf("Content-Length: %d", 64<<20))+"{")
 	eventually(t, "reading", func() bool { return g.memory.used.Load() > 0 })
 	if n := g.memory.used.Load(); n > firstPart {
@@ -357,7 +357,7 @@ func raw(t *testing.T, f func(c net.Conn, r *bufio.Reader)) string {
 				return
 			}
 			go func() {
-				defer c.Close()
+				defer func() { _ = c.Close() }()
 				f(c, bufio.NewReader(c))
 			}()
 		}
@@ -449,7 +449,7 @@ func TestEarlyAnswer(t *testing.T) {
 // TestClientGoes: when the client hangs up, so does the gateway.
 func TestClientGoes(t *testing.T) {
 	begun, gone := make(chan bool, 1), make(chan bool, 1)
-	url := raw(t, func(c net.Conn, r *bufio.Reader) {
+	url := raw(t, func(_ net.Conn, r *bufio.Reader) {
 		if _, err := http.ReadRequest(r); err != nil {
 			return
 		}

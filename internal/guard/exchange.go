@@ -48,7 +48,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.client = clientOf(r, g.c.Proxies)
 	defer x.end()
 	defer x.rescue()
-	if f := x.run(); f != nil {
+	if f := x.run(); f != nil { //nolint:contextcheck // the exchange has it
 		x.refuse(f)
 	}
 }

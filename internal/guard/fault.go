@@ -181,7 +181,7 @@ func (f *fault) grpcMessage() string {
 	const most = 1024
 	text := f.line()
 	var b strings.Builder
-	for i := 0; i < min(len(text), most); i++ {
+	for i := range min(len(text), most) {
 		if c := text[i]; c >= 0x20 && c <= 0x7e && c != '%' {
 			b.WriteByte(c)
 		} else {

@@ -32,7 +32,7 @@ type grpcUpstream struct {
 	transport *http.Transport
 }
 
-func newGRPCUpstream(u *url.URL, conf *tls.Config, l *Limits) *grpcUpstream {
+func newGRPCUpstream(u *url.URL, conf *tls.Config) *grpcUpstream {
 	t := &http.Transport{
 		TLSClientConfig: conf.Clone(), Protocols: &http.Protocols{}, DisableCompression: true,
 		TLSHandshakeTimeout: 10 * time.Second, IdleConnTimeout: 5 * time.Minute, MaxResponseHeaderBytes: mostHead,
@@ -149,7 +149,7 @@ func (x *exchange) inferGRPC() *fault {
 	if f := x.checkAnswer(res, dims, len(req.Outputs) > 0); f != nil {
 		return f
 	}
-	parts, _, err := res.AppendGRPC((*x.scratch(4 << 10))[:0])
+	parts, _, err := res.AppendGRPC((*x.scratch(0))[:0])
 	if err != nil {
 		return notInForm(err)
 	}
@@ -264,7 +264,7 @@ func (x *exchange) transmitGRPC(req *oip.Request) (*oip.Response, *fault) {
 	for i := range sent.Outputs {
 		sent.Outputs[i].Binary = oip.Unsaid
 	}
-	parts, _, err := sent.AppendGRPC((*x.scratch(4 << 10))[:0])
+	parts, _, err := sent.AppendGRPC((*x.scratch(0))[:0])
 	if err != nil {
 		return nil, wireFault(err)
 	}

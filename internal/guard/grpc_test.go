@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"fmt"
+	"errors"
 	"io"
 	"math"
 	"net"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -142,7 +144,7 @@ func call(t *testing.T, g *fixture, method string, body []byte, header ...string
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	var r grpcResult
 	for {
 		m, err := readFrame(res.Body)
@@ -195,7 +197,7 @@ func TestGRPCRefusals(t *testing.T) {
 		{"other model", inferMethod, frameOf(inferMessage("other", "", 0, 0, 0, 1)), nil, "5", codeModel},
 		{"no model", inferMethod, frameOf(nil), nil, "5", codeModel},
 		{"two models", inferMethod, frameOf(append(inferMessage("toy", "", 0, 0, 0, 1), wireMessage(nil).text(1, "other")...)), nil, "3", "AW-DUPLICATE"},
-		{"unknown field", inferMethod, frameOf(append(good[:len(good):len(good)], wireMessage(nil).text(99, "x")...)), nil, "3", "AW-MEMBER"},
+		{"unknown field", inferMethod, frameOf(append(slices.Clip(good), wireMessage(nil).text(99, "x")...)), nil, "3", "AW-MEMBER"},
 		{"shared memory", inferMethod, frameOf(memory), nil, "3", "AW-MEMORY"},
 		{"no protobuf", inferMethod, frameOf([]byte{10, 3, 't', 'o', 'y', 0xff}), nil, "3", "AW-SYNTAX"},
 		{"two messages", inferMethod, append(frameOf(good), frameOf(good)...), nil, "3", codeLength},
@@ -282,7 +284,7 @@ func TestForms(t *testing.T) {
 }
 
 func TestGRPCAbout(t *testing.T) {
-	s := serveGRPC(t, func(path string, msg []byte) ([][]byte, string) {
+	s := serveGRPC(t, func(path string, _ []byte) ([][]byte, string) {
 		switch path {
 		case inference + "ServerLive", inference + "ServerReady", inference + "ModelReady":
 			return [][]byte{{8, 1}}, ""
@@ -365,7 +367,7 @@ func TestStream(t *testing.T) {
 		case 3: // two answers, one of them poisoned
 			return [][]byte{wireMessage(nil).bytes(2, answerMessage("c", 1, float32(math.Inf(1)))), wireMessage(nil).bytes(2, answerMessage("c", 3, 4))}, ""
 		}
-		return [][]byte{wireMessage(nil).bytes(2, answerMessage(fmt.Sprint(n), 1, 2))}, ""
+		return [][]byte{wireMessage(nil).bytes(2, answerMessage(strconv.Itoa(n), 1, 2))}, ""
 	})
 	g := start(t, Config{BackendGRPC: s.url}, nil)
 	c := stream1(t, g, frameOf(inferMessage("toy", "1", 0, 0, 0, 1)))
@@ -393,7 +395,7 @@ func TestStream(t *testing.T) {
 		t.Errorf("%q %q", fault, answer)
 	}
 	_ = c.in.Close()
-	if _, err := readFrame(c.res.Body); err != io.EOF || c.res.Trailer.Get("Grpc-Status") != "0" {
+	if _, err := readFrame(c.res.Body); !errors.Is(err, io.EOF) || c.res.Trailer.Get("Grpc-Status") != "0" {
 		t.Errorf("%v %v", err, c.res.Trailer)
 	}
 	if got := len(s.messages()); got != 3 {

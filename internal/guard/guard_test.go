@@ -249,7 +249,7 @@ func do(t *testing.T, method, url string, body string, header ...string) result 
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	b, err := io.ReadAll(res.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -382,12 +382,14 @@ func TestAnswers(t *testing.T) {
 		{"unknown output", func(w http.ResponseWriter, _ asked) {
 			_, _ = io.WriteString(w, `{"model_name":"toy","outputs":[{"name":"z","datatype":"FP32","shape":[1,2],"data":[1,2]}]}`)
 		}, 502, codeOutput},
-		{"error", func(w http.ResponseWriter, _ asked) { http.Error(w, "secret region 17", 500) }, 502, codeBackend},
-		{"bad request", func(w http.ResponseWriter, _ asked) { http.Error(w, "secret path /models", 400) }, 400, codeRefused},
-		{"busy", func(w http.ResponseWriter, _ asked) { http.Error(w, "secret", 503) }, 503, codeBackend},
-		{"denied", func(w http.ResponseWriter, _ asked) { http.Error(w, "secret", 401) }, 502, codeBackend},
+		{"error", func(w http.ResponseWriter, _ asked) {
+			http.Error(w, "secret region 17", http.StatusInternalServerError)
+		}, 502, codeBackend},
+		{"bad request", func(w http.ResponseWriter, _ asked) { http.Error(w, "secret path /models", http.StatusBadRequest) }, 400, codeRefused},
+		{"busy", func(w http.ResponseWriter, _ asked) { http.Error(w, "secret", http.StatusServiceUnavailable) }, 503, codeBackend},
+		{"denied", func(w http.ResponseWriter, _ asked) { http.Error(w, "secret", http.StatusUnauthorized) }, 502, codeBackend},
 		{"html", func(w http.ResponseWriter, _ asked) { _, _ = io.WriteString(w, "<html>secret") }, 502, codeAnswer},
-		{"nothing", func(w http.ResponseWriter, _ asked) { panic(http.ErrAbortHandler) }, 502, codeBackend},
+		{"nothing", func(http.ResponseWriter, asked) { panic(http.ErrAbortHandler) }, 502, codeBackend},
 		{"large", func(w http.ResponseWriter, _ asked) {
 			w.Header().Set("Content-Length", strconv.Itoa(2<<20))
 			_, _ = w.Write(make([]byte, 2<<20))

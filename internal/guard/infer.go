@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/andiron-dev/andiron/internal/oip"
+	"github.com/andiron-dev/andiron/internal/tensor"
 )
 
 const (
@@ -129,9 +130,8 @@ func (x *exchange) question(req *oip.Request, to protocol) (*question, *fault) {
 	if protocol(x.model.schema.Wire.ForwardAs) == to || x.proto == protoGRPC {
 		sent = withOutputs(req, to == protoBinary)
 	}
-	scratch := x.scratch(4 << 10)
 	if to == protoBinary {
-		head, data, err := sent.AppendBinary((*scratch)[:0])
+		head, data, err := sent.AppendBinary((*x.scratch(0))[:0])
 		if err != nil {
 			return nil, wireFault(err)
 		}
@@ -139,7 +139,7 @@ func (x *exchange) question(req *oip.Request, to protocol) (*question, *fault) {
 		q.parts = append([][]byte{head}, data...)
 		return q, nil
 	}
-	body, err := sent.AppendJSON((*scratch)[:0])
+	body, err := sent.AppendJSON((*x.scratch(asJSON(req.Inputs)))[:0])
 	if err != nil {
 		return nil, wireFault(err)
 	}
@@ -147,7 +147,16 @@ func (x *exchange) question(req *oip.Request, to protocol) (*question, *fault) {
 	return q, nil
 }
 
-// scratch is a buffer until the request ends.
+// asJSON is about how long tensors are in JSON.
+func asJSON(all []tensor.Tensor) int {
+	n := 0
+	for i := range all {
+		n += 3 * len(all[i].Data)
+	}
+	return n + 512
+}
+
+// scratch is a buffer of at least n bytes until the request ends.
 func (x *exchange) scratch(n int) *[]byte {
 	b := x.g.buffers.get(n)
 	x.hold(func() { x.g.buffers.put(b) })
@@ -231,15 +240,14 @@ func (x *exchange) answerV2(req *oip.Request, res *oip.Response) *fault {
 	for i := range res.Outputs {
 		binary = binary || in(res.Outputs[i].Name)
 	}
-	scratch := x.scratch(4 << 10)
 	if !binary {
-		body, err := res.AppendJSON((*scratch)[:0])
+		body, err := res.AppendJSON((*x.scratch(asJSON(res.Outputs)))[:0])
 		if err != nil {
 			return notInForm(err)
 		}
 		return x.answer(typeJSON, -1, body)
 	}
-	head, data, err := res.AppendBinary((*scratch)[:0], in)
+	head, data, err := res.AppendBinary((*x.scratch(0))[:0], in)
 	if err != nil {
 		return notInForm(err)
 	}

@@ -51,7 +51,7 @@ func (x *exchange) inferV1() *fault {
 	if f != nil {
 		return f
 	}
-	sent, err := req.AppendV1((*x.scratch(4 << 10))[:0])
+	sent, err := req.AppendV1((*x.scratch(asJSON(req.Inputs)))[:0])
 	if err != nil {
 		return wireFault(err)
 	}
@@ -83,7 +83,7 @@ func (x *exchange) answerV1(body []byte, dims map[string]int64) *fault {
 	if f := x.checkAnswer(res, dims, false); f != nil {
 		return f
 	}
-	out, err := res.AppendV1((*x.scratch(4 << 10))[:0])
+	out, err := res.AppendV1((*x.scratch(asJSON(res.Outputs)))[:0])
 	if err != nil {
 		return notInForm(err)
 	}
@@ -113,7 +113,7 @@ func (x *exchange) inferPrompt() *fault {
 			}
 		}
 	}
-	sent, err := p.AppendJSON((*x.scratch(4 << 10))[:0])
+	sent, err := p.AppendJSON((*x.scratch(asJSON(p.Prompts)))[:0])
 	if err != nil {
 		return wireFault(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -83,8 +84,8 @@ func clientOf(r *http.Request, proxies []netip.Prefix) netip.Addr {
 		return subnet(addr)
 	}
 	said := strings.Split(strings.Join(r.Header["X-Forwarded-For"], ","), ",")
-	for i := len(said) - 1; i >= 0; i-- {
-		a, err := netip.ParseAddr(strings.TrimSpace(said[i]))
+	for _, s := range slices.Backward(said) {
+		a, err := netip.ParseAddr(strings.TrimSpace(s))
 		if err != nil {
 			break
 		}

@@ -89,7 +89,7 @@ func (g *Gateway) connect() error {
 		if err != nil {
 			return err
 		}
-		g.grpc = newGRPCUpstream(u, conf, &g.c.Limits)
+		g.grpc = newGRPCUpstream(u, conf)
 	}
 	return nil
 }

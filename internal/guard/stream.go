@@ -134,7 +134,7 @@ func (x *exchange) forwardMessage(msg []byte, to io.Writer) *fault {
 		return f
 	}
 	x.checked(begin)
-	parts, _, err := req.AppendGRPC((*x.scratch(4 << 10))[:0])
+	parts, _, err := req.AppendGRPC((*x.scratch(0))[:0])
 	if err != nil {
 		return wireFault(err)
 	}
@@ -236,7 +236,7 @@ func (s *stream) answer(x *exchange, msg []byte) *fault {
 	if s.x.g.c.BareStreams {
 		write = res.AppendGRPC
 	}
-	parts, _, err := write((*x.scratch(4 << 10))[:0])
+	parts, _, err := write((*x.scratch(0))[:0])
 	if err != nil {
 		return notInForm(err)
 	}

@@ -51,11 +51,11 @@ func (p parent) String() string {
 func (t *tracer) child(client parent, had bool) parent {
 	own := client
 	if !had {
-		putUint(own.trace[:8], rand.Uint64())
-		putUint(own.trace[8:], rand.Uint64()|1)
-		own.sampled = t != nil && rand.Float64() < t.ratio
+		putUint(own.trace[:8], rand.Uint64())              //nolint:gosec // it names a trace, and protects nothing
+		putUint(own.trace[8:], rand.Uint64()|1)            //nolint:gosec // the same
+		own.sampled = t != nil && rand.Float64() < t.ratio //nolint:gosec // the same
 	}
-	putUint(own.span[:], rand.Uint64()|1)
+	putUint(own.span[:], rand.Uint64()|1) //nolint:gosec // the same
 	return own
 }
 
@@ -127,18 +127,16 @@ func (t *tracer) run(ctx context.Context) {
 	defer tick.Stop()
 	var batch []spanRecord
 	for {
-		send := false
+		least := 1
 		select {
 		case s := <-t.queue:
-			batch = append(batch, s)
-			send = len(batch) >= spanBatch
+			batch, least = append(batch, s), spanBatch
 		case <-tick.C:
-			send = true
 		case <-ctx.Done():
 			t.rest(context.WithoutCancel(ctx), batch)
 			return
 		}
-		if send && len(batch) > 0 {
+		if len(batch) >= least {
 			t.send(ctx, batch)
 			batch = batch[:0]
 		}

@@ -156,7 +156,8 @@ func (c *upstreamConn) write(p *upstream, q *question) error {
 	for _, b := range q.parts {
 		n += len(b)
 	}
-	h := append(c.head[:0], q.method...)
+	h := c.head[:0]
+	h = append(h, q.method...)
 	h = append(append(append(h, ' '), p.base...), q.path...)
 	h = append(append(h, " HTTP/1.1\r\nHost: "...), p.host...)
 	h = append(h, "\r\nUser-Agent: andiron\r\nAccept-Encoding: identity\r\n"...)
@@ -171,7 +172,8 @@ func (c *upstreamConn) write(p *upstream, q *question) error {
 	if q.parent != "" {
 		h = append(append(append(h, "Traceparent: "...), q.parent...), "\r\n"...)
 	}
-	c.head = append(h, "\r\n"...)
+	h = append(h, "\r\n"...)
+	c.head = h
 	all := make(net.Buffers, 0, len(q.parts)+1)
 	all = append(append(all, c.head), q.parts...)
 	_, err := all.WriteTo(c.Conn)
@@ -183,6 +185,7 @@ func (c *upstreamConn) read(p *upstream, method string) (r *reply, again bool, e
 	c.left = mostHead
 	var res *http.Response
 	for i := 0; ; i++ {
+		//nolint:bodyclose // it is read to its end, or the connection is closed
 		if res, err = http.ReadResponse(c.r, &http.Request{Method: method}); err != nil {
 			return nil, false, err
 		}
