@@ -33,7 +33,10 @@ type guardServeFlags struct {
 }
 
 func (a *app) guardServeCommand() *cobra.Command {
-	f := &guardServeFlags{}
+	return a.guardServeCommandWith(&guardServeFlags{})
+}
+
+func (a *app) guardServeCommandWith(f *guardServeFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve --schema FILE --backend URL",
 		Short: "Stand in front of a model server and check every tensor",
