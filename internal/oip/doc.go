@@ -19,9 +19,10 @@
 // # Limits
 //
 // Limits bounds the body, its header, tensors, elements, dimensions, parameters
-// and names. Beside the body, memory stays below four times its size: an element
-// of JSON takes at least two bytes and becomes at most eight. Tensors of binary
-// and gRPC messages point into the body. Time is linear.
+// and names. Beside the body, memory stays below eight times its size: an element
+// of JSON takes at least two bytes, one of typed contents of gRPC at least one, and
+// either becomes at most eight. Tensors of binary and raw gRPC messages point into
+// the body. Time is linear.
 //
 // # Specification
 //

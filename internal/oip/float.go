@@ -73,16 +73,17 @@ func (d decimal) wide() (f uint64, ok bool) {
 		return 0, d.mant == 0
 	}
 	lead := bits.LeadingZeros64(d.mant)
-	w := d.mant << lead
+	w := d.mant << (lead & 63)
 	t := &wides[i]
 	hi, mid := bits.Mul64(w, t[0])
 	up, _ := bits.Mul64(w, t[1])
 	lo, carry := bits.Add64(mid, up, 0)
 	hi += carry
 
-	shift := 9 + hi>>63
-	m, rest := hi>>shift, hi&(1<<shift-1) // 54 bits: one more than float64 has
-	if rest == 1<<shift-1 && lo >= math.MaxUint64-1 || rest == 0 && lo == 0 && m&3 == 1 {
+	shift := (9 + hi>>63) & 63 // the mask saves a comparison
+	below := uint64(1)<<shift - 1
+	m, rest := hi>>shift, hi&below // m has 54 bits: one more than float64 has
+	if rest == below && lo >= math.MaxUint64-1 || rest == 0 && lo == 0 && m&3 == 1 {
 		return 0, false
 	}
 	m = (m + m&1) >> 1

@@ -11,7 +11,7 @@ import (
 
 var (
 	update  = flag.Bool("update", false, "write tables and vectors")
-	howMany = flag.Int("numbers", 600_000, "how many numbers TestRounding reads")
+	howMany = flag.Int("numbers", 300_000, "how many numbers TestRounding reads")
 )
 
 // TestWides computes the table of powers anew.

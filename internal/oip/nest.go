@@ -3,9 +3,8 @@ package oip
 // nest is what is known of the shape of nested lists. A size of -1 is not known
 // yet.
 type nest struct {
-	dims  []int64
-	rank  int  // -1 where it is not known yet
-	fixed bool // the sizes are those of a shape that was sent
+	dims []int64
+	rank int // -1 where it is not known yet
 }
 
 // value reads a number, or lists of them, which stand at a level of nesting. All

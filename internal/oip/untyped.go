@@ -134,7 +134,7 @@ func (u *untyped) aliased(name string, level int) error {
 // rowsOf reads a list of rows, which are all named or all not.
 func (u *untyped) rowsOf(aliases bool) (named bool, member string, err error) {
 	first := true
-	from := u.p
+	from, before := u.p, u.data
 	err = u.list(len(u.b), func(i int) error {
 		name, is := u.isNamed()
 		if first {
@@ -155,6 +155,7 @@ func (u *untyped) rowsOf(aliases bool) (named bool, member string, err error) {
 		default:
 			err = u.alone(1)
 		}
+		u.data = before + int64(u.p-from) // the names of each row as well
 		return withinIndex(err, "", i)
 	})
 	if err != nil || u.rows > 0 {

@@ -207,7 +207,7 @@ func (r *reader) read(t *piece) error {
 		s.buf = make([]byte, 0, int64(r.p-at)+all)
 		r.p = at
 	}
-	n := nest{dims: []int64{-1}, rank: 1, fixed: true}
+	n := nest{dims: []int64{-1}, rank: 1}
 	if p := space(r.b, r.p+1); p < len(r.b) && r.b[p] == '[' {
 		n.dims, n.rank = slices.Clone(t.Shape), len(t.Shape)
 	}
@@ -298,7 +298,7 @@ func (r *reader) name() (string, error) {
 	return s, err
 }
 
-// word reads an id, a model or a version, which may be empty.
+// identity reads an id, a model or a version, which may be empty.
 func (r *reader) identity() (string, error) {
 	if r.null() {
 		return "", nil

@@ -67,6 +67,7 @@ func v1Vectors(read string) (vs []vector) {
 	add("only 16-bit floats", []vectorField{{Name: "x", DType: []string{"float16"}, Least: []int64{1}, Most: []int64{8}}}, `{"instances":[1]}`, CodeDType)
 	vs = append(vs,
 		vector{Case: "a member that is let through", Read: read, Fields: one, Options: &vectorOptions{Parameters: []string{"signature_name"}}, Body: `{"instances":[[1,2]],"signature_name":"serving_default"}`},
+		vector{Case: "many rows with names", Read: read, Fields: one, Options: &vectorOptions{Limits: Limits{Header: 64}}, Body: `{"instances":[` + strings.Repeat(`{"x":[1,2]},`, 20) + `{"x":[1,2]}]}`},
 		vector{Case: "more elements than the limit", Read: read, Fields: one, Options: &vectorOptions{Limits: Limits{Elements: 3}}, Body: `{"instances":[[1,2],[3,4]]}`, Code: CodeLimit},
 	)
 	answer := vector{Read: read + "-answer", Fields: one}

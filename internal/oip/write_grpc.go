@@ -23,7 +23,7 @@ type cut struct {
 	data []byte
 }
 
-// size is how long the message is so far, counted from a mark.
+// mark is how far a message is.
 type mark struct{ at, cuts int }
 
 func (p *parts) mark() mark { return mark{len(p.buf), len(p.cuts)} }
