@@ -69,7 +69,7 @@ race: setup
 
 # The others of these files are in make test.
 hostile: setup
-	go test -timeout 5m -tags hostile ./cmd/andiron -run HostileSizes
+	go test -timeout 10m -tags hostile ./cmd/andiron -run 'Hostile(Sizes|Guard)'
 
 fuzz: setup
 	tools/fuzz.sh $(FUZZTIME)

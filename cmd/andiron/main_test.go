@@ -53,6 +53,8 @@ func TestScripts(t *testing.T) {
 
 			"authority": authority,
 			"golden":    golden,
+			"served":    served,
+			"learned":   learned,
 		},
 		Condition: conditions,
 	})

@@ -22,16 +22,16 @@ import (
 const schemaForm = "docs/spec/tensor-v1.md explains every key; \"andiron guard infer\" writes a first schema"
 
 func (a *app) guardCommand() *cobra.Command {
-	const verbs = "check|serve"
+	const verbs = "check|infer|serve"
 	cmd := &cobra.Command{
 		Use:   "guard " + verbs,
 		Short: "Hold tensors against the schema of a model",
 		Long: `A schema says which tensors a model takes and gives: types, shapes, ranges, tokens,
 texts, statistics. One file protects the model in Python, in front of its server and
 on its training data.`,
-		Example: `  andiron guard check --schema resnet.schema.yaml
-  andiron guard check --schema resnet.schema.yaml batch.safetensors
-  andiron guard serve --schema resnet.schema.yaml --backend http://127.0.0.1:8000`,
+		Example: `  andiron guard infer model.pt2 --samples batch.npz -o model.schema.yaml
+  andiron guard check --schema model.schema.yaml batch.safetensors
+  andiron guard serve --schema model.schema.yaml --backend http://127.0.0.1:8000`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(_ *cobra.Command, args []string) error {
 			const hint = "usage: andiron guard " + verbs
@@ -41,7 +41,7 @@ on its training data.`,
 			return usage(fmt.Sprintf("guard: unknown verb %q", args[0]), hint)
 		},
 	}
-	cmd.AddCommand(a.guardCheckCommand(), a.guardServeCommand())
+	cmd.AddCommand(a.guardCheckCommand(), a.guardInferCommand(), a.guardServeCommand())
 	return cmd
 }
 
@@ -59,8 +59,8 @@ func (a *app) guardCheckCommand() *cobra.Command {
 		Use:   "check --schema FILE [[NAME=]FILE...]",
 		Short: "Hold files of tensors against a schema",
 		Long: `Hold tensors against a schema. Each FILE is a request with all its tensors, named as
-the schema names them: .npz, safetensors, or a dictionary of tensors that torch.save
-wrote; nothing in it is run. All arguments NAME=FILE together are one request, each
+the schema names them: .npz, safetensors, a dictionary of tensors that torch.save
+wrote, or a V2 request or answer in JSON; nothing in it is run. All arguments NAME=FILE together are one request, each
 with the one tensor of its file, such as a .npy file. A file whose name has "=" in it
 is given as ./FILE.
 
@@ -142,14 +142,23 @@ func beside(schema string) tensor.Files {
 	}
 }
 
+// nameAndFile takes NAME=FILE apart. What begins as a path is one, whatever else it has.
+func nameAndFile(arg string) (name, file string) {
+	name, file, ok := strings.Cut(arg, "=")
+	if !ok || strings.HasPrefix(arg, ".") || strings.HasPrefix(arg, "/") {
+		return "", arg
+	}
+	return name, file
+}
+
 // requestsOf makes requests of the arguments: what has a name is of one request, and
 // each file without one is a request of its own.
 func requestsOf(schema string, args []string) ([]engine.TensorRequest, error) {
 	var list []engine.TensorRequest
 	named := engine.TensorRequest{Where: finding.Where{Path: filepath.ToSlash(filepath.Clean(schema))}}
 	for _, arg := range args {
-		name, file, ok := strings.Cut(arg, "=")
-		if !ok || strings.HasPrefix(arg, ".") || strings.HasPrefix(arg, "/") {
+		name, file := nameAndFile(arg)
+		if name == "" && file == arg {
 			where := finding.Where{Path: filepath.ToSlash(filepath.Clean(arg))}
 			list = append(list, engine.TensorRequest{Where: where, Files: []engine.TensorFile{{Path: arg}}})
 			continue

@@ -116,6 +116,11 @@ func Unread(where finding.Where, err error) finding.Finding {
 	return tenUnread.Undetermined(where, fmt.Sprintf("%q: %v", path.Base(where.Path), err))
 }
 
+// NotOpened says that a file could not be opened, as the error of artifact.Open does.
+func NotOpened(where finding.Where, err error) finding.Finding {
+	return tenUnread.Undetermined(where, err.Error())
+}
+
 // open reads the headers of a part and gives its tensors their names.
 func (s Schema) open(p Part) ([]located, error) {
 	f, err := tensorfile.Open(p.File.ReaderAt(), p.File.Size())

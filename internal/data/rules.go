@@ -210,7 +210,7 @@ var tenUnread = &rule.Rule{
 	Text: `A file that was to be held against a schema is missing, is broken, is of no format that has tensors, or holds something that cannot be read without running it, such as an array of Python objects.
 
 Nothing is known about its tensors. It is never counted as one that passed.`,
-	Fix:   "name a .npy, .npz or safetensors file, or one of torch.save, that holds plain tensors",
+	Fix:   "name a .npy, .npz or safetensors file, one of torch.save, or a V2 request in JSON, that holds plain tensors",
 	Since: "0.1.0",
 	Refs:  []string{specification},
 }

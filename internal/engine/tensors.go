@@ -8,7 +8,6 @@ import (
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/artifact"
 	"github.com/andiron-dev/andiron/internal/data"
-	"github.com/andiron-dev/andiron/internal/osfile"
 )
 
 // TensorFile is a file of tensors.
@@ -85,7 +84,7 @@ func tensorsOf(ctx context.Context, s data.Schema, r TensorRequest, report func(
 	for _, f := range r.Files {
 		a, err := artifact.Open(f.Path, filepath.ToSlash(filepath.Clean(f.Path)))
 		if err != nil {
-			report(data.Unread(finding.Where{Path: filepath.ToSlash(filepath.Clean(f.Path))}, osfile.Cause(err)))
+			report(data.NotOpened(finding.Where{Path: filepath.ToSlash(filepath.Clean(f.Path))}, err))
 			return unread
 		}
 		a.StopOn(ctx.Done())

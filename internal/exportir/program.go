@@ -38,6 +38,12 @@ type Input struct {
 	Tensor *Tensor
 }
 
+// Lookup is an embedding: whose rows, by which tensor of numbers.
+type Lookup struct {
+	Rows, Numbers string // names of values of the graph
+	Count         string // how many rows, as written; empty where it is not described
+}
+
 // TreeSpec is a serialized container layout that names types which loading
 // resolves, as defaultdict's factory is imported by name.
 type TreeSpec struct {
@@ -61,9 +67,14 @@ type Program struct {
 	Targets      []Target
 	Ranges       []Range
 	Inputs       []Input
-	TreeSpecs    []TreeSpec
-	Customs      []CustomObject
-	Duplicates   []string // paths of keys that occur twice in one object
+	Outputs      []Input
+	// UserInputs and UserOutputs are the names of those that are not parameters,
+	// buffers, constants or tokens, as the signature has them.
+	UserInputs, UserOutputs []string
+	Lookups                 []Lookup
+	TreeSpecs               []TreeSpec
+	Customs                 []CustomObject
+	Duplicates              []string // paths of keys that occur twice in one object
 }
 
 // maxText is how much of a string is kept as evidence.
@@ -103,6 +114,9 @@ type program struct {
 	tensor  *Tensor // being read
 	at      int     // depth of the object of tensor
 	rng     *Range
+	target  string   // of the node being read, if it is an embedding
+	args    []string // its tensors so far
+	node    int      // its index
 	major   string
 	minor   string
 	kept    int // bytes of text kept as evidence
@@ -138,7 +152,7 @@ func (p *program) root() string {
 }
 
 func (p *program) event(e event) error {
-	if len(p.Exprs)+len(p.Guards)+len(p.Targets)+len(p.Ranges)+len(p.Inputs)+len(p.TreeSpecs)+len(p.Customs) > maxFacts || p.kept > maxKept {
+	if len(p.Exprs)+len(p.Guards)+len(p.Targets)+len(p.Ranges)+len(p.Inputs)+len(p.Outputs)+len(p.UserInputs)+len(p.UserOutputs)+len(p.Lookups)+len(p.TreeSpecs)+len(p.Customs) > maxFacts || p.kept > maxKept {
 		return errFacts
 	}
 	if e.key == "expr_str" && e.kind != jsonString && e.kind != jsonEnd && e.kind != jsonNull {
@@ -230,6 +244,7 @@ func (p *program) str(e event) {
 	case p.root() == "guards_code":
 		p.Guards = append(p.Guards, p.expression(e.text, ParseGuard))
 	case e.key == "target" && p.key(1) != "metadata" || e.key == "as_operator":
+		p.embedding(e.text)
 		t := ParseTarget(e.text)
 		t.Path = p.w.path()
 		p.Targets = append(p.Targets, t)
@@ -259,10 +274,38 @@ func (p *program) expression(text string, parse func(string) (Expr, error)) Expr
 // input records graph_module.graph.inputs[i].<kind>.name.
 func (p *program) input(name string) {
 	s := p.w.stack
-	if len(s) != 6 && len(s) != 7 || s[0].key != "graph_module" || s[1].key != "graph" || s[2].key != "inputs" || s[3].object {
+	if len(s) < 6 || s[0].key != "graph_module" || s[3].object {
 		return
 	}
-	p.Inputs = append(p.Inputs, Input{Name: shorten(name), Kind: shorten(s[4].key)})
+	end := len(s) == 6 || len(s) == 7
+	switch part := s[1].key + "." + s[2].key; {
+	case part == "graph.inputs" && end:
+		p.Inputs = append(p.Inputs, Input{Name: shorten(name), Kind: shorten(s[4].key)})
+	case part == "graph.outputs" && end:
+		p.Outputs = append(p.Outputs, Input{Name: shorten(name), Kind: shorten(s[4].key)})
+	case part == "signature.input_specs" && s[4].key == "user_input":
+		p.UserInputs = append(p.UserInputs, shorten(name))
+	case part == "signature.output_specs" && s[4].key == "user_output":
+		p.UserOutputs = append(p.UserOutputs, shorten(name))
+	case part == "graph.nodes" && s[4].key == "inputs" && p.target != "" && s[3].index == p.node && s[len(s)-2].key == "as_tensor":
+		p.args = append(p.args, shorten(name))
+		if len(p.args) == 2 {
+			p.Lookups = append(p.Lookups, Lookup{Rows: p.args[0], Numbers: p.args[1]})
+			p.target = ""
+		}
+	}
+}
+
+// embedding begins a node that looks rows up. Its target stands before its inputs.
+func (p *program) embedding(target string) {
+	s := p.w.stack
+	if len(s) != 5 || s[1].key != "graph" || s[2].key != "nodes" {
+		return
+	}
+	p.target, p.args, p.node = "", nil, s[3].index
+	if target == "torch.ops.aten.embedding.default" {
+		p.target = target
+	}
 }
 
 func (p *program) finish() {
@@ -273,6 +316,16 @@ func (p *program) finish() {
 		in := &p.Inputs[i]
 		if in.Kind == "as_tensor" {
 			in.Tensor = p.tensors[in.Name]
+		}
+	}
+	for i := range p.Outputs {
+		if out := &p.Outputs[i]; out.Kind == "as_tensor" {
+			out.Tensor = p.tensors[out.Name]
+		}
+	}
+	for i := range p.Lookups {
+		if t := p.tensors[p.Lookups[i].Rows]; t != nil && len(t.Sizes) == 2 {
+			p.Lookups[i].Count = t.Sizes[0]
 		}
 	}
 	slices.SortStableFunc(p.Ranges, func(a, b Range) int { return cmp.Compare(a.Symbol, b.Symbol) })

@@ -368,3 +368,36 @@ func TestExpressionIsNoString(t *testing.T) {
 		}
 	}
 }
+
+// What real torch wrote, in both layouts: which inputs are the user's, and the table
+// that one of them looks rows up in.
+func TestSignature(t *testing.T) {
+	for version, member := range map[string]string{"2.6": "serialized_exported_program.json", "2.14": "text-2.14/models/model.json"} {
+		z, err := zip.OpenReader("../infer/testdata/text-" + version + ".pt2")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = z.Close() }()
+		i := slices.IndexFunc(z.File, func(f *zip.File) bool { return strings.HasSuffix(f.Name, member) })
+		if i < 0 {
+			t.Fatalf("%s: no %s", version, member)
+		}
+		r, err := z.File[i].Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := ReadProgram(r, 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"input_ids", "attention_mask"}, p.UserInputs); diff != "" {
+			t.Errorf("%s: inputs (-want +got):\n%s", version, diff)
+		}
+		if len(p.UserOutputs) != 1 || len(p.Outputs) != 1 || p.Outputs[0].Tensor == nil || p.Outputs[0].Tensor.DType != "float32" {
+			t.Errorf("%s: outputs %v %+v", version, p.UserOutputs, p.Outputs)
+		}
+		if diff := cmp.Diff([]Lookup{{"p_tokens_weight", "input_ids", "50"}}, p.Lookups); diff != "" {
+			t.Errorf("%s: lookups (-want +got):\n%s", version, diff)
+		}
+	}
+}

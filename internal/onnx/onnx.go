@@ -60,6 +60,24 @@ type External struct {
 	Extra    []string // keys besides location, offset, length, checksum
 }
 
+// Value is an input or an output of the model's graph that is a tensor.
+type Value struct {
+	Name   string
+	DType  int64 // as Tensor.DType
+	Dims   []Dim
+	Shaped bool // the file says the shape
+	Other  bool // it is no tensor: a sequence, a map, an optional one
+}
+
+// Dim is a size: a number, a name, or neither.
+type Dim struct {
+	Value int64 // -1 where there is none
+	Param string
+}
+
+// Lookup is a Gather of the model's graph, which is what an embedding is.
+type Lookup struct{ Rows, Numbers string }
+
 // Function is an operator that the model defines itself.
 type Function struct {
 	Domain, Name string
@@ -85,6 +103,8 @@ type Model struct {
 	Functions       []Function
 	Tensors         []Tensor
 	Properties      []Property
+	Inputs, Outputs []Value  // of the model's graph, in its order; those of old models have the initializers too
+	Lookups         []Lookup // of the model's graph
 	Duplicates      []string // scalar fields of the model that were given twice
 }
 

@@ -3,6 +3,7 @@ package onnx
 import (
 	"bytes"
 	"errors"
+	"os"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -145,4 +146,31 @@ func FuzzRead(f *testing.F) {
 		}
 		Looks(b)
 	})
+}
+
+// What real torch wrote: inputs with named sizes, and the table that one of them looks
+// rows up in.
+func TestInputs(t *testing.T) {
+	b, err := os.ReadFile("../infer/testdata/text-1.13.onnx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := Read(bytes.NewReader(b), int64(len(b)), Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch, sequence := Dim{-1, "batch"}, Dim{-1, "sequence"}
+	want := []Value{
+		{Name: "input_ids", DType: 7, Dims: []Dim{batch, sequence}, Shaped: true},
+		{Name: "attention_mask", DType: 1, Dims: []Dim{batch, sequence}, Shaped: true},
+	}
+	if diff := cmp.Diff(want, m.Inputs); diff != "" {
+		t.Errorf("inputs (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]Value{{Name: "logits", DType: 1, Dims: []Dim{batch, {3, ""}}, Shaped: true}}, m.Outputs); diff != "" {
+		t.Errorf("outputs (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]Lookup{{"tokens.weight", "input_ids"}}, m.Lookups); diff != "" {
+		t.Errorf("lookups (-want +got):\n%s", diff)
+	}
 }

@@ -17,6 +17,7 @@ type walker struct {
 	model  *Model
 	fields *bounded.Budget
 	ops    map[Op]*Op
+	main   bool // in the model's own graph
 }
 
 // each calls f for every field of a message.
@@ -71,7 +72,10 @@ func (w *walker) readModel(m span) error {
 		case is(f, 4):
 			return w.str(f, &w.model.Domain)
 		case is(f, 7):
-			return w.graph(f.data, 0)
+			w.main = true
+			err := w.graph(f.data, 0)
+			w.main = false
+			return err
 		case is(f, 8):
 			return w.opset(f)
 		case is(f, 14):
@@ -171,6 +175,10 @@ func (w *walker) graph(m span, depth int) error {
 			return w.node(f, depth)
 		case is(f, 5):
 			return w.tensor(f)
+		case is(f, 11) && depth == 0 && w.main:
+			return w.value(f, &w.model.Inputs)
+		case is(f, 12) && depth == 0 && w.main:
+			return w.value(f, &w.model.Outputs)
 		case is(f, 15):
 			return w.sparse(f.data)
 		}
@@ -178,10 +186,73 @@ func (w *walker) graph(m span, depth int) error {
 	})
 }
 
-func (w *walker) node(f field, depth int) error {
-	var op Op
+// value reads a ValueInfoProto.
+func (w *walker) value(f field, to *[]Value) error {
+	if err := w.room(len(*to), "inputs and outputs", f.off); err != nil {
+		return err
+	}
+	v := Value{Other: true}
 	err := w.each(f.data, func(f field) error {
 		switch {
+		case is(f, 1):
+			return w.str(f, &v.Name)
+		case is(f, 2):
+			return w.each(f.data, func(f field) error {
+				if !is(f, 1) {
+					return nil // no tensor
+				}
+				v.Other = false
+				return w.tensorType(f.data, &v)
+			})
+		}
+		return nil
+	})
+	*to = append(*to, v)
+	return err
+}
+
+func (w *walker) tensorType(m span, v *Value) error {
+	return w.each(m, func(f field) error {
+		switch {
+		case f.num == 1 && f.typ == protowire.VarintType:
+			v.DType = int64(f.val)
+		case is(f, 2):
+			v.Shaped = true
+			return w.each(f.data, func(f field) error {
+				if !is(f, 1) {
+					return nil
+				}
+				if len(v.Dims) >= 256 {
+					return &SyntaxError{f.off, bounded.Exceeded("dimensions of an ONNX tensor", 256)}
+				}
+				d := Dim{Value: -1}
+				err := w.each(f.data, func(f field) error {
+					switch {
+					case f.num == 1 && f.typ == protowire.VarintType:
+						d.Value = int64(f.val)
+					case is(f, 2):
+						return w.str(f, &d.Param)
+					}
+					return nil
+				})
+				v.Dims = append(v.Dims, d)
+				return err
+			})
+		}
+		return nil
+	})
+}
+
+func (w *walker) node(f field, depth int) error {
+	var op Op
+	var inputs []string
+	err := w.each(f.data, func(f field) error {
+		switch {
+		case is(f, 1) && depth == 0 && w.main && len(inputs) < 3:
+			var s string
+			err := w.str(f, &s)
+			inputs = append(inputs, s)
+			return err
 		case is(f, 4):
 			return w.str(f, &op.Type)
 		case is(f, 5):
@@ -191,6 +262,9 @@ func (w *walker) node(f field, depth int) error {
 		}
 		return nil
 	})
+	if op.Type == "Gather" && op.Domain == "" && len(inputs) == 2 && len(w.model.Lookups) < w.lim.Items {
+		w.model.Lookups = append(w.model.Lookups, Lookup{inputs[0], inputs[1]})
+	}
 	if o, ok := w.ops[op]; ok {
 		o.Count++
 		return err

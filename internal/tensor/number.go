@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // real is a number exactly as the schema has it, or an infinity.
@@ -50,7 +51,10 @@ const (
 	maxPower    = 1200 // of two
 )
 
-var decimal = regexp.MustCompile(`^-?[0-9]+(?:_[0-9]+)*(?:\.[0-9]+)?(?:[eE]([+-]?[0-9]{1,4}))?$`)
+// decimal is made when it is first used, so that the program starts no later for it.
+var decimal = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^-?[0-9]+(?:_[0-9]+)*(?:\.[0-9]+)?(?:[eE]([+-]?[0-9]{1,4}))?$`)
+})
 
 // parseReal reads 30521, 20_000_000, 0.485, 1e-3, 2^-100 and -2^7.
 func parseReal(s string) (rational, error) {
@@ -72,7 +76,7 @@ func parseReal(s string) (rational, error) {
 		}
 		return rational{r: r}, nil
 	}
-	m := decimal.FindStringSubmatch(s)
+	m := decimal().FindStringSubmatch(s)
 	if m == nil {
 		return rational{}, wrong
 	}

@@ -168,3 +168,12 @@ func (s *Scan) count(data []byte, w Want) {
 		s.Min, s.Max = min(s.Min, k), max(s.Max, k)
 	}
 }
+
+// Float is the value of a key. It is exact for all but integers of 64 bits.
+func (d DType) Float(key int64) float64 { return d.float(key) }
+
+// Finite reports whether a key is neither NaN nor an infinity.
+func (d DType) Finite(key int64) bool { return d.isNumber(key) }
+
+// Show spells the value of a key, exactly.
+func (d DType) Show(key int64) string { return d.show(key) }

@@ -140,15 +140,15 @@ func ParseFiles(b []byte, files Files) (*Schema, error) {
 }
 
 func (s *Schema) model(n *yaml.Node) (err error) {
-	if s.Model, err = scalar(n); err == nil && !isName(s.Model) {
+	if s.Model, err = scalar(n); err == nil && !IsName(s.Model) {
 		err = fault(n, "model %q is not a name", clip(s.Model))
 	}
 	return err
 }
 
-// isName reports whether s can name a tensor: what torch, ONNX and Triton use,
+// IsName reports whether s can name a tensor: what torch, ONNX and Triton use,
 // and nothing that has to be quoted in a message.
-func isName(s string) bool {
+func IsName(s string) bool {
 	for i := range len(s) {
 		c := s[i]
 		word := c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
@@ -238,7 +238,7 @@ func (s *Schema) wire(n *yaml.Node) error {
 		"forward_as": one(&w.ForwardAs, "same", "v2-json", "v2-binary", "v2-grpc"),
 		"parameters": words(&w.Parameters, func(to *string) reader {
 			return func(n *yaml.Node) (err error) {
-				if *to, err = scalar(n); err == nil && !isName(*to) {
+				if *to, err = scalar(n); err == nil && !IsName(*to) {
 					err = fault(n, "parameter %q is not a name", clip(*to))
 				}
 				return err
@@ -266,7 +266,7 @@ func (s *Schema) onViolation(n *yaml.Node) error {
 
 func (s *Schema) group(g Group, n *yaml.Node) error {
 	err := entries(n, func(name string, k, v *yaml.Node) error {
-		if !isName(name) {
+		if !IsName(name) {
 			return fault(k, "%q cannot name a tensor", clip(name))
 		}
 		if len(s.groups[g]) == maxTensors {

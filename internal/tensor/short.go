@@ -98,7 +98,7 @@ func ParseShorts(forms map[string]string) (*Schema, error) {
 	var inputs strings.Builder
 	dims := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(forms)) {
-		if !isName(name) {
+		if !IsName(name) {
 			return nil, fmt.Errorf("%q cannot name a tensor", clip(name))
 		}
 		s, err := ParseShort(forms[name])

@@ -44,7 +44,7 @@ func (t *spec) readValueFile(n *yaml.Node, files Files) error {
 // letters, digits and -._, none of which begins with a dot.
 func isFile(s string) bool {
 	for part := range strings.SplitSeq(s, "/") {
-		if part == "" || part[0] == '.' || !isName(strings.TrimLeft(part, "-.")) || strings.ContainsAny(part, ":/[]") {
+		if part == "" || part[0] == '.' || !IsName(strings.TrimLeft(part, "-.")) || strings.ContainsAny(part, ":/[]") {
 			return false
 		}
 	}

@@ -1,5 +1,6 @@
 // Package tensorfile reads the tensors of array files: .npy, .npz, safetensors and
-// what torch.save writes.
+// what torch.save writes, and of requests and answers of the Open Inference Protocol
+// V2 in JSON.
 //
 // # Security
 //
@@ -13,14 +14,16 @@
 // # Limits
 //
 // A file has at most 100,000 tensors. An array in Fortran order is in memory while
-// it is read; nothing else is.
+// it is read, and so are arrays of texts (at most 64 MiB) and requests in JSON (at
+// most 64 MiB); nothing else is.
 //
 // # Specification
 //
-// Those of internal/npy, internal/strictzip, safetensors and torchfile.
+// Those of internal/npy, internal/strictzip, safetensors, torchfile and internal/oip.
 package tensorfile
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -28,6 +31,7 @@ import (
 
 	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/magic"
+	"github.com/andiron-dev/andiron/internal/oip"
 	"github.com/andiron-dev/andiron/internal/strictzip"
 	"github.com/andiron-dev/andiron/internal/tensor"
 	"github.com/andiron-dev/andiron/safetensors"
@@ -35,7 +39,7 @@ import (
 )
 
 // ErrFormat says that a file is of no format that has tensors.
-var ErrFormat = errors.New("neither .npy nor .npz, safetensors nor a file of torch.save")
+var ErrFormat = errors.New("neither .npy nor .npz, safetensors, a file of torch.save nor a V2 request in JSON")
 
 // maxTensors bounds the tensors of a file.
 const maxTensors = 100_000
@@ -82,6 +86,8 @@ func Open(r io.ReaderAt, size int64) (*File, error) {
 		return openZip(r, size)
 	case magic.TorchLegacy, magic.Tar, magic.Pickle:
 		return openTorch(r, size)
+	case magic.JSON:
+		return openJSON(r, size)
 	default:
 		return nil, ErrFormat
 	}
@@ -143,6 +149,33 @@ func openZip(r io.ReaderAt, size int64) (*File, error) {
 	}
 	return openNPZ(a)
 }
+
+// openJSON reads a V2 request, or an answer. What stands in JSON is in memory.
+func openJSON(r io.ReaderAt, size int64) (*File, error) {
+	b, err := bounded.ReadRange(r, size, 0, size, maxJSON)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{Format: "v2-json"}
+	var tensors []tensor.Tensor
+	opt := oip.Options{Limits: oip.Limits{Body: maxJSON, Elements: maxJSON / 2}, DropParameters: true}
+	req, err := oip.ParseJSON(b, opt)
+	if err == nil {
+		tensors = req.Inputs
+	} else if res, no := oip.ParseJSONResponse(b, opt); no == nil {
+		tensors, err = res.Outputs, nil
+	}
+	for _, x := range tensors {
+		f.Tensors = append(f.Tensors, Tensor{Spelled: x.DType.V2(), Source: tensor.Source{
+			Name: x.Name, DType: x.DType, Shape: x.Shape, Bytes: int64(len(x.Data)),
+			Open: func() (io.Reader, error) { return bytes.NewReader(x.Data), nil },
+		}})
+	}
+	return f, err
+}
+
+// maxJSON bounds a request in JSON, which takes up to four times as much memory.
+const maxJSON = 64 << 20
 
 // Torch is the file as torchfile reads it, nil of the other formats.
 func (f *File) Torch() *torchfile.File { return f.torch }

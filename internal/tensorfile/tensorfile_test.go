@@ -199,6 +199,28 @@ func TestSafetensors(t *testing.T) {
 	}
 }
 
+func TestRequests(t *testing.T) {
+	for name, body := range map[string]string{
+		"request": `{"id": "1", "parameters": {"priority": 1}, "inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [[0, 1]]}], "outputs": [{"name": "y"}]}`,
+		"answer":  `{"model_name": "m", "outputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [0, 1]}]}`,
+	} {
+		f, err := open([]byte(body))
+		if err != nil || len(f.Tensors) != 1 || f.Format != "v2-json" {
+			t.Fatalf("%s: %v %+v", name, err, f)
+		}
+		if got, err := elements(f.Tensors[0]); err != nil || f.Tensors[0].Name != "x" || f.Tensors[0].DType != tensor.Float32 || string(got) != "\x00\x00\x00\x00\x00\x00\x80\x3f" {
+			t.Errorf("%s: %v %+v %x", name, err, f.Tensors[0], got)
+		}
+	}
+	for name, body := range map[string]string{
+		"a member twice": `{"inputs": [{"name": "x", "name": "y"}]}`, "no request": `{"a": 1}`, "too few data": `{"inputs": [{"name": "x", "shape": [9], "datatype": "FP32", "data": [0]}]}`,
+	} {
+		if f, err := open([]byte(body)); err == nil {
+			t.Errorf("%s: %+v", name, f)
+		}
+	}
+}
+
 // What torch wrote is read as torch says it is.
 func TestGolden(t *testing.T) {
 	const dir = "../../testdata/golden/torch"
@@ -258,6 +280,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add(npyFile("<u4", true, "(2, 3)", little(0, 3, 1, 4, 2, 5)))
 	f.Add(npyFile(">U2", false, "(2,)", big('a', 0, 'b', 'c')))
 	f.Add(npyFile("|S3", false, "(1,)", "abc"))
+	f.Add([]byte(`{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[0,1]}]}`))
 	f.Add(npz(f, true, "a.npy", string(npyFile("<f8", false, "(1,)", "12345678"))))
 	f.Add(npz(f, false, "a.npy", string(npyFile("<f8", false, "(1,)", "12345678"))))
 	for _, g := range []string{"torch-2.6/zip/*.pt", "torch-2.6/safetensors/*", "torch-1.13/legacy/*.pt"} {

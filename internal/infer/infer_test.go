@@ -1,0 +1,284 @@
+package infer
+
+import (
+	"bytes"
+	"encoding/binary"
+	"flag"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/andiron-dev/andiron/internal/tensor"
+	"github.com/andiron-dev/andiron/internal/testkit"
+)
+
+var update = flag.Bool("update", false, "write what is wanted anew")
+
+func read(t testing.TB, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// from learns from files.
+func from(t testing.TB, names ...string) *Draft {
+	t.Helper()
+	d := New()
+	for _, name := range names {
+		b := read(t, name)
+		if err := d.File(name, bytes.NewReader(b), int64(len(b))); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+	return d
+}
+
+// What real torch and others have written gives the schemas that are committed, and
+// each of them is one.
+func TestGolden(t *testing.T) {
+	files, err := filepath.Glob("testdata/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, file := range files {
+		if ext := filepath.Ext(file); ext == ".yaml" || ext == ".py" {
+			continue
+		}
+		seen++
+		text, _, err := from(t, file).Schema()
+		if err != nil {
+			t.Errorf("%s: %v", file, err)
+			continue
+		}
+		want := file + ".yaml"
+		if *update {
+			if err := os.WriteFile(want, text, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if diff := cmp.Diff(string(read(t, want)), string(text)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", want, diff)
+		}
+	}
+	if seen < 14 {
+		t.Errorf("%d files", seen)
+	}
+}
+
+// Every golden file of torch gives a schema, or says why not.
+func TestGoldenFiles(t *testing.T) {
+	learned := 0
+	testkit.Goldens(t, "../../testdata/golden/torch", func(path string, _ testkit.Golden) {
+		info, err := os.Stat(path)
+		if err != nil || info.IsDir() {
+			return
+		}
+		b, d := read(t, path), New()
+		if err := d.File(path, bytes.NewReader(b), int64(len(b))); err != nil {
+			return
+		}
+		if _, _, err := d.Schema(); err == nil {
+			learned++
+		} else if !strings.HasPrefix(err.Error(), "no source says") {
+			t.Errorf("%s: %v", path, err)
+		}
+	})
+	if learned < 20 {
+		t.Errorf("%d files gave a schema", learned)
+	}
+}
+
+func floats(name string, shape []int64, values ...float32) tensor.Source {
+	var b []byte
+	for _, v := range values {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+	}
+	return data(name, tensor.Float32, shape, b)
+}
+
+func data(name string, d tensor.DType, shape []int64, b []byte) tensor.Source {
+	return tensor.Source{Name: name, DType: d, Shape: shape, Bytes: int64(len(b)), Open: func() (io.Reader, error) { return bytes.NewReader(b), nil }}
+}
+
+// learn makes a schema of samples and holds them against it.
+func learn(t *testing.T, d *Draft, all ...Request) string {
+	t.Helper()
+	if err := d.Samples(all); err != nil {
+		t.Fatal(err)
+	}
+	text, s, err := d.Schema()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	if err := Check(s, all); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	return string(text)
+}
+
+// Samples of all types, shapes and values make a schema that they pass.
+func TestSamplesPass(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	for round := range 200 {
+		var all []Request
+		types := tensor.DTypes()
+		d := types[round%len(types)]
+		rank, calm := rng.IntN(5), rng.IntN(2) == 0
+		for i := range 1 + rng.IntN(20) {
+			shape := make([]int64, rank)
+			n := 1
+			for j := range shape {
+				shape[j] = 1 + int64(rng.IntN(4))
+				n *= int(shape[j])
+			}
+			all = append(all, Request{Source: fmt.Sprintf("s%d.npz", i), Tensors: []tensor.Source{
+				data("x", d, shape, elements(rng, d, n, calm)), floats("y", []int64{1}, rng.Float32()),
+			}})
+		}
+		learn(t, New(), all...)
+	}
+}
+
+func elements(rng *rand.Rand, d tensor.DType, n int, calm bool) []byte {
+	var b []byte
+	for range n {
+		switch bits := rng.Uint64(); {
+		case d == tensor.Bytes:
+			b = append(binary.LittleEndian.AppendUint32(b, 2), "ab"...)
+		case d == tensor.Bool:
+			b = append(b, byte(bits&1))
+		case calm && d == tensor.Float32:
+			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(float32(rng.NormFloat64())))
+		default:
+			b = append(b, binary.LittleEndian.AppendUint64(nil, bits)[:d.Size()]...)
+		}
+	}
+	return b
+}
+
+func TestSamples(t *testing.T) {
+	images := make([]Request, 0, 20)
+	rng := rand.New(rand.NewPCG(9, 10))
+	for i := range 20 {
+		values := make([]float32, 2*3*4*4)
+		for j := range values {
+			values[j] = rng.Float32()
+		}
+		images = append(images, Request{fmt.Sprintf("s%d", i), []tensor.Source{floats("image", []int64{2, 3, 4, 4}, values...)}})
+	}
+	got := learn(t, New(), images...)
+	for _, want := range []string{"shape: [B, 3, 4, 4]", "range: [0, 1]  # learned from 20 samples: ", "    stats: {axis: 1, mean: [", "    drift: {edges: [0.", "B: 1..64  # learned from 20 samples: up to 2; decide"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in:\n%s", want, got)
+		}
+	}
+	if got := learn(t, New(), images[0]); !strings.Contains(got, "    # stats: {axis: 1") || strings.Contains(got, "drift") {
+		t.Errorf("one sample:\n%s", got)
+	}
+	odd := learn(t, New(), Request{"odd.npz", []tensor.Source{floats("x", []int64{4}, 1, float32(math.NaN()), float32(math.Inf(1)), 1e-40)}})
+	for _, want := range []string{"nonfinite: allow  # decide: odd.npz has 1 NaN and 1 infinities", "tiny: allow  # decide: odd.npz has 1 values"} {
+		if !strings.Contains(odd, want) {
+			t.Errorf("no %q in:\n%s", want, odd)
+		}
+	}
+	mask := make([]byte, 8*16)
+	mask[8] = 1
+	if got := learn(t, New(), Request{"m", []tensor.Source{data("mask", tensor.Int64, []int64{16}, mask)}}); !strings.Contains(got, "values: [0, 1]") {
+		t.Errorf("a mask:\n%s", got)
+	}
+}
+
+// A model and samples say more together: the sizes are the model's, the values those
+// of the samples, and a mask has the size of the tokens.
+func TestTogether(t *testing.T) {
+	d := from(t, "testdata/text-1.13.script.pt")
+	sample := func(n int64) Request {
+		ids := bytes.Repeat([]byte{3, 0, 0, 0, 0, 0, 0, 0}, int(n))
+		return Request{"t.npz", []tensor.Source{data("input_ids", tensor.Int64, []int64{1, n}, ids), floats("attention_mask", []int64{1, n}, make([]float32, n)...)}}
+	}
+	got := learn(t, d, sample(4), sample(9))
+	for _, want := range []string{"vocabulary: 50", "  attention_mask:\n    dtype: float32", "shape: [B, S]  # learned from 2 samples"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in:\n%s", want, got)
+		}
+	}
+}
+
+func TestConflicts(t *testing.T) {
+	image := func() *Draft { return from(t, "testdata/image-1.13.onnx") }
+	for name, c := range map[string]struct {
+		learn func(d *Draft) error
+		want  string
+	}{
+		"another type": {func(d *Draft) error { return d.Short("image", "float64[2, 3, 8, 8]") }, `"image" is float64 in --short, and float32 elsewhere`},
+		"another rank": {func(d *Draft) error { return d.Short("image", "float32[2]") }, `"image" has 1 dimensions in --short, and 4 elsewhere`},
+		"another size": {func(d *Draft) error { return d.Short("image", "float32[2, 1, 8, 8]") }, `dimension 1 of "image" is 1 in --short, and 3 elsewhere`},
+		"another name": {func(d *Draft) error { return d.Samples([]Request{{"s", []tensor.Source{floats("pixels", nil, 1)}}}) }, `which is no input of the model: its inputs are image`},
+		"a sample of another shape": {func(d *Draft) error {
+			all := []Request{{"s", []tensor.Source{floats("image", []int64{1}, 1)}}}
+			if err := d.Samples(all); err != nil {
+				return err
+			}
+			_, s, err := d.Schema()
+			if err == nil {
+				err = Check(s, all)
+			}
+			return err
+		}, "s does not fit what the other sources say: AT-RANK"},
+	} {
+		if err := c.learn(image()); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want %q", name, err, c.want)
+		}
+	}
+	if _, _, err := New().Schema(); err == nil || !strings.Contains(err.Error(), "no source says type and shape") {
+		t.Errorf("nothing: %v", err)
+	}
+	if err := New().Short("a b", "int64[2]"); err == nil {
+		t.Error("a name that is none is accepted")
+	}
+}
+
+// Names of files and of tensors add no line to the schema.
+func TestHostileNames(t *testing.T) {
+	d := New()
+	if err := d.Samples([]Request{{"a\n  evil: {dtype: int64, shape: [1]}\n#\u202e.npy", []tensor.Source{floats("x", []int64{1}, 1)}}}); err != nil {
+		t.Fatal(err)
+	}
+	text, s, err := d.Schema()
+	if err != nil || len(s.Names(tensor.Inputs)) != 1 || bytes.Contains(text, []byte("\n  evil")) || bytes.Contains(text, []byte("\u202e")) {
+		t.Errorf("%v\n%s", err, text)
+	}
+}
+
+// FuzzFile: whatever a model file holds, what is learned from it is a schema, or the
+// error says why it is none.
+func FuzzFile(f *testing.F) {
+	files, err := filepath.Glob("testdata/*")
+	if err != nil || len(files) == 0 {
+		f.Fatalf("no seeds: %v", err)
+	}
+	for _, file := range files {
+		f.Add(filepath.Ext(file), read(f, file))
+	}
+	f.Fuzz(func(t *testing.T, ext string, b []byte) {
+		d := New()
+		if d.File("model"+ext, bytes.NewReader(b), int64(len(b))) != nil {
+			return
+		}
+		text, _, err := d.Schema()
+		if err != nil && (err.Error() == "" || strings.Contains(err.Error(), "is not known")) {
+			t.Fatalf("%v\n%s", err, text)
+		}
+	})
+}

@@ -1,0 +1,300 @@
+package infer
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/andiron-dev/andiron/internal/exportir"
+	"github.com/andiron-dev/andiron/internal/onnx"
+	"github.com/andiron-dev/andiron/internal/tensor"
+	"github.com/andiron-dev/andiron/internal/triton"
+)
+
+// Export learns from an exported program.
+func (d *Draft) Export(source string, p *exportir.Program) error {
+	d.used(source)
+	if len(p.UserInputs) == 0 {
+		return errNothing
+	}
+	x := &exported{Draft: d, source: source, ranges: map[string]exportir.Range{}}
+	for _, r := range p.Ranges {
+		x.ranges[r.Symbol] = r
+	}
+	if err := x.tensors(&d.inputs, p.Inputs, p.UserInputs); err != nil {
+		return err
+	}
+	if err := x.tensors(&d.outputs, p.Outputs, p.UserOutputs); err != nil {
+		return err
+	}
+	for _, l := range p.Lookups {
+		rows, err := strconv.ParseInt(l.Count, 10, 64)
+		if i := slices.IndexFunc(d.inputs, func(e *entry) bool { return e.name == l.Numbers }); i >= 0 && err == nil {
+			d.inputs[i].vocabulary(rows, learned(source)+": rows of "+safe(l.Rows))
+		}
+	}
+	return nil
+}
+
+// safe is a name of a source as a comment may have it.
+func safe(name string) string {
+	if tensor.IsName(name) {
+		return name
+	}
+	return word(name)
+}
+
+// exported is a program while it is learned from.
+type exported struct {
+	*Draft
+
+	source string
+	ranges map[string]exportir.Range
+}
+
+func (x *exported) tensors(to *[]*entry, all []exportir.Input, user []string) error {
+	for _, name := range user {
+		i := slices.IndexFunc(all, func(in exportir.Input) bool { return in.Name == name })
+		if i < 0 || all[i].Kind != "as_tensor" {
+			continue // a number or a text that was fixed
+		}
+		if all[i].Tensor == nil {
+			return fmt.Errorf("the program does not describe %.80q", name)
+		}
+		e, err := x.add(to, name)
+		if err != nil {
+			return err
+		}
+		t := all[i].Tensor
+		dtype, err := tensor.ParseDType(t.DType)
+		if err != nil || dtype == tensor.Bytes {
+			return fmt.Errorf("%q is %.40q, which schemas do not have", name, t.DType)
+		}
+		var shape []size
+		for axis, text := range t.Sizes {
+			shape = append(shape, x.size(name, axis, text))
+		}
+		if err := x.describe(e, x.source, []tensor.DType{dtype}, shape); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var (
+	plainSymbol = pattern(`^(?:Symbol\('([A-Za-z_][A-Za-z0-9_]*)'[^()]*\)|([A-Za-z_][A-Za-z0-9_]*))$`)
+	multiple    = pattern(`^(?:Mul\(Integer\(([0-9]{1,9})\), Symbol\('([A-Za-z_][A-Za-z0-9_]*)'[^()]*\)\)|([0-9]{1,9})\*([A-Za-z_][A-Za-z0-9_]*))$`)
+)
+
+// size reads a size as the program has it: a number, a symbol, or a multiple of one.
+// What is more than that is any size, which a person bounds.
+func (x *exported) size(name string, axis int, text string) size {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n >= 0 {
+		return size{n: n}
+	}
+	if m := plainSymbol().FindStringSubmatch(text); m != nil {
+		s := m[1] + m[2]
+		x.bounded(word(s), s, 1)
+		return size{-1, word(s)}
+	}
+	if m := multiple().FindStringSubmatch(text); m != nil {
+		factor, _ := strconv.ParseInt(m[1]+m[3], 10, 64) // digits
+		s := word(name) + "_" + strconv.Itoa(axis)
+		x.bounded(s, m[2]+m[4], max(factor, 1))
+		x.rules = append(x.rules, rule{fmt.Sprintf("%s %% %d == 0", s, max(factor, 1)), learned(x.source)})
+		return size{-1, s}
+	}
+	s := word(name) + "_" + strconv.Itoa(axis)
+	x.symbol(s, 1, guessSize, "decide: the program computes this size; "+strconv.Itoa(guessSize)+" is a guess").open = true
+	return size{-1, s}
+}
+
+// bounded adds a symbol with the bounds of one of the program, times a factor.
+func (x *exported) bounded(name, of string, factor int64) {
+	r := x.ranges[of]
+	lo, err := strconv.ParseInt(r.Min, 10, 64)
+	hi, err2 := strconv.ParseInt(r.Max, 10, 64)
+	note := learned(x.source) + ": range of " + of
+	if err != nil || lo < 1 {
+		lo = 1 // the program lets 0 through, which nobody means
+	}
+	const most = math.MaxInt32 // torch writes more than that for no bound at all
+	if err2 != nil || hi > most || hi < lo {
+		hi = max(guessBatch, 2*lo)
+		note = learned(x.source) + ", which has no upper bound; decide: " + strconv.FormatInt(hi*factor, 10) + " is a guess"
+		x.symbol(name, lo*factor, hi*factor, note).open = true
+		return
+	}
+	x.symbol(name, lo*factor, hi*factor, note)
+}
+
+// onnxTypes are the types of TensorProto.
+var onnxTypes = map[int64]tensor.DType{
+	1: tensor.Float32, 2: tensor.Uint8, 3: tensor.Int8, 4: tensor.Uint16, 5: tensor.Int16, 6: tensor.Int32, 7: tensor.Int64,
+	8: tensor.Bytes, 9: tensor.Bool, 10: tensor.Float16, 11: tensor.Float64, 12: tensor.Uint32, 13: tensor.Uint64, 16: tensor.BFloat16,
+	17: tensor.Float8E4M3FN, 18: tensor.Float8E4M3FNUZ, 19: tensor.Float8E5M2, 20: tensor.Float8E5M2FNUZ,
+}
+
+// ONNX learns from an ONNX model.
+func (d *Draft) ONNX(source string, m *onnx.Model) error {
+	d.used(source)
+	rows := map[string]int64{}
+	for _, t := range m.Tensors {
+		if len(t.Dims) == 2 && t.Name != "" {
+			rows[t.Name] = t.Dims[0]
+		}
+	}
+	weights := map[string]bool{}
+	for _, t := range m.Tensors {
+		weights[t.Name] = true
+	}
+	inputs := slices.DeleteFunc(slices.Clone(m.Inputs), func(v onnx.Value) bool { return weights[v.Name] })
+	if len(inputs) == 0 {
+		return errNothing
+	}
+	for _, part := range []struct {
+		to     *[]*entry
+		values []onnx.Value
+	}{{&d.inputs, inputs}, {&d.outputs, m.Outputs}} {
+		for _, v := range part.values {
+			if err := d.value(part.to, source, v); err != nil {
+				return err
+			}
+		}
+	}
+	for _, l := range m.Lookups {
+		if i := slices.IndexFunc(d.inputs, func(e *entry) bool { return e.name == l.Numbers }); i >= 0 {
+			d.inputs[i].vocabulary(rows[l.Rows], learned(source)+": rows of "+safe(l.Rows))
+		}
+	}
+	return nil
+}
+
+func (d *Draft) value(to *[]*entry, source string, v onnx.Value) error {
+	dtype, ok := onnxTypes[v.DType]
+	if v.Other || !ok {
+		return fmt.Errorf("%.80q is no tensor of a type that schemas have", v.Name)
+	}
+	if !v.Shaped {
+		return fmt.Errorf("the model does not say the shape of %.80q", v.Name)
+	}
+	e, err := d.add(to, v.Name)
+	if err != nil {
+		return err
+	}
+	var shape []size
+	for _, x := range v.Dims {
+		s := size{n: -1}
+		switch {
+		case x.Value >= 0:
+			s.n = x.Value
+		case x.Param != "":
+			s.symbol = word(x.Param)
+			d.named(s.symbol, source)
+		}
+		shape = append(shape, s)
+	}
+	return d.describe(e, source, []tensor.DType{dtype}, shape)
+}
+
+// named adds a symbol that a source names and does not bound.
+func (d *Draft) named(name, source string) {
+	hi := int64(guessSize)
+	if name == "B" || name == "N" || strings.Contains(strings.ToLower(name), "batch") {
+		hi = guessBatch
+	}
+	d.symbol(name, 1, hi, learned(source)+", which gives no bounds; decide: "+strconv.FormatInt(hi, 10)+" is a guess").open = true
+}
+
+// Served learns from what a server says.
+func (d *Draft) Served(source string, m *triton.Model) error {
+	d.used(source)
+	if d.Model == "" && tensor.IsName(m.Name) {
+		d.Model = m.Name
+	}
+	if m.MaxBatch > 0 {
+		d.symbol("B", 1, m.MaxBatch, learned(source)+": max_batch_size")
+	}
+	for _, t := range m.Inputs {
+		if err := d.served(&d.inputs, source, m, t); err != nil {
+			return err
+		}
+	}
+	for _, t := range m.Outputs {
+		if err := d.served(&d.outputs, source, m, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *Draft) served(to *[]*entry, source string, m *triton.Model, t triton.Tensor) error {
+	e, err := d.add(to, t.Name)
+	if err != nil {
+		return err
+	}
+	var shape []size
+	if m.MaxBatch > 0 {
+		shape = append(shape, size{-1, "B"})
+	}
+	for i, n := range t.Dims {
+		s := size{n: n}
+		if n < 0 && m.MaxBatch == 0 && i == 0 {
+			d.unnamed(t.Name, 0)
+			s.symbol = "B"
+		}
+		shape = append(shape, s)
+	}
+	if err := d.describe(e, source, []tensor.DType{t.DType}, shape); err != nil {
+		return err
+	}
+	e.optional = e.optional || t.Optional
+	switch t.Format {
+	case "NCHW":
+		e.axis = len(shape) - 3
+	case "NHWC":
+		e.axis = len(shape) - 1
+	}
+	if t.Reshaped {
+		e.notes["shape"] += "; the server reshapes it for the model"
+	}
+	if t.Ragged {
+		e.notes["shape"] += "; the sizes of a batch may differ (allow_ragged_batch)"
+	}
+	return nil
+}
+
+// Short takes inputs from their short forms.
+func (d *Draft) Short(name, form string) error {
+	d.used("--short")
+	s, err := tensor.ParseShort(form)
+	if err != nil {
+		return err
+	}
+	e, err := d.add(&d.inputs, name)
+	if err != nil {
+		return err
+	}
+	var shape []size
+	for _, text := range s.Shape {
+		n, err := strconv.ParseInt(text, 10, 64)
+		x := size{n: n}
+		if err != nil {
+			x = size{-1, text}
+			if text != "_" {
+				d.named(text, "--short")
+			}
+		}
+		shape = append(shape, x)
+	}
+	slices.SortFunc(s.DTypes, func(a, b tensor.DType) int { return strings.Compare(a.String(), b.String()) })
+	if err := d.describe(e, "--short", s.DTypes, shape); err != nil {
+		return err
+	}
+	if s.Range != nil {
+		e.set("range", "["+s.Range[0]+", "+s.Range[1]+"]", learned("--short"))
+	}
+	return nil
+}
