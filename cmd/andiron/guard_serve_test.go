@@ -24,17 +24,17 @@ outputs:
   y: {dtype: float32, shape: [1]}
 `
 
-// served is andiron guard serve as a process.
-type served struct {
+// gatewayProcess is andiron guard serve as a process.
+type gatewayProcess struct {
 	t             *testing.T
 	cmd           *exec.Cmd
 	lines         *bufio.Scanner
 	listen, admin string
 }
 
-func startServed(t *testing.T, args ...string) *served {
+func startServed(t *testing.T, args ...string) *gatewayProcess {
 	t.Helper()
-	s := &served{t: t, cmd: exec.CommandContext(t.Context(), "andiron", append([]string{"guard", "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}, args...)...)}
+	s := &gatewayProcess{t: t, cmd: exec.CommandContext(t.Context(), "andiron", append([]string{"guard", "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}, args...)...)}
 	out, err := s.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +49,7 @@ func startServed(t *testing.T, args ...string) *served {
 }
 
 // until reads the log until a message comes, and returns its line.
-func (s *served) until(message string) map[string]any {
+func (s *gatewayProcess) until(message string) map[string]any {
 	s.t.Helper()
 	for s.lines.Scan() {
 		var line map[string]any
@@ -64,7 +64,7 @@ func (s *served) until(message string) map[string]any {
 	return nil
 }
 
-func (s *served) ask(value string) (status int, body string) {
+func (s *gatewayProcess) ask(value string) (status int, body string) {
 	s.t.Helper()
 	req := `{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[0,` + value + `]}]}`
 	res, err := http.Post("http://"+s.listen+"/v2/models/toy/infer", "application/json", strings.NewReader(req))
