@@ -24,15 +24,21 @@ func (x *exchange) check(req *oip.Request) (dims map[string]int64, f *fault) {
 		if f := x.violated(r.Violations); f != nil {
 			return nil, f
 		}
-		if s.Wire.DropUnknown {
-			x.dropUnknown(req)
-		}
-		return r.Dims, nil // in shadow nothing is changed
 	}
 	if s.Wire.DropUnknown {
 		x.dropUnknown(req)
 	}
+	if slices.ContainsFunc(r.Violations, func(v tensor.Violation) bool { return !aboutElements(v.Code) }) {
+		return r.Dims, nil // in shadow: what has another form than it should have is left as it is
+	}
 	return r.Dims, x.prepare(req.Inputs)
+}
+
+// aboutElements reports whether a tensor with such a violation has the type, shape
+// and size that the schema says.
+func aboutElements(c tensor.Code) bool {
+	all := tensor.Codes()
+	return slices.Index(all, c) >= slices.Index(all, tensor.CodeNaN)
 }
 
 // prepare changes values where the schema says so, and compares them with the

@@ -169,6 +169,9 @@ func (x *exchange) parseGRPC(msg []byte) (*oip.Request, *fault) {
 	if f := x.accepted(); f != nil {
 		return nil, f
 	}
+	if f := x.typedMemory(msg); f != nil {
+		return nil, f
+	}
 	req, err := oip.ParseGRPC(msg, x.model.ask)
 	if err != nil {
 		return nil, wireFault(err)
@@ -177,6 +180,36 @@ func (x *exchange) parseGRPC(msg []byte) (*oip.Request, *fault) {
 		return nil, refuse(codeModel, http.StatusBadRequest, "the message names two models")
 	}
 	return req, nil
+}
+
+// mostElements is what package oip reads of a message, in bytes.
+const mostElements = 8 * 16 << 20
+
+// typedMemory takes memory for a message whose elements are not raw: they become
+// at most eight times as large, and are written again.
+func (x *exchange) typedMemory(msg []byte) *fault {
+	const raw = 7
+	if hasField(msg, raw) {
+		return nil
+	}
+	h := &held{x: x}
+	defer h.settle()
+	if n := int64(len(msg)); !h.more(min(8*n, mostElements)+n, true) {
+		return noMemory()
+	}
+	return nil
+}
+
+// hasField reports whether a message has a field of this number.
+func hasField(msg []byte, number protowire.Number) bool {
+	for len(msg) > 0 {
+		num, _, n := protowire.ConsumeField(msg)
+		if n < 0 || num == number {
+			return n >= 0
+		}
+		msg = msg[n:]
+	}
+	return false
 }
 
 // modelName finds the first field 1 of a message, which is the name of the model.

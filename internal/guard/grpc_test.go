@@ -283,6 +283,24 @@ func TestForms(t *testing.T) {
 	}
 }
 
+// TestTyped has contents that are not raw.
+func TestTyped(t *testing.T) {
+	s := serveGRPC(t, func(string, []byte) ([][]byte, string) { return [][]byte{answerMessage("", 1, 2)}, "" })
+	g := start(t, Config{BackendGRPC: s.url, Limits: Limits{Body: 1 << 20, Memory: 12 << 20, Queue: time.Millisecond}}, nil)
+	typed := func(rows int) []byte {
+		contents := wireMessage(nil).bytes(6, make([]byte, 16*rows))
+		in := wireMessage(nil).text(1, "x").text(2, "FP32").packed(3, uint64(rows), 4).bytes(5, contents)
+		return frameOf(wireMessage(nil).text(1, "toy").bytes(5, in))
+	}
+	if r := call(t, g, inferMethod, typed(1)); r.status != "0" {
+		t.Errorf("%+v", r)
+	}
+	// Its elements would not fit beside it.
+	if r := call(t, g, inferMethod, typed(60000)); r.status != "14" || !strings.HasPrefix(r.message, codeBusy) {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestGRPCAbout(t *testing.T) {
 	s := serveGRPC(t, func(path string, _ []byte) ([][]byte, string) {
 		switch path {

@@ -104,6 +104,23 @@ func TestFlushAndNormalize(t *testing.T) {
 	}
 }
 
+// TestShadowNormalizes: in shadow a model gets what it was made for, unless that
+// cannot be done.
+func TestShadowNormalizes(t *testing.T) {
+	s := serve(t, logits(1, 2))
+	schema := strings.Replace(changing, "tiny: flush", "range: [0, 1]", 1) + "on_violation: {mode: shadow}\n"
+	g := start(t, Config{Backend: s.URL}, map[string]string{"toy.yaml": schema})
+	for _, body := range []string{strings.Replace(goodJSON, "0.25", "7", 1), strings.Replace(goodJSON, "[1,4]", "[4,1]", 1)} {
+		if r := post(t, g.url+"/v2/models/toy/infer", body); r.status != 200 {
+			t.Fatalf("%d %s", r.status, r.body)
+		}
+	}
+	last := func(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b[len(b)-4:])) }
+	if all := s.requests(); last(all[0].body) != 2 || last(all[1].body) != 1 {
+		t.Errorf("the server got %g and %g", last(all[0].body), last(all[1].body))
+	}
+}
+
 func TestDrift(t *testing.T) {
 	s := serve(t, logits(1, 2))
 	schema := strings.Replace(toySchema, "range: [0, 1]}", "range: [0, 1], drift: {edges: [0.5], shares: [0.5, 0.5], psi: 0.2, window: 3}}", 1)

@@ -147,6 +147,9 @@ func (g *Gateway) Serve(ctx context.Context) error {
 	var all sync.WaitGroup
 	all.Go(func() { g.tracer.run(background) })
 	all.Go(func() { g.reloading(background) })
+	if g.http != nil {
+		all.Go(func() { g.http.prune(background) })
+	}
 	failed := make(chan error, 2)
 	all.Go(func() { failed <- g.serve(main, g.listener) })
 	if g.admin != nil {

@@ -318,10 +318,27 @@ func (p *upstream) keep(c *upstreamConn) {
 		return
 	}
 	p.free = append(p.free, c)
-	// Those at the front have waited longest.
-	if old := p.free[0]; old != c && time.Since(old.since) >= p.idle {
-		_ = old.Close() // it is too old to be asked
-		p.free = slices.Delete(p.free, 0, 1)
+}
+
+// prune ends the connections that are too old, until ctx ends.
+func (p *upstream) prune(ctx context.Context) {
+	tick := time.NewTicker(p.idle)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		p.mu.Lock()
+		p.free = slices.DeleteFunc(p.free, func(c *upstreamConn) bool {
+			old := time.Since(c.since) >= p.idle
+			if old {
+				_ = c.Close() // nothing is asked on it
+			}
+			return old
+		})
+		p.mu.Unlock()
 	}
 }
 
