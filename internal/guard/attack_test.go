@@ -182,6 +182,33 @@ func TestSlowServer(t *testing.T) {
 	}
 }
 
+// TestSlowReader has a client that does not read a large answer: it takes no place,
+// and is cut off.
+func TestSlowReader(t *testing.T) {
+	answer := logits(make([]float32, 6<<20)...)
+	s := serve(t, answer)
+	schema := strings.Replace(toySchema, "y: {dtype: float32, shape: [B, 2]}", "y: {dtype: float32, shape: [_, 2]}", 1)
+	g := start(t, Config{Backend: s.URL, Limits: Limits{Grace: 300 * time.Millisecond, MinRate: 1 << 40, Body: 80 << 20, Memory: 4 << 30}}, map[string]string{"toy.yaml": schema})
+	body, n := binaryRequest(`{"parameters":{"binary_data_output":true},"inputs":[{"name":"x","shape":[1,4],"datatype":"FP32","parameters":{"binary_data_size":16}}]}`, floats(0, 0, 0, 0))
+	c, err := net.Dial("tcp", g.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	_, _ = io.WriteString(c, request(inferLine, fmt.Sprintf("Content-Length: %d", len(body)), "Inference-Header-Content-Length: "+n)+body)
+	if _, err := io.ReadFull(c, make([]byte, 1024)); err != nil {
+		t.Fatal(err)
+	}
+	if n := g.slots.used.Load(); n != 0 {
+		t.Errorf("%d places are held by a client that does not read", n)
+	}
+	eventually(t, "giving back", func() bool { return g.answers.used.Load() == 0 })
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	if got, _ := io.Copy(io.Discard, c); got >= 24<<20 {
+		t.Errorf("a client that did not read got %d bytes", got)
+	}
+}
+
 // TestAnnouncedBody: memory is taken for what came, not for what was announced.
 func TestAnnouncedBody(t *testing.T) {
 	s := serve(t, logits(1, 2))

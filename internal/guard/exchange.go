@@ -33,6 +33,7 @@ type exchange struct {
 	own, up parent
 	hasUp   bool
 
+	placed    bool     // among the requests that are worked on
 	held      []func() // gives back what the request holds
 	got, sent int64
 	status    int // 0 until something was written
@@ -139,8 +140,26 @@ func (x *exchange) slot() *fault {
 	if !x.g.slots.take(x.ctx, 1) {
 		return busy("there are too many requests")
 	}
-	x.hold(func() { x.g.slots.give(1) })
+	x.placed = true
+	x.hold(x.leave)
 	return nil
+}
+
+// leave gives back the place: whoever only has to be written to takes none.
+func (x *exchange) leave() {
+	if x.placed {
+		x.placed = false
+		x.g.slots.give(1)
+	}
+}
+
+// share takes n bytes of the client's share until the request ends.
+func (x *exchange) share(n int64) bool {
+	if !x.g.shares.take(x.client, n) {
+		return false
+	}
+	x.hold(func() { x.g.shares.give(x.client, n) })
+	return true
 }
 
 func (x *exchange) hold(free func()) { x.held = append(x.held, free) }
@@ -173,6 +192,7 @@ func (x *exchange) answer(contentType string, header int, parts ...[]byte) *faul
 }
 
 func (x *exchange) write(status int, contentType string, header int, parts ...[]byte) {
+	x.leave()
 	n := int64(0)
 	for _, p := range parts {
 		n += int64(len(p))

@@ -376,7 +376,7 @@ func (x *exchange) readReply(r io.Reader) ([]byte, error) {
 		return nil, errors.New("a compressed message that was not asked for")
 	case n > x.g.c.Limits.Body:
 		return nil, errTooLarge
-	case !x.g.answers.try(n):
+	case !x.share(n) || !x.g.answers.try(n):
 		return nil, errNoRoom
 	}
 	b := x.g.buffers.get(int(n))
@@ -423,6 +423,7 @@ func grpcRefused(res *http.Response) *fault {
 
 // answerGRPC writes the only message of an answer.
 func (x *exchange) answerGRPC(parts [][]byte) {
+	x.leave()
 	x.headGRPC()
 	x.writeMessage(parts)
 	x.w.Header()[http.TrailerPrefix+"Grpc-Status"] = []string{"0"}

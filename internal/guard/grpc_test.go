@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"encoding/pem"
 	"errors"
 	"io"
 	"math"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
@@ -176,6 +178,25 @@ func TestGRPC(t *testing.T) {
 	if h := s.hdr[0]; h.Get("X-Evil") != "" || h.Get("Authorization") != "" || h.Get("Traceparent") == "" || h.Get("Grpc-Timeout") == "" {
 		t.Errorf("the server got %v", h)
 	}
+}
+
+// TestGRPCByTLS asks a server by TLS.
+func TestGRPCByTLS(t *testing.T) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = readFrame(r.Body)
+		w.Header().Set("Content-Type", "application/grpc")
+		_, _ = w.Write(frameOf(answerMessage("", 1, 2)))
+		w.Header().Set(http.TrailerPrefix+"Grpc-Status", "0")
+	}))
+	s.EnableHTTP2 = true
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	ca := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}))
+	g := start(t, Config{BackendGRPC: s.URL, BackendCA: "ca", Schemas: []Source{{File: "toy.yaml"}}}, map[string]string{"toy.yaml": toySchema, "ca": ca})
+	if r := call(t, g, inferMethod, frameOf(inferMessage("toy", "", 0, 0, 0, 1))); r.status != "0" || len(r.messages) != 1 {
+		t.Errorf("%+v", r)
+	}
+	g.grpc.transport.CloseIdleConnections()
 }
 
 func TestGRPCRefusals(t *testing.T) {

@@ -189,6 +189,9 @@ func (x *exchange) ask(q *question) (*reply, *fault) {
 		return nil, x.noAnswer(err)
 	}
 	x.hold(r.Close)
+	if !x.share(int64(len(r.body))) {
+		return nil, busy("there is no memory for the answer")
+	}
 	switch {
 	case r.status != http.StatusOK:
 		return nil, serverRefused(r.status)

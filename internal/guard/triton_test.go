@@ -3,6 +3,7 @@ package guard
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -16,7 +17,7 @@ func TestTritonHistory(t *testing.T) {
 	outputs := func(n int, name string) string {
 		var all []string
 		for i := range n {
-			all = append(all, fmt.Sprintf(`{"name":%q}`, strings.ReplaceAll(name, "#", fmt.Sprint(i))))
+			all = append(all, fmt.Sprintf(`{"name":%q}`, strings.ReplaceAll(name, "#", strconv.Itoa(i))))
 		}
 		return with(`}]}`, `}],"outputs":[`+strings.Join(all, ",")+`]}`)
 	}
@@ -51,7 +52,7 @@ func TestTritonHistory(t *testing.T) {
 		header := []string{}
 		body := tc.body
 		if tc.binary {
-			header = []string{"Inference-Header-Content-Length", fmt.Sprint(len(body))}
+			header = []string{"Inference-Header-Content-Length", strconv.Itoa(len(body))}
 			body += string(floats(0, 0.25, 0.5, 1))
 		}
 		r := post(t, g.url+"/v2/models/toy/infer", body, header...)
