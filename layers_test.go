@@ -44,7 +44,7 @@ var layers = []struct {
 	{"signing", []string{"internal/signing"}, nil, quiet},
 	{"bom", []string{"internal/bom"}, []string{"ground"}, append(quiet, "os")},
 	{"keyless", []string{"internal/keyless"}, []string{"ground", "signing", "whole"}, quiet},
-	// It is the only one that talks to other machines.
+	// It gets files from other machines; only guard, below, talks to one as well.
 	{"fetch", []string{"internal/fetch"}, []string{"ground"}, []string{"os/exec", "plugin", "unsafe", "log"}},
 	{"feed", []string{"internal/feed", "internal/release"}, []string{"ground", "readers", "fetch", "whole"}, quiet},
 	// It is a server, and talks to the one model server that it stands in front of.

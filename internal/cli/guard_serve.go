@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/andiron-dev/andiron/internal/guard"
 	"github.com/andiron-dev/andiron/internal/osfile"
@@ -108,6 +109,9 @@ func (f *guardServeFlags) addLimits(cmd *cobra.Command) {
 }
 
 func (a *app) guardServe(cmd *cobra.Command, f *guardServeFlags) error {
+	if err := noZero(cmd.Flags()); err != nil {
+		return err
+	}
 	c, err := f.config()
 	if err != nil {
 		return err
@@ -127,6 +131,20 @@ func (a *app) guardServe(cmd *cobra.Command, f *guardServeFlags) error {
 	defer close(done)
 	go reloadOn(cmd.Context(), hup, done, g)
 	return g.Serve(cmd.Context())
+}
+
+// noZero refuses limits of zero, which would let nothing through.
+func noZero(flags *pflag.FlagSet) (err error) {
+	flags.Visit(func(f *pflag.Flag) {
+		switch f.Name {
+		case "reload", "rate", "trace-ratio", "drain-delay":
+			return
+		}
+		if v := f.Value.String(); (v == "0" || v == "0s") && f.Value.Type() != "string" {
+			err = usage(fmt.Sprintf("flag %q: with %s nothing gets through", "--"+f.Name, v), gatewayForm)
+		}
+	})
+	return err
 }
 
 func reloadOn(ctx context.Context, hup <-chan os.Signal, done <-chan struct{}, g *guard.Gateway) {
