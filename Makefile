@@ -9,6 +9,7 @@
 # make fault  files stay whole when any system call fails or is the last one
 # make keyless  the tests of the builds that verify Sigstore bundles
 # make interop  signatures, against the reference implementation in Python
+# make gateway  the gateway in front of MLServer and KServe, asked by tritonclient
 # make sdk    the Python package: its wheel, types, and tests with and without torch
 # make deps   locks by real uv, pip-tools and poetry, against an index on this machine
 # make bench  speed, beside picklescan, cp, torch and osv-scanner, and of verified loads (6 GiB of disk, 7 GiB of memory)
@@ -17,7 +18,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: verifier deps corpus-real keyless interop sdk torchrun fault build demo test check race hostile fuzz oracle bench clean setup
+.PHONY: gateway verifier deps corpus-real keyless interop sdk torchrun fault build demo test check race hostile fuzz oracle bench clean setup
 
 ifneq ($(MAKECMDGOALS),clean)
 GO := $(shell tools/env/go.sh)
@@ -61,7 +62,7 @@ check: setup
 
 # Only these have goroutines or are called from several; readers and rooms may
 # not start any, and the whole tree takes too long under the detector.
-RACE := ./internal/engine ./internal/cli ./internal/artifact ./internal/trust ./internal/digest ./internal/pyrun ./internal/fetch ./internal/record ./internal/advisory ./scan
+RACE := ./internal/engine ./internal/guard ./internal/cli ./internal/artifact ./internal/trust ./internal/digest ./internal/pyrun ./internal/fetch ./internal/record ./internal/advisory ./scan
 # Of the real program, where several things go on at once: the detector makes each
 # start of it slow.
 RACED := TestInterrupt|TestParallelAdds|TestScripts/(jobs|audit|stdin|incomplete|trust|sign)$$
@@ -100,6 +101,9 @@ sdk: setup
 
 deps: setup
 	tools/deps.sh
+
+gateway: build
+	tools/gateway.sh
 
 # make test is of the small build; this is of that with sigstore-go linked, and of that
 # with the verifier inside.

@@ -45,16 +45,20 @@ var layers = []struct {
 	{"signing", []string{"internal/signing"}, nil, quiet},
 	{"bom", []string{"internal/bom"}, []string{"ground"}, append(quiet, "os")},
 	{"keyless", []string{"internal/keyless"}, []string{"ground", "signing", "whole", "child"}, quiet},
-	// It is the only one that talks to other machines.
+	// It gets files from other machines; only guard, below, talks to one as well.
 	{"fetch", []string{"internal/fetch"}, []string{"ground"}, []string{"os/exec", "plugin", "unsafe", "log"}},
 	{"feed", []string{"internal/feed", "internal/release"}, []string{"ground", "readers", "fetch", "whole"}, quiet},
+	// It is a server, and talks to the one model server that it stands in front of.
+	// It has goroutines of its own, writes to a log/slog that it is given, and has its
+	// files read by whoever made it.
+	{"guard", []string{"internal/guard"}, []string{"ground", "readers"}, []string{"os", "os/exec", "plugin", "unsafe"}},
 	{"record", []string{"internal/record"}, []string{"ground", "whole", "osfile"}, quiet},
 	// It starts other programs, and only a verb that says so may call it.
 	{"child", []string{"internal/child"}, []string{"ground"}, []string{"net", "plugin", "unsafe", "log"}},
 	{"relock", []string{"internal/relock"}, []string{"ground", "readers", "fetch", "whole", "child"}, []string{"net", "plugin", "unsafe", "log"}},
 	// It starts other programs, and only a verb that says so may call it.
 	{"pyrun", []string{"internal/pyrun"}, []string{"ground", "readers", "child"}, []string{"net", "plugin", "unsafe", "log"}},
-	{"cli", []string{"internal/cli"}, []string{"ground", "whole", "convert", "pyrun", "signing", "keyless", "bom", "engine", "rooms", "artifact", "judge", "report", "ruledoc", "terms", "osfile", "digest", "readers", "fetch", "feed", "record", "relock"}, []string{"os/exec", "unsafe", "plugin"}},
+	{"cli", []string{"internal/cli"}, []string{"ground", "whole", "convert", "pyrun", "signing", "keyless", "bom", "engine", "rooms", "artifact", "judge", "report", "ruledoc", "terms", "osfile", "digest", "readers", "fetch", "feed", "record", "relock", "guard"}, []string{"os/exec", "unsafe", "plugin"}},
 	{"cmd", []string{"cmd/..."}, []string{"cli", "keyless"}, nil},
 	{"testkit", []string{"internal/testkit", "internal/testkit/rawread"}, []string{"ground", "readers"}, quiet},
 	// For tests only, and no program links them: they listen on this machine.

@@ -63,9 +63,9 @@ func networked(seen map[string]bool) (list []string) {
 
 // talkers are the packages that may speak HTTP, by the tag they need.
 var talkers = map[string][]string{
-	"":              {module + "internal/fetch"},
-	"keyless":       {module + "internal/fetch", module + "internal/keyless"},
-	"keylessinside": {module + "internal/fetch"}, // what is inside is another program
+	"":              {module + "internal/fetch", module + "internal/guard"},
+	"keyless":       {module + "internal/fetch", module + "internal/guard", module + "internal/keyless"},
+	"keylessinside": {module + "internal/fetch", module + "internal/guard"}, // what is inside is another program
 }
 
 // TestNetworkCodeInOnePlace keeps what speaks HTTP or TLS out of everything but

@@ -22,7 +22,7 @@ import (
 const schemaForm = "docs/spec/tensor-v1.md explains every key; \"andiron guard infer\" writes a first schema"
 
 func (a *app) guardCommand() *cobra.Command {
-	const verbs = "check|infer"
+	const verbs = "check|infer|serve"
 	cmd := &cobra.Command{
 		Use:   "guard " + verbs,
 		Short: "Hold tensors against the schema of a model",
@@ -30,7 +30,8 @@ func (a *app) guardCommand() *cobra.Command {
 texts, statistics. One file protects the model in Python, in front of its server and
 on its training data.`,
 		Example: `  andiron guard infer model.pt2 --samples batch.npz -o model.schema.yaml
-  andiron guard check --schema model.schema.yaml batch.safetensors`,
+  andiron guard check --schema model.schema.yaml batch.safetensors
+  andiron guard serve --schema model.schema.yaml --backend http://127.0.0.1:8000`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(_ *cobra.Command, args []string) error {
 			const hint = "usage: andiron guard " + verbs
@@ -40,7 +41,7 @@ on its training data.`,
 			return usage(fmt.Sprintf("guard: unknown verb %q", args[0]), hint)
 		},
 	}
-	cmd.AddCommand(a.guardCheckCommand(), a.guardInferCommand())
+	cmd.AddCommand(a.guardCheckCommand(), a.guardInferCommand(), a.guardServeCommand())
 	return cmd
 }
 

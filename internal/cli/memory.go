@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"math"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
@@ -26,7 +27,7 @@ const headroom = 8 << 20
 const goLeast = 4 << 20
 
 // heap is how large the heap of a run may grow.
-type heap struct{ tight atomic.Bool }
+type heap struct{ tight, free atomic.Bool }
 
 // run runs f with a heap that starts with headroom and follows what is live.
 func (h *heap) run(f func() error) error {
@@ -45,8 +46,18 @@ func (h *heap) tighten() {
 	debug.SetMemoryLimit(tightLimit)
 }
 
+// serve lets the heap of a server grow as Go has it: what is live bounds it, and
+// that is bounded by the server.
+func (h *heap) serve() {
+	h.free.Store(true)
+	debug.SetMemoryLimit(math.MaxInt64)
+}
+
 // limit is how far a heap may grow of which so many bytes are live.
 func (h *heap) limit(live int64) int64 {
+	if h.free.Load() {
+		return math.MaxInt64
+	}
 	if h.tight.Load() {
 		return max(tightLimit, live+live/4+breath)
 	}

@@ -1,4 +1,5 @@
-// Package fetch gets files from other machines. It is the only package that talks
+// Package fetch gets files from other machines. Beside the gateway, which talks to
+// its model server (internal/guard), it is the only package that talks
 // to them; whoever wants something from a network asks here.
 //
 // # Security

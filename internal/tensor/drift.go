@@ -1,6 +1,7 @@
 package tensor
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
@@ -14,6 +15,7 @@ type Windows struct {
 	group  Group
 	open   map[string]*window
 	labels map[string]*window
+	bins   map[string]*bins
 }
 
 type window struct {
@@ -26,7 +28,7 @@ func (w *Windows) has(t *spec) bool { return t != nil && (t.drift != nil || t.ba
 
 // Windows starts empty windows for a group.
 func (s *Schema) Windows(g Group) *Windows {
-	return &Windows{s: s, group: g, open: map[string]*window{}, labels: map[string]*window{}}
+	return &Windows{s: s, group: g, open: map[string]*window{}, labels: map[string]*window{}, bins: map[string]*bins{}}
 }
 
 func (w *Windows) window(among map[string]*window, name string, bins int) *window {
@@ -67,7 +69,10 @@ func (w *Windows) Add(tensors []Tensor) []Violation {
 			continue
 		}
 		win := w.window(w.open, t.name, len(t.drift.shares))
-		win.add(t.drift, in)
+		if w.bins[t.name] == nil {
+			w.bins[t.name] = newBins(t)
+		}
+		win.add(w.bins[t.name], in)
 		if win.tensors == t.drift.window {
 			delete(w.open, t.name)
 			if v, drifted := win.compare(t); drifted {
@@ -97,25 +102,69 @@ func (w *Windows) AddSources(sources []Source) ([]Violation, error) {
 
 // add puts each value into the bin behind the last edge that is not above it. A
 // NaN is in none.
-func (w *window) add(d *drift, in *Tensor) {
-	edges := make([]float64, len(d.edges))
-	for i, e := range d.edges {
-		edges[i] = e.float()
+func (w *window) add(b *bins, in *Tensor) {
+	if w.tensors++; in.DType == Float32 {
+		w.addFloat32(b, in.Data)
+		return
 	}
 	keyOf := in.keys()
 	for i := range len(in.Data) / in.DType.Size() {
-		key := keyOf(i)
-		x := in.DType.float(key)
-		if formats[in.DType].fnuz && key == -1 || math.IsNaN(x) {
-			continue
+		if bin := b.of(in.DType, keyOf(i)); bin >= 0 {
+			w.bins[bin]++
 		}
-		bin, found := slices.BinarySearch(edges, x)
-		if found {
-			bin++
-		}
-		w.bins[bin]++
 	}
-	w.tensors++
+}
+
+// addFloat32 looks up what the upper half of an element decides.
+func (w *window) addFloat32(b *bins, data []byte) {
+	for ; len(data) >= 4; data = data[4:] {
+		k := int32(binary.LittleEndian.Uint32(data))
+		k ^= (k >> 31) & math.MaxInt32
+		bin := b.upper[uint32(k)>>16^0x8000]
+		if bin < 0 {
+			bin = b.of(Float32, int64(k))
+		}
+		if bin >= 0 {
+			w.bins[bin]++
+		}
+	}
+}
+
+// bins finds the bin of a value.
+type bins struct {
+	edges []float64
+	upper *[1 << 16]int16 // of float32, by the upper half of the key; -1 if that does not decide
+}
+
+func newBins(t *spec) *bins {
+	b := &bins{edges: make([]float64, len(t.drift.edges))}
+	for i, e := range t.drift.edges {
+		b.edges[i] = e.float()
+	}
+	if !slices.Contains(t.dtypes, Float32) {
+		return b
+	}
+	b.upper = &[1 << 16]int16{}
+	for i := range b.upper {
+		least := int64(int32(uint32(i)<<16 ^ 1<<31))
+		if b.upper[i] = b.of(Float32, least); b.upper[i] != b.of(Float32, least|0xffff) {
+			b.upper[i] = -1
+		}
+	}
+	return b
+}
+
+// of is the bin of an element, or -1 for NaN.
+func (b *bins) of(d DType, key int64) int16 {
+	x := d.float(key)
+	if formats[d].fnuz && key == -1 || math.IsNaN(x) {
+		return -1
+	}
+	bin, found := slices.BinarySearch(b.edges, x)
+	if found {
+		bin++
+	}
+	return int16(bin)
 }
 
 // least is what an empty bin counts as, so that no logarithm is infinite.

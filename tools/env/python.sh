@@ -8,6 +8,9 @@
 #   peers       with --peers, requirements-peers.txt: what the bench compares with
 #   deps        with --deps, and then nothing else: requirements-deps.txt
 #   interop     with --interop, and then nothing else: requirements-interop.txt
+#   gateway-mlserver, gateway-kserve
+#               with --gateway, and then nothing else: requirements-gateway-*.txt on
+#               top of Debian's torch 1.13 (tools/env/torch.sh)
 #
 # An environment is left alone while its requirements file is unchanged. One that
 # cannot be made is an error; a peer that cannot be had is said loudly and is none:
@@ -63,6 +66,13 @@ fi
 if [ "${1:-}" = --interop ]; then
 	make_venv "$python" interop requirements-interop.txt
 	echo "interop: $cache/interop/bin/python"
+	exit 0
+fi
+if [ "${1:-}" = --gateway ]; then
+	for server in mlserver kserve; do
+		make_venv /usr/bin/python3 gateway-$server requirements-gateway-$server.txt --system-site-packages
+		echo "gateway: $cache/gateway-$server/bin/python"
+	done
 	exit 0
 fi
 make_venv "$python" venv requirements-oracle.txt
