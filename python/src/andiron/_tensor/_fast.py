@@ -1,0 +1,173 @@
+"""The short way through a check, for tensors in which all is well.
+
+A tensor of torch on the host costs one pass over its memory; those on a device one
+reduction each, and together one copy of the results. The short way never refuses: what
+it cannot decide goes the long way, which finds the violations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ._arrays import Array
+from ._dtype import DType
+from ._given import INTEGERS, bits
+from ._schema import Schema
+from ._spec import Spec, Want
+
+
+class Plan:
+    """How the elements of one input are looked at in one type of torch."""
+
+    def __init__(self, torch: Any, d: DType, want: Want) -> None:
+        self.d = d
+        self.want = want
+        self.bits = getattr(torch, INTEGERS[d.size])
+        self.aminmax = torch.aminmax
+
+    def passes(self, t: Any) -> bool:
+        """Tell whether all elements are well. False is no answer."""
+        if self.d.unsigned:
+            return self._array(t).is_clean(self.want)
+        low, high = self.aminmax(t.detach().view(self.bits))
+        low, high, want = low.item(), high.item(), self.want
+        if high > want.high:
+            return False
+        if not self.d.is_float:
+            return bool(want.low <= low)
+        # Without a sign, the bits are in the order of the values.
+        if low >= 0 and low >= want.low and low >= want.tiny and not self.d.fnuz:
+            return True
+        return self._array(t).is_clean(want, (low, high))
+
+    def _array(self, t: Any) -> Array:
+        view = t.detach().view(self.bits).contiguous().numpy()
+        return Array(self.d, tuple(t.shape), view.view(f"u{self.d.size}"))
+
+    def reduced(self, torch: Any, t: Any) -> Any:
+        """Return the extremes of the keys, and the least magnitude above zero less one, on the device."""
+        view = bits(torch, self.d, t)
+        mask = self.d.mask
+        if not self.d.is_float:
+            keys = view ^ (-mask - 1) if self.d.unsigned else view
+            low, high = torch.aminmax(keys)
+            return torch.stack((low, high, high)).to(torch.int64)
+        low, high = torch.aminmax(view ^ ((view >> (self.d.bits - 1)) & mask))
+        least = torch.amin(((view & mask) - 1) & mask)
+        return torch.stack((low, high, least)).to(torch.int64)
+
+    def accepts(self, low: int, high: int, least: int) -> bool:
+        """Judge what reduced returned."""
+        tiny = self.d.is_float and self.want.tiny and least < self.want.tiny - 1
+        return self.want.low <= low and high <= self.want.high and not tiny and not self.d.fnuz
+
+
+class Input:
+    """One tensor of a schema, compiled for the short way."""
+
+    def __init__(self, torch: Any, s: Spec) -> None:
+        self.spec = s
+        self.name = s.name
+        self.optional = s.optional
+        self.rank = len(s.shape)
+        self.sizes = tuple((i, d.low, d.high, d.symbol) for i, d in enumerate(s.shape))
+        # These need the long way always.
+        simple = not (s.values or s.flat or s.stats or s.allow_nan or s.allow_inf or s.dtypes[0].kind == "bytes")
+        simple = simple and not (s.normalize and s.normalize.kind == "lp" and s.normalize.by == "client")
+        self.plans: dict[Any, Plan] = {}
+        for d in s.dtypes if simple else ():
+            if (dtype := getattr(torch, d.name, None)) is not None:
+                self.plans[dtype] = Plan(torch, d, s.wants[d.name])
+
+
+class Fast:
+    """The short way through the check of one group."""
+
+    def __init__(self, torch: Any, schema: Schema, group: str) -> None:
+        self.torch = torch
+        self.numpy = _has_numpy(torch)
+        self.inputs = [Input(torch, s) for s in schema.specs(group)]
+        self.constraints = schema.constraints
+        self.max_elements = schema.limits.max_elements
+        self.max_bytes = schema.limits.max_bytes
+        limit = schema.limits.max_inputs
+        self.max_inputs = limit if group == "inputs" else max(limit, len(self.inputs))
+
+    def passes(self, values: Mapping[str, Any], dims: dict[str, int]) -> bool:
+        """Tell whether all is well, and add the sizes of symbols. False is no answer."""
+        found = 0
+        elements = nbytes = 0
+        waiting: list[tuple[Plan, Any]] = []
+        todo: list[tuple[Plan, Any]] = []
+        for i in self.inputs:
+            t = values.get(i.name)
+            if t is None:
+                if i.optional:
+                    continue
+                return False
+            found += 1
+            plan = self.plan(i, t)
+            if plan is None or not bind(i, t.shape, dims):
+                return False
+            n = t.numel()
+            elements, nbytes = elements + n, nbytes + n * plan.d.size
+            s = i.spec
+            if (s.max_elements and n > s.max_elements) or (s.max_bytes and n * plan.d.size > s.max_bytes):
+                return False
+            if n:
+                (todo if self.numpy and is_host(t) else waiting).append((plan, t))
+        if found != len(values) or found > self.max_inputs:
+            return False
+        if elements > self.max_elements or nbytes > self.max_bytes:
+            return False
+        if self.constraints and not self.constraints_hold(dims):
+            return False
+        return all(plan.passes(t) for plan, t in todo) and (not waiting or self.devices_pass(waiting))
+
+    def plan(self, i: Input, t: Any) -> Plan | None:
+        torch = self.torch
+        if not isinstance(t, torch.Tensor) or t.layout is not torch.strided or t.is_neg():
+            return None
+        return None if t.device.type == "meta" else i.plans.get(t.dtype)
+
+    def constraints_hold(self, dims: Mapping[str, int]) -> bool:
+        return all(all(n in dims for n in c.symbols()) and not c.violation(dims) for c in self.constraints)
+
+    def devices_pass(self, waiting: list[tuple[Plan, Any]]) -> bool:
+        """Wait for each device once."""
+        by_device: dict[Any, list[tuple[Plan, Any]]] = {}
+        for plan, t in waiting:
+            by_device.setdefault(t.device, []).append((plan, plan.reduced(self.torch, t)))
+        for results in by_device.values():
+            numbers = self.torch.stack([r for _, r in results]).tolist()
+            if not all(plan.accepts(*three) for (plan, _), three in zip(results, numbers, strict=True)):
+                return False
+        return True
+
+
+def _has_numpy(torch: Any) -> bool:
+    """Tell whether this torch can share memory with numpy."""
+    try:
+        torch.empty(1).numpy()
+    except (RuntimeError, ImportError):
+        return False
+    return True
+
+
+def is_host(t: Any) -> bool:
+    """Tell whether the memory of a tensor can be read without waiting for a device."""
+    return bool(t.is_cpu)
+
+
+def bind(i: Input, shape: Any, dims: dict[str, int]) -> bool:
+    """Check sizes, and give symbols theirs."""
+    if len(shape) != i.rank:
+        return False
+    for at, low, high, symbol in i.sizes:
+        n = shape[at]
+        if not low <= n <= high:
+            return False
+        if symbol and dims.setdefault(symbol, n) != n:
+            return False
+    return True
