@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 import logging
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from .._errors import TensorValidationError
@@ -48,6 +48,9 @@ class Checker:
         self.logger = logger or logging.getLogger("andiron.tensor")
         self.windows = Windows(schema) if drift else None
         self._fast: dict[str, Fast] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_fast": {}}  # what is compiled for this process
 
     def check(
         self, group: str, values: Mapping[str, Any], dims: Mapping[str, int] | None = None, *, where: str = ""
@@ -113,9 +116,9 @@ class Binder:
     parameters: input by name of parameter.
     """
 
-    def __init__(self, function: Callable[..., Any], parameters: Mapping[str, str], *, strict: bool) -> None:
+    def __init__(self, signature: inspect.Signature, parameters: Mapping[str, str], *, strict: bool) -> None:
         names = []
-        for p in inspect.signature(function).parameters.values():
+        for p in signature.parameters.values():
             if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD):
                 names.append(p.name)
         self.names = tuple(names)
@@ -159,15 +162,17 @@ class Binder:
         return tuple(new), changed
 
 
-def parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
+def parameters_of(signature: inspect.Signature) -> list[inspect.Parameter]:
     """List the parameters of a function, without the one that is the object."""
-    found = list(inspect.signature(function).parameters.values())
+    found = list(signature.parameters.values())
     return found[1:] if found and found[0].name in ("self", "cls") else found
 
 
-def match_inputs(function: Callable[..., Any], schema: Schema, renamed: Mapping[str, str]) -> dict[str, str]:
+def match_inputs(
+    where: str, signature: inspect.Signature, schema: Schema, renamed: Mapping[str, str]
+) -> dict[str, str]:
     """Say which parameter is which input. Raises ValueError where that is not clear."""
-    parameters = parameters_of(function)
+    parameters = parameters_of(signature)
     names = [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     inputs = list(schema.groups["inputs"])
     found = dict(renamed)
@@ -185,7 +190,7 @@ def match_inputs(function: Callable[..., Any], schema: Schema, renamed: Mapping[
     if missing or wrong:
         name = (missing or wrong)[0]
         raise ValueError(
-            f"input {name!r} of the schema is no parameter of {function.__qualname__}({', '.join(names)}): "
+            f"input {name!r} of the schema is no parameter of {where}({', '.join(names)}): "
             f"say which is, as parameter={name!r}"
             if missing
             else f"the schema has no input {name!r}, but {', '.join(map(repr, inputs))}"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ._checker import Checker, Mode
+from ._given import is_tensor
 from ._schema import Schema
 from ._validate import SchemaLike, as_schema
 
@@ -36,14 +37,15 @@ class Samples:
         named = self.named(sample)
         dims: dict[str, int] = {}
         for group in ("inputs", "labels"):
-            values = {name: value for name, value in named.items() if self.known.get(name) == group}
+            values = {name: value for name, value in named.items() if self.known.get(name, "inputs") == group}
             if self.schema.groups[group]:
                 dims = self.checker.check(group, values, dims, where=where)
         return sample
 
     def named(self, sample: Any) -> dict[str, Any]:
         if isinstance(sample, Mapping):
-            return {str(k): v for k, v in sample.items() if v is not None}
+            # What is no tensor, such as a file's name, is nobody's business.
+            return {str(k): v for k, v in sample.items() if v is not None and (k in self.known or is_tensor(v))}
         if isinstance(sample, (tuple, list)):
             if len(sample) != len(self.fields):
                 raise ValueError(f"a sample has {len(sample)} fields, not {len(self.fields)}: {', '.join(self.fields)}")

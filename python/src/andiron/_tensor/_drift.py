@@ -24,6 +24,13 @@ class Windows:
         self._open: dict[str, tuple[int, list[int]]] = {}
         self._lock = threading.Lock()
 
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_lock": None}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state)
+        self._lock = threading.Lock()
+
     def add(self, tensors: Iterable[Given]) -> list[Violation]:
         """Return the windows that these filled and that drifted. A full one starts anew."""
         found = []

@@ -87,7 +87,7 @@ class Guarded(torch.nn.Module):  # type: ignore[misc]
         self._keys = tuple((name, _key(name)) for name in normalize)
         self._flushed = tuple((s.name, s) for s in schema.groups["inputs"].values() if flushes(s))
         self._checker = checker
-        self._binder = Binder(model.forward, parameters, strict=True)
+        self._binder = Binder(signature_of(model, schema), parameters, strict=True)
         self._graph = graph
         self._outputs = bool(schema.groups["outputs"])
         self._checks = graph_checks(schema, partial=graph == "what_fits")
@@ -178,9 +178,23 @@ def guarded(
     """Make a guarded model whose forward has the parameters of the model's own."""
     if graph not in ("all", "what_fits"):
         raise ValueError(f"graph must be 'all' or 'what_fits', not {graph!r}")
-    where = f"{type(model).__qualname__}.forward"
+    where = f"{type(getattr(model, '_orig_mod', model)).__qualname__}.forward"
     checker = Checker(schema, where, mode=mode, logger=logger, drift=drift)
-    return _make(model, schema, checker, match_inputs(model.forward, schema, parameters), graph)
+    return _make(model, schema, checker, match_inputs(where, signature_of(model, schema), schema, parameters), graph)
+
+
+def signature_of(model: Any, schema: Schema) -> inspect.Signature:
+    """Return what forward() takes, also where it is compiled; of a forward(*args), the inputs in their order."""
+    if isinstance(model, torch.jit.ScriptModule):
+        names = [argument.name for argument in model.forward.schema.arguments[1:]]
+        return inspect.Signature([inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names])
+    found = inspect.signature(getattr(model, "_orig_mod", model).forward)
+    names = list(schema.groups["inputs"])
+    if any(p.kind == p.VAR_POSITIONAL for p in found.parameters.values()) and all(
+        name.isidentifier() for name in names
+    ):
+        return inspect.Signature([inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names])
+    return found
 
 
 def _make(model: Any, schema: Schema, checker: Checker, parameters: Mapping[str, str], graph: Graph) -> Guarded:
@@ -188,15 +202,21 @@ def _make(model: Any, schema: Schema, checker: Checker, parameters: Mapping[str,
         return Guarded.forward(self, *args, **kwargs)
 
     itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
-    own = inspect.signature(model.forward)
+    own = signature_of(model, schema)
     first = [p for p in own.parameters.values() if p.kind == p.POSITIONAL_ONLY]
     rest = [p for p in own.parameters.values() if p.kind != p.POSITIONAL_ONLY]
     forward.__signature__ = own.replace(parameters=[itself, *first, *rest])  # type: ignore[attr-defined]
     forward.__doc__ = inspect.getdoc(model.forward)
     kind = type(f"Guarded{type(model).__name__}", (Guarded,), {"forward": forward, "__module__": __name__})
     made: Guarded = kind(model, schema, checker, parameters, graph)
-    made.train(model.training)
+    _set_mode(made, model.training)
     return made
+
+
+def _set_mode(made: Guarded, training: bool) -> None:
+    # Not train(), which some models refuse.
+    made.training = training
+    made.normalize.train(training)
 
 
 def _rebuild(
@@ -205,5 +225,5 @@ def _rebuild(
     where, shadow, logger, drift = state
     checker = Checker(schema, where, mode="shadow" if shadow else "enforce", logger=logger, drift=drift)
     made = _make(model, schema, checker, parameters, graph)
-    made.train(training)
+    _set_mode(made, training)
     return made

@@ -47,15 +47,17 @@ def validate(*schemas: SchemaLike, **arguments: str) -> Callable[[F], F]:
             if len(schemas) > 1:
                 raise ValueError("one schema, or short forms")
             schema = as_schema(schemas[0])
-            return cast(F, _checked(function, schema, match_inputs(function, schema, arguments), strict=True))
-        names = [p.name for p in parameters_of(function)]
+            return cast(F, _checked(function, schema, arguments, strict=True))
+        names = [p.name for p in parameters_of(inspect.signature(function))]
         if len(schemas) > len(names):
             raise ValueError(f"{len(schemas)} short forms, and {len(names)} parameters")
         forms = dict(zip(names, map(str, schemas), strict=False))
         if twice := forms.keys() & arguments.keys():
             raise ValueError(f"parameter {min(twice)!r} has two short forms")
+        if unknown := arguments.keys() - set(names):
+            raise ValueError(f"{function.__qualname__} has no parameter {min(unknown)!r}, but {', '.join(names)}")
         schema = parse_short({**forms, **arguments})
-        return cast(F, _checked(function, schema, match_inputs(function, schema, {}), strict=False))
+        return cast(F, _checked(function, schema, {}, strict=False))
 
     return decorate
 
@@ -72,17 +74,19 @@ def as_schema(schema: SchemaLike) -> Schema:
 def _checked(
     function: Callable[..., Any],
     schema: Schema,
-    parameters: Mapping[str, str],
+    renamed: Mapping[str, str],
     *,
     strict: bool,
     checker: Checker | None = None,
 ) -> Any:
-    checker = checker or Checker(schema, function.__qualname__)
-    binder = Binder(function, parameters, strict=strict)
+    where = getattr(function, "__qualname__", type(function).__qualname__)
+    checker = checker or Checker(schema, where)
+    signature = inspect.signature(function)
+    binder = Binder(signature, match_inputs(where, signature, schema, renamed), strict=strict)
     graphs = graph_checks(schema)
     outputs = bool(schema.groups["outputs"])
     if outputs and inspect.iscoroutinefunction(function):
-        raise ValueError(f"{function.__qualname__} is async: its outputs cannot be checked")
+        raise ValueError(f"{where} is async: its outputs cannot be checked")
     flushes = any(s.tiny and s.tiny.action == "flush" for s in schema.groups["inputs"].values())
     is_compiling = compiling()
 
@@ -106,7 +110,7 @@ def _checked(
 
     # TorchScript would compile what is wrapped, and lose the check without a word. So it
     # sees the wrapper, which it refuses: guard() is for models that are scripted.
-    wrapper.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    wrapper.__signature__ = signature  # type: ignore[attr-defined]
     del wrapper.__wrapped__
     return wrapper
 
@@ -147,8 +151,7 @@ def guard(
         return guarded(model, found, parameters=parameters or {}, mode=mode, logger=logger, drift=drift, graph=graph)
     if any(s.normalize and s.normalize.by == "model" for s in found.groups["inputs"].values()):
         raise ValueError("normalisation is inserted into a torch.nn.Module, which this is not")
-    matched = match_inputs(model, found, parameters or {})
     checker = Checker(
         found, getattr(model, "__qualname__", type(model).__qualname__), mode=mode, logger=logger, drift=drift
     )
-    return _checked(model, found, matched, strict=True, checker=checker)
+    return _checked(model, found, parameters or {}, strict=True, checker=checker)
