@@ -26,6 +26,10 @@ type Finding struct {
 	// Package and Advisory are set where a finding is about a dependency.
 	Package  *Package  `json:"package,omitempty"`
 	Advisory *Advisory `json:"advisory,omitempty"`
+	// Code and Input are set where a finding is about tensors: which check, and which
+	// tensor, where it is about one.
+	Code  string `json:"code,omitempty"`
+	Input string `json:"input,omitempty"`
 	// Waived says who answers for this. A waived finding stays visible and counts
 	// neither for a verdict nor for an exit code.
 	Waived *Waiver `json:"waived,omitempty"`

@@ -110,7 +110,19 @@ type Summary struct {
 	// Dependencies counts packages by how they ended; nil where none were looked at.
 	Dependencies map[DependencyStatus]int `json:"dependencies,omitempty"`
 	// Database is the advisory database that they were held against.
-	Database   string   `json:"database,omitempty"`
+	Database string `json:"database,omitempty"`
+	// Tensors counts what was held against a schema of tensors; nil where nothing was.
+	Tensors    *Tensors `json:"tensors,omitempty"`
 	Incomplete bool     `json:"incomplete"` // something could not be looked at
 	Reasons    []string `json:"reasons"`    // why it is incomplete, sorted
+}
+
+// Tensors is what was held against a schema of tensors.
+type Tensors struct {
+	Schema   string `json:"schema"`   // the SHA-256 of its canonical form
+	Requests int    `json:"requests"` // sets of tensors that belong together
+	Rejected int    `json:"rejected"` // of those, the ones that violate the schema
+	Unread   int    `json:"unread"`   // and the ones that could not be read
+	Tensors  int    `json:"tensors"`
+	Bytes    int64  `json:"bytes"` // of the tensors
 }

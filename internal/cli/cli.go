@@ -101,7 +101,7 @@ Exit codes, the same for every verb and format:
 	// Not as cobra does it: its template would link all that templates may call.
 	root.Flags().BoolVarP(&asked, "version", "v", false, "version for andiron")
 	root.AddCommand(a.auditCommand(), a.scanCommand(), a.inspectCommand(), a.convertCommand(), a.trustCommand(), a.rulesCommand(), a.versionCommand())
-	root.AddCommand(a.keygenCommand(), a.signCommand(), a.verifyCommand(), a.depsCommand(), a.torchCommand(), a.dbCommand())
+	root.AddCommand(a.keygenCommand(), a.signCommand(), a.verifyCommand(), a.depsCommand(), a.torchCommand(), a.dbCommand(), a.guardCommand())
 	root.InitDefaultCompletionCmd()
 	strictCompletion(root)
 	root.SetHelpCommand(&cobra.Command{Use: "help [VERB]", Short: "Explain a verb", RunE: helpOn})

@@ -129,6 +129,17 @@ func addNoCache(cmd *cobra.Command, to *bool) {
 }
 
 func (f *runFlags) add(cmd *cobra.Command) {
+	f.addReport(cmd)
+	flags := cmd.Flags()
+	flags.BoolVar(&f.sha256, "sha256", false, "compute and report the SHA-256 of every artifact")
+	flags.BoolVar(&f.everything, "everything", false, "also walk .git, __pycache__, node_modules and virtual environments")
+	flags.Var(&f.jobs, "jobs", "look at `N` artifacts at once (default one per processor)")
+	flags.Lookup("jobs").DefValue = "0"
+	f.limits.add(flags)
+}
+
+// addReport adds the flags that are about the report and what it fails on.
+func (f *runFlags) addReport(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	f.failOn.value = policy.Level{}.String()
 	addChoice(cmd, &f.format, "format", "how to write the report", report.Formats()...)
@@ -138,10 +149,5 @@ func (f *runFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.policy, "policy", "", "read the policy from `FILE` instead of "+policy.FileName)
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "in text, leave out what passes")
 	flags.BoolVar(&f.noProgress, "no-progress", false, "show no progress on the terminal")
-	flags.BoolVar(&f.sha256, "sha256", false, "compute and report the SHA-256 of every artifact")
-	flags.BoolVar(&f.everything, "everything", false, "also walk .git, __pycache__, node_modules and virtual environments")
-	flags.Var(&f.jobs, "jobs", "look at `N` artifacts at once (default one per processor)")
-	flags.Lookup("jobs").DefValue = "0"
-	f.limits.add(flags)
 	flags.SortFlags = false
 }

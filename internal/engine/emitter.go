@@ -143,6 +143,7 @@ type tally struct {
 	reasons          map[string]bool
 	packages         map[finding.DependencyStatus]int // nil where none were looked at
 	database         string
+	tensors          *finding.Tensors // nil where none were looked at
 }
 
 func newTally() *tally {
@@ -200,6 +201,15 @@ func (t *tally) summary() finding.Summary {
 	}
 	return finding.Summary{
 		Artifacts: t.artifacts, Other: t.other, Verdicts: t.verdicts, Severities: t.severities, Waived: t.waived,
-		Dependencies: t.packages, Database: t.database, Incomplete: len(reasons) > 0, Reasons: reasons,
+		Dependencies: t.packages, Database: t.database, Tensors: t.tensors,
+		Incomplete: len(reasons) > 0, Reasons: reasons,
 	}
+}
+
+func (t *tally) request(n finding.Tensors) {
+	t.tensors.Requests += n.Requests
+	t.tensors.Rejected += n.Rejected
+	t.tensors.Unread += n.Unread
+	t.tensors.Tensors += n.Tensors
+	t.tensors.Bytes += n.Bytes
 }

@@ -33,6 +33,7 @@ import (
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/artifact"
 	"github.com/andiron-dev/andiron/internal/code"
+	"github.com/andiron-dev/andiron/internal/data"
 	"github.com/andiron-dev/andiron/internal/deps"
 	"github.com/andiron-dev/andiron/internal/digest"
 	"github.com/andiron-dev/andiron/internal/model"
@@ -82,7 +83,7 @@ const Interrupted = "interrupted"
 
 // Catalogue joins the rules of every room and of the engine.
 func Catalogue() (rule.Catalogue, error) {
-	return rule.NewCatalogue(model.Rules, code.Rules, trust.Rules, deps.Rules, Rules)
+	return rule.NewCatalogue(model.Rules, code.Rules, trust.Rules, deps.Rules, data.Rules, Rules)
 }
 
 // Scan looks at the model files that paths name or hold. Whatever goes wrong with
@@ -96,8 +97,11 @@ func Scan(ctx context.Context, paths []string, opt Options, h finding.Handler) e
 // ofModels reports whether a rule is one that models are held against, and not only
 // the code and the dependencies around them.
 func ofModels(rule string) bool {
-	return !strings.HasPrefix(rule, "PY") && !ofDependencies(rule)
+	return !strings.HasPrefix(rule, "PY") && !ofDependencies(rule) && !ofTensors(rule)
 }
+
+// ofTensors reports whether a rule is one of the data room.
+func ofTensors(rule string) bool { return strings.HasPrefix(rule, "TEN") }
 
 // ofDependencies reports whether a rule is one of the deps room.
 func ofDependencies(rule string) bool {

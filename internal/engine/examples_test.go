@@ -25,8 +25,9 @@ type scene struct {
 	// verdict is the worst that a near miss may be judged. The zero value stands
 	// for framework: most near misses are honest files.
 	verdict finding.Verdict
-	audit   bool // as a project, with its code
-	depends bool // for what it depends on
+	audit   bool   // as a project, with its code
+	depends bool   // for what it depends on
+	schema  string // that the files are held against, each as a request
 }
 
 // file is a scene of one file that is named on the command line.
@@ -58,7 +59,7 @@ func allExamples(t *testing.T) map[string]example {
 	all := map[string]example{}
 	for _, part := range []map[string]example{
 		pickleExamples(), zipExamples(), torchExamples(), scriptExamples(), exportExamples(),
-		formatExamples(), arrayExamples(), otherExamples(), folderExamples(), engineExamples(), codeExamples(), trustExamples(t), depsExamples(),
+		formatExamples(), arrayExamples(), otherExamples(), folderExamples(), engineExamples(), codeExamples(), trustExamples(t), depsExamples(), tensorExamples(t),
 	} {
 		for id, e := range part {
 			if _, twice := all[id]; twice {
@@ -142,7 +143,7 @@ func checkQuiet(t *testing.T, r *rule.Rule, s scene, got *seen) {
 			t.Errorf("the near miss %s is %s, want at most %s: %s", a.Path, a.Verdict, most, got)
 		}
 	}
-	if got.summary.Artifacts+got.summary.Other+len(got.packages) == 0 {
+	if got.summary.Artifacts+got.summary.Other+len(got.packages) == 0 && (got.summary.Tensors == nil || got.summary.Tensors.Tensors == 0) {
 		t.Error("the near miss was not looked at")
 	}
 }
@@ -172,6 +173,8 @@ func look(t *testing.T, s scene, rules rule.Catalogue) *seen {
 		err = engine.Audit(t.Context(), dir, opt, &got)
 	case s.depends:
 		err = engine.Dependencies(t.Context(), collect(t, dir, paths), engine.Vulnerabilities|engine.Pins|engine.Updates, opt, &got)
+	case s.schema != "":
+		err = engine.Tensors(t.Context(), schemaOf(t, s.schema), requestsOf(paths), opt, &got)
 	default:
 		err = engine.Scan(t.Context(), paths, opt, &got)
 	}

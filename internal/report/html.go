@@ -121,7 +121,7 @@ func tone(r *run) string {
 	by := r.summary.Dependencies
 	bad := r.summary.Incomplete || by[finding.Vulnerable]+by[finding.MayResolve] > 0 ||
 		slices.ContainsFunc(r.artifacts, func(a finding.Artifact) bool { return !a.Verdict.Passes() }) ||
-		slices.ContainsFunc(r.findings, func(f finding.Finding) bool { return f.Package != nil && matters(f) })
+		slices.ContainsFunc(r.findings, func(f finding.Finding) bool { return (f.Package != nil || f.Code != "") && matters(f) })
 	switch {
 	case bad:
 		return "dangerous"

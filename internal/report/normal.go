@@ -32,6 +32,7 @@ func normalFinding(f finding.Finding) finding.Finding {
 	f.Message, f.Fix = safetext.Valid(f.Message), safetext.Valid(f.Fix)
 	f.Where = normalWhere(f.Where)
 	f.Evidence = validAll(f.Evidence)
+	f.Code, f.Input = safetext.Valid(f.Code), safetext.Valid(f.Input)
 	if p := f.Package; p != nil {
 		q := normalPackage(*p)
 		f.Package = &q
@@ -106,6 +107,11 @@ func normalSummary(m finding.Summary) finding.Summary {
 		m.Dependencies = by
 	}
 	m.Database = safetext.Valid(m.Database)
+	if m.Tensors != nil {
+		t := *m.Tensors
+		t.Schema = safetext.Valid(t.Schema)
+		m.Tensors = &t
+	}
 	m.Reasons = validAll(m.Reasons)
 	slices.Sort(m.Reasons)
 	return m

@@ -47,12 +47,16 @@ func compareDependencies(a, b finding.Dependency) int {
 // aboutModels is false for a run that looked at dependencies and at nothing else.
 // An audit looks at both, also where a project has no models.
 func aboutModels(verb string, s finding.Summary) bool {
-	return s.Artifacts > 0 || verb == "audit" || s.Dependencies == nil && !strings.HasPrefix(verb, "deps ")
+	return s.Artifacts > 0 || verb == "audit" || s.Dependencies == nil && s.Tensors == nil && !strings.HasPrefix(verb, "deps ")
 }
 
 // packageTotals writes "packages: 3 vulnerable, 40 clean; advisories: OSV of
-// 2026-11-20"; it is empty for a run that looked at no dependencies.
+// 2026-11-20", or what tensors were looked at; it is empty for a run that looked at
+// neither.
 func packageTotals(s finding.Summary) string {
+	if s.Tensors != nil {
+		return tensorTotals(*s.Tensors)
+	}
 	if s.Dependencies == nil {
 		return ""
 	}
@@ -79,6 +83,9 @@ func packageHeadline(r *run) string {
 	all := 0
 	for _, n := range by {
 		all += n
+	}
+	if r.summary.Tensors != nil {
+		return tensorHeadline(*r.summary.Tensors)
 	}
 	if by == nil {
 		return count(len(r.findings), "finding", "findings")

@@ -182,6 +182,12 @@ func resultProperties(f finding.Finding) sarif.Properties {
 	if d := f.Package; d != nil {
 		p["package"], p["version"], p["purl"] = safetext.Plain(d.Name), safetext.Plain(d.Version), safetext.Plain(d.PURL)
 	}
+	if f.Code != "" {
+		p["code"] = safetext.Plain(f.Code)
+	}
+	if f.Input != "" {
+		p["input"] = safetext.Plain(f.Input)
+	}
 	if a := f.Advisory; a != nil {
 		p["advisory"], p["fixed"] = safetext.Plain(a.ID), safetext.Plain(a.Fixed)
 		p["aliases"] = each(a.Aliases, safetext.Plain)
@@ -239,7 +245,11 @@ func (s *sarifRun) posture() {
 
 // packages keeps how each package ended, and what they were held against, as
 // properties of the run: one that nobody could look at is no result, and not clean.
+// So it does with how many tensors were held against which schema.
 func (s *sarifRun) packages() {
+	if s.summary.Tensors != nil {
+		s.property("tensors", s.summary.Tensors)
+	}
 	if s.summary.Dependencies == nil {
 		return
 	}

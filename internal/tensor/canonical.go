@@ -75,6 +75,9 @@ func (t *spec) canonical() object {
 	if len(t.values) > 0 {
 		o["values"] = fractions(t.values)
 	}
+	if t.maxNew > 0 {
+		o["max_new"] = t.maxNew
+	}
 	if t.elements > 0 {
 		o["max_elements"] = t.elements
 	}
@@ -128,7 +131,7 @@ func (t *spec) canonicalChecks(o object) {
 		o["stats"] = object{"axis": int64(s.axis), "mean": bands(s.mean), "std": bands(s.std)}
 	}
 	if d := t.drift; d != nil {
-		x := object{"edges": fractions(d.edges), "shares": fractions(d.shares), "window": d.window}
+		x := object{"edges": fractions(d.edges), "shares": fractions(d.shares), "window": d.window, "action": d.action}
 		if d.psi != nil {
 			x["psi"] = d.psi.String()
 		}
@@ -136,6 +139,9 @@ func (t *spec) canonicalChecks(o object) {
 			x["ks"] = d.ks.String()
 		}
 		o["drift"] = x
+	}
+	if b := t.balance; b != nil {
+		o["balance"] = object{"psi": b.psi.String(), "shares": fractions(b.shares)}
 	}
 }
 

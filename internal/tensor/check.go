@@ -39,34 +39,56 @@ type checker struct {
 	dims  map[string]int64
 	from  map[string]string // where a symbol got its size
 	found []Violation
+
+	sources map[*Tensor]*Source // of tensors that come without their data
+	buffer  []byte              // for reading them
 }
 
 // Check holds tensors against a group. The sizes in dims, which may be nil, are
 // already fixed: those of the inputs when the outputs are checked. scan may be nil
-// for ScanPure. Data are neither kept nor changed.
+// for ScanKernel. Data are neither kept nor changed.
 func (s *Schema) Check(g Group, tensors []Tensor, dims map[string]int64, scan Scanner) Result {
+	r, _ := s.checker(g, dims, scan).check(tensors) // nothing is read, so there is no error
+	return r
+}
+
+func (s *Schema) checker(g Group, dims map[string]int64, scan Scanner) *checker {
 	c := &checker{s: s, group: g, scan: scan, dims: map[string]int64{}, from: map[string]string{}}
 	if scan == nil {
-		c.scan = ScanPure
+		c.scan = ScanKernel
 	}
 	for name, n := range dims {
 		c.dims[name], c.from[name] = n, "the inputs"
 	}
+	return c
+}
+
+func (c *checker) check(tensors []Tensor) (Result, error) {
 	if !c.budget(tensors) {
-		return Result{c.found, c.dims}
+		return Result{c.found, c.dims}, nil
 	}
 	var sound []*Tensor
 	present := c.names(tensors)
-	for _, t := range s.groups[g] {
+	for _, t := range c.s.groups[c.group] {
 		if in, ok := present[t.name]; ok && c.structure(t, in) {
 			sound = append(sound, in)
 		}
 	}
 	c.constraints()
 	for _, in := range sound {
-		c.elements(s.find(g, in.Name), in)
+		if err := c.elements(c.s.find(c.group, in.Name), in); err != nil {
+			return Result{c.found, c.dims}, fmt.Errorf("%q: %w", in.Name, err)
+		}
 	}
-	return Result{c.found, c.dims}
+	return Result{c.found, c.dims}, nil
+}
+
+// size is how many bytes of data a tensor has.
+func (c *checker) size(t *Tensor) int64 {
+	if src := c.sources[t]; src != nil {
+		return src.Bytes
+	}
+	return int64(len(t.Data))
 }
 
 func (c *checker) add(v Violation) { c.found = append(c.found, v) }
@@ -90,7 +112,10 @@ func (c *checker) budget(tensors []Tensor) bool {
 	var elements, bytes int64
 	for i := range tensors {
 		t := &tensors[i]
-		bytes += int64(len(t.Data))
+		var ok bool
+		if bytes, ok = bounded.Add(bytes, c.size(t)); !ok {
+			bytes = math.MaxInt64
+		}
 		if len(t.Shape) > maxRank { // AT-RANK says so; such a shape is not multiplied
 			continue
 		}
@@ -215,12 +240,12 @@ func (c *checker) structure(t *spec, in *Tensor) bool {
 		if t.elements > 0 && n > t.elements {
 			c.plainly(CodeElements, t.name, spellCount(n), fmt.Sprintf("at most %d elements", t.elements), "")
 		}
-		if want := n * int64(in.DType.Size()); in.DType.known() && in.DType != Bytes && int64(len(in.Data)) != want {
-			c.plainly(CodeSize, t.name, fmt.Sprintf("%d bytes", len(in.Data)), fmt.Sprintf("%d for %s%s", want, in.DType, sizes(in.Shape)), "")
+		if want := n * int64(in.DType.Size()); in.DType.known() && in.DType != Bytes && c.size(in) != want {
+			c.plainly(CodeSize, t.name, fmt.Sprintf("%d bytes", c.size(in)), fmt.Sprintf("%d for %s%s", want, in.DType, sizes(in.Shape)), "")
 		}
 	}
-	if t.bytes > 0 && int64(len(in.Data)) > t.bytes {
-		c.plainly(CodeBytes, t.name, fmt.Sprintf("%d bytes", len(in.Data)), fmt.Sprintf("at most %d", t.bytes), "")
+	if t.bytes > 0 && c.size(in) > t.bytes {
+		c.plainly(CodeBytes, t.name, fmt.Sprintf("%d bytes", c.size(in)), fmt.Sprintf("at most %d", t.bytes), "")
 	}
 	sound := len(c.found) == before
 	if fixed {

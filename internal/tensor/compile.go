@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -46,6 +47,8 @@ func (t *spec) fits(nonfinite bool) error {
 		return errors.New("a bool has the values 0 and 1, and no range, vocabulary or values")
 	case ways > 1:
 		return errors.New("only one of range, vocabulary and values may stand there")
+	case t.maxNew > 0 && len(t.texts) == 0:
+		return errors.New("max_new needs values")
 	}
 	return t.axes()
 }
@@ -95,6 +98,9 @@ func (t *spec) channels() error {
 // compile rounds the numbers of the schema into each type.
 func (t *spec) compile(k *yaml.Node) error {
 	t.compiled = map[DType]compiled{}
+	if err := t.balance.pair(t.texts); err != nil {
+		return fault(k, "%q: %w", t.name, err)
+	}
 	if t.dtypes[0] != Bytes {
 		for _, s := range t.texts {
 			x, err := parseReal(s)
@@ -103,9 +109,11 @@ func (t *spec) compile(k *yaml.Node) error {
 			}
 			t.values = append(t.values, x)
 		}
+		t.balance.sort(len(t.values), func(i, j int) int { return t.values[i].cmp(t.values[j]) })
 		slices.SortFunc(t.values, rational.cmp)
 		t.texts = nil
 	} else {
+		t.balance.sort(len(t.texts), func(i, j int) int { return strings.Compare(t.texts[i], t.texts[j]) })
 		slices.Sort(t.texts)
 	}
 	if len(slices.CompactFunc(slices.Clone(t.values), func(a, b rational) bool { return a.cmp(b) == 0 })) < len(t.values) ||
@@ -121,6 +129,11 @@ func (t *spec) compile(k *yaml.Node) error {
 			return fault(k, "%q: %w", t.name, err)
 		}
 		t.compiled[d] = c
+	}
+	if t.balance != nil {
+		if err := t.classes(); err != nil {
+			return fault(k, "%q: %w", t.name, err)
+		}
 	}
 	return at(k, t.tinyChecks())
 }

@@ -11,13 +11,26 @@ import (
 )
 
 // elements checks what is in a tensor whose type, shape and size are right.
-func (c *checker) elements(t *spec, in *Tensor) {
+func (c *checker) elements(t *spec, in *Tensor) error {
+	src := c.sources[in]
+	if src != nil && t.needsWhole() {
+		data, err := src.whole()
+		if err != nil {
+			return err
+		}
+		in.Data = data
+		defer func() { in.Data = nil }()
+	}
 	if in.DType == Bytes {
 		c.texts(t, in)
-		return
+		return nil
 	}
 	want := t.compiled[in.DType]
-	c.scanned(t, in, c.scan(in.Data, want.want), want.want)
+	s, err := c.look(in, src, want.want)
+	if err != nil {
+		return err
+	}
+	c.scanned(t, in, s, want.want)
 	if want.values != nil {
 		c.values(t, in, want.values)
 	}
@@ -30,6 +43,13 @@ func (c *checker) elements(t *spec, in *Tensor) {
 	if t.normalize != nil && t.normalize.kind == "lp" && t.normalize.by == "client" {
 		c.norms(t, in)
 	}
+	return nil
+}
+
+// needsWhole reports whether more is asked of the elements than one pass answers.
+func (t *spec) needsWhole() bool {
+	return t.dtypes[0] == Bytes || len(t.values) > 0 || t.flat != nil || t.stats != nil ||
+		t.normalize != nil && t.normalize.kind == "lp" && t.normalize.by == "client"
 }
 
 // number of elements of a tensor that is sound.
@@ -44,7 +64,7 @@ func (c *checker) offence(code Code, in *Tensor, n Tally, got, want, hint string
 	})
 }
 
-func (c *checker) scanned(t *spec, in *Tensor, s Scan, w Want) {
+func (c *checker) scanned(t *spec, in *Tensor, s seen, w Want) {
 	if s.NaN.Count > 0 && !t.allowNaN {
 		c.offence(CodeNaN, in, s.NaN, "NaN", "a number", "a value is missing, or a division by zero lies upstream; nan_to_num hides it")
 	}
@@ -53,20 +73,19 @@ func (c *checker) scanned(t *spec, in *Tensor, s Scan, w Want) {
 		if in.DType == Float16 {
 			hint = "float16 ends at 65504: a larger value becomes infinite when it is converted"
 		}
-		got := in.DType.show(Key(in.DType, in.Data, int(s.Inf.First)))
+		got := in.DType.show(s.inf)
 		c.offence(CodeInf, in, s.Inf, got, "a finite number", hint)
 	}
 	if tn := t.tinyFor(in.DType); s.Tiny.Count > 0 && tn != nil && tn.action == "reject" {
-		got := in.DType.show(Key(in.DType, in.Data, int(s.Tiny.First)))
+		got := in.DType.show(s.tiny)
 		want := "0 or a magnitude of at least " + in.DType.show(w.Tiny)
 		c.offence(CodeTiny, in, s.Tiny, got, want, "such values make a CPU up to a hundred times slower; set them to 0")
 	}
 	if s.Out.Count == 0 {
 		return
 	}
-	first := Key(in.DType, in.Data, int(s.Out.First))
-	got := in.DType.show(first)
-	hint := t.hintRange(in.DType, s, worst(first, s, w), first)
+	got := in.DType.show(s.out)
+	hint := t.hintRange(in.DType, s.Scan, worst(s.out, s.Scan, w), s.out)
 	switch {
 	case t.vocabulary > 0:
 		c.offence(CodeToken, in, s.Out, got, fmt.Sprintf("an id from 0 to %d", t.vocabulary-1), hint)
@@ -118,10 +137,18 @@ func (c *checker) values(t *spec, in *Tensor, values []int64) {
 			bad.add(i)
 		}
 	}
-	if bad.Count > 0 {
+	if bad.Count > t.maxNew {
 		got := in.DType.show(Key(in.DType, in.Data, int(bad.First)))
-		c.offence(CodeValue, in, bad, got, oneOf(t.values), "")
+		c.offence(CodeValue, in, bad, got, oneOf(t.values)+t.butFor(), "")
 	}
+}
+
+// butFor says how many elements may have another value.
+func (t *spec) butFor() string {
+	if t.maxNew == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", but for %d elements", t.maxNew)
 }
 
 func oneOf(values []rational) string {
@@ -197,8 +224,8 @@ func (c *checker) textRules(t *spec, in *Tensor, of int64) {
 			}
 		}
 	}
-	if s.value.Count > 0 {
-		c.offence(CodeValue, in, s.value, "a text that is not listed", fmt.Sprintf("one of %d texts", len(t.texts)), "")
+	if s.value.Count > t.maxNew {
+		c.offence(CodeValue, in, s.value, "a text that is not listed", fmt.Sprintf("one of %d texts", len(t.texts))+t.butFor(), "")
 	}
 	if s.size.Count > 0 {
 		c.offence(CodeTextSize, in, s.size, s.sizes, t.text.wantSize(), "")

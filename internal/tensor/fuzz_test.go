@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -83,6 +84,46 @@ func FuzzCheck(f *testing.F) {
 			if got, want := ScanPure(data, w), plainScan(data, w); got != want {
 				t.Fatalf("got %+v, want %+v", got, want)
 			}
+		}
+	})
+}
+
+// FuzzFileValues: no panic; what is read has no empty line, and is the file again.
+func FuzzFileValues(f *testing.F) {
+	f.Add([]byte("DE\r\nFR\n"))
+	f.Add([]byte("\xef\xbb\xbfa"))
+	f.Add([]byte("a\n\nb"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		values, err := fileValues(b)
+		if err != nil {
+			return
+		}
+		want := strings.ReplaceAll(strings.TrimSuffix(string(b), "\n")+"\n", "\r\n", "\n")
+		if got := strings.Join(values, "\n") + "\n"; !strings.HasSuffix(string(b), "\r") && got != want {
+			t.Fatalf("got %q, want %q", got, want)
+		}
+	})
+}
+
+// FuzzShort: no panic; a form that is read is a schema or is refused for a reason,
+// and says what it is in the same way whatever the spaces.
+func FuzzShort(f *testing.F) {
+	for _, l := range readLines(f, vectors+"/short.jsonl") {
+		for _, form := range l.Short {
+			f.Add(form)
+		}
+	}
+	f.Fuzz(func(t *testing.T, form string) {
+		s, err := ParseShorts(map[string]string{"x": form})
+		if err != nil {
+			if err.Error() == "" {
+				t.Fatal("an error without a text")
+			}
+			return
+		}
+		spaced, err := ParseShorts(map[string]string{"x": " " + strings.ReplaceAll(form, ",", " , ")})
+		if len(form) < maxShort/4 && (err != nil || !bytes.Equal(s.Canonical(), spaced.Canonical())) {
+			t.Fatalf("%q: %v", form, err)
 		}
 	})
 }

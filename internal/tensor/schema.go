@@ -56,7 +56,12 @@ type Schema struct {
 	constraints []constraint
 	limits      limits
 	groups      map[Group][]*spec // sorted by name
+	files       Files             // while it is read
 }
+
+// Files gives the content of a file beside the schema. The name has no part that
+// leads elsewhere.
+type Files func(name string) ([]byte, error)
 
 // Wire is what a gateway lets through.
 type Wire struct {
@@ -81,8 +86,13 @@ func (s span) String() string {
 	return fmt.Sprintf("%d..%d", s.lo, s.hi)
 }
 
-// Parse reads a schema. What is wrong with it is an error with its line.
-func Parse(b []byte) (*Schema, error) {
+// Parse reads a schema that needs no other file. What is wrong with it is an error
+// with its line.
+func Parse(b []byte) (*Schema, error) { return ParseFiles(b, nil) }
+
+// ParseFiles reads a schema, and the files of values that it names. What they hold
+// is part of the schema as if it stood there.
+func ParseFiles(b []byte, files Files) (*Schema, error) {
 	top, err := document(b)
 	if err != nil {
 		return nil, err
@@ -90,6 +100,7 @@ func Parse(b []byte) (*Schema, error) {
 	s := &Schema{
 		Status: 400, Wire: Wire{Accept: []string{"v2-binary", "v2-grpc", "v2-json"}, ForwardAs: "same", Parameters: []string{}},
 		dims: map[string]span{}, groups: map[Group][]*spec{}, limits: limits{defaultElements, defaultBytes, 0},
+		files: files,
 	}
 	form, written := "", map[string]*yaml.Node{}
 	group := func(g Group) reader { return func(n *yaml.Node) error { return s.group(g, n) } }
@@ -124,6 +135,7 @@ func Parse(b []byte) (*Schema, error) {
 	if err := s.complete(top); err != nil {
 		return nil, err
 	}
+	s.files = nil
 	return s, nil
 }
 
@@ -260,7 +272,7 @@ func (s *Schema) group(g Group, n *yaml.Node) error {
 		if len(s.groups[g]) == maxTensors {
 			return fault(k, "%w", bounded.Exceeded("tensors in "+string(g), maxTensors))
 		}
-		t, err := s.tensor(name, string(g)+"."+name+".", k, v)
+		t, err := s.tensor(g, name, k, v)
 		if err != nil {
 			return err
 		}

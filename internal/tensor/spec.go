@@ -23,12 +23,14 @@ type spec struct {
 	vocabulary         int64
 	values             []rational
 	texts              []string
+	maxNew             int64 // elements that may have another value
 	tiny               *tiny
 	elements, bytes    int64 // 0 without a limit of its own
 	flat               *flat
 	normalize          *normalize
 	stats              *stats
 	drift              *drift
+	balance            *balance
 	text               *textRules
 
 	compiled map[DType]compiled
@@ -89,13 +91,14 @@ type drift struct {
 	shares  []rational
 	psi, ks *rational
 	window  int64
+	action  string // alert or reject
 }
 
 func (t *spec) has() (ranged bool) { return t.lo.r != nil || t.lo.inf != 0 }
 
 // tensor reads what a schema says about one tensor.
-func (s *Schema) tensor(name, prefix string, k, n *yaml.Node) (*spec, error) {
-	t := &spec{name: name, line: k.Line}
+func (s *Schema) tensor(g Group, name string, k, n *yaml.Node) (*spec, error) {
+	t, prefix := &spec{name: name, line: k.Line}, string(g)+"."+name+"."
 	nonfinite, shaped := "", false
 	err := keys(n, prefix, map[string]reader{
 		"dtype": t.readDTypes,
@@ -103,12 +106,13 @@ func (s *Schema) tensor(name, prefix string, k, n *yaml.Node) (*spec, error) {
 		"dims":  s.symbols, "optional": boolean(&t.optional),
 		"nonfinite": one(&nonfinite, "reject", "allow_nan", "allow_inf", "allow"),
 		"range":     t.readRange, "vocabulary": count(&t.vocabulary, 1, maxDim),
-		"values": t.readValues, "tiny": t.readTiny,
+		"values": func(n *yaml.Node) error { return t.readValues(n, s.files) }, "max_new": count(&t.maxNew, 0, maxElements), "tiny": t.readTiny,
 		"max_elements": count(&t.elements, 1, maxElements), "max_bytes": size(&t.bytes, maxBytes),
 		"flat":      func(n *yaml.Node) error { return t.readFlat(n, prefix) },
 		"normalize": func(n *yaml.Node) error { return t.readNormalize(n, prefix) },
 		"stats":     func(n *yaml.Node) error { return t.readStats(n, prefix) },
 		"drift":     func(n *yaml.Node) error { return t.readDrift(n, prefix) },
+		"balance":   func(n *yaml.Node) error { return t.readBalance(n, prefix) },
 		"text":      func(n *yaml.Node) error { return t.readText(n, prefix) },
 	})
 	switch {
@@ -121,6 +125,9 @@ func (s *Schema) tensor(name, prefix string, k, n *yaml.Node) (*spec, error) {
 	}
 	t.allowNaN = nonfinite == "allow" || nonfinite == "allow_nan"
 	t.allowInf = nonfinite == "allow" || nonfinite == "allow_inf"
+	if t.balance != nil && g != Labels {
+		return nil, fault(k, "%q: balance is about labels", name)
+	}
 	if err := t.fits(nonfinite != ""); err != nil {
 		return nil, fault(k, "%q: %w", name, err)
 	}
@@ -191,13 +198,16 @@ func (t *spec) readRange(n *yaml.Node) error {
 }
 
 // readValues keeps the values as texts until the type is known.
-func (t *spec) readValues(n *yaml.Node) error {
+func (t *spec) readValues(n *yaml.Node, files Files) error {
+	if n.Kind == yaml.ScalarNode {
+		return t.readValueFile(n, files)
+	}
 	return list(n, maxValues, func(e *yaml.Node) error {
 		if e.Kind != yaml.ScalarNode {
 			return fault(e, "a value is a number or a text")
 		}
-		if len(e.Value) > 1024 {
-			return fault(e, "a value has more than 1024 bytes")
+		if len(e.Value) > maxValueLength {
+			return fault(e, "a value has more than %d bytes", maxValueLength)
 		}
 		t.texts = append(t.texts, e.Value)
 		return nil
@@ -324,7 +334,7 @@ func (t *spec) readStats(n *yaml.Node, prefix string) error {
 }
 
 func (t *spec) readDrift(n *yaml.Node, prefix string) error {
-	d := &drift{window: 1000}
+	d := &drift{window: 1000, action: "alert"}
 	big := mustReal("1e300")
 	share := func(to **rational) reader {
 		return func(n *yaml.Node) error {
@@ -335,6 +345,7 @@ func (t *spec) readDrift(n *yaml.Node, prefix string) error {
 	err := keys(n, prefix+"drift.", map[string]reader{
 		"edges": reals(&d.edges, mustReal("-1e300"), big), "shares": reals(&d.shares, integer(0), integer(1)),
 		"psi": share(&d.psi), "ks": share(&d.ks), "window": count(&d.window, 1, 1<<30),
+		"action": one(&d.action, "alert", "reject"),
 	})
 	t.drift = d
 	switch {
@@ -352,8 +363,13 @@ func (t *spec) readDrift(n *yaml.Node, prefix string) error {
 			return fault(n, "edges do not rise")
 		}
 	}
+	return whole1(n, d.shares)
+}
+
+// whole1 wants shares that are all there is.
+func whole1(n *yaml.Node, shares []rational) error {
 	sum := integer(0)
-	for _, x := range d.shares {
+	for _, x := range shares {
 		sum.r.Add(sum.r, x.r)
 	}
 	if sum.r.Sub(sum.r, integer(1).r); sum.r.Abs(sum.r).Cmp(mustReal("1e-6").r) > 0 {

@@ -49,7 +49,7 @@ func column(part string) (cells []string) {
 func TestSpecificationKeys(t *testing.T) {
 	p := page(t)
 	example := between(t, p, "```yaml\n", "```")
-	s, err := Parse([]byte(example))
+	s, err := ParseFiles([]byte(example), func(string) ([]byte, error) { return []byte("DE\nFR\nUS\n"), nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func parserKeys(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	groups := map[string]bool{"wire": true, "limits": true, "flat": true, "normalize": true, "stats": true, "drift": true, "text": true, "on_violation": true}
+	groups := map[string]bool{"wire": true, "limits": true, "flat": true, "normalize": true, "stats": true, "drift": true, "balance": true, "text": true, "on_violation": true}
 	all := map[string]bool{}
 	for _, file := range files {
 		if strings.HasSuffix(file, "_test.go") {

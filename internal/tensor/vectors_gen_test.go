@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "write the corpus anew")
 func TestVectorsFresh(t *testing.T) {
 	for name, tables := range map[string]func(*corpus){
 		"element": elementVectors, "integer": integerVectors, "structure": structureVectors, "text": textVectors,
-		"statistic": statisticVectors, "schema": schemaVectors,
+		"statistic": statisticVectors, "schema": schemaVectors, "short": shortVectors, "label": labelVectors,
 	} {
 		c := &corpus{t: t}
 		tables(c)

@@ -43,15 +43,16 @@ inputs:
     flat: {max_constant_fraction: 0.999, axis: 0}
     normalize: {kind: standardize, axis: 1, by: gateway, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225]}
     stats: {axis: -2, mean: [0.3..0.6, 0.2..0.6, -1e-3..1], std: [0..1]}
-    drift: {edges: [0, 0.5], shares: [0.25, 0.5, 0.25], psi: 0.2, ks: 0.1, window: 50}
+    drift: {edges: [0, 0.5], shares: [0.25, 0.5, 0.25], psi: 0.2, ks: 0.1, window: 50, action: reject}
   b: {dtype: int64, shape: [B, S], vocabulary: 30522}
   c: {dtype: bytes, shape: [], values: ["é", "\U0001f600\n\"\\"], text: {max_bytes: 8KiB, min_chars: 1, max_chars: 9, utf8: strict, deny: [bidi, control], pattern: '\w+'}}
   d: {dtype: float64, shape: [2], normalize: {kind: lp, p: 3, axis: 0, eps: 1e-6, by: client, tolerance: 0.001}}
-  e: {dtype: uint8, shape: [K], dims: {K: 0..9}, values: [3, 1, 2]}
+  e: {dtype: uint8, shape: [K], dims: {K: 0..9}, values: [3, 1, 2], max_new: 2}
 outputs:
   logits: {dtype: bfloat16, shape: [B, 10]}
 labels:
   y: {dtype: int64, shape: [B], range: [0, 9]}
+  z: {dtype: [uint8, int16], shape: [B], values: [2, 0, 1], balance: {psi: 0.1, shares: [0.5, 0.2, 0.3]}}
 wire: {accept: [openai, torchserve, v1-json], forward_as: v2-grpc, parameters: [id, priority], raw_binary: allow, compression: allow, unknown_inputs: drop, shared_memory: allow_unseen}
 on_violation: {mode: shadow, status: 422}
 `
@@ -168,6 +169,9 @@ func statisticRefusals(t func(name, tensor string)) {
 	t("drift without a bound", f("drift: {edges: [1], shares: [0.5, 0.5]}"))
 	t("drift with too few shares", f("drift: {edges: [1], shares: [1], psi: 0.2}"))
 	t("drift with edges that fall", f("drift: {edges: [2, 1], shares: [0.5, 0.25, 0.25], psi: 0.2}"))
+	t("drift with an action nobody knows", f("drift: {edges: [1], shares: [0.5, 0.5], psi: 0.2, action: warn}"))
+	t("max_new without values", f("max_new: 1"))
+	t("max_new below 0", f("values: [1], max_new: -1"))
 	t("drift with shares that do not add up", f("drift: {edges: [1], shares: [0.5, 0.25], psi: 0.2}"))
 	t("text for numbers", f("text: {}"))
 	b := func(name, rest string) { t(name, "{dtype: bytes, shape: [2], text: {"+rest+"}}") }

@@ -3,16 +3,18 @@ package tensor
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
@@ -21,12 +23,14 @@ const vectors = "../../testdata/vectors/tensor"
 // line is a line of the corpus; docs/spec/tensor-v1.md describes it. A line with a
 // schema is what the cases behind it are about.
 type line struct {
-	Schema string `json:"schema,omitempty"`
-	Same   string `json:"same,omitempty"`
-	Refuse string `json:"refuse,omitempty"`
-	YAML   string `json:"yaml,omitempty"`
-	SHA256 string `json:"sha256,omitempty"`
-	Line   int    `json:"line,omitempty"`
+	Schema string            `json:"schema,omitempty"`
+	Same   string            `json:"same,omitempty"`
+	Refuse string            `json:"refuse,omitempty"`
+	YAML   string            `json:"yaml,omitempty"`
+	Short  map[string]string `json:"short,omitempty"` // in place of YAML
+	Files  map[string]string `json:"files,omitempty"` // beside the schema
+	SHA256 string            `json:"sha256,omitempty"`
+	Line   int               `json:"line,omitempty"`
 
 	Case    string           `json:"case,omitempty"`
 	Group   Group            `json:"group,omitempty"`
@@ -159,14 +163,14 @@ func runLines(t *testing.T, lines []line) {
 		var err error
 		switch {
 		case l.Refuse != "":
-			_, err := Parse([]byte(l.YAML))
+			_, err := l.parse()
 			if err == nil {
 				t.Errorf("%s: the schema is accepted", l.Refuse)
 			} else if at := fmt.Sprintf("line %d: ", l.Line); l.Line > 0 && !strings.HasPrefix(err.Error(), at) {
 				t.Errorf("%s: error %q, want one at line %d", l.Refuse, err, l.Line)
 			}
 		case l.Case == "":
-			if s, err = Parse([]byte(l.YAML)); err != nil {
+			if s, err = l.parse(); err != nil {
 				t.Fatalf("%s%s: %v", l.Schema, l.Same, err)
 			}
 			if got := s.SHA256(); got != l.SHA256 {
@@ -178,11 +182,29 @@ func runLines(t *testing.T, lines []line) {
 	}
 }
 
+// parse reads the schema of a line.
+func (l *line) parse() (*Schema, error) {
+	if l.Short != nil {
+		return ParseShorts(l.Short)
+	}
+	if l.Files == nil {
+		return Parse([]byte(l.YAML))
+	}
+	return ParseFiles([]byte(l.YAML), func(name string) ([]byte, error) {
+		text, ok := l.Files[name]
+		if !ok {
+			return nil, fs.ErrNotExist
+		}
+		return []byte(text), nil
+	})
+}
+
 func runCase(t *testing.T, s *Schema, l line) {
 	t.Helper()
 	var found []Violation
+	group := cmp.Or(l.Group, Inputs)
 	if l.Windows != nil {
-		w := s.Windows(Inputs)
+		w := s.Windows(group)
 		for _, samples := range l.Windows {
 			ts, err := tensors(samples)
 			if err != nil {
@@ -190,18 +212,15 @@ func runCase(t *testing.T, s *Schema, l line) {
 			}
 			found = append(found, w.Add(ts)...)
 		}
+		found = append(found, w.Finish()...)
 	} else {
 		ts, err := tensors(l.Tensors)
 		if err != nil {
 			t.Fatalf("%s: %v", l.Case, err)
 		}
-		group := l.Group
-		if group == "" {
-			group = Inputs
-		}
 		found = s.Check(group, ts, l.Dims, nil).Violations
 	}
-	if diff := cmp.Diff(l.Want, summary(found), cmpopts.EquateEmpty()); diff != "" {
+	if diff := gocmp.Diff(l.Want, summary(found), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("%s (-want +got):\n%s%v", l.Case, diff, found)
 	}
 	if verdict := map[bool]string{true: "accept", false: "reject"}[len(found) == 0]; verdict != l.Verdict {

@@ -36,6 +36,7 @@ const (
 	CodeStd        Code = "AT-STD"
 	CodeNorm       Code = "AT-NORM"
 	CodeDrift      Code = "AT-DRIFT"
+	CodeBalance    Code = "AT-BALANCE"
 	CodeTextSize   Code = "AT-TEXT-SIZE"
 	CodeTextUTF8   Code = "AT-TEXT-UTF8"
 	CodeTextChar   Code = "AT-TEXT-CHAR"
@@ -48,7 +49,7 @@ func Codes() []Code {
 	return []Code{
 		CodeInputs, CodeElements, CodeBytes, CodeUnknown, CodeDuplicate, CodeMissing, CodeDType, CodeRank, CodeShape, CodeSize, CodeDim, CodeConstraint,
 		CodeFraming, CodeNaN, CodeInf, CodeTiny, CodeRange, CodeToken, CodeBool, CodeValue, CodeFlat, CodeMean, CodeStd, CodeNorm,
-		CodeTextSize, CodeTextUTF8, CodeTextChar, CodeTextMatch, CodeDrift,
+		CodeTextSize, CodeTextUTF8, CodeTextChar, CodeTextMatch, CodeDrift, CodeBalance,
 	}
 }
 
@@ -63,6 +64,7 @@ type Violation struct {
 	Count int64   `json:"count,omitempty"` // offenders, of Of
 	Of    int64   `json:"of,omitempty"`
 	Hint  string  `json:"hint,omitempty"`
+	Alert bool    `json:"alert,omitempty"` // nothing is refused for it: drift with "action: alert"
 }
 
 // String is the message. It has no more of the data than one number.

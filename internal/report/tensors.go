@@ -1,0 +1,31 @@
+package report
+
+import (
+	"fmt"
+
+	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/safetext"
+)
+
+// tensorTotals writes "tensors: 3 in 1 request, 588.0 KiB; schema sha256 83a4…".
+func tensorTotals(t finding.Tensors) string {
+	s := "schema sha256 " + safetext.Plain(t.Schema)
+	if t.Requests == 0 {
+		return s
+	}
+	return fmt.Sprintf("tensors: %d in %s, %s; %s", t.Tensors, count(t.Requests, "request", "requests"), size(t.Bytes), s)
+}
+
+// tensorHeadline says in one line how the requests ended.
+func tensorHeadline(t finding.Tensors) string {
+	of := " of " + count(t.Requests, "request", "requests")
+	switch {
+	case t.Requests == 0:
+		return "the schema is valid"
+	case t.Rejected > 0:
+		return fmt.Sprintf("%d%s %s the schema", t.Rejected, of, plural(t.Rejected, "violates", "violate"))
+	case t.Unread > 0:
+		return fmt.Sprintf("%d%s could not be read", t.Unread, of)
+	}
+	return "every request is as the schema says"
+}
