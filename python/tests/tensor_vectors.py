@@ -74,7 +74,14 @@ def read(line: dict[str, Any]) -> Schema:
     """Read the schema of a line."""
     if "short" in line:
         return parse_short(line["short"])
-    return parse_schema(line.get("yaml", "").encode())
+    files = line.get("files")
+    return parse_schema(line.get("yaml", "").encode(), "", None if files is None else lambda name: file(files, name))
+
+
+def file(files: dict[str, str], name: str) -> bytes:
+    if name not in files:
+        raise FileNotFoundError("the file does not exist")
+    return files[name].encode()
 
 
 def cases() -> list[Case]:
@@ -96,11 +103,12 @@ def plain(s: Sample) -> Given:
 
 def run(case: Case, describe: Callable[[Sample], Given]) -> list[Violation]:
     """Run a case, and hold what is found against what the corpus says."""
-    if case.windows():
-        windows = Windows(case.schema)
+    group = case.line.get("group") or "inputs"
+    if "windows" in case.line:
+        windows = Windows(case.schema, group)
         found = [v for samples in case.windows() for v in windows.add([describe(s) for s in samples])]
+        found += windows.finish()
     else:
-        group = case.line.get("group") or "inputs"
         found = check(case.schema, group, [describe(s) for s in case.samples()], case.line.get("dims")).violations
     want = case.line.get("want") or []
     assert [summary(v) for v in found] == want, (case.name, [str(v) for v in found])

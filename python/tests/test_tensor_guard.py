@@ -267,6 +267,19 @@ def test_drift_is_logged_by_the_window(torch: Any, caplog: pytest.LogCaptureFixt
     assert [json.loads(r.getMessage())["violations"][0]["code"] for r in caplog.records] == ["AT-DRIFT"] * 2
 
 
+def test_drift_is_refused_where_the_schema_says_so(torch: Any) -> None:
+    schema = schema_of(
+        "andiron: tensor/v1\ninputs: {x: {dtype: float32, shape: [8], drift: {edges: [0], shares: [0.5, 0.5], psi: 0.1, "
+        "window: 2, action: reject}}}\n"
+    )
+    guarded = andiron.guard(lambda x: x, schema)
+    guarded(torch.ones(8))
+    with pytest.raises(andiron.TensorValidationError, match='AT-DRIFT "x": got a PSI of') as caught:
+        guarded(torch.ones(8))
+    assert not caught.value.violations[0].alert
+    andiron.guard(lambda x: x, schema, drift=False)(torch.ones(8))
+
+
 # In a graph
 
 

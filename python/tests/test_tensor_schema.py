@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import pickle
 import random
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import andiron
-from andiron._tensor import _schema, _spec, _violation
+from andiron._tensor import _dtype, _schema, _spec, _violation
 from andiron._tensor._schema import parse_schema, parse_short
 from conftest import REPOSITORY
 from tensor_vectors import lines, read
@@ -40,7 +41,8 @@ def test_all_refused_schemas_of_the_corpus_are_refused_at_their_line() -> None:
 
 def test_the_example_of_the_page_has_its_digest() -> None:
     example = PAGE.split("```yaml\n")[1].split("```")[0]
-    assert f"`{parse_schema(example.encode()).sha256}`" in PAGE
+    schema = parse_schema(example.encode(), "", lambda _: b"US\nDE\nFR")
+    assert f"`{schema.sha256}`" in PAGE
 
 
 def test_the_canonical_form_is_that_of_the_page() -> None:
@@ -177,6 +179,36 @@ def test_short_forms_are_the_schema_that_they_stand_for(forms: dict[str, str], y
 def test_short_forms_that_are_none(form: str) -> None:
     with pytest.raises(andiron.SchemaError):
         parse_short({"x": form})
+
+
+def test_values_from_a_file_beside_the_schema(tmp_path: Path) -> None:
+    (tmp_path / "sets").mkdir()
+    (tmp_path / "sets" / "a.txt").write_text("".join(f"{i}.0\n" for i in range(65536)))
+    path = tmp_path / "x.schema.yaml"
+    path.write_text("andiron: tensor/v1\ninputs: {x: {dtype: [float64, int32], shape: [_], values: sets/a.txt}}\n")
+    assert len(andiron.read_schema(path).groups["inputs"]["x"].values) == 65536
+    for text in ("1\n" * 2, "1\n" + "0" * 5_000_000, "1\n\xff", "".join(f"{i}\n" for i in range(65537))):
+        (tmp_path / "sets" / "a.txt").write_bytes(text.encode("latin-1"))
+        with pytest.raises(andiron.SchemaError) as caught:
+            andiron.read_schema(path)
+        assert caught.value.line == 2
+    (tmp_path / "sets" / "a.txt").unlink()
+    with pytest.raises(andiron.SchemaError, match=r"x.schema.yaml:2: values in .*No such file"):
+        andiron.read_schema(path)
+
+
+@pytest.mark.parametrize("dtype", [d for d in _dtype.DTYPES if d.kind != "bytes"])
+def test_a_type_holds_exactly_its_values(dtype: _dtype.DType) -> None:
+    rng = random.Random(7)
+    low, high = dtype.extremes()
+    for key in [low, low + 1, -1, 0, 1, high - 1, high, *(rng.randint(low, high) for _ in range(200))]:
+        if not dtype.is_number(key):
+            continue
+        value = Fraction(dtype.value(key)) if dtype.is_float else Fraction(dtype.integer(key))
+        assert dtype.holds(value) == dtype.plus(key)
+        assert dtype.holds(value) == dtype.floor(value)
+        assert dtype.holds(value + Fraction(1, 3)) is None
+    assert dtype.holds(Fraction(2) ** 2000) is None
 
 
 def test_a_schema_file(tmp_path: Path) -> None:

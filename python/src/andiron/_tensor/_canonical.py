@@ -47,6 +47,8 @@ def _spec(s: Spec) -> dict[str, Any]:
         o["vocabulary"] = s.vocabulary
     if s.values:
         o["values"] = _fractions(s.values)
+    if s.max_new:
+        o["max_new"] = s.max_new
     if s.max_elements:
         o["max_elements"] = s.max_elements
     if s.max_bytes:
@@ -86,8 +88,15 @@ def _checks(s: Spec) -> dict[str, Any]:
             for key, bands in (("mean", s.stats.mean), ("std", s.stats.std))
         }
     if d := s.drift:
-        o["drift"] = {"edges": _fractions(d.edges), "shares": _fractions(d.shares), "window": d.window}
+        o["drift"] = {
+            "edges": _fractions(d.edges),
+            "shares": _fractions(d.shares),
+            "window": d.window,
+            "action": d.action,
+        }
         o["drift"] |= {key: canonical(x) for key, x in (("psi", d.psi), ("ks", d.ks)) if x is not None}
+    if s.balance:
+        o["balance"] = {"psi": canonical(s.balance.psi), "shares": _fractions(s.balance.shares)}
     return o
 
 

@@ -273,12 +273,12 @@ class _ElementChecker:
 
     def values(self, keys: list[int]) -> None:
         bad = self.elements.unlisted(keys)
-        if not bad.count:
+        if bad.count <= self.s.max_new:
             return
         shown = ", ".join(bound(x) for x in self.s.values[:8])
         more = len(self.s.values) > 8
         wanted = f"one of {len(self.s.values)} values: {shown}, …" if more else "one of " + shown
-        self.offence("AT-VALUE", bad, self.show(bad), wanted)
+        self.offence("AT-VALUE", bad, self.show(bad), wanted + self.s.but_for())
 
     def slice(self, code: str, axis: int | None, bad: Tally, got: str, want: str, hint: str = "") -> None:
         n = along(self.elements.shape, axis).n

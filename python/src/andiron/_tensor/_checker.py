@@ -38,7 +38,7 @@ class Checker:
         *,
         mode: Mode | None = None,
         logger: logging.Logger | None = None,
-        drift: bool = False,
+        drift: bool | None = None,
     ) -> None:
         if mode not in (None, "enforce", "shadow"):
             raise ValueError(f"mode must be 'enforce' or 'shadow', not {mode!r}")
@@ -46,7 +46,8 @@ class Checker:
         self.where = where
         self.shadow = mode == "shadow" if mode else schema.shadow
         self.logger = logger or logging.getLogger("andiron.tensor")
-        self.windows = Windows(schema) if drift else None
+        rejects = any(s.drift and s.drift.action == "reject" for s in schema.specs("inputs"))
+        self.windows = Windows(schema) if drift or (drift is None and rejects) else None
         self._fast: dict[str, Fast] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -81,8 +82,12 @@ class Checker:
         return self._fast.setdefault(group, Fast(torch, self.schema, group))
 
     def _add(self, windows: Windows, tensors: Iterable[Given]) -> None:
-        for violation in windows.add(tensors):
-            self.log("drift", [violation], "")
+        found = windows.add(tensors)
+        for violation in found:
+            if violation.alert:
+                self.log("drift", [violation], "")
+        if refused := [v for v in found if not v.alert]:
+            self.violated(refused)
 
     def violated(self, violations: list[Violation], where: str = "") -> None:
         """Raise, or log in shadow mode."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
+from . import _balance
 from ._dtype import DType
 from ._number import Real, bound, parse_real
 from ._spec import Spec, Want
@@ -9,9 +12,13 @@ from ._spec import Spec, Want
 
 def compile_spec(s: Spec) -> None:
     """Fill in ``values`` and ``wants``. Raises ValueError."""
+    try:
+        _balance.pair(s)
+    except ValueError as exc:
+        raise ValueError(f'"{s.name}": {exc}') from exc
     if s.dtypes[0].kind != "bytes":
         _numbers(s)
-    s.texts.sort()
+    s.texts = _balance.sort(s, s.texts)
     if len(set(s.values)) < len(s.values) or len(set(s.texts)) < len(s.texts):
         raise ValueError(f'"{s.name}": a value stands twice')
     for d in s.dtypes:
@@ -20,13 +27,18 @@ def compile_spec(s: Spec) -> None:
                 s.wants[d.name] = _want(s, d)
             except ValueError as exc:
                 raise ValueError(f'"{s.name}": {exc}') from exc
+    if s.balance:
+        try:
+            _balance.classes(s, s.balance)
+        except ValueError as exc:
+            raise ValueError(f'"{s.name}": {exc}') from exc
     if s.tiny and s.tiny.action != "allow" and not any(w.tiny > 1 for w in s.wants.values()):
         raise ValueError(f'"{s.name}": {s.types()} has no value that is tiny: set tiny.below')
 
 
 def _numbers(s: Spec) -> None:
     try:
-        s.values = sorted(parse_real(text.decode()) for text in s.texts)
+        s.values = _balance.sort(s, [parse_real(text.decode()) for text in s.texts])
     except ValueError as exc:
         raise ValueError(f'"{s.name}": value {exc}') from exc
     s.texts = []
@@ -59,7 +71,7 @@ def _want(s: Spec, d: DType) -> Want:
     return want
 
 
-def _exact(d: DType, x: Real) -> int:
+def _exact(d: DType, x: Fraction) -> int:
     key = d.holds(x)
     if key is None:
         raise ValueError(f"value {bound(x)} is no {d.name}: a list of values has exact ones")

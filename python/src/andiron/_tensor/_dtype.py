@@ -118,12 +118,25 @@ class DType:
             low, high = (low, middle) if self._compare(middle, x) >= 0 else (middle + 1, high)
         return low
 
-    def holds(self, x: Real) -> int | None:
+    def holds(self, x: Fraction) -> int | None:
         """Return the key of exactly x, if the type has it."""
-        key = self.floor(x)
-        if key is None or isinstance(x, float) or self._compare(key, x) != 0:
+        if not self.is_float:
+            low, high = map(self.integer, self.extremes())
+            if x.denominator != 1 or not low <= x <= high:
+                return None
+            return int(x) - (self.mask + 1 if self.unsigned else 0)
+        magnitude = self._encode(abs(x))
+        if magnitude is None or magnitude > self.top:
             return None
-        return key
+        return ~magnitude if x < 0 else magnitude
+
+    def _encode(self, x: Fraction) -> int | None:
+        """Return exponent and fraction of a number from 0."""
+        exponent = max(_log2(x) + self.bias, 1) if x else 1
+        steps = x * Fraction(2) ** (self.bias + self.mant - exponent)
+        if steps.denominator != 1:
+            return None
+        return ((exponent - 1) << self.mant) + int(steps)
 
     def show(self, key: int) -> str:
         """Spell the value of a key as the type needs it."""
@@ -132,6 +145,12 @@ class DType:
         if not self.is_float:
             return str(self.integer(key))
         return shortest(self.value(key), self.name != "float64")
+
+
+def _log2(x: Fraction) -> int:
+    """Return the largest power of two that is not above x."""
+    guess = x.numerator.bit_length() - x.denominator.bit_length()
+    return guess if Fraction(2) ** guess <= x else guess - 1
 
 
 DTYPES = (

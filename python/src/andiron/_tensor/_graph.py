@@ -41,9 +41,15 @@ def graph_checks(schema: Schema, *, partial: bool = False) -> tuple[GraphCheck, 
 def unfit(specs: Iterable[Spec]) -> str:
     """Name a rule that no graph can check, or nothing."""
     for s in specs:
-        norm = s.normalize and s.normalize.kind == "lp" and s.normalize.by == "client"
-        for rule, name in ((s.values, "values"), (s.texts, "values"), (s.text, "text"), (s.flat, "flat"),
-                           (s.stats, "stats"), (norm, "normalize.by: client")):  # fmt: skip
+        rules = {
+            "values": s.values or s.texts,
+            "text": s.text,
+            "flat": s.flat,
+            "stats": s.stats,
+            "drift": s.drift and s.drift.action == "reject",
+            "normalize.by: client": s.normalize and s.normalize.kind == "lp" and s.normalize.by == "client",
+        }
+        for name, rule in rules.items():
             if rule:
                 return f"{name} of {s.name}"
     return ""

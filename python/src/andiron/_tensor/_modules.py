@@ -172,7 +172,7 @@ def guarded(
     parameters: Mapping[str, str],
     mode: Mode | None,
     logger: logging.Logger | None,
-    drift: bool,
+    drift: bool | None,
     graph: Graph,
 ) -> Guarded:
     """Make a guarded model whose forward has the parameters of the model's own."""

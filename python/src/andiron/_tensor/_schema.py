@@ -31,7 +31,7 @@ from ._dtype import parse_dtype
 from ._expr import Constraint, is_symbol, parse_constraint
 from ._fields import count, entries, guarded, items, keys, one, scalar, size
 from ._number import MAX_DIM, parse_bound, whole
-from ._spec import MAX_BYTES, MAX_ELEMENTS, MAX_RANK, Dim, Spec, bounds, fits, read_spec
+from ._spec import MAX_BYTES, MAX_ELEMENTS, MAX_RANK, MAX_VALUE_FILE, Dim, Files, Spec, bounds, fits, read_spec
 from ._yaml import MAX_FILE, Fault, Node, clip, document
 
 FORM = "tensor/v1"
@@ -102,8 +102,9 @@ class Schema:
 
 
 class _Reader:
-    def __init__(self) -> None:
+    def __init__(self, files: Files | None = None) -> None:
         self.schema = Schema()
+        self.files = files
 
     def read(self, top: Node) -> Schema:
         s = self.schema
@@ -208,7 +209,7 @@ class _Reader:
                     raise Fault(k.line, f'"{clip(name)}" cannot name a tensor')
                 if len(specs) == _MAX_TENSORS:
                     raise Fault(k.line, f"limit exceeded: tensors in {group}: more than {_MAX_TENSORS}")
-                specs[name] = read_spec(name, f"{group}.{name}.", k, v, self.symbols)
+                specs[name] = read_spec(group, name, k, v, self.symbols, self.files)
                 guarded(k, _compile.compile_spec, specs[name])
 
         return read
@@ -234,10 +235,10 @@ class _Reader:
         s.constraints.sort(key=str)
 
 
-def parse_schema(data: bytes, where: str = "") -> Schema:
-    """Read a schema. Raises SchemaError with the line."""
+def parse_schema(data: bytes, where: str = "", files: Files | None = None) -> Schema:
+    """Read a schema, and the files of values that it names. Raises SchemaError with the line."""
     try:
-        return _Reader().read(document(data))
+        return _Reader(files).read(document(data))
     except Fault as exc:
         raise schema_error(exc.what, where, exc.line) from exc
 
@@ -251,9 +252,14 @@ def schema_error(what: str, where: str = "", line: int = 0) -> SchemaError:
 def read_schema(path: str | os.PathLike[str]) -> Schema:
     """Read a schema file. Raises FileAccessError or SchemaError."""
     where = os.fspath(path)
+
+    def beside(name: str) -> bytes:
+        with open(os.path.join(os.path.dirname(where), name), "rb") as file:
+            return file.read(MAX_VALUE_FILE + 1)
+
     try:
         with open(where, "rb") as file:
-            return parse_schema(file.read(MAX_FILE + 1), where)
+            return parse_schema(file.read(MAX_FILE + 1), where, beside)
     except OSError as exc:
         raise FileAccessError("cannot be read", where=where, why=str(exc), hint="name a schema file") from exc
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
+import re
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -18,11 +19,20 @@ MAX_RANK = 16
 MAX_VALUES = 4096
 MAX_ELEMENTS = 1 << 40
 MAX_BYTES = 1 << 43
+MAX_VALUE_FILE = 4 << 20
+_MAX_FILE_VALUES = 65536
+_MAX_FILE_NAME = 256
+_MAX_VALUE = 1024
+_FILE_PART = re.compile(r"(?!\.)[-.]*[A-Za-z0-9_][A-Za-z0-9_.\-]{0,127}")
 _MAX_TEXT = 1 << 30
 _DEFAULT_TEXT = 64 << 10
 _DEFAULT_BELOW = parse_real("2^-100")
 _BIG = parse_real("1e30")
 _HUGE = parse_real("1e300")
+
+
+# Gives the content of a file beside the schema.
+Files = Callable[[str], bytes]
 
 
 @dataclasses.dataclass(slots=True)
@@ -92,6 +102,13 @@ class Drift:
     psi: Fraction | None = None
     ks: Fraction | None = None
     window: int = 1000
+    action: str = "alert"
+
+
+@dataclasses.dataclass(slots=True)
+class Balance:
+    psi: Fraction
+    shares: list[Fraction] = dataclasses.field(default_factory=list)
 
 
 # Lists of code points and no Unicode properties, so that every implementation
@@ -161,6 +178,8 @@ class Spec:
     normalize: Normalize | None = None
     stats: Stats | None = None
     drift: Drift | None = None
+    balance: Balance | None = None
+    max_new: int = 0
     text: Text | None = None
     wants: dict[str, Want] = dataclasses.field(default_factory=dict)
 
@@ -172,6 +191,10 @@ class Spec:
 
     def describe(self) -> str:
         return self.types() + self.want_shape()
+
+    def but_for(self) -> str:
+        """Say how many elements may have another value."""
+        return f", but for {self.max_new} elements" if self.max_new else ""
 
     def takes(self, shape: tuple[int, ...]) -> bool:
         return len(shape) == len(self.shape) and all(d.takes(n) for d, n in zip(self.shape, shape, strict=True))
@@ -244,17 +267,50 @@ def bounds(*ends: Real) -> tuple[Real, Real]:
     return ends[0], ends[1]
 
 
-def read_values(node: Node) -> list[bytes]:
+def read_values(node: Node, files: Files | None) -> list[bytes]:
     """Read the only values, as texts until the type is known."""
+    if node.kind == "text":
+        return _value_file(node, files)
 
     def read(n: Node) -> bytes:
         if n.kind != "text":
             raise Fault(n.line, "a value is a number or a text")
-        if len(n.value.encode()) > 1024:
-            raise Fault(n.line, "a value has more than 1024 bytes")
+        if len(n.value.encode()) > _MAX_VALUE:
+            raise Fault(n.line, f"a value has more than {_MAX_VALUE} bytes")
         return n.value.encode()
 
     return items(node, MAX_VALUES, read)
+
+
+def _value_file(node: Node, files: Files | None) -> list[bytes]:
+    name = scalar(node)
+    if len(name) > _MAX_FILE_NAME or not all(_FILE_PART.fullmatch(part) for part in name.split("/")):
+        raise Fault(node.line, f'"{clip(name)}" is neither a list of values nor a file beside the schema')
+    if files is None:
+        what = f'the values are in the file "{clip(name)}", and there are no files beside this schema'
+        raise Fault(node.line, what)
+    try:
+        return _lines(files(name))
+    except (OSError, ValueError) as exc:
+        raise Fault(node.line, f'values in "{clip(name)}": {exc}') from exc
+
+
+def _lines(data: bytes) -> list[bytes]:
+    """Return the lines of a file of values."""
+    if len(data) > MAX_VALUE_FILE:
+        raise ValueError(f"limit exceeded: bytes of values: more than {MAX_VALUE_FILE}")
+    data.decode("utf-8")
+    if data.startswith(b"\xef\xbb\xbf"):
+        raise ValueError("the file begins with a byte order mark")
+    lines = [line.removesuffix(b"\r") for line in data.removesuffix(b"\n").split(b"\n")]
+    for i, line in enumerate(lines, 1):
+        if not line:
+            raise ValueError(f"line {i} is empty")
+        if len(line) > _MAX_VALUE:
+            raise ValueError(f"line {i} has more than {_MAX_VALUE} bytes")
+    if len(lines) > _MAX_FILE_VALUES:
+        raise ValueError(f"limit exceeded: values in a file: more than {_MAX_FILE_VALUES}")
+    return lines
 
 
 _ACTION = one("reject", "flush", "allow")
@@ -336,6 +392,7 @@ def _drift(node: Node, prefix: str) -> Drift:
     found = keys(node, prefix + "drift.", {
         "edges": _reals(-_HUGE, _HUGE), "shares": _reals(Fraction(0), Fraction(1)),
         "psi": share, "ks": share, "window": count(1, 1 << 30),
+        "action": one("alert", "reject"),
     })  # fmt: skip
     d = Drift(**{"edges": [], "shares": [], **found})  # type: ignore[arg-type]
     if not d.edges or len(d.shares) != len(d.edges) + 1:
@@ -344,9 +401,24 @@ def _drift(node: Node, prefix: str) -> Drift:
         raise Fault(node.line, "edges do not rise")
     if d.psi is None and d.ks is None:
         raise Fault(node.line, "drift needs psi or ks: without a bound nothing drifts")
-    if abs(sum(d.shares, Fraction(0)) - 1) > parse_real("1e-6"):
-        raise Fault(node.line, "shares do not add up to 1")
+    _all_of_it(node, d.shares)
     return d
+
+
+def _all_of_it(node: Node, shares: list[Fraction]) -> None:
+    if abs(sum(shares, Fraction(0)) - 1) > parse_real("1e-6"):
+        raise Fault(node.line, "shares do not add up to 1")
+
+
+def _balance(node: Node, prefix: str) -> Balance:
+    psi = number(parse_real("1e-6"), Fraction(100))
+    found = keys(node, prefix + "balance.", {"psi": psi, "shares": _reals(Fraction(0), Fraction(1))})
+    if "psi" not in found:
+        raise Fault(node.line, "balance needs psi: without a bound every balance is right")
+    balance = Balance(**found)  # type: ignore[arg-type]
+    if balance.shares:
+        _all_of_it(node, balance.shares)
+    return balance
 
 
 def _deny(node: Node) -> list[str]:
@@ -394,12 +466,17 @@ def merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return out
 
 
-def read_spec(name: str, prefix: str, key: Node, node: Node, symbols: Callable[[Node], object]) -> Spec:
+def read_spec(
+    group: str, name: str, key: Node, node: Node, symbols: Callable[[Node], object], files: Files | None
+) -> Spec:
     """Read what a schema says about one tensor. ``symbols`` reads the dims in it."""
+    prefix = f"{group}.{name}."
     found = keys(node, prefix, {
         "dtype": read_dtypes, "shape": read_shape, "dims": symbols, "optional": boolean,
         "nonfinite": one("reject", "allow_nan", "allow_inf", "allow"),
-        "range": read_range, "vocabulary": count(1, MAX_DIM), "values": read_values,
+        "range": read_range, "vocabulary": count(1, MAX_DIM),
+        "values": lambda n: read_values(n, files), "max_new": count(0, MAX_ELEMENTS),
+        "balance": lambda n: _balance(n, prefix),
         "tiny": lambda n: _tiny(n, name + "."),
         "max_elements": count(1, MAX_ELEMENTS), "max_bytes": size(MAX_BYTES),
         "flat": lambda n: _flat(n, prefix), "normalize": lambda n: _normalize(n, prefix),
@@ -416,6 +493,8 @@ def read_spec(name: str, prefix: str, key: Node, node: Node, symbols: Callable[[
     spec = Spec(name, key.line, **found)  # type: ignore[arg-type]
     spec.allow_nan = nonfinite in ("allow", "allow_nan")
     spec.allow_inf = nonfinite in ("allow", "allow_inf")
+    if spec.balance and group != "labels":
+        raise Fault(key.line, f'"{name}": balance is about labels')
     try:
         fits(spec, nonfinite=bool(nonfinite))
         _axes(spec)
@@ -451,6 +530,8 @@ def _fits_values(s: Spec, integers: int, ways: int) -> None:
         raise ValueError("a bool has the values 0 and 1, and no range, vocabulary or values")
     if ways > 1:
         raise ValueError("only one of range, vocabulary and values may stand there")
+    if s.max_new and not s.texts:
+        raise ValueError("max_new needs values")
 
 
 def _axes(s: Spec) -> None:

@@ -39,7 +39,7 @@ def _framing(data: bytes, of: int) -> tuple[int, str] | None:
     return None
 
 
-def _elements(data: bytes) -> Iterator[bytes]:
+def elements(data: bytes) -> Iterator[bytes]:
     pos = 0
     while pos < len(data):
         n = int.from_bytes(data[pos : pos + 4], "little")
@@ -56,7 +56,7 @@ class _Rules:
 
     def check(self, found: list[Violation], shape: tuple[int, ...], data: bytes, of: int) -> None:
         s, text = self.s, self.s.text
-        for i, element in enumerate(_elements(data)):
+        for i, element in enumerate(elements(data)):
             if text:
                 self.element(text, i, element)
             if s.texts and not _listed(s.texts, element):
@@ -66,7 +66,8 @@ class _Rules:
             if n.count:
                 found.append(Violation(code, s.name, unravel(n.first, shape), n.first, got, want, n.count, of))
 
-        add("AT-VALUE", self.value, "a text that is not listed", f"one of {len(s.texts)} texts")
+        if self.value.count > s.max_new:
+            add("AT-VALUE", self.value, "a text that is not listed", f"one of {len(s.texts)} texts{s.but_for()}")
         if text:
             add("AT-TEXT-SIZE", self.size, self.sizes, _wanted_size(text))
             add("AT-TEXT-UTF8", self.utf8, "bytes that are no UTF-8", "UTF-8")

@@ -121,7 +121,7 @@ def guard(
     *,
     parameters: Mapping[str, str] | None = None,
     mode: Mode | None = None,
-    drift: bool = False,
+    drift: bool | None = None,
     logger: logging.Logger | None = None,
     graph: Literal["all", "what_fits"] = "all",
 ) -> Any:
@@ -134,7 +134,8 @@ def guard(
     schema: one that was read, or the path of its file.
     parameters: the inputs of the schema by the names of parameters, where these differ.
     mode: ``enforce`` raises, ``shadow`` only logs; default is what the schema says.
-    drift: also gather windows, and log those that are unlike the baseline of the schema.
+    drift: whether to gather windows, and log or refuse what is unlike the baseline of the
+        schema, as it says; default is to do so where it says ``action: reject``.
     logger: default ``logging.getLogger("andiron.tensor")``; one JSON record for each event.
     graph: what to do when the guarded model itself is compiled, exported, scripted or
         traced, and the schema has a rule that no graph can check: ``all`` refuses,

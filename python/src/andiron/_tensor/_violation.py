@@ -9,7 +9,7 @@ CODES = (
     "AT-INPUTS", "AT-ELEMENTS", "AT-BYTES", "AT-UNKNOWN", "AT-DUPLICATE", "AT-MISSING", "AT-DTYPE", "AT-RANK",
     "AT-SHAPE", "AT-SIZE", "AT-DIM", "AT-CONSTRAINT", "AT-FRAMING", "AT-NAN", "AT-INF", "AT-TINY", "AT-RANGE",
     "AT-TOKEN", "AT-BOOL", "AT-VALUE", "AT-FLAT", "AT-MEAN", "AT-STD", "AT-NORM", "AT-TEXT-SIZE", "AT-TEXT-UTF8",
-    "AT-TEXT-CHAR", "AT-TEXT-PATTERN", "AT-DRIFT",
+    "AT-TEXT-CHAR", "AT-TEXT-PATTERN", "AT-DRIFT", "AT-BALANCE",
 )  # fmt: skip
 
 _SHOWN = 16
@@ -20,7 +20,8 @@ class Violation:
     """One way in which tensors are not as their schema says.
 
     ``code`` is stable, and the same in the gateway. ``input`` is the name of the
-    tensor, empty for the request as a whole. ``index`` is where the first offender is
+    tensor, empty for the request as a whole. ``alert`` is true where nothing is refused
+    for it: a drift that is only reported. ``index`` is where the first offender is
     and ``flat_index`` its number in row-major order, or -1. ``count`` offenders there
     are ``of`` so many elements.
     """
@@ -34,6 +35,7 @@ class Violation:
     count: int = 0
     of: int = 0
     hint: str = ""
+    alert: bool = False
 
     def __str__(self) -> str:
         text = self.code
