@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -80,10 +81,13 @@ class Array:
         return low <= int(values.min()) and int(values.max()) <= high
 
     def _none_is_tiny(self, tiny: int) -> bool:
-        one = self._bits.dtype.type(1)
+        one, below = self._bits.dtype.type(1), tiny - 1
+        scratch = _scratch(self._np, self._bits.dtype)
+        subtract, least = self._np.subtract, self._np.minimum.reduce
         for start in range(0, len(self), _BLOCK):
+            block = self._bits[start : start + _BLOCK]
             # Less one, zero is the largest.
-            if int((self._bits[start : start + _BLOCK] - one).min()) < tiny - 1:
+            if int(least(subtract(block, one, scratch[: len(block)]))) < below:
                 return False
         return True
 
@@ -92,13 +96,14 @@ class Array:
         d = self.dtype
         if d.fnuz:
             return False
-        one, mask = self._bits.dtype.type(1), self._bits.dtype.type(d.mask)
+        np, one, mask = self._np, self._bits.dtype.type(1), self._bits.dtype.type(d.mask)
+        scratch = _scratch(np, self._bits.dtype)
         for start, keys in self._blocks():
             if int(keys.min()) < want.low or int(keys.max()) > want.high:
                 return False
             if want.tiny:
-                magnitudes = self._bits[start : start + _BLOCK] & mask
-                if int((magnitudes - one).min()) < want.tiny - 1:
+                magnitudes = np.bitwise_and(self._bits[start : start + _BLOCK], mask, scratch[: len(keys)])
+                if int(np.subtract(magnitudes, one, magnitudes).min()) < want.tiny - 1:
                     return False
         return True
 
@@ -195,6 +200,18 @@ class Array:
         values = values[~self._np.isnan(values) & ~((self.keys() == -1) & self.dtype.fnuz)]
         bins = self._np.searchsorted(self._np.array(edges), values, side="right")
         return [int(n) for n in self._np.bincount(bins, minlength=len(edges) + 1)]
+
+
+_own = threading.local()
+
+
+def _scratch(numpy: Any, dtype: Any) -> Any:
+    """Return memory for a block, which is kept for the thread."""
+    kept = _own.__dict__.setdefault("kept", {})
+    found = kept.get(dtype)
+    if found is None:
+        found = kept[dtype] = numpy.empty(_BLOCK, dtype)
+    return found
 
 
 def _tally(tally: Tally, bad: Any, start: int) -> None:

@@ -14,7 +14,7 @@ from ._arrays import Array
 from ._dtype import DType
 from ._given import INTEGERS, bits
 from ._schema import Schema
-from ._spec import Spec, Want
+from ._spec import MAX_BYTES, MAX_ELEMENTS, Spec, Want
 
 
 class Plan:
@@ -25,20 +25,26 @@ class Plan:
         self.want = want
         self.bits = getattr(torch, INTEGERS[d.size])
         self.aminmax = torch.aminmax
+        self.unsigned = d.unsigned
+        self.size = d.size
+        # From here on, the bits are in the order of the values: there is no sign.
+        self.least = max(want.low, want.tiny, 0) if d.is_float else want.low
+        if d.fnuz:
+            self.least = 1 << 8  # never: one NaN has the bits of a zero
 
     def passes(self, t: Any) -> bool:
         """Tell whether all elements are well. False is no answer."""
-        if self.d.unsigned:
-            return self._array(t).is_clean(self.want)
-        low, high = self.aminmax(t.detach().view(self.bits))
-        low, high, want = low.item(), high.item(), self.want
+        want = self.want
+        if self.unsigned:
+            return self._array(t).is_clean(want)
+        low, high = self.aminmax((t.detach() if t.requires_grad else t).view(self.bits))
+        low, high = low.item(), high.item()
         if high > want.high:
             return False
-        if not self.d.is_float:
-            return bool(want.low <= low)
-        # Without a sign, the bits are in the order of the values.
-        if low >= 0 and low >= want.low and low >= want.tiny and not self.d.fnuz:
+        if low >= self.least:
             return True
+        if not self.d.is_float:
+            return False
         return self._array(t).is_clean(want, (low, high))
 
     def _array(self, t: Any) -> Array:
@@ -71,6 +77,8 @@ class Input:
         self.name = s.name
         self.optional = s.optional
         self.rank = len(s.shape)
+        self.max_elements = s.max_elements or MAX_ELEMENTS
+        self.max_bytes = s.max_bytes or MAX_BYTES
         self.sizes = tuple((i, d.low, d.high, d.symbol) for i, d in enumerate(s.shape))
         # These need the long way always.
         simple = not (s.values or s.flat or s.stats or s.allow_nan or s.allow_inf or s.dtypes[0].kind == "bytes")
@@ -86,6 +94,8 @@ class Fast:
 
     def __init__(self, torch: Any, schema: Schema, group: str) -> None:
         self.torch = torch
+        self.tensor = torch.Tensor
+        self.strided = torch.strided
         self.numpy = _has_numpy(torch)
         self.inputs = [Input(torch, s) for s in schema.specs(group)]
         self.constraints = schema.constraints
@@ -111,9 +121,9 @@ class Fast:
             if plan is None or not bind(i, t.shape, dims):
                 return False
             n = t.numel()
-            elements, nbytes = elements + n, nbytes + n * plan.d.size
-            s = i.spec
-            if (s.max_elements and n > s.max_elements) or (s.max_bytes and n * plan.d.size > s.max_bytes):
+            size = n * plan.size
+            elements, nbytes = elements + n, nbytes + size
+            if n > i.max_elements or size > i.max_bytes:
                 return False
             if n:
                 (todo if self.numpy and is_host(t) else waiting).append((plan, t))
@@ -126,10 +136,9 @@ class Fast:
         return all(plan.passes(t) for plan, t in todo) and (not waiting or self.devices_pass(waiting))
 
     def plan(self, i: Input, t: Any) -> Plan | None:
-        torch = self.torch
-        if not isinstance(t, torch.Tensor) or t.layout is not torch.strided or t.is_neg():
+        if not isinstance(t, self.tensor) or t.layout is not self.strided or t.is_neg() or t.is_meta:
             return None
-        return None if t.device.type == "meta" else i.plans.get(t.dtype)
+        return i.plans.get(t.dtype)
 
     def constraints_hold(self, dims: Mapping[str, int]) -> bool:
         return all(all(n in dims for n in c.symbols()) and not c.violation(dims) for c in self.constraints)
