@@ -149,16 +149,20 @@ class Array:
 
     def majorities(self, axis: int | None, most: int) -> Majority:
         slices, found = along(self.shape, axis), Majority(Tally())
+        if slices.each < 2:
+            return found
         keys = self._plus(self.keys()).reshape(-1, slices.n, slices.inner)
-        for i in range(slices.n if slices.each > 1 else 0):
-            part = keys[:, i, :].reshape(-1)
+        step, middle = max(1, _BLOCK // slices.each), slices.each // 2
+        for start in range(0, slices.n, step):
+            part = self._np.moveaxis(keys[:, start : start + step, :], 1, 0).reshape(-1, slices.each)
             # What has more than half of the elements is in the middle of them, sorted.
-            middle = self._np.partition(part, part.size // 2)[part.size // 2]
-            count = int((part == middle).sum())
-            if count > most:
-                found.tally.add(i)
-                if found.tally.count == 1:
-                    found.count, found.key = count, int(middle)
+            candidates = self._np.partition(part, middle, axis=1)[:, middle]
+            counts = (part == candidates[:, None]).sum(axis=1)
+            at = found.tally.first
+            _tally(found.tally, counts > most, start)
+            if at < 0 <= found.tally.first:
+                found.count = int(counts[found.tally.first - start])
+                found.key = int(candidates[found.tally.first - start])
         return found
 
     def values(self) -> Any:
@@ -173,14 +177,17 @@ class Array:
             return self._bits.view(f"{kind}{d.size}").astype("f8")
 
     def moments(self, axis: int) -> list[tuple[float, float]]:
-        slices, values = along(self.shape, axis), self.values()
-        numbers = self._numbers(self.keys())
-        out = []
-        for i in range(slices.n):
-            part, valid = (a.reshape(-1, slices.n, slices.inner)[:, i, :].reshape(-1) for a in (values, numbers))
-            part = part if valid.all() else part[valid]
-            out.append((float(part.mean()), float(part.std())) if part.size else (math.nan, math.nan))
-        return out
+        slices, np = along(self.shape, axis), self._np
+        if not slices.each:
+            return [(math.nan, math.nan)] * slices.n
+        values, numbers = (a.reshape(-1, slices.n, slices.inner) for a in (self.values(), self._numbers(self.keys())))
+        values = np.where(numbers, values, 0.0)
+        with np.errstate(all="ignore"):
+            count = numbers.sum(axis=(0, 2))
+            mean = values.sum(axis=(0, 2)) / count
+            squares = np.where(numbers, (values - mean[:, None]) ** 2, 0.0).sum(axis=(0, 2))
+            std = np.sqrt(squares / count)
+        return list(zip(mean.tolist(), std.tolist(), strict=True))
 
     def norms(self, axis: int, p: float, within: float) -> tuple[Tally, float]:
         slices, tally, got = along(self.shape, axis), Tally(), 0.0
