@@ -11,8 +11,8 @@
     │   ├── SignatureError       the signature is missing or does not verify
     │   └── ScanError            loading these bytes could run code
     ├── FormatError              the bytes break their format
-    │   └── SchemaError          a tensor schema is wrong (a ValueError, too)
-    ├── TensorValidationError    tensors are not as their schema says (a ValueError, too)
+    │   └── SchemaError          a tensor schema is wrong (also a builtin value error)
+    ├── TensorValidationError    tensors are not as their schema says (also a builtin value error)
     ├── LoadError                torch could not load the verified bytes
     └── BinaryError              the andiron binary gave no answer
         └── BinaryNotFoundError  the andiron binary is not installed
