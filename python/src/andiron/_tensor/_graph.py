@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .._errors import TensorValidationError
+from ._checker import Checker
 from ._dtype import DType
 from ._expr import Constraint
 from ._given import INTEGERS
@@ -30,12 +31,45 @@ def _never() -> bool:
     return False
 
 
-def graph_checks(schema: Schema, *, partial: bool = False) -> tuple[GraphCheck, ...]:
-    """Return the checks of inputs and outputs, or nothing where there is no torch yet."""
+class Graphs:
+    """The checks of a function in a graph: by the operator in one that is compiled, by assertions in an export."""
+
+    def __init__(self, torch: Any, checker: Checker, *, partial: bool = False) -> None:
+        from ._ops import OPERATOR, register
+
+        self.torch = torch
+        self.operator = OPERATOR
+        self.handle = register(checker)
+        self.state = torch.zeros(1, dtype=torch.int64)
+        groups = ("inputs", "outputs")
+        self.compiled = {
+            group: GraphCheck(torch, checker.schema, group, partial=True, asserts=False) for group in groups
+        }
+        self.exported = {group: GraphCheck(torch, checker.schema, group, partial=partial) for group in groups}
+
+    def check(self, group: str, values: Mapping[str, Any], dims: dict[str, Any]) -> None:
+        if self.operator is None:
+            refuse(
+                "this torch is too old to compile a check: guard what is compiled, andiron.guard(torch.compile(m), …)"
+            )
+        # Set while a program is exported, and not while a function is compiled.
+        if self.torch.compiler._is_compiling_flag:
+            self.exported[group].settle(values, dims)
+            return
+        tensors = [values[name] for name in values]
+        for t in tensors:
+            if not isinstance(t, self.torch.Tensor):
+                refuse(
+                    "no graph can check what is no tensor: guard what is compiled, andiron.guard(torch.compile(m), …)"
+                )
+        self.compiled[group].settle(values, dims)  # another type or size is refused while the graph is made
+        self.operator([t.detach() for t in tensors], self.state, ",".join(values), group, self.handle)
+
+
+def graphs_of(checker: Checker, *, partial: bool = False) -> Graphs | None:
+    """Return the checks in graphs, or nothing where there is no torch yet."""
     torch = sys.modules.get("torch")
-    if torch is None:
-        return ()
-    return tuple(GraphCheck(torch, schema, group, partial=partial) for group in ("inputs", "outputs"))
+    return None if torch is None else Graphs(torch, checker, partial=partial)
 
 
 def unfit(specs: Iterable[Spec]) -> str:
@@ -84,7 +118,8 @@ def _message(s: Spec, d: DType) -> str:
 class GraphCheck:
     """The check of one group. What it cannot check it refuses, unless it is partial."""
 
-    def __init__(self, torch: Any, schema: Schema, group: str, *, partial: bool = False) -> None:
+    def __init__(self, torch: Any, schema: Schema, group: str, *, partial: bool = False, asserts: bool = True) -> None:
+        self.asserts = asserts
         self.torch = torch
         self.inputs = tuple(GraphInput(torch, s) for s in schema.specs(group))
         self.constraints = tuple(schema.constraints)
@@ -139,6 +174,8 @@ class GraphCheck:
         for dtype, integer, d, want, message in i.types:
             if t.dtype == dtype:
                 fits = True
+                if not self.asserts:
+                    continue
                 self.torch._assert_tensor_metadata(t, None, None, dtype)
                 self.torch._assert_async(good(t, integer, d, want, i).all(), message)
         if not fits:

@@ -14,7 +14,7 @@ import torch
 
 from ._checker import Binder, Checker, Mode, match_inputs, outputs_of
 from ._flush import flushed, flushes
-from ._graph import compiling, graph_checks
+from ._graph import Graphs, compiling
 from ._number import to_float
 from ._schema import Schema
 from ._script import compiled, scriptable, tables
@@ -90,14 +90,14 @@ class Guarded(torch.nn.Module):  # type: ignore[misc]
         self._binder = Binder(signature_of(model, schema), parameters, strict=True)
         self._graph = graph
         self._outputs = bool(schema.groups["outputs"])
-        self._checks = graph_checks(schema, partial=graph == "what_fits")
+        self._graphs = Graphs(torch, checker, partial=graph == "what_fits")
         self._compiling = compiling()
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         values = self._binder.bind(args, kwargs)
         if self._compiling():
             dims: dict[str, Any] = {}
-            self._checks[0].settle(values, dims)
+            self._graphs.check("inputs", values, dims)
         elif torch.jit.is_tracing():
             dims = self._traced(values)
         else:
@@ -132,7 +132,7 @@ class Guarded(torch.nn.Module):  # type: ignore[misc]
     def _check_outputs(self, result: Any, dims: dict[str, Any]) -> None:
         values = outputs_of(self.schema, result)
         if self._compiling():
-            self._checks[1].settle(values, dims)
+            self._graphs.check("outputs", values, dims)
         elif not torch.jit.is_tracing():
             self._checker.check("outputs", values, dims)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeVar, cast
 
 from ._checker import Binder, Checker, Mode, match_inputs, outputs_of, parameters_of
-from ._graph import compiling, graph_checks
+from ._graph import compiling, graphs_of
 from ._schema import Schema, parse_short, read_schema
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -83,7 +83,7 @@ def _checked(
     checker = checker or Checker(schema, where)
     signature = inspect.signature(function)
     binder = Binder(signature, match_inputs(where, signature, schema, renamed), strict=strict)
-    graphs = graph_checks(schema)
+    graphs = graphs_of(checker)
     outputs = bool(schema.groups["outputs"])
     if outputs and inspect.iscoroutinefunction(function):
         raise ValueError(f"{where} is async: its outputs cannot be checked")
@@ -95,15 +95,15 @@ def _checked(
         values = binder.bind(args, kwargs)
         dims: dict[str, int] = {}
         in_graph = is_compiling()
-        if in_graph:
-            graphs[0].settle(values, dims)
+        if in_graph and graphs is not None:
+            graphs.check("inputs", values, dims)
         else:
             dims = checker.check("inputs", values)
         if flushes:
             args, kwargs = binder.replace(args, kwargs, checker.flush("inputs", values))
         result = function(*args, **kwargs)
-        if outputs and in_graph:
-            graphs[1].settle(outputs_of(schema, result), dims)
+        if outputs and in_graph and graphs is not None:
+            graphs.check("outputs", outputs_of(schema, result), dims)
         elif outputs:
             checker.check("outputs", outputs_of(schema, result), dims)
         return result
