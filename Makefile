@@ -129,6 +129,7 @@ bench: build
 	python3 tools/bench.py
 	python3 tools/bench_deps.py
 	$(ANDIRON_CACHE)/venv-torch/bin/python tools/bench_sdk.py
+	$(ANDIRON_CACHE)/venv-torch/bin/python tools/bench_guard.py
 
 clean:
 	rm -rf bin .bench internal/keyless/verifier.bin
