@@ -40,6 +40,8 @@ class Graphs:
         self.torch = torch
         self.operator = OPERATOR
         self.handle = register(checker)
+        # Before 2.7 there is only a flag, which is set by an export and not by a compilation.
+        self.is_exporting = getattr(getattr(torch, "compiler", None), "is_exporting", None)
         self.state = torch.zeros(1, dtype=torch.int64)
         groups = ("inputs", "outputs")
         self.compiled = {
@@ -52,8 +54,7 @@ class Graphs:
             refuse(
                 "this torch is too old to compile a check: guard what is compiled, andiron.guard(torch.compile(m), …)"
             )
-        # Set while a program is exported, and not while a function is compiled.
-        if self.torch.compiler._is_compiling_flag:
+        if self.is_exporting() if self.is_exporting else self.torch.compiler._is_compiling_flag:
             self.exported[group].settle(values, dims)
             return
         tensors = [values[name] for name in values]
