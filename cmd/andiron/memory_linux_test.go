@@ -41,7 +41,7 @@ func holdManyTensors(t *testing.T, n int) {
 		{"convert", "--quiet", "--no-sync", in, "-o", out},
 	} {
 		r := measured(t, append([]string{bin}, args...)...)
-		t.Logf("%d tensors: %s: %d ms, %d MiB", n, args[0], r.Wall.Milliseconds(), r.Resident>>20)
+		t.Logf("%d tensors: %s: %d ms, %d MiB", n, args[0], r.Processor.Milliseconds(), r.Resident>>20)
 		if r.Code != 0 {
 			t.Errorf("%s: exit %d: %s", args[0], r.Code, r.stderr)
 		}
