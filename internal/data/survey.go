@@ -67,17 +67,17 @@ func (s *Survey) duplicates(report func(finding.Finding)) {
 		}
 	}
 	if torn.n > 0 {
-		f := tenTorn.Finding(s.Where, fmt.Sprintf("%s there more than once with different labels", are(torn.n)))
+		f := tenTorn.Finding(s.Where, are(torn.n)+" there more than once with different labels")
 		f.Evidence = torn.shown
 		report(f)
 	}
 	if near.n > 0 {
-		f := tenNear.Finding(s.Where, fmt.Sprintf("%s of images are nearly the same and have different labels", pairs(near.n)))
+		f := tenNear.Finding(s.Where, pairs(near.n)+" of images are nearly the same and have different labels")
 		f.Evidence = near.shown
 		report(f)
 	}
 	if same.n > 0 {
-		f := tenTwice.Finding(s.Where, fmt.Sprintf("%s there more than once", are(same.n)))
+		f := tenTwice.Finding(s.Where, are(same.n)+" there more than once")
 		f.Evidence = same.shown
 		report(f)
 	}
@@ -133,7 +133,7 @@ func (s *Survey) outliers(report func(finding.Finding)) {
 	if len(list) == 0 {
 		return
 	}
-	f := tenOutlier.Finding(s.Where, fmt.Sprintf("%s of mean or deviation far from the others'", plural(int64(len(list)))))
+	f := tenOutlier.Finding(s.Where, plural(int64(len(list)))+" of mean or deviation far from the others'")
 	for _, o := range list[:min(shownRows, len(list))] {
 		f.Evidence = append(f.Evidence, fmt.Sprintf("sample %d: its %s is %.1f robust deviations from the median", o.Sample, o.What, o.Score))
 	}

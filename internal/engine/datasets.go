@@ -140,9 +140,7 @@ func (l *dataLook) all() error {
 		set, err := l.open(f, first, &parts)
 		if err != nil {
 			l.fail(f.Path, err)
-			continue
-		}
-		if set != nil {
+		} else if set != nil {
 			if first, err = l.rows(f.Path, set); err != nil {
 				return err
 			}
@@ -152,12 +150,12 @@ func (l *dataLook) all() error {
 		return nil
 	}
 	set, err := dataset.Arrays(parts, l.d.Limits)
-	if err != nil {
-		l.fail(parts[0].Name, err)
-		return nil
+	if err == nil {
+		_, err = l.rows(parts[0].Name, set)
+		return err
 	}
-	_, err = l.rows(parts[0].Name, set)
-	return err
+	l.fail(parts[0].Name, err)
+	return nil
 }
 
 // open makes a set of what was named, or adds it to the parts of one.

@@ -173,7 +173,7 @@ func (s *Survey) Diff(b *Baseline) (d Diff) {
 		// Of several that are the same the one with this label, or else the first.
 		at := max(0, slices.IndexFunc(list, func(j int32) bool { return b.label(j) == s.label(x.Label) }))
 		if old := b.label(list[at]); len(b.LabelOf) > 0 && old != s.label(x.Label) {
-			d.Relabelled.add(int64(i), old, s.label(x.Label))
+			d.Relabelled.add(x.Number, old, s.label(x.Label))
 		}
 		was[x.Digest] = slices.Delete(slices.Clone(list), at, at+1)
 	}
@@ -185,10 +185,10 @@ func (s *Survey) Diff(b *Baseline) (d Diff) {
 	for _, i := range fresh {
 		if gone[i] {
 			delete(gone, i)
-			d.Changed.add(int64(i))
+			d.Changed.add(s.Samples[i].Number)
 			continue
 		}
-		d.Added.add(int64(i))
+		d.Added.add(s.Samples[i].Number)
 	}
 	rest := make([]int32, 0, len(gone))
 	for i := range gone {

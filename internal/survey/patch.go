@@ -15,7 +15,6 @@ type images struct {
 	pixels                  []byte // channels last
 	labels                  []int32
 	numbers                 []int64
-	near                    []uint64
 	full, mixed             bool
 }
 
@@ -48,7 +47,7 @@ func (s *Survey) keepImages(rows *dataset.Rows, label *tensor.Tensor, labels []i
 			}
 			m.append(t, t.Data[r*each:(r+1)*each], last)
 			m.labels = append(m.labels, labels[r])
-			m.numbers = append(m.numbers, s.Count+int64(r))
+			m.numbers = append(m.numbers, rows.Number(r))
 		}
 		return
 	}
@@ -181,7 +180,7 @@ func newPatches(m *images, labels int) *patches {
 		}
 	}
 	p.shuffled = slices.Clone(m.labels)
-	random := rand.New(rand.NewPCG(3, 4))
+	random := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // nothing is kept secret by it
 	random.Shuffle(p.n, func(i, j int) { p.shuffled[i], p.shuffled[j] = p.shuffled[j], p.shuffled[i] })
 	size := 1
 	for size < 2*p.n {

@@ -12,7 +12,7 @@
 //
 // Options bounds the samples that are kept a digest of, and the bytes of pixels that
 // the search for patches keeps: of a larger set it looks at the first samples, and says
-// so. Memory is 40 bytes for each sample, and what is kept.
+// so. Memory is 48 bytes for each sample, and what is kept.
 //
 // # Specification
 //
@@ -51,6 +51,7 @@ type Digest [16]byte
 
 // Sample is what is kept of one.
 type Sample struct {
+	Number     int64 // in its set
 	Digest     Digest
 	Label      int32 // -1 without one
 	Mean, Std  float32
@@ -159,7 +160,7 @@ func (s *Survey) columnOf(t *tensor.Tensor) *Column {
 
 // sample is what is kept of one.
 func (s *Survey) sample(rows *dataset.Rows, label *tensor.Tensor, i int, n int32) Sample {
-	x := Sample{Label: n}
+	x := Sample{Number: rows.Number(i), Label: n}
 	s.sum = s.sum[:0]
 	h := sha256.New()
 	labelName := ""
@@ -287,7 +288,7 @@ func (s *Survey) group(members []int32) Group {
 	g := Group{Count: len(members)}
 	for _, i := range members {
 		if len(g.Samples) < shown {
-			g.Samples = append(g.Samples, int64(i))
+			g.Samples = append(g.Samples, s.Samples[i].Number)
 		}
 		if n := s.Samples[i].Label; n >= 0 && !slices.Contains(g.Labels, s.Labels[n]) {
 			g.Labels = append(g.Labels, s.Labels[n])
@@ -325,7 +326,7 @@ func (s *Survey) Outliers() (list []Outlier) {
 		}
 		for i := range s.Samples {
 			if d := math.Abs(float64(m.of(&s.Samples[i]))-middle) / spread; s.Samples[i].comparable && d > outlierScore {
-				list = append(list, Outlier{int64(i), d, m.what})
+				list = append(list, Outlier{s.Samples[i].Number, d, m.what})
 			}
 		}
 	}

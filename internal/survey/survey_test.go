@@ -2,6 +2,7 @@ package survey
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -111,7 +112,7 @@ func (p *pictures) survey(t testing.TB) *Survey {
 	s, set := New(Options{}), p.set(t)
 	for {
 		rows, err := set.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return s
 		}
 		if err != nil {
