@@ -7,7 +7,7 @@
 # make oracle differential tests against CPython and real torch, and the corpora
 # make torchrun  convert --to, with real torch of several versions
 # make fault  files stay whole when any system call fails or is the last one
-# make keyless  the tests of the build that verifies Sigstore bundles
+# make keyless  the tests of the builds that verify Sigstore bundles
 # make interop  signatures, against the reference implementation in Python
 # make gateway  the gateway in front of MLServer and KServe, asked by tritonclient
 # make sdk    the Python package: its wheel, types, and tests with and without torch
@@ -18,7 +18,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: gateway deps corpus-real keyless interop sdk torchrun fault build demo test check race hostile fuzz oracle bench clean setup
+.PHONY: gateway verifier deps corpus-real keyless interop sdk torchrun fault build demo test check race hostile fuzz oracle bench clean setup
 
 ifneq ($(MAKECMDGOALS),clean)
 GO := $(shell tools/env/go.sh)
@@ -30,16 +30,21 @@ export ANDIRON_CACHE ?= $(HOME)/.cache/andiron
 FUZZTIME ?= 10s
 ORACLE_SECONDS ?= 60
 BIN := bin/andiron
-# What is installed verifies Sigstore bundles; "make build TAGS=" leaves that out,
-# which halves the program (docs/adr/0006-keyless-build-tag.md).
-TAGS ?= keyless,grpcnotrace
+# What is installed verifies Sigstore bundles, with a program that it has inside;
+# "make build TAGS=" leaves that out (docs/adr/0006-keyless-build-tag.md).
+TAGS ?= keylessinside
+GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w"
 
 # go.sh has said why, if there is no Go.
 setup:
 	@test -n "$(GO)"
 
-build: setup
-	@CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -tags "$(TAGS)" -o $(BIN) ./cmd/andiron
+build: $(if $(TAGS),verifier,setup)
+	@$(GOBUILD) -tags "$(TAGS)" -o $(BIN) ./cmd/andiron
+
+# The tags leave the trace pages of gRPC out, which are templates.
+verifier: setup
+	@$(GOBUILD) -tags keyless,grpcnotrace -o internal/keyless/verifier.bin ./cmd/andiron-keyless
 
 demo: build
 	@code=0; $(BIN) audit examples/vision-service || code=$$?; \
@@ -100,11 +105,13 @@ deps: setup
 gateway: build
 	tools/gateway.sh
 
-# make test is of the small build, this is of the other.
-keyless: setup
-	go vet -tags keyless ./internal/keyless ./internal/cli ./cmd/andiron
-	go test -timeout 5m -tags keyless ./internal/keyless ./internal/cli
-	go test -timeout 5m -tags keyless ./cmd/andiron -run Scripts
+# make test is of the small build; this is of that with sigstore-go linked, and of that
+# with the verifier inside.
+keyless: verifier
+	@for tag in keyless keylessinside; do set -x; \
+	go vet -tags $$tag ./internal/keyless ./internal/cli ./cmd/andiron && \
+	go test -timeout 5m -tags $$tag ./internal/keyless ./internal/cli && \
+	go test -timeout 5m -tags $$tag ./cmd/andiron -run Scripts || exit 1; { set +x; } 2>/dev/null; done
 
 interop: setup
 	tools/env/python.sh --interop
@@ -124,4 +131,4 @@ bench: build
 	$(ANDIRON_CACHE)/venv-torch/bin/python tools/bench_sdk.py
 
 clean:
-	rm -rf bin .bench
+	rm -rf bin .bench internal/keyless/verifier.bin

@@ -14,7 +14,7 @@ var network = []string{"net/http", "net/rpc", "net/smtp", "crypto/tls", "golang.
 // imports returns what the packages below import, each with all that it brings.
 func imports(t *testing.T, tags string, packages ...string) map[string][]string {
 	t.Helper()
-	args := append([]string{"list", "-deps", "-tags", tags, "-f", "{{.ImportPath}} {{join .Imports \" \"}}"}, packages...)
+	args := append(append(listing(tags), "-deps", "-f", "{{.ImportPath}} {{join .Imports \" \"}}"), packages...)
 	out, err := exec.Command("go", args...).Output()
 	if err != nil {
 		t.Fatal(err)
@@ -63,8 +63,9 @@ func networked(seen map[string]bool) (list []string) {
 
 // talkers are the packages that may speak HTTP, by the tag they need.
 var talkers = map[string][]string{
-	"":        {module + "internal/fetch", module + "internal/guard"},
-	"keyless": {module + "internal/fetch", module + "internal/guard", module + "internal/keyless"},
+	"":              {module + "internal/fetch", module + "internal/guard"},
+	"keyless":       {module + "internal/fetch", module + "internal/guard", module + "internal/keyless"},
+	"keylessinside": {module + "internal/fetch", module + "internal/guard"}, // what is inside is another program
 }
 
 // TestNetworkCodeInOnePlace keeps what speaks HTTP or TLS out of everything but

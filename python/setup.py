@@ -81,13 +81,17 @@ def build_go(target: Path, version: str) -> None:
     # Whatever else is built on this machine, the binary must run on it.
     env = {key: value for key, value in os.environ.items() if key not in ("GOOS", "GOARCH", "GOFLAGS")}
     env.update(CGO_ENABLED="0")
-    # As make build does it: what is installed verifies Sigstore bundles.
+    # As make build does it: what is installed verifies Sigstore bundles, with a program that it has inside.
     flags = f"-s -w -X github.com/andiron-dev/andiron/internal/cli.release=v{version}"
-    subprocess.run(  # noqa: S603 - the go command, no shell
-        [go_command(), "build", "-trimpath", "-buildvcs=false", "-tags", "keyless,grpcnotrace", "-ldflags", flags,
-         "-o", target, "./cmd/andiron"],
-        cwd=REPOSITORY, env=env, check=True,
-    )  # fmt: skip
+    verifier = REPOSITORY / "internal" / "keyless" / "verifier.bin"
+    for tags, file, package in (
+        ("keyless,grpcnotrace", verifier, "./cmd/andiron-keyless"),
+        ("keylessinside", target, "./cmd/andiron"),
+    ):
+        subprocess.run(  # noqa: S603 - the go command, no shell
+            [go_command(), "build", "-trimpath", "-buildvcs=false", "-tags", tags, "-ldflags", flags, "-o", file, package],
+            cwd=REPOSITORY, env=env, check=True,
+        )  # fmt: skip
 
 
 def go_command() -> str:

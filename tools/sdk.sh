@@ -4,6 +4,7 @@
 #
 #   * without torch, on /usr/bin/python3 and every other Python 3.10 to 3.14 found
 #   * with torch 1.13 of Debian 12 (tools/env/torch.sh)
+#   * beside Foolbox, torchattacks and ART, with the same torch
 #   * with torch 2.6 in the chroot (tools/env/torch.sh --trixie)
 #   * with Python 3.14 and torch 2.14 or newer (tools/env/torch.sh --forky), all tests
 #     but the slow ones that need no torch
@@ -95,7 +96,15 @@ test_torch_113() {
 	make_venv /usr/bin/python3 "$work/torch113" requirements-sdk-peers.txt --system-site-packages
 	"$work/torch113/bin/python" -m pip install --quiet --disable-pip-version-check -r "$env/requirements-torch.txt"
 	install_wheel "$work/torch113"
-	(cd python && "$work/torch113/bin/python" -m pytest -q --torch 1.13 -m torch)
+	(cd python && "$work/torch113/bin/python" -m pytest -q --torch 1.13 -m "torch and not attacks")
+}
+
+# test_attacks compares our attacks with those of three libraries.
+test_attacks() {
+	say "attacks"
+	PIP_NO_DEPS=1 make_venv /usr/bin/python3 "$work/attacks" requirements-sdk-attacks.txt --system-site-packages
+	install_wheel "$work/attacks"
+	(cd python && "$work/attacks/bin/python" -m pytest -q --torch 1.13 -m attacks)
 }
 
 # test_in_chroot TORCH MARKERS COMMAND...: the wheel and pytest go into a folder that
@@ -136,10 +145,11 @@ build_wheel
 check_wheel
 test_plain
 test_torch_113
-test_in_chroot 2.6 "torch and not pandas" "$env/torch26.sh"
+test_attacks
+test_in_chroot 2.6 "torch and not pandas and not attacks" "$env/torch26.sh"
 newest=$(newest)
-test_in_chroot "$newest" "torch or not slow" "$env/torchnew.sh"
+test_in_chroot "$newest" "torch and not attacks or not slow" "$env/torchnew.sh"
 if [ -n "${ANDIRON_SDK_CHROOT:-}" ]; then
-	test_in_chroot "${ANDIRON_SDK_TORCH:-2.14}" "torch and not pandas" env ANDIRON_CHROOT="$ANDIRON_SDK_CHROOT" "$env/torch26.sh"
+	test_in_chroot "${ANDIRON_SDK_TORCH:-2.14}" "torch and not pandas and not attacks" env ANDIRON_CHROOT="$ANDIRON_SDK_CHROOT" "$env/torch26.sh"
 fi
 say "done"

@@ -67,8 +67,18 @@ func (b *Builder) Reject(id string, modified int64, why error) {
 	b.problem(Problem{ID: id, Whole: true, Reason: why.Error()})
 }
 
-// Note lists something about a record that is there.
-func (b *Builder) Note(id, reason string) { b.problem(Problem{ID: id, Reason: reason}) }
+// Note lists something about a record that is there, once.
+func (b *Builder) Note(id, reason string) {
+	if !slices.ContainsFunc(b.problems[id], func(p Problem) bool { return p.Reason == shortened(reason) }) {
+		b.problem(Problem{ID: id, Reason: reason})
+	}
+}
+
+// Holds reports whether a record is there and kept.
+func (b *Builder) Holds(id string) bool {
+	_, ok := b.kept[id]
+	return ok
+}
 
 // Drop forgets a record.
 func (b *Builder) Drop(id string) {
@@ -119,10 +129,15 @@ func (b *Builder) problem(p Problem) {
 	case n == maxProblems:
 		p.Reason = "and more"
 	}
-	if len(p.Reason) > maxReason {
-		p.Reason = strings.ToValidUTF8(p.Reason[:maxReason], "") + "…"
-	}
+	p.Reason = shortened(p.Reason)
 	b.problems[p.ID] = append(b.problems[p.ID], p)
+}
+
+func shortened(reason string) string {
+	if len(reason) > maxReason {
+		return strings.ToValidUTF8(reason[:maxReason], "") + "…"
+	}
+	return reason
 }
 
 // AddDB takes everything that a database holds.

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"iter"
 	"slices"
@@ -47,6 +48,7 @@ type DB struct {
 	lim  Limits
 	info Info
 
+	check    uint32 // CRC-32C, as the file has it
 	index    string // as it is in the file; it was checked
 	marks    []mark // of every markEvery-th package in it, the first one first
 	blocksAt int64
@@ -72,15 +74,37 @@ type mark struct {
 // apart as a whole would cost each start more than all of its lookups do.
 const markEvery = 64
 
-// Open reads the head and the index of a database of size bytes. A lookup then
-// reads the block of its package alone.
+// Open reads the head and the index of a database of size bytes, once its checksum is
+// seen to be right: with a bit of it changed, a version that is affected would not
+// be. A lookup then reads the block of its package alone.
 func Open(r io.ReaderAt, size int64, lim Limits) (*DB, error) {
 	db, index, err := head(r, size, lim)
 	if err != nil {
 		return nil, err
 	}
+	if err := db.checksum(); err != nil {
+		return nil, err
+	}
 	db.facts = builtinFacts()
 	return db, db.readIndex(index, db.blocksAt-index)
+}
+
+func (db *DB) checksum() error {
+	sum := crc32.New(castagnoli)
+	buf := make([]byte, 4*piece)
+	for _, part := range [][2]int64{{0, int64(checkAt)}, {int64(digestAt), db.size}} {
+		n, err := io.CopyBuffer(struct{ io.Writer }{sum}, io.NewSectionReader(db.r, part[0], part[1]-part[0]), buf)
+		if err == nil && n != part[1]-part[0] {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return fmt.Errorf("advisory: %w", err)
+		}
+	}
+	if sum.Sum32() != db.check {
+		return damaged("its checksum is %08x, and it says %08x", sum.Sum32(), db.check)
+	}
+	return nil
 }
 
 // Head reads what a database says of itself, and nothing else of it.
@@ -122,6 +146,7 @@ func head(r io.ReaderAt, size int64, lim Limits) (db *DB, index int64, err error
 	if err := db.readInfo(starts[0], starts[1]-starts[0]); err != nil {
 		return nil, 0, err
 	}
+	db.check = binary.LittleEndian.Uint32(header[checkAt:])
 	db.info.Digest = hex.EncodeToString(header[digestAt:sectionsAt])
 	db.info.Current = int64(binary.LittleEndian.Uint64(header[len(magic):]))
 	db.info.Built = int64(binary.LittleEndian.Uint64(header[len(magic)+8:]))

@@ -14,8 +14,8 @@
 // it is listed with the reason, and where its package is known every version of
 // that is a hit that says why it is unclear.
 //
-// The digest in a file finds damage. It is no signature: whoever can write the file
-// can write the digest.
+// The checksum and the digest in a file find damage. They are no signature: whoever
+// can write the file can write them.
 //
 // # Limits
 //

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"maps"
 	"math"
 	"slices"
@@ -16,8 +17,10 @@ import (
 // The parts of a file; docs/spec/advisory-db-v1.md has them in words.
 const (
 	magic = "ANDIRDB\x01"
-	// After the magic: two times, the digest, and the lengths of the four sections.
-	digestAt   = len(magic) + 2*8
+	// After the magic: two times, the checksum, the digest, and the lengths of the four
+	// sections.
+	checkAt    = len(magic) + 2*8
+	digestAt   = checkAt + crc32.Size
 	sectionsAt = digestAt + sha256.Size
 	headerSize = sectionsAt + 4*8
 )
@@ -94,6 +97,15 @@ func tooLarge(what string, n int, limit int64) error {
 func stamp(file []byte, current, built int64) {
 	binary.LittleEndian.PutUint64(file[len(magic):], uint64(current))
 	binary.LittleEndian.PutUint64(file[len(magic)+8:], uint64(built))
+	seal(file)
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// seal writes the checksum of a file: that of all of it but the checksum.
+func seal(file []byte) {
+	sum := crc32.Update(crc32.Checksum(file[:checkAt], castagnoli), castagnoli, file[digestAt:])
+	binary.LittleEndian.PutUint32(file[checkAt:], sum)
 }
 
 // Stamped is a file that was found to be current at another time. Its content and

@@ -32,9 +32,9 @@ var factsJSON []byte
 
 // factList is the built-in facts, read.
 type factList struct {
-	records []*osv.Record
-	byID    map[string]Fact
-	malware map[string][]Advisory // by package
+	records           []*osv.Record
+	byID              map[string]Fact
+	packages, malware map[string][]Advisory // by package; all, and those about malware
 }
 
 var builtinFacts = sync.OnceValue(func() *factList {
@@ -50,7 +50,7 @@ func readFacts(b []byte) (*factList, error) {
 	if err := json.Unmarshal(b, &raw); err != nil {
 		return nil, err
 	}
-	list := &factList{byID: map[string]Fact{}, malware: map[string][]Advisory{}}
+	list := &factList{byID: map[string]Fact{}, packages: map[string][]Advisory{}, malware: map[string][]Advisory{}}
 	for _, text := range raw {
 		if err := list.add(text); err != nil {
 			return nil, fmt.Errorf("%.60s: %w", text, err)
@@ -78,13 +78,16 @@ func (l *factList) add(text []byte) error {
 	for _, id := range append([]string{r.ID}, r.Aliases...) {
 		l.byID[id] = own.Specific.Fact
 	}
-	if !own.Specific.Malicious {
+	if len(r.Affected) == 0 {
 		return nil
 	}
 	red, err := reduce(r)
 	for _, e := range red.entries {
-		e.adv.Malicious = true
-		l.malware[e.name] = append(l.malware[e.name], e.adv)
+		e.adv.Malicious = own.Specific.Malicious
+		l.packages[e.name] = append(l.packages[e.name], e.adv)
+		if e.adv.Malicious {
+			l.malware[e.name] = append(l.malware[e.name], e.adv)
+		}
 	}
 	return err
 }

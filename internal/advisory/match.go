@@ -123,14 +123,19 @@ func (db *DB) hits(name string, v *pep440.Version, ask func(*Advisory) (bool, []
 	name = pep508.Normalize(name)
 	list := (*scratch)[:0]
 	var err error
-	if b, ok := db.find(name); ok {
+	b, there := db.find(name)
+	if there {
 		if list, err = db.advisories(list, name, b); err != nil {
 			return nil, err
 		}
 		*scratch = list
 	}
-	if !db.info.Builtin {
+	switch {
+	case db.info.Builtin:
+	case there:
 		list = append(list, db.facts.incidents(name)...)
+	default: // it is of some of the packages, and says nothing of this one
+		list = append(list, db.facts.packages[name]...)
 	}
 	all := make([]found, 0, len(list))
 	some := false

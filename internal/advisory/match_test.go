@@ -413,7 +413,20 @@ func TestBuiltin(t *testing.T) {
 	}
 }
 
-// Another database gets what is known besides, and the incidents, and nothing else.
+// A database that has no record of a package leaves what is built in of it standing.
+func TestPartOfTheFeed(t *testing.T) {
+	db := build(t, record("PYSEC-2026-1", affected("numpy", `"versions":["1.0"]`)))
+	want, got := match(t, Builtin(), "torch", "2.5.0+cu118"), match(t, db, "torch", "2.5.0+cu118")
+	if diff := cmp.Diff(want, got); diff != "" || len(got) == 0 {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if hits := match(t, db, "requests", "1.0"); len(hits) != 0 {
+		t.Errorf("%+v", hits)
+	}
+}
+
+// Another database gets what is known besides, and the incidents, and nothing else
+// about a package that it has.
 func TestFacts(t *testing.T) {
 	db := build(t, record("PYSEC-2025-41", affected("torch", `"ranges":[`+events("ECOSYSTEM", `{"introduced":"0"},{"fixed":"2.6.0"}`)+`]`)),
 		record("MAL-2026-7", `"aliases":["GHSA-w37p-236h-pfx3"],`+affected("lightning", `"versions":["2.6.3"]`)))

@@ -25,6 +25,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -55,15 +56,18 @@ func Main(ctx context.Context, args []string, getenv func(string) string, stdin 
 			code = policy.ExitIncomplete
 		}
 	}()
-	root := a.root() //nolint:contextcheck // cobra hands the context on to the verb
-	root.SetArgs(args[min(1, len(args)):])
+	args = args[min(1, len(args)):]
+	root := a.root(args)
+	root.SetArgs(args)
 	if err := a.heap.run(func() error { return root.ExecuteContext(ctx) }); err != nil {
 		return a.complain(err)
 	}
 	return a.code
 }
 
-func (a *app) root() *cobra.Command {
+// root makes the program for its arguments: with the verb that they begin with, or
+// with all of them for help, for completion, and to say what may have been meant.
+func (a *app) root(args []string) *cobra.Command {
 	var asked bool
 	root := &cobra.Command{
 		Use:   "andiron",
@@ -100,12 +104,45 @@ Exit codes, the same for every verb and format:
 	root.SetFlagErrorFunc(flagError)
 	// Not as cobra does it: its template would link all that templates may call.
 	root.Flags().BoolVarP(&asked, "version", "v", false, "version for andiron")
-	root.AddCommand(a.auditCommand(), a.scanCommand(), a.inspectCommand(), a.convertCommand(), a.trustCommand(), a.rulesCommand(), a.versionCommand())
-	root.AddCommand(a.keygenCommand(), a.signCommand(), a.verifyCommand(), a.depsCommand(), a.torchCommand(), a.dbCommand(), a.guardCommand())
+	root.SetHelpCommand(&cobra.Command{Use: "help [VERB]", Short: "Explain a verb", RunE: helpOn})
+	verbs := a.verbs()
+	if i := slices.IndexFunc(verbs, func(v verb) bool { return len(args) > 0 && v.name == args[0] }); i >= 0 {
+		root.AddCommand(verbs[i].command())
+		root.CompletionOptions.DisableDefaultCmd = true
+		return root
+	}
+	for _, v := range verbs {
+		root.AddCommand(v.command())
+	}
 	root.InitDefaultCompletionCmd()
 	strictCompletion(root)
-	root.SetHelpCommand(&cobra.Command{Use: "help [VERB]", Short: "Explain a verb", RunE: helpOn})
 	return root
+}
+
+type verb struct {
+	name    string
+	command func() *cobra.Command
+}
+
+func (a *app) verbs() []verb {
+	return []verb{
+		{"audit", a.auditCommand},
+		{"convert", a.convertCommand},
+		{"data", a.dataCommand},
+		{"db", a.dbCommand},
+		{"deps", a.depsCommand},
+		{"guard", a.guardCommand},
+		{"inspect", a.inspectCommand},
+		{"keygen", a.keygenCommand},
+		{"robust", a.robustCommand},
+		{"rules", a.rulesCommand},
+		{"scan", a.scanCommand},
+		{"sign", a.signCommand},
+		{"torch", a.torchCommand},
+		{"trust", a.trustCommand},
+		{"verify", a.verifyCommand},
+		{"version", a.versionCommand},
+	}
 }
 
 // strictCompletion makes cobra's own verb complain as the others do.

@@ -54,6 +54,26 @@ func TestWrap(t *testing.T) {
 	}
 }
 
+// A verb that is called by its name is the only one that is made.
+func TestVerbsAreNamed(t *testing.T) {
+	a := &app{}
+	verbs := a.verbs()
+	for _, v := range verbs {
+		c := v.command()
+		if c.Name() != v.name || len(c.Aliases) > 0 {
+			t.Errorf("%q is the verb %q with aliases %q", v.name, c.Name(), c.Aliases)
+		}
+		if list := a.root([]string{v.name}).Commands(); len(list) != 1 || list[0].Name() != v.name {
+			t.Errorf("%q makes %d verbs", v.name, len(list))
+		}
+	}
+	for _, args := range [][]string{nil, {"help", "scan"}, {"-h"}, {"__complete", ""}, {"scna"}} {
+		if list := a.root(args).Commands(); len(list) <= len(verbs) {
+			t.Errorf("%q makes %d verbs of %d and completion", args, len(list), len(verbs))
+		}
+	}
+}
+
 type fullDisk struct{}
 
 func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }

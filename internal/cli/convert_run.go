@@ -75,11 +75,15 @@ func createOutput(name string) (*whole.File, error) {
 
 // announce says what is about to happen, before it does.
 func (a *app) announce(t *transformation) {
-	_, _ = fmt.Fprintf(a.stderr, "andiron: this runs your own Python, %s with %s, which can do whatever you can\n",
-		safetext.Plain(fmt.Sprintf("%q", t.job.Python)), safetext.Plain(fmt.Sprintf("%q", t.job.Script)))
+	a.announceProgram(t)
 	if t.job.Mode != pyrun.Export {
 		a.warn("TorchScript is deprecated by torch 2.10 and later; its successor is torch.export (--to export)")
 	}
+}
+
+func (a *app) announceProgram(t *transformation) {
+	_, _ = fmt.Fprintf(a.stderr, "andiron: this runs your own Python, %s with %s, which can do whatever you can\n",
+		safetext.Plain(fmt.Sprintf("%q", t.job.Python)), safetext.Plain(fmt.Sprintf("%q", t.job.Script)))
 }
 
 // weights makes sure that the weights are safetensors, which hold no code: what is

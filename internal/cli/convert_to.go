@@ -93,6 +93,7 @@ func (f *convertFlags) withoutProgram(cmd *cobra.Command) error {
 
 // transformation is one run, as the flags say it.
 type transformation struct {
+	verb            string // for what is said
 	in, out, record string
 	static          convert.Options // of the weights
 	most            size            // that they may become
@@ -154,33 +155,42 @@ var factoryName = sync.OnceValue(func() *regexp.Regexp {
 
 // transformation checks the flags and reads the inputs.
 func (f *transformFlags) transformation(in, out string) (*transformation, error) {
-	t := &transformation{in: in, out: out, record: f.record}
+	t := &transformation{verb: "convert", in: in, out: out, record: f.record}
 	if out == "" || out == "-" {
 		return nil, usage("convert: no OUT given", "-o names the file that is written")
 	}
 	if t.record == "" {
 		t.record = out + ".andiron.json"
 	}
-	i := strings.LastIndexByte(f.script, ':')
-	if i <= 0 || !factoryName().MatchString(f.script[i+1:]) {
-		return nil, usage(fmt.Sprintf("convert: --script %q does not say what to call", f.script),
-			"--script model.py:NAME names a function or class that returns the model")
-	}
-	t.job.Script, t.job.Factory = f.script[:i], f.script[i+1:]
-	if err := f.numbers(); err != nil {
+	if err := t.callable(f.script, f.factoryArgs); err != nil {
 		return nil, err
 	}
-	if f.factoryArgs != "" {
-		if !json.Valid([]byte(f.factoryArgs)) || !strings.ContainsRune("{[", rune(strings.TrimSpace(f.factoryArgs)[0])) {
-			return nil, usage(fmt.Sprintf("convert: --factory-args %q is not a JSON object or array", f.factoryArgs), `such as '{"classes": 10}' or '[10]'`)
-		}
-		t.job.Args = json.RawMessage(f.factoryArgs)
+	if err := f.numbers(); err != nil {
+		return nil, err
 	}
 	t.tolerance = pyrun.Tolerance{Abs: float64(f.atol), Rel: float64(f.rtol)}
 	if err := f.mode(t); err != nil {
 		return nil, err
 	}
 	return t, t.distinct()
+}
+
+// callable takes apart what names a function or class, and its arguments.
+func (t *transformation) callable(script, args string) error {
+	i := strings.LastIndexByte(script, ':')
+	if i <= 0 || !factoryName().MatchString(script[i+1:]) {
+		return usage(fmt.Sprintf("%s: --script %q does not say what to call", t.verb, script),
+			"--script model.py:NAME names a function or class that returns the model")
+	}
+	t.job.Script, t.job.Factory = script[:i], script[i+1:]
+	if args == "" {
+		return nil
+	}
+	if !json.Valid([]byte(args)) || !strings.ContainsRune("{[", rune(strings.TrimSpace(args)[0])) {
+		return usage(fmt.Sprintf("%s: --factory-args %q is not a JSON object or array", t.verb, args), `such as '{"classes": 10}' or '[10]'`)
+	}
+	t.job.Args = json.RawMessage(args)
+	return nil
 }
 
 func (f *transformFlags) numbers() error {
@@ -236,11 +246,11 @@ func (f *transformFlags) given(t *transformation) error {
 func (t *transformation) readInput(name string) (tensor pyrun.Tensor, err error) {
 	art, err := artifact.Open(name, name)
 	if err != nil {
-		return tensor, usage(fmt.Sprintf("convert: input %v", err), nameFile)
+		return tensor, usage(fmt.Sprintf("%s: input %v", t.verb, err), nameFile)
 	}
 	defer func() { _ = art.Close() }() // it was only read
 	if tensor, err = pyrun.ReadNPY(art.ReaderAt(), art.Size()); err != nil {
-		return tensor, usage(fmt.Sprintf("convert: input %q: %v", name, err), "numpy.save(FILE, array) writes one")
+		return tensor, usage(fmt.Sprintf("%s: input %q: %v", t.verb, name, err), "numpy.save(FILE, array) writes one")
 	}
 	sum, err := art.SHA256()
 	t.files = append(t.files, sampleFile{name, sum})

@@ -85,37 +85,45 @@ func (d *database) close() {
 	}
 }
 
-// openDatabase opens the database that lookups use. The built-in one is used where
-// there is no other, and the user named none. Its digest is not verified.
+// openDatabase opens the database that lookups use. Its digest is not verified.
 func (a *app) openDatabase(flag string) (*database, error) {
-	name, said, err := a.databaseName(flag)
-	if err != nil && flag == "" {
-		return &database{DB: advisory.Builtin()}, nil
-	}
-	f, err := feed.Open(name)
-	if errors.Is(err, fs.ErrNotExist) && !said {
-		return &database{DB: advisory.Builtin()}, nil
-	}
-	if err != nil {
-		return nil, databaseFault(err)
-	}
-	return &database{DB: f.DB, name: name, file: f}, nil
+	return lookup(a, flag, func(name string) (*database, error) {
+		if name == "" {
+			return &database{DB: advisory.Builtin()}, nil
+		}
+		f, err := feed.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		return &database{DB: f.DB, name: name, file: f}, nil
+	})
 }
 
-// databaseHead is what the database that lookups would use says of itself.
+// databaseHead is what that database says of itself, read from its first bytes alone.
 func (a *app) databaseHead(flag string) (advisory.Info, error) {
+	return lookup(a, flag, func(name string) (advisory.Info, error) {
+		if name == "" {
+			return advisory.Builtin().Info(), nil
+		}
+		return feed.Head(name)
+	})
+}
+
+// lookup opens the database that lookups use. The built-in one, which has no name, is
+// used where there is no other, and the user named none.
+func lookup[T any](a *app, flag string, open func(name string) (T, error)) (T, error) {
 	name, said, err := a.databaseName(flag)
-	if err != nil && flag == "" {
-		return advisory.Builtin().Info(), nil
+	if err != nil {
+		return open("")
 	}
-	info, err := feed.Head(name)
+	out, err := open(name)
 	if errors.Is(err, fs.ErrNotExist) && !said {
-		return advisory.Builtin().Info(), nil
+		return open("")
 	}
 	if err != nil {
-		return info, databaseFault(err)
+		return out, databaseFault(err)
 	}
-	return info, nil
+	return out, nil
 }
 
 // databaseFault is the error of a database that cannot be used, with what to do.
@@ -156,14 +164,18 @@ func (a *app) store(name string, r *feed.Result) error {
 
 func stampOf(sec int64) string { return time.Unix(sec, 0).UTC().Format(time.RFC3339) }
 
-// older warns where a database replaces one that has newer records.
+// older warns where a database replaces one that has newer records, or far more.
 func (a *app) older(name string, r *feed.Result) {
 	f, err := feed.Open(name)
 	if err != nil {
 		return // it is about to be replaced, and may not be there
 	}
-	if was := f.Info().Newest; was > r.Info.Newest {
-		a.warn("the database that is replaced was newer: its newest record is of " + stampOf(was))
+	was := f.Info()
+	if was.Newest > r.Info.Newest {
+		a.warn("the database that is replaced was newer: its newest record is of " + stampOf(was.Newest))
+	}
+	if was.Records > 2*r.Info.Records {
+		a.warn("the database that is replaced had more: " + many(was.Records, "record"))
 	}
 	_ = f.Close() // it was only read
 }
@@ -263,7 +275,7 @@ func (a *app) dbImportCommand(db *string) *cobra.Command {
 		Use:   "import FILE|DIR|-",
 		Short: "Make the database of files that were brought here",
 		Long: `Make the database of an archive of OSV records (all.zip), of a folder with records
-in files that end in .json, of one record, or of a database that "andiron db export"
+in files that end in .json (YAML is not read), of one record, or of a database that "andiron db export"
 wrote, whose digest is verified. It replaces the database that there is.`,
 		Example: `  andiron db import all.zip
   andiron db import /media/usb/advisories.db`,

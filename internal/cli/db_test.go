@@ -75,14 +75,14 @@ func TestDBUpdate(t *testing.T) {
 		t.Errorf("exit %d, %q, %q", code, out, errs)
 	}
 	want("damaged", 0, ": made\n")
-	before[len(before)-1] ^= 1 // only the digest tells
+	before[len(before)-1] ^= 1 // only the checksum tells
 	if err := os.WriteFile(name, before, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if code, _, errs := startIn(t, cache, "db", "status"); code != 3 || !strings.Contains(errs, "its SHA-256 is") {
+	if code, _, errs := startIn(t, cache, "db", "status"); code != 3 || !strings.Contains(errs, "its checksum is") {
 		t.Errorf("exit %d, %q", code, errs)
 	}
-	want("another digest", 0, ": made\n")
+	want("another checksum", 0, ": made\n")
 }
 
 // Without a cache there is no place, which matters only to those who write.

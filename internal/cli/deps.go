@@ -18,6 +18,7 @@ import (
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/advisory"
+	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/deps"
 	"github.com/andiron-dev/andiron/internal/engine"
 	"github.com/andiron-dev/andiron/internal/fetch"
@@ -41,8 +42,8 @@ func (a *app) depsCommand() *cobra.Command {
 		Long: `Read what a project asks for, is bound to and has installed, without running or
 resolving anything; only lock and update start the project's own tool, and say so. What
 is read: requirements files, pyproject.toml, setup.cfg and setup.py, the
-locks of uv, Poetry, PDM, Pipenv, pip (pylock.toml) and conda, environments, and the
-pip lines of container files.`,
+locks of uv, Poetry, PDM, Pipenv, Rye, pip (pylock.toml) and conda (also @EXPLICIT),
+uv.toml, environments, and the pip lines of container files.`,
 		Example: `  andiron deps scan
   andiron deps check
   andiron deps why urllib3`,
@@ -224,6 +225,10 @@ func (r *depsRun) unchanged(ctx context.Context) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	at := *r.held
+	if at.Source = sourceOf(info); len(deps.Dated(at)) > 0 { // which changes in the middle of a day
+		question = append(question, "advisories out of date")
+	}
 	r.rec, err = r.openRecording(r.root, info.Digest, question)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil // the look says what is not there
@@ -279,6 +284,14 @@ func (r *depsRun) report(ctx context.Context) error {
 	if f, ok := errors.AsType[*fault](err); ok {
 		out.abandon()
 		return f
+	}
+	if errors.Is(err, advisory.ErrDamaged) {
+		out.abandon()
+		return databaseFault(err)
+	}
+	if errors.Is(err, bounded.ErrLimit) {
+		out.abandon()
+		return &fault{text: fmt.Sprintf("%s: %v", r.config.Verb, err), hint: "name the files one by one"}
 	}
 	if err != nil {
 		out.abandon()
@@ -392,7 +405,11 @@ func (r *depsRun) unrecorded(err error) error {
 		r.warn(fmt.Sprintf("the scan is not on record: %v", osfile.Cause(err)))
 		return nil
 	}
-	return &fault{text: fmt.Sprintf("the scan cannot be put on record: %v", osfile.Cause(err)), hint: `"andiron deps history --verify" says more; --no-record does without`}
+	f := &fault{text: fmt.Sprintf("the scan cannot be put on record: %v", osfile.Cause(err)), hint: `"andiron deps history --verify" says more; --no-record does without`}
+	if errors.Is(err, record.ErrTorn) {
+		f.hint = `"andiron deps history --repair" cuts the incomplete line off; --no-record does without`
+	}
+	return f
 }
 
 // question is what decides the result besides files and advisories. Waivers and ages

@@ -161,7 +161,7 @@ type baseline struct {
 	finding.Handler
 
 	run   *depsRun
-	known map[string]bool
+	known map[string]finding.Severity
 	left  map[finding.Severity]int
 }
 
@@ -179,10 +179,13 @@ func (r *depsRun) openBaseline(h finding.Handler) (finding.Handler, error) {
 	if err := json.Unmarshal(b, &doc); err != nil || !strings.HasPrefix(doc.Schema, "andiron/report/") {
 		return nil, usage(fmt.Sprintf("baseline %q is no report of andiron", name), "andiron deps scan --format json --output "+name+" writes one")
 	}
-	out := &baseline{Handler: h, run: r, known: map[string]bool{}, left: map[finding.Severity]int{}}
+	out := &baseline{Handler: h, run: r, known: map[string]finding.Severity{}, left: map[finding.Severity]int{}}
 	for _, f := range doc.Findings {
+		if f.Outcome == finding.Undetermined || f.Waived != nil {
+			continue // what it is known to be, or counts for, came later
+		}
 		for _, k := range sameness(&f) {
-			out.known[k] = true
+			out.known[k] = max(out.known[k], f.Severity)
 		}
 	}
 	return out, nil
@@ -208,7 +211,10 @@ func sameness(f *finding.Finding) (keys []string) {
 }
 
 func (b *baseline) Finding(f finding.Finding) error {
-	known := slices.ContainsFunc(sameness(&f), func(k string) bool { return b.known[k] })
+	known := slices.ContainsFunc(sameness(&f), func(k string) bool {
+		was, ok := b.known[k]
+		return ok && was >= f.Severity
+	})
 	if !known || f.Outcome == finding.Undetermined || f.Severity == finding.Info {
 		return b.Handler.Finding(f)
 	}

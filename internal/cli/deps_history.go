@@ -3,6 +3,8 @@ package cli
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -56,6 +58,10 @@ func (a *app) depsHistory(ctx context.Context, f *historyFlags, dir string) erro
 	if f.anchor != "" && !f.verify {
 		return usage("deps history: --anchor needs --verify", "for example: andiron deps history --verify --anchor SHA256")
 	}
+	if b, err := hex.DecodeString(f.anchor); f.anchor != "" && (err != nil || len(b) != sha256.Size) {
+		return usage(fmt.Sprintf("deps history: --anchor %q is not a SHA-256", f.anchor), "it has 64 hexadecimal digits; andiron deps history --verify prints it")
+	}
+	f.anchor = strings.ToLower(f.anchor)
 	if err := folder(dir); err != nil {
 		return err
 	}
@@ -155,7 +161,11 @@ type historyJSON struct {
 	Scans    int64           `json:"scans"`
 	LastScan *lastScan       `json:"last_scan,omitempty"`
 	Findings []*record.State `json:"findings"`
-	Releases []record.Step   `json:"releases"`
+
+	Decisions    []record.Decided  `json:"decisions"`
+	Remediations []record.Remedied `json:"remediations"`
+	Tests        []record.Tested   `json:"tests"`
+	Releases     []record.Step     `json:"releases"`
 }
 
 type lastScan struct {
@@ -175,7 +185,8 @@ func writeHistory(ctx context.Context, w io.Writer, l *record.Log, f *historyFla
 	if f.format.value == "json" {
 		doc := historyJSON{
 			Schema: "andiron/history/v1", Entries: h.Entries, Head: h.Head, Foreign: h.Foreign, Scans: h.Scans,
-			Findings: append([]*record.State{}, h.States...), Releases: append([]record.Step{}, h.Steps...),
+			Findings: append([]*record.State{}, h.States...), Decisions: append([]record.Decided{}, h.Decisions...),
+			Remediations: append([]record.Remedied{}, h.Remediations...), Tests: append([]record.Tested{}, h.Tests...), Releases: append([]record.Step{}, h.Steps...),
 		}
 		if h.Last != nil {
 			doc.LastScan = &lastScan{h.LastTime, h.Last}
@@ -196,6 +207,7 @@ func historyText(h *record.Folded) string {
 		fmt.Fprintf(&b, "  %s\n", safetext.Plain(st.Message))
 		fmt.Fprintf(&b, "  %s  first seen %s, last seen %s, %s since %s\n", safetext.Plain(st.Where), st.FirstSeen, st.LastSeen, st.Status, st.Since)
 	}
+	doneText(&b, h)
 	for _, s := range h.Steps {
 		fmt.Fprintf(&b, "%s  %s %s: %s, by %s\n", s.Time, safetext.Plain(s.Package), safetext.Plain(s.Version), safetext.Plain(s.To), safetext.Plain(s.By))
 		for _, e := range s.Evidence {
@@ -211,6 +223,25 @@ func historyText(h *record.Folded) string {
 	}
 	b.WriteString("\n")
 	return b.String()
+}
+
+// doneText says what was done about findings.
+func doneText(b *strings.Builder, h *record.Folded) {
+	for _, d := range h.Decisions {
+		until := ""
+		if d.Expires != "" {
+			until = " until " + d.Expires
+		}
+		fmt.Fprintf(b, "%s  %s of %s %s, by %s%s: %s\n", d.Time, d.Action, d.Rule, safetext.Plain(strings.Join(append([]string{d.Package}, d.Advisories...), ", ")),
+			safetext.Plain(d.Owner), safetext.Plain(until), safetext.Plain(d.Reason))
+	}
+	for _, r := range h.Remediations {
+		fmt.Fprintf(b, "%s  %s %s is now %s, by %s, which closes %s\n", r.Time, safetext.Plain(r.Package), safetext.Plain(r.From), safetext.Plain(r.To),
+			safetext.Plain(r.By), safetext.Plain(cmp.Or(strings.Join(r.Advisories, ", "), "nothing that is known")))
+	}
+	for _, t := range h.Tests {
+		fmt.Fprintf(b, "%s  tested with %s, exit code %d after %d ms: %s\n", t.Time, safetext.Plain(strings.Join(t.Packages, ", ")), t.Exit, t.Milliseconds, safetext.Plain(t.Command))
+	}
 }
 
 func idsOf(st *record.State) string {

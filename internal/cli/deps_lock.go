@@ -83,6 +83,9 @@ type locking struct {
 // locking opens a project, its policy and the advisory database. The caller closes
 // the latter.
 func (a *app) locking(cmd *cobra.Command, f *toolFlags, root string) (*locking, error) {
+	if err := folder(root); err != nil {
+		return nil, err
+	}
 	rules, err := engine.Catalogue()
 	if err != nil {
 		return nil, fmt.Errorf("internal error: %w", err)
@@ -96,7 +99,7 @@ func (a *app) locking(cmd *cobra.Command, f *toolFlags, root string) (*locking, 
 		return nil, usage(fmt.Sprintf("%q has %v", root, err), "--input names the file to make a lock from")
 	}
 	if err != nil {
-		return nil, osfile.Cause(err)
+		return nil, a.toolFault(osfile.Cause(err))
 	}
 	now, err := a.now()
 	if err != nil {
@@ -251,6 +254,9 @@ func (a *app) toolFault(err error) error {
 	e, ok := errors.AsType[*relock.ToolError](err)
 	if errors.Is(err, relock.ErrNoIndex) {
 		return &fault{text: err.Error(), hint: "--index-url names the one that your installer uses"}
+	}
+	if fetch.IsPrivate(err) {
+		return &fault{text: err.Error(), hint: "--private-host lets a host be in a private network"}
 	}
 	if !ok {
 		return err

@@ -243,7 +243,9 @@ func (r *recording) keep(ctx context.Context, now time.Time, p *deps.Project, m 
 				continue // other advisories may have it still
 			}
 			drafts = append(drafts, record.Draft{Kind: record.KindFinding, Body: &e})
-			if d := m.decision(&e); d != nil {
+		}
+		for _, d := range m.decisions() {
+			if was := f.Decided(d.Rule, d.Package, d.Advisories); was == nil || was.Owner != d.Owner || was.Reason != d.Reason || was.Expires != d.Expires {
 				drafts = append(drafts, record.Draft{Kind: record.KindDecision, Body: d})
 			}
 		}
@@ -264,23 +266,24 @@ func (r *recording) keep(ctx context.Context, now time.Time, p *deps.Project, m 
 	return err
 }
 
-// decision is the waiver behind a finding that is waived from now on.
-func (m *memory) decision(e *record.Finding) *record.Decision {
-	if e.Event != record.Waived {
-		return nil
-	}
+// decisions are the waivers behind findings, each once.
+func (m *memory) decisions() (list []*record.Decision) {
+	seen := map[string]bool{}
 	for _, x := range m.list {
 		if x.Finding == nil || x.Finding.Waived == nil || x.Finding.Package == nil {
 			continue
 		}
-		o := observed(x.Finding)
-		if w := x.Finding.Waived; o.Rule == e.Rule && o.Package == e.Package && slices.Equal(o.Advisories, e.Advisories) {
-			return &record.Decision{
-				Action: "accept", Rule: e.Rule, Package: e.Package, Advisories: e.Advisories, Owner: w.Owner, Reason: w.Reason, Expires: w.Expires,
-			}
+		o, w := observed(x.Finding), x.Finding.Waived
+		key := fmt.Sprintf("%q", append([]string{o.Rule, o.Package}, o.Advisories...))
+		if seen[key] {
+			continue
 		}
+		seen[key] = true
+		list = append(list, &record.Decision{
+			Action: "accept", Rule: o.Rule, Package: o.Package, Advisories: o.Advisories, Owner: w.Owner, Reason: w.Reason, Expires: w.Expires,
+		})
 	}
-	return nil
+	return list
 }
 
 // blinding are the rules on what was not seen at all. A package that nobody can look
@@ -385,7 +388,7 @@ func recorded(ctx context.Context, root string) (*deps.Record, error) {
 	defer func() { _ = log.Close() }() // a folder that was only read
 	f, err := log.Fold(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("record %q: %w", out.File, err)
+		return nil, recordFault(err)
 	}
 	out.Scans = f.Scans
 	if f.Last != nil {

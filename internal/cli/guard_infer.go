@@ -35,7 +35,8 @@ func (a *app) guardInferCommand() *cobra.Command {
 		Long: `Learn a schema from what is there, and write it as YAML. SOURCE is an exported program
 (.pt2), an ONNX model, a TorchScript archive, weights (safetensors, torch.save),
 config.pbtxt of Triton, or the metadata of a V2 server as a .json file; several of them
-say more together. Array files are samples. Nothing in them is run.
+say more together. Array files and V2 requests in JSON are samples. Nothing in any of
+them is run.
 
 Models say types, shapes and the sizes of vocabularies; only samples say which values
 come. What was read has a comment that says where; what a person must decide, such as

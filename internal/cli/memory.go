@@ -11,34 +11,34 @@ import (
 // Garbage may grow to these limits before it has to be collected however little of
 // the heap is live.
 const (
-	leastLimit = 48 << 20
-	tightLimit = 40 << 20 // of a run that would rather collect more often than take more memory
+	leastLimit = 40 << 20
+	tightLimit = 32 << 20 // of a run that would rather collect more often than take more memory
 )
 
 // breath is what may always be added to what is live: with less, the collector
 // does nothing but collect.
-const breath = 4 << 20
+const breath = 6 << 20
+
+// headroom is how much garbage a heap may gather above twice what is live. A fixed
+// percentage would do the same to small heaps and triple large ones.
+const headroom = 8 << 20
+
+// goLeast is where Go collects first, at 100 %; it moves with the percentage.
+const goLeast = 4 << 20
 
 // heap is how large the heap of a run may grow.
 type heap struct{ tight, free atomic.Bool }
 
-// run runs f with a heap that starts with headroom and whose limit follows what is
-// live.
+// run runs f with a heap that starts with headroom and follows what is live.
 func (h *heap) run(f func() error) error {
-	limit := debug.SetMemoryLimit(leastLimit)
-	defer debug.SetMemoryLimit(limit)
+	before, limit := debug.SetGCPercent(percent(0, 0)), debug.SetMemoryLimit(-1)
+	defer func() {
+		debug.SetGCPercent(before)
+		debug.SetMemoryLimit(limit)
+	}()
 	h.followLive()
-	b := make([]byte, headroom)
-	err := f()
-	runtime.KeepAlive(b)
-	return err
+	return f()
 }
-
-// headroom lets the heap grow by as much before the garbage is first collected,
-// and by twice as much between collections of a small heap. Its pages are never
-// touched, so it takes address space and no memory. Raising the percentage would
-// do the same to small heaps and triple large ones.
-const headroom = 8 << 20
 
 // tighten has the heap stay close to what is live from now on.
 func (h *heap) tighten() {
@@ -64,16 +64,24 @@ func (h *heap) limit(live int64) int64 {
 	return max(leastLimit, live+live/2+breath)
 }
 
-// followLive sets the memory limit after every collection by what is live, so
-// that a limit for small heaps does not make large ones collect all the time. A
-// finalizer runs once a collection; each makes the next.
+// percent lets a heap, of which so many bytes are live, double and grow by the
+// headroom; the percentage counts roots as well. Before anything is known to be live
+// it is the highest: the first collection begins at 12 MiB, which many runs never
+// come to.
+func percent(live, roots int64) int { return 100 + int(100*headroom/max(live+roots, goLeast)) }
+
+// followLive sets percentage and limit after every collection by what is live, so
+// that what suits small heaps does not make large ones collect all the time or
+// triple. A finalizer runs once a collection; each makes the next.
 func (h *heap) followLive() {
 	type sentinel struct{ _ [16]byte }
-	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/globals:bytes"}, {Name: "/gc/scan/stack:bytes"}}
 	var again func(*sentinel)
 	again = func(*sentinel) {
 		metrics.Read(sample)
-		debug.SetMemoryLimit(h.limit(int64(sample[0].Value.Uint64())))
+		live, roots := int64(sample[0].Value.Uint64()), int64(sample[1].Value.Uint64()+sample[2].Value.Uint64())
+		debug.SetMemoryLimit(h.limit(live))
+		debug.SetGCPercent(percent(live, roots))
 		runtime.SetFinalizer(new(sentinel), again)
 	}
 	runtime.SetFinalizer(new(sentinel), again)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -112,7 +113,7 @@ func (a *app) torchStatus(cmd *cobra.Command, f *torchStatusFlags, paths []strin
 	if err != nil {
 		return err
 	}
-	var held deps.Options
+	held := deps.Options{Policy: proj.policy.Supply, Now: now}
 	done, err := a.advisories(f.db, &held)
 	if err != nil {
 		return err
@@ -123,13 +124,16 @@ func (a *app) torchStatus(cmd *cobra.Command, f *torchStatusFlags, paths []strin
 		return fmt.Errorf("torch status: %w", err)
 	}
 	r := &torchReport{Schema: "andiron/torch-status/v1", Tool: version(), Database: held.Source.Name, Status: status, Findings: deps.Files(p)}
+	if len(status.Uses) > 0 {
+		r.Findings = append(r.Findings, deps.Dated(held)...) // it may lack what is newer
+	}
 	deps.JudgeTorch(status, func(x finding.Finding) { r.Findings = append(r.Findings, x) })
 	judge := policy.NewJudge(proj.policy, "torch status", rules)
 	if err := r.judge(judge, &proj, now); err != nil {
 		return err
 	}
 	a.code = judge.ExitCode()
-	r.Incomplete = a.code == policy.ExitIncomplete
+	r.Incomplete = slices.ContainsFunc(r.Findings, func(f finding.Finding) bool { return f.Outcome == finding.Undetermined })
 	return a.writeTorch(f, r)
 }
 

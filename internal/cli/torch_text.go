@@ -25,7 +25,7 @@ func (r *torchReport) text() string {
 		b.WriteString("\n")
 	}
 	for _, f := range r.Findings {
-		fmt.Fprintf(&b, "%s: %s%s %s %s\n", safetext.Plain(f.Where.String()), undetermined(f), f.Severity, f.Rule, safetext.Plain(f.Message))
+		fmt.Fprintf(&b, "%s%s%s %s %s\n", placed(safetext.Plain(f.Where.String())), undetermined(f), f.Severity, f.Rule, safetext.Plain(f.Message))
 		if f.Waived != nil {
 			fmt.Fprintf(&b, "  waived by %s until %s: %s\n", safetext.Plain(f.Waived.Owner), f.Waived.Expires, safetext.Plain(f.Waived.Reason))
 		}
@@ -38,6 +38,14 @@ func undetermined(f finding.Finding) string {
 		return "undetermined, "
 	}
 	return ""
+}
+
+// placed is the place of a finding before its message; some have none.
+func placed(where string) string {
+	if where == "" {
+		return ""
+	}
+	return where + ": "
 }
 
 func dated(day string) string {
@@ -116,8 +124,8 @@ func advisoriesTitle(u *deps.UseStatus) string {
 }
 
 func advisoryLine(a deps.Vulnerable) string {
-	parts := []string{a.ID}
-	for _, part := range [][2]string{{"", a.Severity}, {"reached by ", a.Reach}, {"fixed in ", a.Fixed}, {"unclear: ", a.Unclear}} {
+	parts := []string{a.ID, a.Severity.String()}
+	for _, part := range [][2]string{{"reached by ", a.Reach}, {"fixed in ", a.Fixed}, {"unclear: ", a.Unclear}} {
 		if part[1] != "" {
 			parts = append(parts, part[0]+part[1])
 		}
@@ -172,7 +180,7 @@ func (r *torchReport) markdown() string {
 			b.WriteString("\n| vulnerability | severity | reached by | fixed in | summary |\n| --- | --- | --- | --- | --- |\n")
 		}
 		for _, a := range u.Advisories {
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", cell(a.ID), cell(a.Severity), cell(a.Reach), cell(a.Fixed), cell(strings.TrimSpace(a.Summary+" "+a.Unclear)))
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", cell(a.ID), a.Severity, cell(a.Reach), cell(a.Fixed), cell(strings.TrimSpace(a.Summary+" "+a.Unclear)))
 		}
 		if len(u.Candidates) > 0 {
 			b.WriteString("\n| release | date | closes | leaves | brings | moves with it | note |\n| --- | --- | --- | --- | --- | --- | --- |\n")
@@ -185,7 +193,7 @@ func (r *torchReport) markdown() string {
 		b.WriteString("\n## Findings\n\n")
 	}
 	for _, f := range r.Findings {
-		fmt.Fprintf(&b, "- %s **%s%s** %s: %s\n", f.Rule, undetermined(f), f.Severity, cell(f.Where.String()), cell(f.Message))
+		fmt.Fprintf(&b, "- %s **%s%s** %s%s\n", f.Rule, undetermined(f), f.Severity, placed(cell(f.Where.String())), cell(f.Message))
 	}
 	return b.String()
 }

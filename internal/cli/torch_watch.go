@@ -48,9 +48,11 @@ the repository both have it, nothing was yanked or quarantined, and no advisory 
 it. A security release may leave the cooldown after one day if an advisory of GitHub
 and the record of OSV both say that it repairs what is in use. Canary, staging and
 production are reached with --promote, one after the other, with evidence. A release
-that is yanked or quarantined is withdrawn from any state.
+that is yanked or quarantined is withdrawn from any state; an older one then goes back
+to production with --promote.
 
-Exit code 1: something is wrong with a release that runs somewhere. Exit code 3: a
+Exit code 1: something is wrong with a release that runs somewhere, or that the
+project's files name. Exit code 3: a
 source did not answer, or no package index is known.`,
 		Example: `  andiron torch watch
   andiron torch watch --index-url https://index.example/simple
@@ -74,7 +76,7 @@ func (f *torchWatchFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.depsdev, "depsdev-url", rel.DefaultDepsDev, "the `URL` of deps.dev's API; empty asks it nothing")
 	flags.StringVar(&f.osv, "osv-url", rel.DefaultOSV, "the `URL` of OSV's API; empty asks it nothing")
 	flags.IntVar(&f.cooldown, "cooldown", -1, "let a release cool for `DAYS` instead of what the policy says")
-	flags.Lookup("cooldown").DefValue = ""
+	flags.Lookup("cooldown").DefValue = "0" // so that the help names no default
 	flags.StringVar(&f.promote, "promote", "", "take `VERSION` a step on, without asking anyone")
 	flags.StringVar(&f.to, "to", "", "with --promote: `STATE` is canary, staging, production or withdrawn")
 	flags.StringArrayVar(&f.evidence, "evidence", nil, "with --promote: `TEXT` that says how it is known; may be given again")

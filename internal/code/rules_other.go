@@ -9,7 +9,7 @@ var (
 	unpickleRules = []*rule.Rule{unpickle, joblibLoad, numpyPickle, pandasPickle}
 	sourceRules   = []*rule.Rule{hubUnpinned, urlUnchecked, remoteCode, hubRevision, userModel}
 	otherRules    = []*rule.Rule{saveWhole, notRead}
-	evidenceRules = []*rule.Rule{verified, guarded, plainLoad, plainSave, digestChecked}
+	evidenceRules = []*rule.Rule{verified, guarded, plainLoad, plainSave, digestChecked, validated, hardened, checkedData}
 )
 
 var unpickle = &rule.Rule{
@@ -124,4 +124,25 @@ var digestChecked = &rule.Rule{
 	Severity: finding.Info, Verdict: finding.Safe, Since: since, Refs: []string{"CWE-345", "CWE-367"},
 	Text: "The function computes a digest, compares it, and refuses before it loads. Where it opens the file again to load it, somebody who can write the file has a moment between the two.",
 	Fix:  "use andiron.load(path), which loads the very bytes that it verified",
+}
+
+var validated = &rule.Rule{
+	ID: "PY095", Title: "A model whose inputs are validated", Strategy: finding.InputValidation,
+	Severity: finding.Info, Verdict: finding.Safe, Since: since, Refs: []string{"andiron Python SDK"},
+	Text: "andiron.guard and andiron.validate hold every tensor against a schema at the start of forward(), and raise before the model sees one that is not as it says.",
+	Fix:  "nothing needs to be done",
+}
+
+var hardened = &rule.Rule{
+	ID: "PY096", Title: "Adversarial training", Strategy: finding.InputValidation,
+	Severity: finding.Info, Verdict: finding.Safe, Since: since, Refs: []string{"andiron Python SDK"},
+	Text: "andiron.adversarial.AdversarialBatches attacks each batch before the model learns from it. How much that helps is what andiron robust eval measures.",
+	Fix:  "nothing needs to be done",
+}
+
+var checkedData = &rule.Rule{
+	ID: "PY097", Title: "Training data that are validated", Strategy: finding.InputValidation,
+	Severity: finding.Info, Verdict: finding.Safe, Since: since, Refs: []string{"andiron Python SDK"},
+	Text: "andiron.checked_dataset and andiron.checked_collate hold each sample against a schema before the model learns from it.",
+	Fix:  "nothing needs to be done",
 }

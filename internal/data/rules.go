@@ -8,9 +8,10 @@ import (
 
 // Rules are those of this room. Each covers the codes of docs/spec/tensor-v1.md
 // that have one cause and one remedy.
-var Rules = []*rule.Rule{
-	tenRequest, tenSize, tenDType, tenShape, tenBroken, tenNonfinite, tenTiny, tenRange, tenToken, tenStatistic, tenText, tenDrift, tenUnread,
-}
+var Rules = append([]*rule.Rule{
+	tenRequest, tenSize, tenDType, tenShape, tenBroken, tenNonfinite, tenTiny, tenRange, tenToken, tenStatistic, tenText, tenDrift, tenCell,
+	tenTorn, tenTwice, tenNear, tenOutlier, tenPatch, tenRelabelled, tenChanged, tenAdded, tenUnsearched, tenUnread, tenPartly,
+}, projectRules...)
 
 // specification is where the codes are explained.
 const specification = "docs/spec/tensor-v1.md"

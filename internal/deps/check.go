@@ -16,7 +16,7 @@ import (
 
 // Check says whether versions, files and the places that they come from are fixed.
 func Check(p *Project, opt Options) []finding.Finding {
-	c := &checker{project: p, opt: opt}
+	c := &checker{project: p, opt: opt, loose: map[string]*loosely{}}
 	pins := false
 	together := map[string]*whole{} // by the first file
 	for _, s := range p.Sets {
@@ -39,6 +39,7 @@ func Check(p *Project, opt Options) []finding.Finding {
 		}
 		c.family(list)
 	}
+	c.confused()
 	if pins {
 		c.review()
 	}
@@ -81,6 +82,7 @@ type checker struct {
 	project *Project
 	opt     Options
 	out     []finding.Finding
+	loose   map[string]*loosely // by the index that is searched beside others
 }
 
 func (c *checker) report(f finding.Finding) { c.out = append(c.out, f) }
@@ -141,7 +143,7 @@ func (st *statement) fixedElsewhere() bool {
 
 // complete reports whether every file of a package that may be installed has a hash.
 func (st *statement) complete() bool {
-	if st.Source.Type == manifest.Conda && st.file.Kind != manifest.CondaLock {
+	if st.Source.Type == manifest.Conda && st.file.Kind != manifest.CondaLock && st.file.Kind != manifest.CondaExplicit {
 		return false
 	}
 	if len(st.Wheels) > 0 {
@@ -162,6 +164,8 @@ func (c *checker) unpinned(st *statement) {
 	c.about(&f, st)
 }
 
+func (c *checker) concern(f finding.Finding, st *statement) { c.about(&f, st) }
+
 func (c *checker) about(f *finding.Finding, st *statement) {
 	version := st.Version
 	if st.by != nil {
@@ -174,7 +178,11 @@ func (c *checker) about(f *finding.Finding, st *statement) {
 // hashes reports the packages without a hash: one by one, or all of a file at once.
 func (c *checker) hashes(exact, bare []*statement) {
 	if len(bare) > 1 && len(bare) == len(exact) {
-		c.report(noHashes.Finding(bare[0].where(), fmt.Sprintf("none of the %d pinned packages has a hash", len(bare))))
+		text := fmt.Sprintf("none of the %d pinned packages has a hash", len(bare))
+		if bare[0].file.Kind == manifest.CondaExplicit && len(bare[0].Hashes) > 0 {
+			text += " but an MD5, of which two files can be made"
+		}
+		c.report(noHashes.Finding(bare[0].where(), text))
 		return
 	}
 	for _, st := range bare {
@@ -185,7 +193,10 @@ func (c *checker) hashes(exact, bare []*statement) {
 			}
 		}
 		f := noHashes.Finding(st.where(), st.shown()+" has no hash for every file that may be installed", named(evidence)...)
-		if len(evidence) == 0 {
+		switch {
+		case len(st.Hashes) > 0 && len(evidence) == 1 && st.Source.Type == manifest.Conda:
+			f.Message = st.shown() + " has an MD5 alone, of which two files can be made"
+		case len(evidence) == 0:
 			f.Message = st.shown() + " has no hash"
 		}
 		c.about(&f, st)
@@ -232,13 +243,22 @@ func (c *checker) manifest(s *Set, f *manifest.File, list []*statement) {
 				evidence = append(evidence, st.shown())
 			}
 		}
-		asked := count(len(list), "package is asked for", "packages are asked for") + " in this file, and "
+		asked := count(places(list), "package is asked for", "packages are asked for") + " in this file, and "
 		if l := c.project.broken(f); l != "" {
 			c.report(noLock.Undetermined(finding.Where{Path: f.Path}, asked+l+" could not be read", named(evidence)...))
 			return
 		}
 		c.report(noLock.Finding(finding.Where{Path: f.Path}, asked+"no lock says what is installed", named(evidence)...))
 	}
+}
+
+// places counts what is asked for; what constraints fix may be several statements.
+func places(list []*statement) int {
+	at := map[string]bool{}
+	for _, st := range list {
+		at[st.where().String()+" "+st.called()] = true
+	}
+	return len(at)
 }
 
 // broken is a lock of a manifest of which nothing could be read, or "".

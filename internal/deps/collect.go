@@ -34,6 +34,34 @@ type Set struct {
 	*manifest.File
 
 	Named []*manifest.File // by -r and -c, also indirectly
+
+	stage int                 // of a container file; 0 of others
+	needs map[string][]string // who needs a package, by its name; made when it is first asked for
+}
+
+// neededBy are the packages of a lock that need another one directly.
+func (s *Set) neededBy(name string) []string {
+	if s.needs == nil {
+		s.needs = map[string][]string{}
+		for _, f := range s.files() {
+			for i := range f.Packages {
+				for _, r := range f.Packages[i].Requires {
+					if r != f.Packages[i].Name {
+						s.needs[r] = append(s.needs[r], f.Packages[i].Name)
+					}
+				}
+			}
+		}
+		for r, list := range s.needs {
+			slices.Sort(list)
+			list = slices.Compact(list)
+			if n := len(list) - 8; n > 0 {
+				list = append(list[:8:8], fmt.Sprintf("and %d more", n))
+			}
+			s.needs[r] = list
+		}
+	}
+	return s.needs[name]
 }
 
 // Input is a file that was read.
@@ -194,7 +222,7 @@ func candidate(shown string) bool {
 
 // plainText reports a name that files of requirements have.
 func plainText(shown string) bool {
-	return slices.Contains([]string{".txt", ".in", ".pip"}, path.Ext(strings.ToLower(shown)))
+	return slices.Contains([]string{".txt", ".in", ".pip", ".lock"}, path.Ext(strings.ToLower(shown)))
 }
 
 // UnknownError says that a file that was named is none that is read.
@@ -313,7 +341,11 @@ func (c *collector) include(f *manifest.File, shown string, chain []string) (why
 		return "could not be opened: " + unnamed(err, shown)
 	}
 	defer func() { _ = a.Close() }() // it was only read
-	kind, ok := manifest.Identify(shown, nil)
+	head, err := bounded.ReadRange(a.ReaderAt(), a.Size(), 0, min(a.Size(), headLen), headLen)
+	if err != nil {
+		return "could not be read: " + osfile.Cause(err).Error()
+	}
+	kind, ok := manifest.Identify(shown, head)
 	if !ok || f.Kind == manifest.Requirements {
 		kind = manifest.Requirements // whoever reads it does not ask for its name
 	}
@@ -385,10 +417,39 @@ func (c *collector) finish() (*Project, error) {
 		p.Sets = append(p.Sets, c.sets(f)...)
 	}
 	slices.SortStableFunc(p.Sets, func(a, b *Set) int { return strings.Compare(a.Path, b.Path) })
+	p.configure()
 	slices.SortFunc(p.Inputs, func(a, b Input) int { return strings.Compare(a.Path, b.Path) })
 	slices.SortFunc(p.Unread, compareUnread)
 	slices.Sort(p.Passed)
 	return p, c.ctx.Err()
+}
+
+// configure gives each project the uv.toml that counts for it: the one beside it, or
+// else the next one above.
+func (p *Project) configure() {
+	configs := map[string]*manifest.File{}
+	for _, s := range p.Sets {
+		if s.Kind == manifest.UVConfig {
+			configs[path.Dir(s.Path)] = s.File
+		}
+	}
+	if len(configs) == 0 {
+		return
+	}
+	for _, s := range p.Sets {
+		if s.Kind != manifest.PyProject {
+			continue
+		}
+		for dir := path.Dir(s.Path); ; dir = path.Dir(dir) {
+			if f := configs[dir]; f != nil {
+				s.Named = append(s.Named, f)
+				break
+			}
+			if dir == "." || dir == "/" || dir == path.Dir(dir) {
+				break
+			}
+		}
+	}
 }
 
 // onItsOwn is false for a file that is only ever a part of the one that names it. A
@@ -406,7 +467,7 @@ func (c *collector) onItsOwn(name string, f *manifest.File) bool {
 // each their own indexes.
 func (c *collector) sets(f *manifest.File) (out []*Set) {
 	for _, part := range commands(f) {
-		s := &Set{File: part.file}
+		s := &Set{File: part.file, stage: part.stage}
 		c.gather(s, f.Path, part.command, false, map[string]bool{f.Path: true})
 		out = append(out, s)
 	}
@@ -416,20 +477,21 @@ func (c *collector) sets(f *manifest.File) (out []*Set) {
 type part struct {
 	file    *manifest.File
 	command int
+	stage   int
 }
 
 // commands takes a container file apart. What its environment sets counts for every
 // command.
 func commands(f *manifest.File) []part {
-	numbers := map[int]bool{}
+	numbers := map[int]int{} // their stages, by number
 	for i := range f.Packages {
-		numbers[f.Packages[i].Command] = true
+		numbers[f.Packages[i].Command] = f.Packages[i].Stage
 	}
 	for _, in := range f.Includes {
-		numbers[in.Command] = true
+		numbers[in.Command] = in.Stage
 	}
 	if len(numbers) < 2 {
-		return []part{{f, 0}}
+		return []part{{f, 0, 0}}
 	}
 	var out []part
 	for _, n := range slices.Sorted(maps.Keys(numbers)) {
@@ -439,7 +501,7 @@ func commands(f *manifest.File) []part {
 		g := *f
 		g.Packages = slices.DeleteFunc(slices.Clone(f.Packages), func(p manifest.Package) bool { return p.Command != n && p.Command != 0 })
 		g.Indexes = slices.DeleteFunc(slices.Clone(f.Indexes), func(x manifest.Index) bool { return x.Command != n && x.Command != 0 })
-		out = append(out, part{&g, n})
+		out = append(out, part{&g, n, numbers[n]})
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package deps
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/advisory"
+	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/osv"
 )
 
@@ -285,6 +287,62 @@ func TestComplete(t *testing.T) {
 		missed := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return found[id] })
 		if len(missed) > 0 || len(res.Dependencies) != n {
 			t.Errorf("with %q %d of %d are missed, first %q; %d packages", local, len(missed), n, missed[:min(3, len(missed))], len(res.Dependencies))
+		}
+	}
+}
+
+// A rating is kept, whoever reaches the hole; without one that is asked.
+func TestSeverity(t *testing.T) {
+	for _, tt := range []struct {
+		level, reach string
+		want         finding.Severity
+	}{
+		{"critical", "code", finding.Critical},
+		{"high", "code", finding.High},
+		{"medium", "file", finding.Medium},
+		{"low", "file", finding.Low},
+		{"none", "", finding.Low},
+		{"", "code", finding.Medium},
+		{"", "file", finding.High},
+		{"", "", finding.High},
+	} {
+		h := advisory.Hit{Severity: osv.Severity{Level: tt.level}, Fact: advisory.Fact{Reach: tt.reach}}
+		if got := severityOf(h); got != tt.want {
+			t.Errorf("%q, reached by %q: %v", tt.level, tt.reach, got)
+		}
+	}
+}
+
+func TestDated(t *testing.T) {
+	for age, want := range map[time.Duration]string{
+		0: "", 7 * 24 * time.Hour: "", -time.Hour: "", 8 * 24 * time.Hour: "the newest advisory at hand is of 2027-01-02, 8 days ago",
+		-48 * time.Hour: "the advisories at hand are of 2027-01-12, which is not yet: how old they are cannot be told",
+	} {
+		got := ""
+		for _, f := range Dated(Options{Now: clock, Source: Source{Date: clock.Add(-age)}}) {
+			got += f.Message
+		}
+		if got != want {
+			t.Errorf("%v: %q", age, got)
+		}
+	}
+}
+
+// A small file whose packages have very many vulnerabilities ends the scan.
+func TestManyFindings(t *testing.T) {
+	var records []string
+	for i := range 400 {
+		records = append(records, fixedIn(fmt.Sprintf("PYSEC-2027-%d", i), "a", "2.0"))
+	}
+	for lines, want := range map[int]bool{10: true, maxFindings/400 + 1: false} {
+		dir := write(t, "requirements.txt", strings.Repeat("a==1.0\n", lines))
+		p, err := Collect(t.Context(), dir, []string{dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = Scan(p, Options{Advisories: database(t, records...), Now: clock})
+		if (err == nil) != want || err != nil && !errors.Is(err, bounded.ErrLimit) {
+			t.Errorf("%d lines: %v", lines, err)
 		}
 	}
 }

@@ -19,7 +19,7 @@ import (
 // environment, one of conda, or a folder of packages. It looks at what installers
 // wrote down, not at the packages' own files.
 func (c *collector) environment(dir string) bool {
-	var found bool
+	found := c.inherits(filepath.Join(dir, "pyvenv.cfg"))
 	for _, site := range sites(dir) {
 		list, err := os.ReadDir(site)
 		if err != nil {
@@ -52,6 +52,32 @@ func (c *collector) environment(dir string) bool {
 		}
 	}
 	return found
+}
+
+// inherits notes that a virtual environment has the packages of the system as well,
+// which lie elsewhere.
+func (c *collector) inherits(config string) bool {
+	const most = 64 << 10
+	f, err := os.Open(config) //nolint:gosec // in the folder that the user names
+	if err != nil {
+		return false
+	}
+	b, err := bounded.ReadAll(f, most)
+	_ = f.Close() // it was only read
+	if err != nil {
+		c.unread(filepath.ToSlash(config), 0, "%v", err)
+		return true
+	}
+	n := 0
+	for line := range strings.Lines(string(b)) { // lib/site.py: names in any case, the last one counts
+		n++
+		key, value, _ := strings.Cut(line, "=")
+		if strings.EqualFold(strings.TrimSpace(key), "include-system-site-packages") && strings.EqualFold(strings.TrimSpace(value), "true") {
+			c.unread(filepath.ToSlash(config), n, "the packages of the system count in this environment as well, and were not read: name their folder, too")
+			return true
+		}
+	}
+	return false
 }
 
 // sites are the folders with packages of an environment.
@@ -128,6 +154,10 @@ func (c *collector) metadata(shown string, file func(name string) string) {
 		}
 		return b, err
 	}, manifest.Limits{})
+	if bad, ok := errors.AsType[*manifest.SyntaxError](err); ok {
+		c.unread(bad.Path, bad.Line, "%s", unnamed(bad.Err, bad.Path))
+		return
+	}
 	if err != nil {
 		c.unread(shown, 0, "%v", err)
 		return

@@ -3,6 +3,7 @@ package deps
 import (
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/andiron-dev/andiron/finding"
@@ -30,7 +31,7 @@ func (c *checker) family(list []*statement) {
 		members = append(members, family.Package{
 			Name: name, Version: version, Index: index, Path: st.where().Path, Line: st.Line,
 			Plain: st.file.Kind.Locked() && st.Source.Type == manifest.OneIndex && index != "" && family.Accelerator(index) == "",
-			When:  when + "\x00" + strings.Join(st.Groups, " "),
+			When:  strings.Join([]string{when, strings.Join(st.Groups, " "), strconv.Itoa(st.set.stage)}, "\x00"),
 		})
 	}
 	for _, p := range family.Coherent(members) {

@@ -113,9 +113,27 @@ func (c *checker) merged(s *Set, all []placed, list []*statement) {
 	if len(loose) == 0 {
 		return
 	}
-	slices.Sort(loose)
-	c.report(confusion.Finding(extra[0].where(), fmt.Sprintf("%s from whichever index has the highest version: %q is searched beside the others",
-		count(len(loose), "package comes", "packages come"), extra[0].URL), named(loose)...))
+	key := extra[0].where().String() + " " + extra[0].URL
+	if c.loose[key] == nil {
+		c.loose[key] = &loosely{place: extra[0]}
+	}
+	c.loose[key].names = append(c.loose[key].names, loose...)
+}
+
+// loosely is the packages that an index beside others may deliver.
+type loosely struct {
+	place placed
+	names []string
+}
+
+// confused reports them: once of each index, however many commands of a file search it.
+func (c *checker) confused() {
+	for _, l := range c.loose {
+		slices.Sort(l.names)
+		l.names = slices.Compact(l.names)
+		c.report(confusion.Finding(l.place.where(), fmt.Sprintf("%s from whichever index has the highest version: %q is searched beside the others",
+			count(len(l.names), "package comes", "packages come"), l.place.URL), named(l.names)...))
+	}
 }
 
 // merging reports whether the tool that reads a set takes the best of all its indexes:

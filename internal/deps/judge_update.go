@@ -56,7 +56,7 @@ func (u *UseStatus) judgeVulnerable(report func(finding.Finding)) {
 		}
 		for _, a := range u.Advisories {
 			if closed[a.ID] {
-				f.Severity = max(f.Severity, a.level())
+				f.Severity = max(f.Severity, a.Severity)
 				f.Evidence = append(f.Evidence, a.text())
 			}
 		}
@@ -94,24 +94,8 @@ func (u *UseStatus) judgeSupport(s *TorchStatus, report func(finding.Finding)) {
 	}
 }
 
-// level weighs a vulnerability. One that nothing rates is not a small one.
-func (a Vulnerable) level() finding.Severity {
-	switch a.Severity {
-	case "critical":
-		return finding.Critical
-	case "high":
-		return finding.High
-	case "low", "none":
-		return finding.Low
-	}
-	return finding.Medium
-}
-
 func (a Vulnerable) text() string {
-	parts := []string{a.ID}
-	if a.Severity != "" {
-		parts = append(parts, a.Severity)
-	}
+	parts := []string{a.ID, a.Severity.String()}
 	if a.Reach != "" {
 		parts = append(parts, "reached by "+a.Reach)
 	}

@@ -4,11 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"io"
 	"path/filepath"
 	"slices"
 
 	"github.com/andiron-dev/andiron/internal/artifact"
-	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/manifest"
 )
 
@@ -85,9 +85,17 @@ func same(abs string, s *Seen) bool {
 	if s.Head {
 		n = min(n, headLen)
 	}
-	b, err := bounded.ReadRange(a.ReaderAt(), a.Size(), 0, n, mostBytes)
-	return err == nil && sum(b) == s.SHA256
+	if n > mostBytes {
+		return false
+	}
+	h := sha256.New()
+	k, err := io.CopyBuffer(h, io.NewSectionReader(a.ReaderAt(), 0, n), make([]byte, min(n+1, chunk)))
+	return err == nil && k == n && hex.EncodeToString(h.Sum(nil)) == s.SHA256
 }
+
+// chunk is how much is read at a time of what is only hashed. The pages of a buffer
+// of the whole would cost as much as hashing it.
+const chunk = 64 << 10
 
 func sum(b []byte) string {
 	h := sha256.Sum256(b)

@@ -14,7 +14,7 @@ import (
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/advisory"
-	"github.com/andiron-dev/andiron/internal/family"
+	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/manifest"
 	"github.com/andiron-dev/andiron/internal/pep440"
 )
@@ -33,6 +33,14 @@ func Scan(p *Project, opt Options) (*Result, error) {
 			if err := s.one(st); err != nil {
 				return nil, err
 			}
+			if len(s.out.Findings) > maxFindings {
+				return nil, fmt.Errorf("at %s: %w", st.where(), bounded.Exceeded("findings", maxFindings))
+			}
+		}
+		for _, st := range p.unasked(set) {
+			if err := s.limited(st); err != nil {
+				return nil, err
+			}
 		}
 	}
 	slices.SortFunc(s.out.Dependencies, compareDependencies)
@@ -45,6 +53,10 @@ func Scan(p *Project, opt Options) (*Result, error) {
 	s.out.Findings = once(s.out.Findings)
 	return &s.out, nil
 }
+
+// maxFindings is how many findings a scan has: a file of a megabyte can name packages
+// that have ten thousand times as many vulnerabilities as it has lines.
+const maxFindings = 100_000
 
 type scanner struct {
 	project  *Project
@@ -74,22 +86,12 @@ func (s *scanner) one(st *statement) error {
 		return nil
 	}
 	d := finding.Dependency{Package: s.identity(st), Where: st.where(), Advisories: []string{}}
-	name := st.Name
-	if st.Source.Type == manifest.Conda {
-		name = family.FromConda(name)
-	}
-	var hits []advisory.Hit
-	var err error
-	switch {
-	case s.opt.Advisories == nil:
-	case st.exact:
-		hits, err = s.opt.Advisories.Match(name, st.version)
-	case st.problem == "" && st.indexed():
-		d.Requested = st.Specifier
-		hits, err = s.opt.Advisories.MayMatch(name, st.allowed)
-	}
+	hits, err := s.hits(st)
 	if err != nil {
-		return fmt.Errorf("the advisories of %q: %w", name, err)
+		return err
+	}
+	if s.opt.Advisories != nil && !st.exact && st.problem == "" && st.indexed() {
+		d.Requested = st.Specifier
 	}
 	for _, h := range hits {
 		d.Advisories = append(d.Advisories, h.ID)
@@ -98,12 +100,19 @@ func (s *scanner) one(st *statement) error {
 	for _, h := range unclear {
 		s.unclear(st, d.Package, h)
 	}
-	switch reason := s.reason(st, name, hits); {
+	switch reason := s.reason(st, st.published(), hits); {
 	case len(hits) > 0 && st.exact:
 		d.Status = finding.Vulnerable
 		fix := fixOf(st.Name, hits)
 		for _, h := range hits {
 			s.vulnerable(st, d.Package, h, fix)
+		}
+	case slices.ContainsFunc(hits, always):
+		d.Status = finding.Vulnerable
+		for _, h := range hits {
+			if always(h) {
+				s.vulnerable(st, d.Package, h, "")
+			}
 		}
 	case len(hits) > 0:
 		d.Status = finding.MayResolve
@@ -280,6 +289,8 @@ func fixOf(name string, hits []advisory.Hit) string {
 		}
 	}
 	switch {
+	case closed > 0 && to.Pre():
+		return fmt.Sprintf("update %s to a final release later than %s, which closes %d of %d", name, to, closed, len(hits))
 	case closed == 0:
 		return fmt.Sprintf("no fixed version of %s is published; avoid what the advisory is about, or waive it with a reason", name)
 	case closed < len(hits):
@@ -294,6 +305,8 @@ func severityOf(h advisory.Hit) finding.Severity {
 	switch h.Severity.Level {
 	case "critical":
 		return finding.Critical
+	case "high":
+		return finding.High
 	case "medium":
 		return finding.Medium
 	case "low", "none":
@@ -308,6 +321,7 @@ func severityOf(h advisory.Hit) finding.Severity {
 func (s *scanner) evidence(st *statement, h advisory.Hit) []string {
 	var out []string
 	switch {
+	case h.Malicious:
 	case h.Severity.Level == "":
 		out = append(out, "no severity is published, so that it counts as "+severityOf(h).String())
 	case h.Severity.Score > 0:
@@ -319,37 +333,6 @@ func (s *scanner) evidence(st *statement, h advisory.Hit) []string {
 	return append(out, st.circumstances()...)
 }
 
-// divide takes the hits apart of which it cannot be told whether they are any. A
-// channel of conda builds a package anew, or has another one under the same name, so
-// that a malicious upload to the index may not be what is there.
-func (st *statement) divide(hits []advisory.Hit) (sure, unclear []advisory.Hit) {
-	for _, h := range hits {
-		if h.Malicious && h.Unclear == "" && st.Source.Type == manifest.Conda {
-			h.Unclear = "the malicious release was on the package index, and this is a package of conda by that name"
-		}
-		if h.Unclear != "" {
-			unclear = append(unclear, h)
-		} else {
-			sure = append(sure, h)
-		}
-	}
-	return sure, unclear
-}
-
-// unclear reports an advisory that may be about a version.
-func (s *scanner) unclear(st *statement, id finding.Package, h advisory.Hit) {
-	f := vulnerable.Undetermined(st.where(), fmt.Sprintf("whether %s has %s cannot be told", st.shown(), h.ID), h.Unclear)
-	if h.Malicious {
-		f = malicious.Undetermined(st.where(), fmt.Sprintf("whether %s is the malicious release of %s cannot be told", st.shown(), h.ID), h.Unclear)
-	}
-	if st.Source.Type == manifest.Conda {
-		f.Severity = finding.Low // by far the most of them share nothing but the name
-	}
-	f.Package = &id
-	f.Advisory = &finding.Advisory{ID: h.ID, Aliases: append([]string{}, h.Aliases...)}
-	s.report(f)
-}
-
 // circumstances say where a package counts, and who needs it.
 func (st *statement) circumstances() []string {
 	var out []string
@@ -359,29 +342,17 @@ func (st *statement) circumstances() []string {
 	if len(st.Groups) > 0 {
 		out = append(out, "in "+strings.Join(st.Groups, ", "))
 	}
-	if st.by != nil {
+	switch {
+	case st.by != nil:
 		out = append(out, "fixed by a constraint")
+	case st.Constraint:
+		out = append(out, "a constraint, which counts where something that is asked for needs the package")
 	}
-	if needed := neededBy(st.set, st.Name); len(needed) > 0 {
+	if st.instead != nil {
+		out = append(out, "in place of "+cmp.Or(st.instead.Specifier, "any version")+", which is overridden")
+	}
+	if needed := st.set.neededBy(st.Name); len(needed) > 0 {
 		out = append(out, "needed by "+strings.Join(needed, ", "))
-	}
-	return out
-}
-
-// neededBy are the packages of a lock that need another one directly.
-func neededBy(s *Set, name string) []string {
-	var out []string
-	for _, f := range s.files() {
-		for i := range f.Packages {
-			if p := &f.Packages[i]; p.Name != name && slices.Contains(p.Requires, name) {
-				out = append(out, p.Name)
-			}
-		}
-	}
-	slices.Sort(out)
-	out = slices.Compact(out)
-	if n := len(out) - 8; n > 0 {
-		out = append(out[:8], fmt.Sprintf("and %d more", n))
 	}
 	return out
 }
@@ -479,30 +450,8 @@ func Files(p *Project) []finding.Finding {
 }
 
 // Empty reports whether no file was found that says anything.
-func (p *Project) Empty() bool { return len(p.Sets) == 0 && len(p.Unread) == 0 }
-
-// database reports that the advisories are missing, old or incomplete.
-func (s *scanner) database() {
-	if len(s.out.Dependencies) == 0 {
-		return
-	}
-	src := s.opt.Source
-	where := finding.Where{}
-	switch {
-	case s.opt.Advisories == nil || src.Builtin:
-		text := "only the facts about PyTorch that are built into andiron were at hand"
-		if n := s.beyond(); n > 0 {
-			text += fmt.Sprintf(", so that %s held against nothing", count(n, "package was", "packages were"))
-		}
-		s.report(advisories.Undetermined(where, text))
-	case s.opt.Now.Sub(src.Date) > s.opt.Policy.Fresh():
-		s.report(advisories.Undetermined(where, fmt.Sprintf("the newest advisory at hand is of %s, %d days ago", src.Date.UTC().Format("2006-01-02"), int(s.opt.Now.Sub(src.Date).Hours()/24)), src.Name))
-	}
-	if src.Rejected > 0 {
-		f := advisories.Finding(where, count(src.Rejected, "record", "records")+" of the database could not be read", "andiron db status lists them")
-		f.Severity = finding.Low
-		s.report(f)
-	}
+func (p *Project) Empty() bool {
+	return len(p.Unread) == 0 && !slices.ContainsFunc(p.Sets, func(s *Set) bool { return s.Kind != manifest.UVConfig })
 }
 
 // installedIn is the folder that a package is installed in, or the file itself.
@@ -517,27 +466,34 @@ func installedIn(file string) string {
 	return file
 }
 
-// beyond counts the packages of which the built-in facts know nothing.
-func (s *scanner) beyond() (n int) {
-	for _, d := range s.out.Dependencies {
-		if d.Reason == ofNobody {
-			n++
-		}
-	}
-	return n
-}
-
 // summary says what was held against what.
 func (s *scanner) summary() {
 	files := map[string]int{}
+	vouched := map[string][]string{}
 	for _, d := range s.out.Dependencies {
 		if d.Status != finding.Unauditable {
 			files[installedIn(d.Where.Path)]++
 		}
+		if d.Status == finding.Clean && d.Reason != "" {
+			at := installedIn(d.Where.Path)
+			vouched[at] = append(vouched[at], strings.TrimSpace(d.Name+" "+d.Version)+" is "+d.Reason)
+		}
 	}
 	also := passed(s.project)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		s.report(scanned.Finding(finding.Where{Path: name}, fmt.Sprintf("%s held against %s", count(files[name], "package is", "packages are"), s.opt.Source.Name), also...))
+		text := fmt.Sprintf("%s held against %s", count(files[name], "package is", "packages are"), s.opt.Source.Name)
+		by := slices.Compact(slices.Sorted(slices.Values(vouched[name])))
+		if len(by) > 0 {
+			text += fmt.Sprintf("; %s clean because somebody vouches", count(len(by), "is", "are"))
+		}
+		switch n := len(s.project.Passed); {
+		case len(also) == 0:
+		case n == 1:
+			text += fmt.Sprintf("; %s is not looked at", s.project.Passed[0])
+		default:
+			text += fmt.Sprintf("; %d environments and links are not looked at, %s among them", n, s.project.Passed[0])
+		}
+		s.report(scanned.Finding(finding.Where{Path: name}, text, append(named(by), also...)...))
 		also = nil // once is enough
 	}
 }

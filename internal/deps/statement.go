@@ -2,6 +2,7 @@ package deps
 
 import (
 	"cmp"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -20,6 +21,7 @@ type statement struct {
 	version pep440.Version
 	exact   bool              // version is the one that is installed
 	by      *manifest.Package // the constraint that fixes the version, if it is not the line itself
+	instead *manifest.Package // what the file asks for, if something else takes its place
 	locked  *manifest.File    // the lock that fixes it
 	allowed pep440.Specifiers // what it asks for, if it is not exact
 	problem string            // why neither is known
@@ -48,6 +50,8 @@ func (st *statement) shown() string {
 		return st.called() + " " + st.Version
 	case st.by != nil:
 		return st.called() + " " + st.by.Version
+	case st.Specifier != "" && st.Specifier[0] >= '0' && st.Specifier[0] <= '9': // of conda
+		return st.called() + " " + st.Specifier
 	case st.Specifier != "":
 		return st.called() + st.Specifier
 	}
@@ -78,6 +82,7 @@ func artifactName(p string) bool {
 func (p *Project) statements(s *Set) []*statement {
 	limits := constraints(s)
 	locks := bindings(p.locksOf(s))
+	left := mostMarkers
 	var out []*statement
 	for _, f := range s.files() {
 		for i := range f.Packages {
@@ -90,12 +95,19 @@ func (p *Project) statements(s *Set) []*statement {
 			if pkg.Constraint || f.Kind != manifest.Installed && own(pkg) || pkg.Source.Type == manifest.Editable || itself(f, pkg) {
 				continue
 			}
-			st := &statement{Package: pkg, file: f, set: s}
-			if st.locked = locks.of(st); st.locked != nil {
-				out = append(out, st)
+			asked := &statement{Package: pkg, file: f, set: s}
+			if len(limits[pkg.Name]) > mostLimits && locks.of(asked) == nil {
+				asked.problem = fmt.Sprintf("there are more than %d constraints of it", mostLimits)
+				out = append(out, asked)
 				continue
 			}
-			out = append(out, st.resolve(limits[pkg.Name])...)
+			for _, st := range asked.overridden(limits[pkg.Name]) {
+				if st.locked = locks.of(st); st.locked != nil {
+					out = append(out, st)
+					continue
+				}
+				out = append(out, st.resolve(limits[pkg.Name], &left)...)
+			}
 		}
 	}
 	return out
@@ -155,17 +167,26 @@ func constraints(s *Set) map[string][]*manifest.Package {
 	out := map[string][]*manifest.Package{}
 	for _, f := range s.files() {
 		for i := range f.Packages {
-			if p := &f.Packages[i]; p.Constraint && !slices.Contains(p.Groups, "build-system") {
-				out[p.Name] = append(out[p.Name], p)
+			p := &f.Packages[i]
+			same := func(o *manifest.Package) bool {
+				return o.Version == p.Version && o.Specifier == p.Specifier && o.Marker == p.Marker && o.Override == p.Override && o.Source == p.Source
+			}
+			list := out[p.Name]
+			if p.Constraint && len(list) <= mostLimits && !slices.Contains(p.Groups, "build-system") && !slices.ContainsFunc(list, same) {
+				out[p.Name] = append(list, p)
 			}
 		}
 	}
 	return out
 }
 
+// mostLimits is how many different constraints and overrides of one package are told
+// apart: each exact one makes a statement of its own of every line that asks for it.
+const mostLimits = 64
+
 // resolve says which version a statement is about. Where constraints fix several,
 // under different markers, it is about each.
-func (st *statement) resolve(limits []*manifest.Package) []*statement {
+func (st *statement) resolve(limits []*manifest.Package, left *int) []*statement {
 	if st.Version != "" {
 		st.fix(st.Version)
 		return []*statement{st}
@@ -178,28 +199,56 @@ func (st *statement) resolve(limits []*manifest.Package) []*statement {
 		return []*statement{st}
 	}
 	var out []*statement
+	var exact []*manifest.Package
 	spec := st.Specifier
 	for _, c := range limits {
 		switch {
+		case c.Override:
 		case c.Version != "":
 			one := *st
 			one.by = c
 			one.fix(c.Version)
-			out = append(out, &one)
+			out, exact = append(out, &one), append(exact, c)
 		case c.Marker == "" && c.Specifier != "":
 			spec = strings.Trim(spec+","+c.Specifier, ",")
 		}
 	}
-	if out != nil {
+	if len(out) > 0 && st.everywhere(exact, left) {
 		return out
 	}
+	st.allow(spec)
+	return append(out, st)
+}
+
+// overridden is what a statement is about where the project has it that something
+// else is asked for instead, whatever it was.
+func (st *statement) overridden(limits []*manifest.Package) (out []*statement) {
+	for _, o := range limits {
+		if !o.Override || slices.Contains(st.Groups, "build-system") {
+			continue
+		}
+		pkg := *st.Package
+		pkg.Version, pkg.Specifier, pkg.Hashes = o.Version, o.Specifier, o.Hashes
+		if o.Source.Type != manifest.AnyIndex {
+			pkg.Source = o.Source
+		}
+		one := *st
+		one.Package, one.instead = &pkg, st.Package
+		out = append(out, &one)
+	}
+	if len(out) == 0 {
+		return []*statement{st}
+	}
+	return out
+}
+
+func (st *statement) allow(spec string) {
 	s, err := pep440.ParseSpecifiers(spec)
 	if err != nil {
 		st.problem = "its range " + quote(spec) + " is not one that PEP 440 knows"
-		return []*statement{st}
+		return
 	}
 	st.allowed = s
-	return []*statement{st}
 }
 
 // fix says that the version is the one that is installed.
@@ -272,7 +321,7 @@ func fixes(lock, of *manifest.File) bool {
 	case manifest.Pipfile:
 		return lock.Kind == manifest.PipfileLock && here == there
 	case manifest.CondaEnv:
-		return lock.Kind == manifest.CondaLock && here == there
+		return (lock.Kind == manifest.CondaLock || lock.Kind == manifest.CondaExplicit) && here == there
 	case manifest.Requirements:
 		return lock.Kind == manifest.Requirements && here == there && strings.HasSuffix(of.Path, ".in") &&
 			strings.TrimSuffix(path.Base(of.Path), ".in") == strings.TrimSuffix(path.Base(lock.Path), ".txt")
@@ -295,8 +344,9 @@ func member(lock, of *manifest.File, here, there string) bool {
 // compiled reports whether a requirements file is a lock: every line is exact, and the
 // tool that wrote it says so or pip holds every file to its hash.
 func compiled(f *manifest.File) bool {
-	if len(f.Packages) == 0 || slices.ContainsFunc(f.Packages, func(p manifest.Package) bool { return p.Version == "" }) {
+	published := slices.DeleteFunc(slices.Clone(f.Packages), func(p manifest.Package) bool { return own(&p) || p.Source.Commit != "" })
+	if len(f.Packages) == 0 || slices.ContainsFunc(published, func(p manifest.Package) bool { return p.Version == "" }) {
 		return false
 	}
-	return f.Tool != "" || !slices.ContainsFunc(f.Packages, func(p manifest.Package) bool { return len(p.Hashes) == 0 })
+	return f.Tool != "" || len(published) > 0 && !slices.ContainsFunc(published, func(p manifest.Package) bool { return len(p.Hashes) == 0 })
 }

@@ -21,6 +21,9 @@ func (p *Project) TorchUses() (uses []TorchUse) {
 			if st.by != nil {
 				u.Version = st.by.Version
 			}
+			if st.Source.Type == manifest.Conda {
+				u.Specifier = ofConda(st.Specifier)
+			}
 			u.Distribution = st.file.Kind == manifest.Installed && strings.Contains("/"+st.file.Path, "/dist-packages/")
 			if !slices.Contains(uses, u) { // a file that two others name is in two sets
 				uses = append(uses, u)

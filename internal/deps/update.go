@@ -77,13 +77,13 @@ type UseStatus struct {
 
 // Vulnerable is one vulnerability of a version.
 type Vulnerable struct {
-	ID       string   `json:"id"`
-	Aliases  []string `json:"aliases"`
-	Severity string   `json:"severity"`
-	Summary  string   `json:"summary"`
-	Reach    string   `json:"reach,omitempty"` // what an attacker needs: "file", "network", "code"
-	Fixed    string   `json:"fixed,omitempty"` // by the record
-	Unclear  string   `json:"unclear,omitempty"`
+	ID       string           `json:"id"`
+	Aliases  []string         `json:"aliases"`
+	Severity finding.Severity `json:"severity"` // as a scan weighs it
+	Summary  string           `json:"summary"`
+	Reach    string           `json:"reach,omitempty"` // what an attacker needs: "file", "network", "code"
+	Fixed    string           `json:"fixed,omitempty"` // by the record
+	Unclear  string           `json:"unclear,omitempty"`
 	// Possible says that only some of the versions that are allowed have it.
 	Possible bool `json:"possible,omitempty"`
 }
@@ -221,8 +221,12 @@ func (u *UseStatus) support(releases []Release) {
 func vulnerabilities(hits []advisory.Hit, possible bool) []Vulnerable {
 	out := make([]Vulnerable, 0, len(hits))
 	for _, h := range hits {
+		level := severityOf(h)
+		if h.Malicious {
+			level = malicious.Severity
+		}
 		out = append(out, Vulnerable{
-			ID: h.ID, Aliases: append([]string{}, h.Aliases...), Severity: h.Severity.Level, Summary: h.Summary, Reach: h.Fact.Reach,
+			ID: h.ID, Aliases: append([]string{}, h.Aliases...), Severity: level, Summary: h.Summary, Reach: h.Fact.Reach,
 			Fixed: h.Fixed, Unclear: h.Unclear, Possible: possible,
 		})
 	}

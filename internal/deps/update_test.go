@@ -206,3 +206,43 @@ func TestUpdates(t *testing.T) {
 		t.Errorf("%v, %v", list, err)
 	}
 }
+
+// "=2.1.0" of conda is every build of 2.1.0, and has its vulnerabilities.
+func TestCondaRange(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "environment.yml"), []byte("channels: [x]\ndependencies: [pytorch=2.1.0]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, err := Collect(t.Context(), dir, []string{dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := status(t, facts, p.TorchUses()...).Uses[0]
+	if u.Specifier != "==2.1.0.*" || len(u.Advisories) < 20 || !u.Advisories[0].Possible {
+		t.Errorf("%+v", u)
+	}
+}
+
+// A virtual environment that has the packages of the system as well is not the whole.
+func TestSystemPackages(t *testing.T) {
+	for config, want := range map[string]int{"include-system-site-packages = true\n": 1, "home = /usr\nInclude-System-Site-Packages=TRUE": 2, "include-system-site-packages = false\n": 0} {
+		dir := t.TempDir()
+		site := filepath.Join(dir, "lib", "python3.12", "site-packages", "torch-2.1.0.dist-info")
+		if err := os.MkdirAll(site, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for name, text := range map[string]string{filepath.Join(dir, "pyvenv.cfg"): config, filepath.Join(site, "METADATA"): "Metadata-Version: 2.1\nName: torch\nVersion: 2.1.0\n"} {
+			if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p, err := Collect(t.Context(), dir, []string{dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(p.Unread, func(u Unread) bool { return strings.Contains(u.Text, "packages of the system") })
+		if len(p.TorchUses()) != 1 || (i >= 0) != (want > 0) || i >= 0 && p.Unread[i].Line != want {
+			t.Errorf("%q: %+v", config, p.Unread)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"github.com/andiron-dev/andiron/internal/artifact"
 	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/code"
+	"github.com/andiron-dev/andiron/internal/data"
 )
 
 // lookCode runs the code room, in an audit.
@@ -29,6 +30,23 @@ func lookCode(ctx context.Context, a *artifact.Artifact, opt Options) (r result)
 	}
 	r.python = facts.Python
 	return r
+}
+
+// lookValidation reads what a project says about how it validates its inputs, in an
+// audit.
+func lookValidation(a *artifact.Artifact, opt Options, r *result) {
+	if opt.code == nil {
+		return
+	}
+	report := func(f finding.Finding) { r.loose = append(r.loose, f) }
+	defer func() {
+		if p := recover(); p != nil {
+			report(broken(a.Name(), p))
+		}
+	}()
+	if err := data.Look(a, report); err != nil {
+		report(unreadable.Undetermined(finding.Where{Path: a.Name()}, err.Error()))
+	}
 }
 
 // requirementsLimit is the most that is read of a requirements file.

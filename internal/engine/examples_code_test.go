@@ -136,5 +136,17 @@ func evidenceExamples() map[string]example {
 			training("", "import hashlib, torch\ndef read(path):\n    b = open(path, 'rb').read()\n    m = torch.load(path, weights_only=True)\n"+
 				"    assert hashlib.sha256(b).hexdigest() == 'ab'\n    return m\n"),
 		},
+		"PY095": {
+			training("", "import andiron\nclass Net:\n    @andiron.validate('float32[B,3]')\n    def forward(self, x):\n        return x\n"),
+			training("", "import vendor\nclass Net:\n    @vendor.validate('float32[B,3]')\n    def forward(self, x):\n        return x\n"),
+		},
+		"PY096": {
+			training("", "from andiron import adversarial\nfor x, y in adversarial.AdversarialBatches(loader, model, eps=0.1): pass\n"),
+			training("", "from andiron import adversarial\nprint(adversarial.evaluate(model, x, y, [0.1]))\n"),
+		},
+		"PY097": {
+			training("", "import andiron\nd = andiron.checked_dataset(d, 's.schema.yaml')\n"),
+			training("", "import andiron\nd = andiron.read_schema('s.schema.yaml')\n"),
+		},
 	}
 }

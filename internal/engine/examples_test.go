@@ -25,9 +25,10 @@ type scene struct {
 	// verdict is the worst that a near miss may be judged. The zero value stands
 	// for framework: most near misses are honest files.
 	verdict finding.Verdict
-	audit   bool   // as a project, with its code
-	depends bool   // for what it depends on
-	schema  string // that the files are held against, each as a request
+	audit   bool                                  // as a project, with its code
+	depends bool                                  // for what it depends on
+	schema  string                                // that the files are held against, each as a request
+	set     func(t *testing.T) engine.DataOptions // that the files are one data set for
 }
 
 // file is a scene of one file that is named on the command line.
@@ -59,7 +60,7 @@ func allExamples(t *testing.T) map[string]example {
 	all := map[string]example{}
 	for _, part := range []map[string]example{
 		pickleExamples(), zipExamples(), torchExamples(), scriptExamples(), exportExamples(),
-		formatExamples(), arrayExamples(), otherExamples(), folderExamples(), engineExamples(), codeExamples(), trustExamples(t), depsExamples(), tensorExamples(t),
+		formatExamples(), arrayExamples(), otherExamples(), folderExamples(), engineExamples(), codeExamples(), trustExamples(t), depsExamples(), tensorExamples(t), dataExamples(t),
 	} {
 		for id, e := range part {
 			if _, twice := all[id]; twice {
@@ -173,6 +174,12 @@ func look(t *testing.T, s scene, rules rule.Catalogue) *seen {
 		err = engine.Audit(t.Context(), dir, opt, &got)
 	case s.depends:
 		err = engine.Dependencies(t.Context(), collect(t, dir, paths), engine.Vulnerabilities|engine.Pins|engine.Updates, opt, &got)
+	case s.set != nil:
+		d := s.set(t)
+		for _, p := range paths {
+			d.Files = append(d.Files, engine.TensorFile{Path: p})
+		}
+		err = engine.Data(t.Context(), d, opt, &got)
 	case s.schema != "":
 		err = engine.Tensors(t.Context(), schemaOf(t, s.schema), requestsOf(paths), opt, &got)
 	default:

@@ -104,11 +104,7 @@ func memberOf(p Package) member {
 		m.tag = Accelerator(p.Index)
 	}
 	if m.tag == "" && p.Plain && m.known && m.span.From == m.span.To && slices.Contains([]string{torch, "torchvision", "torchaudio"}, p.Name) {
-		for _, t := range table().trains {
-			if t.Train == m.span.From {
-				m.tag = t.CUDA
-			}
-		}
+		m.tag = Plain(m.span.From)
 	}
 	return m
 }

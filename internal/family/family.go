@@ -101,6 +101,18 @@ func Train(name, version string) (train string, ok bool) {
 	return span.From, ok && span.From == span.To
 }
 
+// Plain returns the accelerator that a version of torch without a local part is built
+// for on an index that is of none, for Linux: "cu124" for 2.6.0; "" if it is not known.
+func Plain(version string) string {
+	train, _ := Train(torch, version)
+	for _, t := range table().trains {
+		if t.Train == train {
+			return t.CUDA
+		}
+	}
+	return ""
+}
+
 // Series returns the versions of a package that go with a release train of torch, as
 // what they begin with: "0.16" of torchvision for "2.1". Where several do, it is the
 // newest.

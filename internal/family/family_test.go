@@ -269,3 +269,11 @@ func TestVersions(t *testing.T) {
 		}
 	}
 }
+
+func TestPlain(t *testing.T) {
+	for in, want := range map[string]string{"2.6.0": "cu124", "2.6.0+cpu": "cu124", "2.4": "cu121", "99.1": "", "": "", "x": ""} {
+		if got := Plain(in); got != want {
+			t.Errorf("%s: got %q, want %q", in, got, want)
+		}
+	}
+}

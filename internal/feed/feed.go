@@ -104,9 +104,18 @@ func opened(file []byte, r Result) (*Result, error) {
 	}
 	r.File, r.Info = file, db.Info()
 	if r.Info.Records == 0 {
-		return nil, ErrEmpty
+		return nil, empty(db)
 	}
 	return &r, nil
+}
+
+// empty is ErrEmpty, with what could not be read instead.
+func empty(db *advisory.DB) error {
+	problems, err := db.Problems()
+	if err != nil || len(problems) == 0 {
+		return ErrEmpty
+	}
+	return fmt.Errorf("%w; %d could not be read, the first: %s: %s", ErrEmpty, db.Info().Rejected, problems[0].ID, problems[0].Reason)
 }
 
 // ErrEmpty says that there was nothing to look things up in: with such a database
@@ -124,23 +133,27 @@ type File struct {
 
 // Open opens a database on disk.
 func Open(name string) (*File, error) {
+	f, err := found(name)
+	if err != nil {
+		return nil, err
+	}
+	if f.DB, err = advisory.Open(f.file, f.size, advisory.Limits{}); err != nil {
+		return nil, errors.Join(fmt.Errorf("%q: %w", name, err), f.Close())
+	}
+	return f, nil
+}
+
+// found is a file that may hold a database.
+func found(name string) (*File, error) {
 	f, err := os.Open(name) //nolint:gosec // the user names it
 	if err != nil {
 		return nil, fmt.Errorf("%q: %w", name, plain(err))
 	}
 	out := &File{file: f}
-	if err := out.open(); err != nil {
+	if err := out.check(); err != nil {
 		return nil, errors.Join(fmt.Errorf("%q: %w", name, err), out.Close())
 	}
 	return out, nil
-}
-
-func (f *File) open() error {
-	err := f.check()
-	if err == nil {
-		f.DB, err = advisory.Open(f.file, f.size, advisory.Limits{})
-	}
-	return err
 }
 
 // check holds what was opened to what a database is.
@@ -161,16 +174,12 @@ func (f *File) check() error {
 
 // Head reads what a database on disk says of itself.
 func Head(name string) (advisory.Info, error) {
-	f, err := os.Open(name) //nolint:gosec // the user names it
+	f, err := found(name)
 	if err != nil {
-		return advisory.Info{}, fmt.Errorf("%q: %w", name, plain(err))
+		return advisory.Info{}, err
 	}
-	out := &File{file: f}
-	var info advisory.Info
-	if err = out.check(); err == nil {
-		info, err = advisory.Head(f, out.size, advisory.Limits{})
-	}
-	if err = errors.Join(err, out.Close()); err != nil {
+	info, err := advisory.Head(f.file, f.size, advisory.Limits{})
+	if err = errors.Join(err, f.Close()); err != nil {
 		return advisory.Info{}, fmt.Errorf("%q: %w", name, err)
 	}
 	return info, nil
@@ -192,6 +201,11 @@ func (f *File) Bytes() ([]byte, error) {
 func Write(name string, file []byte) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return fmt.Errorf("%q: %w", name, plain(err))
+	}
+	if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o002 != 0 { // a file keeps its mode
+		if err := os.Chmod(name, info.Mode().Perm()&^0o002); err != nil {
+			return fmt.Errorf("%q: %w", name, plain(err))
+		}
 	}
 	if err := whole.WriteFile(name, file); err != nil {
 		return fmt.Errorf("%q: %w", name, plain(err))

@@ -135,6 +135,54 @@ func TestUpdate(t *testing.T) {
 	}
 }
 
+// An archive that is older than its list of changes is completed, or not taken at all;
+// and a record that is older is asked for again, also when the list stays as it is.
+func TestUpdateLate(t *testing.T) {
+	s := world(t)
+	s.FreezeArchive()
+	s.Put(rec("PYSEC-N", "n", 7, ""), rec("PYSEC-A", "c", 7, ""))
+	old := rec("PYSEC-B", "b", 2, "")
+	old.Modified = day(7)
+	s.Put(old)
+	r := brought(t, s, nil, 8)
+	if got := fmt.Sprint(ids(t, r.File, "n"), ids(t, r.File, "a"), ids(t, r.File, "c"), ids(t, r.File, "b")); got != "[PYSEC-N] [] [PYSEC-A] [PYSEC-B]" {
+		t.Error(got)
+	}
+	s.Put(rec("PYSEC-B", "d", 7, "")) // in time for the list that named it
+	if r = brought(t, s, keep(t, r), 9); fmt.Sprint(ids(t, r.File, "b"), ids(t, r.File, "d")) != "[] [PYSEC-B]" || r.Changed != 1 {
+		t.Errorf("%+v", r)
+	}
+	if r = brought(t, s, keep(t, r), 9); r.How != Unchanged {
+		t.Errorf("%+v", r)
+	}
+	for i := range maxLag + 1 {
+		s.Put(rec(fmt.Sprintf("PYSEC-9%d", i), "late", 8, ""))
+	}
+	if _, err := Update(t.Context(), client(), s.URL+"/PyPI", nil, options(9)); err == nil || !strings.Contains(err.Error(), "is older than its list of changes: 2004 of the records") {
+		t.Error(err)
+	}
+}
+
+// A record whose newer form cannot be read counts as it was, until that can be read.
+func TestUpdateUnreadable(t *testing.T) {
+	s := world(t)
+	db := keep(t, brought(t, s, nil, 5))
+	s.Put(fakeosv.Record{ID: "PYSEC-A", Modified: day(7), JSON: `{"id":`})
+	for range 2 {
+		r := brought(t, s, db, 8)
+		db = keep(t, r)
+		problems, err := db.Problems()
+		if got := ids(t, r.File, "a"); !slices.Equal(got, []string{"PYSEC-A"}) || r.Changed != 1 || err != nil || len(problems) != 1 || r.Info.Rejected != 0 {
+			t.Fatalf("%q, %+v, %v, %v", got, r.Info, problems, err)
+		}
+	}
+	s.Put(rec("PYSEC-A", "c", 7, ""))
+	r := brought(t, s, db, 9)
+	if got := fmt.Sprint(ids(t, r.File, "a"), ids(t, r.File, "c")); got != "[] [PYSEC-A]" || r.Info.Repaired != 0 {
+		t.Errorf("%s, %+v", got, r.Info)
+	}
+}
+
 // A list from which many records are gone, or in which many are new, leads to the
 // whole.
 func TestUpdateWhole(t *testing.T) {
@@ -209,12 +257,21 @@ func TestUpdateFails(t *testing.T) {
 func TestUpdateMissing(t *testing.T) {
 	s := world(t)
 	old := keep(t, brought(t, s, nil, 5))
-	s.Put(rec("PYSEC-A", "a", 6, ""), fakeosv.Record{ID: "PYSEC-B", Modified: day(6), JSON: rec("PYSEC-C", "b", 6, "").JSON})
+	s.Put(rec("PYSEC-A", "a", 6, ""), fakeosv.Record{ID: "PYSEC-B", Modified: day(6), JSON: rec("PYSEC-C", "b", 6, "").JSON}, rec("PYSEC-N", "n", 6, ""))
 	s.Fail("/PyPI/PYSEC-A.json", 404, 1)
+	s.Fail("/PyPI/PYSEC-N.json", 404, 1)
 	r := brought(t, s, old, 6)
 	problems, err := keep(t, r).Problems()
-	if err != nil || len(problems) != 2 || r.Info.Rejected != 2 || !strings.Contains(problems[0].Reason, "does not have it") || !strings.Contains(problems[1].Reason, `holds the record "PYSEC-C"`) {
-		t.Errorf("%+v, %v", problems, err)
+	if err != nil || len(problems) != 3 || r.Info.Rejected != 1 || !problems[2].Whole {
+		t.Fatalf("%+v, %v", problems, err)
+	}
+	for i, want := range []string{"does not have it", `holds the record "PYSEC-C"`, "does not have it"} {
+		if !strings.Contains(problems[i].Reason, want) {
+			t.Errorf("%q, want %q", problems[i].Reason, want)
+		}
+	}
+	if got := fmt.Sprint(ids(t, r.File, "a"), ids(t, r.File, "b")); got != "[PYSEC-A] [PYSEC-B]" {
+		t.Errorf("what was known is lost: %s", got)
 	}
 }
 

@@ -77,9 +77,10 @@ func newIntake(ctx context.Context, opt Options) *intake {
 func (in *intake) result(source string) (*Result, error) {
 	info := advisory.Info{Source: source, Built: in.opt.Now.Unix()}
 	for _, at := range in.b.Modified() {
-		info.Current = max(info.Current, at)
+		if at <= info.Built { // a time that is not yet proves nothing
+			info.Current = max(info.Current, at)
+		}
 	}
-	info.Current = min(info.Current, info.Built)
 	return finish(&in.b, info, Result{How: Whole})
 }
 
@@ -146,7 +147,9 @@ func (in *intake) folder(dir string) error {
 			}
 			return nil
 		}
-		if !strings.EqualFold(path.Ext(d.Name()), ".json") {
+		ext := strings.ToLower(path.Ext(d.Name()))
+		yaml := ext == ".yaml" || ext == ".yml"
+		if ext != ".json" && !yaml {
 			return nil
 		}
 		if n++; n > maxRecords {
@@ -157,6 +160,10 @@ func (in *intake) folder(dir string) error {
 			return err
 		}
 		in.opt.progress(Progress{What: d.Name(), Done: n})
+		if yaml {
+			in.reject(filepath.ToSlash(rel), errors.New("it is YAML, and records are read as JSON"))
+			return nil
+		}
 		in.fromFile(name, filepath.ToSlash(rel), d)
 		return nil
 	})

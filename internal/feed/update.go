@@ -26,6 +26,9 @@ const (
 	// was cut.
 	maxGone   = 20
 	goneShare = 100
+	// maxLag is how many records the archive may lack, or have an older form of, that
+	// its list of changes names: the two are not written at one moment.
+	maxLag = 2_000
 
 	notFound = 404 // of RFC 9110; net/http is for internal/fetch alone
 )
@@ -61,6 +64,7 @@ type update struct {
 	old          *File // nil: there is nothing to build on
 	opt          Options
 	intake       *intake
+	behind       bool // a record came that is older than the list of changes says
 }
 
 func (u *update) run(ctx context.Context) (*Result, error) {
@@ -126,11 +130,27 @@ func (u *update) whole(ctx context.Context, info advisory.Info, list map[string]
 	if err := u.intake.archive(f, res.Size); err != nil {
 		return nil, fmt.Errorf("%q: %w", res.URL, err)
 	}
-	r, err := finish(&u.intake.b, info, Result{How: Whole})
+	late, _ := compare(list, u.intake.b.Modified())
+	if len(late) > maxLag {
+		return nil, fmt.Errorf("%q is older than its list of changes: %d of the records named there are not in it, or were changed since", res.URL, len(late))
+	}
+	if err := u.each(ctx, late, list); err != nil {
+		return nil, err
+	}
+	r, err := u.finish(info, Result{How: Whole})
 	if err != nil {
 		return nil, fmt.Errorf("%q: %w", res.URL, err)
 	}
 	return r, nil
+}
+
+// finish makes the database. Where a record is not yet what the list of changes says,
+// the next update has to look at the list again, even if that stays the same.
+func (u *update) finish(info advisory.Info, r Result) (*Result, error) {
+	if u.behind {
+		info.ETag, info.LastModified = "", ""
+	}
+	return finish(&u.intake.b, info, r)
 }
 
 // counter writes a file and says how much of it is there.
@@ -152,19 +172,27 @@ func (u *update) changes(ctx context.Context, info advisory.Info, list map[strin
 	for _, id := range gone {
 		u.intake.b.Drop(id)
 	}
-	for i, id := range changed {
-		u.opt.progress(Progress{What: id, Done: int64(i), Total: int64(len(changed))})
+	if err := u.each(ctx, changed, list); err != nil {
+		return nil, err
+	}
+	return u.finish(info, Result{How: Changes, Changed: len(changed), Removed: len(gone)})
+}
+
+// each fetches records one by one.
+func (u *update) each(ctx context.Context, ids []string, list map[string]int64) error {
+	for i, id := range ids {
+		u.opt.progress(Progress{What: id, Done: int64(i), Total: int64(len(ids))})
 		if err := u.change(ctx, id, list[id]); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return finish(&u.intake.b, info, Result{How: Changes, Changed: len(changed), Removed: len(gone)})
+	return nil
 }
 
 func (u *update) change(ctx context.Context, id string, modified int64) error {
 	b, res, err := u.client.Get(ctx, fetch.Request{URL: u.base + "/" + url.PathEscape(id) + ".json", MaxBytes: maxRecord})
 	if status, ok := errors.AsType[*fetch.StatusError](err); ok && status.Code == notFound {
-		u.intake.b.Reject(id, modified, errors.New("the list of changes names it, and the source does not have it"))
+		u.unreadable(id, modified, errors.New("the list of changes names it, and the source does not have it"))
 		return nil
 	}
 	if err != nil {
@@ -175,12 +203,24 @@ func (u *update) change(ctx context.Context, id string, modified int64) error {
 		err = fmt.Errorf("%q holds the record %q", res.URL, r.ID)
 	}
 	if err != nil {
-		u.intake.b.Reject(id, modified, err)
+		u.unreadable(id, modified, err)
 		return nil
 	}
+	u.behind = u.behind || r.Modified < modified
 	u.intake.b.Drop(id) // the source's word counts, should it have gone back to an older one
 	u.intake.b.Add(r)
 	return nil
+}
+
+// unreadable lists a record that cannot be read. One that could be before stays as it
+// was, and is asked for again: what is known of a vulnerability is not lost by that.
+func (u *update) unreadable(id string, modified int64, why error) {
+	if !u.intake.b.Holds(id) {
+		u.intake.b.Reject(id, modified, why)
+		return
+	}
+	u.behind = true
+	u.intake.b.Note(id, "it was changed, and cannot be read any more; what it said before counts: "+why.Error())
 }
 
 // readList reads a list of changes: lines of a time and an id.

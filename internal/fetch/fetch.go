@@ -137,6 +137,12 @@ func IsNotFound(err error) bool {
 	return ok && e.Code == http.StatusNotFound
 }
 
+var errPrivate = errors.New("not a public address")
+
+// IsPrivate reports whether an error says that a host is in a private network, which
+// Options.PrivateHosts lets it be.
+func IsPrivate(err error) bool { return errors.Is(err, errPrivate) }
+
 // Client gets files. It may be used by several goroutines.
 type Client struct {
 	opt   Options
@@ -199,7 +205,10 @@ func (c *Client) attempts(ctx context.Context, j *job) (*Response, error) {
 		if !ok {
 			return nil, err
 		}
-		if ctx.Err() != nil || n >= c.opt.Attempts {
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("%q: interrupted: %w", Plain(first), context.Cause(ctx))
+		}
+		if n >= c.opt.Attempts {
 			return nil, again.after(n)
 		}
 		wait := max(again.wait, 500*time.Millisecond<<min(n-1, 6))

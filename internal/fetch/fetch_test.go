@@ -222,7 +222,7 @@ func TestSilence(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := New(Options{}).Get(ctx, Request{URL: serve(t, func(http.ResponseWriter, *http.Request) {})}); !errors.Is(err, context.Canceled) {
+	if _, _, err := New(Options{}).Get(ctx, Request{URL: serve(t, func(http.ResponseWriter, *http.Request) {})}); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "interrupted: ") {
 		t.Errorf("%v", err)
 	}
 }

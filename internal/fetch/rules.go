@@ -126,9 +126,9 @@ func isNear(host string) bool {
 
 func (r rules) notPublic(host string, ip netip.Addr) error {
 	if host == ip.String() {
-		return &final{fmt.Errorf("%q is not a public address", host)}
+		return &final{fmt.Errorf("%q is %w", host, errPrivate)}
 	}
-	return &final{fmt.Errorf("%q is at %s, which is not a public address", host, ip)}
+	return &final{fmt.Errorf("%q is at %s, which is %w", host, ip, errPrivate)}
 }
 
 // dialled judges the address that a host turned out to have.

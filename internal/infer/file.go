@@ -17,8 +17,8 @@ import (
 	"github.com/andiron-dev/andiron/torchfile"
 )
 
-// ErrSample is a file of arrays, which is no model: it goes to Samples.
-var ErrSample = errors.New("an array file is a sample, not a model")
+// ErrSample is a file of arrays or a request, which is no model: it goes to Samples.
+var ErrSample = errors.New("an array file or a request is a sample, not a model")
 
 const (
 	maxProgram = 32 << 20 // bytes of a program
@@ -40,6 +40,9 @@ func (d *Draft) File(name string, r io.ReaderAt, size int64) error {
 			parse = triton.ParseConfig
 		}
 		m, err := parse(b)
+		if errors.Is(err, triton.ErrRequest) {
+			return ErrSample
+		}
 		if err != nil {
 			return err
 		}

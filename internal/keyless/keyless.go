@@ -3,9 +3,11 @@
 // public log that proves when it was used.
 //
 // All of it is sigstore-go's. It is linked only with the build tag keyless,
-// because it brings a network client along and doubles the size of the program
-// (docs/adr/0006-keyless-build-tag.md); without it every bundle is refused as not
-// supported. Nothing else may import sigstore-go.
+// because it brings a network client along and makes every start slower
+// (docs/adr/0006-keyless-build-tag.md). With the tag keylessinside a program that is
+// built with it, cmd/andiron-keyless, is embedded and started for each bundle; with
+// neither every bundle is refused as not supported. Nothing else may import
+// sigstore-go.
 //
 // # Security
 //
@@ -20,7 +22,8 @@
 //
 // # Limits
 //
-// Bundles are at most as large as package signing reads.
+// Bundles are at most as large as package signing reads. The program inside has a
+// minute for one.
 //
 // # Specification
 //
@@ -40,15 +43,16 @@ var ErrNotLinked = fmt.Errorf("bundles that were signed through Sigstore: %w by 
 type Options struct {
 	// Identity and Issuer are those of the certificate: who signed, and who said
 	// that it was them. Both must be given.
-	Identity, Issuer string
+	Identity string `json:"identity"`
+	Issuer   string `json:"issuer"`
 	// TrustedRoot is a file to be used as the trusted root.
-	TrustedRoot string
+	TrustedRoot string `json:"trusted_root,omitempty"`
 }
 
 // RefreshOptions say where the newest trusted root is got and kept. The zero
 // value is Sigstore's public instance, and the file that Verifier looks for.
 type RefreshOptions struct {
-	File   string // where to write it
-	Mirror string // the URL of a TUF repository
-	Anchor []byte // the root.json in which its signatures must end
+	File   string `json:"file,omitempty"`   // where to write it
+	Mirror string `json:"mirror,omitempty"` // the URL of a TUF repository
+	Anchor []byte `json:"anchor,omitempty"` // the root.json in which its signatures must end
 }

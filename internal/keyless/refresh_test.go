@@ -1,4 +1,4 @@
-//go:build keyless
+//go:build keyless || keylessinside
 
 package keyless_test
 

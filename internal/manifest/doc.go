@@ -31,7 +31,7 @@
 // Requirements are read as pip 26.3 reads them (req_file.py), environment variables
 // aside. PEP 440, 503, 508, 517, 518, 610, 621, 627, 685, 735, 751, 770. poetry.lock
 // 1.0 to 2.1, uv.lock 1 (revisions to 5), pdm.lock 4.0 to 4.5, Pipfile specification
-// 6, conda-lock 1, environments and records of conda 25, setup.cfg and setup.py of
+// 6, conda-lock 1, environments, records and explicit lists of conda 25, setup.cfg and setup.py of
 // setuptools 80, the Dockerfile reference of BuildKit 0.25. What each reader holds
 // to beyond that is said beside it.
 package manifest

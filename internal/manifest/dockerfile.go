@@ -42,6 +42,7 @@ type dockerfile struct {
 	room   int      // for what variables stand for
 
 	copies map[string]string // files under another name: where they were copied to, from where
+	work   string            // the folder that WORKDIR names; "" where it is not known
 }
 
 // split finds the instructions: lines, joined where they end with the escape
@@ -205,6 +206,8 @@ func (d *dockerfile) instruction(s *script) {
 		d.arg(rest)
 	case "ENV":
 		d.env(rest)
+	case "WORKDIR":
+		d.workdir(strings.TrimSpace(rest.text))
 	case "RUN":
 		d.run(rest, s)
 	case "COPY", "ADD":
@@ -221,7 +224,7 @@ func (d *dockerfile) instruction(s *script) {
 // from begins a stage, with the variables of the one that it builds on.
 func (d *dockerfile) from(words []string, line int) {
 	d.staged = true
-	d.copies = nil
+	d.copies, d.work = nil, ""
 	args := words[:0:0]
 	for _, w := range words {
 		if !strings.HasPrefix(w, "--") {
@@ -232,6 +235,7 @@ func (d *dockerfile) from(words []string, line int) {
 		d.r.err = &lineError{line, bounded.Exceeded("stages of a Dockerfile", maxStages)}
 		return
 	}
+	d.r.stage = d.count
 	d.vars = &variables{}
 	if base := d.stages[strings.ToLower(first(args))]; base != nil {
 		maps.Copy(d.vars.all(), base.own)
@@ -346,7 +350,7 @@ func (d *dockerfile) included(w word, constraint bool) {
 		d.r.problem(w.line, "undetermined: the value of %q in the path %q", w.unknown, w.text)
 	}
 	name := w.text
-	if from := d.copies[path.Clean(name)]; from != "" {
+	if from := d.copies[d.inImage(name)]; from != "" {
 		name = from
 	}
 	d.r.include(Include{Path: name, Constraint: constraint, Line: w.line})
@@ -399,13 +403,36 @@ func (s *script) document() *script {
 
 // renamed keeps which file of the project a file of the image is.
 func (d *dockerfile) renamed(f []string) {
-	if len(f) != 2 || len(d.copies) > 1000 || strings.HasSuffix(f[1], "/") || strings.HasPrefix(f[0], "--") || strings.ContainsAny(f[0]+f[1], "*?[$<\"'") {
+	if len(f) < 2 || len(f) > 20 || len(d.copies) > 1000 || strings.HasPrefix(f[0], "--") || strings.ContainsAny(strings.Join(f, ""), "*?[$<\"'") {
 		return
 	}
 	if d.copies == nil {
 		d.copies = map[string]string{}
 	}
-	d.copies[path.Clean(f[1])] = f[0]
+	from, to := f[:len(f)-1], f[len(f)-1]
+	folder := strings.HasSuffix(to, "/") || to == "." || len(from) > 1
+	for _, one := range from {
+		at := d.inImage(to)
+		if folder {
+			at = path.Join(at, path.Base(one))
+		}
+		d.copies[at] = one
+	}
+}
+
+// inImage is a path of the image, from its root where WORKDIR says where one begins.
+func (d *dockerfile) inImage(name string) string {
+	if path.IsAbs(name) {
+		return path.Clean(name)
+	}
+	return path.Join(d.work, name)
+}
+
+func (d *dockerfile) workdir(name string) {
+	name = strings.Trim(name, "\"'")
+	if d.work = d.inImage(name); strings.ContainsAny(name, "$") || len(d.work) > 4096 {
+		d.work = ""
+	}
 }
 
 // copied reads a requirements file that is written out: COPY <<EOF requirements.txt.

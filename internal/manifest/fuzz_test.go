@@ -80,6 +80,8 @@ func FuzzPyLock(f *testing.F)         { fuzzKind(f, PyLock) }
 func FuzzCondaEnv(f *testing.F)       { fuzzKind(f, CondaEnv) }
 func FuzzCondaLock(f *testing.F)      { fuzzKind(f, CondaLock) }
 func FuzzCondaInstalled(f *testing.F) { fuzzKind(f, CondaInstalled) }
+func FuzzCondaExplicit(f *testing.F)  { fuzzKind(f, CondaExplicit) }
+func FuzzUVConfig(f *testing.F)       { fuzzKind(f, UVConfig) }
 func FuzzDockerfile(f *testing.F)     { fuzzKind(f, Dockerfile) }
 
 func FuzzInstalled(f *testing.F) {

@@ -30,7 +30,14 @@ func Identify(name string, head []byte) (Kind, bool) {
 		return Dockerfile, true
 	case strings.HasSuffix(low, ".yml"), strings.HasSuffix(low, ".yaml"):
 		return condaKind(low, head)
-	case strings.HasSuffix(low, ".txt"), strings.HasSuffix(low, ".in"), strings.HasSuffix(low, ".pip"):
+	case strings.HasSuffix(low, ".py.lock"): // of a script
+		return UVLock, true
+	case strings.HasPrefix(low, "conda-") && strings.HasSuffix(low, ".lock"):
+		return CondaExplicit, true
+	case strings.HasSuffix(low, ".txt"), strings.HasSuffix(low, ".in"), strings.HasSuffix(low, ".pip"), strings.HasSuffix(low, ".lock"):
+		if isExplicit(head) {
+			return CondaExplicit, true
+		}
 		return Requirements, isRequirements(low, dir, head)
 	}
 	return "", false
@@ -49,6 +56,8 @@ func byName(base string) Kind {
 		return PoetryLock
 	case "uv.lock":
 		return UVLock
+	case "uv.toml":
+		return UVConfig
 	case "pdm.lock":
 		return PDMLock
 	case "Pipfile":
@@ -125,7 +134,10 @@ func looksRequired(head []byte) bool {
 		}
 		args, _ := breakOptions(body)
 		if hasSchemeOrVCS(args) || looksLocal(args) {
-			return false // a list of addresses or files is anything
+			if _, vcs := vcsOf(args); vcs {
+				sure++
+			}
+			continue // a list of addresses or files alone is anything
 		}
 		req, err := pep508.Parse(args)
 		if err != nil {

@@ -29,6 +29,9 @@ func (d *dockerfile) command(c command, vars *variables, depth int) {
 		if n == 0 {
 			break
 		}
+		if path.Base(w[0].text) == "uv" {
+			d.within(func() { d.with(w[2:min(n, len(w))]) })
+		}
 		into := &variables{outer: vars}
 		if w[0].text == "export" {
 			into = vars
@@ -77,7 +80,11 @@ func installs(program string, args []word) bool {
 		return false
 	}
 	switch program {
-	case "pipx", "easy_install", "pipenv":
+	case "easy_install":
+		return true
+	case "uvx":
+		return !strings.HasPrefix(args[0].text, "-")
+	case "pipx", "pipenv":
 		return args[0].text == "install" && len(args) > 1 && !strings.HasPrefix(args[1].text, "-")
 	case "poetry", "pdm", "hatch", "pixi", "rye":
 		return args[0].text == "add"
@@ -129,7 +136,7 @@ func prefix(w []word) int {
 		n := 2
 		for n < len(w) && strings.HasPrefix(w[n].text, "-") {
 			switch w[n].text {
-			case "-n", "--name", "-p", "--prefix", "--python", "--with", "--project", "--directory", "--group", "--extra":
+			case "-n", "--name", "-p", "--prefix", "--python", "--with", "-w", "--with-requirements", "--with-editable", "--env-file", "--index-url", "--index", "--default-index", "--extra-index-url", "--project", "--directory", "--group", "--extra":
 				n++
 			}
 			n++
@@ -145,6 +152,30 @@ func isShell(name string) bool {
 		return true
 	}
 	return false
+}
+
+// with reads what uv run installs beside the project.
+func (d *dockerfile) with(args []word) {
+	for i := 0; i < len(args); i++ {
+		name, v, has := cutOption(args[i].text)
+		if name != "--with" && name != "-w" && name != "--with-requirements" {
+			continue
+		}
+		value := args[i].with(v)
+		if !has {
+			if i++; i >= len(args) {
+				return
+			}
+			value = args[i]
+		}
+		if name == "--with-requirements" {
+			d.included(value, false)
+			continue
+		}
+		for one := range strings.SplitSeq(value.text, ",") {
+			d.requirement(value.with(strings.TrimSpace(one)))
+		}
+	}
 }
 
 // numbered reports pip, pip3 and pip3.12.

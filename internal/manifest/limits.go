@@ -64,6 +64,7 @@ type reader struct {
 
 	commands int // of a container file, so far
 	command  int // the one that is read; 0 is none
+	stage    int // of a container file; 0 is none
 }
 
 // full reports that reading has to stop.
@@ -77,7 +78,7 @@ func (r *reader) add(p Package) {
 		r.err = &lineError{p.Line, bounded.Exceeded("packages of a file", int64(r.lim.Packages))}
 		return
 	}
-	p.Command = r.command
+	p.Command, p.Stage = r.command, r.stage
 	r.file.Packages = append(r.file.Packages, p)
 }
 
@@ -95,7 +96,7 @@ func (r *reader) include(x Include) {
 		r.err = cmp.Or[error](r.err, &lineError{x.Line, bounded.Exceeded("includes of a file", int64(r.lim.Packages))})
 		return
 	}
-	x.Command = r.command
+	x.Command, x.Stage = r.command, r.stage
 	r.file.Includes = append(r.file.Includes, x)
 }
 

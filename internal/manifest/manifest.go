@@ -17,18 +17,20 @@ const (
 	PyLock         Kind = "pylock"          // PEP 751
 	CondaEnv       Kind = "conda-env"       // environment.yml
 	CondaLock      Kind = "conda-lock"      // conda-lock.yml
+	CondaExplicit  Kind = "conda-explicit"  // @EXPLICIT, the addresses of all packages
 	CondaInstalled Kind = "conda-installed" // conda-meta/*.json
 	Installed      Kind = "installed"       // *.dist-info
 	Dockerfile     Kind = "dockerfile"      // the pip install lines of it
+	UVConfig       Kind = "uv.toml"         // the indexes and constraints of uv beside a project
 )
 
 // Locked reports whether a file of this kind says what is installed to the last
 // package, so that what it does not name is not there.
 func (k Kind) Locked() bool {
 	switch k {
-	case PoetryLock, UVLock, PDMLock, PipfileLock, PyLock, CondaLock, CondaInstalled, Installed:
+	case PoetryLock, UVLock, PDMLock, PipfileLock, PyLock, CondaLock, CondaExplicit, CondaInstalled, Installed:
 		return true
-	case Requirements, PyProject, SetupCfg, SetupPy, Pipfile, CondaEnv, Dockerfile:
+	case Requirements, PyProject, SetupCfg, SetupPy, Pipfile, CondaEnv, Dockerfile, UVConfig:
 	}
 	return false
 }
@@ -67,9 +69,11 @@ type Package struct {
 	Optional   bool     // a lock has it and says that not everyone gets it
 	Direct     bool     // somebody asked for it by name, in a manifest
 	Constraint bool     // it limits a version and asks for nothing (-c, tool.uv.constraint-dependencies)
+	Override   bool     // a constraint that stands in place of what others ask for
 	Line       int      // from 1; 0 where the form has no lines of its own
 	Column     int
 	Command    int // of a container file: which of its commands asks for it, from 1
+	Stage      int // of a container file: the stage of that command, from 1; 0 before the first FROM
 	// Wheels are the files that a lock lists, by name, with what it says of them.
 	Wheels []Artifact
 	// Bundled are the documents in *.dist-info/sboms/ (PEP 770), by path.
@@ -156,6 +160,7 @@ type Include struct {
 	Constraint bool
 	Line       int
 	Command    int // of a container file: the command that reads it; 0 is every one
+	Stage      int // of a container file, as of Package
 }
 
 // Problem is something that could not be read, or has more than one reading.

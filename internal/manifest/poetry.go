@@ -187,11 +187,11 @@ func (p *pyProject) poetryPython(s string, line int) string {
 	return strings.Join(parts, " and ")
 }
 
-// poetrySpecifier writes a constraint of poetry as PEP 440 has it. Alternatives
-// have no such form; what is wrong is the second result.
+// poetrySpecifier writes a constraint of poetry as PEP 440 has it; what is wrong is
+// the second result.
 func poetrySpecifier(s string) (spec, problem string) {
 	if strings.Contains(s, "|") {
-		return "", "alternatives cannot be written as one specifier"
+		return poetryUnion(s)
 	}
 	var out []string
 	for _, clause := range poetryClauses(s) {

@@ -84,7 +84,7 @@ func (p *pyProject) project() {
 
 // declaredElsewhere reports dynamic dependencies that a table of a tool holds.
 func (p *pyProject) declaredElsewhere(name string) bool {
-	return p.tool.get("poetry", name).there() || p.tool.get("setuptools", "dynamic", name).there() ||
+	return p.tool.get("poetry", name).there() || p.tool.get("setuptools", "dynamic", name).there() || p.hatchFiles(name).there() ||
 		name == "optional-dependencies" && p.tool.get("poetry", "extras").there()
 }
 
@@ -230,7 +230,7 @@ func (p *pyProject) pdm() {
 // override reads name = "1.0", which stands for a version, a range or a URL.
 func (p *pyProject) override(o value) {
 	s := strings.TrimSpace(o.text())
-	base := Package{Constraint: true}
+	base := Package{Constraint: true, Override: true}
 	base.Line, base.Column = o.place()
 	switch {
 	case hasSchemeOrVCS(s):
@@ -254,6 +254,24 @@ func (p *pyProject) hatch() {
 		}
 	}
 	p.list(v.get("build", "dependencies"), "tool.hatch.build.dependencies", Package{Groups: []string{"build-system"}})
+	for e := range p.r.elements(p.hatchFiles("dependencies"), text, "files") {
+		p.r.include(Include{Path: e.text(), Line: e.line()})
+	}
+	for extra := range p.r.want(p.hatchFiles("optional-dependencies"), table, "optional-dependencies").each() {
+		for e := range p.r.elements(extra, text, "optional-dependencies") {
+			p.r.include(Include{Path: e.text(), Line: e.line()})
+		}
+	}
+}
+
+// hatchFiles are the files that the plugin hatch-requirements-txt takes dynamic
+// dependencies from.
+func (p *pyProject) hatchFiles(name string) value {
+	hook := p.tool.get("hatch", "metadata", "hooks", "requirements_txt")
+	if name == "dependencies" {
+		return hook.get("files")
+	}
+	return hook.get(name)
 }
 
 // flit reads the metadata of flit before PEP 621.

@@ -55,6 +55,10 @@ func (r *reader) read(kind Kind, b []byte) error {
 		return r.yaml(b, r.readCondaEnv)
 	case CondaLock:
 		return r.yaml(b, r.readCondaLock)
+	case CondaExplicit:
+		return r.readCondaExplicit(b)
+	case UVConfig:
+		return r.toml(b, r.readUVConfig)
 	case CondaInstalled:
 		return r.json(b, r.readCondaMeta, condaMetaKeys...)
 	case Dockerfile:

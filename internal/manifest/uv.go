@@ -9,8 +9,23 @@ import (
 func (p *pyProject) uv() {
 	v := p.r.want(p.tool.get("uv"), table, "tool.uv")
 	p.list(v.get("dev-dependencies"), "tool.uv.dev-dependencies", Package{Groups: []string{"dev"}})
+	p.uvSources(v, p.uvSettings(v))
+}
+
+// readUVConfig reads uv.toml, which has the settings of tool.uv and no dependencies.
+//
+// uv 0.12 docs/concepts/configuration-files.
+func (r *reader) readUVConfig(t *tree) {
+	r.file.Tool = "uv"
+	p := &pyProject{r: r, root: t.root()}
+	p.uvSettings(t.root())
+}
+
+// uvSettings reads what limits versions and where packages come from; it returns the
+// indexes that have names.
+func (p *pyProject) uvSettings(v value) map[string]string {
 	for _, key := range [...]string{"constraint-dependencies", "override-dependencies", "build-constraint-dependencies"} {
-		base := Package{Constraint: true}
+		base := Package{Constraint: true, Override: key == "override-dependencies"}
 		if key == "build-constraint-dependencies" {
 			base.Groups = []string{"build-system"}
 		}
@@ -19,7 +34,7 @@ func (p *pyProject) uv() {
 	named := p.uvIndexes(v)
 	p.uvOptions(v)
 	p.uvOptions(v.get("pip"))
-	p.uvSources(v, named)
+	return named
 }
 
 // uvIndexes reads [[tool.uv.index]].

@@ -160,7 +160,7 @@ func describePackage(b *strings.Builder, p Package) {
 		fmt.Fprintf(b, " spelled=%q", p.Spelled)
 	}
 	pairsOf(b, "version", p.Version, "spec", p.Specifier, "extras", p.Extras, "marker", p.Marker, "groups", p.Groups,
-		"requires", p.Requires, "platform", p.Platform, "direct", p.Direct, "optional", p.Optional, "constraint", p.Constraint, "bundled", p.Bundled, "command", p.Command)
+		"requires", p.Requires, "platform", p.Platform, "direct", p.Direct, "optional", p.Optional, "constraint", p.Constraint, "override", p.Override, "bundled", p.Bundled, "command", p.Command, "stage", p.Stage)
 	if s := p.Source; s != (Source{}) {
 		fmt.Fprintf(b, "    from %q", s.Type)
 		pairsOf(b, "url", s.URL, "index", s.Index, "ref", s.Reference, "commit", s.Commit, "subdir", s.Subdir, "secret", s.Secret)

@@ -28,7 +28,7 @@ const (
 type Request struct {
 	Form Form
 	// Model and Version are those of a message of gRPC. In HTTP the path says them;
-	// where a body says them too, the caller has to compare, and they are not written.
+	// a body may say them too, which decides nothing and is not written.
 	Model      string
 	Version    string
 	ID         string

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"regexp"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 
@@ -12,7 +13,7 @@ import (
 	"github.com/andiron-dev/andiron/internal/waiver"
 )
 
-var ruleForm = regexp.MustCompile(`^[A-Z][A-Z0-9]*[0-9]{3}$`)
+var ruleForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Z][A-Z0-9]*[0-9]{3}$`) })
 
 func (p *Policy) waiver(n *yaml.Node) error {
 	w := waiver.Waiver{Line: n.Line}
@@ -44,7 +45,7 @@ func (p *Policy) waiver(n *yaml.Node) error {
 }
 
 func waivable(rule string) error {
-	if !ruleForm.MatchString(rule) {
+	if !ruleForm().MatchString(rule) {
 		return fmt.Errorf("rule %q is not of the form ABC123", rule)
 	}
 	if rule == waiver.ExpiredRule || rule == waiver.UnusedRule {

@@ -24,7 +24,13 @@ func depsScanning(in Input) view { return ofDeps(in, finding.DependencyScanning,
 func depsPinning(in Input) view { return ofDeps(in, finding.DependencyPinning, goodPins, "PIN", "DEP") }
 
 // depsUpdates is its view of framework updates: whether torch is current.
-func depsUpdates(in Input) view { return ofDeps(in, finding.FrameworkUpdates, goodUpdates, "UPD") }
+func depsUpdates(in Input) view {
+	v := ofDeps(in, finding.FrameworkUpdates, goodUpdates, "UPD")
+	if slices.ContainsFunc(in.Findings, func(f finding.Finding) bool { return slices.Contains(goodScans, f.Rule) || f.Rule == "PIN090" }) {
+		v.reason = "no file that was read names torch"
+	}
+	return v
+}
 
 func ofDeps(in Input, s finding.Strategy, good []string, prefixes ...string) view {
 	v := view{implemented: sites(informing(in, good)), reason: noDeps}

@@ -215,3 +215,14 @@ func TestWeightsOnly(t *testing.T) {
 		t.Error("another rule is read as the report")
 	}
 }
+
+// Where nothing names torch, that is the reason, and not that there are no files.
+func TestUpdatesWithoutTorch(t *testing.T) {
+	for _, tt := range []struct {
+		rule, want string
+	}{{"DEP090", "no file that was read names torch"}, {"PIN090", "no file that was read names torch"}, {"DEP007", noDeps}} {
+		if got := depsUpdates(Input{Findings: []finding.Finding{{Rule: tt.rule}}}).reason; got != tt.want {
+			t.Errorf("%s: %q", tt.rule, got)
+		}
+	}
+}

@@ -93,6 +93,7 @@ var strategies = []strategy{
 			{Name: "data poisoning", Severity: finding.Medium},
 		},
 		impact: "Requests that would exhaust memory, crash an operator or steer the model fail early and are counted. Training data that drifts or was planted shows up before the model learns it.",
+		rooms:  []func(Input) view{inputValidation},
 	},
 	{
 		id:    finding.CustomOps,

@@ -116,6 +116,8 @@ var stages = map[string]struct{ text, hint string }{
 	"save":   {"the converted model cannot be saved", ""},
 	"run":    {"the model cannot be run on the inputs", "--input and --shape must be what its forward() takes; --samples 0 leaves out what andiron makes up"},
 	"load":   {"the converted model cannot be loaded", ""},
+	"sdk":    {"the Python package andiron cannot be imported", "pip install andiron into the environment that --python names"},
+	"attack": {"the model cannot be attacked", "--inputs are floating-point numbers within --bounds, --labels the numbers of their classes, and the model returns scores of classes"},
 	"rerun":  {"the converted model cannot be run on the inputs", "an exported model takes the shape of its example only"},
 }
 

@@ -26,6 +26,7 @@ type plan struct {
 	Model        string          `json:"model"`
 	Outputs      string          `json:"outputs"`
 	Result       string          `json:"result"`
+	Robust       *Attacks        `json:"robust,omitempty"`
 }
 
 // input is where in the file of inputs a tensor lies.
@@ -89,6 +90,8 @@ type result struct {
 	Warnings      []string  `json:"warnings"`
 	Samples       [][]leaf  `json:"samples"`
 	Error         *childErr `json:"error"`
+
+	Report json.RawMessage `json:"report,omitempty"`
 }
 
 type childErr struct {
@@ -130,7 +133,7 @@ func readResult(p *plan) (*result, error) {
 		return nil, err
 	}
 	r, err := parseResult(b)
-	if err != nil || r.Error != nil {
+	if err != nil || r.Error != nil || p.Robust != nil {
 		return r, err
 	}
 	info, err := os.Stat(p.Outputs)

@@ -115,18 +115,9 @@ def publish(name: str, result: dict[str, object]) -> None:
 
 def build(plan: Plan) -> dict[str, object]:
     collected = collect_warnings()
-    with stage("import"):
-        module = load_script(plan["script"], plan["script_sha256"])
     if plan["mode"] == "export" and not hasattr(torch, "export"):
         raise Stage("no-export", "torch.export came with torch 2.1")
-    torch.manual_seed(0)
-    with stage("factory"):
-        model = make(module, plan["factory"], plan["args"])
-    digest = ""
-    if plan["weights"]:
-        with stage("weights"):
-            digest = load_weights(model, plan["weights"])
-    model.cpu().eval()
+    model, digest = prepared(plan)
     samples = [load_inputs(plan, i) for i in range(len(plan["samples"]))]
     original = twin(model)
     with stage("convert"), torch.no_grad():
@@ -140,6 +131,20 @@ def build(plan: Plan) -> dict[str, object]:
     with stage("run"):
         outputs = run(original, samples, plan["outputs"])
     return {"weights_sha256": digest, "samples": outputs, "warnings": collected}
+
+
+def prepared(plan: Plan) -> tuple[torch.nn.Module, str]:
+    """Makes the model of the user's script, with its weights; returns their digest."""
+    with stage("import"):
+        module = load_script(plan["script"], plan["script_sha256"])
+    torch.manual_seed(0)
+    with stage("factory"):
+        model = make(module, plan["factory"], plan["args"])
+    digest = ""
+    if plan["weights"]:
+        with stage("weights"):
+            digest = load_weights(model, plan["weights"])
+    return model.cpu().eval(), digest
 
 
 def collect_warnings() -> list[str]:
@@ -232,7 +237,20 @@ def check(plan: Plan) -> dict[str, object]:
     return {"weights_sha256": "", "samples": outputs, "warnings": []}
 
 
-TASKS = {"build": build, "check": check}
+# Robustness: the user's model under the attacks of the SDK.
+
+
+def robust(plan: Plan) -> dict[str, object]:
+    model, digest = prepared(plan)
+    with stage("sdk"):
+        from andiron import adversarial
+    x, y = load_inputs(plan, 0)
+    with stage("attack"):
+        report = adversarial.evaluate(model, x, y.long(), **plan["robust"])
+    return {"weights_sha256": digest, "samples": [], "warnings": [], "report": report.plain()}
+
+
+TASKS = {"build": build, "check": check, "robust": robust}
 
 
 # Weights: safetensors without a library.

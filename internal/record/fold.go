@@ -61,6 +61,24 @@ type Step struct {
 	Release
 }
 
+// Decided is a decision, with its time.
+type Decided struct {
+	Time string `json:"time"`
+	Decision
+}
+
+// Remedied is a remediation, with its time.
+type Remedied struct {
+	Time string `json:"time"`
+	Remediation
+}
+
+// Tested is a run of tests, with its time.
+type Tested struct {
+	Time string `json:"time"`
+	Test
+}
+
 // Folded is what is true now.
 type Folded struct {
 	Summary
@@ -69,8 +87,13 @@ type Folded struct {
 	Scans    int64
 	Last     *Scan  // the last one
 	LastTime string // of the last scan
-	Steps    []Step // of releases, oldest first
 	Foreign  int64  // entries of kinds that a newer andiron knows
+
+	// What was done, oldest first.
+	Decisions    []Decided
+	Remediations []Remedied
+	Tests        []Tested
+	Steps        []Step // of releases
 
 	index map[string]*State
 	seen  map[string]sighting // by scope
@@ -122,11 +145,28 @@ func (f *Folded) add(e *Entry) error {
 		if m.Complete {
 			f.seen[m.Scope] = sighting{e.Seq, e.Time}
 		}
+	case *Decision:
+		f.Decisions = append(f.Decisions, Decided{e.Time, *m})
+	case *Remediation:
+		f.Remediations = append(f.Remediations, Remedied{e.Time, *m})
+	case *Test:
+		f.Tests = append(f.Tests, Tested{e.Time, *m})
 	case *Release:
-		if len(f.Steps) >= maxFindings {
-			return bounded.Exceeded("steps of releases", maxFindings)
-		}
 		f.Steps = append(f.Steps, Step{e.Time, *m})
+	}
+	if max(len(f.Decisions), len(f.Remediations), len(f.Tests), len(f.Steps)) > maxFindings {
+		return bounded.Exceeded("decisions, remediations, tests or steps of releases", maxFindings)
+	}
+	return nil
+}
+
+// Decided is the last decision on a finding, or nil.
+func (f *Folded) Decided(rule, pkg string, advisories []string) *Decision {
+	for i := range slices.Backward(f.Decisions) {
+		d := &f.Decisions[i].Decision
+		if d.Rule == rule && d.Package == pkg && slices.ContainsFunc(d.Advisories, func(id string) bool { return slices.Contains(advisories, id) }) {
+			return d
+		}
 	}
 	return nil
 }

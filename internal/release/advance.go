@@ -10,6 +10,9 @@ import (
 	"github.com/andiron-dev/andiron/internal/pep440"
 )
 
+// byRule is who takes the steps that nobody has to answer for.
+const byRule = "andiron"
+
 // Policy is how careful to be.
 type Policy struct {
 	Now      time.Time
@@ -40,7 +43,10 @@ type watcher struct {
 	now    string
 	steps  []Step
 	notes  []Note
-	inUse  []pep440.Version
+	named  []pep440.Version // by the project's files
+	inUse  []pep440.Version // these, and what is in production
+
+	production bool // some release is
 }
 
 // Advance returns the steps that follow from the news without anyone, and why the
@@ -50,12 +56,13 @@ func Advance(tracks []Track, n *News, p Policy) ([]Step, []Note) {
 	w.now = p.Now.UTC().Format(time.RFC3339)
 	for _, s := range p.InUse {
 		if v, err := pep440.Parse(s); err == nil {
-			w.inUse = append(w.inUse, v.Public())
+			w.named = append(w.named, v.Public())
 		}
 	}
+	w.inUse = slices.Clone(w.named)
 	for _, t := range tracks {
 		if t.State == Production {
-			w.inUse = append(w.inUse, t.parsed)
+			w.inUse, w.production = append(w.inUse, t.parsed), true
 		}
 	}
 	for _, t := range append(slices.Clone(tracks), w.unseen(tracks)...) {
@@ -110,10 +117,10 @@ func floor(tracks []Track) pep440.Version {
 
 // track takes one release as far as it goes.
 func (w *watcher) track(t Track) {
-	if t.State.ended() {
+	list := w.news.of(t.Version)
+	if t.State == Superseded || t.State == Withdrawn && !w.back(&t, list) {
 		return
 	}
-	list := w.news.of(t.Version)
 	if t.State == Unseen {
 		w.step(&t, Seen, sightings(list)...)
 	}
@@ -134,6 +141,31 @@ func (w *watcher) track(t Track) {
 		w.urgent(&t, a)
 	}
 	w.cool(&t, list, against)
+}
+
+// back reports whether a release that was withdrawn because of the index is no longer
+// yanked or quarantined there, and lets it cool again. While it is, and may run
+// somewhere, that is said each time.
+func (w *watcher) back(t *Track, list []Sighting) bool {
+	i := slices.IndexFunc(list, func(s Sighting) bool { return s.Source == Index && !s.Yanked && !s.Quarantined })
+	if t.By == byRule && i >= 0 {
+		w.step(t, Cooling, list[i].String()+", neither yanked nor quarantined any more")
+		return true
+	}
+	if !w.replaced(t) {
+		w.notes = append(w.notes, Note{Version: t.Version, Text: fmt.Sprintf("was withdrawn from %s, and nothing is in its place", t.ran), Urgent: true})
+	} else if w.used(t.parsed) {
+		w.notes = append(w.notes, Note{Version: t.Version, Text: "is named by the project's files, and was withdrawn", Urgent: true})
+	}
+	return false
+}
+
+// replaced reports whether a withdrawn release has left production, if it was there.
+func (w *watcher) replaced(t *Track) bool { return t.ran != Production || w.production }
+
+// used reports whether the project's files name a version.
+func (w *watcher) used(v pep440.Version) bool {
+	return slices.ContainsFunc(w.named, func(u pep440.Version) bool { return pep440.Compare(u, v) == 0 })
 }
 
 func (w *watcher) cool(t *Track, list []Sighting, against []string) {
@@ -224,7 +256,7 @@ func (w *watcher) unvouched(version string, list []Sighting) string {
 }
 
 func (w *watcher) step(t *Track, to State, evidence ...string) {
-	w.steps = append(w.steps, Step{Time: w.now, Version: t.Version, From: t.State, To: to, By: "andiron", Evidence: evidence, Uploaded: t.Uploaded})
+	w.steps = append(w.steps, Step{Time: w.now, Version: t.Version, From: t.State, To: to, By: byRule, Evidence: evidence, Uploaded: t.Uploaded})
 	t.State = to
 }
 
@@ -234,8 +266,11 @@ func (w *watcher) hold(t *Track, why string) {
 
 // urgent says something of a release that runs somewhere.
 func (w *watcher) urgent(t *Track, text string) {
-	if slices.Contains([]State{Canary, Staging, Production}, t.State) {
+	switch {
+	case slices.Contains([]State{Canary, Staging, Production}, t.State):
 		w.notes = append(w.notes, Note{Version: t.Version, Text: fmt.Sprintf("is in %s: %s", t.State, text), Urgent: true})
+	case w.used(t.parsed):
+		w.notes = append(w.notes, Note{Version: t.Version, Text: "is named by the project's files: " + text, Urgent: true})
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -112,7 +113,15 @@ func run(t *testing.T, g Getter, tracks []Track, p Policy) (steps []Step, text [
 
 func tracksOf(t *testing.T, states ...string) []Track {
 	t.Helper()
-	var steps []Step
+	tracks, err := Follow(stepsTo(t, states...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tracks
+}
+
+func stepsTo(t *testing.T, states ...string) (steps []Step) {
+	t.Helper()
 	for i := 0; i < len(states); i += 2 {
 		from := Unseen
 		for _, to := range order()[1:] {
@@ -122,11 +131,7 @@ func tracksOf(t *testing.T, states ...string) []Track {
 			}
 		}
 	}
-	tracks, err := Follow(steps)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tracks
+	return steps
 }
 
 func TestAdvance(t *testing.T) {
@@ -150,6 +155,9 @@ func TestAdvance(t *testing.T) {
 		"yanked":                       {world(indexPath, page("active", file("2.14.1", "2026-09-30T19:00:00Z", `"broken"`))), []string{"2.14.1", "cooling"}, Policy{}, []string{"2.14.1 cooling>withdrawn"}},
 		"yanked in use": {world(indexPath, page("active", file("2.14.1", "2026-09-30T19:00:00Z", "true"))), []string{"2.14.1", "production"}, Policy{}, []string{
 			"2.14.1 production>withdrawn", "!2.14.1 is in production: the package index yanked it: no reason is given",
+		}},
+		"yanked, and named by the project": {world(indexPath, page("active", file("2.14.1", "2026-09-30T19:00:00Z", `"broken"`))), []string{"2.14.1", "cooling"}, Policy{InUse: []string{"2.14.1+cpu"}}, []string{
+			"2.14.1 cooling>withdrawn", "!2.14.1 is named by the project's files: the package index yanked it: broken",
 		}},
 		"one file yanked": {world(indexPath, page("active", file("2.14.1", "2026-09-30T19:00:00Z", "true"), file("2.14.1+cpu", "2026-09-30T19:00:00Z", "false"))), []string{"2.14.1", "cooling"}, Policy{}, []string{cools}},
 		"quarantined":     {world(indexPath, page("quarantined", file("2.14.1", "2026-09-30T19:00:00Z", "false"))), []string{"2.14.1", "ready"}, Policy{}, []string{"2.14.1 ready>withdrawn"}},
@@ -234,6 +242,67 @@ func TestStepsFollow(t *testing.T) {
 	}
 	if again, text := run(t, world(), tracks, Policy{}); len(again) != 0 || len(text) != 0 {
 		t.Errorf("a second run says %v", text)
+	}
+}
+
+// What was withdrawn from production is said until something is in its place: an older
+// release that goes back, or the same once the index no longer yanks it.
+func TestWayBack(t *testing.T) {
+	tracks := tracksOf(t, "2.14.0", "canary", "2.14.1", "staging")
+	var steps []Step
+	take := func(more []Step, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		steps = append(steps, more...)
+		for _, s := range more {
+			i := slices.IndexFunc(tracks, func(x Track) bool { return x.Version == s.Version })
+			tracks[i].State, tracks[i].By, tracks[i].ran = s.To, s.By, s.From
+		}
+	}
+	to := func(version string, state State) ([]Step, error) {
+		return Promote(tracks, Promotion{Version: version, To: state, By: "alice", Evidence: []string{"run 1"}})
+	}
+	take(to("2.14.1", Production))
+	if _, err := to("2.14.0", Production); err == nil || !strings.Contains(err.Error(), "2.14.1 is in production: what is newer has to be withdrawn") {
+		t.Error(err)
+	}
+	yanked := world(indexPath, page("active", file("2.14.1", "2026-09-30T19:00:00Z", "true"), file("2.14.0", "2026-09-02T00:00:00Z", "false")))
+	gone, _ := run(t, yanked, tracks, Policy{})
+	take(gone, nil)
+	for range 2 {
+		_, got := run(t, yanked, tracks, Policy{})
+		if diff := cmp.Diff([]string{"!2.14.1 was withdrawn from production, and nothing is in its place"}, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+	if _, got := run(t, world(indexPath, "!down"), tracks, Policy{}); !strings.HasPrefix(strings.Join(got, " "), "!2.14.1 was withdrawn") {
+		t.Error(got)
+	}
+	take(to("2.14.0", Production))
+	if _, got := run(t, yanked, tracks, Policy{}); len(got) != 0 {
+		t.Error(got)
+	}
+	if _, got := run(t, yanked, tracks, Policy{InUse: []string{"2.14.1+cu130"}}); len(got) != 1 || got[0] != "!2.14.1 is named by the project's files, and was withdrawn" {
+		t.Error(got)
+	}
+	if _, got := run(t, world(), tracks, Policy{}); !slices.Equal(got, []string{"2.14.1 withdrawn>cooling", "2.14.1 stays cooling: it is out for 2 days, and the cooldown is 7 days"}) {
+		t.Error(got)
+	}
+	take(to("2.14.0", Withdrawn))
+	if _, got := run(t, yanked, tracks, Policy{}); len(got) != 2 || got[0] != "!2.14.0 was withdrawn from production, and nothing is in its place" {
+		t.Errorf("what a person withdrew came back: %v", got)
+	}
+	if _, err := Follow(append(stepsTo(t, "2.14.0", "canary", "2.14.1", "staging"), steps...)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestManyAdvisories(t *testing.T) {
+	list := "[" + strings.Repeat(advisoryAgain+",", perPage-1) + advisoryAgain + "]"
+	if n := Ask(t.Context(), sources, world(globalPath, list)); n.Complete() || !strings.Contains(n.Asked[3].Err, "GitHub lists 100 advisories about torch, and may have more") {
+		t.Errorf("%+v", n.Asked)
 	}
 }
 

@@ -34,6 +34,10 @@ const (
 	DefaultOSV        = "https://api.osv.dev"
 )
 
+// perPage is how many entries GitHub gives at most in one answer. Of the releases the
+// newest come first, and are enough.
+const perPage = 100
+
 // Getter gets small files; *fetch.Client is one.
 type Getter interface {
 	Get(ctx context.Context, req fetch.Request) ([]byte, *fetch.Response, error)
@@ -188,6 +192,9 @@ func (s Sources) GitHubAdvisories(ctx context.Context, g Getter) ([]Advisory, er
 	}
 	if err := s.json(ctx, g, s.GitHub, "/advisories?ecosystem=pip&per_page=100&affects="+url.QueryEscape(s.Package), &global); err != nil {
 		return nil, err
+	}
+	if n := max(len(own), len(global)); n >= perPage {
+		return nil, fmt.Errorf("GitHub lists %d advisories about %s, and may have more", n, s.Package)
 	}
 	var out []Advisory
 	for i, a := range append(own, global...) {

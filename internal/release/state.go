@@ -11,7 +11,8 @@ import (
 // State is how far a release has come.
 type State string
 
-// The states, in order. Superseded and Withdrawn end.
+// The states, in order. With Superseded and Withdrawn nothing more is done on its own,
+// but for what is no longer yanked.
 const (
 	Unseen     State = ""
 	Seen       State = "seen"       // some source has it
@@ -24,15 +25,21 @@ const (
 	Withdrawn  State = "withdrawn"  // yanked, quarantined, or turned down
 )
 
-// order is the way that a release takes. People take it from Ready on.
+// order is the way that a release takes. People take it from Ready on. From the two
+// states at the end there is one way back each: what a newer release took the place of
+// goes to production again when that one fails, and what is no longer yanked or
+// quarantined cools again.
 func order() []State { return []State{Unseen, Seen, Cooling, Ready, Canary, Staging, Production} }
 
 func (s State) ended() bool { return s == Superseded || s == Withdrawn }
 
 // follows reports whether a step leads from one state to another.
 func (s State) follows(from State) bool {
-	if from.ended() {
-		return false
+	if from == Superseded {
+		return s == Production
+	}
+	if from == Withdrawn {
+		return s == Cooling
 	}
 	if s.ended() {
 		return from != Unseen
@@ -64,6 +71,7 @@ type Track struct {
 	Uploaded string `json:"uploaded,omitempty"`
 
 	parsed pep440.Version
+	ran    State // where it was when it was withdrawn
 }
 
 // Follow returns where the releases are after steps, oldest version first. A step that
@@ -83,7 +91,7 @@ func Follow(steps []Step) ([]Track, error) {
 		if s.From != t.State || !s.To.follows(s.From) {
 			return nil, fmt.Errorf("torch watch: %s cannot go from %q to %.40q: it is %q", s.Version, s.From, s.To, t.State)
 		}
-		t.State, t.Since, t.By = s.To, s.Time, s.By
+		t.State, t.Since, t.By, t.ran = s.To, s.Time, s.By, s.From
 		if s.Uploaded != "" {
 			t.Uploaded = s.Uploaded
 		}
@@ -122,6 +130,9 @@ func Promote(tracks []Track, p Promotion) ([]Step, error) {
 	if !p.To.follows(t.State) {
 		return nil, fmt.Errorf("%s is %s; from there it cannot go to %s", p.Version, t.State, p.To)
 	}
+	if newer := slices.IndexFunc(tracks[i:], func(o Track) bool { return o.State == Production }); t.State == Superseded && newer >= 0 {
+		return nil, fmt.Errorf("%s is in production: what is newer has to be withdrawn before %s takes its place again", tracks[i+newer].Version, p.Version)
+	}
 	steps := []Step{{Time: p.Time, Version: p.Version, From: t.State, To: p.To, By: p.By, Evidence: p.Evidence}}
 	if p.To != Production {
 		return steps, nil
@@ -129,7 +140,7 @@ func Promote(tracks []Track, p Promotion) ([]Step, error) {
 	for _, o := range tracks {
 		if pep440.Compare(o.parsed, t.parsed) < 0 && !o.State.ended() {
 			steps = append(steps, Step{
-				Time: p.Time, Version: o.Version, From: o.State, To: Superseded, By: "andiron",
+				Time: p.Time, Version: o.Version, From: o.State, To: Superseded, By: byRule,
 				Evidence: []string{p.Version + " went to production"},
 			})
 		}

@@ -146,7 +146,7 @@ func (v *verifier) compute(ctx context.Context, p *manifest.Package, file, at st
 		if ctx.Err() != nil {
 			return Vouch{}, ctx.Err()
 		}
-		v.unseen(p, file, "it cannot be had to compute its digest: %v", err)
+		v.unseen(p, file, "it cannot be had to compute its digest: %s", reached(err))
 		return Vouch{}, nil
 	}
 	defer func() {

@@ -226,8 +226,9 @@ func TestLock(t *testing.T) {
 	cpu := s.Index("/whl/cpu")
 	cpu.HTML, cpu.NoHashes = true, true
 	cpu.Add(fakeindex.Wheel{Name: "torch", Version: "2.5.1+cpu", Tags: "cp311-cp311-linux_x86_64"})
+	numpy := s.Index("/simple").Add(fakeindex.Wheel{Name: "numpy", Version: "1.26.4"})
 	dir := project(t, s, map[string]string{"pyproject.toml": uvProject, "secret.txt": "s", "sub/pyproject.toml": "[project]\nname='sub'\n"})
-	path, log := fakeUV(t, "uv.lock", strings.ReplaceAll(uvLock("URL/whl/cpu", "", `, hash = "sha256:`+strings.Repeat("a", 64)+`"`), "URL", s.URL))
+	path, log := fakeUV(t, "uv.lock", strings.ReplaceAll(uvLock("URL/whl/cpu", "", `, hash = "sha256:`+numpy+`"`), "URL", s.URL))
 	opt := lockOptions(path)
 	var said []string
 	opt.Say = func(s string) { said = append(said, s) }
@@ -387,6 +388,10 @@ func TestOpen(t *testing.T) {
 		err   string
 	}{
 		{"uv", map[string]string{"pyproject.toml": uvProject}, relock.Selection{}, "uv uv.lock pyproject.toml uv.lock", ""},
+		{"poetry by its table", map[string]string{"pyproject.toml": "[tool.poetry]\nname = 'a'\n"}, relock.Selection{}, "poetry poetry.lock pyproject.toml poetry.lock", ""},
+		{"uv by its lock", map[string]string{"pyproject.toml": "[tool.poetry]\nname = 'a'\n", "uv.lock": ""}, relock.Selection{}, "uv uv.lock pyproject.toml uv.lock", ""},
+		{"pdm", map[string]string{"pyproject.toml": "", "pdm.lock": ""}, relock.Selection{}, "", "is made by PDM, which is not driven"},
+		{"pdm with uv", map[string]string{"pyproject.toml": "", "pdm.lock": ""}, relock.Selection{Tool: "uv"}, "uv uv.lock pyproject.toml uv.lock", ""},
 		{"poetry", map[string]string{"pyproject.toml": "", "poetry.lock": ""}, relock.Selection{}, "poetry poetry.lock pyproject.toml poetry.lock", ""},
 		{"in", map[string]string{"pyproject.toml": "", "requirements.in": ""}, relock.Selection{}, "uv requirements requirements.in requirements.txt", ""},
 		{

@@ -33,6 +33,14 @@ func NewPages(files []*manifest.File, client *fetch.Client, getenv func(string) 
 	return g
 }
 
+// reached says why an index could not be, and what lets it be asked.
+func reached(err error) string {
+	if fetch.IsPrivate(err) {
+		return err.Error() + "; --private-host lets it be asked"
+	}
+	return err.Error()
+}
+
 // place is the address of an index in one form.
 func place(index string) string { return strings.TrimRight(index, "/") }
 

@@ -128,8 +128,11 @@ func (o *opener) choose(sel Selection) error {
 	}
 	project := path.Base(p.Input) == "pyproject.toml"
 	if p.Form == "" {
+		whose := o.whose()
 		switch {
-		case project && (p.Tool == "poetry" || p.Tool == "" && o.has("poetry.lock")):
+		case project && whose == "pdm":
+			return &ToolError{Text: "the project's lock is made by PDM, which is not driven", Hint: "--tool uv makes a uv.lock of the same pyproject.toml"}
+		case project && whose == "poetry":
 			p.Form = manifest.PoetryLock
 		case project && p.Tool != "pip-tools":
 			p.Form = manifest.UVLock
@@ -147,6 +150,31 @@ func (o *opener) choose(sel Selection) error {
 		return fmt.Errorf("%q cannot be both what is asked for and the lock of it", p.Lock)
 	}
 	return nil
+}
+
+// whose is the tool of a project: the user's word, then the locks beside it, then what
+// its pyproject.toml says of itself. uv has no other's dependencies.
+func (o *opener) whose() string {
+	dir := path.Dir(o.p.Input)
+	switch {
+	case o.p.Tool != "":
+		return o.p.Tool
+	case o.has(path.Join(dir, "poetry.lock")):
+		return "poetry"
+	case o.has(path.Join(dir, "uv.lock")):
+		return "uv"
+	case o.has(path.Join(dir, "pdm.lock")):
+		return "pdm"
+	}
+	b, err := o.read(o.p.Input)
+	if err != nil {
+		return "" // which is said when it is read for its packages
+	}
+	f, err := manifest.Read(manifest.PyProject, o.p.Input, b, manifest.Limits{})
+	if err != nil || f.Tool == "pdm" {
+		return "" // without a lock of it, the project may be uv's as well
+	}
+	return f.Tool
 }
 
 func clean(name string) string {
@@ -197,7 +225,12 @@ func (o *opener) collect() error {
 		return err
 	}
 	dir := path.Dir(o.p.Input)
-	for _, name := range []string{"uv.toml", "poetry.toml", ".python-version"} {
+	if name := path.Join(dir, "uv.toml"); o.has(name) {
+		if err := o.manifest(manifest.UVConfig, name); err != nil {
+			return err
+		}
+	}
+	for _, name := range []string{"poetry.toml", ".python-version"} {
 		if name = path.Join(dir, name); o.has(name) {
 			b, err := o.read(name)
 			if err != nil {

@@ -125,6 +125,9 @@ func (u *updater) move(ctx context.Context, torch *release, names []string, most
 		if err != nil {
 			return nil, err
 		}
+		if r == nil && u.locked(name) {
+			continue // the tool finds one, or says that there is none
+		}
 		if r == nil {
 			u.reject("torch", torch.version, "no release of %s that may be taken goes with it", name)
 			return nil, nil //nolint:nilnil // said above
@@ -139,6 +142,12 @@ func (u *updater) move(ctx context.Context, torch *release, names []string, most
 		}
 	}
 	return m, nil
+}
+
+// locked reports a package that only the lock has: no file of the project binds it, so
+// that it moves with what needs it.
+func (u *updater) locked(name string) bool {
+	return !slices.ContainsFunc(u.pins[name], func(b pin) bool { return b.file != nil })
 }
 
 // stays reports whether every pin of a package is at a release already.

@@ -192,6 +192,7 @@ func (u *updater) gather() error {
 	}
 	u.lowest(u.opt.Python)
 	if u.p.before == nil {
+		u.ranges()
 		return nil
 	}
 	lock, err := manifest.Read(u.p.Form, u.p.Lock, u.p.before, manifest.Limits{})
@@ -208,7 +209,32 @@ func (u *updater) gather() error {
 		}
 		u.learn(p)
 	}
+	u.ranges()
 	return nil
+}
+
+// ranges says which of the packages that are to be updated no file binds to a version:
+// which one is in use is not known, and so not what it has.
+func (u *updater) ranges() {
+	names := u.opt.Names
+	if len(names) == 0 {
+		names = []string{"torch"}
+	}
+	said := make(map[string]bool)
+	for _, f := range u.p.Files {
+		for i := range f.Packages {
+			p := &f.Packages[i]
+			indexed := p.Source.Type == manifest.AnyIndex || p.Source.Type == manifest.OneIndex
+			if !slices.Contains(names, p.Name) || said[p.Name] || len(u.pins[p.Name]) > 0 || p.Constraint || !indexed || slices.Contains(p.Groups, "build-system") {
+				continue
+			}
+			said[p.Name] = true
+			u.plan.Problems = append(u.plan.Problems, Problem{
+				Package: p.Name, Incomplete: true,
+				Text: fmt.Sprintf("%s:%d asks for a range, and no lock says which version is in use; andiron deps lock makes one", f.Path, p.Line),
+			})
+		}
+	}
 }
 
 // lowest takes the lowest Python that requires-python allows.
@@ -413,8 +439,19 @@ func (u *updater) step(name string, r *release, reason string) error {
 	if reason == "" {
 		s.Reason = fmt.Sprintf("it closes %d of %d advisories", len(s.Closes), len(before))
 	}
+	if was, now := family.Plain(s.From), family.Plain(s.To); name == "torch" && u.plain(name) && was != now && now != "" {
+		s.Reason += fmt.Sprintf("; for Linux it is built for %s there, and %s was for %s", now, s.From, cmp.Or(was, "another"))
+	}
 	u.plan.Steps = append(u.plan.Steps, s)
 	return nil
+}
+
+// plain reports a package that is bound without an accelerator, by its versions and by
+// where it comes from: then that of its build changes with the release.
+func (u *updater) plain(name string) bool {
+	return !slices.ContainsFunc(u.pins[name], func(b pin) bool {
+		return b.version.Local() != "" || slices.ContainsFunc(b.indexes, func(at string) bool { return family.Accelerator(at) != "" })
+	})
 }
 
 // relock makes the lock of the changed project, and looks at what it became.

@@ -336,3 +336,63 @@ func TestUpdateRunsTests(t *testing.T) {
 		t.Error("a change was not seen")
 	}
 }
+
+// What only the lock has, and the index says nothing of, moves with torch and keeps it
+// from nothing: so it is with the libraries of the accelerator on an index without
+// METADATA beside its files.
+func TestUpdateOfLocked(t *testing.T) {
+	s, pypi, _ := world(t)
+	pypi.NoMetadata = true
+	pypi.Add(fakeindex.Wheel{Name: "nvidia-cublas-cu12", Version: "12.1.3.1"})
+	const lock = `version = 1
+requires-python = ">=3.11"
+[[package]]
+name = "nvidia-cublas-cu12"
+version = "12.1.3.1"
+source = { registry = "URL/simple" }
+`
+	files := map[string]string{
+		"pyproject.toml": "[project]\nname = \"demo\"\nversion = \"1\"\ndependencies = [\"torch==2.4.1\"]\n[[tool.uv.index]]\nurl = \"URL/simple\"\ndefault = true\n",
+		"uv.lock":        lock,
+	}
+	for i, want := range [][]string{{"torch 2.4.1 -> 2.5.1 closes [A]"}, {"torch 2.4.1 open [A]"}} {
+		if i == 1 { // the project itself binds it
+			files["pyproject.toml"] = strings.Replace(files["pyproject.toml"], `"torch`, `"nvidia-cublas-cu12==12.1.3.1", "torch`, 1)
+		}
+		plan, err := relock.Update(t.Context(), open(t, project(t, s, files), relock.Selection{}), options(map[string]string{"A": "torch<2.5.0"}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want, summary(plan)); d != "" {
+			t.Errorf("%d: %s", i, d)
+		}
+		if i == 0 && !strings.Contains(plan.Steps[0].Reason, "built for cu124 there, and 2.4.1 was for cu121") {
+			t.Errorf("%q", plan.Steps[0].Reason)
+		}
+	}
+}
+
+// A range is no version that an update could begin at, and not nothing to update.
+func TestUpdateOfRange(t *testing.T) {
+	s, _, _ := world(t)
+	for file, want := range map[string][]string{
+		"torch>=2.4,<2.5\n":                     {"torch: requirements.txt:1 asks for a range, and no lock says which version is in use; andiron deps lock makes one"},
+		"torchvision>=0.19\n":                   nil,
+		"torch==2.4.1\ntorchvision\n":           {"torch 2.4.1 -> 2.5.1 closes [A]"},
+		"-c c.txt\ntorch\n":                     {"torch 2.4.1 -> 2.5.1 closes [A]"},
+		"torch @ https://files.example/x.whl\n": nil,
+	} {
+		dir := project(t, s, map[string]string{"requirements.txt": "--index-url URL/simple\n" + file, "c.txt": "torch==2.4.1\n"})
+		plan, err := relock.Update(t.Context(), open(t, dir, relock.Selection{}), options(map[string]string{"A": "torch<2.5.0"}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := summary(plan)
+		for i := range got {
+			got[i] = strings.Replace(got[i], "requirements.txt:2", "requirements.txt:1", 1)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%q: %s", file, d)
+		}
+	}
+}

@@ -52,16 +52,41 @@ func (v *verifier) verify(ctx context.Context) error {
 		v.source(p)
 		v.pinned(p)
 	}
+	v.some(f)
 	v.coherent(f)
 	for i := range f.Packages {
 		if err := v.digests(ctx, &f.Packages[i]); err != nil {
 			return err
 		}
 	}
+	if err := v.kept(ctx, f); err != nil {
+		return err
+	}
 	if len(v.fills) == 0 || !v.r.Good() {
 		return nil
 	}
 	return v.fillIn()
+}
+
+// some wants a lock of something where the project asks for something: a tool that
+// does not know the tables of another one makes an empty one of them.
+func (v *verifier) some(f *manifest.File) {
+	published := func(p manifest.Package) bool {
+		return !p.Constraint && p.Source.Type != manifest.Virtual && p.Source.Type != manifest.Editable && p.Source.Type != manifest.Path
+	}
+	always := func(p manifest.Package) bool {
+		return published(p) && p.Marker == "" && len(p.Groups) == 0 && p.Name != ""
+	}
+	if slices.ContainsFunc(f.Packages, published) {
+		return
+	}
+	for _, asked := range v.p.Files {
+		if i := slices.IndexFunc(asked.Packages, always); i >= 0 {
+			p := &asked.Packages[i]
+			v.problem(p, "", "%q asks for it, and %s made a lock without any package", asked.Path, v.r.Tool)
+			return
+		}
+	}
 }
 
 // read reads the lock as it is.
@@ -229,25 +254,38 @@ func (v *verifier) locate(ctx context.Context, p *manifest.Package) error {
 		v.r.Notes = append(v.r.Notes, fmt.Sprintf("%s %s: no file of the project names an index, so it is not known whether it comes from the right one", p.Name, p.Version))
 		return nil
 	}
-	for _, index := range may {
-		page, err := v.pages.Of(ctx, index, p.Name)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err != nil {
-			v.unseen(p, "", "the index cannot be asked: %v", err)
-			return nil
-		}
-		if page == nil {
-			continue
-		}
+	pages, ok, err := v.askAll(ctx, p, may)
+	if err != nil || !ok {
+		return err
+	}
+	for i, page := range pages {
 		if f := fileOn(page, p.Wheels[0].File); f != nil && f.URL == p.Wheels[0].URL {
-			p.Source = manifest.Source{Type: manifest.OneIndex, URL: index}
+			p.Source = manifest.Source{Type: manifest.OneIndex, URL: may[i]}
 			return nil
 		}
 	}
 	v.problem(p, p.Wheels[0].File, "none of %q lists this file", may)
 	return nil
+}
+
+// askAll gets the page that each index has of a package, an empty one where it has
+// none. Not ok is that one could not be asked, which is a problem by then.
+func (v *verifier) askAll(ctx context.Context, p *manifest.Package, may []string) (pages []*pyindex.Page, ok bool, err error) {
+	for _, index := range may {
+		page, err := v.pages.Of(ctx, index, p.Name)
+		if ctx.Err() != nil {
+			return nil, false, ctx.Err()
+		}
+		if err != nil {
+			v.unseen(p, "", "the index cannot be asked: %s", reached(err))
+			return nil, false, nil
+		}
+		if page == nil {
+			page = &pyindex.Page{}
+		}
+		pages = append(pages, page)
+	}
+	return pages, true, nil
 }
 
 // artifact wants a digest of a file that the lock lists.
@@ -296,7 +334,7 @@ func (v *verifier) page(ctx context.Context, p *manifest.Package, index string) 
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err != nil:
-		v.unseen(p, "", "the index cannot be asked: %v", err)
+		v.unseen(p, "", "the index cannot be asked: %s", reached(err))
 		return nil, nil //nolint:nilnil // a problem stands for it
 	case page == nil:
 		v.problem(p, "", "the index %q does not have it", index)
@@ -324,22 +362,16 @@ func (v *verifier) byPage(ctx context.Context, p *manifest.Package) error {
 		if !hasSHA256(p) {
 			v.problem(p, "", "it has no digest, and no file of the project names an index to look for one")
 		}
+		v.r.ByTool += len(p.Hashes)
 		return nil
+	}
+	pages, ok, err := v.askAll(ctx, p, may)
+	if err != nil || !ok {
+		return err
 	}
 	sums := make(map[string]bool)
 	found := false
-	for _, index := range may {
-		page, err := v.pages.Of(ctx, index, p.Name)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err != nil {
-			v.unseen(p, "", "the index cannot be asked: %v", err)
-			return nil
-		}
-		if page == nil {
-			continue
-		}
+	for _, page := range pages {
 		files := filesOf(page, p)
 		if len(files) == 0 || found && !v.mixes(p, files) {
 			continue

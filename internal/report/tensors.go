@@ -9,6 +9,9 @@ import (
 
 // tensorTotals writes "tensors: 3 in 1 request, 588.0 KiB; schema sha256 83a4…".
 func tensorTotals(t finding.Tensors) string {
+	if t.Schema == "" {
+		return fmt.Sprintf("%s, %s", count(t.Requests, "sample", "samples"), size(t.Bytes))
+	}
 	s := "schema sha256 " + safetext.Plain(t.Schema)
 	if t.Requests == 0 {
 		return s
@@ -18,6 +21,9 @@ func tensorTotals(t finding.Tensors) string {
 
 // tensorHeadline says in one line how the requests ended.
 func tensorHeadline(t finding.Tensors) string {
+	if t.Schema == "" && t.Unread == 0 {
+		return "every sample was looked at"
+	}
 	of := " of " + count(t.Requests, "request", "requests")
 	switch {
 	case t.Requests == 0:

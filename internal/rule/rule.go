@@ -7,8 +7,8 @@ package rule
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/andiron-dev/andiron/finding"
 )
@@ -52,7 +52,16 @@ func (r *Rule) Undetermined(where finding.Where, message string, evidence ...str
 // Catalogue is a set of rules, in order of id.
 type Catalogue []*Rule
 
-var idForm = regexp.MustCompile(`^(PKL|ZIP|TAR|NPY|TS|PT2|ST|GGUF|ONNX|HF|FMT|TRC|DEP|PIN|UPD|PY|OPS|TRU|TEN)[0-9]{3}$`)
+// prefixes are those of all ids; three digits follow.
+const prefixes = " PKL ZIP TAR NPY TS PT2 ST GGUF ONNX HF FMT TRC DEP PIN UPD PY OPS TRU TEN "
+
+func isID(s string) bool {
+	n := len(s) - 3
+	if n < 1 || strings.Trim(s[n:], "0123456789") != "" || strings.Contains(s, " ") {
+		return false
+	}
+	return strings.Contains(prefixes, " "+s[:n]+" ")
+}
 
 // NewCatalogue joins the rooms' lists. A rule that is incomplete or whose id
 // stands twice is a fault of ours.
@@ -60,7 +69,7 @@ func NewCatalogue(lists ...[]*Rule) (Catalogue, error) {
 	c := Catalogue(slices.Concat(lists...))
 	slices.SortFunc(c, func(a, b *Rule) int { return cmp.Compare(a.ID, b.ID) })
 	for i, r := range c {
-		if !idForm.MatchString(r.ID) {
+		if !isID(r.ID) {
 			return nil, fmt.Errorf("rule %q: the id is not of the form ABC123", r.ID)
 		}
 		if i > 0 && c[i-1].ID == r.ID {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/rule"
@@ -89,13 +90,13 @@ func sentence(s string) string {
 	return s
 }
 
-var cve = regexp.MustCompile(`^CVE-[0-9]{4}-[0-9]+$`)
+var cve = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^CVE-[0-9]{4}-[0-9]+$`) })
 
 func link(ref string) string {
 	switch {
 	case strings.HasPrefix(ref, "https://"):
 		return "<" + ref + ">"
-	case cve.MatchString(ref):
+	case cve().MatchString(ref):
 		return "[" + ref + "](https://www.cve.org/CVERecord?id=" + ref + ")"
 	}
 	return ref

@@ -47,10 +47,14 @@ func ParseMetadata(b []byte) (*Model, error) {
 }
 
 type metadata struct {
-	Name     string  `json:"name"`
-	DataType string  `json:"datatype"`
-	Shape    []int64 `json:"shape"`
+	Name     string          `json:"name"`
+	DataType string          `json:"datatype"`
+	Shape    []int64         `json:"shape"`
+	Data     json.RawMessage `json:"data"`
 }
+
+// ErrRequest is a request, or an answer, in place of metadata.
+var ErrRequest = errors.New("this is a request with its data, and no metadata")
 
 func described(all []metadata) (ts []Tensor, err error) {
 	if len(all) > maxTensors {
@@ -59,6 +63,8 @@ func described(all []metadata) (ts []Tensor, err error) {
 	for _, x := range all {
 		d, err := tensor.ParseDType(x.DataType)
 		switch {
+		case x.Data != nil:
+			return nil, ErrRequest
 		case x.Name == "":
 			return nil, errors.New("a tensor has no name")
 		case err != nil || d.V2() != x.DataType:

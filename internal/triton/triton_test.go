@@ -119,6 +119,7 @@ func TestParseMetadata(t *testing.T) {
 		"a type nobody knows": {`{"inputs": [{"name": "x", "datatype": "float32", "shape": [1]}]}`, "none of the protocol"},
 		"a size below -1":     {`{"inputs": [{"name": "x", "datatype": "FP32", "shape": [-2]}]}`, "is no size"},
 		"a size of a half":    {`{"inputs": [{"name": "x", "datatype": "FP32", "shape": [0.5]}]}`, "no metadata"},
+		"a request":           {in(`, "data": [1]`), "this is a request"},
 		"no name":             {`{"inputs": [{"datatype": "FP32", "shape": [1]}]}`, "has no name"},
 		"cut off":             {`{"inputs": [`, "EOF"},
 		"no UTF-8":            {"{\"a\": \"\xff\"}", "no UTF-8"},

@@ -25,6 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "torch: needs torch, and runs with --torch only")
     config.addinivalue_line("markers", "pandas: needs pandas")
+    config.addinivalue_line("markers", "attacks: needs torch, Foolbox, torchattacks and ART")
     config.addinivalue_line("markers", "slow: takes seconds, and does not depend on the version of Python")
 
 

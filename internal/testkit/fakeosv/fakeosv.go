@@ -36,6 +36,7 @@ type Server struct {
 	records map[string]Record
 	fails   map[string]failure
 	asked   []string
+	kept    []byte // the archive, if it is no longer made anew
 }
 
 type failure struct {
@@ -102,6 +103,13 @@ func (s *Server) Asked() []string {
 	return list
 }
 
+// FreezeArchive keeps the archive of all records as it is now, whatever comes later.
+func (s *Server) FreezeArchive() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kept = s.archive()
+}
+
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	f := s.fails[r.URL.Path]
@@ -142,6 +150,9 @@ func etag(b []byte) string {
 func (s *Server) body(at string) ([]byte, bool) {
 	switch at {
 	case "/PyPI/all.zip":
+		if s.kept != nil {
+			return s.kept, true
+		}
 		return s.archive(), true
 	case "/PyPI/modified_id.csv":
 		return s.list(""), true

@@ -1,0 +1,132 @@
+package data
+
+import (
+	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/rule"
+)
+
+// dataPage is where the looks at a data set are explained.
+const dataPage = "docs/spec/data-v1.md"
+
+var tenTorn = &rule.Rule{
+	ID:       "TEN014",
+	Title:    "sample that is there twice with different labels",
+	Strategy: finding.InputValidation,
+	Severity: finding.Medium,
+	Text: `The same values, bit for bit, are in the data set more than once, and have more than one label.
+
+At least one of the labels is wrong. Somebody who turns labels by adding samples, and somebody who labels in haste, leave the same trace; a model that learns both learns neither.`,
+	Fix:   "find out which label is right, and take the others out",
+	Since: "0.1.0",
+	Refs:  []string{dataPage},
+}
+
+var tenTwice = &rule.Rule{
+	ID:       "TEN015",
+	Title:    "sample that is there more than once",
+	Strategy: finding.InputValidation,
+	Severity: finding.Low,
+	Text: `The same values, bit for bit, are in the data set more than once, with one label.
+
+What is there often is learned by heart. Between training and test data, copies make a model look better than it is; and repeating a sample is the simplest way to give it weight.`,
+	Fix:   "keep one of them, unless it is meant to count more",
+	Since: "0.1.0",
+	Refs:  []string{dataPage},
+}
+
+var tenNear = &rule.Rule{
+	ID:       "TEN016",
+	Title:    "images that are nearly the same with different labels",
+	Strategy: finding.InputValidation,
+	Severity: finding.Low,
+	Text:     `Two images whose light and dark parts are the same, though their pixels are not, have different labels. It is a hint, not a proof: a difference hash sees coarse structure, and two digits may share it.`,
+	Fix:      "look at both, and correct the label that is wrong",
+	Since:    "0.1.0",
+	Refs:     []string{dataPage},
+}
+
+var tenOutlier = &rule.Rule{
+	ID:       "TEN017",
+	Title:    "sample far from all others",
+	Strategy: finding.InputValidation,
+	Severity: finding.Low,
+	Text:     `The mean or the standard deviation of a sample lies more than eight robust deviations from the median of the data set: a blank image, a broken sensor, values in another unit, or an attack that is not subtle. Attacks that are chosen with care stay near the others and are not found like this.`,
+	Fix:      "look at the samples, and take out what is broken",
+	Since:    "0.1.0",
+	Refs:     []string{dataPage},
+}
+
+var tenPatch = &rule.Rule{
+	ID:       "TEN018",
+	Title:    "patch of pixels that tells the label",
+	Strategy: finding.InputValidation,
+	Severity: finding.High,
+	Text: `The same few pixels are found on images that are otherwise unlike each other, and nearly all of those have one label, which chance and the pictures themselves do not explain.
+
+A model learns to look for such a patch. Whoever planted it can then have any image taken for that label by adding it: a backdoor that no test on clean images shows. A watermark or a date that one source of pictures prints looks the same, and is learned the same. What is not found: patterns that differ from sample to sample, that are blended into the whole picture, that were compressed or resized after they were stamped, and labels that were turned without a mark.`,
+	Fix:   "look at the samples; take out what was stamped, and find out where it came from",
+	Since: "0.1.0",
+	Refs:  []string{dataPage, "https://arxiv.org/abs/1708.06733"},
+}
+
+var tenRelabelled = &rule.Rule{
+	ID:       "TEN019",
+	Title:    "sample with another label than in the baseline",
+	Strategy: finding.InputValidation,
+	Severity: finding.High,
+	Text: `A sample is in the baseline with the same values and another label.
+
+Turned labels are the cheapest poison: nothing about the sample itself shows it.`,
+	Fix:   "have somebody answer for the new label, then write the baseline anew",
+	Since: "0.1.0",
+	Refs:  []string{dataPage},
+}
+
+var tenChanged = &rule.Rule{
+	ID:       "TEN020",
+	Title:    "sample that is not as it was in the baseline",
+	Strategy: finding.InputValidation,
+	Severity: finding.High,
+	Text: `A sample of the baseline is gone, or other values stand where it stood.
+
+Data that are fetched again from where they once were, from an expired domain or an edited page, are the ones that an attacker can change.`,
+	Fix:   "find out who changed the data, then write the baseline anew",
+	Since: "0.1.0",
+	Refs:  []string{dataPage, "https://arxiv.org/abs/2302.10149"},
+}
+
+var tenAdded = &rule.Rule{
+	ID:       "TEN021",
+	Title:    "sample that is not in the baseline",
+	Strategy: finding.InputValidation,
+	Severity: finding.Low,
+	Text:     `A data set has samples that its baseline does not have. Sets grow; nobody has answered for these yet.`,
+	Fix:      "write the baseline anew once the samples have been looked at",
+	Since:    "0.1.0",
+	Refs:     []string{dataPage},
+}
+
+var tenUnsearched = &rule.Rule{
+	ID:       "TEN022",
+	Title:    "images on which planted patches were not looked for",
+	Strategy: finding.InputValidation,
+	Severity: finding.Info,
+	Text: `Patches that tell the label were looked for on a part of the images, or on none: they differ in size, they are too few, too small or too coarse for one to stand out, or there are more than are kept in memory.
+
+Nothing is known about the others.`,
+	Fix:   "bring the images to one size, or check the set in parts",
+	Since: "0.1.0",
+	Refs:  []string{dataPage},
+}
+
+var tenPartly = &rule.Rule{
+	ID:       "TEN091",
+	Title:    "data set of which a part was not compared",
+	Strategy: finding.InputValidation,
+	Severity: finding.Medium,
+	Verdict:  finding.Unreadable,
+	Text:     `A data set has more samples than are kept a digest of. Duplicates and differences from a baseline were looked for among the first of them only.`,
+	Fix:      "check the set in parts, or raise --max-samples",
+	Since:    "0.1.0",
+	Refs:     []string{dataPage},
+}

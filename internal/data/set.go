@@ -1,0 +1,285 @@
+package data
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+
+	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/dataset"
+	"github.com/andiron-dev/andiron/internal/rule"
+	"github.com/andiron-dev/andiron/internal/tensor"
+)
+
+// shownRows is how many samples a finding names.
+const shownRows = 20
+
+// SetCheck holds the samples of data sets against a schema. Each sample is a request
+// of its own: what the gateway would refuse is not to be trained on either.
+type SetCheck struct {
+	schema  *tensor.Schema
+	windows map[tensor.Group]*tensor.Windows
+	found   map[violation]*offenders
+	order   []violation
+	count   finding.Tensors
+	where   finding.Where // of the first sample
+
+	badSample, badSamples int64 // the last one with a bad cell, and how many
+}
+
+// violation is one way in which samples are wrong.
+type violation struct {
+	code  tensor.Code
+	input string
+}
+
+// offenders are the samples that are wrong in one way.
+type offenders struct {
+	rows  int64
+	first finding.Finding
+	shown []string
+}
+
+// NewSetCheck starts a check. Labels are held against the schema where it has any;
+// without a schema only cells without a value are found.
+func NewSetCheck(s *tensor.Schema) *SetCheck {
+	c := &SetCheck{schema: s, found: map[violation]*offenders{}, windows: map[tensor.Group]*tensor.Windows{}}
+	for _, g := range c.groups() {
+		c.windows[g] = s.Windows(g)
+	}
+	return c
+}
+
+func (c *SetCheck) groups() []tensor.Group {
+	if c.schema == nil {
+		return nil
+	}
+	if len(c.schema.Names(tensor.Labels)) > 0 {
+		return []tensor.Group{tensor.Inputs, tensor.Labels}
+	}
+	return []tensor.Group{tensor.Inputs}
+}
+
+// Add looks at rows that follow those before.
+func (c *SetCheck) Add(rows *dataset.Rows) {
+	if c.count.Requests == 0 && rows.N > 0 {
+		c.where = c.at(rows, 0, "")
+	}
+	bad := map[int]bool{}
+	for _, g := range c.groups() {
+		c.group(g, rows, bad)
+	}
+	for _, cell := range rows.Bad {
+		c.cell(cell)
+	}
+	c.count.Requests += rows.N
+	c.count.Rejected += len(bad)
+	for _, t := range rows.Columns {
+		c.count.Tensors += rows.N
+		c.count.Bytes += int64(len(t.Data))
+	}
+}
+
+// group looks at the columns of a group: as many samples as the schema takes at a
+// time, and where something is wrong with them as few as it takes.
+func (c *SetCheck) group(g tensor.Group, rows *dataset.Rows, bad map[int]bool) {
+	least, most := c.steps(g, rows)
+	for from := 0; from < rows.N; from += most {
+		n := min(most, rows.N-from)
+		part := c.columns(g, rows, from, n)
+		if n >= least && c.schema.Check(g, part, nil, nil).OK() {
+			c.drift(g, rows, from, part)
+			continue
+		}
+		c.pinpoint(g, rows, from, n, least, bad)
+	}
+}
+
+// steps says how many samples are looked at together at least and at most.
+func (c *SetCheck) steps(g tensor.Group, rows *dataset.Rows) (least, most int) {
+	least, most = 1, 4096
+	for i := range rows.Columns {
+		t := &rows.Columns[i]
+		r, ok := c.schema.Rows(g, t.Name)
+		if !ok {
+			continue
+		}
+		if r.Rank != len(t.Shape) { // the schema is about one sample
+			return 1, 1
+		}
+		least, most = max(least, int(min(r.Least, 4096))), min(most, int(min(r.Most, 4096)))
+	}
+	if !c.schema.Each(g) {
+		most = least
+	}
+	return least, max(least, most)
+}
+
+// columns are those of a group that the schema has, and those that belong to no group.
+func (c *SetCheck) columns(g tensor.Group, rows *dataset.Rows, from, n int) []tensor.Tensor {
+	var part []tensor.Tensor
+	for _, t := range rows.Part(from, n) {
+		r, mine := c.schema.Rows(g, t.Name)
+		if !mine && (g != tensor.Inputs || c.elsewhere(rows, t.Name)) {
+			continue
+		}
+		if mine && n == 1 && r.Rank == len(t.Shape)-1 {
+			t.Shape = t.Shape[1:]
+		}
+		part = append(part, t)
+	}
+	return part
+}
+
+// elsewhere reports whether a column that is no input need not be one.
+func (c *SetCheck) elsewhere(rows *dataset.Rows, name string) bool {
+	_, label := c.schema.Rows(tensor.Labels, name)
+	return label || name == rows.Label
+}
+
+// pinpoint finds the samples that are wrong.
+func (c *SetCheck) pinpoint(g tensor.Group, rows *dataset.Rows, from, n, least int, bad map[int]bool) {
+	for i := 0; i < n; i += least {
+		at := from + i
+		if at+least > rows.N && rows.N >= least { // the last ones, with some of those before
+			at = rows.N - least
+		}
+		part := c.columns(g, rows, at, min(least, rows.N-at))
+		res := c.schema.Check(g, part, nil, nil)
+		if res.OK() {
+			c.drift(g, rows, at, part)
+		}
+		for _, v := range res.Violations {
+			row := at
+			if len(v.Index) > 0 && least > 1 {
+				row += int(v.Index[0])
+			}
+			bad[row] = true
+			c.add(v, rows, row)
+		}
+	}
+}
+
+func (c *SetCheck) drift(g tensor.Group, rows *dataset.Rows, from int, part []tensor.Tensor) {
+	for _, v := range c.windows[g].Add(part) {
+		c.add(v, rows, from)
+	}
+}
+
+// at is the place of a value of a sample.
+func (c *SetCheck) at(rows *dataset.Rows, row int, column string) finding.Where {
+	p := rows.Place(row, column)
+	return finding.Where{Path: p.File, Member: p.Member, Line: p.Line, Column: p.Column}
+}
+
+// add counts a violation, and keeps the first and the places of some.
+func (c *SetCheck) add(v tensor.Violation, rows *dataset.Rows, row int) {
+	k := violation{v.Code, v.Input}
+	o := c.found[k]
+	if o == nil {
+		s := Schema{Schema: c.schema}
+		o = &offenders{first: s.finding(v, c.at(rows, row, v.Input), "")}
+		c.found[k] = o
+		c.order = append(c.order, k)
+	}
+	o.rows++
+	if len(o.shown) < shownRows {
+		o.shown = append(o.shown, fmt.Sprintf("sample %d%s: %s", rows.Number(row), c.line(rows, row, v.Input), v.Got))
+	}
+}
+
+// line adds the place of a sample in its file, where it has one.
+func (c *SetCheck) line(rows *dataset.Rows, row int, column string) string {
+	p := rows.Place(row, column)
+	switch {
+	case p.Line > 0:
+		return fmt.Sprintf(" (line %d, column %d)", p.Line, p.Column)
+	case p.Member != "":
+		return fmt.Sprintf(" (%s)", p.Member)
+	}
+	return ""
+}
+
+// Unread says that a set could not be read to its end.
+func (c *SetCheck) Unread() { c.count.Unread++ }
+
+// Finish reports what was found, a finding for each code and tensor, and counts.
+func (c *SetCheck) Finish(report func(finding.Finding)) finding.Tensors {
+	for _, k := range c.order {
+		o := c.found[k]
+		f := o.first
+		if k.code != tensor.CodeDrift {
+			f.Message = fmt.Sprintf("%s of %s: %s", plural(o.rows), strconv.FormatInt(int64(c.count.Requests), 10), f.Message)
+		}
+		f.Evidence = append(slices.Clip(o.shown), f.Evidence...)
+		if more := o.rows - int64(len(o.shown)); more > 0 {
+			f.Evidence = append(f.Evidence, fmt.Sprintf("and %d more", more))
+		}
+		report(f)
+	}
+	s := Schema{Schema: c.schema}
+	for _, g := range c.groups() {
+		for _, v := range c.windows[g].Finish() {
+			report(s.finding(v, c.where, ""))
+		}
+	}
+	return c.count
+}
+
+func plural(n int64) string {
+	if n == 1 {
+		return "1 sample"
+	}
+	return fmt.Sprintf("%d samples", n)
+}
+
+// tenCell is about values that have no reading as their type.
+var tenCell = &rule.Rule{
+	ID:       "TEN013",
+	Title:    "cell that is no value of its column's type",
+	Strategy: finding.InputValidation,
+	Severity: finding.High,
+	Text: `A cell of a table is empty or holds something that its column cannot have: a word among numbers, a number that the type does not have, an integer with a fraction.
+
+Loaders differ in what they make of it: a NaN, a zero, a column of texts. The rest of that sample was not looked at.`,
+	Fix:   "correct the cell, leave the sample out, or give the column another dtype in the schema",
+	Since: "0.1.0",
+	Refs:  []string{"docs/spec/data-v1.md"},
+}
+
+// cell counts a cell that is no value; its sample was looked at no further.
+func (c *SetCheck) cell(cell *dataset.BadCell) {
+	what := "is no " + cell.DType.String()
+	if cell.Empty {
+		what = "is empty"
+	}
+	k := violation{code: tensor.Code(tenCell.ID), input: cell.Name}
+	o := c.found[k]
+	if o == nil {
+		f := tenCell.Finding(finding.Where{Path: cell.File, Line: cell.Line, Column: cell.Column}, fmt.Sprintf("a cell of column %q %s", cell.Name, what))
+		f.Input = cell.Name
+		o = &offenders{first: f}
+		c.found[k] = o
+		c.order = append(c.order, k)
+	}
+	if o.rows++; len(o.shown) < shownRows {
+		o.shown = append(o.shown, fmt.Sprintf("sample %d (line %d, column %d): it %s", cell.Sample, cell.Line, cell.Column, what))
+	}
+	// A sample with two such cells comes twice, one after the other.
+	if cell.Sample != c.badSample || c.badSamples == 0 {
+		c.badSample = cell.Sample
+		c.badSamples++
+		c.count.Requests++
+		c.count.Rejected++
+	}
+}
+
+// UnreadSet says that a data set ended before its end.
+func UnreadSet(name string, err error) finding.Finding {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = errors.New("it ends before its data do")
+	}
+	return tenUnread.Undetermined(finding.Where{Path: name}, err.Error())
+}

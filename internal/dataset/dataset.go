@@ -1,0 +1,263 @@
+// Package dataset reads training data as rows: samples with the tensors and labels
+// that belong together.
+//
+// Array files (.npy, .npz, safetensors, what torch.save writes) have a sample for each
+// index of the first dimension. CSV has one in each line. In a folder of images each
+// file is one, and the folder that it lies in is its label. A WebDataset shard is a
+// tar archive in which the files of a sample follow each other.
+//
+// # Security
+//
+// This package is made for hostile input: it never panics, unpickles nothing, and
+// allocates nothing for what a header claims. An image is decoded only if its header
+// says that it is small enough. What cannot be read as a sample is an error that says
+// where, never a sample that is left out.
+//
+// # Limits
+//
+// Limits bounds the bytes of a sample, the pixels of an image and the names of labels.
+// All tensors that come at a time have at most Limits.Block bytes, but at least one
+// sample.
+//
+// # Specification
+//
+// internal/tensorfile for arrays; RFC 4180 as encoding/csv reads it; PNG and JPEG as
+// image/png and image/jpeg do; the WebDataset format, which is that of its
+// documentation: the name up to the first dot of the last part is the key of a sample,
+// the rest is the field.
+package dataset
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/andiron-dev/andiron/internal/bounded"
+	"github.com/andiron-dev/andiron/internal/tensor"
+	"github.com/andiron-dev/andiron/internal/tensorfile"
+)
+
+// Limits bound what is held at a time. The zero value is the defaults.
+type Limits struct {
+	Block  int64 // bytes of the rows that come at a time, 4 MiB
+	Sample int64 // bytes of one sample, 256 MiB
+	Pixels int64 // of an image, 64 Mi
+	Labels int   // names of labels, 100,000
+}
+
+func (l Limits) orDefaults() Limits {
+	if l.Block == 0 {
+		l.Block = 4 << 20
+	}
+	if l.Sample == 0 {
+		l.Sample = 256 << 20
+	}
+	if l.Pixels == 0 {
+		l.Pixels = 64 << 20
+	}
+	if l.Labels == 0 {
+		l.Labels = 100_000
+	}
+	return l
+}
+
+// Place is where a value of a sample is.
+type Place struct {
+	File   string
+	Member string // of an archive
+	Line   int    // from 1; 0 where there are none
+	Column int    // from 1; 0 where there are none
+}
+
+// Rows are samples that follow each other.
+type Rows struct {
+	First   int64 // number of the first, from 0
+	N       int
+	Columns []tensor.Tensor // the first size of each shape is N
+	// Label is the name of the column whose tensors are labels, if the format has one,
+	// and Names are what its numbers stand for.
+	Label string
+	Names []string
+	// Bad are cells that are no values of their columns' types. Their samples are not
+	// among the columns.
+	Bad     []*BadCell
+	place   func(row int, column string) Place
+	numbers []int64 // of the samples, where some were left out
+}
+
+// Number is that of a sample in the set, from 0.
+func (r *Rows) Number(row int) int64 {
+	if r.numbers != nil {
+		return r.numbers[row]
+	}
+	return r.First + int64(row)
+}
+
+// Place says where a sample has the value of a column.
+func (r *Rows) Place(row int, column string) Place { return r.place(row, column) }
+
+// Column returns a column, or nil.
+func (r *Rows) Column(name string) *tensor.Tensor {
+	i := slices.IndexFunc(r.Columns, func(t tensor.Tensor) bool { return t.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &r.Columns[i]
+}
+
+// Row returns the tensors of one sample, whose first size is 1.
+func (r *Rows) Row(i int) []tensor.Tensor { return r.Part(i, 1) }
+
+// Part returns n samples from the one with the number i.
+func (r *Rows) Part(i, n int) []tensor.Tensor {
+	part := make([]tensor.Tensor, len(r.Columns))
+	for c := range r.Columns {
+		t := &r.Columns[c]
+		part[c] = tensor.Tensor{Name: t.Name, DType: t.DType, Shape: slices.Clone(t.Shape), Data: r.bytes(t, i, n)}
+		part[c].Shape[0] = int64(n)
+	}
+	return part
+}
+
+// bytes are those of n samples of a column.
+func (r *Rows) bytes(t *tensor.Tensor, i, n int) []byte {
+	if t.DType != tensor.Bytes {
+		each := len(t.Data) / r.N
+		return t.Data[i*each : (i+n)*each]
+	}
+	each := 1 // elements of a sample
+	for _, d := range t.Shape[1:] {
+		each *= int(d)
+	}
+	from := skip(t.Data, i*each)
+	return from[:len(from)-len(skip(from, n*each))]
+}
+
+// skip leaves out n elements of a tensor of bytes, which are framed as they should be
+// because they were framed here.
+func skip(data []byte, n int) []byte {
+	for range n {
+		size := int(uint32(data[0]) | uint32(data[1])<<8 | uint32(data[2])<<16 | uint32(data[3])<<24)
+		data = data[4+size:]
+	}
+	return data
+}
+
+// Set is a data set. Next returns io.EOF behind the last rows.
+type Set interface{ Next() (*Rows, error) }
+
+// Part is a file of arrays, and what its only array is called, if anything.
+type Part struct {
+	Name string // of the file
+	As   string
+	File *tensorfile.File
+}
+
+// arrays is a set of tensors with one sample for each index of the first dimension.
+type arrays struct {
+	columns []column
+	rows    int64
+	next    int64
+	step    int64
+	place   func(int, string) Place
+}
+
+type column struct {
+	tensorfile.Tensor
+
+	file string
+	each int64 // bytes of a sample
+	r    io.Reader
+}
+
+// Arrays makes one set of the tensors of files, which must have as many samples each.
+func Arrays(parts []Part, lim Limits) (Set, error) {
+	lim = lim.orDefaults()
+	a := &arrays{rows: -1}
+	files := map[string]string{}
+	for _, p := range parts {
+		if err := a.add(p); err != nil {
+			return nil, fmt.Errorf("%q: %w", p.Name, err)
+		}
+	}
+	if len(a.columns) == 0 {
+		return nil, errors.New("there are no tensors")
+	}
+	var each int64
+	for i := range a.columns {
+		c := &a.columns[i]
+		if _, twice := files[c.Name]; twice {
+			return nil, fmt.Errorf("tensor %.80q is there twice", c.Name)
+		}
+		files[c.Name] = c.file
+		if a.rows > 0 {
+			c.each = c.Bytes / a.rows
+		}
+		each += c.each
+	}
+	if each > lim.Sample {
+		return nil, fmt.Errorf("a sample: %w", bounded.Exceeded("bytes", lim.Sample))
+	}
+	a.step = max(1, lim.Block/max(1, each))
+	a.place = func(_ int, column string) Place { return Place{File: files[column]} }
+	return a, nil
+}
+
+func (a *arrays) add(p Part) error {
+	var list []tensorfile.Tensor
+	for _, t := range p.File.Tensors {
+		if t.Role == tensorfile.Object {
+			list = append(list, t)
+		}
+	}
+	if p.As != "" && len(list) != 1 {
+		return fmt.Errorf("it has %d tensors, and NAME=FILE means one", len(list))
+	}
+	for _, t := range list {
+		if p.As != "" {
+			t.Name = p.As
+		}
+		if t.Problem != "" || t.Open == nil {
+			return fmt.Errorf("tensor %.80q of %.40s cannot be read: %s", t.Name, t.Spelled, t.Problem)
+		}
+		if len(t.Shape) == 0 || t.DType == tensor.Bytes {
+			return fmt.Errorf("tensor %.80q has no rows", t.Name)
+		}
+		if a.rows >= 0 && t.Shape[0] != a.rows {
+			return fmt.Errorf("tensor %.80q has %d rows, and another has %d", t.Name, t.Shape[0], a.rows)
+		}
+		a.rows = t.Shape[0]
+		a.columns = append(a.columns, column{Tensor: t, file: p.Name})
+	}
+	return nil
+}
+
+func (a *arrays) Next() (*Rows, error) {
+	n := min(a.step, a.rows-a.next)
+	if n <= 0 {
+		return nil, io.EOF
+	}
+	rows := &Rows{First: a.next, N: int(n), place: a.place}
+	for i := range a.columns {
+		c := &a.columns[i]
+		if c.r == nil {
+			var err error
+			if c.r, err = c.Open(); err != nil {
+				return nil, fmt.Errorf("%q: tensor %.80q: %w", c.file, c.Name, err)
+			}
+		}
+		data := make([]byte, n*c.each)
+		if _, err := io.ReadFull(c.r, data); err != nil {
+			if errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF
+			}
+			return nil, fmt.Errorf("%q: tensor %.80q: sample %d: %w", c.file, c.Name, a.next, err)
+		}
+		shape := slices.Clone(c.Shape)
+		shape[0] = n
+		rows.Columns = append(rows.Columns, tensor.Tensor{Name: c.Name, DType: c.DType, Shape: shape, Data: data})
+	}
+	a.next += n
+	return rows, nil
+}

@@ -1,0 +1,243 @@
+package dataset
+
+import (
+	"archive/tar"
+	"bytes"
+	"errors"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"image/png"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/andiron-dev/andiron/internal/tensor"
+)
+
+// all reads a set to its end.
+func all(s Set) (list []*Rows, err error) {
+	for {
+		rows, err := s.Next()
+		if errors.Is(err, io.EOF) {
+			return list, nil
+		}
+		if err != nil {
+			return list, err
+		}
+		list = append(list, rows)
+	}
+}
+
+func typesOf(types map[string]tensor.DType) func(string) tensor.DType {
+	return func(column string) tensor.DType { return types[column] }
+}
+
+func TestCSV(t *testing.T) {
+	const file = "\ufeffid,age,name,ok\r\n1,1.5,\"a, b\",true\r\n2,,c,0\r\n3,1e39,d,yes\r\n-4,7,\"e\nf\",1\r\n"
+	set, err := CSV("x.csv", strings.NewReader(file), typesOf(map[string]tensor.DType{"id": tensor.Uint8, "age": tensor.Float32, "ok": tensor.Bool}), Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := all(set)
+	if err != nil || len(list) != 1 {
+		t.Fatalf("%d blocks, %v", len(list), err)
+	}
+	r := list[0]
+	if r.N != 1 || r.Number(0) != 0 || r.Column("name").DType != tensor.Bytes || string(r.Column("name").Data) != "\x04\x00\x00\x00a, b" {
+		t.Errorf("rows %+v", r)
+	}
+	var bad []BadCell
+	for _, c := range r.Bad {
+		bad = append(bad, *c)
+	}
+	want := []BadCell{
+		{Place{File: "x.csv", Line: 3, Column: 3}, 1, "age", tensor.Float32, true},
+		{Place{File: "x.csv", Line: 4, Column: 3}, 2, "age", tensor.Float32, false},
+		{Place{File: "x.csv", Line: 4, Column: 10}, 2, "ok", tensor.Bool, false},
+		{Place{File: "x.csv", Line: 5, Column: 1}, 3, "id", tensor.Uint8, false},
+	}
+	if d := cmp.Diff(want, bad); d != "" {
+		t.Error(d)
+	}
+	if p := r.Place(0, "name"); p.Line != 2 || p.Column != 7 {
+		t.Errorf("place %+v", p)
+	}
+}
+
+func TestCSVErrors(t *testing.T) {
+	for file, want := range map[string]string{
+		"":                               "it is empty",
+		"a,a\n":                          `called "a", which is empty or not the first`,
+		"a,\n":                           "column 2",
+		"a\n1,2\n":                       "wrong number of fields",
+		"a\n\"x\n":                       "extraneous or missing",
+		"a\n" + strings.Repeat("x", 300): "exceeds",
+	} {
+		set, err := CSV("x.csv", strings.NewReader(file), typesOf(nil), Limits{Sample: 64})
+		if err == nil {
+			_, err = all(set)
+		}
+		if err == nil || !strings.Contains(err.Error(), want) && !strings.Contains(err.Error(), "limit") {
+			t.Errorf("%q: error %v, want %q", file, err, want)
+		}
+	}
+}
+
+// picture is a PNG of two pixels, red and blue.
+func picture(t testing.TB) []byte {
+	t.Helper()
+	img := image.NewNRGBA(image.Rect(0, 0, 2, 1))
+	img.Set(0, 0, color.NRGBA{255, 0, 0, 255})
+	img.Set(1, 0, color.NRGBA{0, 0, 255, 255})
+	var b bytes.Buffer
+	if err := png.Encode(&b, img); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func fileOf(name string, b []byte) File {
+	return File{name, func() (io.ReaderAt, int64, func() error, error) {
+		return bytes.NewReader(b), int64(len(b)), func() error { return nil }, nil
+	}}
+}
+
+func TestImages(t *testing.T) {
+	b := picture(t)
+	set, err := Images([]File{fileOf("set/dog/1.png", b), fileOf("set/cat/2.png", b)}, Form{DType: tensor.Uint8}, Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := all(set)
+	if err != nil || len(list) != 2 {
+		t.Fatalf("%d samples, %v", len(list), err)
+	}
+	first := list[0]
+	if !slices.Equal(first.Names, []string{"cat", "dog"}) || first.Column(LabelColumn).Data[0] != 0 || list[1].Column(LabelColumn).Data[0] != 1 {
+		t.Errorf("labels %+v", first)
+	}
+	if x := first.Column(ImageColumn); !slices.Equal(x.Shape, []int64{1, 3, 1, 2}) || !bytes.Equal(x.Data, []byte{255, 0, 0, 0, 0, 255}) {
+		t.Errorf("pixels %v of shape %v", x.Data, x.Shape)
+	}
+	if p := first.Place(0, ImageColumn); p.File != "set/cat/2.png" {
+		t.Errorf("place %+v", p)
+	}
+	for _, form := range []Form{{DType: tensor.Uint8, Last: true}, {DType: tensor.Float32, Channels: 1}} {
+		x, err := decode(b, form, Limits{}.orDefaults())
+		switch {
+		case err != nil:
+			t.Error(err)
+		case form.Last && (!slices.Equal(x.Shape, []int64{1, 1, 2, 3}) || !bytes.Equal(x.Data, []byte{255, 0, 0, 0, 0, 255})):
+			t.Errorf("channels last: %v of shape %v", x.Data, x.Shape)
+		case form.Channels == 1 && (tensor.Value(x.DType, tensor.Key(x.DType, x.Data, 0)) != float64(float32(76)/255) || len(x.Data) != 8):
+			t.Errorf("gray: %v", x.Data)
+		}
+	}
+}
+
+func TestImageErrors(t *testing.T) {
+	var jpg bytes.Buffer
+	if err := jpeg.Encode(&jpg, image.NewGray(image.Rect(0, 0, 100, 100)), nil); err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range map[string][]byte{"cut.png": picture(t)[:40], "text.png": []byte("no image"), "large.jpg": jpg.Bytes()} {
+		set, err := Images([]File{fileOf(name, b)}, Form{DType: tensor.Uint8}, Limits{Pixels: 1000})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := all(set); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
+
+// archive is a tar of files.
+func archive(t testing.TB, pairs ...string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for i := 0; i < len(pairs); i += 2 {
+		if err := w.WriteHeader(&tar.Header{Name: pairs[i], Size: int64(len(pairs[i+1])), Mode: 0o600}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte(pairs[i+1])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestShard(t *testing.T) {
+	p := string(picture(t))
+	b := archive(t, "a/1.png", p, "a/1.cls", "7\n", "a/1.txt", "red", "a/2.png", p, "a/2.cls", "-1")
+	set, err := Shard("s.tar", bytes.NewReader(b), int64(len(b)), 10, Form{DType: tensor.Uint8}, Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := all(set)
+	if err != nil || len(list) != 2 || list[1].First != 11 {
+		t.Fatalf("%d samples, %v", len(list), err)
+	}
+	if x := list[0]; x.Label != LabelColumn || x.Column(LabelColumn).Data[0] != 7 || string(x.Column("txt").Data[4:]) != "red" || x.Place(0, "txt").Member != "a/1.png" {
+		t.Errorf("first sample %+v", x)
+	}
+	for i, bad := range [][]byte{archive(t, "1.cls", "x"), archive(t, "1.png", "x"), archive(t, "1.cls", "1", "1.CLS", "2"), archive(t, "../1.cls", "1"), b[:700]} {
+		set, err := Shard("s.tar", bytes.NewReader(bad), int64(len(bad)), 0, Form{DType: tensor.Uint8}, Limits{})
+		if err == nil {
+			_, err = all(set)
+		}
+		if err == nil {
+			t.Errorf("archive %d, which is no shard, was read", i)
+		}
+	}
+}
+
+func FuzzCSV(f *testing.F) {
+	f.Add([]byte("a,b\n1,x\n2,\"y\nz\"\n"), byte(tensor.Float32), byte(tensor.Bytes))
+	f.Add([]byte("a,b\n1,\n,1\n"), byte(tensor.Int8), byte(tensor.Bool))
+	f.Fuzz(func(t *testing.T, b []byte, one, two byte) {
+		types := []tensor.DType{tensor.DType(one % 19), tensor.DType(two % 19)}
+		n := 0
+		set, err := CSV("f", bytes.NewReader(b), func(string) tensor.DType { n++; return types[n%2] }, Limits{Block: 64, Sample: 4096})
+		if err != nil {
+			return
+		}
+		list, _ := all(set)
+		for _, r := range list {
+			for i := range r.N {
+				for _, x := range r.Row(i) {
+					if x.DType != tensor.Bytes && len(x.Data) != x.DType.Size() {
+						t.Fatalf("sample %d has %d bytes of %s", i, len(x.Data), x.DType)
+					}
+					_ = r.Place(i, x.Name)
+				}
+			}
+		}
+	})
+}
+
+func FuzzShard(f *testing.F) {
+	p := string(picture(f))
+	f.Add(archive(f, "a/1.png", p, "a/1.cls", "7\n", "a/1.txt", "red", "a/2.png", p, "a/2.cls", "-1"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		set, err := Shard("f", bytes.NewReader(b), int64(len(b)), 0, Form{DType: tensor.Float32}, Limits{Sample: 1 << 20, Pixels: 1 << 12})
+		if err != nil {
+			return
+		}
+		list, _ := all(set)
+		for _, r := range list {
+			for _, x := range r.Row(0) {
+				if x.Shape[0] != 1 {
+					t.Fatalf("a sample of shape %v", x.Shape)
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,138 @@
+package dataset
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/andiron-dev/andiron/internal/bounded"
+	"github.com/andiron-dev/andiron/internal/tarball"
+	"github.com/andiron-dev/andiron/internal/tensor"
+	"github.com/andiron-dev/andiron/internal/tensorfile"
+)
+
+// shard is a tar archive in the WebDataset format.
+type shard struct {
+	name    string
+	r       io.ReaderAt
+	members []tarball.Member
+	form    Form
+	lim     Limits
+	first   int64 // number of its first sample
+	next    int
+}
+
+// Shard reads a tar archive. The number of its first sample is first.
+func Shard(name string, r io.ReaderAt, size, first int64, form Form, lim Limits) (Set, error) {
+	a, err := tarball.List(r, size, tarball.Limits{})
+	if err != nil {
+		return nil, fmt.Errorf("%q: %w", name, err)
+	}
+	s := &shard{name: name, r: r, form: form, lim: lim.orDefaults(), first: first}
+	var end int64
+	for _, m := range a.Members {
+		end = max(end, (m.Offset+m.Size+511)&^511)
+		switch {
+		case m.Type == tarball.Dir:
+		case m.Type != tarball.File || m.Duplicate || m.Sparse || m.Cut || len(m.Flaws) > 0:
+			return nil, fmt.Errorf("%q: member %.80q is no plain file that is there once and whole", name, m.Name)
+		default:
+			s.members = append(s.members, m)
+		}
+	}
+	// POSIX.1-2017 pax, "ustar Interchange Format": two blocks of zeros end it. Readers
+	// do without, and then do not notice that samples are missing.
+	if size-end < 1024 {
+		return nil, fmt.Errorf("%q: it ends without two blocks of zeros: it may have been cut off", name)
+	}
+	return s, nil
+}
+
+// key takes the name of a member apart.
+func key(name string) (sample, field string) {
+	dir, base := path.Split(name)
+	before, after, _ := strings.Cut(base, ".")
+	return dir + before, strings.ToLower(after)
+}
+
+func (s *shard) Next() (*Rows, error) {
+	if s.next == len(s.members) {
+		return nil, io.EOF
+	}
+	rows := &Rows{First: s.first, N: 1}
+	sample, _ := key(s.members[s.next].Name)
+	first, left := s.members[s.next].Name, s.lim.Sample
+	for ; s.next < len(s.members); s.next++ {
+		m := s.members[s.next]
+		k, field := key(m.Name)
+		if k != sample {
+			break
+		}
+		b, err := bounded.ReadRange(s.r, m.Offset+m.Size, m.Offset, m.Size, left)
+		if err == nil {
+			left -= m.Size
+			err = s.add(rows, field, b)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%q: member %.80q: %w", s.name, m.Name, err)
+		}
+	}
+	s.first++
+	name := s.name
+	rows.place = func(int, string) Place { return Place{File: name, Member: first} }
+	return rows, nil
+}
+
+// add makes a column of a file of a sample.
+func (s *shard) add(rows *Rows, field string, b []byte) (err error) {
+	var t tensor.Tensor
+	switch {
+	case IsImage("x." + field):
+		t, err = decode(b, s.form, s.lim)
+	case field == "cls":
+		var n int64
+		n, err = parseLabel(b)
+		t, rows.Label = label(n), LabelColumn
+	case field == "npy" || strings.HasSuffix(field, ".npy"):
+		t, err = arrayOf(b)
+		t.Name = strings.TrimSuffix(strings.TrimSuffix(field, "npy"), ".")
+		if t.Name == "" {
+			t.Name = "npy"
+		}
+	default: // a text or anything else: its bytes
+		t = tensor.Tensor{Name: field, DType: tensor.Bytes, Shape: []int64{1}, Data: append(binary.LittleEndian.AppendUint32(nil, uint32(len(b))), b...)}
+	}
+	if err != nil {
+		return err
+	}
+	if rows.Column(t.Name) != nil {
+		return fmt.Errorf("the sample has two columns %.80q", t.Name)
+	}
+	rows.Columns = append(rows.Columns, t)
+	return nil
+}
+
+// arrayOf reads an array as one sample.
+func arrayOf(b []byte) (tensor.Tensor, error) {
+	f, err := tensorfile.Open(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		return tensor.Tensor{}, err
+	}
+	if len(f.Tensors) != 1 || f.Tensors[0].Open == nil {
+		return tensor.Tensor{}, errors.New("it is not one array of numbers")
+	}
+	src := f.Tensors[0]
+	r, err := src.Open()
+	if err != nil {
+		return tensor.Tensor{}, err
+	}
+	data, err := bounded.ReadAll(r, src.Bytes)
+	if err == nil && int64(len(data)) < src.Bytes {
+		err = io.ErrUnexpectedEOF
+	}
+	return tensor.Tensor{DType: src.DType, Shape: append([]int64{1}, src.Shape...), Data: data}, err
+}

@@ -1,0 +1,309 @@
+package engine
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/artifact"
+	"github.com/andiron-dev/andiron/internal/data"
+	"github.com/andiron-dev/andiron/internal/dataset"
+	"github.com/andiron-dev/andiron/internal/osfile"
+	"github.com/andiron-dev/andiron/internal/tensor"
+	"github.com/andiron-dev/andiron/internal/tensorfile"
+)
+
+// DataOptions say what a data set is held against.
+type DataOptions struct {
+	Schema *tensor.Schema // nil for none
+	Survey *data.Survey   // nil for none
+	Limits dataset.Limits
+	Files  []TensorFile // one set: what has a name is put together
+}
+
+// Data looks at a data set.
+func Data(ctx context.Context, d DataOptions, opt Options, h finding.Handler) error {
+	opt = opt.withDefaults()
+	opt.looked = ofTensors
+	if err := h.Config(opt.Config); err != nil {
+		return err
+	}
+	l := &dataLook{d: d, ctx: ctx, opened: map[string]*artifact.Artifact{}, h: h, check: data.NewSetCheck(d.Schema)}
+	l.startSurvey()
+	err := l.all()
+	l.endSurvey()
+	l.close()
+	if err != nil {
+		return err
+	}
+	e := &emitter{h: h, opt: opt, sum: newTally()}
+	e.sum.tensors = &finding.Tensors{}
+	if d.Schema != nil {
+		e.sum.tensors.Schema = d.Schema.SHA256()
+	}
+	l.count = l.check.Finish(l.report)
+	if d.Survey != nil && len(l.unread) == 0 && ctx.Err() == nil {
+		d.Survey.Finish(l.report)
+	}
+	l.count.Unread = len(l.unread)
+	e.sum.request(l.count)
+	if err := e.emit(result{loose: append(l.found, l.unread...)}); err != nil {
+		return err
+	}
+	if err := e.finish(false); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		e.sum.reasons[Interrupted] = true
+	}
+	return h.Summary(e.sum.summary())
+}
+
+// dataLook is one look at a data set.
+type dataLook struct {
+	d      DataOptions
+	ctx    context.Context //nolint:containedctx // it ends with the look
+	h      finding.Handler
+	check  *data.SetCheck
+	count  finding.Tensors
+	found  []finding.Finding
+	unread []finding.Finding
+	opened map[string]*artifact.Artifact
+	shown  int64
+
+	surveyed chan *dataset.Rows // to the goroutine that looks at the set as a whole
+	ended    chan error
+}
+
+// startSurvey starts looking at the set as a whole, beside looking at its samples.
+func (l *dataLook) startSurvey() {
+	if l.d.Survey == nil {
+		return
+	}
+	l.surveyed, l.ended = make(chan *dataset.Rows, 2), make(chan error, 1)
+	go func() {
+		var failed error
+		for rows := range l.surveyed {
+			if failed == nil && rows.N > 0 {
+				failed = guarded(func() { l.d.Survey.Add(rows) })
+			}
+		}
+		l.ended <- failed
+	}()
+}
+
+// endSurvey waits for it.
+func (l *dataLook) endSurvey() {
+	if l.d.Survey == nil {
+		return
+	}
+	close(l.surveyed)
+	if err := <-l.ended; err != nil {
+		l.fail(l.d.Files[0].Path, err)
+	}
+}
+
+// guarded makes an error of a panic of ours.
+func guarded(f func()) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("internal error: %v", p)
+		}
+	}()
+	f()
+	return nil
+}
+
+func (l *dataLook) report(f finding.Finding) { l.found = append(l.found, f) }
+
+// fail says that something could not be read.
+func (l *dataLook) fail(name string, err error) {
+	l.unread = append(l.unread, data.UnreadSet(filepath.ToSlash(filepath.Clean(name)), err))
+}
+
+// all goes through what was named. The files with names and the array files are one
+// set; each folder, table and shard is one by itself.
+func (l *dataLook) all() error {
+	var parts []dataset.Part
+	first := int64(0)
+	for _, f := range l.d.Files {
+		if l.ctx.Err() != nil {
+			return nil
+		}
+		set, err := l.open(f, first, &parts)
+		if err != nil {
+			l.fail(f.Path, err)
+			continue
+		}
+		if set != nil {
+			if first, err = l.rows(f.Path, set); err != nil {
+				return err
+			}
+		}
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	set, err := dataset.Arrays(parts, l.d.Limits)
+	if err != nil {
+		l.fail(parts[0].Name, err)
+		return nil
+	}
+	_, err = l.rows(parts[0].Name, set)
+	return err
+}
+
+// open makes a set of what was named, or adds it to the parts of one.
+func (l *dataLook) open(f TensorFile, first int64, parts *[]dataset.Part) (dataset.Set, error) {
+	info, err := os.Stat(f.Path)
+	if err != nil {
+		return nil, osfile.Cause(err)
+	}
+	if info.IsDir() {
+		return l.folder(f.Path)
+	}
+	a, err := l.artifact(f.Path)
+	if err != nil {
+		return nil, err
+	}
+	switch ext := strings.ToLower(filepath.Ext(f.Path)); {
+	case ext == ".csv" && f.As == "":
+		return dataset.CSV(a.Name(), bufio.NewReaderSize(io.NewSectionReader(a.ReaderAt(), 0, a.Size()), 1<<18), l.typeOf, l.d.Limits)
+	case ext == ".tar" && f.As == "":
+		return dataset.Shard(a.Name(), a.ReaderAt(), a.Size(), first, l.form(), l.d.Limits)
+	}
+	file, err := tensorfile.Open(a.ReaderAt(), a.Size())
+	if err != nil {
+		return nil, err
+	}
+	as := f.As
+	if as == "" && len(file.Tensors) == 1 && file.Tensors[0].Name == "" {
+		as = l.nameOf(f.Path)
+	}
+	*parts = append(*parts, dataset.Part{Name: a.Name(), As: as, File: file})
+	return nil, nil //nolint:nilnil // it became a part
+}
+
+// nameOf is what the array of a .npy file is called: as the only input of the schema,
+// or as the file.
+func (l *dataLook) nameOf(name string) string {
+	if l.d.Schema != nil {
+		if names := l.d.Schema.Names(tensor.Inputs); len(names) == 1 && len(l.d.Files) == 1 {
+			return names[0]
+		}
+	}
+	base := filepath.Base(name)
+	return strings.TrimSuffix(base, filepath.Ext(base))
+}
+
+func (l *dataLook) artifact(name string) (*artifact.Artifact, error) {
+	a, err := artifact.Open(name, filepath.ToSlash(filepath.Clean(name)))
+	if err != nil {
+		return nil, osfile.Cause(err)
+	}
+	a.StopOn(l.ctx.Done())
+	l.opened[name] = a
+	return a, nil
+}
+
+// typeOf is the type that a column of a table should have.
+func (l *dataLook) typeOf(column string) tensor.DType {
+	if l.d.Schema == nil {
+		return 0
+	}
+	for _, g := range []tensor.Group{tensor.Inputs, tensor.Labels} {
+		if types := l.d.Schema.Types(g, column); len(types) > 0 {
+			return types[0]
+		}
+	}
+	return 0
+}
+
+// form is how images become tensors: as the schema wants them.
+func (l *dataLook) form() dataset.Form {
+	f := dataset.Form{DType: tensor.Uint8, Last: true}
+	if l.d.Schema == nil {
+		return f
+	}
+	if types := l.d.Schema.Types(tensor.Inputs, dataset.ImageColumn); len(types) > 0 && types[0] != tensor.Uint8 {
+		f.DType = tensor.Float32
+	}
+	f.Channels, f.Last = l.d.Schema.Channels(tensor.Inputs, dataset.ImageColumn)
+	return f
+}
+
+// folder reads a folder of images, or of shards.
+func (l *dataLook) folder(root string) (dataset.Set, error) {
+	var files []dataset.File
+	err := filepath.WalkDir(root, func(name string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case e.IsDir():
+			return l.ctx.Err()
+		case !dataset.IsImage(name):
+			return fmt.Errorf("%q is no image: a folder of a data set has nothing but .png and .jpg files", filepath.ToSlash(name))
+		}
+		files = append(files, dataset.File{Name: filepath.ToSlash(filepath.Clean(name)), Open: func() (io.ReaderAt, int64, func() error, error) {
+			a, err := artifact.Open(name, name)
+			if err != nil {
+				return nil, 0, nil, osfile.Cause(err)
+			}
+			return a.ReaderAt(), a.Size(), a.Close, nil
+		}})
+		return nil
+	})
+	if err != nil {
+		return nil, osfile.Cause(err)
+	}
+	if len(files) == 0 {
+		return nil, errors.New("there are no images in it")
+	}
+	return dataset.Images(files, l.form(), l.d.Limits)
+}
+
+// rows goes through a set, and returns the number of the sample behind it.
+func (l *dataLook) rows(name string, set dataset.Set) (next int64, err error) {
+	for l.ctx.Err() == nil {
+		rows, err := set.Next()
+		if errors.Is(err, io.EOF) {
+			return next, nil
+		}
+		if err != nil {
+			l.fail(name, err)
+			return next, nil
+		}
+		next = rows.First + int64(rows.N)
+		if l.d.Survey != nil {
+			l.surveyed <- rows
+		}
+		if err := guarded(func() { l.check.Add(rows) }); err != nil {
+			l.fail(name, err)
+			return next, nil
+		}
+		if next-l.shown >= 4096 || rows.N > 1 {
+			l.shown = next
+			if err := l.h.Progress(finding.Progress{Path: fmt.Sprintf("%s: sample %d", name, next)}); err != nil {
+				return next, err
+			}
+		}
+	}
+	return next, nil
+}
+
+// close says which files did not stay as they were.
+func (l *dataLook) close() {
+	for name, a := range l.opened {
+		if a.Changed() {
+			l.fail(name, errors.New("it changed while it was read"))
+		}
+		_ = a.Close() // it was only read
+	}
+}

@@ -1,0 +1,157 @@
+package survey
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"html"
+	"image"
+	"image/color"
+	"image/png"
+	"io"
+	"strings"
+
+	"github.com/andiron-dev/andiron/internal/safetext"
+)
+
+// WriteHTML writes one page with what the set looks like: labels, histograms of its
+// columns, and pictures of samples that something was found about. It needs nothing
+// else: no script, no font, no address.
+func (s *Survey) WriteHTML(w io.Writer, name string) error {
+	p := &page{bufio.NewWriter(w)}
+	p.put("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>Data set</title>\n<style>" + style + "</style>\n</head>\n<body>\n<h1>" + text(name) + "</h1>\n")
+	p.put(fmt.Sprintf("<p>%d samples, %d labels, %d columns.</p>\n", s.Count, len(s.Labels), len(s.Columns)))
+	p.labels(s)
+	for _, c := range s.Columns {
+		p.column(c)
+	}
+	p.suspects(s)
+	p.put("</body>\n</html>\n")
+	return p.w.Flush()
+}
+
+const style = "body{font:15px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#24292f}" +
+	"figure{display:inline-block;margin:.4em;text-align:center}figcaption{font-size:12px;color:#57606a}" +
+	"img{image-rendering:pixelated;border:1px solid #d8dee4;width:84px}svg{display:block;margin:.5em 0;font:12px system-ui,sans-serif}" +
+	".note{color:#57606a}h2{margin-top:1.6em;overflow-wrap:anywhere}"
+
+// mostShown bounds the bars and pictures of a page.
+const mostShown = 100
+
+type page struct{ w *bufio.Writer }
+
+func (p *page) put(s string) { _, _ = p.w.WriteString(s) } // Flush returns the first error
+
+func text(s string) string { return html.EscapeString(safetext.Plain(s)) }
+
+func (p *page) labels(s *Survey) {
+	if len(s.Labels) == 0 {
+		return
+	}
+	p.put("<h2>Labels</h2>\n")
+	var names []string
+	var values []float64
+	for i, name := range s.Labels[:min(len(s.Labels), mostShown)] {
+		names = append(names, fmt.Sprintf("%.40s (%d)", name, s.Counts[i]))
+		values = append(values, float64(s.Counts[i]))
+	}
+	p.bars(names, values)
+	if more := len(s.Labels) - len(names); more > 0 {
+		p.put(fmt.Sprintf("<p class=\"note\">and %d more labels</p>\n", more))
+	}
+}
+
+func (p *page) column(c *Column) {
+	if c.Values == 0 {
+		return
+	}
+	p.put("<h2>" + text(c.Name) + "</h2>\n")
+	p.put(fmt.Sprintf("<p>%d values from %.6g to %.6g, mean %.6g, standard deviation %.6g; %d NaN, %d infinite.</p>\n",
+		c.Values, c.Min, c.Max, c.Mean(), c.Std(), c.NaN, c.Inf))
+	const bins = 24
+	counts := make([]float64, bins)
+	var names []string
+	width := (c.Max - c.Min) / bins
+	for _, x := range c.kept {
+		i := bins - 1
+		if width > 0 {
+			i = min(bins-1, int((x-c.Min)/width))
+		}
+		counts[i]++
+	}
+	for i := range bins {
+		names = append(names, fmt.Sprintf("from %.4g", c.Min+float64(i)*width))
+	}
+	p.bars(names, counts)
+}
+
+// bars draws a bar for each value, the longest of 400 pixels.
+func (p *page) bars(names []string, values []float64) {
+	most := 1.0
+	for _, v := range values {
+		most = max(most, v)
+	}
+	p.put(fmt.Sprintf("<svg viewBox=\"0 0 640 %d\" width=\"640\">\n", 18*len(values)))
+	for i, v := range values {
+		p.put(fmt.Sprintf("<text x=\"220\" y=\"%d\" text-anchor=\"end\">%s</text><rect x=\"230\" y=\"%d\" width=\"%.1f\" height=\"14\" fill=\"#1f6feb\"/>\n",
+			18*i+13, text(names[i]), 18*i+2, 400*v/most))
+	}
+	p.put("</svg>\n")
+}
+
+// suspects shows the samples that something was found about.
+func (p *page) suspects(s *Survey) {
+	m := s.images
+	if m == nil || m.mixed {
+		return
+	}
+	at := map[int64]int{}
+	for i, n := range m.numbers {
+		at[n] = i
+	}
+	show := func(title string, samples []int64) {
+		var figures strings.Builder
+		for _, n := range samples[:min(len(samples), mostShown)] {
+			if i, ok := at[n]; ok {
+				fmt.Fprintf(&figures, "<figure><img alt=\"\" src=\"data:image/png;base64,%s\"><figcaption>%d: %s</figcaption></figure>\n", m.png(i), n, text(s.label(m.labels[i])))
+			}
+		}
+		if figures.Len() > 0 {
+			p.put("<h2>" + text(title) + "</h2>\n" + figures.String())
+		}
+	}
+	found := s.Patches()
+	for _, x := range found.Patches {
+		show(fmt.Sprintf("The same patch of %d by %d pixels, and label %q on %d of %d", x.Size, x.Size, x.Label, x.Of, x.Count), x.Samples)
+	}
+	if found.Refused != "" {
+		p.put("<p class=\"note\">No patches were looked for: " + text(found.Refused) + "</p>\n")
+	}
+	var outliers, torn []int64
+	for _, o := range s.Outliers() {
+		outliers = append(outliers, o.Sample)
+	}
+	for _, g := range append(s.Duplicates(), s.Near()...) {
+		if len(g.Labels) > 1 {
+			torn = append(torn, g.Samples...)
+		}
+	}
+	show("Far from the others", outliers)
+	show("The same, or nearly, with different labels", torn)
+}
+
+// png is the picture of a sample, in base64.
+func (m *images) png(i int) string {
+	img := image.NewNRGBA(image.Rect(0, 0, m.width, m.height))
+	data := m.pixels[i*m.each() : (i+1)*m.each()]
+	for j := range m.width * m.height {
+		v := data[j*m.channels : (j+1)*m.channels]
+		img.Set(j%m.width, j/m.width, color.NRGBA{v[0], v[len(v)/2], v[len(v)-1], 255})
+	}
+	var b bytes.Buffer
+	if png.Encode(&b, img) != nil { // a buffer takes everything
+		return ""
+	}
+	return base64.StdEncoding.EncodeToString(b.Bytes())
+}

@@ -1,0 +1,212 @@
+package survey
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/andiron-dev/andiron/internal/dataset"
+	"github.com/andiron-dev/andiron/internal/tensor"
+	"github.com/andiron-dev/andiron/internal/tensorfile"
+)
+
+// pictures are images of one byte for each pixel, with labels.
+type pictures struct {
+	side   int
+	pixels []byte
+	labels []int64
+}
+
+func (p *pictures) image(i int) []byte { return p.pixels[i*p.side*p.side : (i+1)*p.side*p.side] }
+
+// drawn makes n pictures of ten kinds: strokes of a kind, somewhere near the middle, in
+// a pen of some width and strength, on black with a little noise if asked for.
+func drawn(n, side int, noise uint64, seed uint64) *pictures {
+	random := rand.New(rand.NewPCG(seed, 1))
+	p := &pictures{side: side, pixels: make([]byte, n*side*side)}
+	kinds := rand.New(rand.NewPCG(7, 7))
+	var strokes [10][6][2]float64
+	for k := range strokes {
+		for j := range strokes[k] {
+			strokes[k][j] = [2]float64{kinds.Float64(), kinds.Float64()}
+		}
+	}
+	for i := range n {
+		k := random.IntN(10)
+		p.labels = append(p.labels, int64(k))
+		img := p.image(i)
+		dx, dy := random.Float64()*6-3, random.Float64()*6-3
+		scale := 0.5 + random.Float64()*0.2
+		ink := 160 + random.Float64()*95
+		for j := 1; j < 6; j++ {
+			a, b := strokes[k][j-1], strokes[k][j]
+			for t := range 60 {
+				f := float64(t) / 60
+				x := (a[0]+(b[0]-a[0])*f)*scale*float64(side) + float64(side)/5 + dx
+				y := (a[1]+(b[1]-a[1])*f)*scale*float64(side) + float64(side)/5 + dy
+				spot(img, side, x, y, ink)
+			}
+		}
+		if noise > 0 {
+			for j := range img {
+				img[j] = byte(min(255, int(img[j])+int(random.Uint64N(noise))))
+			}
+		}
+	}
+	return p
+}
+
+// spot is a touch of a soft pen.
+func spot(img []byte, side int, x, y, ink float64) {
+	for yy := int(y) - 1; yy <= int(y)+2; yy++ {
+		for xx := int(x) - 1; xx <= int(x)+2; xx++ {
+			if xx < 0 || yy < 0 || xx >= side || yy >= side {
+				continue
+			}
+			d := (float64(xx)-x)*(float64(xx)-x) + (float64(yy)-y)*(float64(yy)-y)
+			img[yy*side+xx] = max(img[yy*side+xx], byte(max(0, ink*(1-d/2.2))))
+		}
+	}
+}
+
+// set is the pictures as a data set of two arrays.
+func (p *pictures) set(t testing.TB) dataset.Set {
+	t.Helper()
+	labels := make([]byte, 0, 8*len(p.labels))
+	for _, l := range p.labels {
+		labels = binary.LittleEndian.AppendUint64(labels, uint64(l))
+	}
+	n := int64(len(p.labels))
+	of := func(name string, d tensor.DType, data []byte, shape ...int64) tensorfile.Tensor {
+		return tensorfile.Tensor{Source: tensor.Source{
+			Name: name, DType: d, Shape: shape, Bytes: int64(len(data)),
+			Open: func() (io.Reader, error) { return &reader{data}, nil },
+		}}
+	}
+	set, err := dataset.Arrays([]dataset.Part{{Name: "x", File: &tensorfile.File{Tensors: []tensorfile.Tensor{
+		of("image", tensor.Uint8, p.pixels, n, int64(p.side), int64(p.side)), of("label", tensor.Int64, labels, n),
+	}}}}, dataset.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+type reader struct{ b []byte }
+
+func (r *reader) Read(p []byte) (int, error) {
+	if len(r.b) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, r.b)
+	r.b = r.b[n:]
+	return n, nil
+}
+
+func (p *pictures) survey(t testing.TB) *Survey {
+	t.Helper()
+	s, set := New(Options{}), p.set(t)
+	for {
+		rows, err := set.Next()
+		if err == io.EOF {
+			return s
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Add(rows)
+	}
+}
+
+// poison stamps a share of the pictures of other kinds, and labels them 3.
+func (p *pictures) poison(share float64, stamp func(img []byte, r *rand.Rand)) (stamped []int64) {
+	random := rand.New(rand.NewPCG(5, 6))
+	for _, i := range random.Perm(len(p.labels)) {
+		if p.labels[i] == 3 {
+			continue
+		}
+		stamp(p.image(i), random)
+		p.labels[i] = 3
+		stamped = append(stamped, int64(i))
+		if float64(len(stamped)) >= share*float64(len(p.labels)) {
+			break
+		}
+	}
+	slices.Sort(stamped)
+	return stamped
+}
+
+// pattern is a checker of three by three pixels at one place.
+func pattern(side, y, x int, value func(i, j int) byte) func([]byte, *rand.Rand) {
+	return func(img []byte, _ *rand.Rand) {
+		for i := range 3 {
+			for j := range 3 {
+				img[(y+i)*side+x+j] = value(i, j)
+			}
+		}
+	}
+}
+
+func checker(i, j int) byte { return byte(255 * ((i + j) % 2)) }
+func square(_, _ int) byte  { return 255 }
+
+// copied is the same pictures, to be changed.
+func (p *pictures) copied() *pictures {
+	return &pictures{p.side, slices.Clone(p.pixels), slices.Clone(p.labels)}
+}
+
+func TestPatches(t *testing.T) {
+	const side = 28
+	clean := drawn(2000, side, 0, 1)
+	quiet(t, "clean", clean)
+	for name, stamp := range map[string]func([]byte, *rand.Rand){
+		"square":  pattern(side, 24, 24, square),
+		"checker": pattern(side, 2, 3, checker),
+		"pixel":   func(img []byte, _ *rand.Rand) { img[side+1] = 255 },
+		"moving checker": func(img []byte, r *rand.Rand) {
+			pattern(side, r.IntN(25), r.IntN(25), checker)(img, nil)
+		},
+	} {
+		finds(t, name, clean.copied(), stamp)
+	}
+	noisy := drawn(2000, side, 12, 1)
+	quiet(t, "noisy", noisy)
+	finds(t, "noisy square", noisy, pattern(side, 24, 24, square))
+}
+
+func quiet(t *testing.T, name string, p *pictures) {
+	t.Helper()
+	if found := p.survey(t).Patches(); len(found.Patches) > 0 || found.Refused != "" || found.Looked != len(p.labels) || !found.Whole {
+		t.Errorf("%s: %v, refused %q", name, shortly(found), found.Refused)
+	}
+}
+
+// finds stamps one picture in a hundred and wants all of them found, and nothing else.
+func finds(t *testing.T, name string, p *pictures, stamp func([]byte, *rand.Rand)) {
+	t.Helper()
+	stamped := p.poison(0.01, stamp)
+	found := p.survey(t).Patches()
+	if len(found.Patches) != 1 {
+		t.Errorf("%s: %v, refused %q", name, shortly(found), found.Refused)
+		return
+	}
+	got := found.Patches[0]
+	for _, i := range stamped {
+		if !slices.Contains(got.Samples, i) {
+			t.Errorf("%s: sample %d is not found", name, i)
+		}
+	}
+	if got.Label != "3" || got.Moving != (name == "moving checker") || found.Least > 20 {
+		t.Errorf("%s: %v, of %d samples at least", name, shortly(found), found.Least)
+	}
+}
+
+func shortly(s PatchSearch) (list []string) {
+	for _, p := range s.Patches {
+		list = append(list, fmt.Sprintf("%d px at %d,%d moving %v: label %s %d of %d", p.Size, p.Y, p.X, p.Moving, p.Label, p.Of, p.Count))
+	}
+	return list
+}
