@@ -74,7 +74,7 @@ race: setup
 
 # The others of these files are in make test.
 hostile: setup
-	go test -timeout 10m -tags hostile ./cmd/andiron -run 'Hostile(Sizes|Guard)'
+	go test -timeout 15m -tags hostile ./cmd/andiron -run 'Hostile(Sizes|Guard)'
 
 fuzz: setup
 	tools/fuzz.sh $(FUZZTIME)
@@ -129,6 +129,7 @@ bench: build
 	python3 tools/bench.py
 	python3 tools/bench_deps.py
 	$(ANDIRON_CACHE)/venv-torch/bin/python tools/bench_sdk.py
+	$(ANDIRON_CACHE)/venv-torch/bin/python tools/bench_guard.py
 
 clean:
 	rm -rf bin .bench internal/keyless/verifier.bin

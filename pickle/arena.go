@@ -1,30 +1,11 @@
 package pickle
 
-import "io"
+import (
+	"encoding/binary"
+	"io"
 
-// chunkBits sets the length of an arena's chunks. Chunks are never copied, so
-// growth costs what is added.
-const chunkBits = 8
-
-// arena is a list that grows by chunks.
-type arena[T any] struct {
-	chunks []*[1 << chunkBits]T
-	n      uint32
-}
-
-func (a *arena[T]) at(i uint32) *T {
-	return &a.chunks[i>>chunkBits][i&(1<<chunkBits-1)]
-}
-
-func (a *arena[T]) add(v T) uint32 {
-	i := a.n
-	if int(i>>chunkBits) == len(a.chunks) {
-		a.chunks = append(a.chunks, new([1 << chunkBits]T))
-	}
-	*a.at(i) = v
-	a.n++
-	return i
-}
+	"github.com/andiron-dev/andiron/internal/scratch"
+)
 
 // node is a value. What a, b and c hold depends on the kind:
 //
@@ -51,7 +32,7 @@ const (
 	cutLine         // the text line has no newline
 )
 
-func (n *node) num() int64     { return int64(uint64(n.b) | uint64(n.c)<<32) }
+func (n node) num() int64      { return int64(uint64(n.b) | uint64(n.c)<<32) }
 func (n *node) setNum(v int64) { n.b, n.c = uint32(v), uint32(uint64(v)>>32) }
 
 // run lists the items of a container: a chain of segments.
@@ -74,17 +55,27 @@ type store struct {
 	r       io.ReaderAt
 	size    int64
 	maxText int64
-	nodes   arena[node]
-	items   arena[uint32]
-	segs    arena[segment]
-	extras  arena[extra]
+	nodes   *scratch.Array[node]
+	items   *scratch.Array[uint32]
+	segs    *scratch.Array[segment]
+	extras  *scratch.Array[extra]
 	globals []Global
 }
 
+func newStore(space *scratch.Space) store {
+	return store{
+		nodes: scratch.NewArray(space, nodeCodec), items: scratch.NewArray(space, scratch.Uint32),
+		segs: scratch.NewArray(space, segmentCodec), extras: scratch.NewArray(space, extraCodec),
+	}
+}
+
 func (s *store) reset() {
-	s.nodes.n, s.items.n, s.segs.n, s.extras.n = 0, 0, 0, 0
+	s.nodes.Reset()
+	s.items.Reset()
+	s.segs.Reset()
+	s.extras.Reset()
 	s.globals = s.globals[:0]
-	s.nodes.add(node{})
+	s.nodes.Append(node{})
 }
 
 // extend appends refs to a run.
@@ -92,24 +83,27 @@ func (s *store) extend(r *run, refs ...uint32) {
 	if len(refs) == 0 {
 		return
 	}
-	start := s.items.n
+	start := uint32(s.items.Len())
 	for _, ref := range refs {
-		s.items.add(ref)
+		s.items.Append(ref)
 	}
 	n := uint32(len(refs))
 	r.n += n
 	if r.last != 0 {
-		last := s.segs.at(r.last - 1)
+		last := s.segs.At(int(r.last - 1))
 		if last.start+last.n == start {
 			last.n += n
+			s.segs.Set(int(r.last-1), last)
 			return
 		}
 	}
-	seg := s.segs.add(segment{start: start, n: n}) + 1
+	seg := uint32(s.segs.Append(segment{start: start, n: n})) + 1
 	if r.last == 0 {
 		r.first = seg
 	} else {
-		s.segs.at(r.last - 1).next = seg
+		last := s.segs.At(int(r.last - 1))
+		last.next = seg
+		s.segs.Set(int(r.last-1), last)
 	}
 	r.last = seg
 }
@@ -117,9 +111,9 @@ func (s *store) extend(r *run, refs ...uint32) {
 // each calls f for every item of a run until f returns false.
 func (s *store) each(r run, f func(ref uint32) bool) {
 	for seg := r.first; seg != 0; {
-		g := *s.segs.at(seg - 1)
+		g := s.segs.At(int(seg - 1))
 		for i := range g.n {
-			if !f(*s.items.at(g.start + i)) {
+			if !f(s.items.At(int(g.start + i))) {
 				return
 			}
 		}
@@ -127,13 +121,63 @@ func (s *store) each(r run, f func(ref uint32) bool) {
 	}
 }
 
-// extraOf returns the extra of an Object, making it when there is none.
-func (s *store) extraOf(n *node) *extra {
+// change changes the extra of an Object, making it when there is none.
+func (s *store) change(object uint32, f func(x *extra)) {
+	n := s.nodes.At(int(object))
 	if n.c == 0 {
-		n.c = s.extras.add(extra{}) + 1
+		n.c = uint32(s.extras.Append(extra{})) + 1
+		s.nodes.Set(int(object), n)
 	}
-	return s.extras.at(n.c - 1)
+	i := n.c
+	x := s.extras.At(int(i - 1))
+	f(&x)
+	s.extras.Set(int(i-1), x)
 }
 
-func (n *node) run() run     { return run{n.a, n.b, n.c} }
+func (n node) run() run      { return run{n.a, n.b, n.c} }
 func (n *node) setRun(r run) { n.a, n.b, n.c = r.first, r.last, r.n }
+
+var le = binary.LittleEndian
+
+var nodeCodec = scratch.Codec[node]{
+	Size: 24,
+	Put: func(b []byte, n *node) {
+		le.PutUint64(b, uint64(n.off))
+		le.PutUint32(b[8:], n.a)
+		le.PutUint32(b[12:], n.b)
+		le.PutUint32(b[16:], n.c)
+		b[20], b[21], b[22], b[23] = byte(n.kind), byte(n.op), n.flag, 0
+	},
+	Get: func(b []byte, n *node) {
+		n.off, n.a, n.b, n.c = int64(le.Uint64(b)), le.Uint32(b[8:]), le.Uint32(b[12:]), le.Uint32(b[16:])
+		n.kind, n.op, n.flag = Kind(b[20]), Code(b[21]), b[22]
+	},
+}
+
+var segmentCodec = scratch.Codec[segment]{
+	Size: 12,
+	Put:  func(b []byte, s *segment) { putRefs(b, s.start, s.n, s.next) },
+	Get: func(b []byte, s *segment) {
+		s.start, s.n, s.next = le.Uint32(b), le.Uint32(b[4:]), le.Uint32(b[8:])
+	},
+}
+
+var extraCodec = scratch.Codec[extra]{
+	Size: 40,
+	Put: func(b []byte, x *extra) {
+		putRefs(b, x.kwargs, x.states.first, x.states.last, x.states.n, x.items.first, x.items.last, x.items.n, x.pairs.first, x.pairs.last, x.pairs.n)
+	},
+	Get: func(b []byte, x *extra) {
+		x.kwargs = le.Uint32(b)
+		for i, r := range []*run{&x.states, &x.items, &x.pairs} {
+			at := b[4+12*i:]
+			r.first, r.last, r.n = le.Uint32(at), le.Uint32(at[4:]), le.Uint32(at[8:])
+		}
+	},
+}
+
+func putRefs(b []byte, refs ...uint32) {
+	for i, ref := range refs {
+		le.PutUint32(b[4*i:], ref)
+	}
+}

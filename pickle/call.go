@@ -220,7 +220,7 @@ func (m *machine) newObj(keywords bool) {
 	args := m.pop()
 	ref := m.call(EventNew, m.pop(), args)
 	if ref != 0 && keywords {
-		m.s.extraOf(m.node(ref)).kwargs = kwargs
+		m.s.change(ref, func(x *extra) { x.kwargs = kwargs })
 	}
 }
 
@@ -251,9 +251,9 @@ func (m *machine) learnExtension(callee, args uint32) {
 	if g := &m.s.globals[c.a]; g.Module != "copyreg" || g.Name != "add_extension" {
 		return
 	}
-	module, ok1 := m.constText(*m.s.items.at(a.a))
-	name, ok2 := m.constText(*m.s.items.at(a.a + 1))
-	code, ok3 := m.value(*m.s.items.at(a.a + 2)).Int()
+	module, ok1 := m.constText(m.s.items.At(int(a.a)))
+	name, ok2 := m.constText(m.s.items.At(int(a.a) + 1))
+	code, ok3 := m.value(m.s.items.At(int(a.a) + 2)).Int()
 	if ok1 && ok2 && ok3 {
 		m.ext[code] = qualifiedName{module, name}
 	}
@@ -268,16 +268,17 @@ func (m *machine) extension() {
 	n.setNum(m.op.Int)
 	code := m.make(node{kind: KindInt, b: n.b, c: n.c, flag: inlineInt})
 	var ref uint32
-	at := len(m.t.Events)
+	at := m.t.Len()
 	if q, ok := m.ext[m.op.Int]; ok {
 		ref = m.importName(q.module, q.name)
 	} else {
 		ref = m.make(n)
 	}
 	m.event(EventExtension, 0, code, ref)
-	if len(m.t.Events) == at+2 { // the lookup comes first
-		e := m.t.Events[at:]
-		e[0], e[1] = e[1], e[0]
+	if m.t.Len() == at+2 { // the lookup comes first
+		first, second := m.t.events.At(at), m.t.events.At(at+1)
+		m.t.events.Set(at, second)
+		m.t.events.Set(at+1, first)
 	}
 	m.push(ref)
 }
@@ -290,7 +291,7 @@ func (m *machine) build() {
 	ref := m.top()
 	n := m.node(ref)
 	if n.kind == KindObject {
-		m.s.extend(&m.s.extraOf(n).states, state)
+		m.s.change(ref, func(x *extra) { m.s.extend(&x.states, state) })
 	} else if n.kind.plain() {
 		m.note(NoteOddTarget, "the target is a %s", n.kind)
 	}
@@ -328,7 +329,7 @@ func (m *machine) textPersistent() {
 	n := node{kind: KindStr}
 	n.setNum(int64(len(b)))
 	ref := m.make(n)
-	m.node(ref).off = m.at()
+	m.moved(ref)
 	m.persistent(ref)
 }
 

@@ -16,7 +16,7 @@ func (m *machine) pushSection(kind Kind) {
 	n := node{kind: kind}
 	n.setNum(m.op.ArgLen)
 	ref := m.make(n)
-	m.node(ref).off = m.at()
+	m.moved(ref)
 	m.push(ref)
 }
 
@@ -93,7 +93,7 @@ func (m *machine) textInt() {
 		n.setNum(v)
 	}
 	ref := m.make(n)
-	m.node(ref).off = m.at()
+	m.moved(ref)
 	m.push(ref)
 }
 

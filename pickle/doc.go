@@ -20,7 +20,7 @@
 // Steps, values, memo entries and the length of the strings handed out stay
 // within [Limits]. Reaching one is an error that wraps bounded.ErrLimit. Memory
 // grows with the number of opcodes, never with the length of a payload or with
-// what a length field or memo index claims.
+// what a length field or memo index claims; with [Options].Scratch it hardly grows.
 //
 // # Specification
 //

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/andiron-dev/andiron/internal/bounded"
+	"github.com/andiron-dev/andiron/internal/scratch"
 )
 
 // An instruction that crosses the end of its frame is read in several ways.
@@ -282,35 +283,40 @@ func (m *machine) leaveFrame() {
 // split remembers how far all readings agree.
 func (m *machine) split() {
 	if m.agreed < 0 {
-		m.agreed = len(m.t.Events)
+		m.agreed = m.t.Len()
 	}
 }
 
 // readAgain adds to a trace what the readings of a file do after the point where
 // they part from the first.
 func (m *machine) readAgain() {
-	if m.agreed < 0 || m.agreed > len(m.t.Events) {
+	if m.agreed < 0 || m.agreed > m.t.Len() {
 		return
 	}
-	suffixes := [][]Event{m.t.Events[m.agreed:]}
+	suffixes := []suffix{{m.t.events, m.agreed, m.t.Len()}}
 	for _, block := range bufferSizes {
 		other, ok := m.readFile(block)
 		if !ok {
 			continue
 		}
 		m.merge(&other)
-		if m.agreed > len(other.Events) {
+		s := suffix{other.events, m.agreed, other.Len()}
+		if s.from >= s.to || slices.ContainsFunc(suffixes, func(known suffix) bool { return m.sameEvents(known, s) }) {
 			continue
 		}
-		suffix := other.Events[m.agreed:]
-		if len(suffix) == 0 || slices.ContainsFunc(suffixes, func(s []Event) bool { return m.sameEvents(s, suffix) }) {
-			continue
+		suffixes = append(suffixes, s)
+		m.op.Offset = s.of.At(s.from).off
+		m.note(NoteFrameShort, "from event %d on: what C does with a file of buffer size %d", m.t.Len(), block)
+		for i := s.from; i < s.to; i++ {
+			m.t.events.Append(s.of.At(i))
 		}
-		suffixes = append(suffixes, suffix)
-		m.op.Offset = suffix[0].Offset
-		m.note(NoteFrameShort, "from event %d on: what C does with a file of buffer size %d", len(m.t.Events), block)
-		m.t.Events = append(slices.Clip(m.t.Events), suffix...)
 	}
+}
+
+// suffix is what one reading does from where they part.
+type suffix struct {
+	of       *scratch.Array[event]
+	from, to int
 }
 
 // readFile runs the stream as read from a file, into the same values. It reports
@@ -318,7 +324,7 @@ func (m *machine) readAgain() {
 func (m *machine) readFile(block int64) (other Trace, ok bool) {
 	t := m.t
 	first := *t
-	t.Events, t.Notes, t.Ops, t.Err = nil, nil, [256]int64{}, nil
+	t.events, t.Notes, t.Ops, t.Err = scratch.NewArray(m.opt.Scratch, eventCodec), nil, [256]int64{}, nil
 	m.rewind(t.Start)
 	f := &fileReading{size: m.d.in.size, block: block}
 	f.seek(t.Start)
@@ -352,10 +358,17 @@ func (m *machine) merge(other *Trace) {
 }
 
 // sameEvents reports whether two readings do the same at the same places.
-func (m *machine) sameEvents(a, b []Event) bool {
-	return slices.EqualFunc(a, b, func(x, y Event) bool {
-		gx, _ := x.Target().Global()
-		gy, _ := y.Target().Global()
-		return x.Kind == y.Kind && x.Op == y.Op && x.Offset == y.Offset && gx == gy
-	})
+func (m *machine) sameEvents(a, b suffix) bool {
+	if a.to-a.from != b.to-b.from {
+		return false
+	}
+	for i := range a.to - a.from {
+		x, y := a.of.At(a.from+i), b.of.At(b.from+i)
+		gx, _ := m.value(x.target).Global()
+		gy, _ := m.value(y.target).Global()
+		if x.kind != y.kind || x.op != y.op || x.off != y.off || gx != gy {
+			return false
+		}
+	}
+	return true
 }

@@ -51,8 +51,8 @@ func describeAll(data []byte, lim pickle.Limits) string {
 	var b strings.Builder
 	for _, trace := range pickle.RunAll(bytes.NewReader(data), int64(len(data)), pickle.Options{Limits: lim}) {
 		b.WriteString(describe(trace))
-		for i := range min(len(trace.Events), 200) {
-			e := &trace.Events[i]
+		for i := range min(trace.Len(), 200) {
+			e := trace.Event(i)
 			visit(&b, e.Target())
 			visit(&b, e.Args())
 			visit(&b, e.Result())

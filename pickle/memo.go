@@ -1,21 +1,26 @@
 package pickle
 
+import "github.com/andiron-dev/andiron/internal/scratch"
+
 // memo maps indices to values. Picklers count up from 0 or 1, so indices near
-// those in use lie in a slice and the others in maps: what a huge index costs is
+// those in use lie in an array and the others in maps: what a huge index costs is
 // one map entry.
 type memo struct {
-	dense   []uint32
+	dense   *scratch.Array[uint32]
 	sparse  map[int64]uint32
 	huge    map[string]uint32 // indices that do not fit 64 bits, as digits
 	count   int64
 	highest int64
 }
 
-func (m *memo) reset() { *m = memo{dense: m.dense[:0], highest: -1} }
+func (m *memo) reset() {
+	m.dense.Reset()
+	*m = memo{dense: m.dense, highest: -1}
+}
 
 func (m *memo) get(i int64) uint32 {
-	if uint64(i) < uint64(len(m.dense)) {
-		if ref := m.dense[i]; ref != 0 {
+	if uint64(i) < uint64(m.dense.Len()) {
+		if ref := m.dense.At(int(i)); ref != 0 {
 			return ref
 		}
 	}
@@ -30,10 +35,8 @@ func (m *memo) put(i int64, ref uint32) (old bool) {
 	}
 	m.highest = max(m.highest, i)
 	if i < 4*(m.count+64) {
-		for int64(len(m.dense)) <= i {
-			m.dense = append(m.dense, 0)
-		}
-		m.dense[i] = ref
+		m.dense.Extend(int(i) + 1)
+		m.dense.Set(int(i), ref)
 		return old
 	}
 	if m.sparse == nil {

@@ -287,10 +287,11 @@ func (t *Trace) WritePython(w io.Writer, opt PythonOptions) error {
 		opt.Width = 160
 	}
 	p := printer{width: opt.Width, vars: map[uint32]int{}}
-	for i := range t.Events {
-		e := &t.Events[i]
+	i := -1
+	for e := range t.Events() {
+		i++
 		if opt.MaxEvents > 0 && i == opt.MaxEvents {
-			if _, err := fmt.Fprintf(w, "# %d more events\n", len(t.Events)-i); err != nil {
+			if _, err := fmt.Fprintf(w, "# %d more events\n", t.Len()-i); err != nil {
 				return err
 			}
 			break

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
 
 	"github.com/andiron-dev/andiron/internal/bounded"
+	"github.com/andiron-dev/andiron/internal/scratch"
 )
 
 // Defaults of Limits.
@@ -93,6 +93,7 @@ func newMachine(r io.ReaderAt, size int64, opt Options) *machine {
 		names:   map[string]string{},
 		globals: map[qualifiedGlobal]uint32{},
 		ext:     map[int64]qualifiedName{},
+		memo:    memo{dense: scratch.NewArray(opt.Scratch, scratch.Uint32)},
 	}
 }
 
@@ -101,7 +102,10 @@ func newMachine(r io.ReaderAt, size int64, opt Options) *machine {
 func (m *machine) begin(start int64, reuse *Trace) {
 	t := &Trace{}
 	if reuse != nil {
-		*t = Trace{st: reuse.st, Events: reuse.Events[:0], Notes: reuse.Notes[:0]}
+		*t = Trace{st: reuse.st, events: reuse.events, Notes: reuse.Notes[:0]}
+		t.events.Reset()
+	} else {
+		t.st, t.events = newStore(m.opt.Scratch), scratch.NewArray(m.opt.Scratch, eventCodec)
 	}
 	t.Start, t.End, t.Proto = start, start, -1
 	t.st.r, t.st.size, t.st.maxText = m.d.in.r, m.d.in.size, m.lim.MaxText
@@ -130,13 +134,7 @@ func (m *machine) run(start int64) {
 	m.loop()
 	m.finish()
 	m.readAgain()
-	if n := len(m.t.Events); cap(m.t.Events)-n > maxSlack {
-		m.t.Events = append(make([]Event, 0, n), m.t.Events...)
-	}
 }
-
-// maxSlack is the room for events that a trace may keep and not use.
-const maxSlack = 16 << 10
 
 func (m *machine) loop() {
 	for n := int64(0); !m.stopped; n++ {
@@ -217,12 +215,12 @@ func (m *machine) at() int64 {
 
 // make adds a value of the instruction at work.
 func (m *machine) make(n node) uint32 {
-	if int64(m.s.nodes.n) > m.lim.MaxValues || int64(m.s.items.n) > 2*m.lim.MaxValues {
+	if int64(m.s.nodes.Len()) > m.lim.MaxValues || int64(m.s.items.Len()) > 2*m.lim.MaxValues {
 		m.fail(bounded.Exceeded("pickle values", m.lim.MaxValues))
 		return 0
 	}
 	n.off, n.op = m.op.Offset, m.op.Code
-	return m.s.nodes.add(n)
+	return uint32(m.s.nodes.Append(n))
 }
 
 func (m *machine) push(ref uint32) {
@@ -286,23 +284,24 @@ func (m *machine) popMark() ([]uint32, bool) {
 	return items, true
 }
 
-func (m *machine) node(ref uint32) *node  { return m.s.nodes.at(ref) }
-func (m *machine) kind(ref uint32) Kind   { return m.s.nodes.at(ref).kind }
+func (m *machine) node(ref uint32) node   { return m.s.nodes.At(int(ref)) }
+func (m *machine) kind(ref uint32) Kind   { return m.node(ref).kind }
 func (m *machine) value(ref uint32) Value { return Value{m.t, ref} }
 
 // event records what the instruction at work does.
 func (m *machine) event(kind EventKind, target, args, result uint32) {
 	// An event takes many times the memory of a value, and of the bytes that
 	// made it: honest pickles spend dozens on each, hostile ones two.
-	n := int64(len(m.t.Events))
-	if n >= m.lim.MaxEvents {
+	if int64(m.t.events.Len()) >= m.lim.MaxEvents {
 		m.fail(bounded.Exceeded("pickle events", m.lim.MaxEvents))
 		return
 	}
-	if n == int64(cap(m.t.Events)) {
-		m.t.Events = slices.Grow(m.t.Events, int(max(n, 16))) // append grows by less, and leaves more behind
-	}
-	m.t.Events = append(m.t.Events, Event{
-		Kind: kind, Op: m.op.Code, Offset: m.op.Offset, target: target, args: args, result: result, t: m.t,
-	})
+	m.t.events.Append(event{kind: kind, op: m.op.Code, off: m.op.Offset, target: target, args: args, result: result})
+}
+
+// moved sets where the payload of a value lies that is not at its instruction.
+func (m *machine) moved(ref uint32) {
+	n := m.node(ref)
+	n.off = m.at()
+	m.s.nodes.Set(int(ref), n)
 }

@@ -64,7 +64,7 @@ func (s *search) keep(t *Trace) {
 	for _, n := range t.Ops {
 		s.m.lim.MaxOps -= n
 	}
-	s.m.lim.MaxValues -= int64(t.st.nodes.n)
+	s.m.lim.MaxValues -= int64(t.st.nodes.Len())
 	s.adjacent = t.Err == nil
 	s.low = t.End
 }
@@ -158,8 +158,8 @@ func (s *search) drop(t *Trace) {
 }
 
 func imports(t *Trace) bool {
-	for i := range t.Events {
-		if t.Events[i].Kind == EventImport {
+	for e := range t.Events() {
+		if e.Kind == EventImport {
 			return true
 		}
 	}

@@ -165,11 +165,11 @@ func (m *machine) tuple(n int) {
 }
 
 func (m *machine) makeTuple(items []uint32) uint32 {
-	start := m.s.items.n
+	start := m.s.items.Len()
 	for _, ref := range items {
-		m.s.items.add(ref)
+		m.s.items.Append(ref)
 	}
-	return m.make(node{kind: KindTuple, a: start, c: uint32(len(items))})
+	return m.make(node{kind: KindTuple, a: uint32(start), c: uint32(len(items))})
 }
 
 // container makes a list, frozenset or dict of what stands above the mark.
@@ -214,14 +214,14 @@ func (m *machine) appendItems() {
 	}
 	n := m.node(target)
 	if n.kind == KindList {
-		m.grow(n, items)
+		m.grow(target, items)
 		return
 	}
 	if m.plainTarget(n, len(items), KindByteArray) {
 		return
 	}
 	if n.kind == KindObject {
-		m.s.extend(&m.s.extraOf(n).items, items...)
+		m.s.change(target, func(x *extra) { m.s.extend(&x.items, items...) })
 	}
 	if len(items) == 0 { // Python calls extend, C does nothing
 		m.event(EventAppend, target, 0, 0)
@@ -241,7 +241,7 @@ func (m *machine) setItems() {
 	switch {
 	case n.kind == KindDict:
 		if !odd {
-			m.grow(n, items)
+			m.grow(target, items)
 		}
 	case m.plainTarget(n, len(items), KindByteArray, KindList):
 		return
@@ -255,8 +255,8 @@ func (m *machine) setItems() {
 
 func (m *machine) setObjectItems(target uint32, items []uint32) {
 	pairs := items[:len(items)&^1]
-	if n := m.node(target); n.kind == KindObject {
-		m.s.extend(&m.s.extraOf(n).pairs, pairs...)
+	if m.kind(target) == KindObject {
+		m.s.change(target, func(x *extra) { m.s.extend(&x.pairs, pairs...) })
 	}
 	for i := 0; i < len(pairs) && m.err == nil; i += 2 {
 		m.event(EventSetItem, target, m.makeTuple(pairs[i:i+2]), 0)
@@ -270,14 +270,14 @@ func (m *machine) addItems() {
 	}
 	n := m.node(target)
 	if n.kind == KindSet {
-		m.grow(n, items)
+		m.grow(target, items)
 		return
 	}
 	if m.plainTarget(n, len(items)) {
 		return
 	}
 	if n.kind == KindObject {
-		m.s.extend(&m.s.extraOf(n).items, items...)
+		m.s.change(target, func(x *extra) { m.s.extend(&x.items, items...) })
 	}
 	for _, item := range items {
 		m.event(EventAddItem, target, item, 0)
@@ -285,19 +285,21 @@ func (m *machine) addItems() {
 }
 
 // grow appends items to a container.
-func (m *machine) grow(n *node, items []uint32) {
-	if int64(m.s.items.n) > 2*m.lim.MaxValues {
+func (m *machine) grow(target uint32, items []uint32) {
+	if int64(m.s.items.Len()) > 2*m.lim.MaxValues {
 		m.make(node{}) // fails with the limit
 		return
 	}
+	n := m.node(target)
 	r := n.run()
 	m.s.extend(&r, items...)
 	n.setRun(r)
+	m.s.nodes.Set(int(target), n)
 }
 
 // plainTarget reports whether a constant or container cannot take items, and
 // fails if there are any. Other kinds have the method that is called.
-func (m *machine) plainTarget(n *node, items int, except ...Kind) bool {
+func (m *machine) plainTarget(n node, items int, except ...Kind) bool {
 	if slices.Contains(except, n.kind) {
 		m.note(NoteOddTarget, "the target is a %s", n.kind)
 		return false

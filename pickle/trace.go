@@ -1,6 +1,10 @@
 package pickle
 
-import "iter"
+import (
+	"iter"
+
+	"github.com/andiron-dev/andiron/internal/scratch"
+)
 
 // Limits bound the work on one stream. A zero field means its default.
 type Limits struct {
@@ -16,6 +20,9 @@ type Limits struct {
 type Options struct {
 	Limits Limits
 	Start  int64
+	// Scratch, when set, is where values lie that are not in use, so that memory does
+	// not grow with the stream. Its Err is to be asked in the end.
+	Scratch *scratch.Space
 	// AfterBuild, when set, is called after every BUILD. It returns how many raw
 	// bytes to skip in the stream: joblib's NumpyArrayWrapper interleaves the
 	// bytes of arrays with opcodes.
@@ -29,16 +36,13 @@ type Trace struct {
 	Proto        int   // the last PROTO seen, -1 if none
 	HighestProto int   // the lowest protocol that has every opcode seen
 	Ops          [256]int64
-	// Events are in order; what ran, also before a break. Where a frame ends inside
-	// an instruction, what other ways to read the file do from there on follows,
-	// and a Note says where.
-	Events []Event
-	Result Value // what STOP returned; zero if STOP was not reached
-	Err    error // nil after STOP; a *SyntaxError, which may wrap bounded.ErrLimit
-	Notes  []Note
+	Result       Value // what STOP returned; zero if STOP was not reached
+	Err          error // nil after STOP; a *SyntaxError, which may wrap bounded.ErrLimit
+	Notes        []Note
 
-	st   store
-	ends []int64 // where else a loader may stand after STOP: behind a frame, or by another reading
+	st     store
+	events *scratch.Array[event]
+	ends   []int64 // where else a loader may stand after STOP: behind a frame, or by another reading
 }
 
 // EventKind says what an event does.
@@ -64,9 +68,59 @@ type Event struct {
 	Kind   EventKind
 	Op     Code
 
-	target, args, result uint32 // values of t; a third of the room of three handles
+	target, args, result uint32 // values of t
 	t                    *Trace
 }
+
+// event is an Event as a trace keeps it.
+type event struct {
+	off                  int64
+	target, args, result uint32
+	kind                 EventKind
+	op                   Code
+}
+
+var eventCodec = scratch.Codec[event]{
+	Size: 24,
+	Put: func(b []byte, e *event) {
+		le.PutUint64(b, uint64(e.off))
+		putRefs(b[8:], e.target, e.args, e.result)
+		b[20], b[21], b[22], b[23] = byte(e.kind), byte(e.op), 0, 0
+	},
+	Get: func(b []byte, e *event) {
+		e.off, e.target, e.args, e.result = int64(le.Uint64(b)), le.Uint32(b[8:]), le.Uint32(b[12:]), le.Uint32(b[16:])
+		e.kind, e.op = EventKind(b[20]), Code(b[21])
+	},
+}
+
+// Len returns how many events there are.
+func (t *Trace) Len() int { return t.events.Len() }
+
+// Event returns event number i.
+func (t *Trace) Event(i int) Event {
+	e := t.events.At(i)
+	return Event{Offset: e.off, Kind: e.kind, Op: e.op, target: e.target, args: e.args, result: e.result, t: t}
+}
+
+// Events yields in order what ran, also before a break. Where a frame ends inside
+// an instruction, what other ways to read the file do from there on follows, and
+// a Note says where. What is yielded holds until the next is.
+func (t *Trace) Events() iter.Seq[*Event] {
+	return func(yield func(*Event) bool) {
+		var e Event
+		for i := range t.Len() {
+			if e = t.Event(i); !yield(&e) {
+				return
+			}
+		}
+	}
+}
+
+// Value returns the value that Key identifies.
+func (t *Trace) Value(key uint32) Value { return Value{t: t}.to(key) }
+
+// DropEvents lets the events go, to make room.
+func (t *Trace) DropEvents() { t.events = nil }
 
 // Target is the imported Global, the callee, the object.
 func (e *Event) Target() Value { return Value{t: e.t}.to(e.target) }
@@ -125,8 +179,8 @@ func (g Global) String() string {
 // Imports yields every import in order: its offset and the Global.
 func (t *Trace) Imports() iter.Seq2[int64, Value] {
 	return func(yield func(int64, Value) bool) {
-		for i := range t.Events {
-			if t.Events[i].Kind == EventImport && !yield(t.Events[i].Offset, t.Events[i].Target()) {
+		for e := range t.Events() {
+			if e.Kind == EventImport && !yield(e.Offset, e.Target()) {
 				return
 			}
 		}

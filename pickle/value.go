@@ -54,13 +54,11 @@ type Value struct {
 	ref uint32
 }
 
-var noNode node
-
-func (v Value) node() *node {
-	if v.t == nil || v.ref >= v.t.st.nodes.n {
-		return &noNode
+func (v Value) node() node {
+	if v.t == nil || int(v.ref) >= v.t.st.nodes.Len() {
+		return node{}
 	}
-	return v.t.st.nodes.at(v.ref)
+	return v.t.st.nodes.At(int(v.ref))
 }
 
 func (v Value) to(ref uint32) Value {
@@ -169,7 +167,7 @@ func (v Value) Float() (float64, bool) {
 }
 
 // payload returns where the argument of a text or bytes opcode lies.
-func (n *node) payload() (off, size int64) {
+func (n node) payload() (off, size int64) {
 	return n.off + 1 + int64(headLen[codes[n.op].arg]), n.num()
 }
 
@@ -272,7 +270,7 @@ func (v Value) Items() iter.Seq[Value] {
 		switch n.kind {
 		case KindTuple:
 			for i := range n.c {
-				if !yield(v.to(*v.t.st.items.at(n.a + i))) {
+				if !yield(v.to(v.t.st.items.At(int(n.a + i)))) {
 					return
 				}
 			}
@@ -280,7 +278,7 @@ func (v Value) Items() iter.Seq[Value] {
 			v.each(n.run(), yield)
 		case KindObject:
 			if n.c != 0 {
-				v.each(v.t.st.extras.at(n.c-1).items, yield)
+				v.each(v.t.st.extras.At(int(n.c-1)).items, yield)
 			}
 		}
 	}
@@ -300,7 +298,7 @@ func (v Value) Pairs() iter.Seq2[Value, Value] {
 		case n.kind == KindDict:
 			r = n.run()
 		case n.kind == KindObject && n.c != 0:
-			r = v.t.st.extras.at(n.c - 1).pairs
+			r = v.t.st.extras.At(int(n.c - 1)).pairs
 		default:
 			return
 		}
@@ -323,7 +321,7 @@ func (v Value) Index(i int) Value {
 	if n.kind != KindTuple || i < 0 || i >= int(n.c) {
 		return Value{}
 	}
-	return v.to(*v.t.st.items.at(n.a + uint32(i)))
+	return v.to(v.t.st.items.At(int(n.a) + i))
 }
 
 // Global returns the name that was imported.
@@ -360,14 +358,14 @@ func (v Value) KwArgs() Value {
 	if n.kind != KindObject || n.c == 0 {
 		return Value{}
 	}
-	return v.to(v.t.st.extras.at(n.c - 1).kwargs)
+	return v.to(v.t.st.extras.At(int(n.c - 1)).kwargs)
 }
 
 // States yields what BUILD set on an Object, in order.
 func (v Value) States() iter.Seq[Value] {
 	return func(yield func(Value) bool) {
 		if n := v.node(); n.kind == KindObject && n.c != 0 {
-			v.each(v.t.st.extras.at(n.c-1).states, yield)
+			v.each(v.t.st.extras.At(int(n.c-1)).states, yield)
 		}
 	}
 }

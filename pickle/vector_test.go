@@ -96,8 +96,8 @@ func TestVectors(t *testing.T) {
 func describe(t *pickle.Trace) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "stream %#x\n", t.Start)
-	for i := range t.Events {
-		fmt.Fprintln(&b, describeEvent(&t.Events[i]))
+	for e := range t.Events() {
+		fmt.Fprintln(&b, describeEvent(e))
 	}
 	for _, n := range t.Notes {
 		fmt.Fprintf(&b, "note %#x %s: %s\n", n.Offset, n.Kind, n.Text)

@@ -89,7 +89,10 @@ def build_go(target: Path, version: str) -> None:
         ("keylessinside", target, "./cmd/andiron"),
     ):
         subprocess.run(  # noqa: S603 - the go command, no shell
-            [go_command(), "build", "-trimpath", "-buildvcs=false", "-tags", tags, "-ldflags", flags, "-o", file, package],
+            [
+                go_command(), "build", "-trimpath", "-buildvcs=false",
+                "-tags", tags, "-ldflags", flags, "-o", file, package,
+            ],
             cwd=REPOSITORY, env=env, check=True,
         )  # fmt: skip
 

@@ -5,7 +5,8 @@
 // bytes of the tensors. Open reads the JSON and proves that it describes the
 // rest of the file exactly: every byte belongs to one tensor, no byte to two.
 // NewLayout makes the JSON for tensors of which only dtype and shape need be
-// known; [Layout.Write] streams the file.
+// known; [Layout.Write] streams the file. [Each] and [NewSortedLayout] do the same
+// for headers that are not to be in memory.
 //
 // # Security
 //
@@ -18,7 +19,7 @@
 // # Limits
 //
 // Limits bounds the header and the number of tensors; memory is proportional to
-// the header. Exceeding a limit is an error that wraps bounded.ErrLimit.
+// the header, and with [Each] to its longest entry. Exceeding a limit is an error that wraps bounded.ErrLimit.
 //
 // # Specification
 //

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
+	"iter"
 	"maps"
 	"slices"
 	"strconv"
@@ -16,124 +18,185 @@ import (
 // metadataKey is the one name that is no tensor's.
 const metadataKey = "__metadata__"
 
-// Layout is the header of a file that is to be written, and where its tensors go.
+// Layout is a file that is to be written: its header, and where its tensors go.
 type Layout struct {
-	Header  []byte   // the length, the JSON and its padding: the file up to the first tensor
-	Tensors []Tensor // in the order of their bytes
-	Size    int64    // of the whole file
+	HeaderLen int64 // the length, the JSON and its padding: the file up to the first tensor
+	Size      int64 // of the whole file
+	Count     int   // of the tensors
+
+	tensors  iter.Seq[Tensor] // in order; of each its name, dtype and shape
+	metadata []byte           // the JSON that comes before the tensors
 }
 
 // NewLayout lays out a file as the reference writer does: the same tensors and
-// metadata give the same bytes. Of the tensors, Begin and End are set here; the
+// metadata give the same bytes. Of the tensors, Begin and End need not be set; the
 // slice is not changed. Metadata of several keys is sorted, where the order of
 // the reference differs from run to run.
 //
 // A name given twice, a dtype that the format does not have, a size that
 // overflows and a header that is too long are errors.
 func NewLayout(tensors []Tensor, metadata map[string]string) (*Layout, error) {
-	l := &Layout{Tensors: slices.Clone(tensors)}
-	slices.SortFunc(l.Tensors, func(a, b Tensor) int {
-		return cmp.Or(cmp.Compare(writeRank[a.DType], writeRank[b.DType]), cmp.Compare(a.Name, b.Name))
-	})
-	if err := checkNames(l.Tensors); err != nil {
-		return nil, err
-	}
-	end := int64(0)
-	for i := range l.Tensors {
-		t := &l.Tensors[i]
-		n, why := byteSize(t.DType, t.Shape)
-		if why != "" {
-			return nil, fmt.Errorf("safetensors: tensor %s of %s %v: %s", quote(t.Name), quote(string(t.DType)), t.Shape, why)
+	list := slices.Clone(tensors)
+	slices.SortFunc(list, Compare)
+	seen := make(map[string]bool, len(list))
+	for i := range list {
+		if seen[list[i].Name] {
+			return nil, fmt.Errorf("safetensors: two tensors are called %s", quote(list[i].Name))
 		}
-		var ok bool
-		t.Begin = end
-		if end, ok = bounded.Add(end, n); !ok {
-			return nil, fmt.Errorf("safetensors: tensor %s: the size of the file overflows", quote(t.Name))
-		}
-		t.End = end
+		seen[list[i].Name] = true
 	}
-	return l, l.place(metadata, end)
+	return NewSortedLayout(slices.Values(list), metadata)
 }
 
-// place writes the header, whose length decides where the tensors begin.
-func (l *Layout) place(metadata map[string]string, end int64) error {
-	b, err := l.appendJSON(make([]byte, 8, 8+l.guess()), metadata)
-	if err != nil {
+// Compare says in which order the reference writer puts two tensors.
+func Compare(a, b Tensor) int {
+	return cmp.Or(cmp.Compare(writeRank[a.DType], writeRank[b.DType]), cmp.Compare(a.Name, b.Name))
+}
+
+// NewSortedLayout is NewLayout for tensors that need not all be in memory. They are
+// gone through more than once, in the order of [Compare]; another order is an error.
+// That no name is given to tensors of two dtypes is for the caller to know.
+func NewSortedLayout(tensors iter.Seq[Tensor], metadata map[string]string) (*Layout, error) {
+	l := &Layout{tensors: tensors}
+	end, last := int64(0), Tensor{}
+	n, b := int64(len("{}")), []byte(nil)
+	for t := range tensors {
+		if err := check(&t); err != nil {
+			return nil, err
+		}
+		if l.Count > 0 && Compare(last, t) >= 0 {
+			return nil, fmt.Errorf("safetensors: tensor %s does not come behind %s", quote(t.Name), quote(last.Name))
+		}
+		if err := t.place(end); err != nil {
+			return nil, err
+		}
+		end, last = t.End, t
+		b = t.appendJSON(b[:0])
+		n += int64(len(b)) + 1 // a comma follows all but the last
+		if l.Count++; n > 2*MaxHeader {
+			break
+		}
+	}
+	if l.Count > 0 {
+		n--
+	}
+	return l, l.finish(metadata, n, end)
+}
+
+// check says what is wrong with the name of a tensor.
+func check(t *Tensor) error {
+	if t.Name == metadataKey {
+		return fmt.Errorf("safetensors: a tensor cannot be called %s", quote(t.Name))
+	}
+	if !utf8.ValidString(t.Name) {
+		return fmt.Errorf("safetensors: the name %s is not UTF-8", quote(t.Name))
+	}
+	return nil
+}
+
+// place puts a tensor behind what ends at begin.
+func (t *Tensor) place(begin int64) error {
+	n, why := byteSize(t.DType, t.Shape)
+	if why != "" {
+		return fmt.Errorf("safetensors: tensor %s of %s %v: %s", quote(t.Name), quote(string(t.DType)), t.Shape, why)
+	}
+	end, ok := bounded.Add(begin, n)
+	if !ok {
+		return fmt.Errorf("safetensors: tensor %s: the size of the file overflows", quote(t.Name))
+	}
+	t.Begin, t.End = begin, end
+	return nil
+}
+
+// finish works out the header, whose length decides where the tensors begin: n
+// bytes of JSON without the metadata.
+func (l *Layout) finish(metadata map[string]string, n, end int64) error {
+	var err error
+	if l.metadata, err = appendMetadata(metadata, l.Count); err != nil {
 		return err
 	}
-	for len(b)%8 != 0 {
-		b = append(b, ' ')
+	n += int64(len(l.metadata))
+	if l.Count > 0 && len(l.metadata) > 0 {
+		n++ // the comma between them
 	}
-	n := len(b) - 8
+	n = (n + 7) &^ 7
 	if n > MaxHeader {
 		return fmt.Errorf("safetensors: the header takes %d bytes: %w", n, bounded.Exceeded("safetensors header bytes", MaxHeader))
 	}
-	binary.LittleEndian.PutUint64(b, uint64(n))
-	l.Header = b
-	size, ok := bounded.Add(int64(len(b)), end)
+	size, ok := bounded.Add(8+n, end)
 	if !ok {
 		return errors.New("safetensors: the size of the file overflows")
 	}
-	l.Size = size
-	for i := range l.Tensors {
-		l.Tensors[i].Begin += int64(len(b))
-		l.Tensors[i].End += int64(len(b))
-	}
+	l.HeaderLen, l.Size = 8+n, size
 	return nil
 }
 
-// guess is about the length of the header.
-func (l *Layout) guess() int {
-	n := 64
-	for i := range l.Tensors {
-		n += len(l.Tensors[i].Name) + 96
-	}
-	return n
-}
-
-func checkNames(tensors []Tensor) error {
-	seen := make(map[string]bool, len(tensors))
-	for i := range tensors {
-		name := tensors[i].Name
-		switch {
-		case name == metadataKey:
-			return fmt.Errorf("safetensors: a tensor cannot be called %s", quote(name))
-		case !utf8.ValidString(name):
-			return fmt.Errorf("safetensors: the name %s is not UTF-8", quote(name))
-		case seen[name]:
-			return fmt.Errorf("safetensors: two tensors are called %s", quote(name))
-		}
-		seen[name] = true
-	}
-	return nil
-}
-
-func (l *Layout) appendJSON(b []byte, metadata map[string]string) ([]byte, error) {
-	b = append(b, '{')
+func appendMetadata(metadata map[string]string, tensors int) ([]byte, error) {
 	// With neither tensors nor keys, the reference writes a header that nothing
 	// reads back: {},"__metadata__":{}}.
-	if metadata != nil && len(metadata)+len(l.Tensors) > 0 {
-		b = append(b, `"`+metadataKey+`":{`...)
-		for i, k := range slices.Sorted(maps.Keys(metadata)) {
-			if !utf8.ValidString(k) || !utf8.ValidString(metadata[k]) {
-				return nil, fmt.Errorf("safetensors: the metadata %s is not UTF-8", quote(k))
-			}
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = append(appendString(b, k), ':')
-			b = appendString(b, metadata[k])
-		}
-		b = append(b, '}')
+	if metadata == nil || len(metadata)+tensors == 0 {
+		return nil, nil
 	}
-	for i := range l.Tensors {
-		if b[len(b)-1] != '{' || i > 0 {
+	b := []byte(`"` + metadataKey + `":{`)
+	for i, k := range slices.Sorted(maps.Keys(metadata)) {
+		if !utf8.ValidString(k) || !utf8.ValidString(metadata[k]) {
+			return nil, fmt.Errorf("safetensors: the metadata %s is not UTF-8", quote(k))
+		}
+		if i > 0 {
 			b = append(b, ',')
 		}
-		b = l.Tensors[i].appendJSON(b)
+		b = append(appendString(b, k), ':')
+		b = appendString(b, metadata[k])
 	}
 	return append(b, '}'), nil
 }
+
+// Tensors yields the tensors in the order of their bytes, Begin and End as offsets
+// into the file.
+func (l *Layout) Tensors() iter.Seq[Tensor] {
+	return func(yield func(Tensor) bool) {
+		at := l.HeaderLen
+		for t := range l.tensors {
+			if t.place(at) != nil { // it was without fault before
+				return
+			}
+			at = t.End
+			if !yield(t) {
+				return
+			}
+		}
+	}
+}
+
+// WriteHeader writes the file up to the first tensor.
+func (l *Layout) WriteHeader(w io.Writer) error {
+	b := binary.LittleEndian.AppendUint64(nil, uint64(l.HeaderLen-8))
+	b = append(append(b, '{'), l.metadata...)
+	done, first := int64(0), len(l.metadata) == 0
+	for t := range l.Tensors() {
+		if !first {
+			b = append(b, ',')
+		}
+		first = false
+		t.Begin, t.End = t.Begin-l.HeaderLen, t.End-l.HeaderLen
+		if b = t.appendJSON(b); len(b) >= headerStep {
+			if _, err := w.Write(b); err != nil {
+				return err
+			}
+			done, b = done+int64(len(b)), b[:0]
+		}
+	}
+	b = append(b, '}')
+	pad := l.HeaderLen - done - int64(len(b))
+	if pad < 0 || pad > 7 {
+		return fmt.Errorf("safetensors: the tensors are not those that were laid out: the header is %d bytes off", pad)
+	}
+	_, err := w.Write(append(b, "       "[:pad]...))
+	return err
+}
+
+// headerStep is how much of a header is made before it is written.
+const headerStep = 64 << 10
 
 func (t *Tensor) appendJSON(b []byte) []byte {
 	b = appendString(b, t.Name)

@@ -84,21 +84,67 @@ func TestWriteOrder(t *testing.T) {
 		tensors[i], tensors[j] = tensors[j], tensors[i]
 	}
 	l, err := safetensors.NewLayout(tensors, nil)
-	if err != nil || len(l.Tensors) != len(order) {
-		t.Fatal(len(l.Tensors), err)
+	if err != nil || l.Count != len(order) {
+		t.Fatal(l.Count, err)
 	}
+	placed := slices.Collect(l.Tensors())
 	for i, d := range order {
-		if l.Tensors[i].DType != d {
-			t.Errorf("place %d has %s, want %s", i, l.Tensors[i].DType, d)
+		if placed[i].DType != d {
+			t.Errorf("place %d has %s, want %s", i, placed[i].DType, d)
 		}
 	}
-	file := slices.Concat(l.Header, make([]byte, l.Size-int64(len(l.Header))))
+	file := empty(t, l)
 	f, err := safetensors.Open(bytes.NewReader(file), l.Size, safetensors.Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(l.Tensors, f.Tensors); d != "" {
+	if d := cmp.Diff(placed, f.Tensors); d != "" {
 		t.Error(d)
+	}
+}
+
+// empty is a file of a layout with zeros for tensors.
+func empty(t *testing.T, l *safetensors.Layout) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := l.WriteHeader(&b); err != nil || int64(b.Len()) != l.HeaderLen {
+		t.Fatalf("a header of %d bytes, want %d: %v", b.Len(), l.HeaderLen, err)
+	}
+	return append(b.Bytes(), make([]byte, l.Size-l.HeaderLen)...)
+}
+
+// TestSortedLayout makes the same of tensors that are in order, and refuses others.
+func TestSortedLayout(t *testing.T) {
+	var tensors []safetensors.Tensor
+	for i := range 3000 {
+		tensors = append(tensors, safetensors.Tensor{Name: strings.Repeat("n", i+1), DType: "F32", Shape: []int64{int64(i), 2}})
+	}
+	metadata := map[string]string{"format": "pt"}
+	want, err := safetensors.NewLayout(tensors, metadata)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := safetensors.NewSortedLayout(slices.Values(tensors), metadata)
+	if err != nil || !bytes.Equal(empty(t, got), empty(t, want)) {
+		t.Errorf("another file, %v", err)
+	}
+	for _, swap := range [][2]int{{0, 1}, {1, 1}, {5, 2999}} {
+		list := slices.Clone(tensors)
+		if list[swap[0]] = list[swap[1]]; swap[0] == swap[1] {
+			list[swap[0]-1] = list[swap[0]]
+		}
+		if _, err := safetensors.NewSortedLayout(slices.Values(list), nil); err == nil {
+			t.Errorf("%v: tensors that are not in order are laid out", swap)
+		}
+	}
+	calls := 0
+	changing := func(yield func(safetensors.Tensor) bool) {
+		calls++
+		yield(safetensors.Tensor{Name: strings.Repeat("n", 20*calls), DType: "F32", Shape: []int64{1}})
+	}
+	l, err := safetensors.NewSortedLayout(changing, nil)
+	if err != nil || l.WriteHeader(io.Discard) == nil {
+		t.Errorf("tensors that change are written: %v", err)
 	}
 }
 
@@ -161,10 +207,10 @@ func FuzzLayout(f *testing.F) {
 		if err != nil || l.Size > 1<<16 {
 			return
 		}
-		file := slices.Concat(l.Header, make([]byte, l.Size-int64(len(l.Header))))
+		file := empty(t, l)
 		got, err := safetensors.Open(bytes.NewReader(file), l.Size, safetensors.Limits{})
 		if err != nil {
-			t.Fatalf("%v\n%q", err, l.Header)
+			t.Fatalf("%v\n%q", err, file)
 		}
 		if !cmp.Equal(got.Metadata, map[string]string{key: value}) || len(got.Tensors) != 2 {
 			t.Errorf("reads back as %q %v", got.Metadata, got.Tensors)

@@ -71,26 +71,17 @@ var errSize = errors.New("the file is too small")
 // header at all.
 func Open(r io.ReaderAt, size int64, lim Limits) (*File, error) {
 	lim = lim.withDefaults()
-	head, err := bounded.ReadRange(r, size, 0, 8, 8)
+	n, err := headerLen(r, size, lim)
 	if err != nil {
-		return nil, &FormatError{0, "header length", errSize}
+		return nil, err
 	}
-	n := binary.LittleEndian.Uint64(head)
-	switch {
-	case n > MaxHeader:
-		return nil, &FormatError{0, "header length", fmt.Errorf("%d is more than %d", n, MaxHeader)}
-	case int64(n) > size-8:
-		return nil, &FormatError{0, "header length", fmt.Errorf("%d bytes, but %d follow: %w", n, size-8, errSize)}
-	case int64(n) > lim.HeaderBytes:
-		return nil, &FormatError{0, "header length", bounded.Exceeded("safetensors header bytes", lim.HeaderBytes)}
-	}
-	b, err := bounded.ReadRange(r, size, 8, int64(n), lim.HeaderBytes)
+	b, err := bounded.ReadRange(r, size, 8, n, lim.HeaderBytes)
 	if err != nil {
 		return nil, &FormatError{8, "header", err}
 	}
 	p := &parser{
 		syntax: syntax{b: b, base: 8}, lim: lim,
-		file: &File{HeaderLen: int64(n), DataStart: 8 + int64(n)},
+		file: &File{HeaderLen: n, DataStart: 8 + n},
 		seen: make(map[string]int64),
 	}
 	p.header()
@@ -101,14 +92,33 @@ func Open(r io.ReaderAt, size int64, lim Limits) (*File, error) {
 	return p.file, nil
 }
 
+// headerLen reads how long the JSON is.
+func headerLen(r io.ReaderAt, size int64, lim Limits) (int64, error) {
+	head, err := bounded.ReadRange(r, size, 0, 8, 8)
+	if err != nil {
+		return 0, &FormatError{0, "header length", errSize}
+	}
+	n := binary.LittleEndian.Uint64(head)
+	switch {
+	case n > MaxHeader:
+		return 0, &FormatError{0, "header length", fmt.Errorf("%d is more than %d", n, MaxHeader)}
+	case int64(n) > size-8:
+		return 0, &FormatError{0, "header length", fmt.Errorf("%d bytes, but %d follow: %w", n, size-8, errSize)}
+	case int64(n) > lim.HeaderBytes:
+		return 0, &FormatError{0, "header length", bounded.Exceeded("safetensors header bytes", lim.HeaderBytes)}
+	}
+	return int64(n), nil
+}
+
 // parser gives JSON its meaning.
 type parser struct {
 	syntax
-	lim  Limits
-	file *File
-	seen map[string]int64 // name -> offset of its first key
-	hits []int64          // offset of each tensor's key, beside file.Tensors
-	cut  bool             // the header was not read to its end
+	lim   Limits
+	file  *File
+	seen  map[string]int64 // name -> offset of its first key
+	hits  []int64          // offset of each tensor's key, beside file.Tensors
+	count int              // of the tensors that Each gave away
+	cut   bool             // the header was not read to its end
 }
 
 func (p *parser) problem(err error) {

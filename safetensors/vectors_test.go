@@ -39,6 +39,10 @@ func checkVector(t *testing.T, b []byte, want string) {
 	t.Helper()
 	got, err := open(b)
 	reason, refused := strings.CutPrefix(want, "refused\n")
+	_, each := Each(bytes.NewReader(b), int64(len(b)), Limits{}, func(Tensor) error { return nil })
+	if refused && each == nil && !strings.Contains(reason, "given before") {
+		t.Errorf("Each takes it, want …%s…", reason)
+	}
 	if !refused {
 		if d := cmp.Diff(want, facts(got)); err != nil || d != "" {
 			t.Errorf("%v\n%s", err, d)

@@ -18,10 +18,10 @@ const writeBuffer = 256 << 10
 // file can go into another file by the kernel alone.
 func (l *Layout) Write(w io.Writer, tensor func(w io.Writer, t Tensor) error) error {
 	b := &body{w: bufio.NewWriterSize(w, writeBuffer)}
-	if _, err := b.Write(l.Header); err != nil {
+	if err := l.WriteHeader(b); err != nil {
 		return err
 	}
-	for _, t := range l.Tensors {
+	for t := range l.Tensors() {
 		b.n = 0
 		if err := tensor(b, t); err != nil {
 			return err

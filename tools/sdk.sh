@@ -60,7 +60,7 @@ check_wheel() {
 check_sources() {
 	make_venv /usr/bin/python3 "$work/lint" requirements-sdk-lint.txt
 	(cd python && "$work/lint/bin/ruff" check . && "$work/lint/bin/ruff" format --check . && "$work/lint/bin/mypy")
-	"$work/lint/bin/ruff" check --config python/pyproject.toml --extend-ignore T201,S603 tools/bench_sdk.py
+	"$work/lint/bin/ruff" check --config python/pyproject.toml --extend-ignore T201,S603 tools/bench_sdk.py tools/bench_guard.py
 }
 
 # pythons prints one Python of each minor version, /usr/bin/python3 first.

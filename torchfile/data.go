@@ -2,6 +2,7 @@ package torchfile
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -40,7 +41,7 @@ func (f *File) TensorData(t *Tensor) (io.Reader, error) {
 		return bytes.NewReader(nil), nil
 	}
 	f = t.home(f)
-	s := &f.Storages[t.Storage]
+	s := f.nameless(t.Storage)
 	var r io.Reader
 	if t.contiguous() {
 		at, err := s.stream(t.StorageOffset * item)
@@ -75,7 +76,7 @@ func (f *File) Extent(t *Tensor) (r io.ReaderAt, off int64, ok bool) {
 		return nil, 0, false
 	}
 	f = t.home(f)
-	s := &f.Storages[t.Storage]
+	s := f.nameless(t.Storage)
 	if s.RecordSize < 0 || s.Offset < 0 || f.changes(t) {
 		return nil, 0, false
 	}
@@ -107,13 +108,22 @@ type Place struct {
 	view    string // dtype, shape and the like: few differ in a file
 }
 
+// File is the container that the bytes are in.
+func (p Place) File() *File { return p.file }
+
+// Append appends what tells places of one container apart.
+func (p Place) Append(b []byte) []byte {
+	b = binary.AppendVarint(binary.AppendVarint(b, int64(p.storage)), p.off)
+	return append(b, p.view...)
+}
+
 // Place returns the place of a tensor. One without bytes has none.
 func (f *File) Place(t *Tensor) (place Place, ok bool) {
 	if t.Problem != "" || t.Storage < 0 || t.NBytes() == 0 {
 		return Place{}, false
 	}
 	f = t.home(f)
-	s := &f.Storages[t.Storage]
+	s := f.nameless(t.Storage)
 	off, storage := t.StorageOffset*itemSizes[t.DType], t.Storage
 	if s.Offset >= 0 { // views of a storage are storages of their own in a legacy file
 		off, storage = off+s.Offset, -1

@@ -18,7 +18,7 @@ import (
 func OpenDCP(metadata io.ReaderAt, size int64, open func(rel string) (io.ReaderAt, int64, error), opt Options) (*File, error) {
 	f := newFile(metadata, size, opt)
 	f.Format, f.Formats = DCP, []Format{DCP}
-	f.Records = []Record{{Name: ".metadata", Path: ".metadata", Entry: -1, Size: size, Role: RolePickle}}
+	f.records = []Record{{Name: ".metadata", Path: ".metadata", Entry: -1, Size: size, Role: RolePickle}}
 	f.trace(metadata, size, Pickle{Record: ".metadata", Entry: -1, Role: "metadata", Loaders: dcpMetadata})
 	shards := map[string]*shard{}
 	f.Object = 0
@@ -120,7 +120,7 @@ func (f *File) dcpItem(e dcpEntry, shards map[string]*shard, open func(string) (
 		if s.err != nil {
 			f.fact(UnreadShard, e.rel, -1, "%v", s.err)
 		} else {
-			f.Records = append(f.Records, Record{Name: e.rel, Path: e.rel, Entry: -1, Size: s.size, Role: RoleStorage})
+			f.records = append(f.records, Record{Name: e.rel, Path: e.rel, Entry: -1, Size: s.size, Role: RoleStorage})
 		}
 	}
 	if s.err != nil {

@@ -16,7 +16,8 @@
 // # Limits
 //
 // [Options] bounds directory sizes, pickle work, inflated bytes, tensors, and
-// nesting. Reaching a limit is a Fact of kind Limit (the reading goes on where
+// nesting; with Options.Scratch memory hardly grows with the number of tensors of a
+// zip. Reaching a limit is a Fact of kind Limit (the reading goes on where
 // it can) or an error that wraps bounded.ErrLimit.
 //
 // # Specification

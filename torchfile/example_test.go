@@ -25,7 +25,7 @@ func ExampleOpen() {
 	}
 	fmt.Println(file.Format, file.Root)
 	for _, t := range file.Tensors {
-		fmt.Println(t.Name, t.DType, t.Shape, t.Stride, "storage", file.Storages[t.Storage].Key)
+		fmt.Println(t.Name, t.DType, t.Shape, t.Stride, "storage", file.Storage(t.Storage).Key)
 	}
 	// Output:
 	// torch-zip shared_storage

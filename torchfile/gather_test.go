@@ -26,7 +26,8 @@ func gathered(tb testing.TB, b []byte, t *Tensor) []byte {
 
 func viewFile(r io.ReaderAt, size int64, t *Tensor) *File {
 	f := &File{r: r, spare: new(atomic.Pointer[[]byte])}
-	f.Storages = []Storage{{DType: t.DType, RecordSize: size, entry: -1, file: f}}
+	f.shelf = newShelf(nil)
+	f.shelf.put(Storage{DType: t.DType, RecordSize: size, entry: -1, file: f})
 	t.Storage, t.Layout = 0, "strided"
 	return f
 }

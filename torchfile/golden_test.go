@@ -29,7 +29,11 @@ func openGolden(t testing.TB, path string) (*File, error) {
 		}, Options{})
 	}
 	b := mustRead(t, path)
-	return Open(bytes.NewReader(b), int64(len(b)), Options{})
+	f, err := Open(bytes.NewReader(b), int64(len(b)), Options{})
+	if err == nil {
+		openCramped(t, b, f)
+	}
+	return f, err
 }
 
 func mustRead(t testing.TB, path string) []byte {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math/big"
-	"slices"
 
 	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/strictzip"
@@ -32,7 +31,7 @@ func (f *File) openLegacy() error {
 	pos := int64(0)
 	for i, role := range legacyRoles {
 		t := f.run(f.r, f.Size, pos, Pickle{Entry: -1, Index: i, Role: role, Loaders: torchLoaders})
-		f.Records = append(f.Records, Record{Name: role, Path: role, Entry: -1, Offset: pos, Size: t.End - pos, Role: RolePickle})
+		f.records = append(f.records, Record{Name: role, Path: role, Entry: -1, Offset: pos, Size: t.End - pos, Role: RolePickle})
 		pos = t.End
 		if t.Err != nil {
 			return nil //nolint:nilerr // run has made a fact of it; what came before is kept
@@ -54,14 +53,17 @@ func (f *File) openLegacy() error {
 func (f *File) probeLegacy() bool {
 	lim := f.opt.Pickle
 	lim.MaxOps = probeOps
-	t := pickle.Run(f.r, f.Size, pickle.Options{Limits: lim})
+	opt := f.pickleOptions(0)
+	opt.Limits = lim
+	t := pickle.Run(f.r, f.Size, opt)
 	if t.Err != nil {
 		return false
 	}
 	if n, ok := t.Result.BigInt(); ok && n.Cmp(legacyMagic) == 0 {
 		return true
 	}
-	t = pickle.Run(f.r, f.Size, pickle.Options{Limits: lim, Start: t.End})
+	opt.Start = t.End
+	t = pickle.Run(f.r, f.Size, opt)
 	n, ok := t.Result.Int()
 	return t.Err == nil && ok && n == legacyProtocol
 }
@@ -95,7 +97,6 @@ func (f *File) checkLegacyHead() {
 // returns where they end. Data are not read.
 func (f *File) legacyStorages(pos int64) int64 {
 	f.legacyIDs()
-	f.Records = slices.Grow(f.Records, len(f.Storages))
 	for key := range f.Pickles[4].Trace.Result.Items() {
 		name, ok := keyText(key)
 		at, known := f.byKey[rootKey+name]
@@ -111,18 +112,18 @@ func (f *File) legacyStorages(pos int64) int64 {
 		count := int64(binary.LittleEndian.Uint64(b[:]))
 		size := int64(-1)
 		if count >= 0 {
-			size = bytesOf(count, f.Storages[at].DType)
+			size = bytesOf(count, f.Storage(at).DType)
 		}
 		pos += 8
 		if size < 0 || size > f.Size-pos {
-			f.fact(SizeDisagrees, name, pos, "the storage %q claims %d of %s, %d bytes are left", name, count, f.Storages[at].DType, f.Size-pos)
+			f.fact(SizeDisagrees, name, pos, "the storage %q claims %d of %s, %d bytes are left", name, count, f.Storage(at).DType, f.Size-pos)
 			return pos
 		}
 		f.placeLegacy(at, name, pos, size)
 		pos += size
 	}
-	for i := range f.Storages {
-		if s := &f.Storages[i]; s.RecordSize < 0 && !s.View {
+	for i := range f.NumStorages() {
+		if s := f.Storage(i); s.RecordSize < 0 && !s.View {
 			f.fact(MissingStorage, "keys", -1, "the file does not hold the storage %q", s.Key)
 		}
 	}
@@ -130,15 +131,10 @@ func (f *File) legacyStorages(pos int64) int64 {
 	return pos
 }
 
-// claimed is how many storages the file says it holds.
-func (f *File) claimed() int { return f.Pickles[4].Trace.Result.Len() }
-
 // legacyIDs registers the storages that the object refers to.
 func (f *File) legacyIDs() {
 	t := f.Pickles[3].Trace
-	f.expect(t, f.claimed())
-	for i := range t.Events {
-		ev := &t.Events[i]
+	for ev := range t.Events() {
 		if ev.Kind != pickle.EventPersistent {
 			continue
 		}
@@ -148,9 +144,9 @@ func (f *File) legacyIDs() {
 		}
 		if at, seen := f.byKey[rootKey+id.key]; !seen {
 			s := f.legacyRoot(id)
-			f.byKey[s.Record] = len(f.Storages)
-			f.Storages = append(f.Storages, s)
-		} else if old := &f.Storages[at]; old.DType != id.dtype || old.NumEl != id.numel {
+			f.byKey[s.Record] = f.NumStorages()
+			f.shelf.put(s)
+		} else if old := f.Storage(at); old.DType != id.dtype || old.NumEl != id.numel {
 			f.fact(StorageDispute, "object", ev.Offset, "the storage %q is %d of %s here and %d of %s before", id.key, id.numel, id.dtype, old.NumEl, old.DType)
 		}
 		f.legacyView(id, ev.Offset)
@@ -189,26 +185,26 @@ func (f *File) legacyView(id persistentID, at int64) {
 	s.Key, s.View, s.NumEl, s.NBytes = key, true, n, bytesOf(n, id.dtype)
 	s.Offset = bytesOf(off, id.dtype) // in its root, until placeViews
 	s.folder = id.key
-	f.byKey[mapKey] = len(f.Storages)
-	f.Storages = append(f.Storages, s)
+	f.byKey[mapKey] = f.NumStorages()
+	f.shelf.put(s)
 }
 
 func (f *File) placeLegacy(at int, key string, pos, size int64) {
-	s := &f.Storages[at]
+	s := f.Storage(at)
 	s.Offset, s.RecordSize = pos, size
-	f.Records = append(f.Records, Record{Name: s.Record, Path: s.Record, Entry: -1, Offset: pos, Size: size, Role: RoleStorage})
+	f.records = append(f.records, Record{Name: s.Record, Path: s.Record, Entry: -1, Offset: pos, Size: size, Role: RoleStorage})
 	if size != s.NBytes {
 		f.fact(SizeDisagrees, s.Record, -1, "the storage %q holds %d bytes, the pickle says %d of %s", key, size, s.NumEl, s.DType)
 	}
 }
 
 func (f *File) placeViews() {
-	for i := range f.Storages {
-		s := &f.Storages[i]
+	for i := range f.NumStorages() {
+		s := f.Storage(i)
 		if !s.View {
 			continue
 		}
-		root := &f.Storages[f.byKey[rootKey+s.folder]]
+		root := f.Storage(f.byKey[rootKey+s.folder])
 		end, ok := bounded.Add(s.Offset, s.NBytes)
 		if root.RecordSize < 0 || s.Offset < 0 || !ok || end > root.RecordSize {
 			f.fact(OutOfRange, "object", -1, "the view %q reaches outside of the storage %q", s.Key, root.Key)
@@ -248,7 +244,7 @@ func (f *File) legacyTail(end int64) {
 		if a.Base > at {
 			at = a.Base
 		}
-		f.fact(AppendedZip, "", at, "a zip of %d entries follows the storages; tools that look at the end of a file read that", len(a.Entries))
+		f.fact(AppendedZip, "", at, "a zip of %d entries follows the storages; tools that look at the end of a file read that", a.Len())
 		f.nest(io.NewSectionReader(f.r, at, f.Size-at), Nested{Record: fmt.Sprintf("appended@%d", at), Entry: -1, Offset: at, Size: f.Size - at})
 	}
 	if n := at - end; n > 0 {

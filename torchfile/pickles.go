@@ -68,8 +68,7 @@ func pickleRole(p string) string {
 // tracePickles traces every record that is a pickle by its role: all
 // duplicates and spellings, because some loader takes each of them.
 func (f *File) tracePickles() {
-	for i := range f.Records {
-		rec := &f.Records[i]
+	for rec := range f.Records() {
 		if rec.Role != RolePickle && rec.Role != RoleDebug {
 			continue
 		}
@@ -120,8 +119,8 @@ func (f *File) trace(r io.ReaderAt, size int64, p Pickle) {
 	}
 	f.fact(TrailingBytes, p.Record, t.End, "%d bytes after the STOP of the pickle", size-t.End)
 	p.Role, p.Loaders = "trailing", nil
-	for _, more := range pickle.RunAll(r, size, pickle.Options{Limits: f.opt.Pickle, Start: t.End}) {
-		if more.Err != nil && len(more.Events) == 0 {
+	for _, more := range pickle.RunAll(r, size, f.pickleOptions(t.End)) {
+		if more.Err != nil && more.Len() == 0 {
 			continue // bytes that are no pickle
 		}
 		p.Index++
@@ -141,8 +140,8 @@ func (f *File) traceGap(off, size int64) {
 	}
 	r := io.NewSectionReader(f.r, off, size)
 	index := 0
-	for _, t := range pickle.RunAll(r, size, pickle.Options{Limits: f.opt.Pickle}) {
-		if len(t.Events) == 0 {
+	for _, t := range pickle.RunAll(r, size, f.pickleOptions(0)) {
+		if t.Len() == 0 {
 			continue // bytes that do nothing
 		}
 		f.Pickles = append(f.Pickles, Pickle{
@@ -154,7 +153,7 @@ func (f *File) traceGap(off, size int64) {
 
 // run traces one stream and keeps it.
 func (f *File) run(r io.ReaderAt, size, start int64, p Pickle) *pickle.Trace {
-	t := pickle.Run(r, size, pickle.Options{Limits: f.opt.Pickle, Start: start})
+	t := pickle.Run(r, size, f.pickleOptions(start))
 	p.Trace, p.Source, p.Size = t, r, size
 	f.Pickles = append(f.Pickles, p)
 	if t.Err != nil {

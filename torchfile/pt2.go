@@ -23,20 +23,19 @@ func (f *File) openNested() {
 		return
 	}
 	pickled := map[string]bool{}
-	for i := range f.Records {
-		p := strings.ToLower(f.Records[i].Path)
+	for rec := range f.Records() {
+		p := strings.ToLower(rec.Path)
 		switch {
 		case strings.HasPrefix(p, "data/weights/") && strings.HasSuffix(p, "_weights_config.json"):
-			f.readConfig(&f.Records[i], "", pickled)
+			f.readConfig(rec, "", pickled)
 		case strings.HasPrefix(p, "data/constants/") && strings.HasSuffix(p, "_constants_config.json"):
-			f.readConfig(&f.Records[i], "constants.", pickled)
+			f.readConfig(rec, "constants.", pickled)
 		}
 	}
-	for i := range f.Records {
-		rec := &f.Records[i]
+	for rec := range f.Records() {
 		switch {
 		case pickled[strings.ToLower(rec.Path)]:
-			rec.Role = RoleNested
+			f.nested[rec.Entry] = true
 			f.nestRecord(rec, exportPickle)
 		case rec.Role == RoleNested:
 			f.nestRecord(rec, exportLoaders)
@@ -127,7 +126,7 @@ func (f *File) pt2Tensor(rec *Record, name, folder string, e *exportir.Entry) {
 		if t.Storage < 0 {
 			t.Problem = "its storage is not there"
 		} else {
-			f.checkGeometry(&t, &f.Storages[t.Storage], rec.Name, -1)
+			f.checkGeometry(&t, f.Storage(t.Storage), rec.Name, -1)
 		}
 	}
 	f.Tensors = append(f.Tensors, t)
@@ -157,7 +156,7 @@ func (f *File) checkExact(rec *Record, first int) {
 		need[t.Storage] = bytes
 	}
 	for _, i := range slices.Sorted(maps.Keys(need)) {
-		s := &f.Storages[i]
+		s := f.Storage(i)
 		if n := need[i]; n >= 0 && s.RecordSize >= 0 && n != s.RecordSize {
 			f.fact(SizeDisagrees, s.Record, -1, "%q holds %d bytes, %q says %d", s.Record, s.RecordSize, rec.Name, n)
 		}
@@ -201,9 +200,10 @@ func (f *File) pt2Storage(rec *Record, folder, name, device string) int {
 		f.fact(MissingStorage, rec.Name, -1, "no record %.200q", s.Record)
 		return -1
 	}
-	f.placeStorage(&s, i)
+	s.place(f.Archive.Numbers(i), i)
+	f.checkPlace(&s)
 	s.NumEl, s.NBytes = s.RecordSize, s.RecordSize
-	f.byKey[mapKey] = len(f.Storages)
-	f.Storages = append(f.Storages, s)
+	f.byKey[mapKey] = f.NumStorages()
+	f.shelf.put(s)
 	return f.byKey[mapKey]
 }

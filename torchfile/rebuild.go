@@ -18,26 +18,46 @@ const (
 // are remembered, so that a tensor that is referred to twice is read once.
 func (w *walker) tensor(v pickle.Value) *Tensor {
 	key := v.Key()
-	if t, ok := w.known[key]; ok && t != forgotten {
-		return t
-	} else if ok {
+	switch {
+	case w.none.has(key), w.open[key]: // a call that contains itself builds nothing
+		return nil
+	case w.cheap.has(key):
 		return w.again(v)
+	case w.known[key] != nil:
+		return w.known[key]
 	}
-	w.known[key] = nil // a call that contains itself builds nothing
-	if w.nesting > maxCalls {
+	if len(w.open) > maxCalls {
+		w.none.set(key)
 		return nil
 	}
-	w.nesting++
+	w.open[key] = true
 	t := w.call(globalOf(v.Func()), v.Args(), v.Offset(), 0)
-	w.nesting--
-	if w.known[key] = t; t != nil && w.f.opt.Unlisted && cheap(v) {
-		w.known[key] = forgotten
+	delete(w.open, key)
+	if t == nil {
+		w.none.set(key)
+		return nil
+	}
+	if w.f.opt.Unlisted && cheap(v) {
+		w.cheap.set(key)
+	} else {
+		w.known[key] = t
 	}
 	return t
 }
 
-// forgotten stands for a tensor that is built again when it is asked for.
-var forgotten = new(Tensor)
+// bits is a set of values.
+type bits []uint64
+
+func (b bits) has(key uint32) bool {
+	return int(key>>6) < len(b) && b[key>>6]&(1<<(key&63)) != 0
+}
+
+func (b *bits) set(key uint32) {
+	if i := int(key >> 6); i >= len(*b) {
+		*b = append(*b, make(bits, max(16, i+1-len(*b), len(*b)/4))...)
+	}
+	(*b)[key>>6] |= 1 << (key & 63)
+}
 
 // cheap reports whether a call builds a tensor from numbers alone, or from one that
 // does, so that building it again costs next to nothing.
@@ -215,7 +235,7 @@ func (w *walker) strided(args pickle.Value, at int64, dtype string) *Tensor {
 		t.Problem = "its storage is not there"
 		return t
 	}
-	s := &w.f.Storages[t.Storage]
+	s := w.f.nameless(t.Storage)
 	t.Device = s.Device
 	if dtype == "" {
 		t.DType = s.DType
@@ -526,7 +546,7 @@ func (w *walker) nested(args pickle.Value, at int64, _ int) *Tensor {
 			Shape: tables[0][i*dims : (i+1)*dims], Stride: tables[1][i*dims : (i+1)*dims],
 			StorageOffset: tables[2][i],
 		}
-		w.f.checkGeometry(&c, &w.f.Storages[c.Storage], w.record, at)
+		w.f.checkGeometry(&c, w.f.nameless(c.Storage), w.record, at)
 		c.Path = []any{"component", i}
 		c.Name = joinPath(c.Path)
 		t.Components = append(t.Components, c)
@@ -540,7 +560,7 @@ func (w *walker) int64s(t *Tensor) []int64 {
 	if !ok || t.DType != "int64" || t.Problem != "" || t.Storage < 0 || t.Layout != "strided" || n > maxNestedBytes/8 {
 		return nil
 	}
-	if s := &w.f.Storages[t.Storage]; s.Offset < 0 && w.f.opt.inflate.Spend(s.RecordSize) != nil {
+	if s := w.f.nameless(t.Storage); s.Offset < 0 && w.f.opt.inflate.Spend(s.RecordSize) != nil {
 		w.f.fact(Limit, w.record, t.Offset, "the tables of a nested tensor are compressed and large")
 		return nil
 	}

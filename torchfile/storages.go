@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -147,9 +146,7 @@ func bytesOf(numel int64, dtype string) int64 {
 func (f *File) zipStorages(k int) {
 	p := &f.Pickles[k]
 	folder, suffix := storageFolder(f.formatFor(p), f.relative(p.Record))
-	f.expect(p.Trace, len(f.Archive.Entries))
-	for i := range p.Trace.Events {
-		ev := &p.Trace.Events[i]
+	for ev := range p.Trace.Events() {
 		if ev.Kind != pickle.EventPersistent {
 			continue
 		}
@@ -158,20 +155,6 @@ func (f *File) zipStorages(k int) {
 			continue
 		}
 		f.addStorage(id, folder, suffix, p.Record, ev.Offset)
-	}
-}
-
-// expect makes room for the storages that a trace refers to, no more than most, so
-// that the list is not copied while it grows.
-func (f *File) expect(t *pickle.Trace, most int) {
-	n := 0
-	for i := range t.Events {
-		if t.Events[i].Kind == pickle.EventPersistent {
-			n++
-		}
-	}
-	if n = min(n, most) - len(f.Storages); n > 0 {
-		f.Storages = slices.Grow(f.Storages, n)
 	}
 }
 
@@ -191,32 +174,31 @@ func (f *File) relative(record string) string {
 }
 
 func (f *File) addStorage(id persistentID, folder, suffix, from string, offset int64) {
-	mapKey := folder + id.key
-	if at, seen := f.byKey[mapKey]; seen {
-		s := &f.Storages[at]
+	at, entry, exact := f.find(folder, id.key, suffix)
+	if at >= 0 {
+		s := f.nameless(at)
 		if s.DType != id.dtype || s.NumEl != id.numel {
 			f.fact(StorageDispute, from, offset, "the storage %q is %d of %s here and %d of %s before", id.key, id.numel, id.dtype, s.NumEl, s.DType)
 		}
 		return
 	}
-	record := f.full(mapKey + suffix)
-	i := f.Archive.Locate(record)
-	if i >= 0 && f.Archive.Entries[i].Name == record {
-		record = f.Archive.Entries[i].Name // one text for all of its names
-	}
-	mapKey = record[len(record)-len(suffix)-len(mapKey) : len(record)-len(suffix)]
-	s := Storage{
-		Key: mapKey[len(folder):], DType: id.dtype, Untyped: id.untyped, NumEl: id.numel, NBytes: bytesOf(id.numel, id.dtype),
-		Record: record, RecordSize: -1, Offset: -1, Device: id.device,
+	s := &Storage{
+		Key: id.key, DType: id.dtype, Untyped: id.untyped, NumEl: id.numel, NBytes: bytesOf(id.numel, id.dtype),
+		Record: f.full(folder + id.key + suffix), RecordSize: -1, Offset: -1, Device: id.device,
 		entry: -1, file: f, folder: folder,
 	}
-	f.byKey[mapKey] = len(f.Storages)
-	if i >= 0 {
-		f.placeStorage(&s, i)
+	if entry >= 0 {
+		s.place(f.Archive.Numbers(entry), entry)
+		f.checkPlace(s)
 	} else {
 		f.fact(MissingStorage, from, offset, "no record %q for the storage %q", s.Record, id.key)
 	}
-	f.Storages = append(f.Storages, s)
+	if exact {
+		f.shelve(s, suffix)
+	} else {
+		f.byKey[folder+id.key] = f.NumStorages()
+		f.shelf.put(*s)
+	}
 	// torch.jit.trace writes its inputs without their bytes.
 	traced := folder == "traced_inputs/" && s.RecordSize == 0
 	if s.RecordSize >= 0 && s.NBytes != s.RecordSize && !traced {
@@ -227,27 +209,30 @@ func (f *File) addStorage(id persistentID, folder, suffix, from string, offset i
 	}
 }
 
-func (f *File) placeStorage(s *Storage, entry int) {
-	e := &f.Archive.Entries[entry]
-	s.entry, s.RecordSize = entry, e.Size
-	if e.Method != strictzip.Stored {
-		return
+// place sets where the bytes of a storage are.
+func (s *Storage) place(e strictzip.Fields, entry int) {
+	s.entry, s.RecordSize, s.Offset = entry, e.Size, -1
+	if e.Method == strictzip.Stored {
+		s.Offset = e.DataOffset
 	}
-	s.Offset = e.DataOffset
-	if e.Size > 0 && e.DataOffset%64 != 0 {
-		f.fact(Unaligned, s.Record, -1, "%q lies at %#x, not on 64 bytes", s.Record, e.DataOffset)
+}
+
+func (f *File) checkPlace(s *Storage) {
+	if s.Offset >= 0 && s.RecordSize > 0 && s.Offset%64 != 0 {
+		f.fact(Unaligned, s.Record, -1, "%q lies at %#x, not on 64 bytes", s.Record, s.Offset)
 	}
 }
 
 // checkStorages reports records that look like storages and are referred to by
 // nothing.
 func (f *File) checkStorages() {
-	used := make(map[int]bool, len(f.Storages))
-	for i := range f.Storages {
-		used[f.Storages[i].entry] = true
+	used := make([]bool, f.Archive.Len())
+	for i := range f.NumStorages() {
+		if entry := f.nameless(i).entry; entry >= 0 {
+			used[entry] = true
+		}
 	}
-	for i := range f.Records {
-		rec := &f.Records[i]
+	for rec := range f.Records() {
 		if rec.Role == RoleStorage && !used[rec.Entry] && f.Format != Zip {
 			f.fact(UnusedStorage, rec.Name, -1, "nothing refers to %q", rec.Name)
 		}

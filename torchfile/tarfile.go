@@ -42,7 +42,7 @@ func (f *File) openTar() error {
 	}
 	f.Format, f.Formats = TorchTar, []Format{TorchTar}
 	if at, ok := members["sys_info"]; ok {
-		rec := f.Records[at]
+		rec := f.records[at]
 		f.run(io.NewSectionReader(f.r, rec.Offset, rec.Size), rec.Size, 0, Pickle{Record: rec.Name, Entry: -1, Role: "sysinfo", Base: rec.Offset})
 	}
 	ids := f.tarStorages(members)
@@ -53,7 +53,7 @@ func (f *File) openTar() error {
 	}
 	k := len(f.Pickles)
 	f.Object = k
-	rec := f.Records[at]
+	rec := f.records[at]
 	f.trace(io.NewSectionReader(f.r, rec.Offset, rec.Size), rec.Size, Pickle{Record: rec.Name, Entry: -1, Role: "object", Base: rec.Offset, Loaders: tarLoaders})
 	if k < len(f.Pickles) {
 		f.tarObject(k, tensors)
@@ -66,10 +66,10 @@ func (f *File) tarMembers() (map[string]int, error) {
 	s := io.NewSectionReader(f.r, 0, f.Size)
 	tr := tar.NewReader(s)
 	members := map[string]int{}
-	for len(f.Records) < maxTarMembers {
+	for len(f.records) < maxTarMembers {
 		h, err := tr.Next()
 		if err != nil {
-			if !errors.Is(err, io.EOF) && len(f.Records) > 0 {
+			if !errors.Is(err, io.EOF) && len(f.records) > 0 {
 				f.fact(BrokenContainer, "", -1, "the tar breaks: %v", err)
 			}
 			break
@@ -84,9 +84,9 @@ func (f *File) tarMembers() (map[string]int, error) {
 			if _, seen := members[name]; seen {
 				f.fact(LookupDispute, h.Name, -1, "the member %q is there more than once", name)
 			}
-			members[name] = len(f.Records)
+			members[name] = len(f.records)
 		}
-		f.Records = append(f.Records, Record{Name: h.Name, Path: name, Entry: -1, Offset: off, Size: max(size, 0), Role: role})
+		f.records = append(f.records, Record{Name: h.Name, Path: name, Entry: -1, Offset: off, Size: max(size, 0), Role: role})
 	}
 	_, p := members["pickle"]
 	_, t := members["tensors"]
@@ -113,7 +113,7 @@ func (f *File) cursor(members map[string]int, name string) *cursor {
 		f.fact(MissingStorage, name, -1, "no member %q", name)
 		return &cursor{}
 	}
-	rec := f.Records[at]
+	rec := f.records[at]
 	return &cursor{f: f, r: io.NewSectionReader(f.r, rec.Offset, rec.Size), rec: rec, ok: true}
 }
 
@@ -169,8 +169,8 @@ func (f *File) tarStorages(members map[string]int) map[string]int {
 			return ids
 		}
 		loc, _ := v.Index(1).Text()
-		ids[key] = len(f.Storages)
-		f.Storages = append(f.Storages, Storage{
+		ids[key] = f.NumStorages()
+		f.shelf.put(Storage{
 			Key: key, DType: dtype, Untyped: untyped, NumEl: count, NBytes: size, Record: c.rec.Name, RecordSize: size,
 			Offset: c.rec.Offset + c.pos, Device: loc, entry: -1, file: f,
 		})
@@ -196,7 +196,7 @@ func (f *File) tarView(ids map[string]int, v pickle.Value) {
 		f.fact(OddArguments, "storages", v.Offset(), "a view that is not (target, root, offset, size)")
 		return
 	}
-	s := f.Storages[at]
+	s := *f.Storage(at)
 	start, size := bytesOf(off, s.DType), bytesOf(n, s.DType)
 	if start < 0 || size < 0 || start > s.RecordSize || size > s.RecordSize-start {
 		f.fact(OutOfRange, "storages", v.Offset(), "the view %q reaches outside of the storage %q", target, root)
@@ -204,8 +204,8 @@ func (f *File) tarView(ids map[string]int, v pickle.Value) {
 	}
 	s.Key, s.View, s.NumEl, s.NBytes, s.RecordSize = target, true, n, size, size
 	s.Offset += start
-	ids[target] = len(f.Storages)
-	f.Storages = append(f.Storages, s)
+	ids[target] = f.NumStorages()
+	f.shelf.put(s)
 }
 
 // tarTensors reads pickle(n), n times pickle((key, storage, type)), the number
@@ -234,7 +234,7 @@ func (f *File) tarTensors(members map[string]int, ids map[string]int) map[string
 			t.Problem = "its storage is not there"
 			f.fact(MissingStorage, "tensors", c.pos, "no storage %q for the tensor %q", sid, key)
 		} else {
-			s := &f.Storages[at]
+			s := f.Storage(at)
 			t.Storage, t.DType, t.Device = at, s.DType, s.Device
 			f.checkGeometry(&t, s, "tensors", c.pos)
 		}

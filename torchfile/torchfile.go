@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/andiron-dev/andiron/internal/bounded"
+	"github.com/andiron-dev/andiron/internal/scratch"
 	"github.com/andiron-dev/andiron/internal/strictzip"
 	"github.com/andiron-dev/andiron/pickle"
 )
@@ -59,11 +60,14 @@ type Options struct {
 	Zip        strictzip.Limits
 	Pickle     pickle.Limits
 	MaxInflate int64 // bytes of compressed records, together; default 64 MiB
-	MaxTensors int64 // default 1,000,000
+	MaxTensors int64 // default 1,000,000, and 4,000,000 if they are neither listed nor in memory
 	MaxNested  int   // containers in containers; default 4
 	Unlisted   bool  // check the tensors of pickles as ever, and leave File.Tensors without them: TensorOf builds them
-	depth      int
-	inflate    *bounded.Budget // shared by a container and those in it
+	// Scratch, when set, is where values, storages and entries lie that are not in use.
+	// The file is for one goroutine then, and the Err of Scratch is to be asked in the end.
+	Scratch *scratch.Space
+	depth   int
+	inflate *bounded.Budget // shared by a container and those in it
 }
 
 func (o Options) withDefaults() Options {
@@ -72,7 +76,11 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxTensors <= 0 {
 		o.MaxTensors = 1_000_000
+		if o.Unlisted && o.Scratch != nil {
+			o.MaxTensors = 4_000_000
+		}
 	}
+	o.Zip.Scratch = o.Scratch
 	if o.MaxNested <= 0 {
 		o.MaxNested = 4
 	}
@@ -86,7 +94,7 @@ func (o Options) withDefaults() Options {
 type Record struct {
 	Name   string // as it is in the archive
 	Path   string // below the root folder
-	Entry  int    // in Archive.Entries; -1 without archive
+	Entry  int    // of the Archive; -1 without archive
 	Offset int64  // of the data in the file; -1 when there is none
 	Size   int64
 	Method uint16
@@ -104,7 +112,7 @@ type Loader struct {
 // Pickle is one traced stream.
 type Pickle struct {
 	Record  string // the record's name; empty when the file itself is the stream
-	Entry   int    // in Archive.Entries; -1 without archive
+	Entry   int    // of the Archive; -1 without archive
 	Index   int    // the place among the streams of its record or file
 	Role    string // object, constants, bytecode, magic, protocol, sysinfo, keys, trailing, …
 	Base    int64  // add it to the trace's offsets for offsets in the file; -1 when compressed
@@ -140,7 +148,7 @@ type Tensor struct {
 	Shape         []int64
 	Stride        []int64
 	StorageOffset int64  // in elements
-	Storage       int    // in File.Storages; -1 when it has none
+	Storage       int    // see File.Storage; -1 when it has none
 	Layout        string // strided, sparse_coo, …, nested, jagged
 	Device        string
 	RequiresGrad  bool
@@ -179,25 +187,26 @@ type Nested struct {
 
 // File is a container that was read.
 type File struct {
-	Format   Format
-	Formats  []Format // every format whose marks the file bears
-	Root     string   // the folder in a zip that torch takes the records from
-	Version  string
-	Big      bool // storages are big-endian
-	Size     int64
-	Records  []Record
-	Archive  *strictzip.Archive // nil when it is no zip
-	Pickles  []Pickle
-	Storages []Storage
-	Tensors  []Tensor
-	Nested   []Nested
-	Items    []Item // of a distributed checkpoint
-	Facts    []Fact
-	Object   int // in Pickles: the one that PyTorch loads as the object; -1 if none
+	Format  Format
+	Formats []Format // every format whose marks the file bears
+	Root    string   // the folder in a zip that torch takes the records from
+	Version string
+	Big     bool // storages are big-endian
+	Size    int64
+	Archive *strictzip.Archive // nil when it is no zip
+	Pickles []Pickle
+	Tensors []Tensor
+	Nested  []Nested
+	Items   []Item // of a distributed checkpoint
+	Facts   []Fact
+	Object  int // in Pickles: the one that PyTorch loads as the object; -1 if none
 
 	r        io.ReaderAt
 	opt      Options
-	byKey    map[string]int // folder and key of storages
+	records  []Record       // of what is no archive
+	nested   map[int]bool   // entries that torch.export says are pickles
+	shelf    *shelf         // storages
+	byKey    map[string]int // folder and key of storages that are not found by an entry
 	factSeen map[FactKind]int
 	silent   bool  // facts have been reported before
 	tensors  int64 // that were found, also those that are not in Tensors
@@ -228,14 +237,25 @@ func Open(r io.ReaderAt, size int64, opt Options) (*File, error) {
 }
 
 func newFile(r io.ReaderAt, size int64, opt Options) *File {
-	return &File{
+	f := &File{
 		Size: size, r: r, opt: opt.withDefaults(),
 		byKey: map[string]int{}, factSeen: map[FactKind]int{}, Object: -1, traced: map[extent64]*pickle.Trace{}, walkers: map[int]*walker{}, views: map[string]string{},
 		spare: new(atomic.Pointer[[]byte]),
 		// Records that do not overlap are never more than the file.
 		memory:  allInMemory,
 		inPlace: bounded.NewBudget("bytes of overlapping records", size),
+		nested:  map[int]bool{},
 	}
+	if opt.Scratch != nil {
+		f.memory = fewInMemory
+	}
+	f.shelf = newShelf(opt.Scratch)
+	return f
+}
+
+// pickleOptions are those of a stream that begins at start.
+func (f *File) pickleOptions(start int64) pickle.Options {
+	return pickle.Options{Limits: f.opt.Pickle, Start: start, Scratch: f.opt.Scratch}
 }
 
 // open does what torch.load does: zip by the first four bytes, then tar, then
@@ -282,8 +302,8 @@ func (f *File) prefixedZip() bool {
 	}
 	// torch.load unpickles what the file begins with before it finds that this
 	// is not the magic number.
-	t := pickle.Run(f.r, f.Size, pickle.Options{Limits: f.opt.Pickle})
-	if t.Err == nil || len(t.Events) > 0 {
+	t := pickle.Run(f.r, f.Size, f.pickleOptions(0))
+	if t.Err == nil || t.Len() > 0 {
 		f.Pickles = append(f.Pickles, Pickle{Entry: -1, Role: "magic", Trace: t, Loaders: torchLoaders, Source: f.r, Size: f.Size})
 	}
 	f.fact(PrefixedZip, "", 0, "a zip that does not begin the file: torch.load does not take it for one, torch.jit.load does")
@@ -292,7 +312,7 @@ func (f *File) prefixedZip() bool {
 
 func (f *File) only(format Format) {
 	f.Format, f.Formats = format, []Format{format}
-	f.Records = []Record{{Name: string(format), Entry: -1, Size: f.Size, Role: RoleUnknown}}
+	f.records = []Record{{Name: string(format), Entry: -1, Size: f.Size, Role: RoleUnknown}}
 }
 
 // All calls yield for f and every container in it, with the records that lead

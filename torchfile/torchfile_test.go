@@ -108,7 +108,30 @@ func openBytes(t testing.TB, b []byte) *File {
 	if err != nil {
 		t.Fatal(err)
 	}
+	openCramped(t, b, f)
 	return f
+}
+
+// openCramped reads a container once more with nothing in memory that is not in use,
+// which must make no difference.
+func openCramped(t testing.TB, b []byte, f *File) {
+	t.Helper()
+	space := testkit.Cramped()
+	g, err := Open(bytes.NewReader(b), int64(len(b)), Options{Scratch: space})
+	if err != nil || space.Err() != nil || !slices.Equal(f.Facts, g.Facts) || len(f.Tensors) != len(g.Tensors) || f.NumStorages() != g.NumStorages() {
+		t.Fatalf("with nothing in memory: %v, %v, facts %v, want %v", err, space.Err(), g.Facts, f.Facts)
+	}
+	for i := range f.Tensors {
+		x, y := f.Tensors[i], g.Tensors[i]
+		if x.Name != y.Name || x.DType != y.DType || !slices.Equal(x.Shape, y.Shape) || x.Storage != y.Storage || x.Problem != y.Problem {
+			t.Errorf("with nothing in memory the tensor %+v is %+v", x, y)
+		}
+	}
+	for i := range f.NumStorages() {
+		if x, y := f.Storage(i), g.Storage(i); x.Key != y.Key || x.NumEl != y.NumEl || x.DType != y.DType || x.Record != y.Record || x.Offset != y.Offset || x.Device != y.Device {
+			t.Errorf("with nothing in memory the storage %+v is %+v", x, y)
+		}
+	}
 }
 
 // store makes a zip of stored records: name, content, name, content, …
@@ -227,7 +250,7 @@ func TestGaps(t *testing.T) {
 		if got := imports(f); !slices.Equal(got, []string{"inert.one"}) {
 			t.Errorf("%s: imports %q, facts %q", name, got, kindsOf(f))
 		}
-		loaded := slices.ContainsFunc(f.Pickles, func(p Pickle) bool { return p.Role == "magic" && len(p.Loaders) > 0 && len(p.Trace.Events) > 0 })
+		loaded := slices.ContainsFunc(f.Pickles, func(p Pickle) bool { return p.Role == "magic" && len(p.Loaders) > 0 && p.Trace.Len() > 0 })
 		if loaded != (name == "before a zip") {
 			t.Errorf("%s: read by torch.load: %v", name, loaded)
 		}
@@ -405,7 +428,7 @@ func TestNestedPickle(t *testing.T) {
 	if len(f.Nested) != 0 {
 		t.Errorf("nested %+v", f.Nested)
 	}
-	if got := f.Records[1].Role; got != RoleNested {
+	if got := f.Record(1).Role; got != RoleNested {
 		t.Errorf("role %q, want %q", got, RoleNested)
 	}
 }
@@ -415,7 +438,8 @@ func TestPackageRoles(t *testing.T) {
 	f := openBytes(t, store("a/.data/extern_modules", "torch\n", "a/.data/version", "6", "a/.data/python_version", "3.11.2",
 		"a/.data/serialization_id", "1", "a/byteorder", "little", "a/res/note.txt", "hi", "a/m/code.py", "pass", "a/.data/odd", "?"))
 	want := []Role{RoleMeta, RoleVersion, RoleMeta, RoleMeta, RoleByteOrder, RoleExtra, RoleCode, RoleUnknown}
-	for i, r := range f.Records {
+	for i := range want {
+		r := f.Record(i)
 		if r.Role != want[i] {
 			t.Errorf("%s: role %q, want %q", r.Name, r.Role, want[i])
 		}
@@ -432,7 +456,8 @@ func TestGather(t *testing.T) {
 	}
 	x := &Tensor{DType: "int32", Shape: []int64{cols, rows}, Stride: []int64{1, cols}, Layout: "strided"}
 	f := newFile(bytes.NewReader(data), int64(len(data)), Options{})
-	f.Storages = []Storage{{RecordSize: int64(len(data)), entry: -1, file: f}}
+	f.shelf = newShelf(nil)
+	f.shelf.put(Storage{RecordSize: int64(len(data)), entry: -1, file: f})
 	r, err := f.TensorData(x)
 	if err != nil {
 		t.Fatal(err)
@@ -500,8 +525,8 @@ func TestOverlappingRecords(t *testing.T) {
 	binary.LittleEndian.PutUint16(tail[10:], n+2)
 	binary.LittleEndian.PutUint32(tail[12:], uint32(len(b)-cd))
 	f := openBytes(t, append(b, tail...))
-	if len(f.Archive.Entries) != n+2 {
-		t.Fatalf("%d entries", len(f.Archive.Entries))
+	if f.Archive.Len() != n+2 {
+		t.Fatalf("%d entries", f.Archive.Len())
 	}
 	seen := map[*pickle.Trace]bool{}
 	for i := range f.Pickles {

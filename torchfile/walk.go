@@ -19,11 +19,13 @@ type walker struct {
 	record  string
 	resolve func(id pickle.Value) int // storage of a persistent id, -1
 	keyed   map[string]Tensor         // by persistent id, in a tar
-	known   map[uint32]*Tensor        // by value: nil for what is no tensor
+	known   map[uint32]*Tensor        // by value
+	open    map[uint32]bool           // values that are being built
+	none    bits                      // values that are no tensor
+	cheap   bits                      // values whose tensor is built again when it is asked for
 	onPath  map[uint32]bool
 	barren  map[uint32]bool // costly containers that hold no tensors
 	path    []any
-	nesting int
 	full    bool
 }
 
@@ -35,14 +37,15 @@ func (f *File) readTensors() {
 			continue
 		}
 		f.zipStorages(k)
-		folder, _ := storageFolder(f.formatFor(p), f.relative(p.Record))
+		folder, suffix := storageFolder(f.formatFor(p), f.relative(p.Record))
 		w := f.walker(k)
 		w.resolve = func(id pickle.Value) int {
 			key, ok := storageKey(id)
-			if i, found := f.byKey[folder+key]; ok && found {
-				return i
+			if !ok {
+				return -1
 			}
-			return -1
+			at, _, _ := f.find(folder, key, suffix)
+			return at
 		}
 		if p.Role == "constants" {
 			w.path = append(w.path, "CONSTANTS")
@@ -52,7 +55,7 @@ func (f *File) readTensors() {
 }
 
 func (f *File) walker(k int) *walker {
-	w := &walker{f: f, k: k, record: f.Pickles[k].Record, known: map[uint32]*Tensor{}, onPath: map[uint32]bool{}, barren: map[uint32]bool{}}
+	w := &walker{f: f, k: k, record: f.Pickles[k].Record, known: map[uint32]*Tensor{}, open: map[uint32]bool{}, onPath: map[uint32]bool{}, barren: map[uint32]bool{}}
 	f.walkers[k] = w
 	return w
 }

@@ -17,6 +17,7 @@ const (
 	maxText     = 1 << 10 // bytes of version, byteorder and the like
 	maxInMemory = 8 << 20 // bytes of one pickle that is kept in memory
 	allInMemory = 32 << 20
+	fewInMemory = 2 << 20 // of the pickles of a file whose values are not in memory
 	oldProgram  = "serialized_exported_program.json"
 )
 
@@ -36,7 +37,7 @@ func (f *File) openZip() error {
 	}
 	f.findRoot()
 	f.findFormats()
-	f.listRecords()
+	f.checkRecords()
 	f.checkVersion()
 	f.checkLookups()
 	f.tracePickles()
@@ -55,14 +56,14 @@ func (f *File) openZip() error {
 // findRoot takes the first component of the first entry's name, as
 // PyTorchStreamReader::init does.
 func (f *File) findRoot() {
-	if len(f.Archive.Entries) == 0 {
+	if f.Archive.Len() == 0 {
 		f.fact(NoRoot, "", -1, "the archive has no entries")
 		return
 	}
 	if len(f.Archive.Variants(oldProgram)) > 0 {
 		return // torch.export before 2.8 uses Python's zipfile and no folder
 	}
-	name := f.Archive.Entries[0].Name
+	name := f.Archive.Entry(0).Name
 	root, _, ok := strings.Cut(name, "/")
 	if ok {
 		f.Root = root
@@ -88,7 +89,7 @@ func (f *File) has(p string) bool { return len(f.Archive.Variants(f.full(p))) > 
 // listed reports whether PyTorchStreamReader::getAllRecords names a record.
 func (f *File) listed(p string) bool {
 	for _, i := range f.Archive.Variants(f.full(p)) {
-		if f.Archive.Entries[i].Name == f.full(p) {
+		if f.Archive.Entry(i).Name == f.full(p) {
 			return true
 		}
 	}
@@ -129,24 +130,15 @@ func (f *File) is(format Format) bool {
 	return slices.Contains(f.Formats, format)
 }
 
-func (f *File) listRecords() {
-	f.Records = make([]Record, 0, len(f.Archive.Entries))
-	for i := range f.Archive.Entries {
-		e := &f.Archive.Entries[i]
-		rec := Record{Name: e.Name, Path: e.Name, Entry: i, Offset: e.DataOffset, Size: e.Size, Method: e.Method}
-		if f.Root != "" {
-			p, ok := strings.CutPrefix(e.Name, f.Root+"/")
-			if ok {
-				rec.Path = p
-			} else {
-				f.fact(OutsideRoot, e.Name, -1, "%q is outside of the folder %q", e.Name, f.Root)
-			}
+// checkRecords reports what is odd about where records are and how.
+func (f *File) checkRecords() {
+	for rec := range f.Records() {
+		if f.Root != "" && !strings.HasPrefix(rec.Name, f.Root+"/") {
+			f.fact(OutsideRoot, rec.Name, -1, "%q is outside of the folder %q", rec.Name, f.Root)
 		}
-		rec.Role = f.roleOf(strings.ToLower(rec.Path))
 		if rec.Method != strictzip.Stored && rec.Size > 0 && (rec.Role == RoleStorage || rec.Role == RolePickle) {
-			f.fact(Compressed, e.Name, -1, "%q is compressed, which torch never writes", e.Name)
+			f.fact(Compressed, rec.Name, -1, "%q is compressed, which torch never writes", rec.Name)
 		}
-		f.Records = append(f.Records, rec)
 	}
 }
 
@@ -203,7 +195,7 @@ func (f *File) roleOf(p string) Role {
 // record opens the content of an entry: in place when stored, in memory when
 // compressed. base is -1 when it is not in place.
 func (f *File) record(i int) (r io.ReaderAt, size, base int64, err error) {
-	e := &f.Archive.Entries[i]
+	e := f.Archive.Entry(i)
 	if e.Method == strictzip.Stored {
 		s, err := f.Archive.Section(i)
 		if err != nil {
@@ -225,6 +217,9 @@ func (f *File) record(i int) (r io.ReaderAt, size, base int64, err error) {
 // because the values of a trace read their text from the source one by one.
 func (f *File) pickled(i int) (r io.ReaderAt, size, base int64, err error) {
 	r, size, base, err = f.record(i)
+	if err == nil && base >= 0 && size > f.memory && f.opt.Scratch != nil {
+		return newCache(r, size), size, base, nil
+	}
 	if err != nil || base < 0 || size > maxInMemory || size > f.memory {
 		return r, size, base, err
 	}
@@ -294,8 +289,8 @@ func (f *File) checkLookups() {
 			}
 			f.fact(LookupDispute, name, -1, "loaders find different entries for %q:%s", name, text)
 		}
-		if i := f.Archive.Locate(name); i >= 0 && f.Archive.Entries[i].RawName != name {
-			f.fact(NameVariant, name, -1, "torch loads %q for %q", f.Archive.Entries[i].RawName, name)
+		if i := f.Archive.Locate(name); i >= 0 && f.Archive.Entry(i).RawName != name {
+			f.fact(NameVariant, name, -1, "torch loads %q for %q", f.Archive.Entry(i).RawName, name)
 		}
 	}
 }
@@ -306,7 +301,7 @@ func (f *File) openOther(a *strictzip.Archive) {
 	g.Archive = a
 	g.findRoot()
 	g.findFormats()
-	g.listRecords()
+	g.checkRecords()
 	g.tracePickles()
 	f.Nested = append(f.Nested, Nested{Record: "other-directory", Entry: -1, Size: f.Size, File: g})
 }
@@ -323,7 +318,7 @@ func (f *File) openShard() bool {
 	for end := f.Size; end > 0; {
 		s := io.NewSectionReader(f.r, 0, end)
 		a, err := strictzip.Open(s, end, lim)
-		if err != nil || len(a.Entries) == 0 { // torch writes no empty zip
+		if err != nil || a.Len() == 0 { // torch writes no empty zip
 			return false
 		}
 		base := lastBase(a)
@@ -346,7 +341,7 @@ func (f *File) openShard() bool {
 	for _, p := range slices.Backward(parts) {
 		p.Record = "item@" + strconv.FormatInt(p.Offset, 10)
 		p.Loaders = dcpLoaders
-		f.Records = append(f.Records, Record{Name: p.Record, Path: p.Record, Entry: -1, Offset: p.Offset, Size: p.Size, Role: RoleNested})
+		f.records = append(f.records, Record{Name: p.Record, Path: p.Record, Entry: -1, Offset: p.Offset, Size: p.Size, Role: RoleNested})
 		f.nest(io.NewSectionReader(f.r, p.Offset, p.Size), p)
 	}
 	return true

@@ -19,6 +19,7 @@ import (
 	"github.com/andiron-dev/andiron/internal/convert"
 	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/policy"
+	"github.com/andiron-dev/andiron/internal/scratch"
 	"github.com/andiron-dev/andiron/internal/whole"
 )
 
@@ -153,6 +154,7 @@ func (a *app) convert(ctx context.Context, in string, f *convertFlags) error {
 	a.heap.tighten()
 	c := &conversion{app: a, flags: f, opt: opt, in: in}
 	defer c.close()
+	c.opt.Torch.Scratch = c.newSpace()
 	c.report.Schema = convertSchema
 	if f.noSync {
 		a.warn("--no-sync: after a loss of power " + strconv.Quote(f.output) + " may be broken")
@@ -173,7 +175,26 @@ type conversion struct {
 	in     string
 	inputs []*artifact.Artifact
 	bar    *progress
+	temp   *osfile.Temp // behind opt.Torch.Scratch, or nil
 	report conversionReport
+}
+
+// How much of what a checkpoint holds is kept in memory. Where that is not all of it,
+// it is the less.
+const (
+	inSpace = 20 << 20
+	spilled = 5 << 20
+)
+
+func (c *conversion) newSpace() *scratch.Space {
+	return scratch.New(inSpace, spilled, func() (scratch.File, error) {
+		f, err := osfile.NewTemp()
+		if err != nil {
+			return nil, err
+		}
+		c.temp = f
+		return f, nil
+	})
 }
 
 func (c *conversion) close() {
@@ -182,6 +203,9 @@ func (c *conversion) close() {
 	}
 	for _, art := range c.inputs {
 		_ = art.Close() // it was only read
+	}
+	if c.temp != nil {
+		_ = c.temp.Close() // nothing in it is needed any more
 	}
 }
 
@@ -325,7 +349,7 @@ func writePlan(ctx context.Context, plan *convert.Plan, out *os.File, sync bool,
 	if err := osfile.Reserve(out, plan.Layout.Size); err != nil {
 		return err
 	}
-	head, last := int64(len(plan.Layout.Header)), int64(0)
+	head, last := plan.Layout.HeaderLen, int64(0)
 	return plan.Write(ctx, out, func(done int64) {
 		if sync && done-last >= writeBackStep {
 			osfile.WriteBack(out, head+last, done-last)
@@ -379,7 +403,7 @@ func (c *conversion) progress(plan *convert.Plan, name string) func(int64) {
 		return nil
 	}
 	c.bar = newProgress(c.stderr, false, columns(c.stderr))
-	total := int((plan.Layout.Size - int64(len(plan.Layout.Header))) >> 20)
+	total := int((plan.Layout.Size - plan.Layout.HeaderLen) >> 20)
 	return func(done int64) {
 		_ = c.bar.Progress(finding.Progress{Path: filepath.ToSlash(name), Done: int(done >> 20), Total: total}) // it never fails
 	}

@@ -86,7 +86,7 @@ func (c *conversion) judge(ctx context.Context, art *artifact.Artifact) {
 // note keeps what a plan did.
 func (c *conversion) note(plan *convert.Plan, out *whole.File, name string) error {
 	r := &c.report
-	o := convertedOutput{Path: filepath.ToSlash(name), Size: plan.Layout.Size, Tensors: len(plan.Layout.Tensors)}
+	o := convertedOutput{Path: filepath.ToSlash(name), Size: plan.Layout.Size, Tensors: plan.Layout.Count}
 	if c.flags.sha256 {
 		if err := c.digests(&o, out); err != nil {
 			return err
@@ -94,8 +94,8 @@ func (c *conversion) note(plan *convert.Plan, out *whole.File, name string) erro
 	}
 	r.Input.Format = plan.Format
 	r.Outputs = append(r.Outputs, o)
-	r.Tensors += len(plan.Layout.Tensors)
-	r.Bytes += plan.Layout.Size - int64(len(plan.Layout.Header))
+	r.Tensors += plan.Layout.Count
+	r.Bytes += plan.Layout.Size - plan.Layout.HeaderLen
 	if r.Aliases == nil {
 		r.Aliases = map[string]string{}
 	}

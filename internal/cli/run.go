@@ -56,6 +56,7 @@ func (a *app) run(ctx context.Context, cmd *cobra.Command, f *runFlags, project 
 	if err == nil {
 		opt := f.engine(config, pol, rules, a.stdin)
 		opt.Walk.Except = out.files()
+		opt.Model.Spilled = a.heap.tighten
 		opt.Project, opt.Policy, opt.Trust, opt.Waivers = proj.root, proj.policyName, room, proj.waivers(now)
 		opt.Supply = pol.Supply
 		opt.Digests = a.digests(f)

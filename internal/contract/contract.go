@@ -43,6 +43,7 @@ import (
 	"slices"
 
 	"github.com/andiron-dev/andiron/internal/rule"
+	"github.com/andiron-dev/andiron/internal/scratch"
 	"github.com/andiron-dev/andiron/pickle"
 )
 
@@ -60,6 +61,8 @@ type Options struct {
 	StorageOK func(pid pickle.Value) bool
 	// OwnMain says that classes of __main__ are the project's own.
 	OwnMain bool
+	// Scratch, when set, is where lies what is kept of each value and is not in use.
+	Scratch *scratch.Space
 }
 
 // Judgement is what is to be said about a stream.
@@ -155,8 +158,8 @@ func Judge(t *pickle.Trace, opt Options) Judgement {
 		callee:  map[uint32]target{},
 	}
 	j.imports()
-	for i := range t.Events {
-		j.event(&t.Events[i])
+	for e := range t.Events() {
+		j.event(e)
 	}
 	j.standing()
 	j.leftovers()
@@ -238,9 +241,15 @@ func (j *judge) name(v pickle.Value, off int64) *name {
 		j.names[k] = n
 		j.order = append(j.order, n)
 	}
-	j.byRef[v.Key()] = n
+	if len(j.byRef) < maxKnown {
+		j.byRef[v.Key()] = n
+	}
 	return n
 }
+
+// maxKnown is how many values are remembered by what they are. Picklers write a
+// name once; who writes it each time has it looked up each time.
+const maxKnown = 1 << 14
 
 func (j *judge) newName(g pickle.Global, k key, off int64) *name {
 	n := &name{key: k, full: g.String(), raw: g.RawModule + "." + g.RawName, first: off, computed: g.Computed}

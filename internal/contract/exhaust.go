@@ -1,11 +1,13 @@
 package contract
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"strconv"
 	"strings"
 
+	"github.com/andiron-dev/andiron/internal/scratch"
 	"github.com/andiron-dev/andiron/pickle"
 )
 
@@ -31,7 +33,7 @@ func (j *judge) exhaustion() {
 	again := o[pickle.GET] + o[pickle.BINGET] + o[pickle.LONG_BINGET] + o[pickle.DUP]
 	made := o[pickle.TUPLE] + o[pickle.TUPLE1] + o[pickle.TUPLE2] + o[pickle.TUPLE3] + o[pickle.LIST] + o[pickle.EMPTY_LIST] + o[pickle.DICT] + o[pickle.EMPTY_DICT] + o[pickle.EMPTY_SET] + o[pickle.FROZENSET]
 	if again >= 16 && made >= 16 || made > maxDepth || o[pickle.LONG]+o[pickle.LONG4]+o[pickle.INT] > 0 {
-		m := measurer{j: j}
+		m := measurer{j: j, sizes: scratch.NewArray(j.opt.Scratch, measureCodec), todo: newStack(j)}
 		m.run(j.t.Result)
 	}
 }
@@ -45,8 +47,8 @@ type measure struct {
 // measurer counts below one value without recursion: each container once.
 type measurer struct {
 	j     *judge
-	sizes []measure      // by Value.Key
-	todo  []pickle.Value // containers that wait, those of the innermost last
+	sizes *scratch.Array[measure] // by Value.Key
+	todo  stack                   // containers that wait, those of the innermost last
 	stack []open
 	left  int
 }
@@ -63,11 +65,10 @@ func (m *measurer) run(root pickle.Value) {
 	m.push(root)
 	for len(m.stack) > 0 {
 		top := &m.stack[len(m.stack)-1]
-		if n := len(m.todo) - 1; n >= top.todo {
-			next := m.todo[n]
-			m.todo = m.todo[:n]
+		if m.todo.len() > top.todo {
+			next := m.todo.pop()
 			if done := m.at(next); done.depth != 0 {
-				top.sum.add(*done)
+				top.sum.add(done)
 			} else {
 				m.push(next)
 			}
@@ -75,7 +76,7 @@ func (m *measurer) run(root pickle.Value) {
 		}
 		v, done := top.v, top.sum
 		done.depth++
-		*m.at(v) = done
+		m.set(v, done)
 		m.stack = m.stack[:len(m.stack)-1]
 		if done.depth > maxDepth || done.size > maxExpanded {
 			m.report(v, done)
@@ -87,13 +88,28 @@ func (m *measurer) run(root pickle.Value) {
 	}
 }
 
-// at returns the place of a value's measure.
-func (m *measurer) at(v pickle.Value) *measure {
-	i := int(v.Key())
-	for i >= len(m.sizes) {
-		m.sizes = append(m.sizes, make([]measure, max(1024, i+1-len(m.sizes)))...)
+// at returns a value's measure.
+func (m *measurer) at(v pickle.Value) measure {
+	if i := int(v.Key()); i < m.sizes.Len() {
+		return m.sizes.At(i)
 	}
-	return &m.sizes[i]
+	return measure{}
+}
+
+func (m *measurer) set(v pickle.Value, to measure) {
+	m.sizes.Extend(int(v.Key()) + 1)
+	m.sizes.Set(int(v.Key()), to)
+}
+
+var measureCodec = scratch.Codec[measure]{
+	Size: 8,
+	Put: func(b []byte, s *measure) {
+		binary.LittleEndian.PutUint32(b, math.Float32bits(s.size))
+		binary.LittleEndian.PutUint32(b[4:], uint32(s.depth))
+	},
+	Get: func(b []byte, s *measure) {
+		s.size, s.depth = math.Float32frombits(binary.LittleEndian.Uint32(b)), int32(binary.LittleEndian.Uint32(b[4:]))
+	},
 }
 
 func (s *measure) add(t measure) {
@@ -103,15 +119,15 @@ func (s *measure) add(t measure) {
 
 // push opens a container: its constants are counted at once, containers wait.
 func (m *measurer) push(v pickle.Value) {
-	m.at(v).depth = -1
-	o := open{v: v, todo: len(m.todo), sum: measure{size: 1}}
+	m.set(v, measure{depth: -1})
+	o := open{v: v, todo: m.todo.len(), sum: measure{size: 1}}
 	take := func(item pickle.Value) bool {
 		if m.left--; m.left < 0 {
 			return false
 		}
 		switch item.Kind() {
 		case pickle.KindTuple, pickle.KindList, pickle.KindDict, pickle.KindSet, pickle.KindFrozenSet, pickle.KindObject:
-			m.todo = append(m.todo, item)
+			m.todo.push(item)
 		case pickle.KindInt:
 			m.number(item)
 			fallthrough

@@ -91,7 +91,7 @@ func BenchmarkJudge(b *testing.B) {
 		b.Fatal(tr.Err)
 	}
 	b.ReportAllocs()
-	b.ReportMetric(float64(len(tr.Events)), "events")
+	b.ReportMetric(float64(tr.Len()), "events")
 	for b.Loop() {
 		Judge(tr, Options{Container: "torch-zip"})
 	}

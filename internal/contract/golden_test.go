@@ -3,15 +3,18 @@ package contract
 import (
 	"archive/zip"
 	"bytes"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/testkit"
 	"github.com/andiron-dev/andiron/pickle"
 )
 
@@ -60,6 +63,7 @@ func judgeBytes(b []byte, kind string, streams int) []Issue {
 	for range streams {
 		tr := pickle.Run(bytes.NewReader(b), int64(len(b)), pickle.Options{Start: off})
 		j := Judge(tr, Options{Container: kind})
+		cramped(b, off, kind, j)
 		out = append(out, j.Issues...)
 		for _, n := range j.Nested {
 			if inner, ok := n.Bytes(); ok {
@@ -71,6 +75,17 @@ func judgeBytes(b []byte, kind string, streams int) []Issue {
 		}
 	}
 	return out
+}
+
+// cramped judges once more with nothing in memory that is not in use, which must make
+// no difference.
+func cramped(b []byte, off int64, kind string, want Judgement) {
+	space := testkit.Cramped()
+	tr := pickle.Run(bytes.NewReader(b), int64(len(b)), pickle.Options{Start: off, Scratch: space})
+	got := Judge(tr, Options{Container: kind, Scratch: space})
+	if !reflect.DeepEqual(got.Issues, want.Issues) || !reflect.DeepEqual(got.Uses, want.Uses) || len(got.Nested) != len(want.Nested) || space.Err() != nil {
+		panic(fmt.Sprintf("with nothing in memory: %v, want %v, %v", got.Issues, want.Issues, space.Err()))
+	}
 }
 
 // Files that torch wrote are not above framework, but for those that name a class

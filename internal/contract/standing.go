@@ -3,6 +3,7 @@ package contract
 import (
 	"strings"
 
+	"github.com/andiron-dev/andiron/internal/scratch"
 	"github.com/andiron-dev/andiron/pickle"
 )
 
@@ -11,7 +12,7 @@ import (
 // hooks of its instances hold. Only the values of one stream are walked, each
 // once, and only when the stream imports a name that is not a value.
 func (j *judge) standing() {
-	w := stander{j: j}
+	w := stander{j: j, todo: newStack(j)}
 	for _, n := range j.order {
 		w.needed = w.needed || restricted(n)
 	}
@@ -19,8 +20,7 @@ func (j *judge) standing() {
 		return
 	}
 	w.push(j.t.Result)
-	for i := range j.t.Events {
-		e := &j.t.Events[i]
+	for e := range j.t.Events() {
 		switch e.Kind {
 		case pickle.EventCall, pickle.EventNew:
 			w.push(e.Result())
@@ -46,7 +46,26 @@ type stander struct {
 	j      *judge
 	needed bool
 	seen   []uint64
-	todo   []pickle.Value
+	todo   stack
+}
+
+// stack is a stack of values.
+type stack struct {
+	t    *pickle.Trace
+	keys *scratch.Array[uint32]
+}
+
+func newStack(j *judge) stack { return stack{j.t, scratch.NewArray(j.opt.Scratch, scratch.Uint32)} }
+
+func (s *stack) len() int { return s.keys.Len() }
+
+func (s *stack) push(v pickle.Value) { s.keys.Append(v.Key()) }
+
+func (s *stack) pop() pickle.Value {
+	n := s.keys.Len() - 1
+	v := s.t.Value(s.keys.At(n))
+	s.keys.Truncate(n)
+	return v
 }
 
 func (w *stander) push(v pickle.Value) bool {
@@ -59,15 +78,14 @@ func (w *stander) push(v pickle.Value) bool {
 	}
 	if w.seen[i]&bit == 0 {
 		w.seen[i] |= bit
-		w.todo = append(w.todo, v)
+		w.todo.push(v)
 	}
 	return true
 }
 
 func (w *stander) run() {
-	for len(w.todo) > 0 {
-		v := w.todo[len(w.todo)-1]
-		w.todo = w.todo[:len(w.todo)-1]
+	for w.todo.len() > 0 {
+		v := w.todo.pop()
 		switch v.Kind() {
 		case pickle.KindGlobal:
 			w.global(v)

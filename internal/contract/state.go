@@ -302,7 +302,9 @@ func (j *judge) tag(v pickle.Value) string {
 	s, ok := j.tags[v.Key()]
 	if !ok && v.Len() < 32 {
 		s, _ = text(v)
-		j.tags[v.Key()] = s
+		if len(j.tags) < maxKnown {
+			j.tags[v.Key()] = s
+		}
 	}
 	return s
 }

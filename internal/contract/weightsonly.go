@@ -105,8 +105,7 @@ func (j *judge) facts() []fact {
 	var out []fact
 	seen := map[fact]bool{}
 	var last fact
-	for i := range j.t.Events {
-		e := &j.t.Events[i]
+	for e := range j.t.Events() {
 		f := fact{kind: e.Kind}
 		var n *name
 		switch e.Kind {

@@ -2,8 +2,12 @@ package convert
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
+	"maps"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -71,7 +75,29 @@ func count(n int) []byte {
 }
 
 func open(b []byte, opt Options) (*Plan, error) {
-	return Open(bytes.NewReader(b), int64(len(b)), opt)
+	p, err := Open(bytes.NewReader(b), int64(len(b)), opt)
+	cramped(b, opt, p, err)
+	return p, err
+}
+
+// cramped plans once more with nothing in memory that is not in use, which must
+// make no difference.
+func cramped(b []byte, opt Options, p *Plan, err error) {
+	opt.Torch.Scratch = testkit.Cramped()
+	q, other := Open(bytes.NewReader(b), int64(len(b)), opt)
+	switch {
+	case fmt.Sprint(err) != fmt.Sprint(other):
+		panic(fmt.Sprintf("with nothing in memory: %v, want %v", other, err))
+	case err != nil || p.Layout.Size > 1<<20:
+		return
+	}
+	var got, want bytes.Buffer
+	if err, other := p.Write(context.Background(), &want, nil), q.Write(context.Background(), &got, nil); fmt.Sprint(err) != fmt.Sprint(other) || !bytes.Equal(got.Bytes(), want.Bytes()) {
+		panic(fmt.Sprintf("with nothing in memory other bytes are written: %v, want %v", other, err))
+	}
+	if !maps.Equal(p.Aliases, q.Aliases) || !slices.Equal(p.Skipped, q.Skipped) || !reflect.DeepEqual([]Listing{p.Left, p.Dropped, p.Notes}, []Listing{q.Left, q.Dropped, q.Notes}) {
+		panic("with nothing in memory other things are listed")
+	}
 }
 
 func mustOpen(t *testing.T, b []byte, opt Options) *Plan {
@@ -86,7 +112,7 @@ func mustOpen(t *testing.T, b []byte, opt Options) *Plan {
 // namesOf are the tensors that a plan writes, in order of name.
 func namesOf(p *Plan) []string {
 	var out []string
-	for _, t := range p.Layout.Tensors {
+	for t := range p.Layout.Tensors() {
 		out = append(out, t.Name)
 	}
 	return out

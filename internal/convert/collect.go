@@ -26,14 +26,6 @@ type candidate struct {
 	from   origin
 }
 
-// display is the path for people.
-func (x *candidate) display() string {
-	if x.path == nil {
-		return display(split(x.name))
-	}
-	return display(x.path)
-}
-
 // origin gives the bytes of a tensor.
 type origin interface {
 	copyTo(w io.Writer, step func(n int64) error) error
@@ -50,7 +42,7 @@ type root struct {
 type collector struct {
 	opt        Options
 	file       *torchfile.File // nil of safetensors
-	tensors    []candidate
+	tensors    *table
 	left       Listing // tensors that are in no state_dict
 	dropped    Listing // what is no tensor
 	notes      Listing
@@ -78,7 +70,7 @@ const (
 
 func newCollector(opt Options, size int64) *collector {
 	return &collector{
-		opt: opt, hits: make([]int, len(opt.Select)), names: map[*torchfile.File]map[valueID]string{},
+		opt: opt, tensors: newTable(opt.Torch.Scratch), hits: make([]int, len(opt.Select)), names: map[*torchfile.File]map[valueID]string{},
 		steps: bounded.NewBudget("values of the object", min(leastSteps+size/16, mostSteps)),
 	}
 }
@@ -138,14 +130,15 @@ func (c *collector) named(f *torchfile.File, id valueID, name string) {
 	c.names[f][id] = name
 }
 
-// tensor adds a tensor of a container.
-func (c *collector) tensor(path []key, f *torchfile.File, t *torchfile.Tensor) string {
+// tensor adds a tensor of a container, whose bytes from gives if they do not lie in
+// one piece.
+func (c *collector) tensor(path []key, f *torchfile.File, t *torchfile.Tensor, from origin) string {
 	x := candidate{reason: unsupported(t), shape: shapeOf(t), dtype: dtypes[t.DType]}
 	x.place, _ = f.Place(t)
 	if r, off, ok := f.Extent(t); ok {
 		x.from = extent{r, off, t.NBytes()} // the file and its tensors need not be kept for it
 	} else {
-		x.from = dense{f, t}
+		x.from = from
 	}
 	name, took := c.add(path, x)
 	switch {
@@ -188,6 +181,6 @@ func (c *collector) add(path []key, x candidate) (name string, took bool) {
 	if integer && x.reason == "" {
 		c.integers++
 	}
-	c.tensors = append(c.tensors, x)
+	c.tensors.add(&x)
 	return x.name, true
 }

@@ -88,9 +88,6 @@ func openTorch(f *torchfile.File, opt Options) (*Plan, error) {
 	c := newCollector(opt, f.Size)
 	c.file = f
 	c.checkFile(f)
-	if f.Format != torchfile.DCP {
-		f.Records = nil // nothing asks for them any more, and they take room
-	}
 	switch f.Format {
 	case torchfile.TorchZip, torchfile.TorchLegacy, torchfile.TorchTar:
 		c.object(f, f.Object, nil)
@@ -181,7 +178,7 @@ func (c *collector) resources(f *torchfile.File) {
 func (c *collector) exported(f *torchfile.File) {
 	for i := range f.Tensors {
 		if t := &f.Tensors[i]; t.Pickle < 0 {
-			c.tensor(split(t.Name), f, t)
+			c.tensor(split(t.Name), f, t, dense{f, t})
 		}
 	}
 	for i := range f.Nested {

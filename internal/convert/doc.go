@@ -13,8 +13,9 @@
 //
 // # Limits
 //
-// Those of the readers, and [Options]. Memory grows with the number of tensors
-// and not with their size: 8 MiB for a view that is not contiguous, and buffers.
+// Those of the readers, and [Options]. Memory grows neither with the size of the
+// tensors (8 MiB for a view that is not contiguous, and buffers) nor, with a scratch
+// space in Options.Torch, to speak of with the number of those that are plain.
 //
 // # Specification
 //

@@ -31,8 +31,8 @@ func (p *Plan) WriteExtra(w io.Writer) error {
 		return errors.New("internal error: the plan was made without what its extra values need")
 	}
 	e := &extra{w: w, left: bounded.NewBudget("bytes of JSON", mostExtra), plan: p, written: map[string]bool{}}
-	for i := range p.Layout.Tensors {
-		e.written[p.Layout.Tensors[i].Name] = true
+	for t := range p.Layout.Tensors() {
+		e.written[t.Name] = true
 	}
 	e.raw(`{"schema":"` + ExtraSchema + `","values":`)
 	e.roots()

@@ -102,8 +102,7 @@ func (c *collector) checkPickle(f *torchfile.File, k int) {
 			return
 		}
 	}
-	for i := range p.Trace.Events {
-		ev := &p.Trace.Events[i]
+	for ev := range p.Trace.Events() {
 		switch ev.Kind {
 		case pickle.EventBuild, pickle.EventSetItem, pickle.EventAppend, pickle.EventAddItem:
 			if kind := ev.Target().Kind(); kind == pickle.KindPersistent || torchfile.BuildsTensor(ev.Target()) {
@@ -112,7 +111,7 @@ func (c *collector) checkPickle(f *torchfile.File, k int) {
 			}
 		}
 	}
-	p.Trace.Events = nil
+	p.Trace.DropEvents()
 }
 
 // lateFacts fails for what only the walk brought up.

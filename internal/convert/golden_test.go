@@ -35,7 +35,7 @@ func planOf(path string, opt Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Open(bytes.NewReader(b), int64(len(b)), opt)
+	return open(b, opt)
 }
 
 // written carries a plan out and reads the result back.

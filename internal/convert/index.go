@@ -65,7 +65,7 @@ func (ix *Index) Add(i int, p *Plan) error {
 	if err := ix.compare(i, p); err != nil {
 		return err
 	}
-	for _, t := range p.Layout.Tensors {
+	for t := range p.Layout.Tensors() {
 		ix.total += t.End - t.Begin
 		ix.written[t.Name] = ix.Name(i)
 	}
@@ -74,7 +74,7 @@ func (ix *Index) Add(i int, p *Plan) error {
 
 func (ix *Index) compare(i int, p *Plan) error {
 	there := map[string]bool{}
-	for _, t := range p.Layout.Tensors {
+	for t := range p.Layout.Tensors() {
 		there[t.Name] = true
 	}
 	for name := range p.Aliases {

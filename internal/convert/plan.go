@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"maps"
 	"slices"
@@ -57,8 +58,7 @@ type Plan struct {
 	Unselected int
 	Integers   int // names with numbers for keys that are no text
 
-	tensors []candidate // until there is a layout
-	sources []origin    // of the tensors of the layout
+	rows    *table // the tensors of the layout
 	noExtra bool
 	roots   []root
 	items   []plainItem
@@ -73,7 +73,7 @@ func (c *collector) plan(format string, metadata map[string]string) (*Plan, erro
 	if c.err != nil {
 		return nil, c.err
 	}
-	c.file = nil // only tensors that need work are read by it, and keep it
+	c.file, c.tensors.holders = nil, nil // only tensors that need work are read by it, and keep it
 	p := &Plan{
 		noExtra: c.opt.NoExtra,
 		Format:  format, Aliases: map[string]string{}, Left: c.left, Dropped: c.dropped, Notes: c.notes,
@@ -88,13 +88,13 @@ func (c *collector) plan(format string, metadata map[string]string) (*Plan, erro
 	if err := c.split(p); err != nil {
 		return nil, err
 	}
+	p.rows = c.tensors.sorted()
+	c.tensors = nil
 	if !c.opt.DuplicateShared {
 		p.share()
 	}
-	for i := range p.tensors {
-		p.tensors[i].place = torchfile.Place{} // it keeps the file
-	}
-	return p, p.layOut(metadata, c.opt.Metadata)
+	err := p.layOut(metadata, c.opt.Metadata)
+	return p, cmp.Or(c.opt.Torch.Scratch.Err(), err)
 }
 
 func (c *collector) checkSelected() error {
@@ -107,7 +107,7 @@ func (c *collector) checkSelected() error {
 			return refuse(hint, "there are no tensors in %q", s)
 		}
 	}
-	if len(c.tensors) > 0 || c.empty {
+	if c.tensors.len() > 0 || c.empty {
 		return nil
 	}
 	if c.left.Count > 0 {
@@ -126,29 +126,29 @@ func quoted(list []string) string {
 
 // checkNames refuses two tensors of one name.
 func (c *collector) checkNames() error {
-	seen := make(map[string]int, len(c.tensors))
-	for i := range c.tensors {
-		x := &c.tensors[i]
-		if x.reason != "" {
-			continue
+	t := c.tensors
+	first, other := 0, -1 // that come to light first
+	twins(t.len(), func(i int) (uint64, bool) {
+		return maphash.String(seeds[0], t.name(i)), t.rows.At(i).reason == 0
+	}, func(i, j int) bool { return t.name(i) == t.name(j) }, func(i, j int) {
+		if other < 0 || j < other {
+			first, other = i, j
 		}
-		if j, twice := seen[x.name]; twice {
-			return refuse("--select takes one of them", "two tensors would be called %q: %s and %s", x.name, c.tensors[j].display(), x.display())
-		}
-		seen[x.name] = i
+	})
+	if other < 0 {
+		return nil
 	}
-	return nil
+	return refuse("--select takes one of them", "two tensors would be called %q: %s and %s", t.name(other), t.display(first), t.display(other))
 }
 
-// split takes out what cannot be represented.
+// split lists what cannot be represented.
 func (c *collector) split(p *Plan) error {
-	p.tensors = slices.DeleteFunc(c.tensors, func(x candidate) bool {
-		if x.reason != "" {
-			p.Skipped = append(p.Skipped, Item{nameOr(&x), x.reason})
+	t := c.tensors
+	for i := range t.len() {
+		if why := t.reason(i); why != "" {
+			p.Skipped = append(p.Skipped, Item{cmp.Or(t.name(i), t.display(i)), why})
 		}
-		return x.reason != ""
-	})
-	c.tensors = nil
+	}
 	slices.SortStableFunc(p.Skipped, func(a, b Item) int { return cmp.Compare(a.Name, b.Name) })
 	if len(p.Skipped) == 0 || c.opt.SkipUnsupported {
 		return nil
@@ -158,30 +158,19 @@ func (c *collector) split(p *Plan) error {
 	return err
 }
 
-func nameOr(x *candidate) string {
-	if x.name == "" {
-		return x.display()
-	}
-	return x.name
-}
-
 // share keeps of the names of one tensor the first in order, as safetensors.torch
-// does.
+// does. What is one tensor has one dtype, so the rows are in the order of the names.
 func (p *Plan) share() {
-	slices.SortFunc(p.tensors, func(a, b candidate) int { return cmp.Compare(a.name, b.name) })
-	kept := map[torchfile.Place]string{}
-	p.tensors = slices.DeleteFunc(p.tensors, func(x candidate) bool {
-		if x.place == (torchfile.Place{}) {
-			return false
-		}
-		first, seen := kept[x.place]
-		if !seen {
-			kept[x.place] = x.name
-			return false
-		}
-		p.Aliases[x.name] = first
-		return true
+	t := p.rows
+	again := map[int]bool{}
+	twins(t.len(), func(i int) (uint64, bool) {
+		place := t.rows.At(i).place
+		return place[1], place != [2]uint64{}
+	}, func(i, j int) bool { return t.rows.At(i).place == t.rows.At(j).place }, func(i, j int) {
+		p.Aliases[t.name(j)] = t.name(i)
+		again[j] = true
 	})
+	t.without(again)
 }
 
 func (p *Plan) layOut(metadata, given map[string]string) error {
@@ -203,23 +192,9 @@ func (p *Plan) layOut(metadata, given map[string]string) error {
 		}
 		all[skippedKey] = string(b)
 	}
-	tensors := make([]safetensors.Tensor, len(p.tensors))
-	from := make(map[string]origin, len(p.tensors))
-	for i := range p.tensors {
-		x := &p.tensors[i]
-		tensors[i] = safetensors.Tensor{Name: x.name, DType: x.dtype, Shape: x.shape}
-		from[x.name] = x.from
-	}
-	p.tensors = nil // the layout and the sources take their place
 	var err error
-	if p.Layout, err = safetensors.NewLayout(tensors, all); err != nil {
-		return err
-	}
-	p.sources = make([]origin, len(p.Layout.Tensors))
-	for i := range p.Layout.Tensors {
-		p.sources[i] = from[p.Layout.Tensors[i].Name]
-	}
-	return nil
+	p.Layout, err = safetensors.NewSortedLayout(p.rows.tensors(), all)
+	return err
 }
 
 // readLimits let the strict reader read whatever can be written.
@@ -227,33 +202,27 @@ var readLimits = safetensors.Limits{HeaderBytes: safetensors.MaxHeader, Tensors:
 
 // Check reads a written file back and compares it with the plan.
 func (p *Plan) Check(r io.ReaderAt, size int64) error {
-	f, err := safetensors.Open(r, size, readLimits)
-	if err != nil {
-		return fmt.Errorf("internal error: what was written does not read back: %w", err)
-	}
-	same := slices.EqualFunc(f.Tensors, p.Layout.Tensors, func(a, b safetensors.Tensor) bool {
-		return a.Name == b.Name && a.DType == b.DType && slices.Equal(a.Shape, b.Shape) && a.End-a.Begin == b.End-b.Begin
+	i, at := 0, p.Layout.HeaderLen
+	_, err := safetensors.Each(r, size, readLimits, func(t safetensors.Tensor) error {
+		if i == p.rows.len() {
+			return errOther
+		}
+		want := p.rows.tensor(i)
+		if t.Name != want.Name || t.DType != want.DType || !slices.Equal(t.Shape, want.Shape) || t.Begin != at {
+			return errOther
+		}
+		i, at = i+1, t.End
+		return nil
 	})
-	if !same && len(f.Tensors) == len(p.Layout.Tensors) {
-		same = sameSet(f.Tensors, p.Layout.Tensors)
-	}
-	if !same {
-		return errors.New("internal error: what was written reads back as other tensors")
+	switch {
+	case p.rows.space.Err() != nil:
+		return p.rows.space.Err()
+	case errors.Is(err, errOther), err == nil && i < p.rows.len():
+		return errOther
+	case err != nil:
+		return fmt.Errorf("internal error: what was written does not read back: %w", err)
 	}
 	return nil
 }
 
-// sameSet compares in any order: the reader sorts tensors without bytes by name.
-func sameSet(a, b []safetensors.Tensor) bool {
-	form := func(t *safetensors.Tensor) string { return fmt.Sprint(t.DType, t.Shape, t.Begin, t.End) }
-	seen := make(map[string]string, len(a))
-	for i := range a {
-		seen[a[i].Name] = form(&a[i])
-	}
-	for i := range b {
-		if seen[b[i].Name] != form(&b[i]) {
-			return false
-		}
-	}
-	return true
-}
+var errOther = errors.New("internal error: what was written reads back as other tensors")

@@ -105,7 +105,7 @@ func (w *walker) found(v pickle.Value, t *torchfile.Tensor) {
 	case deny:
 		w.c.add(w.path, candidate{reason: m.why})
 	case take:
-		name := w.c.tensor(w.path, w.file, t)
+		name := w.c.tensor(w.path, w.file, t, rebuilt{w.file, w.pickle, v.Key()})
 		if name == "" && len(w.path) > 0 {
 			return // not selected
 		}

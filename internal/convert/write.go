@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -28,14 +29,15 @@ func (p *Plan) Write(ctx context.Context, w io.Writer, progress func(done int64)
 		}
 		return ctx.Err()
 	}
-	return p.Layout.Write(w, func(w io.Writer, t safetensors.Tensor) error {
-		from := p.sources[at]
+	err := p.Layout.Write(w, func(w io.Writer, t safetensors.Tensor) error {
+		from := p.rows.origin(at)
 		at++
 		if err := from.copyTo(w, step); err != nil {
 			return &tensorError{t.Name, err}
 		}
 		return nil
 	})
+	return cmp.Or(p.rows.space.Err(), err)
 }
 
 // tensorError names the tensor whose bytes could not be copied.
@@ -80,6 +82,21 @@ func (e extent) stream(n int64) io.Reader {
 		}
 	}
 	return io.NewSectionReader(e.r, e.off, n)
+}
+
+// rebuilt is a tensor that the container of PyTorch makes again.
+type rebuilt struct {
+	file   *torchfile.File
+	pickle int
+	key    uint32 // of the value that it is
+}
+
+func (r rebuilt) copyTo(w io.Writer, step func(int64) error) error {
+	t := r.file.TensorOf(r.pickle, r.file.Pickles[r.pickle].Trace.Value(r.key))
+	if t == nil {
+		return errors.New("internal error: it cannot be rebuilt")
+	}
+	return dense{r.file, t}.copyTo(w, step)
 }
 
 // dense is a tensor of a container of PyTorch.

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"encoding/binary"
 	"fmt"
+	"io"
 	"math"
 	"strings"
 	"testing"
@@ -28,9 +29,12 @@ func arrays(t *testing.T, tensors ...stored) string {
 		t.Fatal(err)
 	}
 	b := strings.Builder{}
-	b.Write(l.Header)
-	for _, h := range l.Tensors {
-		b.WriteString(content[h.Name])
+	err = l.Write(&b, func(w io.Writer, x safetensors.Tensor) error {
+		_, err := io.WriteString(w, content[x.Name])
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	return b.String()
 }

@@ -39,12 +39,12 @@ func (in *intake) archive(f io.ReaderAt, size int64) error {
 		}
 	}
 	u := unpacker{f: f, size: size, left: bounded.NewBudget("unpacked bytes", maxUnpacked)}
-	for i := range z.Entries {
+	for i := range z.Len() {
 		if err := stopped(in.ctx); err != nil {
 			return err
 		}
-		e := &z.Entries[i]
-		in.opt.progress(Progress{What: path.Base(e.Name), Done: int64(i + 1), Total: int64(len(z.Entries))})
+		e := z.Entry(i)
+		in.opt.progress(Progress{What: path.Base(e.Name), Done: int64(i + 1), Total: int64(z.Len())})
 		switch {
 		case e.IsDir():
 		case !strings.HasSuffix(e.Name, ".json"):

@@ -425,7 +425,7 @@ func TestBombs(t *testing.T) {
 	}
 	// Many records that are not too large by themselves.
 	u := unpacker{left: bounded.NewBudget("unpacked bytes", 3)}
-	if _, err := u.unpack(&strictzip.Entry{Size: 4}); !errors.Is(err, bounded.ErrLimit) || u.left.Left() != 0 {
+	if _, err := u.unpack(&strictzip.Entry{Fields: strictzip.Fields{Size: 4}}); !errors.Is(err, bounded.ErrLimit) || u.left.Left() != 0 {
 		t.Error(err)
 	}
 }

@@ -95,8 +95,7 @@ func weights(f *tensorfile.File) (all []Weight) {
 // archive reads the program of a .pt2 file.
 func (d *Draft) archive(source string, f *torchfile.File) error {
 	found := errNothing
-	for i := range f.Records {
-		rec := &f.Records[i]
+	for rec := range f.Records() {
 		p := strings.ToLower(rec.Path)
 		if p != "serialized_exported_program.json" && (path.Dir(p) != "models" || !strings.HasSuffix(p, ".json")) {
 			continue
@@ -135,8 +134,7 @@ func (d *Draft) script(source string, f *tensorfile.File) error {
 		}
 	}
 	left := int64(maxCode)
-	for i := range tf.Records {
-		rec := &tf.Records[i]
+	for rec := range tf.Records() {
 		module, ok := strings.CutPrefix(rec.Path, "code/")
 		module, py := strings.CutSuffix(module, ".py")
 		if !ok || !py {

@@ -35,7 +35,7 @@ func (l *looker) npyFile(v view) (string, bool) {
 
 // pickleAt judges the pickle that starts at an offset of a view, and those after it.
 func (l *looker) pickleAt(v view, start int64, container string) {
-	l.streams(v, pickle.RunAll(v.r, v.size, pickle.Options{Limits: l.pickleLimits(), Start: start}), container)
+	l.streams(v, pickle.RunAll(v.r, v.size, l.pickleOptions(start)), container)
 }
 
 // arrays skips the array bytes that joblib puts between the opcodes of a pickle.
@@ -138,7 +138,7 @@ func dims(shape pickle.Value) (out []int64, ok bool) {
 // objects runs the pickle of an object array, which stands in the stream. joblib
 // reads it with a plain unpickler, for which array bytes are opcodes.
 func (a *arrays) objects(next int64) (int64, error) {
-	t := pickle.Run(a.view.r, a.view.size, pickle.Options{Limits: a.looker.pickleLimits(), Start: next})
+	t := pickle.Run(a.view.r, a.view.size, a.looker.pickleOptions(next))
 	a.nested = append(a.nested, t)
 	if t.Err != nil {
 		return 0, t.Err
@@ -149,8 +149,8 @@ func (a *arrays) objects(next int64) (int64, error) {
 // plain runs the stream as pickle.load reads it, which takes array bytes for
 // opcodes; nil if that does nothing behind the first array.
 func (a *arrays) plain() *pickle.Trace {
-	t := pickle.Run(a.view.r, a.view.size, pickle.Options{Limits: a.looker.pickleLimits()})
-	if n := len(t.Events); n > 0 && t.Events[n-1].Offset >= a.first {
+	t := pickle.Run(a.view.r, a.view.size, a.looker.pickleOptions(0))
+	if n := t.Len(); n > 0 && t.Event(n-1).Offset >= a.first {
 		return t
 	}
 	return nil

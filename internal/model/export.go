@@ -15,8 +15,7 @@ import (
 // export judges the program of a .pt2 archive and the code beside it.
 func (l *looker) export(v view, f *torchfile.File) {
 	var native []string
-	for i := range f.Records {
-		rec := &f.Records[i]
+	for rec := range f.Records() {
 		lower := strings.ToLower(rec.Path)
 		kind, aoti := exportir.ClassifyMember(rec.Name)
 		where := v.where.In(rec.Name)

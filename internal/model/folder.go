@@ -29,7 +29,7 @@ func LookFolder(ctx context.Context, files []artifact.Entry, open func(artifact.
 	}
 	for _, e := range files {
 		if f.stop() {
-			return f.err
+			break
 		}
 		switch name := path.Base(e.Path); {
 		case name == ".metadata":
@@ -38,6 +38,7 @@ func LookFolder(ctx context.Context, files []artifact.Entry, open func(artifact.
 			f.config(e)
 		}
 	}
+	f.done()
 	return f.err
 }
 
@@ -117,8 +118,8 @@ func (f *folder) checkpoint(e artifact.Entry) {
 		}
 		shards = append(shards, s)
 		return s.ReaderAt(), s.Size(), nil
-	}, torchfile.Options{Pickle: f.pickleLimits()})
-	if err != nil || len(dcp.Storages)+len(dcp.Nested) == 0 && len(shards) == 0 && !f.hasShards() {
+	}, torchfile.Options{Pickle: f.pickleLimits(), Scratch: f.space})
+	if err != nil || dcp.NumStorages()+len(dcp.Nested) == 0 && len(shards) == 0 && !f.hasShards() {
 		return // a file of this name that is none; it is looked at by itself
 	}
 	at := view{where: finding.Where{Path: e.Path}}

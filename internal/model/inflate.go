@@ -95,7 +95,7 @@ func (l *looker) inflateMember(v view, a *strictzip.Archive, entry int) (view, f
 	if err != nil {
 		return view{}, func() {}, err
 	}
-	e := &a.Entries[entry]
+	e := a.Entry(entry)
 	return l.spool(v, e.RawName, r, e.CompressedSize)
 }
 

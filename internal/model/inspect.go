@@ -120,6 +120,7 @@ func Inspect(ctx context.Context, a *artifact.Artifact, opt Options) (*Tree, err
 		tree.Problems = append(tree.Problems, "the file is in no format that andiron reads")
 	}
 	tree.prune()
+	l.done()
 	if l.err != nil {
 		return nil, l.err
 	}
@@ -131,7 +132,9 @@ func Trace(ctx context.Context, a *artifact.Artifact, opt Options, w io.Writer) 
 	l := newLooker(ctx, opt, func(finding.Finding) {})
 	l.trace = w
 	v := view{r: a.ReaderAt(), size: a.Size(), where: finding.Where{Path: a.Name()}, name: a.Name()}
-	if format, _ := l.look(v); format == "" && l.err == nil {
+	format, _ := l.look(v)
+	l.done()
+	if format == "" && l.err == nil {
 		return fmt.Errorf("%q is in no format that andiron reads", a.Name())
 	}
 	if l.err != nil {
@@ -192,8 +195,7 @@ func (t *Tree) torch(f *torchfile.File) {
 	if t == nil {
 		return
 	}
-	for i := range f.Records {
-		r := &f.Records[i]
+	for r := range f.Records() {
 		t.Records = append(t.Records, Record{Name: r.Name, Role: string(r.Role), Offset: r.Offset, Size: r.Size, Compressed: r.Method != 0})
 	}
 	for i := range f.Tensors {
@@ -206,8 +208,8 @@ func (t *Tree) tensor(f *torchfile.File, x *torchfile.Tensor, name string) {
 		Name: name, DType: x.DType, Shape: orEmpty(x.Shape), Stride: orEmpty(x.Stride), StorageOffset: x.StorageOffset,
 		Layout: x.Layout, Device: x.Device, RequiresGrad: x.RequiresGrad, Problem: x.Problem,
 	}
-	if x.Storage >= 0 && x.Storage < len(f.Storages) {
-		row.Storage = f.Storages[x.Storage].Key
+	if x.Storage >= 0 && x.Storage < f.NumStorages() {
+		row.Storage = f.Storage(x.Storage).Key
 	}
 	t.Tensors = append(t.Tensors, row)
 	for i := range x.Components {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"unicode/utf8"
 
 	"github.com/andiron-dev/andiron/finding"
@@ -43,7 +42,7 @@ func (s stream) judgedAs() string {
 
 // judge holds a stream against the contracts and follows what it feeds to loaders.
 func (l *looker) judge(s stream) {
-	j := contract.Judge(s.trace, contract.Options{Container: s.judgedAs()})
+	j := contract.Judge(s.trace, contract.Options{Container: s.judgedAs(), Scratch: l.space})
 	s.view.tree.pickle(s, j)
 	l.writeTrace(s)
 	for _, is := range j.Issues {
@@ -127,7 +126,7 @@ func content(source io.ReaderAt, v pickle.Value) (io.ReaderAt, int64, bool) {
 
 // rawPickle looks at a view that is nothing but pickles.
 func (l *looker) rawPickle(v view) (string, bool) {
-	opt := pickle.Options{Limits: l.pickleLimits()}
+	opt := l.pickleOptions(0)
 	joblib := arrays{looker: l, view: v}
 	opt.AfterBuild = joblib.afterBuild
 	traces := pickle.RunAll(v.r, v.size, opt)
@@ -172,12 +171,22 @@ func (l *looker) streams(v view, traces []*pickle.Trace, container string) {
 func isPickle(v view, t *pickle.Trace) bool {
 	expected := v.fed != "" || promisesPickle(v.name)
 	if t.Err == nil {
-		return t.Proto >= 0 || len(t.Events) > 0 || expected
+		return t.Proto >= 0 || t.Len() > 0 || expected
 	}
 	if t.Proto >= 2 {
-		return len(t.Events) > 0 || expected
+		return t.Len() > 0 || expected
 	}
-	return len(t.Events) > 0 && (expected || slices.ContainsFunc(t.Events, func(e pickle.Event) bool { return e.Kind != pickle.EventImport }))
+	return t.Len() > 0 && (expected || acts(t))
+}
+
+// acts reports whether a stream does more than import.
+func acts(t *pickle.Trace) bool {
+	for e := range t.Events() {
+		if e.Kind != pickle.EventImport {
+			return true
+		}
+	}
+	return false
 }
 
 func (l *looker) further(v view, before, t *pickle.Trace) {
@@ -219,8 +228,8 @@ func zeros(r io.ReaderAt, off, n int64) bool {
 // imports reports whether a stream imports something before pickle.load would
 // stop it: at a persistent id, which it cannot resolve.
 func imports(t *pickle.Trace) bool {
-	for i := range t.Events {
-		switch t.Events[i].Kind {
+	for e := range t.Events() {
+		switch e.Kind {
 		case pickle.EventImport, pickle.EventExtension:
 			return true
 		case pickle.EventPersistent:
@@ -233,7 +242,7 @@ func imports(t *pickle.Trace) bool {
 
 // hiddenPickle judges the pickle that a file of another format is as well.
 func (l *looker) hiddenPickle(v view, format string) {
-	t := pickle.Run(v.r, v.size, pickle.Options{Limits: l.pickleLimits()})
+	t := pickle.Run(v.r, v.size, l.pickleOptions(0))
 	if !imports(t) {
 		return
 	}

@@ -27,7 +27,9 @@ import (
 	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/contract"
 	"github.com/andiron-dev/andiron/internal/magic"
+	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/rule"
+	"github.com/andiron-dev/andiron/internal/scratch"
 	"github.com/andiron-dev/andiron/pickle"
 )
 
@@ -36,6 +38,10 @@ type Options struct {
 	MaxDepth    int   // containers inside of containers; 8
 	MaxInflated int64 // bytes that decompression may produce for one artifact; 4 GiB
 	MaxValues   int64 // values of one pickle; grows with the file, see package pickle
+
+	// Spilled, when set, is called when there is so much in an artifact that memory is
+	// better kept for it: a temporary file holds what is not in use.
+	Spilled func()
 }
 
 func (o Options) withDefaults() Options {
@@ -63,6 +69,7 @@ func Look(ctx context.Context, a *artifact.Artifact, opt Options, report func(fi
 	l := newLooker(ctx, opt, report)
 	v := view{r: a.ReaderAt(), size: a.Size(), where: finding.Where{Path: a.Name()}, name: a.Name()}
 	format, isModel := l.look(v)
+	l.done()
 	if l.err != nil {
 		return Facts{}, l.err
 	}
@@ -109,6 +116,8 @@ type looker struct {
 	trace    io.Writer       // of andiron inspect --trace, or nil
 	models   int             // views that were models
 	err      error           // of the operating system
+	space    *scratch.Space  // where lies what is not in use
+	temp     *osfile.Temp    // the file behind it, or nil
 }
 
 // holds says how large the artifact is. Members in place are read once for what
@@ -130,7 +139,7 @@ const maxMembers = 200_000
 
 func newLooker(ctx context.Context, opt Options, out func(finding.Finding)) *looker {
 	opt = opt.withDefaults()
-	return &looker{
+	l := &looker{
 		ctx: ctx, opt: opt, out: out,
 		inflated: bounded.NewBudget("bytes that decompression may produce (--max-inflated)", opt.MaxInflated),
 		slack:    bounded.NewBudget("bytes that decompression may produce whatever they are made from", freeBytes),
@@ -138,6 +147,8 @@ func newLooker(ctx context.Context, opt Options, out func(finding.Finding)) *loo
 		texts:    bounded.NewBudget("bytes of code and JSON", mostTexts),
 		kept:     map[kept]int{},
 	}
+	l.space = l.newSpace()
+	return l
 }
 
 // kept are the findings that are told apart when they are counted.
@@ -189,6 +200,11 @@ func (l *looker) failed(r *rule.Rule, where finding.Where, err error) {
 }
 
 func (l *looker) pickleLimits() pickle.Limits { return pickle.Limits{MaxValues: l.opt.MaxValues} }
+
+// pickleOptions are those of a stream that begins at start.
+func (l *looker) pickleOptions(start int64) pickle.Options {
+	return pickle.Options{Limits: l.pickleLimits(), Start: start, Scratch: l.space}
+}
 
 // small reads a view that is no larger than its tail once and for all.
 func (v view) small() view {

@@ -66,7 +66,7 @@ const mostDeflated = 16 << 20
 
 // torch looks at a PyTorch container, or says that it is none.
 func (l *looker) torch(v view) (string, bool) {
-	f, err := torchfile.Open(v.r, v.size, torchfile.Options{Pickle: l.pickleLimits(), MaxInflate: mostDeflated, Unlisted: v.tree == nil})
+	f, err := torchfile.Open(v.r, v.size, torchfile.Options{Pickle: l.pickleLimits(), MaxInflate: mostDeflated, Unlisted: v.tree == nil, Scratch: l.space})
 	if errors.Is(err, torchfile.ErrFormat) {
 		return "", false
 	}
@@ -160,8 +160,8 @@ func (l *looker) archive(v view, a *strictzip.Archive) {
 			r = zipBroken
 		}
 		where := v.where
-		if is.Entry >= 0 && is.Entry < len(a.Entries) {
-			where = where.In(a.Entries[is.Entry].RawName)
+		if is.Entry >= 0 && is.Entry < a.Len() {
+			where = where.In(a.Entry(is.Entry).RawName)
 		}
 		if r == zipBroken || r == zipMethod || r == zipBomb {
 			l.report(r.Undetermined(where.At(is.Offset), is.Text))
@@ -183,8 +183,8 @@ const mostChecked = 1 << 20
 
 // checksums checks the CRCs of small members: of pickles and code, not of tensors.
 func (l *looker) checksums(v view, a *strictzip.Archive) {
-	for i := range a.Entries {
-		e := &a.Entries[i]
+	for i := range a.Len() {
+		e := a.Entry(i)
 		if e.CRC == 0 || e.Size > mostChecked || e.DataOffset < 0 || storageName(e.Name) || l.stop() {
 			continue
 		}
@@ -207,8 +207,7 @@ func storageName(name string) bool {
 // codeUnits reads the TorchScript sources of an archive.
 func (l *looker) codeUnits(v view, f *torchfile.File) []torchscript.Unit {
 	var units []torchscript.Unit
-	for i := range f.Records {
-		rec := &f.Records[i]
+	for rec := range f.Records() {
 		if rec.Role != torchfile.RoleCode {
 			continue
 		}
@@ -238,12 +237,12 @@ const mostTexts = 4 * mostText
 // packageCode reports the Python source of a torch.package archive.
 func (l *looker) packageCode(v view, f *torchfile.File) {
 	var names []string
-	for i := range f.Records {
-		if strings.HasSuffix(strings.ToLower(f.Records[i].Name), ".py") {
-			names = append(names, f.Records[i].Name)
+	for rec := range f.Records() {
+		if strings.HasSuffix(strings.ToLower(rec.Name), ".py") {
+			names = append(names, rec.Name)
 			if v.tree != nil {
-				b, _ := f.Archive.Read(f.Records[i].Entry, mostText)
-				v.tree.source(f.Records[i].Name, string(b))
+				b, _ := f.Archive.Read(rec.Entry, mostText)
+				v.tree.source(rec.Name, string(b))
 			}
 		}
 	}
@@ -262,8 +261,7 @@ func (l *looker) strangers(v view, f *torchfile.File) {
 	for i := range f.Nested {
 		followed[f.Nested[i].Entry] = true
 	}
-	for i := range f.Records {
-		rec := &f.Records[i]
+	for rec := range f.Records() {
 		if rec.Entry < 0 || followed[rec.Entry] {
 			continue
 		}
@@ -284,7 +282,7 @@ func (l *looker) strangers(v view, f *torchfile.File) {
 
 // zipMembers looks at every member of an archive as a file of its own.
 func (l *looker) zipMembers(v view) {
-	a, err := strictzip.Open(v.r, v.size, strictzip.Limits{})
+	a, err := strictzip.Open(v.r, v.size, strictzip.Limits{Scratch: l.space})
 	if err != nil {
 		l.failed(zipBroken, v.where, err)
 		return
@@ -297,7 +295,7 @@ func (l *looker) archiveMembers(v view, a *strictzip.Archive) {
 		l.report(zipBroken.Undetermined(v.where, "the archive has no directory that could be read, so none of its members was looked at"))
 		return
 	}
-	for i := range a.Entries {
+	for i := range a.Len() {
 		if l.stop() {
 			return
 		}
@@ -308,7 +306,7 @@ func (l *looker) archiveMembers(v view, a *strictzip.Archive) {
 // member looks at one member. A stranger in a PyTorch container is unaccounted
 // for even where it is no model.
 func (l *looker) member(v view, a *strictzip.Archive, entry int, stranger bool) {
-	e := &a.Entries[entry]
+	e := a.Entry(entry)
 	if e.IsDir() || e.Size == 0 || !l.enter(v) {
 		return
 	}
@@ -335,7 +333,7 @@ func (l *looker) member(v view, a *strictzip.Archive, entry int, stranger bool) 
 
 // open makes a view of a member: a section if it is stored, else its bytes.
 func (l *looker) open(v view, a *strictzip.Archive, entry int) (view, func(), error) {
-	e := &a.Entries[entry]
+	e := a.Entry(entry)
 	if e.Method == strictzip.Stored {
 		s, err := a.Section(entry)
 		if err == nil {

@@ -233,8 +233,8 @@ func metadataOf(r io.ReaderAt, size int64) ([]byte, error) {
 		return nil, err
 	}
 	found := -1
-	for i, e := range z.Entries {
-		if dir, ok := strings.CutSuffix(e.Name, ".dist-info/METADATA"); ok && !strings.Contains(dir, "/") {
+	for i := range z.Len() {
+		if dir, ok := strings.CutSuffix(z.Entry(i).Name, ".dist-info/METADATA"); ok && !strings.Contains(dir, "/") {
 			if found >= 0 {
 				return nil, errors.New("it has two files METADATA")
 			}

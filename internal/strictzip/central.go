@@ -2,6 +2,8 @@ package strictzip
 
 import (
 	"bytes"
+	"fmt"
+	"io"
 	"math"
 	"strings"
 	"unicode/utf8"
@@ -33,47 +35,67 @@ func (a *Archive) readCentral(d directory) error {
 	if d.count > a.lim.MaxEntries {
 		return bounded.Exceeded("zip entries", a.lim.MaxEntries)
 	}
-	b, err := bounded.ReadRange(a.r, a.size, d.start(), d.size, a.lim.MaxDirectory)
-	if err != nil {
+	if d.size > a.lim.MaxDirectory {
+		return bounded.Exceeded("bytes of a zip directory", a.lim.MaxDirectory)
+	}
+	if err := a.openNames(d); err != nil {
 		return err
 	}
-	at := 0
-	a.Entries = make([]Entry, 0, min(d.count, int64(len(b)/centralLen)))
-	for at < len(b) {
-		n := a.readEntry(b[at:], d, at)
+	w := &a.names
+	at := d.start()
+	for at < w.size {
+		n, err := a.readEntry(w, d, at)
+		if err != nil {
+			return err
+		}
 		if n == 0 {
 			break
 		}
 		at += n
-		if int64(len(a.Entries)) > a.lim.MaxEntries {
+		if int64(a.Len()) > a.lim.MaxEntries {
 			return bounded.Exceeded("zip entries", a.lim.MaxEntries)
 		}
 	}
-	if int64(len(a.Entries)) != d.count {
-		a.issue(CountMismatch, -1, d.end, "the end record announces %d entries, the directory holds %d", d.count, len(a.Entries))
+	if int64(a.Len()) != d.count {
+		a.issue(CountMismatch, -1, d.end, "the end record announces %d entries, the directory holds %d", d.count, a.Len())
 	}
-	if at < len(b) {
-		off := d.start() + int64(at)
-		a.add(Issue{Kind: DirectoryBroken, Entry: -1, Offset: off, Refuses: int64(len(a.Entries)) < d.count},
-			"%d bytes of the central directory are no entries", len(b)-at)
+	if at < w.size {
+		a.add(Issue{Kind: DirectoryBroken, Entry: -1, Offset: at, Refuses: int64(a.Len()) < d.count},
+			"%d bytes of the central directory are no entries", w.size-at)
 	}
 	return nil
 }
 
-// readEntry appends the entry at the start of b and returns its length, 0 if
-// there is none.
-func (a *Archive) readEntry(b []byte, d directory, at int) int {
-	if len(b) < centralLen || !bytes.Equal(b[:4], centralSig) {
-		return 0
+// openNames makes the window on the directory: all of it, or what was read last.
+func (a *Archive) openNames(d directory) error {
+	end := d.start() + d.size
+	if d.start() < 0 || end > a.size {
+		return fmt.Errorf("zip: the directory is outside of the file: %w", io.ErrUnexpectedEOF)
+	}
+	a.names = window{r: a.r, size: end, next: windowMin}
+	if a.lim.Scratch != nil && d.size > a.lim.Scratch.Limit()/16 {
+		return nil
+	}
+	b, err := bounded.ReadRange(a.r, a.size, d.start(), d.size, a.lim.MaxDirectory)
+	a.names.off, a.names.buf = d.start(), b
+	return err
+}
+
+// readEntry appends the entry at an offset and returns its length, 0 if there is
+// none.
+func (a *Archive) readEntry(w *window, d directory, at int64) (int64, error) {
+	b, err := w.at(at, centralLen)
+	if err != nil || len(b) < centralLen || !bytes.Equal(b[:4], centralSig) {
+		return 0, err
 	}
 	nameLen, extraLen, commentLen := int(le.Uint16(b[28:])), int(le.Uint16(b[30:])), int(le.Uint16(b[32:]))
 	total := centralLen + nameLen + extraLen + commentLen
-	if total > len(b) {
-		return 0
+	if b, err = w.at(at, int64(total)); err != nil || len(b) < total {
+		return 0, err
 	}
-	i := len(a.Entries)
-	e := Entry{
-		RawName:        string(b[centralLen : centralLen+nameLen]),
+	i := a.Len()
+	e := Entry{RawName: string(b[centralLen : centralLen+nameLen]), Fields: Fields{
+		nameLen:        uint16(nameLen),
 		Method:         le.Uint16(b[10:]),
 		Flags:          le.Uint16(b[8:]),
 		CRC:            le.Uint32(b[16:]),
@@ -83,10 +105,10 @@ func (a *Archive) readEntry(b []byte, d directory, at int) int {
 		VersionMade:    le.Uint16(b[4:]),
 		VersionNeeded:  le.Uint16(b[6:]),
 		ExternalAttrs:  le.Uint32(b[38:]),
-		CentralOffset:  d.start() + int64(at),
+		CentralOffset:  at,
 		DataOffset:     -1,
 		Beyond:         int64(i) >= d.count,
-	}
+	}}
 	e.Name = listed(e.RawName)
 	if !e.applyZip64(b[centralLen+nameLen : centralLen+nameLen+extraLen]) {
 		a.refuse(ExtraBroken, i, e.CentralOffset, "the extra fields of %q do not parse", e.Name)
@@ -99,9 +121,9 @@ func (a *Archive) readEntry(b []byte, d directory, at int) int {
 	if commentLen > 0 {
 		a.issue(EntryComment, i, e.CentralOffset+int64(total-commentLen), "%q has a comment of %d bytes", e.Name, commentLen)
 	}
-	a.Entries = append(a.Entries, e)
-	a.entryIssues(i)
-	return total
+	a.entries.Append(e.Fields)
+	a.entryIssues(i, &e)
+	return int64(total), nil
 }
 
 // listed is the name as PyTorch lists it.
@@ -174,8 +196,7 @@ func eachExtra(b []byte, f func(id uint16, data []byte), ok *bool) {
 }
 
 // entryIssues reports what is odd about the central record alone.
-func (a *Archive) entryIssues(i int) {
-	e := &a.Entries[i]
+func (a *Archive) entryIssues(i int, e *Entry) {
 	at := e.CentralOffset
 	if f := e.Flags & refusedFlags; f != 0 {
 		a.refuse(Encrypted, i, at, "%q has the flags %#04x: encrypted or patched", e.Name, f)

@@ -13,7 +13,8 @@
 // # Limits
 //
 // [Limits] bounds the number of entries and the size of the central directory;
-// reading an entry takes a limit in bytes. Going over one is an error that
+// reading an entry takes a limit in bytes. With Limits.Scratch an entry takes 8
+// bytes of memory. Going over one is an error that
 // wraps bounded.ErrLimit. Entry data is never read by [Open].
 //
 // # Specification

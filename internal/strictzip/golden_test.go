@@ -71,12 +71,12 @@ func compareStd(t *testing.T, path string, a *Archive, data []byte) {
 		t.Errorf("%s: archive/zip: %v", path, err)
 		return
 	}
-	if len(z.File) != len(a.Entries) {
-		t.Errorf("%s: %d entries, archive/zip has %d", path, len(a.Entries), len(z.File))
+	if len(z.File) != a.Len() {
+		t.Errorf("%s: %d entries, archive/zip has %d", path, a.Len(), len(z.File))
 		return
 	}
 	for i, f := range z.File {
-		e := a.Entries[i]
+		e := a.Entry(i)
 		off, err := f.DataOffset()
 		if err != nil || off != e.DataOffset || f.Name != e.RawName || f.Method != e.Method || f.Flags != e.Flags ||
 			f.CRC32 != e.CRC || f.UncompressedSize64 != uint64(e.Size) || f.CompressedSize64 != uint64(e.CompressedSize) {

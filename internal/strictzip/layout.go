@@ -2,6 +2,8 @@ package strictzip
 
 import (
 	"bytes"
+	"cmp"
+	"iter"
 	"slices"
 )
 
@@ -14,12 +16,7 @@ type span struct {
 // layout accounts for every byte: what no entry, directory or end record
 // claims is a gap, what two claim is an overlap.
 func (a *Archive) layout(d directory) error {
-	spans := make([]span, 0, len(a.Entries)+3)
-	for i := range a.Entries {
-		if e := &a.Entries[i]; e.DataOffset >= 0 {
-			spans = append(spans, span{e.HeaderOffset, min(e.End(), a.size), i})
-		}
-	}
+	var spans []span
 	if d.size > 0 {
 		spans = append(spans, span{d.start(), d.start() + d.size, -1})
 	}
@@ -28,12 +25,12 @@ func (a *Archive) layout(d directory) error {
 	}
 	stop := d.end + endLen + int64(len(d.comment))
 	spans = append(spans, span{d.end, stop, -1}, span{a.size, a.size, -1})
-	slices.SortStableFunc(spans, func(x, y span) int { return cmpOffset(x.off, y.off) })
+	slices.SortStableFunc(spans, func(x, y span) int { return cmp.Compare(x.off, y.off) })
 
 	budget := max(a.lim.MaxGaps, 0)
 	var pos int64
 	prev := -1
-	for _, s := range spans {
+	for s := range a.between(spans) {
 		if s.off > pos {
 			if err := a.gap(pos, s.off, d, stop, &budget); err != nil {
 				return err
@@ -47,6 +44,33 @@ func (a *Archive) layout(d directory) error {
 		}
 	}
 	return a.checkStart()
+}
+
+// between yields the entries and, each where it begins, the other spans.
+func (a *Archive) between(others []span) iter.Seq[span] {
+	return func(yield func(span) bool) {
+		for i := range a.inOrder() {
+			e := a.entries.At(i)
+			if e.DataOffset < 0 {
+				continue
+			}
+			s := span{e.HeaderOffset, min(e.End(), a.size), i}
+			for len(others) > 0 && others[0].off < s.off {
+				if !yield(others[0]) {
+					return
+				}
+				others = others[1:]
+			}
+			if !yield(s) {
+				return
+			}
+		}
+		for _, s := range others {
+			if !yield(s) {
+				return
+			}
+		}
+	}
 }
 
 // checkStart looks at the first four bytes, by which torch.load chooses.
@@ -75,7 +99,7 @@ func (a *Archive) claimant(entry int) string {
 	if entry < 0 {
 		return "the directory"
 	}
-	return quote(a.Entries[entry].Name)
+	return quote(a.Entry(entry).Name)
 }
 
 func (a *Archive) gap(off, end int64, d directory, stop int64, budget *int64) error {

@@ -2,8 +2,13 @@ package strictzip
 
 import (
 	"bytes"
+	"cmp"
 	"io"
+	"iter"
+	"math"
 	"slices"
+
+	"github.com/andiron-dev/andiron/internal/bounded"
 )
 
 // window keeps the last block read, so that headers that lie close together
@@ -50,45 +55,75 @@ func (w *window) at(off, n int64) ([]byte, error) {
 
 // readLocals compares every local header with its central record.
 func (a *Archive) readLocals() error {
-	order := make([]int, len(a.Entries))
-	for i := range order {
-		order[i] = i
-	}
-	byOffset := func(i, j int) int { return cmpOffset(a.Entries[i].HeaderOffset, a.Entries[j].HeaderOffset) }
-	if !slices.IsSortedFunc(order, byOffset) {
-		slices.SortStableFunc(order, byOffset)
+	if err := a.findOrder(); err != nil {
+		return err
 	}
 	w := &window{r: a.r, size: a.size, next: windowMin}
-	for _, i := range order {
-		if err := a.readLocal(w, i); err != nil {
+	left := bounded.NewBudget("bytes of local headers, which overlap", a.size)
+	for i := range a.inOrder() {
+		e := a.Entry(i)
+		n, err := a.readLocal(w, i, e)
+		if err == nil && a.large() { // those that do not overlap are never more than the file
+			err = left.Spend(n)
+		}
+		if err != nil {
 			return err
 		}
-		if err := a.readDescriptor(w, i); err != nil {
+		if err := a.readDescriptor(w, i, e); err != nil {
 			return err
 		}
+		a.entries.Set(i, e.Fields)
 	}
 	return nil
 }
 
-func cmpOffset(a, b int64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
+// findOrder sorts the entries by where their local headers are, unless they are.
+func (a *Archive) findOrder() error {
+	sorted, last := true, int64(math.MinInt64)
+	for i := range a.Len() {
+		at := a.entries.At(i).HeaderOffset
+		sorted = sorted && at >= last
+		last = at
 	}
-	return 0
+	if sorted {
+		return nil
+	}
+	if a.large() {
+		return bounded.Exceeded("zip entries that are not in the order of their directory", mostOdd)
+	}
+	a.order = make([]int32, a.Len())
+	for i := range a.order {
+		a.order[i] = int32(i)
+	}
+	slices.SortStableFunc(a.order, func(i, j int32) int {
+		return cmp.Compare(a.entries.At(int(i)).HeaderOffset, a.entries.At(int(j)).HeaderOffset)
+	})
+	return nil
 }
 
-func (a *Archive) readLocal(w *window, i int) error {
-	e := &a.Entries[i]
+// inOrder yields the entries in the order of their local headers.
+func (a *Archive) inOrder() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i := range a.Len() {
+			if a.order != nil {
+				i = int(a.order[i])
+			}
+			if !yield(i) {
+				return
+			}
+		}
+	}
+}
+
+// readLocal returns the length of the header.
+func (a *Archive) readLocal(w *window, i int, e *Entry) (int64, error) {
 	h, err := w.at(e.HeaderOffset, localLen)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if len(h) < localLen || !bytes.Equal(h[:4], localSig) {
 		a.refuse(LocalMissing, i, e.HeaderOffset, "no local header for %q at %#x", e.Name, e.HeaderOffset)
-		return nil
+		return localLen, nil
 	}
 	nameLen, extraLen := int64(le.Uint16(h[26:])), int64(le.Uint16(h[28:]))
 	e.LocalMethod, e.LocalFlags, e.LocalCRC = le.Uint16(h[8:]), le.Uint16(h[6:]), le.Uint32(h[14:])
@@ -96,29 +131,27 @@ func (a *Archive) readLocal(w *window, i int) error {
 	e.LocalSize = int64(le.Uint32(h[22:]))
 	rest, err := w.at(e.HeaderOffset+localLen, nameLen+extraLen)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if int64(len(rest)) < nameLen+extraLen {
 		a.refuse(LocalMissing, i, e.HeaderOffset, "the local header of %q runs past the end of the file", e.Name)
-		return nil
+		return localLen, nil
 	}
-	if string(rest[:nameLen]) == e.RawName {
-		e.LocalName = e.RawName
-	} else {
-		e.LocalName = string(rest[:nameLen])
+	e.LocalName = e.RawName
+	if e.named = string(rest[:nameLen]) != e.RawName; e.named {
+		e.LocalName, e.localLen = string(rest[:nameLen]), uint16(nameLen)
 	}
 	e.DataOffset = e.HeaderOffset + localLen + nameLen + extraLen
-	localComp = a.localExtra(i, rest[nameLen:], localComp)
-	a.compare(i, localComp)
+	localComp = a.localExtra(i, e, rest[nameLen:], localComp)
+	a.compare(i, e, localComp)
 	if e.CompressedSize > a.size-e.DataOffset {
 		a.refuse(DataOutside, i, e.DataOffset, "%q has %d bytes, %d are left in the file", e.Name, e.CompressedSize, max(0, a.size-e.DataOffset))
 	}
-	return nil
+	return localLen + nameLen + extraLen, nil
 }
 
 // localExtra reads the local extra fields: zip64 sizes and alignment padding.
-func (a *Archive) localExtra(i int, extra []byte, comp int64) int64 {
-	e := &a.Entries[i]
+func (a *Archive) localExtra(i int, e *Entry, extra []byte, comp int64) int64 {
 	ok := true
 	eachExtra(extra, func(id uint16, data []byte) {
 		switch id {
@@ -144,8 +177,7 @@ func (a *Archive) localExtra(i int, extra []byte, comp int64) int64 {
 }
 
 // compare reports where the local header contradicts the central record.
-func (a *Archive) compare(i int, localComp int64) {
-	e := &a.Entries[i]
+func (a *Archive) compare(i int, e *Entry, localComp int64) {
 	at := e.HeaderOffset
 	if e.LocalName != e.RawName {
 		a.issue(NameMismatch, i, at, "the local header calls it %q, the directory %q", e.LocalName, e.RawName)
@@ -172,8 +204,7 @@ func (a *Archive) compare(i int, localComp int64) {
 
 // readDescriptor finds the data descriptor after the data: with or without its
 // signature, with 32 or 64-bit sizes (APPNOTE 6.3.10 §4.3.9).
-func (a *Archive) readDescriptor(w *window, i int) error {
-	e := &a.Entries[i]
+func (a *Archive) readDescriptor(w *window, i int, e *Entry) error {
 	if e.DataOffset < 0 || e.LocalFlags&flagDescriptor == 0 || e.CompressedSize > a.size-e.DataOffset {
 		return nil
 	}

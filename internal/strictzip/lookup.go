@@ -1,7 +1,9 @@
 package strictzip
 
 import (
+	"hash/maphash"
 	"iter"
+	"math"
 	"slices"
 )
 
@@ -59,19 +61,70 @@ func (a *Archive) scan(name string) (first, last, exact int) {
 			first = i
 		}
 		last = i
-		if a.Entries[i].Name == name {
+		if a.Entry(i).Name == name {
 			exact = i
 		}
 	}
 	return first, last, exact
 }
 
+// makeIndex sorts the entries by a number that is made from their folded name. The
+// seed is another one in each run, so that nobody can make names that share it;
+// what shares it is compared.
+func (a *Archive) makeIndex() {
+	a.index = make([]uint64, a.Len())
+	for i := range a.index {
+		a.index[i] = tag(fold(string(a.rawName(a.entries.At(i)))))<<32 | uint64(i)
+	}
+	slices.Sort(a.index)
+}
+
+var seed = maphash.MakeSeed()
+
+func tag(folded string) uint64 { return maphash.String(seed, folded) >> 32 }
+
+// collide notes for every entry the first one of its name.
+func (a *Archive) collide() {
+	a.first = map[int32]int32{}
+	for start := 0; start < len(a.index) && !(a.large() && len(a.first) > 0); {
+		end := start + 1
+		for end < len(a.index) && a.index[end]>>32 == a.index[start]>>32 {
+			end++
+		}
+		if end > start+1 {
+			a.compareAll(a.index[start:end])
+		}
+		start = end
+	}
+}
+
+func (a *Archive) compareAll(group []uint64) {
+	first := map[string]int32{}
+	for _, x := range group {
+		if a.large() && len(a.first) > 0 {
+			return // that is refused
+		}
+		i := int32(x & math.MaxUint32)
+		name := fold(string(a.rawName(a.entries.At(int(i)))))
+		if j, seen := first[name]; seen {
+			a.first[i] = j
+		} else {
+			first[name] = i
+		}
+	}
+}
+
 // same yields the entries whose names some loader takes for name.
 func (a *Archive) same(name string) iter.Seq[int] {
 	return func(yield func(int) bool) {
-		i, ok := a.first[fold(name)]
-		for ok && i >= 0 && yield(int(i)) {
-			i = a.next[i]
+		folded := fold(name)
+		want := tag(folded)
+		at, _ := slices.BinarySearch(a.index, want<<32)
+		for ; at < len(a.index) && a.index[at]>>32 == want; at++ {
+			i := int(a.index[at] & math.MaxUint32)
+			if fold(string(a.rawName(a.entries.At(i)))) == folded && !yield(i) {
+				return
+			}
 		}
 	}
 }
@@ -80,12 +133,26 @@ func (a *Archive) same(name string) iter.Seq[int] {
 func (a *Archive) Variants(name string) []int { return slices.Collect(a.same(name)) }
 
 // Locate returns the entry that mz_zip_reader_locate_file of miniz 2.1 and 3.0
-// finds, which is what PyTorch loads, or -1.
+// finds, which is what PyTorch loads, or -1. Where no names are equal, it is the
+// one of this name.
 func (a *Archive) Locate(name string) int {
+	if a.sorted != nil {
+		return a.search(name)
+	}
+	for i := range a.same(name) {
+		if e := a.entries.At(i); !e.Beyond && compareNames(string(a.rawName(e)), name) == 0 {
+			return i
+		}
+	}
+	return -1
+}
+
+// search is miniz's binary search.
+func (a *Archive) search(name string) int {
 	for l, h := 0, len(a.sorted)-1; l <= h; {
 		m := l + (h-l)>>1
 		i := int(a.sorted[m])
-		switch c := compareNames(a.Entries[i].RawName, name); {
+		switch c := compareNames(string(a.rawName(a.entries.At(i))), name); {
 		case c == 0:
 			return i
 		case c < 0:
@@ -118,12 +185,14 @@ func lowerByte(c byte) byte {
 // is not stable, so the order of equal names is its own.
 func (a *Archive) heapSorted() []int32 {
 	idx := []int32{}
-	for i := range a.Entries {
-		if !a.Entries[i].Beyond {
+	names := make([]string, a.Len())
+	for i := range names {
+		e := a.entries.At(i)
+		if names[i] = string(a.rawName(e)); !e.Beyond {
 			idx = append(idx, int32(i))
 		}
 	}
-	less := func(x, y int32) bool { return compareNames(a.Entries[x].RawName, a.Entries[y].RawName) < 0 }
+	less := func(x, y int32) bool { return compareNames(names[x], names[y]) < 0 }
 	sift := func(root, end int) {
 		for {
 			child := 2*root + 1

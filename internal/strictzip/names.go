@@ -3,6 +3,8 @@ package strictzip
 import (
 	"strings"
 	"unicode/utf8"
+
+	"github.com/andiron-dev/andiron/internal/bounded"
 )
 
 // fold is the widest equality that some loader applies to names: ASCII letter
@@ -29,37 +31,34 @@ func lower(s string) string {
 	return s
 }
 
-// checkNames checks each name, and chains the entries whose names are equal for
+// checkNames checks each name, and finds the entries whose names are equal for
 // some loader.
-func (a *Archive) checkNames() {
-	a.first = make(map[string]int32, len(a.Entries))
-	a.next = make([]int32, len(a.Entries))
-	last := map[string]int32{}
-	for i := range a.Entries {
-		e := &a.Entries[i]
-		a.next[i] = -1
-		a.checkName(i)
-		key := fold(e.RawName)
-		j, seen := a.first[key]
-		if !seen {
-			a.first[key] = int32(i)
+func (a *Archive) checkNames() error {
+	a.makeIndex()
+	a.collide()
+	if len(a.first) > 0 && a.large() {
+		return bounded.Exceeded("zip entries, some of which have the same name", mostOdd)
+	}
+	for i := range a.Len() {
+		e := a.Entry(i)
+		a.checkName(i, e)
+		j, collides := a.first[int32(i)]
+		if !collides {
 			continue
 		}
-		tail, ok := last[key]
-		if !ok {
-			tail = j
-		}
-		a.next[tail], last[key] = int32(i), int32(i)
-		if a.Entries[j].RawName == e.RawName {
+		if other := a.Entry(int(j)); other.RawName == e.RawName {
 			a.issue(DuplicateName, i, e.CentralOffset, "%q is there more than once: entries %d and %d", e.Name, j, i)
 		} else {
-			a.issue(NameCollision, i, e.CentralOffset, "%q and %q are the same name for some loaders", a.Entries[j].RawName, e.RawName)
+			a.issue(NameCollision, i, e.CentralOffset, "%q and %q are the same name for some loaders", other.RawName, e.RawName)
 		}
 	}
+	if len(a.first) > 0 {
+		a.sorted = a.heapSorted()
+	}
+	return nil
 }
 
-func (a *Archive) checkName(i int) {
-	e := &a.Entries[i]
+func (a *Archive) checkName(i int, e *Entry) {
 	s, at := e.RawName, e.CentralOffset
 	if s == "" {
 		a.issue(EmptyName, i, at, "entry %d has no name", i)

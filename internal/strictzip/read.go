@@ -19,10 +19,10 @@ func quote(s string) string {
 
 // raw returns the bytes of entry i as they lie in the file.
 func (a *Archive) raw(i int) (*io.SectionReader, error) {
-	if i < 0 || i >= len(a.Entries) {
+	if i < 0 || i >= a.Len() {
 		return nil, fmt.Errorf("zip: no entry %d", i)
 	}
-	e := &a.Entries[i]
+	e := a.Entry(i)
 	if e.DataOffset < 0 {
 		return nil, fmt.Errorf("zip: %s has no local header", quote(e.Name))
 	}
@@ -40,8 +40,8 @@ func (a *Archive) raw(i int) (*io.SectionReader, error) {
 // addressed.
 func (a *Archive) Section(i int) (*io.SectionReader, error) {
 	s, err := a.raw(i)
-	if err == nil && a.Entries[i].Method != Stored {
-		return nil, fmt.Errorf("zip: %s is compressed by method %d", quote(a.Entries[i].Name), a.Entries[i].Method)
+	if err == nil && a.entries.At(i).Method != Stored {
+		return nil, fmt.Errorf("zip: %s is compressed by method %d", quote(a.Entry(i).Name), a.entries.At(i).Method)
 	}
 	return s, err
 }
@@ -54,7 +54,7 @@ func (a *Archive) Open(i int) (io.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch e := &a.Entries[i]; e.Method {
+	switch e := a.Entry(i); e.Method {
 	case Stored:
 		return s, nil
 	case Deflated:
@@ -91,8 +91,8 @@ func (a *Archive) Read(i int, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.Entries[i].Size > limit {
-		return nil, bounded.Exceeded("bytes of "+quote(a.Entries[i].Name), limit)
+	if a.entries.At(i).Size > limit {
+		return nil, bounded.Exceeded("bytes of "+quote(a.Entry(i).Name), limit)
 	}
 	if s, ok := r.(*io.SectionReader); ok {
 		return bounded.ReadRange(s, s.Size(), 0, s.Size(), limit)
@@ -111,5 +111,5 @@ func (a *Archive) VerifyCRC(i int) (bool, error) {
 	if _, err := io.CopyBuffer(h, struct{ io.Reader }{r}, make([]byte, 32<<10)); err != nil {
 		return false, err
 	}
-	return h.Sum32() == a.Entries[i].CRC, nil
+	return h.Sum32() == a.entries.At(i).CRC, nil
 }

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/andiron-dev/andiron/internal/testkit"
 )
 
 var update = flag.Bool("update", false, "rewrite the expectations of the vectors")
@@ -42,7 +44,10 @@ func TestVectors(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", path, err)
 		}
-		got := r.describe()
+		got := r.describe(Limits{})
+		if cramped := r.describe(Limits{Scratch: testkit.Cramped()}); cramped != got {
+			t.Errorf("%s: with nothing in memory:\n%s", filepath.Base(path), cramped)
+		}
 		if got == want {
 			continue
 		}
@@ -196,9 +201,9 @@ func (r *recipe) edit(words []string) error {
 }
 
 // describe says what is seen in the archive, a fact a line.
-func (r *recipe) describe() string {
+func (r *recipe) describe(lim Limits) string {
 	var b strings.Builder
-	a, err := Open(bytes.NewReader(r.data), int64(len(r.data)), Limits{})
+	a, err := Open(bytes.NewReader(r.data), int64(len(r.data)), lim)
 	if err != nil {
 		return fmt.Sprintf("error %v\n", err)
 	}
@@ -211,12 +216,12 @@ func (r *recipe) describe() string {
 }
 
 func (r *recipe) archive(b *strings.Builder, indent string, a *Archive) {
-	for i := range a.Entries {
+	for i := range a.Len() {
 		beyond := ""
-		if a.Entries[i].Beyond {
+		if a.Entry(i).Beyond {
 			beyond = " beyond"
 		}
-		fmt.Fprintf(b, "%sentry %d %q%s\n", indent, i, a.Entries[i].Name, beyond)
+		fmt.Fprintf(b, "%sentry %d %q%s\n", indent, i, a.Entry(i).Name, beyond)
 	}
 	for _, is := range a.Issues {
 		refuses := ""
@@ -234,7 +239,7 @@ func (r *recipe) archive(b *strings.Builder, indent string, a *Archive) {
 		}
 		b.WriteByte('\n')
 	}
-	for i := range a.Entries {
+	for i := range a.Len() {
 		if ok, err := a.VerifyCRC(i); err != nil {
 			fmt.Fprintf(b, "%sunreadable %d\n", indent, i)
 		} else if !ok {

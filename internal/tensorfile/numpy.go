@@ -148,12 +148,12 @@ func openNPZ(a *strictzip.Archive) (*File, error) {
 		}
 	}
 	f := &File{Format: "npz"}
-	for i := range a.Entries {
+	for i := range a.Len() {
 		t, err := member(a, i)
 		if err != nil {
-			return nil, fmt.Errorf("in %.80q: %w", a.Entries[i].Name, err)
+			return nil, fmt.Errorf("in %.80q: %w", a.Entry(i).Name, err)
 		}
-		t.Name = strings.TrimSuffix(a.Entries[i].Name, ".npy")
+		t.Name = strings.TrimSuffix(a.Entry(i).Name, ".npy")
 		f.Tensors = append(f.Tensors, t)
 	}
 	return f, nil
@@ -164,7 +164,7 @@ func member(a *strictzip.Archive, i int) (Tensor, error) {
 	if err != nil {
 		return Tensor{}, err
 	}
-	size := a.Entries[i].Size
+	size := a.Entry(i).Size
 	head := make([]byte, min(size, headerBytes+12))
 	if _, err := io.ReadFull(r, head); err != nil {
 		return Tensor{}, err
@@ -174,7 +174,7 @@ func member(a *strictzip.Archive, i int) (Tensor, error) {
 		if err != nil {
 			return nil, err
 		}
-		s := &summed{r: r, left: off + n, want: a.Entries[i].CRC}
+		s := &summed{r: r, left: off + n, want: a.Entry(i).CRC}
 		if _, err := io.CopyN(io.Discard, s, off); err != nil {
 			return nil, err
 		}

@@ -142,8 +142,8 @@ func openZip(r io.ReaderAt, size int64) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i := range a.Entries {
-		if !strings.HasSuffix(a.Entries[i].Name, ".npy") {
+	for i := range a.Len() {
+		if !strings.HasSuffix(a.Entry(i).Name, ".npy") {
 			return openTorch(r, size)
 		}
 	}

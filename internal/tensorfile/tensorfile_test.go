@@ -181,7 +181,11 @@ func TestSafetensors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := open(append(l.Header, "1234567890ab"...))
+	var b bytes.Buffer
+	if err := l.WriteHeader(&b); err != nil {
+		t.Fatal(err)
+	}
+	f, err := open(append(b.Bytes(), "1234567890ab"...))
 	if err != nil || len(f.Tensors) != 2 {
 		t.Fatalf("%v %+v", err, f)
 	}

@@ -28,7 +28,7 @@ def exceptions() -> list[type[andiron.AndironError]]:
 def test_every_exception_has_a_hint() -> None:
     kinds = {kind.__name__ for kind in exceptions()}
     calls = 0
-    for source in Path(andiron.__file__).parent.glob("*.py"):
+    for source in Path(andiron.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(source.read_text("utf-8"))):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id not in kinds:
                 continue

@@ -27,11 +27,17 @@ from ._errors import (
     PolicyError,
     RefusedError,
     ScanError,
+    SchemaError,
     SignatureError,
+    TensorValidationError,
     UntrustedModelError,
 )
 from ._guard import install_guard, uninstall_guard
 from ._load import hash_file, jit_load, load, load_safetensors, load_unsafe
+from ._tensor._data import checked_collate, checked_dataset
+from ._tensor._schema import Schema, read_schema
+from ._tensor._validate import guard, validate
+from ._tensor._violation import Violation
 
 __version__ = "0.1.0"
 
@@ -47,13 +53,22 @@ __all__ = [
     "PolicyError",
     "RefusedError",
     "ScanError",
+    "Schema",
+    "SchemaError",
     "SignatureError",
+    "TensorValidationError",
     "UntrustedModelError",
+    "Violation",
+    "checked_collate",
+    "checked_dataset",
+    "guard",
     "hash_file",
     "install_guard",
     "jit_load",
     "load",
     "load_safetensors",
     "load_unsafe",
+    "read_schema",
     "uninstall_guard",
+    "validate",
 ]

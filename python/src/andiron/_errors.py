@@ -11,6 +11,8 @@
     │   ├── SignatureError       the signature is missing or does not verify
     │   └── ScanError            loading these bytes could run code
     ├── FormatError              the bytes break their format
+    │   └── SchemaError          a tensor schema is wrong (also a builtin value error)
+    ├── TensorValidationError    tensors are not as their schema says (also a builtin value error)
     ├── LoadError                torch could not load the verified bytes
     └── BinaryError              the andiron binary gave no answer
         └── BinaryNotFoundError  the andiron binary is not installed
@@ -19,6 +21,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._tensor._violation import Violation
 
 
 class AndironError(Exception):
@@ -114,6 +120,32 @@ class ScanError(RefusedError):
 
 class FormatError(AndironError):
     """The bytes break the format that they claim to have."""
+
+
+class SchemaError(FormatError, ValueError):
+    """A tensor schema or a short form is wrong; ``line`` is 0 where it is about all of it."""
+
+    line: int
+
+    def __init__(self, what: str, *, where: str = "", why: str = "", hint: str = "", line: int = 0) -> None:
+        super().__init__(what, where=where, why=why, hint=hint)
+        self.line = line
+
+
+class TensorValidationError(AndironError, ValueError):
+    """Tensors are not as their schema says.
+
+    ``violations`` has each way in which they are not: code, input, index, flat_index,
+    got, want, count, of, hint. No message has more of the data than one number.
+    """
+
+    violations: tuple[Violation, ...]
+
+    def __init__(
+        self, what: str, *, where: str = "", why: str = "", hint: str = "", violations: Sequence[Violation] = ()
+    ) -> None:
+        super().__init__(what, where=where, why=why, hint=hint)
+        self.violations = tuple(violations)
 
 
 class LoadError(AndironError):

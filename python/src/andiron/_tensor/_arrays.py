@@ -1,0 +1,230 @@
+"""The elements of a tensor, looked at with numpy.
+
+Three looks, each at integers and never at floats, so that subnormal numbers cost
+nothing: the extremes of the bits decide alone when all is well; where there are zeros
+or both signs, the extremes of the keys do; and only what is not well is counted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ._dtype import DType, small_values
+from ._elements import Majority, Scan, Tally, along
+from ._spec import Want
+
+_BLOCK = 1 << 15  # elements that are looked at together, so that they stay in the cache
+
+
+class Array:
+    """Elements in a numpy array of unsigned integers, which are their bits."""
+
+    def __init__(self, dtype: DType, shape: tuple[int, ...], bits: Any) -> None:
+        self.dtype = dtype
+        self.shape = shape
+        self._np = importlib.import_module("numpy")
+        self._bits = bits.reshape(-1)
+        self._signed = self._bits.view(f"i{dtype.size}")
+
+    def __len__(self) -> int:
+        return int(self._bits.size)
+
+    def key(self, at: int) -> int:
+        return self.dtype.key(int(self._bits[at]))
+
+    def keys(self, start: int = 0, stop: int | None = None) -> Any:
+        """Return keys as signed integers of the width of the type."""
+        part = self._signed[start:stop]
+        d = self.dtype
+        if d.unsigned:
+            return part ^ self._np.array(-d.mask - 1, part.dtype)
+        if d.is_float:
+            return part ^ ((part >> (d.bits - 1)) & self._np.array(d.mask, part.dtype))
+        return part
+
+    def _blocks(self) -> Iterator[tuple[int, Any]]:
+        for start in range(0, len(self), _BLOCK):
+            yield start, self.keys(start, start + _BLOCK)
+
+    def scan(self, want: Want) -> Scan:
+        if not len(self) or self.is_clean(want) or self._keys_are_clean(want):
+            return Scan()
+        return self._count(want)
+
+    def is_clean(self, want: Want, signed: tuple[int, int] | None = None) -> bool:
+        """Tell whether all is well, by the extremes of the bits. False is no answer.
+
+        signed: the extremes of the bits as signed integers, where they are known.
+        """
+        if not self.dtype.is_float:
+            return self._integers_are_clean(want)
+        if self.dtype.fnuz:
+            return False
+        low, high = signed or (int(self._signed.min()), int(self._signed.max()))
+        if high > want.high:
+            return False
+        if low >= 0:
+            return low >= want.low and (low >= want.tiny or self._none_is_tiny(want.tiny))
+        # Positive values rise from the lowest bits, negative ones fall from -0 downwards.
+        mask = self.dtype.mask
+        if ~(int(self._bits.max()) & mask) < want.low:
+            return False
+        return not want.tiny or (low & mask >= want.tiny and int(self._bits.min()) >= want.tiny)
+
+    def _integers_are_clean(self, want: Want) -> bool:
+        values = self._bits if self.dtype.unsigned else self._signed
+        low, high = self.dtype.integer(want.low), self.dtype.integer(want.high)
+        return low <= int(values.min()) and int(values.max()) <= high
+
+    def _none_is_tiny(self, tiny: int) -> bool:
+        one, below = self._bits.dtype.type(1), tiny - 1
+        scratch = _scratch(self._np, self._bits.dtype)
+        subtract, least = self._np.subtract, self._np.minimum.reduce
+        for start in range(0, len(self), _BLOCK):
+            block = self._bits[start : start + _BLOCK]
+            # Less one, zero is the largest.
+            if int(least(subtract(block, one, scratch[: len(block)]))) < below:
+                return False
+        return True
+
+    def _keys_are_clean(self, want: Want) -> bool:
+        """Decide by the extremes of the keys, and the smallest magnitude above zero."""
+        d = self.dtype
+        if d.fnuz:
+            return False
+        np, one, mask = self._np, self._bits.dtype.type(1), self._bits.dtype.type(d.mask)
+        scratch = _scratch(np, self._bits.dtype)
+        for start, keys in self._blocks():
+            if int(keys.min()) < want.low or int(keys.max()) > want.high:
+                return False
+            if want.tiny:
+                magnitudes = np.bitwise_and(self._bits[start : start + _BLOCK], mask, scratch[: len(keys)])
+                if int(np.subtract(magnitudes, one, magnitudes).min()) < want.tiny - 1:
+                    return False
+        return True
+
+    def _count(self, want: Want) -> Scan:
+        scan, d = Scan(), self.dtype
+        first, top = d.extremes()
+        low, high = top + 1, first - 1
+        for start, keys in self._blocks():
+            finite = self._np.ones(keys.shape, bool)
+            if d.is_float:
+                magnitudes = self._np.where(keys < 0, ~keys, keys)
+                nan = (magnitudes > top + d.infinite) if not d.fnuz else keys == -1
+                finite = (magnitudes <= top) & ~nan
+                _tally(scan.nan, nan, start)
+                _tally(scan.inf, ~finite & ~nan, start)
+                if want.tiny:
+                    _tally(scan.tiny, finite & (magnitudes > 0) & (magnitudes < want.tiny), start)
+            _tally(scan.out, finite & ((keys < want.low) | (keys > want.high)), start)
+            if finite.any():
+                low, high = min(low, int(keys[finite].min())), max(high, int(keys[finite].max()))
+        scan.low, scan.high = low, high
+        return scan
+
+    def _numbers(self, keys: Any) -> Any:
+        d = self.dtype
+        if not d.is_float:
+            return self._np.ones(keys.shape, bool)
+        numbers = (keys >= ~d.top) & (keys <= d.top)
+        return numbers & (keys != -1) if d.fnuz else numbers
+
+    def _plus(self, keys: Any) -> Any:
+        if self.dtype.is_float and not self.dtype.fnuz:
+            keys = self._np.where(keys == -1, 0, keys)
+        return keys
+
+    def unlisted(self, keys: list[int]) -> Tally:
+        tally, listed = Tally(), self._np.array(keys, self._signed.dtype)
+        for start, part in self._blocks():
+            plain = self._plus(part)
+            at = self._np.minimum(self._np.searchsorted(listed, plain), len(listed) - 1)
+            _tally(tally, self._numbers(part) & (listed[at] != plain), start)
+        return tally
+
+    def majorities(self, axis: int | None, most: int) -> Majority:
+        slices, found = along(self.shape, axis), Majority(Tally())
+        if slices.each < 2:
+            return found
+        keys = self._plus(self.keys()).reshape(-1, slices.n, slices.inner)
+        step, middle = max(1, _BLOCK // slices.each), slices.each // 2
+        for start in range(0, slices.n, step):
+            part = self._np.moveaxis(keys[:, start : start + step, :], 1, 0).reshape(-1, slices.each)
+            # What has more than half of the elements is in the middle of them, sorted.
+            candidates = self._np.partition(part, middle, axis=1)[:, middle]
+            counts = (part == candidates[:, None]).sum(axis=1)
+            at = found.tally.first
+            _tally(found.tally, counts > most, start)
+            if at < 0 <= found.tally.first:
+                found.count = int(counts[found.tally.first - start])
+                found.key = int(candidates[found.tally.first - start])
+        return found
+
+    def values(self) -> Any:
+        """Return the values in double precision."""
+        d, np = self.dtype, self._np
+        if d.is_float and d.size == 1:
+            return np.array(small_values(d.name))[self._bits]
+        if d.name == "bfloat16":
+            return (self._bits.astype("u4") << 16).view("f4").astype("f8")
+        kind = "f" if d.is_float else "u" if d.unsigned else "i"
+        with np.errstate(all="ignore"):
+            return self._bits.view(f"{kind}{d.size}").astype("f8")
+
+    def moments(self, axis: int) -> list[tuple[float, float]]:
+        slices, np = along(self.shape, axis), self._np
+        if not slices.each:
+            return [(math.nan, math.nan)] * slices.n
+        values, numbers = (a.reshape(-1, slices.n, slices.inner) for a in (self.values(), self._numbers(self.keys())))
+        values = np.where(numbers, values, 0.0)
+        with np.errstate(all="ignore"):
+            count = numbers.sum(axis=(0, 2))
+            mean = values.sum(axis=(0, 2)) / count
+            squares = np.where(numbers, (values - mean[:, None]) ** 2, 0.0).sum(axis=(0, 2))
+            std = np.sqrt(squares / count)
+        return list(zip(mean.tolist(), std.tolist(), strict=True))
+
+    def norms(self, axis: int, p: float, within: float) -> tuple[Tally, float]:
+        slices, tally, got = along(self.shape, axis), Tally(), 0.0
+        if not len(self):
+            return tally, got
+        with self._np.errstate(all="ignore"):
+            powers = abs(self.values().reshape(-1, slices.n, slices.inner)) ** p
+            norms = (powers.sum(axis=1) ** (1 / p)).reshape(-1)
+            wrong = (norms != 0) & ~(abs(norms - 1) <= within)
+        for j in self._np.flatnonzero(wrong)[:1]:
+            tally = Tally(int(wrong.sum()), slices.at(0, int(j)))
+            got = float(norms[j])
+        return tally, got
+
+    def bins(self, edges: Sequence[float]) -> list[int]:
+        values = self.values()
+        values = values[~self._np.isnan(values) & ~((self.keys() == -1) & self.dtype.fnuz)]
+        bins = self._np.searchsorted(self._np.array(edges), values, side="right")
+        return [int(n) for n in self._np.bincount(bins, minlength=len(edges) + 1)]
+
+
+_own = threading.local()
+
+
+def _scratch(numpy: Any, dtype: Any) -> Any:
+    """Return memory for a block, which is kept for the thread."""
+    kept = _own.__dict__.setdefault("kept", {})
+    found = kept.get(dtype)
+    if found is None:
+        found = kept[dtype] = numpy.empty(_BLOCK, dtype)
+    return found
+
+
+def _tally(tally: Tally, bad: Any, start: int) -> None:
+    """Count where bad is true."""
+    count = int(bad.sum())
+    if count:
+        if not tally.count:
+            tally.first = start + int(bad.argmax())
+        tally.count += count

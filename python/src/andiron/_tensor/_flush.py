@@ -1,0 +1,30 @@
+"""Replaces tiny values by zero, where a schema says ``tiny: flush``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from ._dtype import BY_NAME
+from ._given import INTEGERS
+from ._spec import Spec
+
+
+def flushes(s: Spec) -> bool:
+    """Tell whether tiny values of this tensor are replaced."""
+    return bool(s.tiny and s.tiny.action == "flush")
+
+
+def flushed(s: Spec, value: Any) -> Any:
+    """Return a tensor that has passed the check with zeros for its tiny values; the value itself is not changed."""
+    torch = sys.modules.get("torch")
+    name = str(value.dtype).removeprefix("torch.")
+    d, want = BY_NAME.get(name), s.wants.get(name)
+    if d is None or want is None or not want.tiny:
+        return value
+    if torch is not None and isinstance(value, torch.Tensor):
+        magnitudes = value.detach().view(getattr(torch, INTEGERS[d.size])) & d.mask
+        return torch.where((magnitudes < want.tiny), torch.zeros_like(value), value)
+    numpy = sys.modules["numpy"]
+    magnitudes = numpy.ascontiguousarray(value).view(f"u{d.size}") & numpy.array(d.mask, f"u{d.size}")
+    return numpy.where(magnitudes < want.tiny, numpy.zeros_like(value), value)

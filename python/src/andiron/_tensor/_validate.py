@@ -1,0 +1,158 @@
+"""The decorator and the function that guard models."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeVar, cast
+
+from ._checker import Binder, Checker, Mode, match_inputs, outputs_of, parameters_of
+from ._graph import compiling, graphs_of
+from ._schema import Schema, parse_short, read_schema
+
+F = TypeVar("F", bound=Callable[..., Any])
+SchemaLike = Schema | str | os.PathLike[str]
+
+
+def validate(*schemas: SchemaLike, **arguments: str) -> Callable[[F], F]:
+    """Check the arguments of a function or of ``forward()`` before it runs.
+
+    ::
+
+        @andiron.validate("float32[B, 3, H, W] in [0, 1]")
+        def forward(self, image): ...
+
+        @andiron.validate(image="float32[B, 3, H, W]", ids="int64[B, S] in [0, 30521]")
+        def forward(self, image, ids, scale=1.0): ...
+
+        @andiron.validate("vision.schema.yaml")
+        def forward(self, image): ...
+
+    Short forms without a name are those of the first parameters, in order; what has
+    none is not checked. A schema, read or as the path of its file, is about all
+    tensors that come, and about what is returned where it has outputs; with it,
+    ``parameter="input"`` says that a parameter has another name than its input.
+
+    Raises TensorValidationError when the function is called, or logs if the schema says
+    ``mode: shadow``; SchemaError, FileAccessError or ValueError at once if the schema is wrong, or
+    does not fit the function.
+    """
+
+    def decorate(function: F) -> F:
+        if schemas and not _is_short(schemas[0]):
+            if len(schemas) > 1:
+                raise ValueError("one schema, or short forms")
+            schema = as_schema(schemas[0])
+            return cast(F, _checked(function, schema, arguments, strict=True))
+        names = [p.name for p in parameters_of(inspect.signature(function))]
+        if len(schemas) > len(names):
+            raise ValueError(f"{len(schemas)} short forms, and {len(names)} parameters")
+        forms = dict(zip(names, map(str, schemas), strict=False))
+        if twice := forms.keys() & arguments.keys():
+            raise ValueError(f"parameter {min(twice)!r} has two short forms")
+        if unknown := arguments.keys() - set(names):
+            raise ValueError(f"{function.__qualname__} has no parameter {min(unknown)!r}, but {', '.join(names)}")
+        schema = parse_short({**forms, **arguments})
+        return cast(F, _checked(function, schema, {}, strict=False))
+
+    return decorate
+
+
+def _is_short(schema: SchemaLike) -> bool:
+    return isinstance(schema, str) and "[" in schema
+
+
+def as_schema(schema: SchemaLike) -> Schema:
+    """Take a schema as it is, a short form of the only input x, or the path of a file."""
+    return schema if isinstance(schema, Schema) else read_schema(schema)
+
+
+def _checked(
+    function: Callable[..., Any],
+    schema: Schema,
+    renamed: Mapping[str, str],
+    *,
+    strict: bool,
+    checker: Checker | None = None,
+) -> Any:
+    where = getattr(function, "__qualname__", type(function).__qualname__)
+    checker = checker or Checker(schema, where)
+    signature = inspect.signature(function)
+    binder = Binder(signature, match_inputs(where, signature, schema, renamed), strict=strict)
+    graphs = graphs_of(checker)
+    outputs = bool(schema.groups["outputs"])
+    if outputs and inspect.iscoroutinefunction(function):
+        raise ValueError(f"{where} is async: its outputs cannot be checked")
+    flushes = any(s.tiny and s.tiny.action == "flush" for s in schema.groups["inputs"].values())
+    is_compiling = compiling()
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        values = binder.bind(args, kwargs)
+        dims: dict[str, int] = {}
+        in_graph = is_compiling()
+        if in_graph and graphs is not None:
+            graphs.check("inputs", values, dims)
+        else:
+            dims = checker.check("inputs", values)
+        if flushes:
+            args, kwargs = binder.replace(args, kwargs, checker.flush("inputs", values))
+        result = function(*args, **kwargs)
+        if outputs and in_graph and graphs is not None:
+            graphs.check("outputs", outputs_of(schema, result), dims)
+        elif outputs:
+            checker.check("outputs", outputs_of(schema, result), dims)
+        return result
+
+    # TorchScript would compile what is wrapped, and lose the check without a word. So it
+    # sees the wrapper, which it refuses: guard() is for models that are scripted.
+    wrapper.__signature__ = signature  # type: ignore[attr-defined]
+    del wrapper.__wrapped__
+    return wrapper
+
+
+def guard(
+    model: Any,
+    schema: SchemaLike,
+    *,
+    parameters: Mapping[str, str] | None = None,
+    mode: Mode | None = None,
+    drift: bool | None = None,
+    logger: logging.Logger | None = None,
+    graph: Literal["all", "what_fits"] = "all",
+) -> Any:
+    """Return the model with the checks of a schema around it.
+
+    model: a ``torch.nn.Module``, which becomes the attribute ``model`` of a new module.
+        What goes into its ``forward()`` is checked, what comes out where the schema has
+        outputs, and the normalisation that the schema declares ``by: model`` is done in
+        between. Any other callable is wrapped, too, without normalisation.
+    schema: one that was read, or the path of its file.
+    parameters: the inputs of the schema by the names of parameters, where these differ.
+    mode: ``enforce`` raises, ``shadow`` only logs; default is what the schema says.
+    drift: whether to gather windows, and log or refuse what is unlike the baseline of the
+        schema, as it says; default is to do so where it says ``action: reject``.
+    logger: default ``logging.getLogger("andiron.tensor")``; one JSON record for each event.
+    graph: what to do when the guarded model itself is compiled, exported, scripted or
+        traced, and the schema has a rule that no graph can check: ``all`` refuses,
+        ``what_fits`` leaves that rule out.
+
+    Raises TensorValidationError when the model is called; SchemaError, FileAccessError
+    or ValueError at once if the schema is wrong, or does not fit the model.
+    """
+    found = as_schema(schema)
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(model, torch.nn.Module):
+        from ._modules import guarded
+
+        return guarded(model, found, parameters=parameters or {}, mode=mode, logger=logger, drift=drift, graph=graph)
+    if any(s.normalize and s.normalize.by == "model" for s in found.groups["inputs"].values()):
+        raise ValueError("normalisation is inserted into a torch.nn.Module, which this is not")
+    checker = Checker(
+        found, getattr(model, "__qualname__", type(model).__qualname__), mode=mode, logger=logger, drift=drift
+    )
+    return _checked(model, found, parameters or {}, strict=True, checker=checker)

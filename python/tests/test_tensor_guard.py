@@ -1,0 +1,558 @@
+"""Guarded functions, models and data sets: eager, in graphs, as TorchScript."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import io
+import json
+import logging
+import pickle
+import typing
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import andiron
+from andiron._tensor._schema import Schema, parse_schema
+
+pytestmark = [
+    pytest.mark.torch,
+    pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:The TorchScript type system:UserWarning"),
+]
+
+IMAGE = """andiron: tensor/v1
+model: small
+dims: {B: 1..8, H: 2..64}
+inputs:
+  x:
+    dtype: float32
+    shape: [B, 3, H, H]
+    range: [0, 1]
+    normalize: {kind: standardize, mean: [0.4, 0.5, 0.6], std: [0.2, 0.25, 0.2]}
+outputs:
+  y: {dtype: float32, shape: [B, 5]}
+"""
+
+
+def schema_of(text: str) -> Schema:
+    return parse_schema(text.encode())
+
+
+def version(torch: Any) -> tuple[int, int]:
+    major, minor = torch.__version__.split(".")[:2]
+    return int(major), int(minor)
+
+
+@pytest.fixture
+def small(torch: Any) -> Any:
+    torch.manual_seed(0)
+
+    class Small(torch.nn.Module):  # type: ignore[misc,name-defined,unused-ignore]
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = torch.nn.Conv2d(3, 5, 2)
+
+        def forward(self, x):  # type: ignore[no-untyped-def]
+            return self.conv(x).mean((2, 3))
+
+    return Small().eval()
+
+
+def wanted(torch: Any, model: Any, x: Any) -> Any:
+    mean, std = torch.tensor([0.4, 0.5, 0.6]), torch.tensor([0.2, 0.25, 0.2])
+    return model((x - mean.view(1, 3, 1, 1)) / std.view(1, 3, 1, 1))
+
+
+def wrong_inputs(torch: Any) -> dict[str, Any]:
+    x = torch.rand(2, 3, 8, 8) / 2
+    holed = x.clone()
+    holed[1, 2, 7, 7] = float("nan")
+    small = x.clone()
+    small[0, 0, 0, 0] = 1e-40
+    return {
+        "AT-RANGE": x + 1, "AT-NAN": holed, "AT-TINY": small, "AT-DIM": x[:, :, :, 1:], "AT-SHAPE": x[:, 1:],
+        "AT-RANK": x[0], "AT-DTYPE": x.double(), "AT-INF": x / 0,
+    }  # fmt: skip
+
+
+def test_a_guarded_model(torch: Any, small: Any) -> None:
+    guarded = andiron.guard(small, schema_of(IMAGE))
+    x = torch.rand(2, 3, 8, 8)
+    torch.testing.assert_close(guarded(x), wanted(torch, small, x))
+    torch.testing.assert_close(guarded(x=x), wanted(torch, small, x))
+    for code, wrong in wrong_inputs(torch).items():
+        with pytest.raises(andiron.TensorValidationError) as caught:
+            guarded(wrong)
+        assert caught.value.violations[0].code == code
+        assert caught.value.where.endswith("Small.forward")
+    with pytest.raises(andiron.TensorValidationError, match="AT-MISSING"):
+        guarded(None)
+    assert list(inspect.signature(guarded.forward).parameters) == ["x"]
+
+
+def test_normalisation_is_carried_but_no_checkpoint_changes_it(torch: Any, small: Any) -> None:
+    guarded = andiron.guard(small, schema_of(IMAGE))
+    assert set(guarded.state_dict()) == {"model.conv.weight", "model.conv.bias"}
+    assert {name for name, _ in guarded.named_buffers()} == {"normalize.input_x.mean", "normalize.input_x.std"}
+    identity = andiron.guard(
+        torch.nn.Identity().eval(), schema_of(IMAGE.partition("outputs")[0]), parameters={"input": "x"}
+    )
+    for again, model in ((copy.deepcopy(guarded), small), (pickle.loads(pickle.dumps(identity)), torch.nn.Identity())):
+        x = torch.rand(2, 3, 8, 8)
+        torch.testing.assert_close(again(x), wanted(torch, model, x))
+        with pytest.raises(andiron.TensorValidationError):
+            again(x + 1)
+        assert not again.training
+
+
+def test_lp_normalisation_is_that_of_torch(torch: Any) -> None:
+    schema = schema_of(
+        "andiron: tensor/v1\ninputs: {v: {dtype: [float32, float64], shape: [_, 4], normalize: {kind: lp, p: 3, axis: -1}}}\n"
+    )
+    guarded = andiron.guard(torch.nn.Identity(), schema, parameters={"input": "v"})
+    for dtype in (torch.float32, torch.float64):
+        v = torch.randn(3, 4).to(dtype)
+        torch.testing.assert_close(guarded(v), torch.nn.functional.normalize(v, p=3.0, dim=1))
+
+
+def test_half_stays_half(torch: Any) -> None:
+    schema = schema_of(IMAGE.replace("dtype: float32\n    shape", "dtype: bfloat16\n    shape").partition("outputs")[0])
+    guarded = andiron.guard(torch.nn.Identity(), schema, parameters={"input": "x"})
+    assert guarded(torch.rand(1, 3, 2, 2).bfloat16()).dtype is torch.bfloat16
+
+
+def test_what_the_gateway_normalises_is_not_guarded_here(torch: Any, small: Any) -> None:
+    schema = schema_of(IMAGE.replace("kind: standardize,", "kind: standardize, by: gateway,"))
+    with pytest.raises(ValueError, match="by the gateway"):
+        andiron.guard(small, schema)
+
+
+def test_outputs_are_checked(torch: Any, small: Any) -> None:
+    guarded = andiron.guard(small, schema_of(IMAGE))
+    with torch.no_grad():
+        small.conv.bias.fill_(float("nan"))
+    with pytest.raises(andiron.TensorValidationError, match='AT-NAN "y"'):
+        guarded(torch.rand(2, 3, 8, 8))
+
+
+OUTPUTS = """andiron: tensor/v1
+dims: {B: 1..4}
+inputs: {x: {dtype: float32, shape: [B]}}
+outputs:
+  z: {dtype: float32, shape: [B]}
+  a: {dtype: float32, shape: [B, 2], optional: true}
+"""
+
+
+def test_outputs_are_named_by_what_they_are(torch: Any) -> None:
+    class Pair(typing.NamedTuple):
+        a: Any
+        z: Any
+
+    class Record:
+        def __init__(self, z: Any) -> None:
+            self.z = z
+            self.other = 1
+
+    x, two = torch.ones(3), torch.ones(3, 2)
+    results: dict[str, tuple[Any, Any]] = {
+        "single": (x, two), "mapping": ({"z": x, "a": None, "n": 1}, {"z": x, "b": x}), "pair": (Pair(two, x), Pair(x, two)),
+        "tuple": ((x, two), (two, x)), "record": (Record(x), Record(two)), "list": ([x], [x, two, x]), "short": ((x, None), (x[:1],)),
+    }  # fmt: skip
+    for name, (good, bad) in results.items():
+        result: list[Any] = [good]
+        guarded = andiron.guard(lambda x, result=result: result[0], schema_of(OUTPUTS))
+        assert guarded(x) is good, name
+        result[0] = bad
+        with pytest.raises(andiron.TensorValidationError):
+            guarded(x)
+
+
+IDS = """andiron: tensor/v1
+dims: {B: 1..4, S: 1..16}
+constraints: [B*S <= 32]
+inputs:
+  ids: {dtype: int64, shape: [B, S], vocabulary: 100}
+  mask: {dtype: bool, shape: [B, S], optional: true}
+  text: {dtype: bytes, shape: [B], optional: true, text: {max_bytes: 3}}
+"""
+
+
+def test_arguments_are_found_by_name_and_place(torch: Any, tmp_path: Path) -> None:
+    path = tmp_path / "ids.schema.yaml"
+    path.write_text(IDS)
+    calls: list[tuple[Any, ...]] = []
+
+    @andiron.validate(path, tokens="ids")
+    def f(tokens: Any, mask: Any = None, *, text: Any = None, other: Any = None) -> None:
+        calls.append((tokens, mask, text, other))
+
+    ids, mask = torch.zeros(2, 3, dtype=torch.int64), torch.ones(2, 3, dtype=torch.bool)
+    f(ids)
+    f(ids, mask)
+    f(tokens=ids, text=["a", "b"], mask=mask, other=7)
+    wrong: dict[str, Callable[[], Any]] = {
+        "AT-TOKEN": lambda: f(ids + 100), "AT-DIM": lambda: f(ids, mask[:1]), "AT-UNKNOWN": lambda: f(ids, other=ids),
+        "AT-TEXT-SIZE": lambda: f(ids, text=["a", "bcde"]), "AT-CONSTRAINT": lambda: f(ids.repeat(2, 5)), "AT-MISSING": lambda: f(None),
+    }  # fmt: skip
+    for code, call in wrong.items():
+        with pytest.raises(andiron.TensorValidationError) as caught:
+            call()
+        assert code in [v.code for v in caught.value.violations]
+    assert len(calls) == 3
+    assert f.__name__ == "f"
+    assert list(inspect.signature(f).parameters) == ["tokens", "mask", "text", "other"]
+
+
+def test_a_schema_must_fit_the_function(torch: Any) -> None:
+    def f(a: Any, b: Any) -> None: ...
+
+    for make in (
+        lambda: andiron.guard(f, schema_of(IDS)), lambda: andiron.validate("uint8[1]", "uint8[1]", "uint8[1]")(f),
+        lambda: andiron.validate(c="uint8[1]")(f), lambda: andiron.validate("uint8[1]", a="uint8[1]")(f),
+        lambda: andiron.guard(f, schema_of(IDS), parameters={"a": "none"}), lambda: andiron.validate("nonsense[")(f),
+        lambda: andiron.guard(torch.nn.Identity(), schema_of(IMAGE), graph="some"),  # type: ignore[arg-type]
+        lambda: andiron.guard(torch.nn.Identity(), schema_of(IMAGE), mode="warn"),  # type: ignore[arg-type]
+        lambda: andiron.guard(f, schema_of(IMAGE)),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=r"."):
+            make()
+
+    @andiron.validate("uint8[1]", b="uint8[2]")
+    def g(a: Any, b: Any = None) -> str:
+        return "done"
+
+    one = torch.zeros(1, dtype=torch.uint8)
+    assert g(one, one.repeat(2)) == "done"
+    with pytest.raises(andiron.TensorValidationError, match='AT-SHAPE "b"'):
+        g(one, one)
+
+
+def test_shadow_lets_through_and_logs(torch: Any, caplog: pytest.LogCaptureFixture) -> None:
+    def f(ids: Any) -> Any:
+        return ids
+
+    ids = torch.full((1, 2), 100)
+    shadow = andiron.guard(f, schema_of(IDS), mode="shadow")
+    written = andiron.guard(f, schema_of(IDS + "on_violation: {mode: shadow}\n"))
+    for guarded in (shadow, written):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING, "andiron.tensor"):
+            assert guarded(ids) is ids
+        (record,) = caplog.records
+        body = json.loads(record.getMessage())
+        assert (body["event"], body["outcome"], body["violations"][0]["code"]) == ("tensor", "would refuse", "AT-TOKEN")
+        assert record.__dict__["andiron"]["schema"] == body["schema"]
+        assert len(body["schema"]) == 64
+    with pytest.raises(andiron.TensorValidationError):
+        andiron.guard(f, schema_of(IDS + "on_violation: {mode: shadow}\n"), mode="enforce")(ids)
+
+
+def test_drift_is_logged_by_the_window(torch: Any, caplog: pytest.LogCaptureFixture) -> None:
+    schema = schema_of(
+        "andiron: tensor/v1\ninputs: {x: {dtype: float32, shape: [8], drift: {edges: [0], shares: [0.5, 0.5], psi: 0.1, window: 2}}}\n"
+    )
+    guarded = andiron.guard(lambda x: x, schema, drift=True)
+    even = torch.tensor([-1.0, 1] * 4)
+    with caplog.at_level(logging.WARNING, "andiron.tensor"):
+        for x in (even, even, even.abs(), even, even.abs()):
+            guarded(x)
+        assert not caplog.records[1:]
+        guarded(even.abs())
+    assert [json.loads(r.getMessage())["violations"][0]["code"] for r in caplog.records] == ["AT-DRIFT"] * 2
+
+
+def test_drift_is_refused_where_the_schema_says_so(torch: Any) -> None:
+    schema = schema_of(
+        "andiron: tensor/v1\ninputs: {x: {dtype: float32, shape: [8], drift: {edges: [0], shares: [0.5, 0.5], psi: 0.1, "
+        "window: 2, action: reject}}}\n"
+    )
+    guarded = andiron.guard(lambda x: x, schema)
+    guarded(torch.ones(8))
+    with pytest.raises(andiron.TensorValidationError, match='AT-DRIFT "x": got a PSI of') as caught:
+        guarded(torch.ones(8))
+    assert not caught.value.violations[0].alert
+    andiron.guard(lambda x: x, schema, drift=False)(torch.ones(8))
+
+
+# In a graph
+
+
+def hold_all(
+    torch: Any, call: Callable[[Any], Any], model: Any, errors: tuple[type[BaseException], ...], **kinds: str
+) -> None:
+    """Hold a graph to what the model does, and to refusing all that is wrong."""
+    for batch in (2, 3, 2):
+        x = torch.rand(batch, 3, 8, 8)
+        torch.testing.assert_close(call(x), wanted(torch, model, x), atol=1e-5, rtol=1e-5)
+    for code, wrong in wrong_inputs(torch).items():
+        with pytest.raises(errors) as caught:
+            call(wrong)
+        if code in kinds:
+            assert kinds[code] in str(caught.value)
+
+
+ELEMENTS = dict.fromkeys(("AT_RANGE", "AT_NAN", "AT_TINY", "AT_INF"), 'AT-RANGE "x"')
+
+
+@pytest.mark.parametrize("fullgraph", [True, False])
+def test_a_compiled_guard_has_one_graph_and_refuses(torch: Any, small: Any, fullgraph: bool) -> None:
+    if version(torch) < (2, 6):
+        assert not hasattr(torch, "compiler")
+        return
+    torch._dynamo.reset()
+    graphs: list[Any] = []
+
+    def backend(graph: Any, _: Any) -> Any:
+        graphs.append(graph)
+        return graph
+
+    call = torch.compile(andiron.guard(small, schema_of(IMAGE)), backend=backend, fullgraph=fullgraph)
+    x = torch.rand(2, 3, 8, 8)
+    call(x)
+    assert len(graphs) == 1
+    assert "torch.ops.andiron.check" in graphs[0].code  # no assertion, which inductor drops
+    errors = (RuntimeError, andiron.TensorValidationError, torch._dynamo.exc.Unsupported)
+    hold_all(torch, call, small, errors)
+    if not fullgraph:  # what is settled while the graph is made falls back to the check itself
+        for code in ("AT-DIM", "AT-RANK", "AT-DTYPE"):
+            with pytest.raises(andiron.TensorValidationError, match=code):
+                call(wrong_inputs(torch)[code])
+
+
+def test_a_compiled_forward_that_is_decorated(torch: Any, small: Any) -> None:
+    if version(torch) < (2, 6):
+        assert not hasattr(torch, "compiler")
+        return
+    torch._dynamo.reset()
+
+    class Decorated(torch.nn.Module):  # type: ignore[misc,name-defined,unused-ignore]
+        @andiron.validate("float32[B, 3, H, H] in [0, 1]")
+        def forward(self, x: Any) -> Any:
+            return wanted(torch, small, x)
+
+    call = torch.compile(Decorated(), backend="aot_eager", fullgraph=True)
+    errors = (RuntimeError, andiron.TensorValidationError, torch._dynamo.exc.Unsupported)
+    hold_all(torch, call, small, errors)
+
+
+def test_gradients_flow_through_a_compiled_guard(torch: Any, small: Any) -> None:
+    guarded = andiron.guard(small, schema_of(IMAGE))
+    call = guarded
+    if version(torch) >= (2, 6):
+        torch._dynamo.reset()
+        call = torch.compile(guarded, backend="aot_eager", fullgraph=True)
+    x = torch.rand(2, 3, 8, 8, requires_grad=True)
+    call(x).sum().backward()
+    assert x.grad.abs().sum() > 0
+    assert small.conv.weight.grad.abs().sum() > 0
+    with pytest.raises((RuntimeError, andiron.TensorValidationError)):
+        call(x + 1)
+
+
+def test_the_check_outside_of_what_is_compiled(torch: Any, small: Any) -> None:
+    if version(torch) < (2, 6):
+        assert not hasattr(torch, "compiler")
+        return
+    torch._dynamo.reset()
+    call = andiron.guard(
+        torch.compile(small, backend="aot_eager", fullgraph=True), schema_of(IMAGE), parameters={"x": "x"}
+    )
+    hold_all(torch, call, small, (andiron.TensorValidationError,))
+
+
+@pytest.mark.parametrize("strict", [False])
+def test_an_exported_guard_is_saved_with_its_checks(torch: Any, small: Any, strict: bool) -> None:
+    if version(torch) < (2, 6):
+        assert not hasattr(torch, "compiler")
+        return
+    batch = torch.export.Dim("B", min=1, max=6)
+    guarded = andiron.guard(small, schema_of(IMAGE))
+    program = torch.export.export(guarded, (torch.rand(2, 3, 8, 8),), dynamic_shapes={"x": {0: batch}}, strict=strict)
+    buffer = io.BytesIO()
+    torch.export.save(program, buffer)
+    call = torch.export.load(io.BytesIO(buffer.getvalue())).module()
+    hold_all(torch, call, small, (RuntimeError, AssertionError))
+    for code in ("AT-RANGE", "AT-NAN", "AT-TINY", "AT-INF"):
+        with pytest.raises(RuntimeError, match='AT-RANGE "x"'):
+            call(wrong_inputs(torch)[code])
+
+
+def test_what_is_scripted_traced_or_exported_can_be_guarded(torch: Any, small: Any) -> None:
+    x = torch.rand(2, 3, 8, 8)
+    models = [torch.jit.trace(small, x), torch.jit.script(small), torch.nn.Sequential(small)]
+    if version(torch) >= (2, 6):
+        models.append(torch.export.export(small, (x,)).module())
+    for model in models:
+        guarded = andiron.guard(model, schema_of(IMAGE), parameters={} if model is not models[2] else {"input": "x"})
+        torch.testing.assert_close(guarded(x), wanted(torch, small, x))
+        with pytest.raises(andiron.TensorValidationError, match="AT-RANGE"):
+            guarded(x + 1)
+
+
+def saved(torch: Any, model: Any) -> Any:
+    buffer = io.BytesIO()
+    torch.jit.save(model, buffer)
+    return torch.jit.load(io.BytesIO(buffer.getvalue()))
+
+
+@pytest.mark.parametrize("way", ["script", "trace", "freeze"])
+def test_torchscript_is_saved_with_its_checks(torch: Any, small: Any, way: str) -> None:
+    guarded = andiron.guard(small, schema_of(IMAGE.partition("outputs")[0]))
+    made = torch.jit.trace(guarded, torch.rand(2, 3, 8, 8)) if way == "trace" else torch.jit.script(guarded)
+    call = saved(torch, torch.jit.freeze(made) if way == "freeze" else made)
+    hold_all(torch, call, small, (torch.jit.Error, RuntimeError))
+    codes = {
+        "AT-DIM": "AT-DIM",
+        "AT-SHAPE": "AT-SHAPE",
+        "AT-RANK": "AT-RANK",
+        "AT-DTYPE": "AT-DTYPE",
+        "AT-NAN": "AT-RANGE",
+    }
+    for code, said in codes.items():
+        with pytest.raises(torch.jit.Error, match=said):
+            call(wrong_inputs(torch)[code])
+
+
+def test_an_example_that_is_wrong_is_not_traced(torch: Any, small: Any) -> None:
+    with pytest.raises(andiron.TensorValidationError, match="AT-RANGE"):
+        torch.jit.trace(andiron.guard(small, schema_of(IMAGE)), torch.rand(2, 3, 8, 8) + 1)
+
+
+TWO = """andiron: tensor/v1
+dims: {B: 1..4}
+inputs:
+  b: {dtype: [int32, int64], shape: [B], range: [-5, 5]}
+  a: {dtype: [float16, float32], shape: [B, 2], nonfinite: allow_nan}
+"""
+
+
+def test_several_inputs_in_torchscript(torch: Any) -> None:
+    class Sum(torch.nn.Module):  # type: ignore[misc,name-defined,unused-ignore]
+        def forward(self, a, b, scale: float = 2.0):  # type: ignore[no-untyped-def]
+            return a.sum() * scale + b.sum()
+
+    guarded = andiron.guard(Sum(), schema_of(TWO))
+    a, b = torch.ones(3, 2), torch.tensor([-5, 0, 5])
+    for call in (saved(torch, torch.jit.script(guarded)), guarded):
+        assert float(call(a, b)) == 12.0
+        assert float(call(a, b.int(), 1.0)) == 6.0
+        assert torch.isnan(call(a / 0 - a / 0, b))
+        for wrong in ((a, b[:2]), (a / 0, b), (a, b - 1), (a, b.short()), (a.repeat(2, 1), b.repeat(2))):
+            with pytest.raises((torch.jit.Error, andiron.TensorValidationError)):
+                call(*wrong)
+
+
+def test_what_no_graph_can_check_is_not_left_out_in_silence(torch: Any, small: Any) -> None:
+    flat = IMAGE.replace("range:", "flat: {max_constant_fraction: 0.9}\n    range:").partition("outputs")[0]
+    guarded = andiron.guard(small, schema_of(flat))
+    x = torch.rand(2, 3, 8, 8)
+    guarded(x)
+    with pytest.raises(ValueError, match="flat of x"):
+        torch.jit.script(guarded)
+    with pytest.raises(ValueError, match="flat of x"):
+        torch.jit.trace(guarded, x)
+    torch.jit.script(andiron.guard(small, schema_of(flat), graph="what_fits"))
+    if version(torch) >= (2, 6):
+        with pytest.raises(Exception, match="flat of x"):
+            torch.export.export(guarded, (x,), strict=False)
+        torch.export.export(andiron.guard(small, schema_of(flat), graph="what_fits"), (x,), strict=False)
+
+
+def test_a_decorated_forward_is_not_scripted_without_its_check(torch: Any) -> None:
+    class Decorated(torch.nn.Module):  # type: ignore[misc,name-defined,unused-ignore]
+        @andiron.validate("float32[2]")
+        def forward(self, x: Any) -> Any:
+            return x
+
+    with pytest.raises(Exception, match="can't take variable number of arguments"):
+        torch.jit.script(Decorated())
+
+
+# Data
+
+SAMPLES = """andiron: tensor/v1
+inputs: {image: {dtype: float32, shape: [1, 2, 2], range: [0, 1]}}
+labels: {y: {dtype: int64, shape: [], range: [0, 9]}}
+"""
+
+
+class Images:
+    """A data set of which one sample is wrong."""
+
+    def __init__(self, torch: Any, wrong: int) -> None:
+        self.images = [torch.full((1, 2, 2), 2.0 if i == wrong else 0.5) for i in range(12)]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, i: int) -> Any:
+        import torch
+
+        return self.images[i], torch.tensor(i % 10)
+
+
+def test_a_checked_data_set_names_the_sample(torch: Any) -> None:
+    checked = andiron.checked_dataset(Images(torch, 7), schema_of(SAMPLES))
+    assert isinstance(checked, torch.utils.data.Dataset)
+    assert len(checked) == 12
+    assert checked[6][1] == 6
+    with pytest.raises(andiron.TensorValidationError, match=r'Images\[7\]: AT-RANGE "image"\[0, 0, 0\]: got 2'):
+        checked[7]
+    shadow = andiron.checked_dataset(Images(torch, 7), schema_of(SAMPLES), mode="shadow")
+    assert shadow[7][1] == 7
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_data_loader(torch: Any, workers: int) -> None:
+    checked = andiron.checked_dataset(Images(torch, 7), schema_of(SAMPLES))
+    batches = iter(torch.utils.data.DataLoader(checked, batch_size=2, num_workers=workers))
+    assert [len(next(batches)[0]) for _ in range(3)] == [2, 2, 2]
+    with pytest.raises(andiron.TensorValidationError, match=r"Images\[7\]: AT-RANGE"):
+        next(batches)
+
+
+def test_an_iterable_data_set(torch: Any) -> None:
+    class Stream(torch.utils.data.IterableDataset):  # type: ignore[misc,name-defined,unused-ignore]
+        def __iter__(self) -> Any:
+            samples: list[Any] = [(3, {}), (4, {"more": torch.zeros(1)})]
+            return iter(
+                [{"image": torch.zeros(1, 2, 2), "y": torch.tensor(y), "name": "x", **more} for y, more in samples]
+            )
+
+    checked = andiron.checked_dataset(Stream(), schema_of(SAMPLES))
+    assert isinstance(checked, torch.utils.data.IterableDataset)
+    with pytest.raises(andiron.TensorValidationError, match=r"sample 1 of .*Stream: AT-INPUTS: got 2 tensors"):
+        list(checked)
+
+
+def test_fields_are_named(torch: Any) -> None:
+    data = [(torch.tensor(3), "name", torch.zeros(1, 2, 2)), (torch.tensor(10), "name", torch.zeros(1, 2, 2))]
+    checked = andiron.checked_dataset(data, schema_of(SAMPLES), fields=["y", "", "image"])
+    assert checked[0][1] == "name"
+    with pytest.raises(andiron.TensorValidationError, match=r'list\[1\]: AT-RANGE "y": got 10, want in \[0, 9\]'):
+        checked[1]
+    with pytest.raises(ValueError, match="a sample has 3 fields, not 2"):
+        andiron.checked_dataset(data, schema_of(SAMPLES))[0]
+    with pytest.raises(ValueError, match="field 'z' is no input or label"):
+        andiron.checked_dataset(data, schema_of(SAMPLES), fields=["z"])
+
+
+def test_a_checked_collate_checks_batches(torch: Any) -> None:
+    batches = schema_of(
+        SAMPLES.replace("shape: [", "shape: [B, ").replace("[B, ]", "[B]").replace("inputs", "dims: {B: 1..4}\ninputs")
+    )
+    collate = andiron.checked_collate(batches)
+    loader = torch.utils.data.DataLoader(Images(torch, 7), batch_size=2, collate_fn=collate, num_workers=1)
+    with pytest.raises(andiron.TensorValidationError, match=r"batch of 2: AT-RANGE .*\[1, 0, 0, 0\]: got 2"):
+        list(loader)
+    assert len(list(torch.utils.data.DataLoader(Images(torch, -1), batch_size=4, collate_fn=collate))) == 3
+    with pytest.raises(andiron.TensorValidationError, match="AT-DIM"):
+        list(torch.utils.data.DataLoader(Images(torch, -1), batch_size=5, collate_fn=collate))
+    own = andiron.checked_collate(batches, lambda batch: {"image": batch[0], "y": torch.zeros(1, dtype=torch.int64)})
+    assert set(own([torch.zeros(1, 1, 2, 2)])) == {"image", "y"}
