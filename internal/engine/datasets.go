@@ -134,8 +134,8 @@ func (l *dataLook) all() error {
 	var parts []dataset.Part
 	first := int64(0)
 	for _, f := range l.d.Files {
-		if l.ctx.Err() != nil {
-			return nil
+		if l.stopped() {
+			break
 		}
 		set, err := l.open(f, first, &parts)
 		if err != nil {
@@ -146,7 +146,7 @@ func (l *dataLook) all() error {
 			}
 		}
 	}
-	if len(parts) == 0 {
+	if len(parts) == 0 || l.stopped() {
 		return nil
 	}
 	set, err := dataset.Arrays(parts, l.d.Limits)
@@ -157,6 +157,8 @@ func (l *dataLook) all() error {
 	l.fail(parts[0].Name, err)
 	return nil
 }
+
+func (l *dataLook) stopped() bool { return l.ctx.Err() != nil }
 
 // open makes a set of what was named, or adds it to the parts of one.
 func (l *dataLook) open(f TensorFile, first int64, parts *[]dataset.Part) (dataset.Set, error) {
