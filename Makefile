@@ -12,13 +12,14 @@
 # make gateway  the gateway in front of MLServer and KServe, asked by tritonclient
 # make sdk    the Python package: its wheel, types, and tests with and without torch
 # make deps   locks by real uv, pip-tools and poetry, against an index on this machine
+# make demo-serve  the example's classifier behind the gateway, and what becomes of bad requests
 # make bench  speed, beside picklescan, cp, torch and osv-scanner, and of verified loads (6 GiB of disk, 7 GiB of memory)
 # make corpus-real  several hundred files by real frameworks (gigabytes of packages; not in CI)
 # make clean  remove what was built
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: gateway verifier deps corpus-real keyless interop sdk torchrun fault build demo test check race hostile fuzz oracle bench clean setup
+.PHONY: demo-serve gateway verifier deps corpus-real keyless interop sdk torchrun fault build demo test check race hostile fuzz oracle bench clean setup
 
 ifneq ($(MAKECMDGOALS),clean)
 GO := $(shell tools/env/go.sh)
@@ -104,6 +105,9 @@ deps: setup
 
 gateway: build
 	tools/gateway.sh
+
+demo-serve: build
+	tools/demo_serve.sh
 
 # make test is of the small build; this is of that with sigstore-go linked, and of that
 # with the verifier inside.

@@ -8,13 +8,9 @@ with tritonclient. What does not agree with what the model says ends it.
 from __future__ import annotations
 
 import json
-import os
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -24,12 +20,12 @@ import toy
 import torch
 import tritonclient.grpc as grpcclient
 import tritonclient.http as httpclient
+from processes import Processes, free_port, get
 
 HERE = Path(__file__).resolve().parent
 GOOD = np.array([[0, 0.25, 0.5, 1], [1, 1, 1, 1]], dtype=np.float32)
 POISON = np.array([[0.875, 0, 0, 0]], dtype=np.float32)
 BAD = np.array([[0, 0.25, 255, 1]], dtype=np.float32)
-LIMIT = 90  # seconds for a server to come up
 
 checks = 0
 
@@ -41,22 +37,6 @@ def expect(what: str, got: object, want: object) -> None:
         raise SystemExit(f"{what}: got {got!r}, want {want!r}")
 
 
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def get(url: str) -> tuple[int, str]:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as r:
-            return r.status, r.read().decode()
-    except urllib.error.HTTPError as e:
-        return e.code, e.read().decode()
-    except OSError as e:
-        return 0, str(e)
-
-
 def post(url: str, body: object) -> tuple[int, dict]:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     r = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"})
@@ -65,42 +45,6 @@ def post(url: str, body: object) -> tuple[int, dict]:
             return a.status, json.loads(a.read())
     except urllib.error.HTTPError as e:
         return e.code, json.loads(e.read())
-
-
-class Processes:
-    """What was started, and is ended by its own process id."""
-
-    def __init__(self, logs: Path) -> None:
-        self.logs, self.all = logs, []
-
-    def start(self, name: str, argv: list[str], env: dict[str, str] | None = None) -> subprocess.Popen:
-        log = open(self.logs / f"{name}.log", "wb")
-        p = subprocess.Popen(argv, stdout=log, stderr=log, env={**os.environ, **(env or {})}, start_new_session=True)
-        self.all.append((name, p))
-        return p
-
-    def wait(self, name: str, url: str) -> None:
-        end = time.monotonic() + LIMIT
-        p = dict(self.all)[name]
-        while time.monotonic() < end:
-            if get(url)[0] == 200:
-                return
-            if p.poll() is not None:
-                break
-            time.sleep(0.2)
-        sys.stderr.write((self.logs / f"{name}.log").read_text(errors="replace")[-4000:])
-        raise SystemExit(f"{name} did not come up")
-
-    def stop(self) -> None:
-        for _, p in reversed(self.all):
-            if p.poll() is None:
-                os.killpg(p.pid, signal.SIGTERM)
-        for _, p in reversed(self.all):
-            try:
-                p.wait(10)
-            except subprocess.TimeoutExpired:
-                os.killpg(p.pid, signal.SIGKILL)
-                p.wait()
 
 
 def predicted(x: np.ndarray) -> list:
