@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -144,8 +143,8 @@ func readBaseline(name string) (*survey.Baseline, error) {
 // namedFiles are the arguments [NAME=]PATH.
 func namedFiles(args []string) (files []engine.TensorFile, err error) {
 	for _, arg := range args {
-		name, file, ok := strings.Cut(arg, "=")
-		if !ok || strings.HasPrefix(arg, ".") || strings.HasPrefix(arg, "/") {
+		name, file := nameAndFile(arg)
+		if name == "" && file == arg {
 			files = append(files, engine.TensorFile{Path: arg})
 			continue
 		}
