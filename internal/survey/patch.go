@@ -117,6 +117,14 @@ const (
 // common, so a patch counts only if it is twice as unlikely, in its logarithm, as the
 // best one of the label that is third in that.
 func (s *Survey) Patches() PatchSearch {
+	if s.searched == nil {
+		found := s.search()
+		s.searched = &found
+	}
+	return *s.searched
+}
+
+func (s *Survey) search() PatchSearch {
 	m := s.images
 	switch {
 	case m == nil:

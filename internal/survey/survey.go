@@ -69,6 +69,8 @@ type Survey struct {
 	Columns []*Column
 	images  *images
 
+	searched *PatchSearch // once it was asked for
+
 	labelOf map[string]int32
 	column  map[string]*Column
 	sum     []byte

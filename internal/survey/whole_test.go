@@ -1,0 +1,143 @@
+package survey
+
+import (
+	"bytes"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestDuplicatesAndOutliers(t *testing.T) {
+	p := drawn(60, 12, 0, 2)
+	copy(p.image(7), p.image(3))
+	p.labels[3], p.labels[7] = 1, 2
+	copy(p.image(9), p.image(8))
+	p.labels[8], p.labels[9] = 4, 4
+	for i := range p.image(20) {
+		p.image(20)[i] = 255
+	}
+	s := p.survey(t)
+	s.Settle()
+	groups := s.Duplicates()
+	if len(groups) < 2 || !slices.Equal(groups[0].Samples, []int64{3, 7}) || len(groups[0].Labels) != 2 {
+		t.Fatalf("duplicates %+v", groups)
+	}
+	if !slices.ContainsFunc(groups, func(g Group) bool { return slices.Equal(g.Samples, []int64{8, 9}) && len(g.Labels) == 1 }) {
+		t.Errorf("duplicates %+v", groups)
+	}
+	if out := s.Outliers(); len(out) == 0 || out[0].Sample != 20 || out[0].What != "mean" {
+		t.Errorf("outliers %+v", out)
+	}
+	var page bytes.Buffer
+	if err := s.WriteHTML(&page, "<set>"); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"&lt;set&gt;", "data:image/png;base64,", "<figcaption>20: ", "60 samples, 10 labels, 1 columns"} {
+		if !strings.Contains(page.String(), want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+}
+
+func TestBaselineAndDrift(t *testing.T) {
+	p := drawn(200, 12, 0, 3)
+	s := p.survey(t)
+	s.Settle()
+	base, ok := s.Baseline()
+	if !ok || base.Samples != 200 || len(base.LabelOf) != 200 || len(base.Columns) != 1 || base.check() != nil {
+		t.Fatalf("baseline %+v, %v", base.Samples, base.check())
+	}
+	for i := range p.labels { // the labels of the first ten, and one picture
+		if i < 10 {
+			p.labels[i] = (p.labels[i] + 1) % 10
+		}
+	}
+	p.image(50)[0]++
+	now := New(Options{})
+	now.Against(base.Columns[0].Name, base.Columns[0].Histogram)
+	set := p.set(t)
+	for rows, err := set.Next(); err == nil; rows, err = set.Next() {
+		now.Add(rows)
+	}
+	now.Settle()
+	d := now.Diff(&base)
+	if d.Relabelled.Count != 10 || d.Relabelled.Samples[0] != 0 || d.Changed.Count != 1 || d.Changed.Samples[0] != 50 || d.Added.Count != 0 || d.Removed.Count != 0 {
+		t.Errorf("differences %+v", d)
+	}
+	if x, ok := now.Columns[0].Drift(); !ok || x.PSI > 0.001 || x.KS > 0.01 {
+		t.Errorf("drift of the same values %+v, %v", x, ok)
+	}
+	if x, ok := now.LabelDrift(&base); !ok || x.PSI > x.Chance {
+		t.Errorf("ten labels of 200 are a drift: %+v", x)
+	}
+}
+
+// TestChance draws from one distribution again and again: the PSI that chance exceeds
+// once in a thousand must not be exceeded often, nor be out of reach.
+func TestChance(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 1))
+	base := []float64{0.1, 0.2, 0.3, 0.4}
+	const n, rounds = 500, 20_000
+	over := 0
+	for range rounds {
+		bins := make([]int64, 4)
+		for range n {
+			switch x := random.Float64(); {
+			case x < 0.1:
+				bins[0]++
+			case x < 0.3:
+				bins[1]++
+			case x < 0.6:
+				bins[2]++
+			default:
+				bins[3]++
+			}
+		}
+		d := drift(bins, base, n)
+		if d.PSI > d.Chance {
+			over++
+		}
+	}
+	if share := float64(over) / rounds; share > 0.003 || share == 0 {
+		t.Errorf("%g exceed what one in a thousand does", share)
+	}
+}
+
+func TestQuantilesOfMany(t *testing.T) {
+	c := newColumn("x")
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 3 * keptValues {
+		c.value(random.Float64())
+	}
+	h := c.Histogram()
+	for i, e := range h.Edges {
+		if want := float64(i+1) / 10; math.Abs(e-want) > 0.01 {
+			t.Errorf("tenth %d at %g, not near %g", i+1, e, want)
+		}
+	}
+	if len(c.kept) != keptValues || len(h.Edges) != 9 {
+		t.Errorf("%d values kept, %d edges", len(c.kept), len(h.Edges))
+	}
+}
+
+func FuzzBaseline(f *testing.F) {
+	f.Add([]byte(`{"schema":"andiron/data-baseline/v1","tool":"andiron","created":"","sources":[],"samples":1,"labels":[{"name":"a","count":1}],` +
+		`"columns":[{"name":"x","values":1,"nan":0,"inf":0,"min":1,"max":1,"mean":1,"std":0,"edges":[1,2],"shares":[0.5,0.25,0.25]}],"digests":"AAAAAAAAAAAAAAAAAAAAAA==","label_of":[0]}`))
+	p := drawn(20, 8, 0, 1)
+	s := p.survey(f)
+	s.Settle()
+	f.Fuzz(func(_ *testing.T, b []byte) {
+		base, err := ParseBaseline(b)
+		if err != nil {
+			return
+		}
+		s.Diff(base)
+		s.LabelDrift(base)
+		for _, c := range base.Columns {
+			s.Against(c.Name, c.Histogram)
+		}
+		s.Columns = s.Columns[:1]
+	})
+}
