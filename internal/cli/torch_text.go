@@ -75,6 +75,9 @@ func useText(b *strings.Builder, u *deps.UseStatus) {
 	for _, a := range u.Advisories {
 		fmt.Fprintf(b, "    %s  %s\n", safetext.Plain(advisoryLine(a)), safetext.Plain(a.Summary))
 	}
+	for _, line := range u.Changelog() {
+		fmt.Fprintf(b, "  %s\n", safetext.Plain(line))
+	}
 	if len(u.Candidates) > 0 {
 		b.WriteString("  newer releases\n")
 	}
@@ -125,7 +128,7 @@ func advisoriesTitle(u *deps.UseStatus) string {
 
 func advisoryLine(a deps.Vulnerable) string {
 	parts := []string{a.ID, a.Severity.String()}
-	for _, part := range [][2]string{{"reached by ", a.Reach}, {"fixed in ", a.Fixed}, {"unclear: ", a.Unclear}} {
+	for _, part := range [][2]string{{"reached by ", a.Reach}, {"fixed in ", a.Fixed}, {"unclear: ", a.Unclear}, {"named by the changelog of the distribution, ", a.Repaired}} {
 		if part[1] != "" {
 			parts = append(parts, part[0]+part[1])
 		}

@@ -1,6 +1,8 @@
 package deps
 
 import (
+	"bytes"
+	"compress/gzip"
 	"errors"
 	"io/fs"
 	"os"
@@ -121,6 +123,7 @@ func (c *collector) installed(dir, shown string) {
 		return
 	}
 	c.metadata(shown, func(name string) string { return filepath.Join(dir, name) })
+	c.changelog(dir, shown)
 }
 
 // egg reads what setuptools and distributions write instead of a *.dist-info folder: a
@@ -139,6 +142,38 @@ func (c *collector) egg(full, shown string, folder bool) {
 		}
 		return "" // it has none of the others
 	})
+	c.changelog(full, shown)
+}
+
+// mostChangelog bounds the changelog of a package once it is unpacked.
+const mostChangelog = 16 << 20
+
+// changelog adds to torch what the changelog of the distribution names that installed
+// it: PREFIX/lib/python3/dist-packages/torch-… has it in PREFIX/share/doc. Containers
+// often leave it out.
+func (c *collector) changelog(dir, shown string) {
+	f := c.files[shown]
+	prefix := filepath.Join(dir, "..", "..", "..", "..")
+	if f == nil || len(f.Packages) != 1 || f.Packages[0].Name != "torch" || path.Base(path.Dir(shown)) != "dist-packages" {
+		return
+	}
+	name := filepath.Join(prefix, "share", "doc", "python3-torch", "changelog.Debian.gz")
+	b, err := small(name)
+	if err != nil {
+		return // there is none, and what the distribution repaired cannot be told
+	}
+	z, err := gzip.NewReader(bytes.NewReader(b))
+	if err != nil {
+		c.unread(filepath.ToSlash(name), 0, "%v", err)
+		return
+	}
+	text, err := bounded.ReadAll(z, mostChangelog)
+	if err != nil {
+		c.unread(filepath.ToSlash(name), 0, "%v", err)
+		return
+	}
+	c.input(filepath.ToSlash(name), b)
+	f.Packages[0].Repairs = manifest.Changelog(text)
 }
 
 // metadata reads an installed package; file says where each of its files is.

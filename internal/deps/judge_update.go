@@ -22,7 +22,7 @@ func JudgeTorch(s *TorchStatus, report func(finding.Finding)) {
 			report(torchPre.Finding(u.Where, fmt.Sprintf("torch %s is a pre-release", u.Version)))
 		}
 		if u.Distribution {
-			report(torchDistribution.Undetermined(u.Where, fmt.Sprintf("torch %s is of the distribution, whose repairs its number does not show", u.Version)))
+			u.judgeDistribution(report)
 		}
 		for _, d := range u.Deprecations {
 			when := "torch " + d.Since + " changes this: "
@@ -38,6 +38,33 @@ func JudgeTorch(s *TorchStatus, report func(finding.Finding)) {
 			report(torchUnknown.Undetermined(u.Where, fmt.Sprintf("torch %s is newer than %s, the latest release known on %s", u.Version, s.Latest.Version, s.AsOf)))
 		}
 	}
+}
+
+// judgeDistribution says what the changelog of a distribution names. It is no proof: a
+// changelog may name what is not repaired, and repair what it does not name.
+func (u *UseStatus) judgeDistribution(report func(finding.Finding)) {
+	f := torchDistribution.Undetermined(u.Where, fmt.Sprintf("torch %s is of the distribution, whose repairs its number does not show", u.Version))
+	f.Evidence = u.Changelog()
+	if len(u.Repairs) == 0 {
+		f.Evidence = []string{"there is no changelog of the distribution that names a vulnerability"}
+	}
+	report(f)
+}
+
+// Changelog says what the distribution's changelog names, a line for each entry.
+func (u *TorchUse) Changelog() (lines []string) {
+	ids := map[string][]string{}
+	var versions []string
+	for _, r := range u.Repairs {
+		if ids[r.Version] == nil {
+			versions = append(versions, r.Version)
+		}
+		ids[r.Version] = append(ids[r.Version], r.ID)
+	}
+	for _, v := range versions {
+		lines = append(lines, fmt.Sprintf("the distribution's changelog names in the entry of %s: %s", v, strings.Join(ids[v], ", ")))
+	}
+	return lines
 }
 
 func (u *UseStatus) judgeVulnerable(report func(finding.Finding)) {
@@ -104,6 +131,9 @@ func (a Vulnerable) text() string {
 	}
 	if a.Unclear != "" {
 		parts = append(parts, "unclear: "+a.Unclear)
+	}
+	if a.Repaired != "" {
+		parts = append(parts, "named by the changelog of the distribution, "+a.Repaired)
 	}
 	return strings.Join(parts, ", ") + ": " + a.Summary
 }

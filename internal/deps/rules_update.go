@@ -88,7 +88,7 @@ var torchDistribution = &rule.Rule{
 	Title:    "torch from a distribution",
 	Strategy: finding.FrameworkUpdates,
 	Severity: finding.Medium,
-	Text:     `torch was installed by the package manager of the operating system. Distributions repair some vulnerabilities in the version that they have and leave its number as it is: Debian's 2.6.0+dfsg is not upstream's 2.6.0. What this version has been repaired of cannot be told by its number.`,
+	Text:     `torch was installed by the package manager of the operating system. Distributions repair some vulnerabilities in the version that they have and leave its number as it is: Debian's 2.6.0+dfsg is not upstream's 2.6.0. What this version has been repaired of cannot be told by its number. Where the distribution's changelog is installed, the vulnerabilities that it names are listed.`,
 	Fix:      "ask the security tracker of the distribution, or use the wheels of PyTorch",
 	Since:    "0.3.0",
 }

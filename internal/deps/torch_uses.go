@@ -2,6 +2,7 @@ package deps
 
 import (
 	"cmp"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -25,7 +26,10 @@ func (p *Project) TorchUses() (uses []TorchUse) {
 				u.Specifier = ofConda(st.Specifier)
 			}
 			u.Distribution = st.file.Kind == manifest.Installed && strings.Contains("/"+st.file.Path, "/dist-packages/")
-			if !slices.Contains(uses, u) { // a file that two others name is in two sets
+			if u.Distribution {
+				u.Repairs = st.Repairs
+			}
+			if !slices.ContainsFunc(uses, func(o TorchUse) bool { return reflect.DeepEqual(o, u) }) { // a file that two others name is in two sets
 				uses = append(uses, u)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/advisory"
 	"github.com/andiron-dev/andiron/internal/family"
+	"github.com/andiron-dev/andiron/internal/manifest"
 	"github.com/andiron-dev/andiron/internal/pep440"
 )
 
@@ -20,6 +21,8 @@ type TorchUse struct {
 	Where     finding.Where `json:"where"`
 	// Distribution says that the package manager of the operating system installed it.
 	Distribution bool `json:"distribution,omitempty"`
+	// Repairs are the vulnerabilities that the changelog of the distribution names.
+	Repairs []manifest.Repair `json:"repairs,omitempty"`
 }
 
 // Advisories is what is known of vulnerabilities; *advisory.DB is it.
@@ -84,6 +87,8 @@ type Vulnerable struct {
 	Reach    string           `json:"reach,omitempty"` // what an attacker needs: "file", "network", "code"
 	Fixed    string           `json:"fixed,omitempty"` // by the record
 	Unclear  string           `json:"unclear,omitempty"`
+	// Repaired is the version of the distribution whose changelog names it.
+	Repaired string `json:"repaired,omitempty"`
 	// Possible says that only some of the versions that are allowed have it.
 	Possible bool `json:"possible,omitempty"`
 }
@@ -119,9 +124,22 @@ func Torch(uses []TorchUse, facts TorchFacts, adv Advisories) (*TorchStatus, err
 		if err := st.judge(releases, adv); err != nil {
 			return nil, err
 		}
+		st.repaired()
 		s.Uses = append(s.Uses, st)
 	}
 	return s, nil
+}
+
+// repaired marks the vulnerabilities that the distribution's changelog names.
+func (u *UseStatus) repaired() {
+	for i := range u.Advisories {
+		a := &u.Advisories[i]
+		for _, r := range u.Repairs {
+			if r.ID == a.ID || slices.Contains(a.Aliases, r.ID) {
+				a.Repaired = r.Version
+			}
+		}
+	}
 }
 
 // KnownReleases are the releases of torch that andiron knows, as of a day.

@@ -76,6 +76,8 @@ type Package struct {
 	Stage      int // of a container file: the stage of that command, from 1; 0 before the first FROM
 	// Wheels are the files that a lock lists, by name, with what it says of them.
 	Wheels []Artifact
+	// Repairs are what the changelog of the distribution that installed it names.
+	Repairs []Repair
 	// Bundled are the documents in *.dist-info/sboms/ (PEP 770), by path.
 	Bundled []string
 	// Record is what an installed package brought, nil where nothing says so.
