@@ -198,6 +198,8 @@ func (c *SetCheck) line(rows *dataset.Rows, row int, column string) string {
 		return fmt.Sprintf(" (line %d, column %d)", p.Line, p.Column)
 	case p.Member != "":
 		return fmt.Sprintf(" (%s)", p.Member)
+	case p.File != c.where.Path: // each sample has a file of its own
+		return fmt.Sprintf(" (%s)", p.File)
 	}
 	return ""
 }

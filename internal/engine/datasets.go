@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/andiron-dev/andiron/finding"
@@ -133,7 +134,7 @@ func (l *dataLook) fail(name string, err error) {
 func (l *dataLook) all() error {
 	var parts []dataset.Part
 	first := int64(0)
-	for _, f := range l.d.Files {
+	for _, f := range shards(l.d.Files) {
 		if l.stopped() {
 			break
 		}
@@ -156,6 +157,21 @@ func (l *dataLook) all() error {
 	}
 	l.fail(parts[0].Name, err)
 	return nil
+}
+
+// shards puts the archives of a folder that has nothing else in its place.
+func shards(files []TensorFile) (list []TensorFile) {
+	for _, f := range files {
+		inside, err := os.ReadDir(f.Path)
+		if err != nil || len(inside) == 0 || slices.ContainsFunc(inside, func(e fs.DirEntry) bool { return filepath.Ext(e.Name()) != ".tar" }) {
+			list = append(list, f)
+			continue
+		}
+		for _, e := range inside { // sorted by their names
+			list = append(list, TensorFile{Path: filepath.Join(f.Path, e.Name())})
+		}
+	}
+	return list
 }
 
 func (l *dataLook) stopped() bool { return l.ctx.Err() != nil }
