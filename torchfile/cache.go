@@ -11,7 +11,7 @@ const (
 type cache struct {
 	r     io.ReaderAt
 	size  int64
-	lines [cacheLines]line
+	lines []line // made when something is read: an archive may have many entries that nobody reads
 }
 
 // line is a stretch of the source; none of them begins below 0.
@@ -43,6 +43,9 @@ func (c *cache) line(off int64) (*line, error) {
 	at := off &^ (cacheLine - 1)
 	if off >= c.size {
 		return nil, io.EOF
+	}
+	if c.lines == nil {
+		c.lines = make([]line, cacheLines)
 	}
 	l := &c.lines[at/cacheLine%cacheLines]
 	if l.at == at+1 {

@@ -217,7 +217,7 @@ func (f *File) record(i int) (r io.ReaderAt, size, base int64, err error) {
 // because the values of a trace read their text from the source one by one.
 func (f *File) pickled(i int) (r io.ReaderAt, size, base int64, err error) {
 	r, size, base, err = f.record(i)
-	if err == nil && base >= 0 && size > f.memory && f.opt.Scratch != nil {
+	if err == nil && base >= 0 && size > max(f.memory, cacheLine*cacheLines) && f.opt.Scratch != nil {
 		return newCache(r, size), size, base, nil
 	}
 	if err != nil || base < 0 || size > maxInMemory || size > f.memory {

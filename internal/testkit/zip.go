@@ -268,8 +268,9 @@ func (w *zipWriter) end(opt *ZipOptions, count uint64) {
 		w.b = append(w.b, 1, 0, 0, 0)
 	}
 	w.b = append(w.b, "PK\x05\x06\x00\x00\x00\x00"...)
-	w.b = binary.LittleEndian.AppendUint16(w.b, uint16(count))
-	w.b = binary.LittleEndian.AppendUint16(w.b, uint16(count))
+	// APPNOTE 6.3.10 §4.4.21: what does not fit stands in the zip64 record.
+	w.b = binary.LittleEndian.AppendUint16(w.b, uint16(min(count, 0xffff)))
+	w.b = binary.LittleEndian.AppendUint16(w.b, uint16(min(count, 0xffff)))
 	w.b = binary.LittleEndian.AppendUint32(w.b, uint32(size))
 	w.b = binary.LittleEndian.AppendUint32(w.b, uint32(offset))
 	w.b = binary.LittleEndian.AppendUint16(w.b, uint16(len(opt.Comment)))
