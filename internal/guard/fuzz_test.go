@@ -38,6 +38,7 @@ func FuzzRoute(f *testing.F) {
 func FuzzParent(f *testing.F) {
 	f.Add("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 	f.Add("00-00000000000000000000000000000000-00f067aa0ba902b7-01")
+	f.Add("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0b0e0e4736-") // four parts of other lengths
 	f.Fuzz(func(t *testing.T, s string) {
 		if p, ok := readParent([]string{s}); ok && p.String()[:53] != s[:53] {
 			t.Fatalf("%q became %q", s, p)

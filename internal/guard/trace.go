@@ -33,7 +33,10 @@ func readParent(values []string) (p parent, ok bool) {
 	}
 	flags := [1]byte{}
 	for i, to := range [][]byte{p.trace[:], p.span[:], flags[:]} {
-		if n, err := hex.Decode(to, []byte(part[i+1])); err != nil || n != len(to) {
+		if len(part[i+1]) != 2*len(to) {
+			return parent{}, false
+		}
+		if _, err := hex.Decode(to, []byte(part[i+1])); err != nil {
 			return parent{}, false
 		}
 	}
