@@ -20,7 +20,7 @@ import toy
 import torch
 import tritonclient.grpc as grpcclient
 import tritonclient.http as httpclient
-from processes import Processes, free_port, get
+from processes import LIMIT, Processes, free_port
 
 HERE = Path(__file__).resolve().parent
 GOOD = np.array([[0, 0.25, 0.5, 1], [1, 1, 1, 1]], dtype=np.float32)
