@@ -120,16 +120,22 @@ func grpcTimeout(s string) (time.Duration, bool) {
 	return time.Duration(n) * unit, true
 }
 
-// inferGRPC takes a ModelInfer.
-func (x *exchange) inferGRPC() *fault {
+// onlyMessage reads the message of a call that has one, and waits for its turn.
+func (x *exchange) onlyMessage() ([]byte, *fault) {
 	if f := x.grpcHead(); f != nil {
-		return f
+		return nil, f
 	}
 	msg, f := x.readOnly()
 	if f != nil {
-		return f
+		return nil, f
 	}
-	if f := x.slot(); f != nil {
+	return msg, x.slot()
+}
+
+// inferGRPC takes a ModelInfer.
+func (x *exchange) inferGRPC() *fault {
+	msg, f := x.onlyMessage()
+	if f != nil {
 		return f
 	}
 	begin := time.Now()
@@ -137,16 +143,8 @@ func (x *exchange) inferGRPC() *fault {
 	if f != nil {
 		return f
 	}
-	dims, f := x.check(req)
+	res, f := x.through(req, begin)
 	if f != nil {
-		return f
-	}
-	x.checked(begin)
-	res, f := x.transmit(req)
-	if f != nil {
-		return f
-	}
-	if f := x.checkAnswer(res, dims, len(req.Outputs) > 0); f != nil {
 		return f
 	}
 	parts, _, err := res.AppendGRPC((*x.scratch(0))[:0])
@@ -466,14 +464,8 @@ func (x *exchange) refuseGRPC(f *fault) {
 // passGRPC passes on what is asked about the server or a model: the message is read
 // and written anew.
 func (x *exchange) passGRPC() *fault {
-	if f := x.grpcHead(); f != nil {
-		return f
-	}
-	msg, f := x.readOnly()
+	msg, f := x.onlyMessage()
 	if f != nil {
-		return f
-	}
-	if f := x.slot(); f != nil {
 		return f
 	}
 	sent, f := x.about(msg)

@@ -49,19 +49,29 @@ func (x *exchange) inferV2() *fault {
 		return f
 	}
 	req.Model, req.Version = x.model.name, x.route.version
-	dims, f := x.check(req)
+	res, f := x.through(req, begin)
 	if f != nil {
 		return f
+	}
+	return x.answerV2(req, res)
+}
+
+// through holds a request against the schema, sends it on, and holds the answer
+// against the schema.
+func (x *exchange) through(req *oip.Request, begin time.Time) (*oip.Response, *fault) {
+	dims, f := x.check(req)
+	if f != nil {
+		return nil, f
 	}
 	x.checked(begin)
 	res, f := x.transmit(req)
 	if f != nil {
-		return f
+		return nil, f
 	}
 	if f := x.checkAnswer(res, dims, len(req.Outputs) > 0); f != nil {
-		return f
+		return nil, f
 	}
-	return x.answerV2(req, res)
+	return res, nil
 }
 
 func (x *exchange) parseV2(body []byte, header string, binary bool) (req *oip.Request, f *fault) {

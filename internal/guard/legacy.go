@@ -56,11 +56,16 @@ func (x *exchange) inferV1() *fault {
 		return wireFault(err)
 	}
 	x.checked(begin)
-	r, f := x.ask(&question{method: http.MethodPost, path: x.route.path, header: -1, contentType: typeJSON, parts: [][]byte{sent}, parent: x.own.String()})
+	r, f := x.askJSON(sent)
 	if f != nil {
 		return f
 	}
 	return x.answerV1(r.body, dims)
+}
+
+// askJSON sends a body of JSON on to the path that it came for.
+func (x *exchange) askJSON(body []byte) (*reply, *fault) {
+	return x.ask(&question{method: http.MethodPost, path: x.route.path, header: -1, contentType: typeJSON, parts: [][]byte{body}, parent: x.own.String()})
 }
 
 // answerV1 checks the outputs that the schema has. Without one it only asks for
@@ -118,7 +123,7 @@ func (x *exchange) inferPrompt() *fault {
 		return wireFault(err)
 	}
 	x.checked(begin)
-	r, f := x.ask(&question{method: http.MethodPost, path: x.route.path, header: -1, contentType: typeJSON, parts: [][]byte{sent}, parent: x.own.String()})
+	r, f := x.askJSON(sent)
 	if f != nil {
 		return f
 	}
