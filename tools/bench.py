@@ -2,9 +2,9 @@
 """Times andiron, whole process, beside picklescan, cp and torch on the same files.
 
 Makes the files once (real torch writes the checkpoint), runs every command a
-few times with the page cache warm, and prints the best wall time, the processor
-time of that run, the peak resident memory and the ratio of picklescan's time to
-andiron's. Figures are of this machine; the ratios travel. Ends with 1 when a
+few times with the page cache warm, and prints the best wall time (of a conversion
+the median, because a disk takes what it takes), the processor time of that run,
+the peak resident memory and the ratio of picklescan's time to andiron's. Figures are of this machine; the ratios travel. Ends with 1 when a
 target is missed by more than a quarter, because machines differ by less.
 """
 
@@ -16,6 +16,7 @@ import pickle
 import random
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -30,7 +31,7 @@ TORCH_PYTHON = "/usr/bin/python3"
 TORCH_VENV = os.path.join(CACHE, "venv-torch", "bin", "python")  # torch and safetensors
 RUNS = 15
 PEER_RUNS = 3
-CONVERT_RUNS = 3
+CONVERT_RUNS = 5
 SLACK = 1.25
 
 # Linux counts the memory of the process that starts another to the peak of the
@@ -164,9 +165,10 @@ def digest(path):
 
 
 def once(argv, out):
-    """One run that writes a file that is not there yet."""
+    """One run that writes a file that is not there yet, on a disk with nothing else to do."""
     if os.path.exists(out):
         os.remove(out)
+    os.sync()
     return best(argv, {0}, 1)
 
 
@@ -203,13 +205,14 @@ def convert_in(folder, checkpoint, where, disk):
     }
     if not disk:
         del commands["cp and sync"], commands["andiron --no-sync"], commands["Python and fsync"]
-    wall, rss = {}, 0
+    walls, rss = {name: [] for name in commands}, 0
     for _ in range(CONVERT_RUNS):  # in turns, so that all see the same of a busy machine
         for name, argv in commands.items():
             w, _, r = once(argv, out)
-            wall[name] = min(w, wall.get(name, w))
+            walls[name].append(w)
             rss = max(rss, r) if name == "andiron" else rss
     os.remove(out)
+    wall = {name: statistics.median(w) for name, w in walls.items()}
     name = "2 GiB to safetensors, " + where
     print("%-34s %7.0f ms %13s %6.1f MB" % (name, wall["andiron"] * 1e3, "", rss))
     yield "convert %s: wanted 64 MB" % where, rss / 64
