@@ -398,11 +398,17 @@ func TestServe(t *testing.T) {
 	}
 	fmt.Printf("CPU added by validation: %v a request\n", median(added).Round(time.Microsecond))
 	fmt.Printf("throughput: %.2f of httputil\n", rate["checked"]/rate["httputil"])
-	var p99 []time.Duration
+	half := map[string][]time.Duration{}
 	for range *rounds {
-		p99 = append(p99, load(t, by["checked"], 8, rate["checked"]/2, d).p99)
+		for _, n := range names {
+			half[n] = append(half[n], load(t, by[n], 8, rate["checked"]/2, d).p99)
+		}
 	}
-	fmt.Printf("p99 at half load (%.0f req/s): %v\n", rate["checked"]/2, median(p99).Round(time.Microsecond))
+	fmt.Printf("p99 at half load (%.0f req/s):", rate["checked"]/2)
+	for _, n := range names {
+		fmt.Printf(" %s %v", n, median(half[n]).Round(time.Microsecond))
+	}
+	fmt.Println()
 }
 
 func pick[T any](list []figures, f func(figures) T) []T {

@@ -2,7 +2,6 @@ package tensor
 
 import (
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -69,8 +68,8 @@ func (c *checker) check(tensors []Tensor) (Result, error) {
 	}
 	var sound []*Tensor
 	present := c.names(tensors)
-	for _, t := range c.s.groups[c.group] {
-		if in, ok := present[t.name]; ok && c.structure(t, in) {
+	for i, t := range c.s.groups[c.group] {
+		if in := present[i]; in != nil && c.structure(t, in) {
 			sound = append(sound, in)
 		}
 	}
@@ -163,33 +162,35 @@ func numel(shape []int64) (n int64, ok bool) {
 	return n, true
 }
 
-// names finds what is unknown, twice there or missing, and returns the rest.
-func (c *checker) names(tensors []Tensor) map[string]*Tensor {
-	present := map[string]*Tensor{}
-	twice := map[string]bool{}
-	unknown := map[string]bool{}
+// names finds what is unknown, twice there or missing, and returns the rest, each
+// where the schema has it.
+func (c *checker) names(tensors []Tensor) []*Tensor {
+	group := c.s.groups[c.group]
+	present, count := make([]*Tensor, len(group)), make([]int, len(group))
+	var unknown []string
 	for i := range tensors {
-		name := tensors[i].Name
-		switch {
-		case c.s.find(c.group, name) == nil:
-			unknown[name] = true
-		case present[name] != nil:
-			twice[name] = true
-		default:
-			present[name] = &tensors[i]
+		at, known := c.s.index(c.group, tensors[i].Name)
+		if !known {
+			unknown = append(unknown, tensors[i].Name)
+			continue
 		}
+		present[at] = &tensors[i]
+		count[at]++
 	}
 	if c.group != Inputs || !c.s.Wire.DropUnknown {
-		for _, name := range slices.Sorted(maps.Keys(unknown)) {
+		slices.Sort(unknown)
+		for _, name := range slices.Compact(unknown) {
 			c.plainly(CodeUnknown, "", strconv.Quote(clip(name)), "one of "+strings.Join(c.s.Names(c.group), ", "), near(name, c.s.Names(c.group)))
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(twice)) {
-		delete(present, name)
-		c.plainly(CodeDuplicate, name, "more than one", "one", "")
+	for i, t := range group {
+		if count[i] > 1 {
+			present[i] = nil
+			c.plainly(CodeDuplicate, t.name, "more than one", "one", "")
+		}
 	}
-	for _, t := range c.s.groups[c.group] {
-		if present[t.name] == nil && !twice[t.name] && !t.optional {
+	for i, t := range group {
+		if count[i] == 0 && !t.optional {
 			c.plainly(CodeMissing, t.name, "nothing", t.describe(), "")
 		}
 	}

@@ -180,7 +180,7 @@ func (t *spec) compileFor(d DType) (c compiled, err error) {
 		if !ok || key < 1 {
 			return c, fmt.Errorf("tiny.below %s is outside %s", bound(tn.below), d)
 		}
-		c.want.Tiny = key
+		c.want.Tiny, c.tiny = key, tn.action
 	}
 	return c, nil
 }

@@ -30,7 +30,7 @@ func (c *checker) elements(t *spec, in *Tensor) error {
 	if err != nil {
 		return err
 	}
-	c.scanned(t, in, s, want.want)
+	c.scanned(t, in, s, want)
 	if want.values != nil {
 		c.values(t, in, want.values)
 	}
@@ -64,7 +64,7 @@ func (c *checker) offence(code Code, in *Tensor, n Tally, got, want, hint string
 	})
 }
 
-func (c *checker) scanned(t *spec, in *Tensor, s seen, w Want) {
+func (c *checker) scanned(t *spec, in *Tensor, s seen, want compiled) {
 	if s.NaN.Count > 0 && !t.allowNaN {
 		c.offence(CodeNaN, in, s.NaN, "NaN", "a number", "a value is missing, or a division by zero lies upstream; nan_to_num hides it")
 	}
@@ -76,16 +76,15 @@ func (c *checker) scanned(t *spec, in *Tensor, s seen, w Want) {
 		got := in.DType.show(s.inf)
 		c.offence(CodeInf, in, s.Inf, got, "a finite number", hint)
 	}
-	if tn := t.tinyFor(in.DType); s.Tiny.Count > 0 && tn != nil && tn.action == "reject" {
-		got := in.DType.show(s.tiny)
-		want := "0 or a magnitude of at least " + in.DType.show(w.Tiny)
-		c.offence(CodeTiny, in, s.Tiny, got, want, "such values make a CPU up to a hundred times slower; set them to 0")
+	if s.Tiny.Count > 0 && want.tiny == "reject" {
+		got, limit := in.DType.show(s.tiny), in.DType.show(want.want.Tiny)
+		c.offence(CodeTiny, in, s.Tiny, got, "0 or a magnitude of at least "+limit, "such values make a CPU up to a hundred times slower; set them to 0")
 	}
 	if s.Out.Count == 0 {
 		return
 	}
 	got := in.DType.show(s.out)
-	hint := t.hintRange(in.DType, s.Scan, worst(s.out, s.Scan, w), s.out)
+	hint := t.hintRange(in.DType, s.Scan, worst(s.out, s.Scan, want.want), s.out)
 	switch {
 	case t.vocabulary > 0:
 		c.offence(CodeToken, in, s.Out, got, fmt.Sprintf("an id from 0 to %d", t.vocabulary-1), hint)

@@ -329,8 +329,13 @@ func (s *Schema) SHA256() string {
 	return hex.EncodeToString(sum[:])
 }
 
+// index is where a tensor stands in its group.
+func (s *Schema) index(g Group, name string) (i int, ok bool) {
+	return slices.BinarySearchFunc(s.groups[g], name, func(t *spec, n string) int { return strings.Compare(t.name, n) })
+}
+
 func (s *Schema) find(g Group, name string) *spec {
-	i, ok := slices.BinarySearchFunc(s.groups[g], name, func(t *spec, n string) int { return strings.Compare(t.name, n) })
+	i, ok := s.index(g, name)
 	if !ok {
 		return nil
 	}

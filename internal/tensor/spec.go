@@ -55,6 +55,7 @@ func (d dim) String() string {
 // compiled has what is compared in one type.
 type compiled struct {
 	want   Want
+	tiny   string  // what is done with values below want.Tiny: reject, flush or nothing
 	values []int64 // sorted keys, or nil
 }
 

@@ -219,10 +219,11 @@ func (s *Schema) Flush(g Group, in *Tensor) int64 {
 	if t == nil || !in.DType.isFloat() || !slices.Contains(t.dtypes, in.DType) {
 		return 0
 	}
-	if tn := t.tinyFor(in.DType); tn == nil || tn.action != "flush" {
+	c := t.compiled[in.DType]
+	if c.tiny != "flush" {
 		return 0
 	}
-	limit, size, n := t.compiled[in.DType].want.Tiny, in.DType.Size(), int64(0)
+	limit, size, n := c.want.Tiny, in.DType.Size(), int64(0)
 	for i := range len(in.Data) / size {
 		k := Key(in.DType, in.Data, i)
 		if m := k ^ k>>63; m > 0 && m < limit && in.DType.isNumber(k) {
