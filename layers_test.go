@@ -20,7 +20,7 @@ var layers = []struct {
 	may   []string // layers it may import; its own only if listed
 	std   []string // standard library and module prefixes it must not import
 }{
-	{"ground", []string{"finding", "internal/bounded", "internal/rule", "internal/safetext", "internal/scratch"}, []string{"ground"}, append(quiet, "os", "time")},
+	{"ground", []string{"finding", "internal/bounded", "internal/rule", "internal/safetext", "internal/scratch", "internal/seccomp"}, []string{"ground"}, append(quiet, "os", "time")},
 	{"readers", []string{
 		"pickle", "safetensors", "torchfile", "internal/strictzip", "internal/torchscript", "internal/exportir",
 		"internal/npy", "internal/decomp", "internal/tarball", "internal/gguf", "internal/onnx", "internal/jinja",
