@@ -136,12 +136,7 @@ func (s *Survey) labels(rows *dataset.Rows, t *tensor.Tensor) []int32 {
 
 func (s *Survey) labelName(rows *dataset.Rows, t *tensor.Tensor, i int) string {
 	if t.DType == tensor.Bytes {
-		part := rows.Part(i, 1)
-		for _, p := range part {
-			if p.Name == t.Name {
-				return string(p.Data[4:])
-			}
-		}
+		return string(rows.Text(t.Name, i))
 	}
 	key := tensor.Key(t.DType, t.Data, i)
 	if t.Name == rows.Label && key >= 0 && key < int64(len(rows.Names)) {
