@@ -134,7 +134,7 @@ func (c *SetCheck) columns(g tensor.Group, rows *dataset.Rows, from, n int) []te
 		}
 		part = append(part, t)
 	}
-	if g == tensor.Inputs {
+	if g == tensor.Inputs && !c.schema.Wire.DropUnknown {
 		for _, name := range rows.Unread { // for their names only
 			part = append(part, tensor.Tensor{Name: name, DType: tensor.Uint8, Shape: []int64{0}})
 		}
@@ -209,13 +209,17 @@ func (c *SetCheck) line(rows *dataset.Rows, row int, column string) string {
 }
 
 func (c *SetCheck) spell(p dataset.Place) string {
+	column := ""
+	if p.Column > 0 {
+		column = fmt.Sprintf(", column %d", p.Column)
+	}
 	switch {
 	case p.Line > 0:
-		return fmt.Sprintf(" (line %d, column %d)", p.Line, p.Column)
+		return fmt.Sprintf(" (line %d%s)", p.Line, column)
 	case p.Row > 0 && p.File != c.where.Path: // one table of several
-		return fmt.Sprintf(" (%s, row %d, column %d)", p.File, p.Row, p.Column)
+		return fmt.Sprintf(" (%s, row %d%s)", p.File, p.Row, column)
 	case p.Row > 0:
-		return fmt.Sprintf(" (row %d, column %d)", p.Row, p.Column)
+		return fmt.Sprintf(" (row %d%s)", p.Row, column)
 	case p.Member != "":
 		return fmt.Sprintf(" (%s)", p.Member)
 	case p.File != c.where.Path: // each sample has a file of its own

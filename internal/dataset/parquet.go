@@ -305,19 +305,19 @@ func (t *tables) end() error {
 
 // begin begins a row group.
 func (t *tables) begin() {
-	most := int(max(1<<12, t.lim.Block/int64(len(t.fields.list))))
 	for i := range t.fields.list {
 		x := &t.fields.list[i]
-		t.cursors = append(t.cursors, &cursor{field: x, lim: t.lim, chunk: t.file.Chunk(t.group, x.leaf), most: most})
+		t.cursors = append(t.cursors, &cursor{field: x, lim: t.lim, chunk: t.file.Chunk(t.group, x.leaf)})
 	}
 }
 
 // fill reads all columns, and returns how many rows they have in common.
 func (t *tables) fill() (int, error) {
 	want := int(min(max(1, t.lim.Block/max(1, t.each)), 1<<16))
+	most := int(max(1<<12, t.lim.Block/int64(len(t.cursors))))
 	least, ended := want, 0
 	for _, c := range t.cursors {
-		c.room = want
+		c.room, c.most = want, max(most, want*c.dtype.Size())
 		if err := c.fill(want); err != nil {
 			return 0, err
 		}

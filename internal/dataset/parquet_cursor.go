@@ -100,7 +100,14 @@ func (c *cursor) present() (n int, there bool) {
 	}
 	full := byte(c.leaf.MaxDef())
 	there = c.def[0] == full
-	for n = 1; n < len(c.def) && (c.def[n] == full) == there; n++ {
+	n = 1
+	if there { // mostly all of them are
+		for all := uint64(full) * 0x0101010101010101; n+8 <= len(c.def) && binary.LittleEndian.Uint64(c.def[n:]) == all; {
+			n += 8
+		}
+	}
+	for n < len(c.def) && (c.def[n] == full) == there {
+		n++
 	}
 	return n, there
 }
