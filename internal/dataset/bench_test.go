@@ -3,6 +3,7 @@ package dataset_test
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
 	"math"
 	"os"
@@ -116,7 +117,7 @@ func readAll(b *testing.B, file []byte, add func(*dataset.Rows)) {
 		n = 0
 		for {
 			rows, err := set.Next()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {

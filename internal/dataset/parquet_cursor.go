@@ -272,7 +272,7 @@ func (c *cursor) moreLists() error {
 // elements adds n values to the row.
 func (c *cursor) elements(n int) (err error) {
 	for n > 0 {
-		k := 0
+		var k int
 		if c.row.data, k, err = c.chunk.Values(c.row.data, n, int(c.lim.Sample)+1); err != nil {
 			return err
 		}
@@ -388,7 +388,7 @@ func (c *cursor) take(dst []byte, n int) []byte {
 		return dst
 	}
 	rest := s.data[s.at:]
-	size := 0
+	var size int
 	if c.dtype != tensor.Bytes || c.image {
 		size = len(rest) / s.rows * n
 	} else {

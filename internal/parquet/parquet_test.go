@@ -236,11 +236,9 @@ func TestFooters(t *testing.T) {
 // TestCut: a file that is cut off is none, wherever.
 func TestCut(t *testing.T) {
 	for _, b := range files(t) {
-		for n := range len(b) {
-			if n%7 == 0 {
-				if _, err := Open(bytes.NewReader(b), int64(n), Limits{}); err == nil {
-					t.Fatalf("%d of %d bytes were opened", n, len(b))
-				}
+		for n := 0; n < len(b); n += 7 {
+			if _, err := Open(bytes.NewReader(b), int64(n), Limits{}); err == nil {
+				t.Fatalf("%d of %d bytes were opened", n, len(b))
 			}
 		}
 	}

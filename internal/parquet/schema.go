@@ -3,6 +3,7 @@ package parquet
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/andiron-dev/andiron/internal/bounded"
@@ -204,7 +205,7 @@ func (b *builder) node(steps []Repetition, reps, depth int) (*Node, error) {
 	}
 	n := &Node{Name: e.name, Repetition: e.repetition, Means: means}
 	if depth > 0 && e.repetition != Required {
-		steps = append(steps[:len(steps):len(steps)], e.repetition)
+		steps = append(slices.Clip(steps), e.repetition)
 	}
 	if depth > 0 && e.repetition == Repeated {
 		reps++
@@ -238,8 +239,9 @@ func (e *element) number(means string) bool {
 		return false
 	case FixedLenByteArray:
 		return means == "float16" && e.length == 2
+	default:
+		return true
 	}
-	return true
 }
 
 // Type says in words what a node holds.

@@ -39,8 +39,9 @@ func (c *Column) width() int {
 		return 12
 	case FixedLenByteArray:
 		return c.Length
+	default:
+		return 0
 	}
-	return 0
 }
 
 // decoder makes one for what a page has of values.

@@ -111,11 +111,11 @@ func Parquet(rows int64, columns ...ParquetColumn) []byte {
 			out.Write(c.page(0, c.Values[p], b))
 			count += int64(c.Values[p])
 		}
-		or := func(said, true int64) int64 {
+		or := func(said, honest int64) int64 {
 			if said != 0 {
 				return said
 			}
-			return true
+			return honest
 		}
 		chunks = append(chunks, Struct(3, Struct(1, c.Kind, 4, c.Codec, 5, or(c.Count, count), 7, or(c.Total, int64(out.Len())-from), 9, or(c.Offset, from))))
 	}
