@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/andybalholm/brotli"
+	"github.com/dsnet/compress/brotli"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/snappy"
 	"github.com/klauspost/compress/zstd"
@@ -48,7 +48,14 @@ func (c *Chunk) decompress(src []byte, size int64) ([]byte, error) {
 	return b, nil
 }
 
-func (c *Chunk) expand(src []byte, size int) ([]byte, error) {
+// expand calls the libraries, which are not all made for hostile input: a panic of one is
+// an error here.
+func (c *Chunk) expand(src []byte, size int) (page []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			page, err = nil, fmt.Errorf("the decoder panicked: %v", p)
+		}
+	}()
 	if size == 0 {
 		return nil, nil
 	}
@@ -67,7 +74,11 @@ func (c *Chunk) expand(src []byte, size int) ([]byte, error) {
 		}
 		return readTo(z, size)
 	case 4:
-		return readTo(brotli.NewReader(bytes.NewReader(src)), size)
+		z, err := brotli.NewReader(bytes.NewReader(src), nil)
+		if err != nil {
+			return nil, err
+		}
+		return readTo(z, size)
 	case 6:
 		return c.zstandard(src, size)
 	case 7:

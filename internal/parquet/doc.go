@@ -14,7 +14,10 @@
 // that ends before its values do are errors. Files that are encrypted or whose columns
 // lie in other files are refused.
 //
-// The libraries that there are were not taken because of that: what decodes runs and
+// The decoders of the codecs are libraries, bounded from outside. Should one panic, that
+// is an error: expand is the one place where that is recovered.
+//
+// The libraries for Parquet were not taken because of that: what decodes runs and
 // pages there makes room for what a header says first. See docs/adr/dependencies.md.
 //
 // # Limits
