@@ -63,8 +63,9 @@ type dataCheckFlags struct {
 
 const dataForms = `Data are read from .npy and .npz arrays, safetensors and dictionaries of torch.save (a
 sample for each index of the first dimension; NAME=FILE names the array of a .npy
-file), from .csv tables, from folders of .png and .jpg images whose names are the
-labels, and from WebDataset .tar shards. Nothing in them is run.`
+file), from .csv and .parquet tables, from folders of .png and .jpg images whose names
+are the labels, and from WebDataset .tar shards and folders of .parquet files, as
+Hugging Face's datasets writes them. Nothing in them is run.`
 
 func (a *app) dataCheckCommand() *cobra.Command {
 	var f dataCheckFlags
@@ -85,6 +86,7 @@ cannot see.`,
 		Example: `  andiron data check --schema digits.schema.yaml train.npz
   andiron data check --schema digits.schema.yaml image=x.npy label=y.npy
   andiron data check --schema cats.schema.yaml --baseline cats.baseline.json photos/
+  andiron data check --schema texts.schema.yaml train-00000-of-00001.parquet
   andiron data check --html report.html photos/`,
 		Args: wants("PATH", 1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.dataCheck(cmd, &f, args) },

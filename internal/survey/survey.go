@@ -22,6 +22,7 @@ package survey
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"hash"
 	"math"
 	"slices"
 
@@ -73,12 +74,15 @@ type Survey struct {
 
 	labelOf map[string]int32
 	column  map[string]*Column
+	hash    hash.Hash
 	sum     []byte
+	head    []tensor.Tensor
+	before  [][]byte
 }
 
 // New starts a survey.
 func New(opt Options) *Survey {
-	return &Survey{opt: opt.orDefaults(), labelOf: map[string]int32{}, column: map[string]*Column{}}
+	return &Survey{opt: opt.orDefaults(), labelOf: map[string]int32{}, column: map[string]*Column{}, hash: sha256.New()}
 }
 
 // Add looks at rows that follow those before.
@@ -91,9 +95,10 @@ func (s *Survey) Add(rows *dataset.Rows) {
 		}
 	}
 	s.keepImages(rows, label, labels)
+	s.heads(rows, label)
 	for i := range rows.N {
 		if len(s.Samples) < s.opt.Samples {
-			s.Samples = append(s.Samples, s.sample(rows, label, i, labels[i]))
+			s.Samples = append(s.Samples, s.sample(rows, i, labels[i]))
 		}
 	}
 	s.Count += int64(rows.N)
@@ -136,12 +141,7 @@ func (s *Survey) labels(rows *dataset.Rows, t *tensor.Tensor) []int32 {
 
 func (s *Survey) labelName(rows *dataset.Rows, t *tensor.Tensor, i int) string {
 	if t.DType == tensor.Bytes {
-		part := rows.Part(i, 1)
-		for _, p := range part {
-			if p.Name == t.Name {
-				return string(p.Data[4:])
-			}
-		}
+		return string(rows.Text(t.Name, i))
 	}
 	key := tensor.Key(t.DType, t.Data, i)
 	if t.Name == rows.Label && key >= 0 && key < int64(len(rows.Names)) {
@@ -160,32 +160,52 @@ func (s *Survey) columnOf(t *tensor.Tensor) *Column {
 	return c
 }
 
-// sample is what is kept of one.
-func (s *Survey) sample(rows *dataset.Rows, label *tensor.Tensor, i int, n int32) Sample {
-	x := Sample{Number: rows.Number(i), Label: n}
-	s.sum = s.sum[:0]
-	h := sha256.New()
-	labelName := ""
-	if label != nil {
-		labelName = label.Name
+// heads are the columns as one sample has them, still without its data, and what goes
+// before these into the digest; nothing for the label.
+func (s *Survey) heads(rows *dataset.Rows, label *tensor.Tensor) {
+	s.head, s.before = s.head[:0], s.before[:0]
+	for i := range rows.Columns {
+		t := rows.Columns[i]
+		t.Shape = slices.Clone(t.Shape)
+		t.Shape[0] = 1
+		var before []byte
+		if label == nil || t.Name != label.Name {
+			before = []byte(t.DType.String())
+			for _, d := range t.Shape {
+				before = binary.LittleEndian.AppendUint64(before, uint64(d))
+			}
+		}
+		s.head, s.before = append(s.head, t), append(s.before, before)
 	}
-	for _, t := range rows.Row(i) {
-		if t.Name == labelName {
+}
+
+// sample is what is kept of one.
+func (s *Survey) sample(rows *dataset.Rows, i int, n int32) Sample {
+	x := Sample{Number: rows.Number(i), Label: n}
+	s.hash.Reset()
+	s.sum = s.sum[:0]
+	for c := range s.head {
+		if s.before[c] == nil {
 			continue
 		}
-		s.sum = append(s.sum[:0], t.DType.String()...)
-		for _, d := range t.Shape {
-			s.sum = binary.LittleEndian.AppendUint64(s.sum, uint64(d))
+		t := &s.head[c]
+		t.Data = rows.Cell(c, i)
+		s.sum = append(s.sum, s.before[c]...)
+		if len(t.Data) > 1<<12 || len(s.sum) > 1<<12 { // few calls for small ones, no copy of large ones
+			_, _ = s.hash.Write(s.sum) // a hash does not fail
+			_, _ = s.hash.Write(t.Data)
+			s.sum = s.sum[:0]
+		} else {
+			s.sum = append(s.sum, t.Data...)
 		}
-		_, _ = h.Write(s.sum) // a hash does not fail
-		_, _ = h.Write(t.Data)
 		if !x.comparable && t.DType != tensor.Bytes {
-			x.Mean, x.Std = moments(&t)
+			x.Mean, x.Std = moments(t)
 			x.comparable = true
-			x.Near = near(&t)
+			x.Near = near(t)
 		}
 	}
-	copy(x.Digest[:], h.Sum(nil))
+	_, _ = s.hash.Write(s.sum)
+	copy(x.Digest[:], s.hash.Sum(s.sum[:0]))
 	return x
 }
 
@@ -226,6 +246,16 @@ func each(t *tensor.Tensor, f func(x float64)) {
 			if x := math.Float32frombits(binary.LittleEndian.Uint32(t.Data[i:])); x-x == 0 {
 				f(float64(x))
 			}
+		}
+	case tensor.Float64:
+		for i := 0; i+8 <= len(t.Data); i += 8 {
+			if x := math.Float64frombits(binary.LittleEndian.Uint64(t.Data[i:])); x-x == 0 {
+				f(x)
+			}
+		}
+	case tensor.Int64:
+		for i := 0; i+8 <= len(t.Data); i += 8 {
+			f(float64(int64(binary.LittleEndian.Uint64(t.Data[i:]))))
 		}
 	default:
 		for i := range len(t.Data) / size {
