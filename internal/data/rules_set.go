@@ -50,7 +50,7 @@ var tenOutlier = &rule.Rule{
 	Title:    "sample far from all others",
 	Strategy: finding.InputValidation,
 	Severity: finding.Low,
-	Text:     `The mean or the standard deviation of a sample lies more than eight robust deviations from the median of the data set: a blank image, a broken sensor, values in another unit, or an attack that is not subtle. Attacks that are chosen with care stay near the others and are not found like this.`,
+	Text:     `The mean or the standard deviation of a sample lies more than eight robust deviations from the median of the data set, or of the samples with the same label (from 100 samples on, and with at least half of the deviation of the set, so that a label whose samples are much alike raises no alarm): a blank image, a broken sensor, values in another unit, or an attack that is not subtle. Attacks that are chosen with care stay near the others and are not found like this.`,
 	Fix:      "look at the samples, and take out what is broken",
 	Since:    "0.1.0",
 	Refs:     []string{dataPage},
@@ -111,7 +111,7 @@ var tenUnsearched = &rule.Rule{
 	Title:    "images on which planted patches were not looked for",
 	Strategy: finding.InputValidation,
 	Severity: finding.Info,
-	Text: `Patches that tell the label were looked for on a part of the images, or on none: they differ in size, they are too few, too small or too coarse for one to stand out, or there are more than are kept in memory.
+	Text: `Patches that tell the label were looked for on a part of the images, or on none: they differ in size, they are too few, too small or too coarse for one to stand out, or there are more than are kept in memory. Then those that were looked at are drawn by chance from the whole set, always the same ones: a patch on enough samples is on enough of those as well, wherever they stand.
 
 Nothing is known about the others.`,
 	Fix:   "bring the images to one size, or check the set in parts",
