@@ -36,13 +36,15 @@ What is there often is learned by heart. Between training and test data, copies 
 
 var tenNear = &rule.Rule{
 	ID:       "TEN016",
-	Title:    "images that are nearly the same with different labels",
+	Title:    "images or texts that are nearly the same with different labels",
 	Strategy: finding.InputValidation,
 	Severity: finding.Low,
-	Text:     `Two images whose light and dark parts are the same, though their pixels are not, have different labels. It is a hint, not a proof: a difference hash sees coarse structure, and two digits may share it.`,
-	Fix:      "look at both, and correct the label that is wrong",
-	Since:    "0.1.0",
-	Refs:     []string{dataPage},
+	Text: `Two images whose light and dark parts are the same, though their pixels are not, have different labels; or texts that have most pairs of neighbouring words in common have.
+
+It is a hint, not a proof: a difference hash sees coarse structure, and two digits may share it; and one word can turn what a text says.`,
+	Fix:   "look at both, and correct the label that is wrong",
+	Since: "0.1.0",
+	Refs:  []string{dataPage},
 }
 
 var tenOutlier = &rule.Rule{
@@ -67,6 +69,19 @@ A model learns to look for such a patch. Whoever planted it can then have any im
 	Fix:   "look at the samples; take out what was stamped, and find out where it came from",
 	Since: "0.1.0",
 	Refs:  []string{dataPage, "https://arxiv.org/abs/1708.06733"},
+}
+
+var tenNearText = &rule.Rule{
+	ID:       "TEN023",
+	Title:    "texts that are nearly the same",
+	Strategy: finding.InputValidation,
+	Severity: finding.Low,
+	Text: `Texts that are not the same have most pairs of neighbouring words in common: one was made of the other, or all of one form.
+
+What is there often is learned by heart, a little changed or not, and who wants a model to learn something writes it in many ways. Between training and test data, such texts make a model look better than it is. Texts of fewer than eight words are not compared, and what says the same in other words is not found.`,
+	Fix:   "keep one of them, unless they are meant to be there",
+	Since: "0.1.0",
+	Refs:  []string{dataPage},
 }
 
 var tenRelabelled = &rule.Rule{

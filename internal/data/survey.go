@@ -38,6 +38,7 @@ func NewSurvey(opt survey.Options, base *survey.Baseline, where finding.Where) *
 func (s *Survey) Finish(report func(finding.Finding)) {
 	s.Survey.Settle()
 	s.duplicates(report)
+	s.texts(report)
 	s.outliers(report)
 	s.patches(report)
 	if s.Baseline != nil {
@@ -83,6 +84,36 @@ func (s *Survey) duplicates(report func(finding.Finding)) {
 		f.Evidence = same.shown
 		report(f)
 	}
+}
+
+// texts reports texts that are nearly the same, apart for those whose labels contradict
+// each other.
+func (s *Survey) texts(report func(finding.Finding)) {
+	var same, torn group
+	for _, g := range s.Survey.NearTexts() {
+		if len(g.Labels) > 1 {
+			torn.add(g)
+		} else {
+			same.add(g)
+		}
+	}
+	if torn.n > 0 {
+		f := tenNear.Finding(s.Where, groups(torn.n)+" of texts are nearly the same and have different labels")
+		f.Evidence = torn.shown
+		report(f)
+	}
+	if same.n > 0 {
+		f := tenNearText.Finding(s.Where, groups(same.n)+" of texts are nearly the same")
+		f.Evidence = same.shown
+		report(f)
+	}
+}
+
+func groups(n int64) string {
+	if n == 1 {
+		return "1 group"
+	}
+	return fmt.Sprintf("%d groups", n)
 }
 
 type group struct {

@@ -16,6 +16,7 @@ type Look struct {
 	labelCells cells          // of it, where it has texts
 	columns    []part         // the others
 	samples    []Sample       // without their labels
+	texts      []text         // of the samples that have some
 }
 
 // part is what was seen of a column.
@@ -82,6 +83,7 @@ func (s *Survey) Look(rows *dataset.Rows) *Look {
 	}
 	l.digests()
 	l.measure()
+	l.sketches()
 	return l
 }
 

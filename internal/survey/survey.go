@@ -13,7 +13,7 @@
 // Options bounds the samples that are kept a digest of, and the bytes of pixels that
 // the search for patches keeps: of a larger set it compares the first samples, and looks
 // for patches on as many as fit, drawn from all of them. Both say so. Memory is 48 bytes
-// for each sample, 32 more while they are compared, and what is kept; the search needs
+// for each sample, 36 more if it has texts, up to 72 while they are compared, and what is kept; the search needs
 // five times that beside it, and 16 MiB for each goroutine.
 //
 // # Specification
@@ -76,6 +76,7 @@ type Survey struct {
 	Counts  []int64  // of the labels
 	Columns []*Column
 	images  *images
+	texts   []text
 	bases   map[string]*base // of columns, to count into
 
 	once answers
@@ -88,9 +89,10 @@ type Survey struct {
 // answers are what was asked of a survey before.
 type answers struct {
 	duplicates, near []Group
+	texts            []Group
 	outliers         []Outlier
 	patches          *PatchSearch
-	asked            struct{ duplicates, near, outliers bool }
+	asked            struct{ duplicates, near, texts, outliers bool }
 }
 
 // New starts a survey.
@@ -114,9 +116,15 @@ func (s *Survey) Take(l *Look) {
 		s.columnOf(l.columns[i].tensor.Name).take(&l.columns[i])
 	}
 	s.keepImages(l, labels)
+	before := len(s.Samples)
 	for i := range l.samples[:min(len(l.samples), max(0, s.opt.Samples-len(s.Samples)))] {
 		l.samples[i].Label = labels[i]
 		s.Samples = append(s.Samples, l.samples[i])
+	}
+	for _, t := range l.texts {
+		if t.sample += int32(before); int(t.sample) < len(s.Samples) {
+			s.texts = append(s.texts, t)
+		}
 	}
 	s.Count += int64(l.rows.N)
 }
