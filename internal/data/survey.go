@@ -109,6 +109,13 @@ func (s *Survey) texts(report func(finding.Finding)) {
 	}
 }
 
+func labels(n int64) string {
+	if n == 1 {
+		return "1 label"
+	}
+	return fmt.Sprintf("%d labels", n)
+}
+
 func groups(n int64) string {
 	if n == 1 {
 		return "1 group"
@@ -184,6 +191,11 @@ func (s *Survey) patches(report func(finding.Finding)) {
 		report(tenUnsearched.Finding(s.Where, "no patches were looked for: "+found.Refused))
 	case found.Refused == "" && !found.Whole:
 		report(tenUnsearched.Finding(s.Where, fmt.Sprintf("patches were looked for on %d of %d samples, drawn by chance from all of them: one is found if it is on %d of those", found.Looked, s.Survey.Count, found.Least)))
+	}
+	if len(found.Crowded) > 0 {
+		f := tenUnsearched.Finding(s.Where, "patches were not looked for on the samples of "+labels(int64(len(found.Crowded)))+": they have so many parts in common that none stands out")
+		f.Evidence = []string{"label " + strings.Join(quoted(found.Crowded[:min(shownRows, len(found.Crowded))]), ", ")}
+		report(f)
 	}
 	for _, p := range found.Patches {
 		where := fmt.Sprintf("at row %d, column %d", p.Y, p.X)

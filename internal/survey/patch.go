@@ -100,22 +100,24 @@ type Patch struct {
 // PatchSearch is the outcome of a search for patches.
 type PatchSearch struct {
 	Patches []Patch
-	Looked  int    // samples
-	Whole   bool   // whether they are all of the set
-	Least   int    // so many samples a patch needs to be on to be found, whatever its label
-	Refused string // why nothing can be said
+	Looked  int      // samples
+	Whole   bool     // whether they are all of the set
+	Least   int      // so many samples a patch needs to be on to be found, whatever its label
+	Crowded []string // labels whose pictures have so much in common that no patch stands out
+	Refused string   // why nothing can be said
 }
 
 const (
-	seenCount   = 3
-	seenShare   = 4000 // a content is looked at if one in so many samples has it
-	leastCount  = 6
-	leastShare  = 1000 // a patch is on one in so many samples at least
-	leastPurity = 0.95
-	leastScore  = 13.8 // -ln 1e-6
-	standing    = 2    // times what the third label has
-	mostStamps  = 3    // patches of one label that are no reason to call more of them usual
-	mostLeast   = 0.05 // a search that would miss a patch on more is none
+	seenCount        = 3
+	seenShare        = 4000 // a content is looked at if one in so many samples has it
+	leastCount       = 6
+	leastShare       = 1000 // a patch is on one in so many samples at least
+	leastPurity      = 0.95
+	leastScore       = 13.8 // -ln 1e-6
+	standing         = 2    // times what the third label has, and the fourth content of a label
+	standingAnywhere = 3    // times that, where contents are anywhere
+	mostStamps       = 3    // patches of one label that are no reason to call more of them usual
+	mostLeast        = 0.05 // a search that would miss a patch on more is none
 )
 
 // Patches looks for contents of one to nine pixels that are found at one place, or of
@@ -151,13 +153,21 @@ func (s *Survey) search() PatchSearch {
 	var all []Patch
 	least := 0
 	for _, moving := range []bool{false, true} {
-		found, bar, highest := p.standOut(moving)
-		least, out.Least = max(least, p.needs(bar)), max(out.Least, p.needs(highest))
+		found, bar, bars := p.standOut(moving)
+		least = max(least, p.needs(bar, slices.Max(p.share)))
 		all = append(all, found...)
+		for l, own := range bars {
+			needs := p.needs(own, p.share[l])
+			out.Least = max(out.Least, needs)
+			if own > bar && float64(needs) > mostLeast*float64(p.n) && !slices.Contains(out.Crowded, s.Labels[l]) {
+				out.Crowded = append(out.Crowded, s.Labels[l])
+			}
+		}
 	}
+	out.Least = max(out.Least, least)
 	out.Patches = p.merge(all, s.Labels)
 	if float64(least) > mostLeast*float64(p.n) {
-		out.Patches = nil
+		out.Patches, out.Crowded = nil, nil
 		out.Refused = "so many parts of the pictures go with a label that none stands out: there are too few, or they are too small or too coarse"
 	}
 	return out

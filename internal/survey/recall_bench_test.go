@@ -17,10 +17,10 @@ func TestRecallOfMany(t *testing.T) {
 		}
 		t.Logf("noise %d: alarms on %d of 10 clean sets of %d", noise, alarms, n)
 		base := drawn(n, side, noise, 1)
-		for _, share := range []float64{0.002, 0.005, 0.01, 0.05} {
+		for _, share := range []float64{0.002, 0.005, 0.01} {
 			for _, k := range triggers {
 				stamped, lost, wrong := 0, 0, 0
-				for seed := range uint64(5) {
+				for seed := range uint64(3) {
 					a, b, c := missed(t, base.copied(), k, seed, share)
 					stamped, lost, wrong = stamped+a, lost+b, wrong+c
 				}

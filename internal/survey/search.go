@@ -30,7 +30,8 @@ type judgement struct {
 	found  []Patch
 	judged int
 	chance []float64          // the best score under each order of chance
-	best   map[kindOf]float64 // the best score of contents that are there often or not
+	usual  map[kindOf][]Patch // the best contents, there often or not
+	floor  map[kindOf]float64 // the score that one more has to have, of kinds with enough of them
 }
 
 // kindOf is a label, and whether contents move.
@@ -40,7 +41,7 @@ type kindOf struct {
 }
 
 func newJudgement() judgement {
-	return judgement{chance: make([]float64, permutations), best: map[kindOf]float64{}}
+	return judgement{chance: make([]float64, permutations), usual: map[kindOf][]Patch{}, floor: map[kindOf]float64{}}
 }
 
 func (j *judgement) plus(k judgement) {
@@ -49,9 +50,24 @@ func (j *judgement) plus(k judgement) {
 	for i, score := range k.chance {
 		j.chance[i] = max(j.chance[i], score)
 	}
-	for k, score := range k.best {
-		j.best[k] = max(j.best[k], score)
+	for kind, list := range k.usual {
+		j.usual[kind] = append(j.usual[kind], list...)
+		j.trim(kind)
 	}
+}
+
+// mostUsual are kept of a kind.
+const mostUsual = 64
+
+// trim keeps the best contents of a kind.
+func (j *judgement) trim(kind kindOf) {
+	list := j.usual[kind]
+	slices.SortFunc(list, func(a, b Patch) int { return better(&a, &b) })
+	if len(list) >= mostUsual {
+		list = slices.Delete(list, mostUsual, len(list))
+		j.floor[kind] = list[mostUsual-1].score
+	}
+	j.usual[kind] = list
 }
 
 // permutations is how often the labels are put into an order of chance. A score that is
@@ -255,9 +271,8 @@ func (s *scratch) slot(key uint64, place uint32) uint32 {
 	}
 }
 
-// judge keeps a content whose samples have one label more often than chance has it. Of
-// one that is not there often enough to be reported only how well it tells a label
-// counts: that is what the pictures themselves have.
+// judge keeps a content whose samples have one label more often than chance has it. One
+// that is not there often enough to be reported shows what the pictures themselves have.
 func (s *scratch) judge(list []int32, at Patch) {
 	often := len(list) >= s.p.least
 	if often {
@@ -271,13 +286,16 @@ func (s *scratch) judge(list []int32, at Patch) {
 	label, of, score := s.pure(list, s.p.m.labels)
 	kind := kindOf{label, at.Moving}
 	keep := often && score >= leastScore
-	if score == 0 || !keep && score <= s.best[kind] || !s.p.diverse(list) {
+	if score == 0 || !keep && score < s.floor[kind] || !s.p.diverse(list) {
 		return
 	}
-	s.best[kind] = max(s.best[kind], score)
+	at.Count, at.Of, at.label, at.score, at.members = len(list), of, label, score, slices.Clone(list)
 	if keep {
-		at.Count, at.Of, at.label, at.score, at.members = len(list), of, label, score, slices.Clone(list)
 		s.found = append(s.found, at)
+	}
+	s.usual[kind] = append(s.usual[kind], at)
+	if len(s.usual[kind]) > 2*mostUsual {
+		s.trim(kind)
 	}
 }
 
@@ -470,8 +488,8 @@ func wide(a, b, c []byte, size, step int, f func(key uint64)) {
 func spread(key uint64) uint64 { return key*hashB | 1 }
 
 // standOut are the patches that chance and what is usual do not explain, the score that
-// they had to exceed, and the highest one that those of a label had to.
-func (p *patches) standOut(moving bool) (found []Patch, bar, highest float64) {
+// they had to exceed, and those that the patches of each label had to.
+func (p *patches) standOut(moving bool) (found []Patch, bar float64, bars []float64) {
 	best := make([]float64, len(p.share))
 	of := make([][]*Patch, len(p.share)) // the patches of each label
 	for i := range p.found {
@@ -480,7 +498,9 @@ func (p *patches) standOut(moving bool) (found []Patch, bar, highest float64) {
 		}
 	}
 	for l := range best {
-		best[l] = p.best[kindOf{int32(l), moving}]
+		if list := p.usual[kindOf{int32(l), moving}]; len(list) > 0 {
+			best[l] = list[0].score
+		}
 	}
 	slices.Sort(best)
 	slices.Reverse(best)
@@ -488,26 +508,30 @@ func (p *patches) standOut(moving bool) (found []Patch, bar, highest float64) {
 	// third best label has is of the pictures themselves. And among all contents that
 	// were looked at chance may give one alarm in ten thousand such sets.
 	bar = max(leastScore, slices.Max(p.chance), math.Log(float64(max(1, p.judged))*1e4), standing*best[min(2, len(best)-1)])
-	highest = bar
-	for _, list := range of {
-		own := max(bar, standing*p.usual(list))
-		highest = max(highest, own)
+	bars = make([]float64, len(p.share))
+	times := float64(standing)
+	if moving { // there are more of them, of more kinds
+		times = standingAnywhere
+	}
+	for l, list := range of {
+		own := max(bar, times*fourth(p.usual[kindOf{int32(l), moving}]))
+		bars[l] = own
 		for _, x := range list {
 			if x.score > own {
 				found = append(found, *x)
 			}
 		}
 	}
-	return found, bar, highest
+	return found, bar, bars
 }
 
-// usual is the score of the patches of a label that are the fourth best, where those on
-// the same samples are one; 0 if there are fewer. Nobody needs that many, and pictures
+// fourth is the score of the fourth best of the contents of a label, where those on the
+// same samples are one; 0 if there are fewer. Nobody needs that many stamps, and pictures
 // with parts in common have many that are about as common.
-func (p *patches) usual(list []*Patch) float64 {
-	slices.SortFunc(list, better)
+func fourth(list []Patch) float64 {
 	var groups []map[int32]bool
-	for _, x := range list {
+	for i := range list {
+		x := &list[i]
 		if slices.ContainsFunc(groups, func(g map[int32]bool) bool { return mostlyIn(x.members, g) }) {
 			continue
 		}
@@ -545,9 +569,9 @@ func mostlyIn(members []int32, set map[int32]bool) bool {
 	return 2*in > len(members)
 }
 
-// needs is how many samples a patch has to be on for a score, whatever its label.
-func (p *patches) needs(score float64) int {
-	return max(p.least, int(math.Ceil(score/math.Log(1/slices.Max(p.share)))))
+// needs is how many samples with a label of that share a patch has to be on for a score.
+func (p *patches) needs(score, share float64) int {
+	return max(p.least, int(math.Ceil(score/math.Log(1/share))))
 }
 
 // merge puts together the patches that are parts of one: of those of a label that are on
