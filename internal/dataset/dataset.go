@@ -144,9 +144,6 @@ func (r *Rows) bytes(c, i, n int) []byte {
 	return from[:len(from)-len(skip(from, n*each))]
 }
 
-// Cell is the data of a sample in a column, by its number.
-func (r *Rows) Cell(c, i int) []byte { return r.bytes(c, i, 1) }
-
 // Text is what a sample has in a column of Bytes, if that is one element.
 func (r *Rows) Text(column string, i int) []byte {
 	c := slices.IndexFunc(r.Columns, func(t tensor.Tensor) bool { return t.Name == column })

@@ -37,7 +37,9 @@ func Data(ctx context.Context, d DataOptions, opt Options, h finding.Handler) er
 		return err
 	}
 	l := &dataLook{d: d, ctx: ctx, opened: map[string]*artifact.Artifact{}, h: h, check: data.NewSetCheck(d.Schema)}
-	l.startSurvey()
+	if d.Survey != nil {
+		l.beside = newBeside(ctx, d.Survey.Survey, opt.Jobs)
+	}
 	err := l.all()
 	l.endSurvey()
 	l.close()
@@ -51,7 +53,9 @@ func Data(ctx context.Context, d DataOptions, opt Options, h finding.Handler) er
 	}
 	l.count = l.check.Finish(l.report)
 	if d.Survey != nil && len(l.unread) == 0 && ctx.Err() == nil {
-		d.Survey.Finish(l.report)
+		if err := guarded(func() { d.Survey.Finish(l.report) }); err != nil {
+			l.fail(d.Files[0].Path, err)
+		}
 	}
 	l.count.Unread = len(l.unread)
 	e.sum.request(l.count)
@@ -79,34 +83,15 @@ type dataLook struct {
 	opened map[string]*artifact.Artifact
 	shown  int64
 
-	surveyed chan *dataset.Rows // to the goroutine that looks at the set as a whole
-	ended    chan error
+	beside *beside // looks at the set as a whole, if somebody wants that
 }
 
-// startSurvey starts looking at the set as a whole, beside looking at its samples.
-func (l *dataLook) startSurvey() {
-	if l.d.Survey == nil {
-		return
-	}
-	l.surveyed, l.ended = make(chan *dataset.Rows, 2), make(chan error, 1)
-	go func() {
-		var failed error
-		for rows := range l.surveyed {
-			if failed == nil && rows.N > 0 {
-				failed = guarded(func() { l.d.Survey.Add(rows) })
-			}
-		}
-		l.ended <- failed
-	}()
-}
-
-// endSurvey waits for it.
+// endSurvey waits until the set has been looked at as a whole.
 func (l *dataLook) endSurvey() {
-	if l.d.Survey == nil {
+	if l.beside == nil {
 		return
 	}
-	close(l.surveyed)
-	if err := <-l.ended; err != nil {
+	if err := l.beside.end(); err != nil {
 		l.fail(l.d.Files[0].Path, err)
 	}
 }
@@ -332,8 +317,8 @@ func (l *dataLook) rows(name string, set dataset.Set) (next int64, err error) {
 			return next, nil
 		}
 		next = rows.First + int64(rows.N)
-		if l.d.Survey != nil {
-			l.surveyed <- rows
+		if l.beside != nil {
+			l.beside.add(rows)
 		}
 		if err := guarded(func() { l.check.Add(rows) }); err != nil {
 			l.fail(name, err)

@@ -125,6 +125,7 @@ func dataExamples(t *testing.T) map[string]example {
 		"TEN020": since("1,a 2,b 4,a", "1,a 2,b 3,a 4,a"),
 		"TEN021": since("1,a 2,b 3,a 4,a", "2,b 1,a"),
 		"TEN022": plain(twins(t, 1), noise(t, 0), "a.safetensors"),
+		"TEN023": plain(table(fox+"jumps over the lazy dog again,a", fox+"jumps over the lazy dog,a"), table(fox+"jumps over the lazy dog,a", "one fine day the quick brown fox slept in the sun and dreamt of dogs,a"), "a.csv"),
 		"TEN030": {project("a.schema.yaml", oneSchema), project("a.yaml", oneSchema)},
 		"TEN031": {
 			project("Dockerfile", "FROM x\nCMD [\"andiron\", \"guard\", \"serve\", \"--schema\", \"a.schema.yaml\"]\n"),
@@ -139,6 +140,9 @@ func dataExamples(t *testing.T) map[string]example {
 		},
 	}
 }
+
+// fox is the beginning of a text.
+const fox = "one fine day the quick brown fox that is known to all "
 
 const oneSchema = "andiron: tensor/v1\nmodel: net\ninputs: {x: {dtype: float32, shape: [1]}}\n"
 
