@@ -41,7 +41,7 @@ func elementsOf(d DType, edges []rational) []byte {
 	add(math.MaxUint64)
 	add(1 << 63)
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 50000 {
+	for range 10000 {
 		add(r.Uint64() >> r.IntN(64))
 	}
 	return data
