@@ -9,7 +9,7 @@
 # make fault  files stay whole when any system call fails or is the last one
 # make keyless  the tests of the builds that verify Sigstore bundles
 # make interop  signatures, against the reference implementation in Python
-# make gateway  the gateway in front of MLServer and KServe, asked by tritonclient
+# make gateway  the gateway in front of MLServer, KServe, Triton, TorchServe and LitServe
 # make sdk    the Python package: its wheel, types, and tests with and without torch
 # make deps   locks by real uv, pip-tools and poetry, against an index on this machine
 # make demo-serve  the example's classifier behind the gateway, and what becomes of bad requests
