@@ -128,23 +128,30 @@ func (w whole) put(dst []byte, v int64) {
 	}
 }
 
-// integers reads integers. Those beyond 15 digits are left to others.
+// integers reads integers. Those beyond 15 digits are left to others. Where few stood
+// before one that is not short, such as those with a sign, others like it may follow.
 func integers(dst, b []byte, p int, w whole) (n, end int) {
 	for {
 		k, q := shorts(dst, b, p, w)
 		dst, n, p = dst[k*w.size:], n+k, q
-		if len(dst) < w.size || p+room > len(b) {
-			return n, p
+		singly := 1
+		if k < few {
+			singly = most
 		}
-		q, v, ok := integer(b, p)
-		if !ok || v < w.lo || v > w.hi || b[q] != ',' {
-			return n, p
-		}
-		w.put(dst, v)
-		dst = dst[w.size:]
-		n++
-		if p = q + 1; b[p] == ' ' {
-			p++
+		for ; singly > 0; singly-- {
+			if len(dst) < w.size || p+room > len(b) {
+				return n, p
+			}
+			q, v, ok := integer(b, p)
+			if !ok || v < w.lo || v > w.hi || b[q] != ',' {
+				return n, p
+			}
+			w.put(dst, v)
+			dst = dst[w.size:]
+			n++
+			if p = q + 1; b[p] == ' ' {
+				p++
+			}
 		}
 	}
 }

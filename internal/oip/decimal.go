@@ -17,8 +17,8 @@ const (
 	ones  = 0x0101010101010101
 	tops  = 0x80 * ones
 	zeros = '0' * ones
-	room  = 48                 // bytes that a quick reader may look at
-	full  = 1<<63 - 1e8        // a mantissa to which eight digits cannot be added
+	room  = 48          // bytes that a quick reader may look at
+	full  = 1<<63 - 1e8 // a mantissa to which eight digits cannot be added
 )
 
 // eight is the next eight bytes, combined with '0' by xor: a digit is below 10.
