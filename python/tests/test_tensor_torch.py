@@ -197,6 +197,35 @@ def test_tensors_on_a_device_are_waited_for_once(torch: Any, monkeypatch: pytest
         assert not fast.passes({**values, name: wrong}, {})
 
 
+@pytest.mark.parametrize(("form", "reductions"), [
+    ("float32[N] in [-1, 1]", ["aminmax", "amin"]), ("float16[N]", ["aminmax"]), ("int64[N] in [0, 9]", ["aminmax"]),
+    ("int32[N]", []),
+])  # fmt: skip
+def test_what_a_device_is_asked(torch: Any, form: str, reductions: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    calls: list[str] = []
+
+    class Count(TorchDispatchMode):  # type: ignore[misc]
+        def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            calls.append(function.__name__.split(".")[0])
+            return function(*args, **(kwargs or {}))
+
+    schema = parse_short({"x": form, "y": form})
+    fast = Fast(torch, schema, "inputs")
+    dtype = getattr(torch, schema.groups["inputs"]["x"].dtypes[0].name)
+    x = torch.ones(4096, dtype=dtype)
+    monkeypatch.setattr(_fast, "is_host", lambda _: False)
+    syncs = Syncs(torch, monkeypatch)
+    with Count():
+        assert fast.passes({"x": x, "y": x}, {})
+    # item() of a tensor is _local_scalar_dense, and another way to wait.
+    assert [
+        name for name in calls if name in ("aminmax", "amin", "amax", "any", "all", "_local_scalar_dense")
+    ] == 2 * reductions
+    assert syncs.calls == ["tolist"][: len(reductions)]
+
+
 def test_without_numpy_the_device_s_way_is_taken(torch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_numpy(*_: Any) -> None:
         raise RuntimeError("Numpy is not available")

@@ -68,7 +68,7 @@ class Plan:
             low, high = torch.aminmax(keys)
             return torch.stack((low, high, high)).to(torch.int64)
         low, high = torch.aminmax(view ^ ((view >> (self.d.bits - 1)) & mask))
-        least = torch.amin(((view & mask) - 1) & mask)
+        least = torch.amin(((view & mask) - 1) & mask) if self.want.tiny else high
         return torch.stack((low, high, least)).to(torch.int64)
 
     def accepts(self, low: int, high: int, least: int) -> bool:
