@@ -382,7 +382,7 @@ def test_the_check_outside_of_what_is_compiled(torch: Any, small: Any) -> None:
     hold_all(torch, call, small, (andiron.TensorValidationError,))
 
 
-@pytest.mark.parametrize("strict", [False])
+@pytest.mark.parametrize("strict", [False, True])
 def test_an_exported_guard_is_saved_with_its_checks(torch: Any, small: Any, strict: bool) -> None:
     if version(torch) < (2, 6):
         assert not hasattr(torch, "compiler")
