@@ -480,6 +480,14 @@ def test_what_no_graph_can_check_is_not_left_out_in_silence(torch: Any, small: A
         torch.export.export(andiron.guard(small, schema_of(flat), graph="what_fits"), (x,), strict=False)
 
 
+def test_scripts_have_no_outputs(small: Any) -> None:
+    import torch
+
+    with pytest.raises(ValueError, match="TorchScript cannot check outputs"):
+        torch.jit.script(andiron.guard(small, schema_of(IMAGE)))
+    torch.jit.script(andiron.guard(small, schema_of(IMAGE), graph="what_fits"))
+
+
 def test_a_decorated_forward_is_not_scripted_without_its_check(torch: Any) -> None:
     class Decorated(torch.nn.Module):  # type: ignore[misc,name-defined,unused-ignore]
         @andiron.validate("float32[2]")
