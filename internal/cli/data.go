@@ -14,6 +14,7 @@ import (
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/data"
 	"github.com/andiron-dev/andiron/internal/engine"
+	"github.com/andiron-dev/andiron/internal/imagechild"
 	"github.com/andiron-dev/andiron/internal/policy"
 	"github.com/andiron-dev/andiron/internal/survey"
 )
@@ -108,7 +109,9 @@ func (a *app) dataCheck(cmd *cobra.Command, f *dataCheckFlags, args []string) er
 	if err != nil {
 		return err
 	}
-	d := engine.DataOptions{Files: files}
+	images := imagechild.New(cmd.Context(), a.program)
+	defer images.Close()
+	d := engine.DataOptions{Files: files, Decoder: images}
 	if f.schema != "" {
 		if d.Schema, err = readSchema(f.schema); err != nil {
 			return err
@@ -208,9 +211,11 @@ func (a *app) dataBaseline(ctx context.Context, f *surveyFlags, output string, a
 	if err != nil {
 		return err
 	}
+	images := imagechild.New(ctx, a.program)
+	defer images.Close()
 	s := data.NewSurvey(opt, nil, finding.Where{})
 	var seen unread
-	if err := engine.Data(ctx, engine.DataOptions{Survey: s, Files: files}, engine.Options{}, &seen); err != nil {
+	if err := engine.Data(ctx, engine.DataOptions{Survey: s, Files: files, Decoder: images}, engine.Options{}, &seen); err != nil {
 		return err
 	}
 	if ctx.Err() != nil {
