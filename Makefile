@@ -63,7 +63,7 @@ check: setup
 
 # Only these have goroutines or are called from several; readers and rooms may
 # not start any, and the whole tree takes too long under the detector.
-RACE := ./internal/engine ./internal/guard ./internal/cli ./internal/artifact ./internal/trust ./internal/digest ./internal/pyrun ./internal/fetch ./internal/record ./internal/advisory ./scan
+RACE := ./internal/engine ./internal/guard ./internal/cli ./internal/artifact ./internal/trust ./internal/digest ./internal/imagechild ./internal/pyrun ./internal/fetch ./internal/record ./internal/advisory ./scan
 # Of the real program, where several things go on at once: the detector makes each
 # start of it slow.
 RACED := TestInterrupt|TestParallelAdds|TestScripts/(jobs|audit|stdin|incomplete|trust|sign)$$

@@ -55,11 +55,15 @@ var layers = []struct {
 	{"record", []string{"internal/record"}, []string{"ground", "whole", "osfile"}, quiet},
 	// It starts other programs, and only a verb that says so may call it.
 	{"child", []string{"internal/child"}, []string{"ground"}, []string{"net", "plugin", "unsafe", "log"}},
+	// It takes rights from the process that it is in, with system calls that take addresses.
+	{"confine", []string{"internal/confine"}, []string{"ground"}, []string{"net", "os/exec", "plugin", "log"}},
+	// It starts this program a second time, confined, to decode images.
+	{"imagechild", []string{"internal/imagechild"}, []string{"ground", "readers", "child", "confine"}, []string{"net", "plugin", "unsafe", "log"}},
 	{"relock", []string{"internal/relock"}, []string{"ground", "readers", "fetch", "whole", "child"}, []string{"net", "plugin", "unsafe", "log"}},
 	// It starts other programs, and only a verb that says so may call it.
 	{"pyrun", []string{"internal/pyrun"}, []string{"ground", "readers", "child"}, []string{"net", "plugin", "unsafe", "log"}},
-	{"cli", []string{"internal/cli"}, []string{"ground", "whole", "convert", "pyrun", "signing", "keyless", "bom", "engine", "rooms", "artifact", "judge", "report", "ruledoc", "terms", "osfile", "digest", "readers", "fetch", "feed", "record", "relock", "guard"}, []string{"os/exec", "unsafe", "plugin"}},
-	{"cmd", []string{"cmd/..."}, []string{"cli", "keyless"}, nil},
+	{"cli", []string{"internal/cli"}, []string{"ground", "whole", "convert", "pyrun", "signing", "keyless", "bom", "engine", "rooms", "artifact", "judge", "report", "ruledoc", "terms", "osfile", "digest", "readers", "fetch", "feed", "record", "relock", "guard", "imagechild"}, []string{"os/exec", "unsafe", "plugin"}},
+	{"cmd", []string{"cmd/..."}, []string{"cli", "keyless", "imagechild"}, nil},
 	{"testkit", []string{"internal/testkit", "internal/testkit/rawread"}, []string{"ground", "readers"}, quiet},
 	// For tests only, and no program links them: they listen on this machine.
 	{"servers", []string{"internal/testkit/fakeindex", "internal/testkit/fakeosv"}, []string{"ground", "readers"}, []string{"os", "os/exec", "plugin", "unsafe", "log"}},

@@ -134,6 +134,19 @@ Nothing is known about the others.`,
 	Refs:  []string{dataPage},
 }
 
+var tenStanding = &rule.Rule{
+	ID:       "TEN035",
+	Title:    "Who signed the baseline",
+	Strategy: finding.InputValidation,
+	Severity: finding.Info,
+	Text: `Data were compared with a baseline. The finding says which, and whether somebody who counts signed it.
+
+Whoever may change a baseline that nobody signs can change the data as well, and nothing shows.`,
+	Fix:   "sign it with andiron data baseline --key, and check with --key or require_signature in andiron.yaml",
+	Since: "0.1.0",
+	Refs:  []string{dataPage},
+}
+
 var tenPartly = &rule.Rule{
 	ID:       "TEN091",
 	Title:    "data set of which a part was not compared",

@@ -21,11 +21,13 @@ type Survey struct {
 	Survey   *survey.Survey
 	Baseline *survey.Baseline // nil for none
 	Where    finding.Where
+	// Standing is what the baseline is called, and who signed it.
+	Standing string
 }
 
 // NewSurvey starts a survey.
 func NewSurvey(opt survey.Options, base *survey.Baseline, where finding.Where) *Survey {
-	s := &Survey{survey.New(opt), base, where}
+	s := &Survey{Survey: survey.New(opt), Baseline: base, Where: where}
 	if base != nil {
 		for i := range base.Columns {
 			s.Survey.Against(&base.Columns[i])
@@ -42,6 +44,9 @@ func (s *Survey) Finish(report func(finding.Finding)) {
 	s.outliers(report)
 	s.patches(report)
 	if s.Baseline != nil {
+		if s.Standing != "" {
+			report(tenStanding.Finding(s.Where, "the baseline is "+s.Standing))
+		}
 		s.differences(report)
 		s.drift(report)
 	}

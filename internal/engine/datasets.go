@@ -27,6 +27,8 @@ type DataOptions struct {
 	Survey *data.Survey   // nil for none
 	Limits dataset.Limits
 	Files  []TensorFile // one set: what has a name is put together
+	// Decoder decodes the images; nil does it in this process.
+	Decoder dataset.Decoder
 }
 
 // Data looks at a data set.
@@ -232,7 +234,7 @@ func (l *dataLook) typeOf(column string) tensor.DType {
 
 // form is how images become tensors: as the schema wants them.
 func (l *dataLook) form(column string) dataset.Form {
-	f := dataset.Form{DType: tensor.Uint8, Last: true}
+	f := dataset.Form{DType: tensor.Uint8, Last: true, Decoder: l.d.Decoder}
 	if l.d.Schema == nil {
 		return f
 	}
@@ -313,7 +315,9 @@ func (l *dataLook) rows(name string, set dataset.Set) (next int64, err error) {
 			return next, nil
 		}
 		if err != nil {
-			l.fail(name, err)
+			if l.ctx.Err() == nil { // else that is why
+				l.fail(name, err)
+			}
 			return next, nil
 		}
 		next = rows.First + int64(rows.N)

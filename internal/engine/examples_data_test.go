@@ -25,7 +25,11 @@ func (s scene) surveyed(opt survey.Options, baseline string) scene {
 		if baseline != "" {
 			base = baselineOf(t, baseline)
 		}
-		return engine.DataOptions{Survey: data.NewSurvey(opt, base, finding.Where{Path: "set"})}
+		s := data.NewSurvey(opt, base, finding.Where{Path: "set"})
+		if base != nil {
+			s.Standing = `"base.json", which is not signed`
+		}
+		return engine.DataOptions{Survey: s}
 	}
 	return s
 }
@@ -134,6 +138,7 @@ func dataExamples(t *testing.T) map[string]example {
 		"TEN032": {project("a.baseline.json", oneBaseline), project("a.json", oneBaseline)},
 		"TEN033": {project("a.robustness.json", oneRobust("true")), project("a.robustness.json", oneRobust("false"))},
 		"TEN034": {project("a.schema.yaml", "andiron: tensor/v1\n"), project("a.schema.yaml", oneSchema)},
+		"TEN035": {since("1,a 2,b 3,a", "1,a").fires, file("a.csv", table("1,a", "2,b")).surveyed(survey.Options{}, "")},
 		"TEN091": {
 			file("a.csv", table("1,a", "2,b")).surveyed(survey.Options{Samples: 1}, ""),
 			file("a.csv", table("1,a", "2,b")).surveyed(survey.Options{Samples: 2}, ""),
