@@ -11,9 +11,8 @@
 // time, so that the one that did it is known by name. Each image that was asked for has
 // pixels or an error in the end, never neither.
 //
-// It stays for many images, because starting it takes as long as decoding hundreds of
-// small ones. An image that took it over could therefore lie about the pixels of those
-// behind it, within their shapes.
+// It stays for many images, because starting it takes milliseconds. An image that took
+// it over could therefore lie about the pixels of those behind it, within their shapes.
 //
 // # Limits
 //
