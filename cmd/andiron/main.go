@@ -9,9 +9,11 @@ import (
 	"syscall"
 
 	"github.com/andiron-dev/andiron/internal/cli"
+	"github.com/andiron-dev/andiron/internal/sandbox"
 )
 
 func main() {
+	sandbox.Stage() // does not return in a process that is to be a worker of the sandbox
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal ends the run with what was found so far; with the handler
 	// gone, a second one ends the process.

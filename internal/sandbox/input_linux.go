@@ -12,20 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Input is a checkpoint that cannot change while it is loaded, or it shows.
-type Input struct {
-	SHA256 string
-	Size   int64
-	// Kept is how: "lease", where the kernel holds back who wants to write, or "copy",
-	// a sealed one in memory.
-	Kept string
-
-	file *os.File
-}
-
-// ErrChanged says that somebody opened the checkpoint for writing.
-var ErrChanged = errors.New("the file was opened for writing while it was loaded")
-
 // leases are file systems on which a lease keeps every writer away: magic numbers of
 // linux/magic.h. On an overlay one does not see who writes beneath.
 var leases = []int64{unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.TMPFS_MAGIC}
@@ -123,6 +109,3 @@ func (in *Input) unchanged() error {
 	}
 	return err
 }
-
-// Close gives up the lease or the copy.
-func (in *Input) Close() error { return in.file.Close() }

@@ -18,7 +18,7 @@ import (
 // Load loads a checkpoint and returns its tensors. The report says what is known when
 // there is an error as well.
 func Load(ctx context.Context, in *Input, o Options) (*Result, *Report, error) {
-	lim := o.Limits.filled(in.Size)
+	lim := o.Limits.Filled(in.Size)
 	r := &Report{Missing: map[Layer]string{}, Input: in.Kept}
 	v, err := look(ctx, o.Python)
 	if err != nil {
@@ -39,12 +39,12 @@ func Load(ctx context.Context, in *Input, o Options) (*Result, *Report, error) {
 		_ = out.Close() // nothing of it is given out
 		return nil, r, err
 	}
-	header, err := sealed(out, lim.Result)
+	header, size, err := sealed(out, lim.Result)
 	if err != nil {
 		_ = out.Close() // nothing of it is given out
 		return nil, r, fmt.Errorf("%w: what came out is no result: %w", ErrContained, err)
 	}
-	return &Result{File: out, Header: header, Report: r}, r, nil
+	return &Result{File: out, Size: size, Header: header, Report: r}, r, nil
 }
 
 // begin starts a worker with all layers that can be had, and waits until it is ready.
@@ -81,6 +81,8 @@ func begin(ctx context.Context, o *Options, v *view, lim Limits, r *Report) (*wo
 		v.without(missing.Layer, missing.Text, r)
 	}
 }
+
+func soon() time.Time { return time.Now().Add(30 * time.Second) }
 
 func (v *view) without(l Layer, why string, r *Report) {
 	v.layers = slices.DeleteFunc(v.layers, func(x Layer) bool { return x == l })
@@ -161,8 +163,7 @@ func memfd(name string) (*os.File, error) {
 const allSeals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
 
 // sealed makes sure that a file cannot change any more, and reads it.
-func sealed(f *os.File, most int64) (*safetensors.File, error) {
-	var err error
+func sealed(f *os.File, most int64) (h *safetensors.File, size int64, err error) {
 	for range 3 { // a page may be held for a moment after an honest end
 		if _, err = unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, allSeals); !errors.Is(err, unix.EBUSY) {
 			break
@@ -170,14 +171,14 @@ func sealed(f *os.File, most int64) (*safetensors.File, error) {
 		time.Sleep(time.Millisecond)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("it cannot be sealed: %w", err)
+		return nil, 0, fmt.Errorf("it cannot be sealed: %w", err)
 	}
-	size, err := f.Seek(0, io.SeekEnd)
-	if err != nil {
-		return nil, err
+	if size, err = f.Seek(0, io.SeekEnd); err != nil {
+		return nil, 0, err
 	}
 	if size > most {
-		return nil, fmt.Errorf("%d bytes, more than %d", size, most)
+		return nil, 0, fmt.Errorf("%d bytes, more than %d", size, most)
 	}
-	return safetensors.Open(f, size, safetensors.Limits{})
+	h, err = safetensors.Open(f, size, safetensors.Limits{})
+	return h, size, err
 }

@@ -56,7 +56,8 @@ type Limits struct {
 	Events  int           // calls that are refused before the worker is ended, 40
 }
 
-func (l Limits) filled(size int64) Limits {
+// Filled has the defaults for a checkpoint of so many bytes.
+func (l Limits) Filled(size int64) Limits {
 	fill := func(d *time.Duration, to time.Duration) {
 		if *d == 0 {
 			*d = to
@@ -92,6 +93,23 @@ type Options struct {
 	Limits  Limits
 }
 
+// Input is a checkpoint that cannot change while it is loaded, or it shows.
+type Input struct {
+	SHA256 string
+	Size   int64
+	// Kept is how: "lease", where the kernel holds back who wants to write, or "copy",
+	// a sealed one in memory.
+	Kept string
+
+	file *os.File
+}
+
+// ErrChanged says that somebody opened the checkpoint for writing.
+var ErrChanged = errors.New("the file was opened for writing while it was loaded")
+
+// Close gives up the lease or the copy.
+func (in *Input) Close() error { return in.file.Close() }
+
 // Event is a system call that was refused.
 type Event struct {
 	Call string        `json:"call"` // with what is known of its arguments
@@ -112,9 +130,18 @@ type Report struct {
 	MaxRSS        int64
 }
 
+// Trial is what came of trying a layer, or of all together if Layer is "".
+type Trial struct {
+	Layer         Layer
+	OK            bool
+	Why, Remedy   string
+	Torch, Python string
+}
+
 // Result is what came out. Close gives the memory back.
 type Result struct {
 	File   *os.File // sealed; it cannot change any more
+	Size   int64
 	Header *safetensors.File
 	Report *Report
 }
