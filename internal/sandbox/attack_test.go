@@ -217,8 +217,7 @@ var attacks = []attack{
 	{"descriptors sent along, by number", "class V(ctypes.Structure): _fields_ = [('p', ctypes.c_void_p), ('n', ctypes.c_size_t)]\nclass M(ctypes.Structure): _fields_ = [('a', ctypes.c_void_p), ('al', ctypes.c_uint), ('v', ctypes.c_void_p), ('vl', ctypes.c_size_t), ('c', ctypes.c_void_p), ('cl', ctypes.c_size_t), ('f', ctypes.c_int)]\nb = b'{\"done\": {\"weights_only\": true, \"type\": \"x\"}}'\nc = ctypes.create_string_buffer((20).to_bytes(8, 'little') + (1).to_bytes(4, 'little') * 2 + (10).to_bytes(8, 'little'))\nk = ctypes.create_string_buffer(b)\nv = V(ctypes.addressof(k), len(b))\nm = M(None, 0, ctypes.addressof(v), 1, ctypes.addressof(c), 24, 0)\ncall(46, 3, ctypes.addressof(m), 0)\nos._exit(0)", "stopped"},
 }
 
-// write makes a checkpoint that runs the code: a pickle of protocol 0 in the way of
-// torch.save before 1.6 would do, but real torch is there.
+// writer has real torch save checkpoints that run code when they are loaded.
 const writer = `
 import sys, torch
 class Run:
@@ -289,6 +288,7 @@ func TestAttacks(t *testing.T) {
 		names := f.checkpoints(t, python, attacks)
 		for i, a := range attacks {
 			t.Run(a.name, func(t *testing.T) {
+				t.Parallel()
 				rep, err := attempt(t, names[i], sandbox.Options{Python: python, Need: []sandbox.Layer{sandbox.Namespaces, sandbox.Landlock, sandbox.Seccomp}, Limits: limits})
 				f.untouched(t)
 				a.judge(t, rep, err)
@@ -327,6 +327,7 @@ func TestLayersAlone(t *testing.T) {
 		without := slices.DeleteFunc(slices.Clone(all), func(l sandbox.Layer) bool { return l == only })
 		for i, a := range some {
 			t.Run(string(only)+"/"+a.name, func(t *testing.T) {
+				t.Parallel()
 				_, err := attempt(t, names[i], sandbox.Options{Python: python, Without: without, Limits: limits})
 				t.Log(err)
 				f.untouched(t)
