@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -61,13 +62,11 @@ func lease(f *os.File) bool {
 	if unix.Fstatfs(int(f.Fd()), &st) != nil {
 		return false
 	}
-	for _, m := range leases {
-		if int64(st.Type) == m {
-			_, err := unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK)
-			return err == nil
-		}
+	if !slices.Contains(leases, st.Type) {
+		return false
 	}
-	return false
+	_, err := unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK)
+	return err == nil
 }
 
 // copy makes a sealed copy, and works out the digest of that.

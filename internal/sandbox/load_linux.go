@@ -60,7 +60,7 @@ func begin(ctx context.Context, o *Options, v *view, lim Limits, r *Report) (*wo
 				return nil, fmt.Errorf("%w: %s: %s", ErrMissing, l, r.Missing[l])
 			}
 		}
-		w, err := spawn(ctx, o, v, lim)
+		w, err := spawn(ctx, v, lim)
 		if err != nil {
 			if !v.has(Namespaces) {
 				return nil, err

@@ -72,7 +72,7 @@ func (l *listener) run() {
 			return // nobody has the filter any more
 		}
 		var n notif
-		if _, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(l.fd), notifReceive, uintptr(unsafe.Pointer(&n))); e != 0 {
+		if _, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(l.fd), notifReceive, uintptr(unsafe.Pointer(&n))); e != 0 { //nolint:gosec // for the kernel
 			if e == unix.EINTR || e == unix.ENOENT {
 				continue
 			}
@@ -80,7 +80,7 @@ func (l *listener) run() {
 		}
 		l.note(&n)
 		a := answer{ID: n.ID, Error: -int32(unix.EPERM)}
-		_, _, _ = unix.Syscall(unix.SYS_IOCTL, uintptr(l.fd), notifSend, uintptr(unsafe.Pointer(&a))) // it may be gone
+		_, _, _ = unix.Syscall(unix.SYS_IOCTL, uintptr(l.fd), notifSend, uintptr(unsafe.Pointer(&a))) //nolint:gosec // for the kernel; it may be gone
 	}
 }
 
@@ -166,10 +166,10 @@ func addressAt(pid uint32, at, n uint64) (string, bool) {
 	if len(b) < 8 {
 		return "", false
 	}
-	switch family := binary.LittleEndian.Uint16(b); {
-	case family == unix.AF_INET:
+	switch family := binary.LittleEndian.Uint16(b); family {
+	case unix.AF_INET:
 		return fmt.Sprintf("%d.%d.%d.%d:%d", b[4], b[5], b[6], b[7], binary.BigEndian.Uint16(b[2:])), true
-	case family == unix.AF_UNIX:
+	case unix.AF_UNIX:
 		return fmt.Sprintf("unix %q", strings.TrimRight(string(b[2:]), "\x00")), true
 	default:
 		return fmt.Sprintf("family %d", family), true

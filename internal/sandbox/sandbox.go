@@ -46,14 +46,14 @@ const (
 
 // Limits bound a worker. The zero value is the defaults.
 type Limits struct {
-	Start   time.Duration // until torch is imported, 60 s
-	Load    time.Duration // from the first untrusted byte to the last tensor, 60 s
-	CPU     time.Duration // of the processor, 120 s
-	Memory  int64         // bytes of data; 0 is 1 GiB and twice the checkpoint
-	Result  int64         // bytes of tensors; 0 is 64 MiB and eight times the checkpoint
-	Files   int           // open descriptors, 64
-	Threads int           // and processes, 16
-	Events  int           // calls that are refused before the worker is ended, 40
+	Start   time.Duration `json:"start"`   // until torch is imported, 60 s
+	Load    time.Duration `json:"load"`    // from the first untrusted byte to the last tensor, 60 s
+	CPU     time.Duration `json:"cpu"`     // of the processor, 120 s
+	Memory  int64         `json:"memory"`  // bytes of data; 0 is 1 GiB and twice the checkpoint
+	Result  int64         `json:"result"`  // bytes of tensors; 0 is 64 MiB and eight times the checkpoint
+	Files   int           `json:"files"`   // open descriptors, 64
+	Threads int           `json:"threads"` // and processes, 16
+	Events  int           `json:"events"`  // calls that are refused before the worker is ended, 40
 }
 
 // Filled has the defaults for a checkpoint of so many bytes.

@@ -3,7 +3,6 @@ package sandbox
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -11,6 +10,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/andiron-dev/andiron/internal/bounded"
 )
 
 // stageName is what this program is called when it is to become a worker.
@@ -18,13 +19,15 @@ const stageName = "andiron-sandbox-stage"
 
 // stagePlan is what it is told, on its standard input.
 type stagePlan struct {
-	Python, Program string
-	Roots, Files    []string
-	Temp            string
-	Namespaces      bool
-	Landlock        bool
-	UID             int
-	Limits          Limits
+	Python     string   `json:"python"`
+	Program    string   `json:"program"`
+	Roots      []string `json:"roots"`
+	Files      []string `json:"files"`
+	Temp       string   `json:"temp"`
+	Namespaces bool     `json:"namespaces"`
+	Landlock   bool     `json:"landlock"`
+	UID        int      `json:"uid"`
+	Limits     Limits   `json:"limits"`
 }
 
 // layerError says which layer could not be put in force.
@@ -43,7 +46,7 @@ func Stage() {
 	e := stage()
 	b, _ := json.Marshal(map[string]any{"stage": e}) // it can always be spelled
 	_, _ = unix.Write(fdControl, b)                  // if nobody hears it, nobody waits
-	os.Exit(1)
+	os.Exit(1)                                       //nolint:forbidigo // this process is no run of andiron
 }
 
 func (e *layerError) Error() string { return strings.TrimPrefix(string(e.Layer)+": "+e.Text, ": ") }
@@ -54,7 +57,7 @@ func failed(l Layer, what string, err error) *layerError {
 
 // stage puts one layer after another in force.
 func stage() *layerError {
-	b, err := io.ReadAll(os.Stdin)
+	b, err := bounded.ReadAll(os.Stdin, 1<<20)
 	var p stagePlan
 	if err == nil {
 		err = json.Unmarshal(b, &p)
@@ -198,6 +201,9 @@ func dropCapabilities() error {
 	return unix.Capset(&header, &none[0])
 }
 
+// seen is the mode of folders in the view: they are for another user.
+const seen = 0o755
+
 // enter makes the view: an empty file system with what the worker may read.
 func (p *stagePlan) enter() error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
@@ -230,7 +236,7 @@ func (p *stagePlan) enter() error {
 		return fmt.Errorf("an empty file system: %w", err)
 	}
 	for path, to := range links {
-		if err := os.MkdirAll(root+filepath.Dir(path), 0o755); err != nil {
+		if err := os.MkdirAll(root+filepath.Dir(path), seen); err != nil {
 			return err
 		}
 		if err := os.Symlink(to, root+path); err != nil {
@@ -264,15 +270,15 @@ func attach(fd int, at string) error {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(at), seen); err != nil {
 		return err
 	}
 	var err error
 	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
-		err = os.MkdirAll(at, 0o755)
+		err = os.MkdirAll(at, seen)
 	} else {
 		var f *os.File
-		if f, err = os.Create(at); err == nil {
+		if f, err = os.Create(at); err == nil { //nolint:gosec // in the view that is being made
 			err = f.Close()
 		}
 	}
@@ -285,7 +291,7 @@ func attach(fd int, at string) error {
 // pivot makes the view all that there is.
 func pivot(root string) error {
 	for _, dir := range []string{"/tmp", "/proc"} {
-		if err := os.MkdirAll(root+dir, 0o755); err != nil {
+		if err := os.MkdirAll(root+dir, seen); err != nil {
 			return err
 		}
 	}
@@ -350,7 +356,7 @@ func (p *stagePlan) landlock() *layerError {
 		return &layerError{Landlock, "this kernel has none"}
 	}
 	attr := landlockRights(abi)
-	fd, _, e := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0)
+	fd, _, e := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0) //nolint:gosec // for the kernel
 	if e != 0 {
 		return failed(Landlock, "landlock_create_ruleset", e)
 	}
@@ -401,7 +407,7 @@ func (p *stagePlan) let(ruleset int, path string, rights uint64) error {
 		rights &^= unix.LANDLOCK_ACCESS_FS_WRITE_FILE
 	}
 	rule := unix.LandlockPathBeneathAttr{Allowed_access: rights, Parent_fd: int32(fd)}
-	if _, _, e := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(ruleset), unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0); e != 0 {
+	if _, _, e := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(ruleset), unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0); e != 0 { //nolint:gosec // for the kernel
 		return fmt.Errorf("%s: %w", path, e)
 	}
 	return nil

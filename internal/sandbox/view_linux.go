@@ -47,23 +47,23 @@ func look(ctx context.Context, python string) (*view, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, path, "-I", "-B", "-c", ask)
+	cmd := exec.CommandContext(ctx, path, "-I", "-B", "-c", ask) //nolint:gosec // the Python that the user names
 	var out, text bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &text
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("python %q does not start: %w: %s", python, err, lastLine(text.String()))
 	}
 	var said struct {
-		Version string
-		Paths   []string
+		Version string   `json:"version"`
+		Paths   []string `json:"paths"`
 	}
 	if err := json.Unmarshal(out.Bytes(), &said); err != nil {
 		return nil, fmt.Errorf("python %q says what no Python says: %w", python, err)
 	}
 	v := &view{python: path, files: []string{"/etc/ld.so.cache", "/etc/localtime"}}
 	all := append(said.Paths, "/usr", "/lib", "/lib64", "/etc/alternatives", filepath.Dir(path)) //nolint:gocritic // a new list
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		all = append(all, filepath.Dir(real))
+	if to, err := filepath.EvalSymlinks(path); err == nil {
+		all = append(all, filepath.Dir(to))
 	}
 	v.roots = folders(all)
 	return v, nil
@@ -88,6 +88,19 @@ func folders(all []string) (out []string) {
 		out = append(out, p)
 	}
 	return out
+}
+
+// makeTemp makes the folder that a worker may write to, where it has no file system of
+// its own.
+func (v *view) makeTemp() (err error) {
+	v.temp = ""
+	if v.has(Namespaces) {
+		return nil
+	}
+	if v.temp, err = os.MkdirTemp("", "andiron-"); err == nil && v.uid != 0 {
+		err = os.Chown(v.temp, v.uid, v.uid)
+	}
+	return err
 }
 
 // attributes are how the process begins.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -32,6 +33,7 @@ type worker struct {
 	said    child.Tail
 	ended   chan struct{} // closed when there is no process any more
 	pidfd   int
+	temp    string // a folder of its own, or ""
 	killed  atomic.Bool
 }
 
@@ -39,7 +41,7 @@ type worker struct {
 const mostMessage = 1 << 20
 
 // spawn starts a worker.
-func spawn(ctx context.Context, o *Options, v *view, lim Limits) (*worker, error) {
+func spawn(ctx context.Context, v *view, lim Limits) (*worker, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("socketpair: %w", err)
@@ -53,14 +55,18 @@ func spawn(ctx context.Context, o *Options, v *view, lim Limits) (*worker, error
 		return nil, err
 	}
 	w := &worker{control: conn.(*net.UnixConn), ended: make(chan struct{}), pidfd: -1}
-	if err := w.start(ctx, o, v, lim, theirs); err != nil {
-		_ = w.control.Close() // the other error is the one
+	if err := w.start(ctx, v, lim, theirs); err != nil {
+		_ = w.control.Close()    // the other error is the one
+		_ = os.RemoveAll(v.temp) // there is nothing in it
 		return nil, err
 	}
 	return w, nil
 }
 
-func (w *worker) start(ctx context.Context, o *Options, v *view, lim Limits, control *os.File) error {
+func (w *worker) start(ctx context.Context, v *view, lim Limits, control *os.File) error {
+	if err := v.makeTemp(); err != nil {
+		return err
+	}
 	plan, err := json.Marshal(stagePlan{
 		Python: v.python, Program: program, Roots: v.roots, Files: v.files, Temp: v.temp,
 		Namespaces: v.has(Namespaces), Landlock: v.has(Landlock), UID: v.uid, Limits: lim,
@@ -69,6 +75,7 @@ func (w *worker) start(ctx context.Context, o *Options, v *view, lim Limits, con
 		return err
 	}
 	w.cmd = exec.CommandContext(ctx, "/proc/self/exe")
+	w.temp = v.temp
 	w.cmd.Args = []string{stageName}
 	w.cmd.Env = []string{"PATH=/usr/bin:/bin"}
 	w.cmd.ExtraFiles = []*os.File{control}
@@ -94,6 +101,9 @@ func (w *worker) kill() {
 	_ = w.cmd.Process.Kill() // it may have ended
 	<-w.ended
 	_ = w.control.Close() // nobody says anything any more
+	if w.temp != "" {
+		_ = os.RemoveAll(w.temp) // what is left is a private temporary folder
+	}
 	if w.pidfd >= 0 {
 		_ = unix.Close(w.pidfd) // it was only for looking
 	}
@@ -222,7 +232,11 @@ func (w *worker) why(err error) error {
 
 // job gives the worker its checkpoint and returns the listener for its calls.
 func (w *worker) job(o *Options, in, out *os.File, until time.Time) (listener int, err error) {
-	p, err := LoadFilter(seccomp.ArchOf(runtime.GOARCH)).Compile()
+	f := LoadFilter(seccomp.ArchOf(runtime.GOARCH))
+	if slices.Contains(o.Without, Seccomp) {
+		f.Rules, f.Else = nil, seccomp.Allow
+	}
+	p, err := f.Compile()
 	if err != nil {
 		return -1, fmt.Errorf("internal error: %w", err)
 	}
