@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -143,11 +144,11 @@ func (w *worker) hear(until time.Time, files bool) (m message, fd int, err error
 		oob = make([]byte, unix.CmsgSpace(4))
 	}
 	n, oobn, _, _, err := w.control.ReadMsgUnix(b, oob)
+	if errors.Is(err, io.EOF) || err == nil && n == 0 {
+		err = errGone
+	}
 	if err != nil {
 		return m, fd, err
-	}
-	if n == 0 {
-		return m, fd, errGone
 	}
 	if fd, err = received(oob[:oobn]); err != nil {
 		return m, fd, err
