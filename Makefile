@@ -11,7 +11,7 @@
 # make fault  files stay whole when any system call fails or is the last one
 # make keyless  the tests of the builds that verify Sigstore bundles
 # make interop  signatures, against the reference implementation in Python
-# make gateway  the gateway in front of MLServer and KServe, asked by tritonclient
+# make gateway  the gateway in front of MLServer, KServe, Triton, TorchServe and LitServe
 # make sdk    the Python package: its wheel, types, and tests with and without torch
 # make deps   locks by real uv, pip-tools and poetry, against an index on this machine
 # make demo-serve  the example's classifier behind the gateway, and what becomes of bad requests
@@ -65,7 +65,7 @@ check: setup
 
 # Only these have goroutines or are called from several; readers and rooms may
 # not start any, and the whole tree takes too long under the detector.
-RACE := ./internal/engine ./internal/guard ./internal/cli ./internal/artifact ./internal/trust ./internal/digest ./internal/pyrun ./internal/fetch ./internal/record ./internal/advisory ./scan
+RACE := ./internal/engine ./internal/guard ./internal/cli ./internal/artifact ./internal/trust ./internal/digest ./internal/imagechild ./internal/pyrun ./internal/fetch ./internal/record ./internal/advisory ./scan
 # Of the real program, where several things go on at once: the detector makes each
 # start of it slow.
 RACED := TestInterrupt|TestParallelAdds|TestScripts/(jobs|audit|stdin|incomplete|trust|sign)$$

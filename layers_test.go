@@ -27,7 +27,7 @@ var layers = []struct {
 		"internal/hf", "internal/magic", "internal/mobile", "internal/objfile", "internal/pysrc",
 		"internal/pep440", "internal/pep508", "internal/manifest", "internal/osv", "internal/advisory", "internal/pyindex", "internal/family",
 		"internal/tensor", "internal/kernel", "internal/tensorfile", "internal/triton",
-		"internal/infer", "internal/oip", "internal/robust", "internal/dataset", "internal/survey",
+		"internal/parquet", "internal/infer", "internal/oip", "internal/robust", "internal/dataset", "internal/survey",
 	}, []string{"ground", "readers"}, append(quiet, "os", "time")},
 	{"terms", []string{"internal/day", "internal/pattern", "internal/source", "internal/waiver", "internal/lockfile", "internal/openvex", "internal/supply"}, []string{"ground", "terms"}, append(quiet, "os")},
 	{"osfile", []string{"internal/osfile"}, nil, []string{"net", "os/exec", "plugin", "unsafe", "log"}},
@@ -55,13 +55,17 @@ var layers = []struct {
 	{"record", []string{"internal/record"}, []string{"ground", "whole", "osfile"}, quiet},
 	// It starts other programs, and only a verb that says so may call it.
 	{"child", []string{"internal/child"}, []string{"ground"}, []string{"net", "plugin", "unsafe", "log"}},
+	// It takes rights from the process that it is in, with system calls that take addresses.
+	{"confine", []string{"internal/confine"}, []string{"ground"}, []string{"net", "os/exec", "plugin", "log"}},
+	// It starts this program a second time, confined, to decode images.
+	{"imagechild", []string{"internal/imagechild"}, []string{"ground", "readers", "child", "confine"}, []string{"net", "plugin", "unsafe", "log"}},
 	{"relock", []string{"internal/relock"}, []string{"ground", "readers", "fetch", "whole", "child"}, []string{"net", "plugin", "unsafe", "log"}},
 	// It starts other programs, and only a verb that says so may call it.
 	{"pyrun", []string{"internal/pyrun"}, []string{"ground", "readers", "child"}, []string{"net", "plugin", "unsafe", "log"}},
 	// It starts Python, and holds it; it speaks to the kernel as no other package does.
 	{"sandbox", []string{"internal/sandbox"}, []string{"ground", "readers", "child"}, []string{"plugin", "log"}},
-	{"cli", []string{"internal/cli"}, []string{"ground", "sandbox", "whole", "convert", "pyrun", "signing", "keyless", "bom", "engine", "rooms", "artifact", "judge", "report", "ruledoc", "terms", "osfile", "digest", "readers", "fetch", "feed", "record", "relock", "guard"}, []string{"os/exec", "unsafe", "plugin"}},
-	{"cmd", []string{"cmd/..."}, []string{"cli", "keyless", "sandbox"}, nil},
+	{"cli", []string{"internal/cli"}, []string{"ground", "sandbox", "whole", "convert", "pyrun", "signing", "keyless", "bom", "engine", "rooms", "artifact", "judge", "report", "ruledoc", "terms", "osfile", "digest", "readers", "fetch", "feed", "record", "relock", "guard", "imagechild"}, []string{"os/exec", "unsafe", "plugin"}},
+	{"cmd", []string{"cmd/..."}, []string{"cli", "keyless", "imagechild", "sandbox"}, nil},
 	{"testkit", []string{"internal/testkit", "internal/testkit/rawread"}, []string{"ground", "readers"}, quiet},
 	// For tests only, and no program links them: they listen on this machine.
 	{"servers", []string{"internal/testkit/fakeindex", "internal/testkit/fakeosv"}, []string{"ground", "readers"}, []string{"os", "os/exec", "plugin", "unsafe", "log"}},

@@ -4,7 +4,9 @@
 One thread, the best of many short runs, so that other work on the machine matters
 little. "usual" is isnan, isinf, min and max of torch, which finds less: no tiny values.
 "one pass" is torch's maximum of the same bytes, which is what reading them costs.
-The promise is 20 µs for a 1x3x224x224 float32, and 20 times less than the usual code.
+The promise is 20 µs for a 1x3x224x224 float32 in [0, 1], and 20 times less than the usual
+code. Zeros hide tiny values, and two signs have four extremes: these take two or three
+further looks at memory, and are printed and not promised.
 Ends with 1 when a promise is missed by more than a quarter.
 """
 
@@ -26,8 +28,8 @@ SLACK = 1.25
 
 def best(call: Callable[[], object]) -> float:
     """Return the microseconds of a call."""
-    number = max(1, min(1000, int(0.004 / max(timeit.timeit(call, number=3) / 3, 1e-7))))
-    return min(timeit.repeat(call, number=number, repeat=60)) / number * 1e6
+    number = max(1, min(1000, int(0.0004 / max(timeit.timeit(call, number=3) / 3, 1e-7))))
+    return min(timeit.repeat(call, number=number, repeat=600)) / number * 1e6
 
 
 def main() -> int:
@@ -36,7 +38,7 @@ def main() -> int:
 
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    print(f"torch {torch.__version__}, one thread, best of 60, µs")
+    print(f"torch {torch.__version__}, one thread, best of 600, µs")
     print(f"{'':34}{'one pass':>10}{'usual':>10}{'validate':>10}{'ratio':>8}")
     first = None
     for name, form, x in inputs(torch):
@@ -67,11 +69,14 @@ def inputs(torch: Any) -> list[tuple[str, str, Any]]:
     image = torch.rand(1, 3, 224, 224) * 0.999 + 0.0005
     black = image.clone()
     black[:, :, ::3] = 0
+    padded = (image - 0.45) / 0.225
+    padded[:, :, ::3] = 0
     ids = torch.randint(0, 30522, (8, 512))
     return [
         ("1x3x224x224 float32 in [0, 1]", "float32[B, 3, H, W] in [0, 1]", image),
         ("  with black pixels", "float32[B, 3, H, W] in [0, 1]", black),
         ("  in [-4, 4]", "float32[B, 3, H, W] in [-4, 4]", (image - 0.45) / 0.225),
+        ("  in [-4, 4] with zeros", "float32[B, 3, H, W] in [-4, 4]", padded),
         ("  float16", "float16[B, 3, H, W] in [0, 1]", image.half()),
         ("  uint8", "uint8[B, 3, H, W]", (image * 255).to(torch.uint8)),
         ("8x512 token ids", "int64[B, S] in [0, 30521]", ids),

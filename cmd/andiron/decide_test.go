@@ -214,7 +214,11 @@ func andiron(t *testing.T, dir string, args ...string) (string, error) {
 func TestDigestCache(t *testing.T) {
 	t.Parallel()
 	dir := trustProject(t, map[string][]byte{"m/a.pkl": harmless}, "", "m/a.pkl")
-	model, cache := filepath.Join(dir, "m/a.pkl"), filepath.Join(dir+"-xdg", "andiron", "digests")
+	shared := filepath.Join(dir+"-xdg", "andiron") // of an older program, for all to read
+	model, cache := filepath.Join(dir, "m/a.pkl"), filepath.Join(shared, "private", "digests")
+	if err := os.MkdirAll(shared, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	check := func(want string, args ...string) {
 		t.Helper()
 		out, _ := andiron(t, dir, append([]string{"trust", "check"}, args...)...)

@@ -17,7 +17,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"andiron": main, "measure": measureMain})
+	testscript.Main(m, map[string]func(){"andiron": main, "andiron-faulty": faultyMain, "measure": measureMain})
 }
 
 // goldenDir is absolute: scripts run in folders of their own.
@@ -53,6 +53,7 @@ func TestScripts(t *testing.T) {
 
 			"authority": authority,
 			"golden":    golden,
+			"pictured":  pictured,
 			"served":    served,
 			"learned":   learned,
 		},

@@ -39,6 +39,7 @@ import (
 
 // app is one run of the program.
 type app struct {
+	program        string // its name, as it was started
 	getenv         func(string) string
 	stdin          io.Reader
 	stdout, stderr io.Writer
@@ -49,7 +50,7 @@ type app struct {
 // Main runs the program with its arguments, the first of which is its name, and
 // returns its exit code. A cancelled ctx ends the run with what was found so far.
 func Main(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
-	a := &app{getenv: getenv, stdin: stdin, stdout: stdout, stderr: stderr}
+	a := &app{program: slices.Concat(args, []string{"andiron"})[0], getenv: getenv, stdin: stdin, stdout: stdout, stderr: stderr}
 	defer func() {
 		if r := recover(); r != nil {
 			a.complain(&fault{text: fmt.Sprintf("internal error: %v", r), hint: "report this as SECURITY.md says"})

@@ -14,6 +14,7 @@ import (
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/data"
 	"github.com/andiron-dev/andiron/internal/engine"
+	"github.com/andiron-dev/andiron/internal/imagechild"
 	"github.com/andiron-dev/andiron/internal/policy"
 	"github.com/andiron-dev/andiron/internal/survey"
 )
@@ -58,13 +59,15 @@ type dataCheckFlags struct {
 	runFlags
 	surveyFlags
 
-	schema, baseline, page string
+	schema, page string
+	baseline     baselineFlags
 }
 
 const dataForms = `Data are read from .npy and .npz arrays, safetensors and dictionaries of torch.save (a
 sample for each index of the first dimension; NAME=FILE names the array of a .npy
-file), from .csv tables, from folders of .png and .jpg images whose names are the
-labels, and from WebDataset .tar shards. Nothing in them is run.`
+file), from .csv and .parquet tables, from folders of .png and .jpg images whose names
+are the labels, and from WebDataset .tar shards and folders of .parquet files, as
+Hugging Face's datasets writes them. Nothing in them is run.`
 
 func (a *app) dataCheckCommand() *cobra.Command {
 	var f dataCheckFlags
@@ -74,7 +77,9 @@ func (a *app) dataCheckCommand() *cobra.Command {
 		Long: `Check training data. With --schema each sample is held against the schema of the
 model, as the gateway holds each request, with the row and column of what is wrong.
 With --baseline the samples are compared with those of before: added, changed,
-removed, relabelled, and how labels and values are distributed. In any case samples
+removed, relabelled, and how labels and values are distributed. With --key, --ca or
+--sigstore-identity, or require_signature in andiron.yaml, a baseline that was not
+signed by one who counts is refused before it is used. In any case samples
 are looked for that are there twice or far from the others, and patches of pixels that
 tell the label.
 
@@ -85,12 +90,16 @@ cannot see.`,
 		Example: `  andiron data check --schema digits.schema.yaml train.npz
   andiron data check --schema digits.schema.yaml image=x.npy label=y.npy
   andiron data check --schema cats.schema.yaml --baseline cats.baseline.json photos/
+  andiron data check --schema texts.schema.yaml train-00000-of-00001.parquet
+  andiron data check --baseline cats.baseline.json --key data.key.pub photos/
   andiron data check --html report.html photos/`,
 		Args: wants("PATH", 1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.dataCheck(cmd, &f, args) },
 	}
 	cmd.Flags().StringVar(&f.schema, "schema", "", "hold each sample against the schema in `FILE`")
-	cmd.Flags().StringVar(&f.baseline, "baseline", "", "compare with the baseline in `FILE`")
+	cmd.Flags().StringVar(&f.baseline.file, "baseline", "", "compare with the baseline in `FILE`")
+	cmd.Flags().StringVar(&f.baseline.signature, "signature", "", "read the signature of the baseline from `FILE` (default BASELINE.sig)")
+	f.baseline.signers.add(cmd.Flags())
 	cmd.Flags().StringVar(&f.page, "html", "", "write a page with histograms and pictures to `FILE`")
 	f.surveyFlags.add(cmd)
 	f.addReport(cmd)
@@ -106,19 +115,20 @@ func (a *app) dataCheck(cmd *cobra.Command, f *dataCheckFlags, args []string) er
 	if err != nil {
 		return err
 	}
-	d := engine.DataOptions{Files: files}
+	images := imagechild.New(cmd.Context(), a.program)
+	defer images.Close()
+	d := engine.DataOptions{Files: files, Decoder: images}
 	if f.schema != "" {
 		if d.Schema, err = readSchema(f.schema); err != nil {
 			return err
 		}
 	}
-	var base *survey.Baseline
-	if f.baseline != "" {
-		if base, err = readBaseline(f.baseline); err != nil {
-			return err
-		}
+	base, standing, err := a.readBaseline(&f.baseline, f.policy)
+	if err != nil {
+		return err
 	}
 	d.Survey = data.NewSurvey(opt, base, finding.Where{Path: filepath.ToSlash(filepath.Clean(files[0].Path))})
+	d.Survey.Standing = standing
 	err = a.run(cmd.Context(), cmd, &f.runFlags, ".", pathsOf(files), func(ctx context.Context, opt engine.Options, h finding.Handler) error {
 		return engine.Data(ctx, d, opt, h)
 	})
@@ -126,18 +136,6 @@ func (a *app) dataCheck(cmd *cobra.Command, f *dataCheckFlags, args []string) er
 		err = writeWhole(f.page, func(w io.Writer) error { return d.Survey.Survey.WriteHTML(w, d.Survey.Where.Path) })
 	}
 	return err
-}
-
-func readBaseline(name string) (*survey.Baseline, error) {
-	b, err := readSmall(name, 1<<30)
-	if err != nil {
-		return nil, usage("baseline "+err.Error(), nameFile)
-	}
-	base, err := survey.ParseBaseline(b)
-	if err != nil {
-		return nil, usage(fmt.Sprintf("baseline %q: %v", name, err), `"andiron data baseline" writes one`)
-	}
-	return base, nil
 }
 
 // namedFiles are the arguments [NAME=]PATH.
@@ -168,29 +166,32 @@ func (a *app) dataBaselineCommand() *cobra.Command {
 		surveyFlags
 
 		output string
+		sign   signFlags
 	}
 	cmd := &cobra.Command{
 		Use:   "baseline [NAME=]PATH... -o FILE",
 		Short: "Write down what a data set looks like, and the digest of each sample",
 		Long: `Write down what a data set looks like: how often each label is there, how the values
 of each column are distributed, and a digest and the label of each sample. "andiron
-data check --baseline" compares with it; "andiron sign" signs it.
+data check --baseline" compares with it. With --key it is signed as "andiron sign"
+does it, in FILE.sig.
 
 ` + dataForms,
 		Example: `  andiron data baseline -o train.baseline.json train.npz
-  andiron sign --key data.key train.baseline.json`,
+  andiron data baseline -o train.baseline.json --key data.key train.npz`,
 		Args: wants("PATH", 1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.dataBaseline(cmd.Context(), &f.surveyFlags, f.output, args)
+			return a.dataBaseline(cmd.Context(), &f.surveyFlags, &f.sign, f.output, args)
 		},
 	}
 	cmd.Flags().StringVarP(&f.output, "output", "o", "", "write to `FILE`, whole or not at all")
+	f.sign.addSigner(cmd.Flags())
 	f.surveyFlags.add(cmd)
 	cmd.Flags().SortFlags = false
 	return cmd
 }
 
-func (a *app) dataBaseline(ctx context.Context, f *surveyFlags, output string, args []string) error {
+func (a *app) dataBaseline(ctx context.Context, f *surveyFlags, sign *signFlags, output string, args []string) error {
 	if output == "" {
 		return usage("data baseline: no FILE given", "-o names the file that is written")
 	}
@@ -202,13 +203,20 @@ func (a *app) dataBaseline(ctx context.Context, f *surveyFlags, output string, a
 	if err != nil {
 		return err
 	}
+	if sign.key != "" || sign.certificate != "" || len(sign.chain) > 0 { // before all the work
+		if _, _, err := a.signer(sign); err != nil {
+			return err
+		}
+	}
 	now, err := a.now()
 	if err != nil {
 		return err
 	}
+	images := imagechild.New(ctx, a.program)
+	defer images.Close()
 	s := data.NewSurvey(opt, nil, finding.Where{})
 	var seen unread
-	if err := engine.Data(ctx, engine.DataOptions{Survey: s, Files: files}, engine.Options{}, &seen); err != nil {
+	if err := engine.Data(ctx, engine.DataOptions{Survey: s, Files: files, Decoder: images}, engine.Options{}, &seen); err != nil {
 		return err
 	}
 	if ctx.Err() != nil {
@@ -226,7 +234,10 @@ func (a *app) dataBaseline(ctx context.Context, f *surveyFlags, output string, a
 	if err != nil {
 		return err
 	}
-	return a.say(fmt.Sprintf("%s: %d samples, %d labels, %d columns\n", output, base.Samples, len(base.Labels), len(base.Columns)))
+	if err := a.say(fmt.Sprintf("%s: %d samples, %d labels, %d columns\n", output, base.Samples, len(base.Labels), len(base.Columns))); err != nil {
+		return err
+	}
+	return a.signBaseline(ctx, output, sign)
 }
 
 // unread keeps the first thing that could not be read.

@@ -35,8 +35,8 @@ func (a *app) openRecording(root, database string, options []string) (*recording
 		return nil, err
 	}
 	r := &recording{log: log}
-	if dir := digest.Folder(a.getenv); dir != "" {
-		r.secret, _ = record.OpenSecret(filepath.Join(dir, "private")) // without one the scan is done anew
+	if dir := digest.Private(a.getenv); dir != "" {
+		r.secret, _ = record.OpenSecret(dir) // without one the scan is done anew
 	}
 	r.scan = record.Scan{Tool: version(), Scope: options[0], Database: database, Options: options}
 	r.quick = record.Question{Tool: r.scan.Tool, Database: database, Options: append(slices.Clone(options), "traced")}.Key()

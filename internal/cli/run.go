@@ -158,7 +158,7 @@ func (a *app) digests(f *runFlags) *digest.Cache {
 	if f.trusting == notAtAll || f.noCache {
 		return nil
 	}
-	return digest.Open(digest.Folder(a.getenv))
+	return digest.Open(digest.Private(a.getenv))
 }
 
 // keep saves the cache. One that cannot be saved costs time, not truth.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/andiron-dev/andiron/internal/engine"
 	"github.com/andiron-dev/andiron/internal/osfile"
@@ -41,14 +42,19 @@ verify the bundle; without, whoever has the public key.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.sign(cmd.Context(), args[0], &f) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.key, "key", "", "sign with the private key in `FILE` (PEM; P-256, P-384 or P-521)")
-	flags.StringVar(&f.certificate, "certificate", "", "say who signs by the certificate of the key in `FILE` (PEM)")
-	flags.StringArrayVar(&f.chain, "chain", nil, "add the certificates in `FILE`, between that one and the authority; repeatable")
+	f.addSigner(flags)
 	flags.StringVarP(&f.output, "output", "o", "", "write the bundle to `FILE`, whole or not at all")
 	flags.StringArrayVar(&f.ignore, "ignore", nil, "leave out `PATH`, relative to the model, and all below it; repeatable")
 	addJobs(cmd, &f.jobs)
 	flags.SortFlags = false
 	return cmd
+}
+
+// addSigner adds the flags that say who signs.
+func (f *signFlags) addSigner(flags *pflag.FlagSet) {
+	flags.StringVar(&f.key, "key", "", "sign with the private key in `FILE` (PEM; P-256, P-384 or P-521)")
+	flags.StringVar(&f.certificate, "certificate", "", "say who signs by the certificate of the key in `FILE` (PEM)")
+	flags.StringArrayVar(&f.chain, "chain", nil, "add the certificates in `FILE`, between that one and the authority; repeatable")
 }
 
 func addJobs(cmd *cobra.Command, jobs *atLeast1) {

@@ -66,7 +66,7 @@ func (l *looker) notebook(a *artifact.Artifact) error {
 	return nil
 }
 
-// cells puts the code of cells together. What is found is moved to its cell.
+// cells puts the code of cells together. What is found is said to be in its cell.
 func (l *looker) cells(cells []cell, where finding.Where) {
 	var text strings.Builder
 	var starts []int // line of the text at which each code cell begins
@@ -86,18 +86,16 @@ func (l *looker) cells(cells []cell, where finding.Where) {
 		text.WriteString(src)
 		lines += strings.Count(src, "\n")
 	}
-	out := l.out
-	l.out = func(f finding.Finding) {
-		for i := len(starts) - 1; i >= 0 && f.Where.Line > 0; i-- {
-			if f.Where.Line > starts[i] {
-				f.Where = where.In(cellName(numbers[i])).Line1(f.Where.Line-starts[i], f.Where.Column)
-				break
+	l.moved = func(w finding.Where) finding.Where {
+		for i := len(starts) - 1; i >= 0 && w.Line > 0; i-- {
+			if w.Line > starts[i] {
+				return where.In(cellName(numbers[i])).Line1(w.Line-starts[i], w.Column)
 			}
 		}
-		out(f)
+		return w
 	}
 	l.source([]byte(text.String()), where)
-	l.out = out
+	l.moved = nil
 }
 
 // cellName counts the cells as a reader of the notebook does.

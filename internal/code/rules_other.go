@@ -9,7 +9,8 @@ var (
 	unpickleRules = []*rule.Rule{unpickle, joblibLoad, numpyPickle, pandasPickle}
 	sourceRules   = []*rule.Rule{hubUnpinned, urlUnchecked, remoteCode, hubRevision, userModel}
 	otherRules    = []*rule.Rule{saveWhole, notRead}
-	evidenceRules = []*rule.Rule{verified, guarded, plainLoad, plainSave, digestChecked, validated, hardened, checkedData}
+	evidenceRules = []*rule.Rule{verified, guarded, plainLoad, plainSave, digestChecked, validated, hardened, checkedData, forwardGuarded, modelElsewhere}
+	forwardRules  = []*rule.Rule{forwardOpen}
 )
 
 var unpickle = &rule.Rule{
@@ -84,6 +85,19 @@ var saveWhole = &rule.Rule{
 	Fix:  "save the tensors: safetensors.torch.save_file(model.state_dict(), 'model.safetensors')",
 }
 
+var forwardOpen = &rule.Rule{
+	ID: "PY060", Title: "A forward() that checks nothing", Strategy: finding.InputValidation,
+	Severity: finding.Medium, Verdict: finding.Safe, Since: since, Refs: []string{"CWE-20", "andiron Python SDK"},
+	Text: "What reaches the model is held against no schema: neither by andiron.validate on its forward(), nor by andiron.guard around it, nor by a gateway in front of its server. " +
+		"A tensor of another shape or type, with NaN or infinity, out of range or much too large gets to the model, and then exhausts memory, crashes an operator or steers what the model says.\n\n" +
+		"Looked at are classes that derive from torch.nn.Module or LightningModule, directly or through classes of the project, and have a forward(). " +
+		"One that is made only by the methods of other modules is a part of them and not reported; tests are left out. In doubt a class is reported, and the message says why: " +
+		"with low severity where nothing in the project makes one, or where it is handed on as a value. " +
+		"andiron.guard around one object of a class counts for the class. A gateway counts for the class that its schema's model is named after, or for the only one. " +
+		"A guard or a schema in shadow mode counts for nothing, because it refuses nothing.",
+	Fix: `model = andiron.guard(model, "model.schema.yaml"), or @andiron.validate("model.schema.yaml") on forward(); andiron guard infer writes the schema`,
+}
+
 var notRead = &rule.Rule{
 	ID: "PY080", Title: "Python that could not be read", Strategy: finding.SecureLoading,
 	Severity: finding.Medium, Verdict: finding.Unreadable, Since: since, Refs: []string{"Python Language Reference 3.14", "PEP 263"},
@@ -145,4 +159,18 @@ var checkedData = &rule.Rule{
 	Severity: finding.Info, Verdict: finding.Safe, Since: since, Refs: []string{"andiron Python SDK"},
 	Text: "andiron.checked_dataset and andiron.checked_collate hold each sample against a schema before the model learns from it.",
 	Fix:  "nothing needs to be done",
+}
+
+var forwardGuarded = &rule.Rule{
+	ID: "PY098", Title: "A forward() that is guarded", Strategy: finding.InputValidation,
+	Severity: finding.Info, Verdict: finding.Safe, Since: since, Refs: []string{"andiron Python SDK"},
+	Text: "Every tensor that reaches this model is held against a schema first: by andiron.validate on its forward(), by andiron.guard around it, or by a gateway in front of its server.",
+	Fix:  "nothing needs to be done",
+}
+
+var modelElsewhere = &rule.Rule{
+	ID: "PY099", Title: "A model whose forward() is elsewhere", Strategy: finding.InputValidation,
+	Severity: finding.Info, Verdict: finding.Safe, Since: since, Refs: []string{"andiron Python SDK"},
+	Text: "The model comes out of a file or of another package, so its forward() is not in the code of the project, and no andiron.guard around it was seen. Whether something else checks what reaches it is not known.",
+	Fix:  `model = andiron.guard(model, "model.schema.yaml")`,
 }

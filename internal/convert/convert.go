@@ -159,7 +159,7 @@ func (c *collector) script(f *torchfile.File) {
 		prefix := []key{{text: "CONSTANTS"}}
 		w := c.walker(f, k, prefix)
 		w.constants = true
-		w.mode = mode{leave, "a constant of the TorchScript code; --select CONSTANTS takes it", 1}
+		w.mode = mode{kind: leave, why: "a constant of the TorchScript code; --select CONSTANTS takes it", depth: 1}
 		w.walk(f.Pickles[k].Trace.Result)
 	}
 }

@@ -9,8 +9,8 @@ func (w *walker) object(s *scope, v pickle.Value) {
 	class := globalOf(v.Func())
 	state := stateOf(v)
 	switch {
-	case class == "torch.jit._pickle.restore_type_tag":
-		s.found = w.walk(v.Args().Index(0))
+	case class == "torch.jit._pickle.restore_type_tag", class == "torch.jit._pickle.build_tensorlist":
+		s.found = w.walk(v.Args().Index(0)) // the value itself, with its type
 	case isScript(class):
 		w.scriptObject(s, v, class)
 	case class == "collections.OrderedDict", class == "collections.defaultdict", class == "collections.Counter":

@@ -15,7 +15,8 @@ const maxDepth = 400
 type mode struct {
 	kind  modeKind
 	why   string
-	depth int // of the path where it began; a selection that reaches deeper ends it
+	depth int   // of the path where it began; a selection that reaches deeper ends it
+	outer *mode // what is left out as a whole, and this a part of it
 }
 
 type modeKind byte
@@ -94,10 +95,11 @@ func (w *walker) enter(v pickle.Value) bool {
 // found does with a tensor what the mode says.
 func (w *walker) found(v pickle.Value, t *torchfile.Tensor) {
 	m := w.mode
-	if m.kind == leave {
-		if _, depth, ok := w.c.chosen(w.path); ok && depth >= m.depth {
-			m.kind = take
-		}
+	if m.outer != nil && !w.selected(*m.outer) {
+		m = *m.outer
+	}
+	if m.kind == leave && w.selected(m) {
+		m.kind = take
 	}
 	switch m.kind {
 	case leave:
@@ -112,6 +114,12 @@ func (w *walker) found(v pickle.Value, t *torchfile.Tensor) {
 		w.c.named(w.file, valueID{w.pickle, v.Key()}, name)
 		w.attributes(v, t)
 	}
+}
+
+// selected reports whether the path is selected by more than what led to a mode.
+func (w *walker) selected(m mode) bool {
+	_, depth, ok := w.c.chosen(w.path)
+	return ok && depth >= m.depth
 }
 
 // attributes lists what a tensor had besides its elements.
@@ -180,6 +188,9 @@ func (s *scope) in(m mode, f func()) {
 	old := s.w.mode
 	if old.kind < m.kind {
 		m.depth = len(s.w.path) + 1
+		if old.kind == leave {
+			m.outer = &old
+		}
 		s.w.mode = m
 	}
 	f()

@@ -176,6 +176,48 @@ func TestModule(t *testing.T) {
 	}
 }
 
+// What a module keeps besides its state_dict is left out, in whatever it is
+// packed; what --select reaches of it needs a name.
+func TestModuleAttributePacked(t *testing.T) {
+	for name, packed := range map[string]string{
+		"an argument": lines("GLOBAL functools partial", floats("1", 1), "TUPLE1", "REDUCE"),
+		"a set":       lines("GLOBAL builtins set", "EMPTY_LIST", floats("1", 1), "APPEND", "TUPLE1", "REDUCE"),
+		"a state":     object("my Cache", lines(floats("1", 1), "TUPLE1")),
+	} {
+		body := object("my Net", dict(
+			text("_parameters"), lines(orderedDict(), "MARK", text("w"), floats("0", 2), "SETITEMS"),
+			text("_buffers"), orderedDict(), text("_modules"), orderedDict(), text("hook"), packed))
+		file := checkpointOf(body, count(2), count(1))
+		p := mustOpen(t, file, Options{})
+		if got := namesOf(p); !slices.Equal(got, []string{"w"}) || p.Left.Count != 1 || p.Left.First[0].What != "an attribute of a module, in no state_dict" {
+			t.Errorf("%s: %q, left %v", name, got, p.Left)
+		}
+		if _, err := open(file, Options{Select: selectors(t, "hook")}); err == nil || !strings.Contains(err.Error(), "cannot represent 1") {
+			t.Errorf("%s: selected: %v", name, err)
+		}
+	}
+}
+
+// torch.jit.script of an LSTM keeps its weights a second time, in a list.
+func TestScriptTensorList(t *testing.T) {
+	list := lines("GLOBAL torch.jit._pickle build_tensorlist", "EMPTY_LIST", "MARK", floats("0", 2), floats("1", 3), "APPENDS", "TUPLE1", "REDUCE")
+	body := object("__torch__ LSTM", dict(text("weight"), floats("0", 2), text("_flat_weights"), list))
+	code := "class LSTM(Module):\n  __parameters__ = [\"weight\", ]\n  __buffers__ = []\n  weight : Tensor\n  _flat_weights : List[Tensor]\n"
+	file := testkit.TorchZip("archive",
+		testkit.ZipEntry{Name: "data.pkl", Data: pickled(body)}, testkit.ZipEntry{Name: "code/__torch__.py", Data: []byte(code)},
+		testkit.ZipEntry{Name: "data/0", Data: count(2)}, testkit.ZipEntry{Name: "data/1", Data: count(3)},
+		testkit.ZipEntry{Name: "constants.pkl", Data: pickled("EMPTY_TUPLE")}, testkit.ZipEntry{Name: "version", Data: []byte("3\n")})
+	for _, tt := range []struct{ sel, want []string }{
+		{nil, []string{"weight"}},
+		{[]string{"_flat_weights"}, []string{"0", "1"}},
+		{[]string{"_flat_weights.1"}, []string{"1"}},
+	} {
+		if got := namesOf(mustOpen(t, file, Options{Select: selectors(t, tt.sel...)})); !slices.Equal(got, tt.want) {
+			t.Errorf("--select %q: %q, want %q", tt.sel, got, tt.want)
+		}
+	}
+}
+
 func TestParseSetState(t *testing.T) {
 	const head = "class A(Module):\n  __parameters__ = []\n  __buffers__ = [\"w\", ]\n  def __setstate__(self: __torch__.A,\n    s: Tuple[Tensor, bool]) -> NoneType:\n"
 	c := parseClass(head+"    self.w = (s)[0]\n    self.training = (s)[1]\n    return None\n", "A")

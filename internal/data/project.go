@@ -2,6 +2,7 @@ package data
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"path"
 	"strings"
@@ -27,7 +28,27 @@ const settingLimit = 1 << 20
 // projectReader reads a file for what it says about how inputs are validated.
 type projectReader struct {
 	limit int64
-	read  func(b []byte, where finding.Where, report func(finding.Finding))
+	read  func(b []byte, where finding.Where, facts *Facts, report func(finding.Finding))
+}
+
+// Facts are what a file says of how inputs are validated.
+type Facts struct {
+	Schema  *SchemaFile // nil: the file is none
+	Gateway *Gateway    // nil: it starts none
+}
+
+// SchemaFile is a schema of a project.
+type SchemaFile struct {
+	Path, SHA256 string
+	Model        string // that it is about; may be empty
+	Shadow       bool   // it only reports
+	Broken       bool   // it cannot be read
+}
+
+// Gateway is a gateway that is started.
+type Gateway struct {
+	Where  finding.Where
+	Schema string // as the command names it; may be empty
 }
 
 func projectReaderOf(name string) (projectReader, bool) {
@@ -47,29 +68,31 @@ func projectReaderOf(name string) (projectReader, bool) {
 
 // Look reads a file of a project for what it says about how inputs are validated:
 // schemas, gateways that are started, baselines of data, reports on robustness.
-func Look(a *artifact.Artifact, report func(finding.Finding)) error {
+func Look(a *artifact.Artifact, report func(finding.Finding)) (facts Facts, err error) {
 	r, ok := projectReaderOf(a.Name())
 	if !ok || a.Size() > r.limit && r.limit == settingLimit {
-		return nil
+		return Facts{}, nil
 	}
 	b, err := bounded.ReadRange(a.ReaderAt(), a.Size(), 0, a.Size(), r.limit)
 	if err != nil {
-		return err
+		return Facts{}, err
 	}
-	r.read(b, finding.Where{Path: a.Name()}, report)
-	return nil
+	r.read(b, finding.Where{Path: a.Name()}, &facts, report)
+	return facts, nil
 }
 
 // A schema may name files of values. What they hold does not matter here, and reading
 // them is for who enforces the schema.
 func noFiles(string) ([]byte, error) { return []byte("0\n"), nil }
 
-func readSchema(b []byte, where finding.Where, report func(finding.Finding)) {
+func readSchema(b []byte, where finding.Where, facts *Facts, report func(finding.Finding)) {
 	s, err := tensor.ParseFiles(b, noFiles)
+	facts.Schema = &SchemaFile{Path: where.Path, SHA256: fmt.Sprintf("%x", sha256.Sum256(b)), Broken: err != nil}
 	if err != nil {
 		report(tenBrokenFile.Finding(where, fmt.Sprintf("the schema cannot be read, so nothing is enforced by it: %v", err)))
 		return
 	}
+	facts.Schema.Model, facts.Schema.Shadow = s.Model, s.Shadow
 	of := ""
 	if s.Model != "" {
 		of = fmt.Sprintf(" of the model %.80q", s.Model)
@@ -82,7 +105,7 @@ func readSchema(b []byte, where finding.Where, report func(finding.Finding)) {
 	report(f)
 }
 
-func readRobust(b []byte, where finding.Where, report func(finding.Finding)) {
+func readRobust(b []byte, where finding.Where, _ *Facts, report func(finding.Finding)) {
 	r, err := robust.Parse(b)
 	if err != nil {
 		report(tenBrokenFile.Finding(where, fmt.Sprintf("the report on robustness cannot be read: %v", err)))
@@ -105,7 +128,7 @@ func readRobust(b []byte, where finding.Where, report func(finding.Finding)) {
 	report(f)
 }
 
-func readBaseline(b []byte, where finding.Where, report func(finding.Finding)) {
+func readBaseline(b []byte, where finding.Where, _ *Facts, report func(finding.Finding)) {
 	base, err := survey.ParseBaseline(b)
 	if err != nil {
 		report(tenBrokenFile.Finding(where, fmt.Sprintf("the baseline of a data set cannot be read: %v", err)))
@@ -114,23 +137,74 @@ func readBaseline(b []byte, where finding.Where, report func(finding.Finding)) {
 	report(tenBaseline.Finding(where, fmt.Sprintf("there is a baseline of %d samples of training data, of %s", base.Samples, base.Created)))
 }
 
-// readSettings looks for a gateway that is started.
-func readSettings(b []byte, where finding.Where, report func(finding.Finding)) {
+// word is one of a command, in one line or as a list: ["guard", "serve", …].
+type word struct {
+	text string
+	line int
+	item bool // an item of a list that has a line for each
+}
+
+const (
+	mostWords = 400 // of a command that are looked at for its schema
+	apart     = " \t\r\n\"',[]"
+)
+
+// readSettings looks for a gateway that is started, and for its schema.
+func readSettings(b []byte, where finding.Where, facts *Facts, report func(finding.Finding)) {
+	if !bytes.Contains(b, []byte("guard")) {
+		return
+	}
+	words := commands(b)
+	for i := 1; i < len(words); i++ {
+		guard, serve := words[i-1], words[i]
+		if guard.text != "guard" || serve.text != "serve" || guard.line != serve.line && !(guard.item && serve.item) {
+			continue
+		}
+		where.Line = guard.line
+		facts.Gateway = &Gateway{Where: where, Schema: schemaFlag(words[i+1:])}
+		with := ""
+		if facts.Gateway.Schema != "" {
+			with = fmt.Sprintf(" with the schema %.120q", facts.Gateway.Schema)
+		}
+		report(tenGateway.Finding(where, "a gateway that validates requests is started here"+with))
+		return
+	}
+}
+
+// commands are the words of a file, without comments that have a line of their own.
+func commands(b []byte) (words []word) {
 	line := 0
-	for len(b) > 0 {
-		text, rest, _ := bytes.Cut(b, []byte("\n"))
-		b = rest
+	for text := range bytes.Lines(b) {
 		line++
-		// A command in one line, or as a list: ["guard", "serve", …].
-		words := strings.FieldsFunc(string(text), func(r rune) bool { return strings.ContainsRune(" \t\"',[]", r) })
-		for i := 1; i < len(words); i++ {
-			if words[i-1] == "guard" && words[i] == "serve" && !strings.HasPrefix(words[0], "#") {
-				where.Line = line
-				report(tenGateway.Finding(where, "a gateway that validates requests is started here"))
-				return
+		list := strings.FieldsFunc(string(text), func(r rune) bool { return strings.ContainsRune(apart, r) })
+		if len(list) == 0 || strings.HasPrefix(list[0], "#") {
+			continue
+		}
+		item := len(list) == 2 && list[0] == "-"
+		for _, w := range list {
+			if w != "-" && w != "\\" {
+				words = append(words, word{w, line, item})
 			}
 		}
 	}
+	return words
+}
+
+// schemaFlag finds --schema among what follows a command.
+func schemaFlag(words []word) string {
+	for i, w := range words[:min(len(words), mostWords)] {
+		name, value, given := strings.Cut(w.text, "=")
+		switch {
+		case w.text == "guard":
+			return ""
+		case name != "--schema":
+		case given:
+			return value
+		case i+1 < len(words):
+			return words[i+1].text
+		}
+	}
+	return ""
 }
 
 func informs(id, title, text string) *rule.Rule {

@@ -36,13 +36,15 @@ What is there often is learned by heart. Between training and test data, copies 
 
 var tenNear = &rule.Rule{
 	ID:       "TEN016",
-	Title:    "images that are nearly the same with different labels",
+	Title:    "images or texts that are nearly the same with different labels",
 	Strategy: finding.InputValidation,
 	Severity: finding.Low,
-	Text:     `Two images whose light and dark parts are the same, though their pixels are not, have different labels. It is a hint, not a proof: a difference hash sees coarse structure, and two digits may share it.`,
-	Fix:      "look at both, and correct the label that is wrong",
-	Since:    "0.1.0",
-	Refs:     []string{dataPage},
+	Text: `Two images whose light and dark parts are the same, though their pixels are not, have different labels; or texts that have most pairs of neighbouring words in common have.
+
+It is a hint, not a proof: a difference hash sees coarse structure, and two digits may share it; and one word can turn what a text says.`,
+	Fix:   "look at both, and correct the label that is wrong",
+	Since: "0.1.0",
+	Refs:  []string{dataPage},
 }
 
 var tenOutlier = &rule.Rule{
@@ -50,7 +52,7 @@ var tenOutlier = &rule.Rule{
 	Title:    "sample far from all others",
 	Strategy: finding.InputValidation,
 	Severity: finding.Low,
-	Text:     `The mean or the standard deviation of a sample lies more than eight robust deviations from the median of the data set: a blank image, a broken sensor, values in another unit, or an attack that is not subtle. Attacks that are chosen with care stay near the others and are not found like this.`,
+	Text:     `The mean or the standard deviation of a sample lies more than eight robust deviations from the median of the data set, or of the samples with the same label (from 100 samples on, and with at least half of the deviation of the set, so that a label whose samples are much alike raises no alarm): a blank image, a broken sensor, values in another unit, or an attack that is not subtle. Attacks that are chosen with care stay near the others and are not found like this.`,
 	Fix:      "look at the samples, and take out what is broken",
 	Since:    "0.1.0",
 	Refs:     []string{dataPage},
@@ -67,6 +69,19 @@ A model learns to look for such a patch. Whoever planted it can then have any im
 	Fix:   "look at the samples; take out what was stamped, and find out where it came from",
 	Since: "0.1.0",
 	Refs:  []string{dataPage, "https://arxiv.org/abs/1708.06733"},
+}
+
+var tenNearText = &rule.Rule{
+	ID:       "TEN023",
+	Title:    "texts that are nearly the same",
+	Strategy: finding.InputValidation,
+	Severity: finding.Low,
+	Text: `Texts that are not the same have most pairs of neighbouring words in common: one was made of the other, or all of one form.
+
+What is there often is learned by heart, a little changed or not, and who wants a model to learn something writes it in many ways. Between training and test data, such texts make a model look better than it is. Texts of fewer than eight words are not compared, and what says the same in other words is not found.`,
+	Fix:   "keep one of them, unless they are meant to be there",
+	Since: "0.1.0",
+	Refs:  []string{dataPage},
 }
 
 var tenRelabelled = &rule.Rule{
@@ -111,10 +126,23 @@ var tenUnsearched = &rule.Rule{
 	Title:    "images on which planted patches were not looked for",
 	Strategy: finding.InputValidation,
 	Severity: finding.Info,
-	Text: `Patches that tell the label were looked for on a part of the images, or on none: they differ in size, they are too few, too small or too coarse for one to stand out, or there are more than are kept in memory.
+	Text: `Patches that tell the label were looked for on a part of the images, or on none: they differ in size, they are too few, too small or too coarse for one to stand out, or there are more than are kept in memory. Then those that were looked at are drawn by chance from the whole set, always the same ones: a patch on enough samples is on enough of those as well, wherever they stand.
 
 Nothing is known about the others.`,
 	Fix:   "bring the images to one size, or check the set in parts",
+	Since: "0.1.0",
+	Refs:  []string{dataPage},
+}
+
+var tenStanding = &rule.Rule{
+	ID:       "TEN035",
+	Title:    "Who signed the baseline",
+	Strategy: finding.InputValidation,
+	Severity: finding.Info,
+	Text: `Data were compared with a baseline. The finding says which, and whether somebody who counts signed it.
+
+Whoever may change a baseline that nobody signs can change the data as well, and nothing shows.`,
+	Fix:   "sign it with andiron data baseline --key, and check with --key or require_signature in andiron.yaml",
 	Since: "0.1.0",
 	Refs:  []string{dataPage},
 }

@@ -64,8 +64,12 @@ func (c *SetCheck) groups() []tensor.Group {
 
 // Add looks at rows that follow those before.
 func (c *SetCheck) Add(rows *dataset.Rows) {
-	if c.count.Requests == 0 && rows.N > 0 {
+	switch {
+	case c.where.Path != "":
+	case rows.N > 0:
 		c.where = c.at(rows, 0, "")
+	case len(rows.Bad) > 0:
+		c.where = whereOf(rows.Bad[0].Place)
 	}
 	bad := map[int]bool{}
 	for _, g := range c.groups() {
@@ -130,6 +134,11 @@ func (c *SetCheck) columns(g tensor.Group, rows *dataset.Rows, from, n int) []te
 		}
 		part = append(part, t)
 	}
+	if g == tensor.Inputs && !c.schema.Wire.DropUnknown {
+		for _, name := range rows.Unread { // for their names only
+			part = append(part, tensor.Tensor{Name: name, DType: tensor.Uint8, Shape: []int64{0}})
+		}
+	}
 	return part
 }
 
@@ -170,8 +179,12 @@ func (c *SetCheck) drift(g tensor.Group, rows *dataset.Rows, from int, part []te
 
 // at is the place of a value of a sample.
 func (c *SetCheck) at(rows *dataset.Rows, row int, column string) finding.Where {
-	p := rows.Place(row, column)
-	return finding.Where{Path: p.File, Member: p.Member, Line: p.Line, Column: p.Column}
+	return whereOf(rows.Place(row, column))
+}
+
+// whereOf has the row of a table without lines as its line.
+func whereOf(p dataset.Place) finding.Where {
+	return finding.Where{Path: p.File, Member: p.Member, Line: p.Line + int(p.Row), Column: p.Column}
 }
 
 // add counts a violation, and keeps the first and the places of some.
@@ -192,10 +205,21 @@ func (c *SetCheck) add(v tensor.Violation, rows *dataset.Rows, row int) {
 
 // line adds the place of a sample in its file, where it has one.
 func (c *SetCheck) line(rows *dataset.Rows, row int, column string) string {
-	p := rows.Place(row, column)
+	return c.spell(rows.Place(row, column))
+}
+
+func (c *SetCheck) spell(p dataset.Place) string {
+	column := ""
+	if p.Column > 0 {
+		column = fmt.Sprintf(", column %d", p.Column)
+	}
 	switch {
 	case p.Line > 0:
-		return fmt.Sprintf(" (line %d, column %d)", p.Line, p.Column)
+		return fmt.Sprintf(" (line %d%s)", p.Line, column)
+	case p.Row > 0 && p.File != c.where.Path: // one table of several
+		return fmt.Sprintf(" (%s, row %d%s)", p.File, p.Row, column)
+	case p.Row > 0:
+		return fmt.Sprintf(" (row %d%s)", p.Row, column)
 	case p.Member != "":
 		return fmt.Sprintf(" (%s)", p.Member)
 	case p.File != c.where.Path: // each sample has a file of its own
@@ -260,14 +284,14 @@ func (c *SetCheck) cell(cell *dataset.BadCell) {
 	k := violation{code: tensor.Code(tenCell.ID), input: cell.Name}
 	o := c.found[k]
 	if o == nil {
-		f := tenCell.Finding(finding.Where{Path: cell.File, Line: cell.Line, Column: cell.Column}, fmt.Sprintf("a cell of column %q %s", cell.Name, what))
+		f := tenCell.Finding(whereOf(cell.Place), fmt.Sprintf("a cell of column %q %s", cell.Name, what))
 		f.Input = cell.Name
 		o = &offenders{first: f}
 		c.found[k] = o
 		c.order = append(c.order, k)
 	}
 	if o.rows++; len(o.shown) < shownRows {
-		o.shown = append(o.shown, fmt.Sprintf("sample %d (line %d, column %d): it %s", cell.Sample, cell.Line, cell.Column, what))
+		o.shown = append(o.shown, fmt.Sprintf("sample %d%s: it %s", cell.Sample, c.spell(cell.Place), what))
 	}
 	// A sample with two such cells comes twice, one after the other.
 	if cell.Sample != c.badSample || c.badSamples == 0 {

@@ -5,43 +5,48 @@ import (
 	"strings"
 
 	"github.com/andiron-dev/andiron/finding"
-	"github.com/andiron-dev/andiron/internal/dataset"
 	"github.com/andiron-dev/andiron/internal/rule"
 	"github.com/andiron-dev/andiron/internal/survey"
 )
 
-// psiDrift is what a population stability index has to exceed to be called a drift, by
-// convention.
-const psiDrift = 0.2
+// What a population stability index and a distance of Kolmogorov and Smirnov have to
+// exceed to be called a drift, by convention.
+const (
+	psiDrift = 0.2
+	ksDrift  = 0.1
+)
 
 // Survey looks at a data set as a whole, and holds it against a baseline.
 type Survey struct {
 	Survey   *survey.Survey
 	Baseline *survey.Baseline // nil for none
 	Where    finding.Where
+	// Standing is what the baseline is called, and who signed it.
+	Standing string
 }
 
 // NewSurvey starts a survey.
 func NewSurvey(opt survey.Options, base *survey.Baseline, where finding.Where) *Survey {
-	s := &Survey{survey.New(opt), base, where}
+	s := &Survey{Survey: survey.New(opt), Baseline: base, Where: where}
 	if base != nil {
-		for _, c := range base.Columns {
-			s.Survey.Against(c.Name, c.Histogram)
+		for i := range base.Columns {
+			s.Survey.Against(&base.Columns[i])
 		}
 	}
 	return s
 }
 
-// Add looks at rows that follow those before.
-func (s *Survey) Add(rows *dataset.Rows) { s.Survey.Add(rows) }
-
 // Finish reports what was found.
 func (s *Survey) Finish(report func(finding.Finding)) {
 	s.Survey.Settle()
 	s.duplicates(report)
+	s.texts(report)
 	s.outliers(report)
 	s.patches(report)
 	if s.Baseline != nil {
+		if s.Standing != "" {
+			report(tenStanding.Finding(s.Where, "the baseline is "+s.Standing))
+		}
 		s.differences(report)
 		s.drift(report)
 	}
@@ -61,10 +66,9 @@ func (s *Survey) duplicates(report func(finding.Finding)) {
 			same.add(g)
 		}
 	}
-	for _, g := range s.Survey.Near() {
-		if len(g.Labels) > 1 {
-			near.add(g)
-		}
+	pictures := s.Survey.Near()
+	for _, g := range pictures {
+		near.add(g)
 	}
 	if torn.n > 0 {
 		f := tenTorn.Finding(s.Where, are(torn.n)+" there more than once with different labels")
@@ -72,7 +76,11 @@ func (s *Survey) duplicates(report func(finding.Finding)) {
 		report(f)
 	}
 	if near.n > 0 {
-		f := tenNear.Finding(s.Where, pairs(near.n)+" of images are nearly the same and have different labels")
+		count := pairs(near.n)
+		if len(pictures) == survey.MostGroups {
+			count = "at least " + count
+		}
+		f := tenNear.Finding(s.Where, count+" of images are nearly the same and have different labels")
 		f.Evidence = near.shown
 		report(f)
 	}
@@ -81,6 +89,43 @@ func (s *Survey) duplicates(report func(finding.Finding)) {
 		f.Evidence = same.shown
 		report(f)
 	}
+}
+
+// texts reports texts that are nearly the same, apart for those whose labels contradict
+// each other.
+func (s *Survey) texts(report func(finding.Finding)) {
+	var same, torn group
+	for _, g := range s.Survey.NearTexts() {
+		if len(g.Labels) > 1 {
+			torn.add(g)
+		} else {
+			same.add(g)
+		}
+	}
+	if torn.n > 0 {
+		f := tenNear.Finding(s.Where, groups(torn.n)+" of texts are nearly the same and have different labels")
+		f.Evidence = torn.shown
+		report(f)
+	}
+	if same.n > 0 {
+		f := tenNearText.Finding(s.Where, groups(same.n)+" of texts are nearly the same")
+		f.Evidence = same.shown
+		report(f)
+	}
+}
+
+func labels(n int64) string {
+	if n == 1 {
+		return "1 label"
+	}
+	return fmt.Sprintf("%d labels", n)
+}
+
+func groups(n int64) string {
+	if n == 1 {
+		return "1 group"
+	}
+	return fmt.Sprintf("%d groups", n)
 }
 
 type group struct {
@@ -135,7 +180,11 @@ func (s *Survey) outliers(report func(finding.Finding)) {
 	}
 	f := tenOutlier.Finding(s.Where, plural(int64(len(list)))+" of mean or deviation far from the others'")
 	for _, o := range list[:min(shownRows, len(list))] {
-		f.Evidence = append(f.Evidence, fmt.Sprintf("sample %d: its %s is %.1f robust deviations from the median", o.Sample, o.What, o.Score))
+		of := ""
+		if !o.OfSet {
+			of = fmt.Sprintf(" of the label %.40q", o.Label)
+		}
+		f.Evidence = append(f.Evidence, fmt.Sprintf("sample %d: its %s is %.1f robust deviations from the median%s", o.Sample, o.What, o.Score, of))
 	}
 	report(f)
 }
@@ -146,7 +195,12 @@ func (s *Survey) patches(report func(finding.Finding)) {
 	case found.Refused != "" && s.Survey.HasImages():
 		report(tenUnsearched.Finding(s.Where, "no patches were looked for: "+found.Refused))
 	case found.Refused == "" && !found.Whole:
-		report(tenUnsearched.Finding(s.Where, fmt.Sprintf("patches were looked for on the first %d of %d samples", found.Looked, s.Survey.Count)))
+		report(tenUnsearched.Finding(s.Where, fmt.Sprintf("patches were looked for on %d of %d samples, drawn by chance from all of them: one is found if it is on %d of those", found.Looked, s.Survey.Count, found.Least)))
+	}
+	if len(found.Crowded) > 0 {
+		f := tenUnsearched.Finding(s.Where, "patches were not looked for on the samples of "+labels(int64(len(found.Crowded)))+": they have so many parts in common that none stands out")
+		f.Evidence = []string{"label " + strings.Join(quoted(found.Crowded[:min(shownRows, len(found.Crowded))]), ", ")}
+		report(f)
 	}
 	for _, p := range found.Patches {
 		where := fmt.Sprintf("at row %d, column %d", p.Y, p.X)
@@ -194,12 +248,16 @@ func (s *Survey) differences(report func(finding.Finding)) {
 // chance allow.
 func (s *Survey) drift(report func(finding.Finding)) {
 	say := func(what string, d survey.Drift) {
-		if d.PSI <= psiDrift || d.PSI <= d.Chance {
+		if (d.PSI <= psiDrift || d.PSI <= d.Chance) && (d.KS <= ksDrift || d.KS <= d.ChanceKS) {
 			return
 		}
-		f := tenDrift.Finding(s.Where, fmt.Sprintf("%s distributed unlike the baseline: PSI %.3g, KS distance %.3g", what, d.PSI, d.KS))
+		f := tenDrift.Finding(s.Where, fmt.Sprintf("%s distributed unlike the baseline: PSI %.3g", what, d.PSI))
 		f.Severity = finding.Medium
 		f.Evidence = []string{fmt.Sprintf("a PSI above %g is a drift by convention; chance alone exceeds %.3g once in a thousand", psiDrift, d.Chance)}
+		if d.HasKS {
+			f.Message += fmt.Sprintf(", KS distance %.3g", d.KS)
+			f.Evidence = append(f.Evidence, fmt.Sprintf("so is a KS distance above %g, and chance exceeds %.3g; it was measured at the hundredths of the baseline, and may be up to %g more between them", ksDrift, d.ChanceKS, survey.KSError))
+		}
 		report(f)
 	}
 	if d, ok := s.Survey.LabelDrift(s.Baseline); ok {

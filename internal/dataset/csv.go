@@ -87,7 +87,7 @@ func (t *table) Next() (*Rows, error) {
 	}
 	rows := &Rows{First: t.next, Columns: make([]tensor.Tensor, len(t.names)), numbers: []int64{}}
 	var places []int32 // line and column of each cell
-	for t.size(rows) < t.lim.Block && len(rows.Bad) < 1024 {
+	for rows.size() < t.lim.Block && len(rows.Bad) < 1024 {
 		t.feed.left = t.lim.Sample
 		record, err := t.r.Read()
 		if err != nil {
@@ -103,13 +103,6 @@ func (t *table) Next() (*Rows, error) {
 	}
 	t.finish(rows, places)
 	return rows, nil
-}
-
-func (t *table) size(rows *Rows) (n int64) {
-	for i := range rows.Columns {
-		n += int64(len(rows.Columns[i].Data))
-	}
-	return n
 }
 
 // row adds a sample, unless one of its cells is bad.
@@ -171,6 +164,7 @@ func (t *table) finish(rows *Rows, places []int32) {
 		c := &rows.Columns[i]
 		c.Name, c.DType, c.Shape = t.names[i], t.types[i], []int64{int64(rows.N)}
 	}
+	rows.seal()
 	names, file := t.names, t.file
 	rows.place = func(row int, column string) Place {
 		i := max(0, slices.Index(names, column))

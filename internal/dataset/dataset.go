@@ -2,7 +2,7 @@
 // that belong together.
 //
 // Array files (.npy, .npz, safetensors, what torch.save writes) have a sample for each
-// index of the first dimension. CSV has one in each line. In a folder of images each
+// index of the first dimension. CSV has one in each line, and Parquet one in each row. In a folder of images each
 // file is one, and the folder that it lies in is its label. A WebDataset shard is a
 // tar archive in which the files of a sample follow each other.
 //
@@ -22,7 +22,9 @@
 // # Specification
 //
 // internal/tensorfile for arrays; RFC 4180 as encoding/csv reads it; PNG and JPEG as
-// image/png and image/jpeg do; the WebDataset format, which is that of its
+// image/png and image/jpeg do; internal/parquet, with the columns of Hugging Face's
+// datasets (Image is struct<bytes: binary, path: string>, and the key huggingface names
+// labels); the WebDataset format, which is that of its
 // documentation: the name up to the first dot of the last part is the key of a sample,
 // the rest is the field.
 package dataset
@@ -34,6 +36,7 @@ import (
 	"slices"
 
 	"github.com/andiron-dev/andiron/internal/bounded"
+	"github.com/andiron-dev/andiron/internal/parquet"
 	"github.com/andiron-dev/andiron/internal/tensor"
 	"github.com/andiron-dev/andiron/internal/tensorfile"
 )
@@ -44,6 +47,8 @@ type Limits struct {
 	Sample int64 // bytes of one sample, 256 MiB
 	Pixels int64 // of an image, 64 Mi
 	Labels int   // names of labels, 100,000
+
+	Parquet parquet.Limits // of a file of that
 }
 
 func (l Limits) orDefaults() Limits {
@@ -67,6 +72,7 @@ type Place struct {
 	File   string
 	Member string // of an archive
 	Line   int    // from 1; 0 where there are none
+	Row    int64  // of a table that has no lines, from 1; 0 where there are none
 	Column int    // from 1; 0 where there are none
 }
 
@@ -79,11 +85,14 @@ type Rows struct {
 	// and Names are what its numbers stand for.
 	Label string
 	Names []string
+	// Unread are columns that no tensor can hold and that the schema does not have.
+	Unread []string
 	// Bad are cells that are no values of their columns' types. Their samples are not
 	// among the columns.
 	Bad     []*BadCell
 	place   func(row int, column string) Place
 	numbers []int64 // of the samples, where some were left out
+	starts  [][]int // by column: where each sample begins in Data, for columns of Bytes
 }
 
 // Number is that of a sample in the set, from 0.
@@ -114,24 +123,64 @@ func (r *Rows) Part(i, n int) []tensor.Tensor {
 	part := make([]tensor.Tensor, len(r.Columns))
 	for c := range r.Columns {
 		t := &r.Columns[c]
-		part[c] = tensor.Tensor{Name: t.Name, DType: t.DType, Shape: slices.Clone(t.Shape), Data: r.bytes(t, i, n)}
+		part[c] = tensor.Tensor{Name: t.Name, DType: t.DType, Shape: slices.Clone(t.Shape), Data: r.bytes(c, i, n)}
 		part[c].Shape[0] = int64(n)
 	}
 	return part
 }
 
 // bytes are those of n samples of a column.
-func (r *Rows) bytes(t *tensor.Tensor, i, n int) []byte {
+func (r *Rows) bytes(c, i, n int) []byte {
+	t := &r.Columns[c]
 	if t.DType != tensor.Bytes {
 		each := len(t.Data) / r.N
 		return t.Data[i*each : (i+n)*each]
 	}
-	each := 1 // elements of a sample
+	if r.starts != nil {
+		return t.Data[r.starts[c][i]:r.starts[c][i+n]]
+	}
+	each := perSample(t)
+	from := skip(t.Data, i*each)
+	return from[:len(from)-len(skip(from, n*each))]
+}
+
+// Text is what a sample has in a column of Bytes, if that is one element.
+func (r *Rows) Text(column string, i int) []byte {
+	c := slices.IndexFunc(r.Columns, func(t tensor.Tensor) bool { return t.Name == column })
+	b := r.bytes(c, i, 1)
+	return b[min(4, len(b)):]
+}
+
+// seal finds where the samples of columns of Bytes begin, once they are all there.
+func (r *Rows) seal() {
+	if r.N < 2 {
+		return
+	}
+	for c := range r.Columns {
+		t := &r.Columns[c]
+		if t.DType != tensor.Bytes {
+			continue
+		}
+		if r.starts == nil {
+			r.starts = make([][]int, len(r.Columns))
+		}
+		list := make([]int, 0, r.N+1)
+		rest := t.Data
+		for range r.N {
+			list = append(list, len(t.Data)-len(rest))
+			rest = skip(rest, perSample(t))
+		}
+		r.starts[c] = append(list, len(t.Data)-len(rest))
+	}
+}
+
+// perSample is how many elements a sample has.
+func perSample(t *tensor.Tensor) int {
+	each := 1
 	for _, d := range t.Shape[1:] {
 		each *= int(d)
 	}
-	from := skip(t.Data, i*each)
-	return from[:len(from)-len(skip(from, n*each))]
+	return each
 }
 
 // skip leaves out n elements of a tensor of bytes, which are framed as they should be

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"errors"
+	"fmt"
 	"image"
 	"image/color"
 	"image/jpeg"
@@ -240,4 +241,80 @@ func FuzzShard(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A picture that another process gives is one of what was asked for.
+func TestFits(t *testing.T) {
+	b := picture(t) // 2 by 1
+	for _, c := range []struct {
+		q    Request
+		p    Picture
+		want string
+	}{
+		{Request{Image: b, Pixels: 2}, Picture{Width: 2, Height: 1, Channels: 3}, ""},
+		{Request{Image: b, Pixels: 2, Channels: 1}, Picture{Width: 2, Height: 1, Channels: 1}, ""},
+		{Request{Image: b, Pixels: 1}, Picture{Width: 2, Height: 1, Channels: 3}, "a picture of 2 by 1, and 1 pixels were allowed"},
+		{Request{Image: b, Pixels: 9}, Picture{Width: 1, Height: 2, Channels: 3}, "a picture of 1 by 2 of an image of 2 by 1"},
+		{Request{Pixels: 9}, Picture{Width: 1, Height: 2, Channels: 3}, ""},
+		{Request{Pixels: 9}, Picture{Width: 0, Height: 2, Channels: 3}, "a picture of 0 by 2, and 9 pixels were allowed"},
+		{Request{Pixels: 9}, Picture{Width: 1, Height: -2, Channels: 3}, "a picture of 1 by -2, and 9 pixels were allowed"},
+		{Request{Pixels: 9}, Picture{Width: 1 << 62, Height: 1 << 62, Channels: 3}, "a picture of 4611686018427387904 by 4611686018427387904, and 9 pixels were allowed"},
+		{Request{Pixels: 9}, Picture{Width: 1, Height: 2, Channels: 2}, "a picture with 2 channels, and 0 were asked for"},
+		{Request{Pixels: 9, Channels: 3}, Picture{Width: 1, Height: 2, Channels: 1}, "a picture with 1 channels, and 3 were asked for"},
+	} {
+		got := ""
+		if err := c.q.Fits(&c.p); err != nil {
+			got = err.Error()
+		}
+		if got != c.want {
+			t.Errorf("%+v of %+v: %q, want %q", c.p, c.q, got, c.want)
+		}
+	}
+}
+
+// counting is a decoder elsewhere that says how many images it was given before the
+// first was asked back.
+type counting struct{ started, most, waited int }
+
+func (c *counting) Start(q Request) func() (Picture, error) {
+	c.started++
+	return func() (Picture, error) {
+		c.waited++
+		c.most = max(c.most, c.started-c.waited)
+		return Decode(q)
+	}
+}
+
+// Images are started on before their turn, as many as the limits allow, and come in
+// order; the first that fails is the last that comes.
+func TestAhead(t *testing.T) {
+	b := picture(t)
+	var files []File
+	for i := range 3000 {
+		files = append(files, fileOf(fmt.Sprintf("set/%04d.png", i), b))
+	}
+	files[2500] = fileOf("set/2500.png", b[:30])
+	for _, lim := range []Limits{{}, {Block: 4 * int64(len(b))}} {
+		d := &counting{}
+		set, err := Images(slices.Clone(files), Form{DType: tensor.Uint8, Decoder: d}, lim)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := all(set)
+		if err == nil || !strings.Contains(err.Error(), "2500.png") || len(list) != 2500 {
+			t.Fatalf("%d samples, %v", len(list), err)
+		}
+		for i, rows := range list {
+			if rows.First != int64(i) || rows.Place(0, ImageColumn).File != files[i].Name {
+				t.Fatalf("sample %d is %d, %+v", i, rows.First, rows.Place(0, ImageColumn))
+			}
+		}
+		// The one that is cut off makes room for another.
+		if want := map[bool]int{true: aheadSamples - 1, false: 4}[lim.Block == 0]; d.most != want || d.started > 2501+aheadSamples {
+			t.Errorf("%d were ahead, want %d; %d were started", d.most, want, d.started)
+		}
+		if _, again := set.Next(); again == nil {
+			t.Error("there are samples behind the error")
+		}
+	}
 }

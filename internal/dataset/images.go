@@ -1,13 +1,8 @@
 package dataset
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
-	"image"
-	"image/color"
-	"image/jpeg"
-	"image/png"
 	"io"
 	"math"
 	"path"
@@ -28,6 +23,8 @@ type Form struct {
 	Last bool
 	// Channels is 1 or 3; 0 is what the image has.
 	Channels int
+	// Decoder decodes the images; nil does it here, in this process.
+	Decoder Decoder
 }
 
 // File is a file that is opened when its turn comes.
@@ -80,10 +77,11 @@ func Images(files []File, form Form, lim Limits) (Set, error) {
 		at, _ := slices.BinarySearch(f.names, path.Base(path.Dir(file.Name)))
 		f.labels = append(f.labels, int64(at))
 	}
-	return f, nil
+	return &ahead{read: f.read, most: lim.Block}, nil
 }
 
-func (f *folder) Next() (*Rows, error) {
+// read starts on the next image.
+func (f *folder) read() (*sample, error) {
 	if f.next == len(f.files) {
 		return nil, io.EOF
 	}
@@ -101,92 +99,18 @@ func (f *folder) Next() (*Rows, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%q: %w", file.Name, err)
 	}
-	t, err := decode(b, f.form, f.lim)
-	if err != nil {
-		return nil, fmt.Errorf("%q: %w", file.Name, err)
-	}
-	rows := &Rows{First: int64(i), N: 1, Columns: []tensor.Tensor{t}, place: func(int, string) Place { return Place{File: file.Name} }}
+	rows := &Rows{First: int64(i), N: 1, Columns: []tensor.Tensor{{Name: ImageColumn}}, place: func(int, string) Place { return Place{File: file.Name} }}
 	if len(f.names) > 1 {
 		rows.Label, rows.Names = LabelColumn, f.names
 		rows.Columns = append(rows.Columns, label(f.labels[i]))
 	}
-	return rows, nil
+	s := &sample{rows: rows, size: size}
+	s.await(0, f.form.start(b, f.lim), func(err error) error { return fmt.Errorf("%q: %w", file.Name, err) })
+	return s, nil
 }
 
 func label(n int64) tensor.Tensor {
 	return tensor.Tensor{Name: LabelColumn, DType: tensor.Int64, Shape: []int64{1}, Data: binary.LittleEndian.AppendUint64(nil, uint64(n))}
-}
-
-// decode makes a tensor of an image, if it has not too many pixels.
-func decode(b []byte, form Form, lim Limits) (tensor.Tensor, error) {
-	read, config := png.Decode, png.DecodeConfig
-	if !bytes.HasPrefix(b, []byte("\x89PNG\r\n\x1a\n")) {
-		read, config = jpeg.Decode, jpeg.DecodeConfig
-	}
-	c, err := config(bytes.NewReader(b))
-	if err != nil {
-		return tensor.Tensor{}, err
-	}
-	if n, ok := bounded.Mul(int64(c.Width), int64(c.Height)); !ok || n > lim.Pixels || n < 1 {
-		return tensor.Tensor{}, fmt.Errorf("an image of %d by %d: %w", c.Width, c.Height, bounded.Exceeded("pixels", lim.Pixels))
-	}
-	img, err := read(bytes.NewReader(b))
-	if err != nil {
-		return tensor.Tensor{}, err
-	}
-	return form.tensor(img), nil
-}
-
-// tensor makes a tensor of the pixels. Transparency is left out, as PIL's convert
-// leaves it out.
-func (form Form) tensor(img image.Image) tensor.Tensor {
-	size := img.Bounds().Size()
-	channels := form.Channels
-	if channels == 0 {
-		channels = 3
-		if m := img.ColorModel(); m == color.GrayModel || m == color.Gray16Model {
-			channels = 1
-		}
-	}
-	plane := size.X * size.Y
-	values := make([]byte, plane*channels)
-	put := func(at, channel int, v uint8) {
-		if form.Last {
-			values[at*channels+channel] = v
-		} else {
-			values[channel*plane+at] = v
-		}
-	}
-	for y := range size.Y {
-		for x := range size.X {
-			at, px := y*size.X+x, img.At(img.Bounds().Min.X+x, img.Bounds().Min.Y+y)
-			if channels == 1 {
-				put(at, 0, gray(px))
-				continue
-			}
-			c := color.NRGBAModel.Convert(px).(color.NRGBA) //nolint:forcetypeassert // it is what the model converts to
-			put(at, 0, c.R)
-			put(at, 1, c.G)
-			put(at, 2, c.B)
-		}
-	}
-	t := tensor.Tensor{Name: ImageColumn, DType: tensor.Uint8, Shape: []int64{1, int64(channels), int64(size.Y), int64(size.X)}, Data: values}
-	if form.Last {
-		t.Shape = []int64{1, int64(size.Y), int64(size.X), int64(channels)}
-	}
-	if form.DType == tensor.Float32 {
-		t.DType, t.Data = tensor.Float32, scaled(values)
-	}
-	return t
-}
-
-func gray(c color.Color) uint8 {
-	if g, ok := c.(color.Gray); ok {
-		return g.Y
-	}
-	n := color.NRGBAModel.Convert(c).(color.NRGBA) //nolint:forcetypeassert // it is what the model converts to
-	// ITU-R BT.601, as PIL's mode L has it.
-	return uint8((19595*uint32(n.R) + 38470*uint32(n.G) + 7471*uint32(n.B) + 1<<15) >> 16)
 }
 
 // scaled divides each byte by 255, in float32.

@@ -49,7 +49,7 @@ func Shard(name string, r io.ReaderAt, size, first int64, form Form, lim Limits)
 	if size-end < 1024 {
 		return nil, fmt.Errorf("%q: it ends without two blocks of zeros: it may have been cut off", name)
 	}
-	return s, nil
+	return &ahead{read: s.read, most: s.lim.Block}, nil
 }
 
 // key takes the name of a member apart.
@@ -59,40 +59,46 @@ func key(name string) (sample, field string) {
 	return dir + before, strings.ToLower(after)
 }
 
-func (s *shard) Next() (*Rows, error) {
+// read starts on the next sample. What is wrong with it is said when its turn comes,
+// behind what is wrong with an image before it.
+func (s *shard) read() (*sample, error) {
 	if s.next == len(s.members) {
 		return nil, io.EOF
 	}
-	rows := &Rows{First: s.first, N: 1}
-	sample, _ := key(s.members[s.next].Name)
-	first, left := s.members[s.next].Name, s.lim.Sample
+	of := &sample{rows: &Rows{First: s.first, N: 1}}
+	first := s.members[s.next].Name
+	k, _ := key(first)
 	for ; s.next < len(s.members); s.next++ {
 		m := s.members[s.next]
-		k, field := key(m.Name)
-		if k != sample {
+		sample, field := key(m.Name)
+		if sample != k {
 			break
 		}
-		b, err := bounded.ReadRange(s.r, m.Offset+m.Size, m.Offset, m.Size, left)
+		wrapped := func(err error) error { return fmt.Errorf("%q: member %.80q: %w", s.name, m.Name, err) }
+		b, err := bounded.ReadRange(s.r, m.Offset+m.Size, m.Offset, m.Size, s.lim.Sample-of.size)
 		if err == nil {
-			left -= m.Size
-			err = s.add(rows, field, b)
+			of.size += m.Size
+			err = s.add(of, field, b, wrapped)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%q: member %.80q: %w", s.name, m.Name, err)
+			of.waits = append(of.waits, func() error { return wrapped(err) })
+			break
 		}
 	}
 	s.first++
 	name := s.name
-	rows.place = func(int, string) Place { return Place{File: name, Member: first} }
-	return rows, nil
+	of.rows.place = func(int, string) Place { return Place{File: name, Member: first} }
+	return of, nil
 }
 
 // add makes a column of a file of a sample.
-func (s *shard) add(rows *Rows, field string, b []byte) (err error) {
+func (s *shard) add(of *sample, field string, b []byte, wrapped func(error) error) (err error) {
 	var t tensor.Tensor
+	rows := of.rows
 	switch {
 	case IsImage("x." + field):
-		t, err = decode(b, s.form, s.lim)
+		t.Name = ImageColumn
+		of.await(len(rows.Columns), s.form.start(b, s.lim), wrapped)
 	case field == "cls":
 		var n int64
 		n, err = parseLabel(b)

@@ -54,7 +54,17 @@ type Cache struct {
 	changed bool
 }
 
-// Folder is where the cache of a user lies, or empty where there is no place.
+// Private is the folder in Folder that nobody else may enter; empty where there is
+// no place. Folder itself is often one that another program made, for all to read.
+func Private(getenv func(string) string) string {
+	dir := Folder(getenv)
+	if dir == "" {
+		return ""
+	}
+	return filepath.Join(dir, "private")
+}
+
+// Folder is where what andiron keeps for a user lies, or empty where there is no place.
 func Folder(getenv func(string) string) string {
 	base := getenv("XDG_CACHE_HOME")
 	if !filepath.IsAbs(base) { // the specification has relative paths ignored

@@ -132,6 +132,13 @@ func TestFolder(t *testing.T) {
 		if got := Folder(func(k string) string { return env[k] }); got != tt.want {
 			t.Errorf("%q, %q: %q", tt.xdg, tt.home, got)
 		}
+		want := tt.want
+		if want != "" {
+			want += "/private"
+		}
+		if got := Private(func(k string) string { return env[k] }); got != want {
+			t.Errorf("%q, %q: private %q, want %q", tt.xdg, tt.home, got, want)
+		}
 	}
 }
 

@@ -28,7 +28,7 @@ func lookCode(ctx context.Context, a *artifact.Artifact, opt Options) (r result)
 	if err != nil {
 		report(unreadable.Undetermined(finding.Where{Path: a.Name()}, err.Error()))
 	}
-	r.python = facts.Python
+	r.python, r.modules = facts.Python, facts.Modules
 	return r
 }
 
@@ -44,9 +44,43 @@ func lookValidation(a *artifact.Artifact, opt Options, r *result) {
 			report(broken(a.Name(), p))
 		}
 	}()
-	if err := data.Look(a, report); err != nil {
+	facts, err := data.Look(a, report)
+	if err != nil {
 		report(unreadable.Undetermined(finding.Where{Path: a.Name()}, err.Error()))
 	}
+	r.validation = facts
+}
+
+// forwards is what all files together say of the models of a project.
+type forwards struct {
+	files []*code.Modules
+	with  code.Validation
+}
+
+func (w *forwards) add(r result) {
+	if r.modules != nil {
+		w.files = append(w.files, r.modules)
+	}
+	if s := r.validation.Schema; s != nil {
+		w.with.Schemas = append(w.with.Schemas, code.Schema(*s))
+	}
+	if g := r.validation.Gateway; g != nil {
+		w.with.Gateways = append(w.with.Gateways, code.Gateway(*g))
+	}
+}
+
+// look says which models are guarded, and which are not.
+func (w *forwards) look(ctx context.Context, root string) (r result) {
+	report := func(f finding.Finding) { r.loose = append(r.loose, f) }
+	defer func() {
+		if p := recover(); p != nil {
+			report(broken(root, p))
+		}
+	}()
+	if err := code.Forwards(ctx, root, w.files, w.with, report); err != nil {
+		return result{stopped: true}
+	}
+	return r
 }
 
 // requirementsLimit is the most that is read of a requirements file.

@@ -27,6 +27,8 @@ type DataOptions struct {
 	Survey *data.Survey   // nil for none
 	Limits dataset.Limits
 	Files  []TensorFile // one set: what has a name is put together
+	// Decoder decodes the images; nil does it in this process.
+	Decoder dataset.Decoder
 }
 
 // Data looks at a data set.
@@ -37,7 +39,9 @@ func Data(ctx context.Context, d DataOptions, opt Options, h finding.Handler) er
 		return err
 	}
 	l := &dataLook{d: d, ctx: ctx, opened: map[string]*artifact.Artifact{}, h: h, check: data.NewSetCheck(d.Schema)}
-	l.startSurvey()
+	if d.Survey != nil {
+		l.beside = newBeside(ctx, d.Survey.Survey, opt.Jobs)
+	}
 	err := l.all()
 	l.endSurvey()
 	l.close()
@@ -51,7 +55,9 @@ func Data(ctx context.Context, d DataOptions, opt Options, h finding.Handler) er
 	}
 	l.count = l.check.Finish(l.report)
 	if d.Survey != nil && len(l.unread) == 0 && ctx.Err() == nil {
-		d.Survey.Finish(l.report)
+		if err := guarded(func() { d.Survey.Finish(l.report) }); err != nil {
+			l.fail(d.Files[0].Path, err)
+		}
 	}
 	l.count.Unread = len(l.unread)
 	e.sum.request(l.count)
@@ -79,34 +85,15 @@ type dataLook struct {
 	opened map[string]*artifact.Artifact
 	shown  int64
 
-	surveyed chan *dataset.Rows // to the goroutine that looks at the set as a whole
-	ended    chan error
+	beside *beside // looks at the set as a whole, if somebody wants that
 }
 
-// startSurvey starts looking at the set as a whole, beside looking at its samples.
-func (l *dataLook) startSurvey() {
-	if l.d.Survey == nil {
-		return
-	}
-	l.surveyed, l.ended = make(chan *dataset.Rows, 2), make(chan error, 1)
-	go func() {
-		var failed error
-		for rows := range l.surveyed {
-			if failed == nil && rows.N > 0 {
-				failed = guarded(func() { l.d.Survey.Add(rows) })
-			}
-		}
-		l.ended <- failed
-	}()
-}
-
-// endSurvey waits for it.
+// endSurvey waits until the set has been looked at as a whole.
 func (l *dataLook) endSurvey() {
-	if l.d.Survey == nil {
+	if l.beside == nil {
 		return
 	}
-	close(l.surveyed)
-	if err := <-l.ended; err != nil {
+	if err := l.beside.end(); err != nil {
 		l.fail(l.d.Files[0].Path, err)
 	}
 }
@@ -183,7 +170,10 @@ func (l *dataLook) open(f TensorFile, first int64, parts *[]dataset.Part) (datas
 		return nil, osfile.Cause(err)
 	}
 	if info.IsDir() {
-		return l.folder(f.Path)
+		return l.folder(f.Path, first)
+	}
+	if strings.EqualFold(filepath.Ext(f.Path), ".parquet") && f.As == "" {
+		return l.tables([]string{f.Path}, first)
 	}
 	a, err := l.artifact(f.Path)
 	if err != nil {
@@ -193,7 +183,7 @@ func (l *dataLook) open(f TensorFile, first int64, parts *[]dataset.Part) (datas
 	case ext == ".csv" && f.As == "":
 		return dataset.CSV(a.Name(), bufio.NewReaderSize(io.NewSectionReader(a.ReaderAt(), 0, a.Size()), 1<<18), l.typeOf, l.d.Limits)
 	case ext == ".tar" && f.As == "":
-		return dataset.Shard(a.Name(), a.ReaderAt(), a.Size(), first, l.form(), l.d.Limits)
+		return dataset.Shard(a.Name(), a.ReaderAt(), a.Size(), first, l.form(dataset.ImageColumn), l.d.Limits)
 	}
 	file, err := tensorfile.Open(a.ReaderAt(), a.Size())
 	if err != nil {
@@ -243,46 +233,78 @@ func (l *dataLook) typeOf(column string) tensor.DType {
 }
 
 // form is how images become tensors: as the schema wants them.
-func (l *dataLook) form() dataset.Form {
-	f := dataset.Form{DType: tensor.Uint8, Last: true}
+func (l *dataLook) form(column string) dataset.Form {
+	f := dataset.Form{DType: tensor.Uint8, Last: true, Decoder: l.d.Decoder}
 	if l.d.Schema == nil {
 		return f
 	}
-	if types := l.d.Schema.Types(tensor.Inputs, dataset.ImageColumn); len(types) > 0 && types[0] != tensor.Uint8 {
+	if types := l.d.Schema.Types(tensor.Inputs, column); len(types) > 0 && types[0] != tensor.Uint8 {
 		f.DType = tensor.Float32
 	}
-	f.Channels, f.Last = l.d.Schema.Channels(tensor.Inputs, dataset.ImageColumn)
+	f.Channels, f.Last = l.d.Schema.Channels(tensor.Inputs, column)
 	return f
 }
 
-// folder reads a folder of images, or of shards.
-func (l *dataLook) folder(root string) (dataset.Set, error) {
-	var files []dataset.File
+// folder reads a folder of images, or of Parquet files if there is one.
+func (l *dataLook) folder(root string, first int64) (dataset.Set, error) {
+	var files []string
+	tables, odd := 0, ""
 	err := filepath.WalkDir(root, func(name string, e fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
 		case e.IsDir():
 			return l.ctx.Err()
-		case !dataset.IsImage(name):
-			return fmt.Errorf("%q is no image: a folder of a data set has nothing but .png and .jpg files", filepath.ToSlash(name))
+		case strings.EqualFold(filepath.Ext(name), ".parquet"):
+			tables++
+		case odd == "" && !dataset.IsImage(name):
+			odd = filepath.ToSlash(name)
 		}
+		files = append(files, name)
+		return nil
+	})
+	switch {
+	case err != nil:
+		return nil, osfile.Cause(err)
+	case tables > 0 && tables < len(files):
+		return nil, errors.New("it has .parquet files and others: a folder of a data set has nothing but such files")
+	case tables > 0:
+		return l.tables(files, first)
+	case odd != "":
+		return nil, fmt.Errorf("%q is no image: a folder of a data set has nothing but .png and .jpg files, or .parquet, or .tar", odd)
+	case len(files) == 0:
+		return nil, errors.New("there are no images in it")
+	}
+	return dataset.Images(l.files(files), l.form(dataset.ImageColumn), l.d.Limits)
+}
+
+// tables reads Parquet files as one set.
+func (l *dataLook) tables(files []string, first int64) (dataset.Set, error) {
+	want := dataset.Wanted{Form: l.form}
+	if l.d.Schema != nil {
+		want.Has = func(column string) bool { return l.typeOf(column) != 0 }
+	}
+	return dataset.Parquet(l.files(files), want, first, l.d.Limits)
+}
+
+// files are opened when their turn comes.
+func (l *dataLook) files(names []string) (files []dataset.File) {
+	for _, name := range names {
 		files = append(files, dataset.File{Name: filepath.ToSlash(filepath.Clean(name)), Open: func() (io.ReaderAt, int64, func() error, error) {
 			a, err := artifact.Open(name, name)
 			if err != nil {
 				return nil, 0, nil, osfile.Cause(err)
 			}
-			return a.ReaderAt(), a.Size(), a.Close, nil
+			a.StopOn(l.ctx.Done())
+			return a.ReaderAt(), a.Size(), func() error {
+				if a.Changed() {
+					return errors.Join(errors.New("it changed while it was read"), a.Close())
+				}
+				return a.Close()
+			}, nil
 		}})
-		return nil
-	})
-	if err != nil {
-		return nil, osfile.Cause(err)
 	}
-	if len(files) == 0 {
-		return nil, errors.New("there are no images in it")
-	}
-	return dataset.Images(files, l.form(), l.d.Limits)
+	return files
 }
 
 // rows goes through a set, and returns the number of the sample behind it.
@@ -293,12 +315,14 @@ func (l *dataLook) rows(name string, set dataset.Set) (next int64, err error) {
 			return next, nil
 		}
 		if err != nil {
-			l.fail(name, err)
+			if l.ctx.Err() == nil { // else that is why
+				l.fail(name, err)
+			}
 			return next, nil
 		}
 		next = rows.First + int64(rows.N)
-		if l.d.Survey != nil {
-			l.surveyed <- rows
+		if l.beside != nil {
+			l.beside.add(rows)
 		}
 		if err := guarded(func() { l.check.Add(rows) }); err != nil {
 			l.fail(name, err)

@@ -15,6 +15,7 @@ type emitter struct {
 	opt  Options
 	sum  *tally
 	done int
+	code forwards
 
 	place struct{ path, rel string } // of the last loose finding, and beneath the project
 }
@@ -75,6 +76,7 @@ func (e *emitter) emit(r result) error {
 	if r.python {
 		e.sum.python++
 	}
+	e.code.add(r)
 	slices.SortStableFunc(r.loose, finding.Compare)
 	for _, f := range r.loose {
 		f = e.waive(normal(f))

@@ -26,9 +26,11 @@ package engine
 import (
 	"context"
 	"io"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/artifact"
@@ -125,11 +127,15 @@ func File(ctx context.Context, path, name string, opt Options) (finding.Artifact
 	return a, nil
 }
 
+// textBytes is how much of the code's text is kept at once.
+const textBytes = 64 << 20
+
 // Audit runs every room on a project and then says how it stands on each of the
 // eight strategies.
 func Audit(ctx context.Context, dir string, opt Options, h finding.Handler) error {
 	keep := &collector{Handler: h}
-	opt.code = &code.Options{Torch: requirements(ctx, dir)}
+	opt.code = &code.Options{Torch: requirements(ctx, dir), Root: filepath.ToSlash(filepath.Clean(dir)), Memory: new(atomic.Int64)}
+	opt.code.Memory.Store(textBytes)
 	assess := func(s finding.Summary, python int) error {
 		in := posture.Input{
 			Root: dir, Artifacts: keep.artifacts, Findings: keep.findings,
@@ -183,6 +189,11 @@ func run(ctx context.Context, paths []string, opt Options, h finding.Handler, la
 	e := &emitter{h: h, opt: opt, sum: newTally()}
 	if err := pipeline(ctx, paths, opt, e); err != nil {
 		return err
+	}
+	if opt.code != nil && ctx.Err() == nil {
+		if err := e.emit(e.code.look(ctx, opt.code.Root)); err != nil {
+			return err
+		}
 	}
 	if opt.depends != nil && ctx.Err() == nil {
 		if err := e.dependenciesOfAll(opt.depends); err != nil {

@@ -115,7 +115,20 @@ func otherLoadExamples() map[string]example {
 }
 
 func evidenceExamples() map[string]example {
+	const net = "import andiron, torch\nclass Net(torch.nn.Module):\n    def forward(self, x):\n        return x\n"
 	return map[string]example{
+		"PY060": {
+			training("", net+"model = Net()\n"),
+			training("", net+"model = andiron.guard(Net(), 'net.schema.yaml')\n"),
+		},
+		"PY098": {
+			training("", net+"model = andiron.guard(Net(), 'net.schema.yaml')\n"),
+			training("", net+"model = andiron.guard(Net(), 'net.schema.yaml', mode='shadow')\n"),
+		},
+		"PY099": {
+			training("", "import andiron\nmodel = andiron.jit_load('m.pt')\n"),
+			training("", "import andiron\nmodel = andiron.guard(andiron.jit_load('m.pt'), 'm.schema.yaml')\n"),
+		},
 		"PY080": {project("old.py", "print 'x'\nimport os\n"), project("new.py", "print('x')\nimport os\n")},
 		"PY090": {
 			training("", "from andiron import load_safetensors\nload_safetensors('m.safetensors')\n"),

@@ -25,7 +25,11 @@ func (s scene) surveyed(opt survey.Options, baseline string) scene {
 		if baseline != "" {
 			base = baselineOf(t, baseline)
 		}
-		return engine.DataOptions{Survey: data.NewSurvey(opt, base, finding.Where{Path: "set"})}
+		s := data.NewSurvey(opt, base, finding.Where{Path: "set"})
+		if base != nil {
+			s.Standing = `"base.json", which is not signed`
+		}
+		return engine.DataOptions{Survey: s}
 	}
 	return s
 }
@@ -125,6 +129,7 @@ func dataExamples(t *testing.T) map[string]example {
 		"TEN020": since("1,a 2,b 4,a", "1,a 2,b 3,a 4,a"),
 		"TEN021": since("1,a 2,b 3,a 4,a", "2,b 1,a"),
 		"TEN022": plain(twins(t, 1), noise(t, 0), "a.safetensors"),
+		"TEN023": plain(table(fox+"jumps over the lazy dog again,a", fox+"jumps over the lazy dog,a"), table(fox+"jumps over the lazy dog,a", "one fine day the quick brown fox slept in the sun and dreamt of dogs,a"), "a.csv"),
 		"TEN030": {project("a.schema.yaml", oneSchema), project("a.yaml", oneSchema)},
 		"TEN031": {
 			project("Dockerfile", "FROM x\nCMD [\"andiron\", \"guard\", \"serve\", \"--schema\", \"a.schema.yaml\"]\n"),
@@ -133,12 +138,16 @@ func dataExamples(t *testing.T) map[string]example {
 		"TEN032": {project("a.baseline.json", oneBaseline), project("a.json", oneBaseline)},
 		"TEN033": {project("a.robustness.json", oneRobust("true")), project("a.robustness.json", oneRobust("false"))},
 		"TEN034": {project("a.schema.yaml", "andiron: tensor/v1\n"), project("a.schema.yaml", oneSchema)},
+		"TEN035": {since("1,a 2,b 3,a", "1,a").fires, file("a.csv", table("1,a", "2,b")).surveyed(survey.Options{}, "")},
 		"TEN091": {
 			file("a.csv", table("1,a", "2,b")).surveyed(survey.Options{Samples: 1}, ""),
 			file("a.csv", table("1,a", "2,b")).surveyed(survey.Options{Samples: 2}, ""),
 		},
 	}
 }
+
+// fox is the beginning of a text.
+const fox = "one fine day the quick brown fox that is known to all "
 
 const oneSchema = "andiron: tensor/v1\nmodel: net\ninputs: {x: {dtype: float32, shape: [1]}}\n"
 

@@ -14,6 +14,8 @@ import (
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/artifact"
+	"github.com/andiron-dev/andiron/internal/code"
+	"github.com/andiron-dev/andiron/internal/data"
 )
 
 const (
@@ -35,11 +37,13 @@ func (j *job) file() bool { return j.entry.Path != "" && !j.entry.Dir }
 
 // result is what came of a job.
 type result struct {
-	artifact *finding.Artifact // nil if it is no model
-	other    bool              // a file that is no model
-	python   bool              // a file of Python code
-	loose    []finding.Finding // what belongs to no artifact
-	stopped  bool              // the run was told to stop first
+	artifact   *finding.Artifact // nil if it is no model
+	other      bool              // a file that is no model
+	python     bool              // a file of Python code
+	modules    *code.Modules     // what it says about models; nil for nothing
+	validation data.Facts        // what it says about how inputs are validated
+	loose      []finding.Finding // what belongs to no artifact
+	stopped    bool              // the run was told to stop first
 }
 
 // pipeline walks, looks in parallel and hands results to e in the walk's order.

@@ -128,11 +128,7 @@ func (x *exchange) checkAnswer(res *oip.Response, dims map[string]int64, some bo
 	if len(x.model.output) == 0 {
 		return nil
 	}
-	all := res.Outputs
-	for _, u := range res.Unseen {
-		all = append(slices.Clip(all), tensor.Tensor{Name: u.Name, DType: u.DType, Shape: u.Shape})
-	}
-	r := x.model.schema.Check(tensor.Outputs, all, dims, nil)
+	r := x.model.schema.Check(tensor.Outputs, withUnseen(res), dims, nil)
 	vs := slices.DeleteFunc(r.Violations, func(v tensor.Violation) bool {
 		hidden := slices.ContainsFunc(res.Unseen, func(u oip.Unseen) bool { return u.Name == v.Input })
 		return some && v.Code == tensor.CodeMissing || hidden && (v.Code == tensor.CodeSize || v.Code == tensor.CodeFraming)
@@ -153,6 +149,15 @@ func (x *exchange) checkAnswer(res *oip.Response, dims map[string]int64, some bo
 	attrs := append(x.attrs(0, string(vs[0].Code)), violationAttrs(vs)...)
 	x.g.journal.request(x.ctx, slog.LevelWarn, "shadow: the answer would be refused", attrs...)
 	return nil
+}
+
+// withUnseen are the outputs, and those in shared memory without their data.
+func withUnseen(res *oip.Response) []tensor.Tensor {
+	all := res.Outputs
+	for _, u := range res.Unseen {
+		all = append(slices.Clip(all), tensor.Tensor{Name: u.Name, DType: u.DType, Shape: u.Shape})
+	}
+	return all
 }
 
 // checked adds the time that reading and checking took.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -14,14 +16,15 @@ import (
 )
 
 // stream is a ModelStreamInfer: requests go one way and answers come the other,
-// each checked on its own. A request that is refused is answered with its fault,
-// and the stream goes on.
+// each answer held against the sizes of the requests that it may belong to. A
+// request that is refused is answered with its fault, and the stream goes on.
 type stream struct {
 	x      *exchange
 	blank  exchange // what each request and answer begins as
 	cancel context.CancelCauseFunc
 	timer  *time.Timer // cuts off a stream on which nothing moves
 	over   atomic.Bool // what cannot be read any more is nobody's fault
+	asked  ledger
 
 	mu   sync.Mutex // of what is written to the client
 	open bool       // the head was written
@@ -97,7 +100,7 @@ func (s *stream) ask(to io.Writer) error {
 		}
 		s.timer.Reset(s.patience())
 		if f == nil {
-			f = part.forwardMessage(msg, to)
+			f = s.forwardMessage(part, msg, to)
 		}
 		part.count(f)
 		part.release()
@@ -120,7 +123,7 @@ func (s *stream) part() *exchange {
 }
 
 // forwardMessage checks a message and writes it to the server.
-func (x *exchange) forwardMessage(msg []byte, to io.Writer) *fault {
+func (s *stream) forwardMessage(x *exchange, msg []byte, to io.Writer) *fault {
 	if f := x.slot(); f != nil {
 		return f
 	}
@@ -130,13 +133,17 @@ func (x *exchange) forwardMessage(msg []byte, to io.Writer) *fault {
 		return f
 	}
 	x.request = req.ID
-	if _, f := x.check(req); f != nil {
+	dims, f := x.check(req)
+	if f != nil {
 		return f
 	}
 	x.checked(begin)
 	parts, _, err := req.AppendGRPC((*x.scratch(0))[:0])
 	if err != nil {
 		return wireFault(err)
+	}
+	if len(x.model.output) > 0 {
+		s.asked.add(s.key(x.model.name, req.ID), dims)
 	}
 	r, _ := framed(parts)
 	if _, err := io.Copy(to, r); err != nil {
@@ -221,15 +228,14 @@ func (s *stream) answer(x *exchange, msg []byte) *fault {
 		if f = x.choose(res.Model); f != nil {
 			return unreadable(errors.New("an answer of a model without a schema"))
 		}
-		// The sizes of the request are not known here: answers of a stream may be many.
-		f = x.checkAnswer(res, nil, true)
+		f = s.checkAnswer(x, res)
 	}
 	if f != nil && (res == nil || s.x.g.c.BareStreams) {
 		return f
 	}
 	if f != nil {
 		x.count(f)
-		s.send(streamFault(&oip.Response{Model: res.Model, ID: res.ID}, f))
+		s.send(streamFault(&oip.Response{Model: res.Model, ID: res.ID, Parameters: res.Parameters}, f))
 		return nil
 	}
 	write := res.AppendStream
@@ -244,6 +250,48 @@ func (s *stream) answer(x *exchange, msg []byte) *fault {
 	return nil
 }
 
+// key is what an answer has in common with its request. The answers of MLServer's
+// streams all have the id of the first request.
+func (s *stream) key(model, id string) askedKey {
+	if s.x.g.c.BareStreams {
+		id = ""
+	}
+	return askedKey{model, id}
+}
+
+// checkAnswer holds an answer against the schema and against the sizes of a request
+// of this stream with its model and id.
+func (s *stream) checkAnswer(x *exchange, res *oip.Response) *fault {
+	if len(x.model.output) == 0 {
+		return nil
+	}
+	dims, ok := s.asked.sizes(s.key(res.Model, res.ID), x.model.schema, withUnseen(res), isFinal(res))
+	if !ok && x.model.shadow {
+		x.g.journal.request(x.ctx, slog.LevelWarn, "shadow: an answer to no request would be refused", x.attrs(0, codeAnswer)...)
+	} else if !ok {
+		return unreadable(errors.New("an answer to no request of the stream"))
+	}
+	return x.checkAnswer(res, dims, true)
+}
+
+// finalResponse is how Triton says in a stream that there is no further answer to a
+// request. It belongs to this form, and goes on to the client.
+const finalResponse = "triton_final_response"
+
+func isFinal(res *oip.Response) bool {
+	return slices.ContainsFunc(res.Parameters, func(p oip.Parameter) bool {
+		return p.Name == finalResponse && p.Value.Kind == oip.KindBool && p.Value.Bool
+	})
+}
+
+// onlyFinal leaves out finalResponse where it is none.
+func onlyFinal(res *oip.Response) {
+	res.Parameters = slices.DeleteFunc(res.Parameters, func(p oip.Parameter) bool { return p.Value.Kind != oip.KindBool })
+	for i, ps := range res.OutputParameters {
+		res.OutputParameters[i] = slices.DeleteFunc(ps, func(p oip.Parameter) bool { return p.Name == finalResponse })
+	}
+}
+
 // read reads an answer. A fault with an answer is one of the server about a
 // request, and the stream goes on; what the server says of it stays behind.
 func (s *stream) read(msg []byte) (*oip.Response, *fault) {
@@ -255,9 +303,13 @@ func (s *stream) read(msg []byte) (*oip.Response, *fault) {
 		}
 		return res, nil
 	}
+	opt.Parameters = []string{finalResponse}
 	res, text, err := oip.ParseStreamResponse(msg, opt)
 	if err != nil {
 		return nil, unreadable(err)
+	}
+	if res != nil {
+		onlyFinal(res)
 	}
 	if text == "" && res != nil {
 		return res, nil

@@ -5,121 +5,169 @@
 package kernel
 
 // plain8AVX2 returns the least and the greatest element, as unsigned integers.
-// There are at least 32 bytes, and whole elements.
+// There are at least 32 bytes, and whole elements. As many of plus as are in 64 bits are added.
 //
 //go:noescape
-func plain8AVX2(data []byte) (a uint64, b uint64, least uint64)
+func plain8AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
 
 // plain16AVX2 returns the least and the greatest element, as unsigned integers.
-// There are at least 32 bytes, and whole elements.
+// There are at least 32 bytes, and whole elements. As many of plus as are in 64 bits are added.
 //
 //go:noescape
-func plain16AVX2(data []byte) (a uint64, b uint64, least uint64)
+func plain16AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
 
 // plain32AVX2 returns the least and the greatest element, as unsigned integers.
-// There are at least 32 bytes, and whole elements.
+// There are at least 32 bytes, and whole elements. As many of plus as are in 64 bits are added.
 //
 //go:noescape
-func plain32AVX2(data []byte) (a uint64, b uint64, least uint64)
+func plain32AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
 
 // plain64AVX2 returns the least and the greatest element, as unsigned integers.
-// There are at least 32 bytes, and whole elements.
+// There are at least 32 bytes, and whole elements. As many of plus as are in 64 bits are added.
 //
 //go:noescape
-func plain64AVX2(data []byte) (a uint64, b uint64, least uint64)
+func plain64AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
 
 // split8AVX2 returns the greatest element as an unsigned, and as a signed integer.
-// There are at least 32 bytes, and whole elements.
+// There are at least 32 bytes, and whole elements. As many of plus as are in 64 bits are added.
 //
 //go:noescape
-func split8AVX2(data []byte) (a uint64, b uint64, least uint64)
+func split8AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
 
 // split16AVX2 returns the greatest element as an unsigned, and as a signed integer.
-// There are at least 32 bytes, and whole elements.
+// There are at least 32 bytes, and whole elements. As many of plus as are in 64 bits are added.
 //
 //go:noescape
-func split16AVX2(data []byte) (a uint64, b uint64, least uint64)
+func split16AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
 
 // split32AVX2 returns the greatest element as an unsigned, and as a signed integer.
-// There are at least 32 bytes, and whole elements.
+// There are at least 32 bytes, and whole elements. As many of plus as are in 64 bits are added.
 //
 //go:noescape
-func split32AVX2(data []byte) (a uint64, b uint64, least uint64)
+func split32AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
 
 // split64AVX2 returns the greatest element as an unsigned, and as a signed integer.
-// There are at least 32 bytes, and whole elements.
+// There are at least 32 bytes, and whole elements. As many of plus as are in 64 bits are added.
 //
 //go:noescape
-func split64AVX2(data []byte) (a uint64, b uint64, least uint64)
+func split64AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
 
 // signed8AVX2 returns the least and the greatest element, as signed integers.
-// There are at least 32 bytes, and whole elements.
+// There are at least 32 bytes, and whole elements. As many of plus as are in 64 bits are added.
 //
 //go:noescape
-func signed8AVX2(data []byte) (a uint64, b uint64, least uint64)
+func signed8AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
 
 // signed16AVX2 returns the least and the greatest element, as signed integers.
-// There are at least 32 bytes, and whole elements.
+// There are at least 32 bytes, and whole elements. As many of plus as are in 64 bits are added.
 //
 //go:noescape
-func signed16AVX2(data []byte) (a uint64, b uint64, least uint64)
+func signed16AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
 
 // signed32AVX2 returns the least and the greatest element, as signed integers.
-// There are at least 32 bytes, and whole elements.
+// There are at least 32 bytes, and whole elements. As many of plus as are in 64 bits are added.
 //
 //go:noescape
-func signed32AVX2(data []byte) (a uint64, b uint64, least uint64)
+func signed32AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
 
 // signed64AVX2 returns the least and the greatest element, as signed integers.
-// There are at least 32 bytes, and whole elements.
+// There are at least 32 bytes, and whole elements. As many of plus as are in 64 bits are added.
 //
 //go:noescape
-func signed64AVX2(data []byte) (a uint64, b uint64, least uint64)
+func signed64AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
 
 // plainTiny8AVX2 returns what plain does, and the smallest magnitude less one.
-// There are at least 32 bytes, and whole elements.
+// There are at least 32 bytes, and whole elements. As many of plus as are in 64 bits are added.
 //
 //go:noescape
-func plainTiny8AVX2(data []byte) (a uint64, b uint64, least uint64)
+func plainTiny8AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
 
 // plainTiny16AVX2 returns what plain does, and the smallest magnitude less one.
-// There are at least 32 bytes, and whole elements.
+// There are at least 32 bytes, and whole elements. As many of plus as are in 64 bits are added.
 //
 //go:noescape
-func plainTiny16AVX2(data []byte) (a uint64, b uint64, least uint64)
+func plainTiny16AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
 
 // plainTiny32AVX2 returns what plain does, and the smallest magnitude less one.
-// There are at least 32 bytes, and whole elements.
+// There are at least 32 bytes, and whole elements. As many of plus as are in 64 bits are added.
 //
 //go:noescape
-func plainTiny32AVX2(data []byte) (a uint64, b uint64, least uint64)
+func plainTiny32AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
 
 // plainTiny64AVX2 returns what plain does, and the smallest magnitude less one.
-// There are at least 32 bytes, and whole elements.
+// There are at least 32 bytes, and whole elements. As many of plus as are in 64 bits are added.
 //
 //go:noescape
-func plainTiny64AVX2(data []byte) (a uint64, b uint64, least uint64)
+func plainTiny64AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
 
 // splitTiny8AVX2 returns what split does, and the smallest magnitude less one.
-// There are at least 32 bytes, and whole elements.
+// There are at least 32 bytes, and whole elements. As many of plus as are in 64 bits are added.
 //
 //go:noescape
-func splitTiny8AVX2(data []byte) (a uint64, b uint64, least uint64)
+func splitTiny8AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
 
 // splitTiny16AVX2 returns what split does, and the smallest magnitude less one.
-// There are at least 32 bytes, and whole elements.
+// There are at least 32 bytes, and whole elements. As many of plus as are in 64 bits are added.
 //
 //go:noescape
-func splitTiny16AVX2(data []byte) (a uint64, b uint64, least uint64)
+func splitTiny16AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
 
 // splitTiny32AVX2 returns what split does, and the smallest magnitude less one.
-// There are at least 32 bytes, and whole elements.
+// There are at least 32 bytes, and whole elements. As many of plus as are in 64 bits are added.
 //
 //go:noescape
-func splitTiny32AVX2(data []byte) (a uint64, b uint64, least uint64)
+func splitTiny32AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
 
 // splitTiny64AVX2 returns what split does, and the smallest magnitude less one.
-// There are at least 32 bytes, and whole elements.
+// There are at least 32 bytes, and whole elements. As many of plus as are in 64 bits are added.
 //
 //go:noescape
-func splitTiny64AVX2(data []byte) (a uint64, b uint64, least uint64)
+func splitTiny64AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
+
+// plainSum8AVX2 returns the least element and plus, and the greatest element, as unsigned integers.
+// There are at least 32 bytes, and whole elements. As many of plus as are in 64 bits are added.
+//
+//go:noescape
+func plainSum8AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
+
+// plainSum16AVX2 returns the least element and plus, and the greatest element, as unsigned integers.
+// There are at least 32 bytes, and whole elements. As many of plus as are in 64 bits are added.
+//
+//go:noescape
+func plainSum16AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
+
+// plainSum32AVX2 returns the least element and plus, and the greatest element, as unsigned integers.
+// There are at least 32 bytes, and whole elements. As many of plus as are in 64 bits are added.
+//
+//go:noescape
+func plainSum32AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
+
+// plainSum64AVX2 returns the least element and plus, and the greatest element, as unsigned integers.
+// There are at least 32 bytes, and whole elements. As many of plus as are in 64 bits are added.
+//
+//go:noescape
+func plainSum64AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
+
+// splitSum8AVX2 returns the greatest element and plus as an unsigned, and as a signed integer.
+// There are at least 32 bytes, and whole elements. As many of plus as are in 64 bits are added.
+//
+//go:noescape
+func splitSum8AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
+
+// splitSum16AVX2 returns the greatest element and plus as an unsigned, and as a signed integer.
+// There are at least 32 bytes, and whole elements. As many of plus as are in 64 bits are added.
+//
+//go:noescape
+func splitSum16AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
+
+// splitSum32AVX2 returns the greatest element and plus as an unsigned, and as a signed integer.
+// There are at least 32 bytes, and whole elements. As many of plus as are in 64 bits are added.
+//
+//go:noescape
+func splitSum32AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
+
+// splitSum64AVX2 returns the greatest element and plus as an unsigned, and as a signed integer.
+// There are at least 32 bytes, and whole elements. As many of plus as are in 64 bits are added.
+//
+//go:noescape
+func splitSum64AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)

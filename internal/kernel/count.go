@@ -31,6 +31,7 @@ type span struct {
 
 // count looks at every element of b; the first has the index given.
 func (p *pass) count(b []byte, first int64) {
+	p.counted = true
 	var spans [8]span
 	finite, wrong := p.spans(spans[:0])
 	var elements [chunk]uint64
@@ -61,20 +62,20 @@ func (p *pass) spans(to []span) (finite, wrong []span) {
 	}
 	if p.tiny > 1 {
 		// A magnitude of m has the key zero+m, or zero-1-m.
-		zero := p.sign()
+		zero := p.sign
 		to = append(to, span{zero + 1, zero + p.tiny - 1, tiny}, span{zero - p.tiny, zero - 2, tiny})
 	}
 	n := len(to)
 	switch {
 	case p.kind == boolean:
-		to = append(to, span{2, p.mask(), notBool})
+		to = append(to, span{2, p.mask, notBool})
 	case p.kind == float && p.inf == 0:
 		to = append(to, span{p.finiteHi + 1, math.MaxUint64, nan})
 		if p.finiteLo > 0 {
 			to = append(to, span{0, p.finiteLo - 1, nan})
 		}
 	case p.kind == float:
-		pos, neg := p.key(p.inf), p.key(p.inf|p.sign())
+		pos, neg := p.key(p.inf), p.key(p.inf|p.sign)
 		to = append(to, span{pos + 1, math.MaxUint64, nan}, span{pos, pos, posInf},
 			span{neg, neg, negInf}, span{0, neg - 1, nan})
 	}
@@ -106,7 +107,7 @@ func widen(to []uint64, b []byte, size int) {
 // keys makes keys of elements. Here the NaN of fnuz types gets one that lies
 // beyond all others, as the NaNs of other types do.
 func (p *pass) keys(elements []uint64) {
-	top, sign, all := p.bits-1, p.sign(), p.mask()
+	top, sign, all := p.bits-1, p.sign, p.mask
 	switch {
 	case p.fnuz:
 		for i, v := range elements {

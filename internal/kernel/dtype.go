@@ -1,6 +1,9 @@
 package kernel
 
-import "fmt"
+import (
+	"fmt"
+	"math/bits"
+)
 
 // DType is the type of a tensor's elements.
 type DType uint8
@@ -45,9 +48,15 @@ type format struct {
 	inf   uint64 // the magnitude of infinity; 0 if there is none
 	least uint64 // the smallest normal magnitude
 	fnuz  bool   // there is one zero, and the bits of minus zero are the only NaN
+
+	// The following are set by derive.
+	log                uint   // an element has 1<<log bytes
+	size               int    // in bytes
+	sign, mask         uint64 // the top bit, and all bits
+	finiteLo, finiteHi uint64 // the keys of what is finite
 }
 
-var formats = [...]format{
+var formats = derive([...]format{
 	Bool:     {name: "bool", bits: 8, kind: boolean},
 	Uint8:    {name: "uint8", bits: 8, kind: unsigned},
 	Uint16:   {name: "uint16", bits: 16, kind: unsigned},
@@ -66,6 +75,26 @@ var formats = [...]format{
 	Float8E5M2:     {name: "float8_e5m2", bits: 8, kind: float, huge: 0x7b, inf: 0x7c, least: 0x04},
 	Float8E4M3FNUZ: {name: "float8_e4m3fnuz", bits: 8, kind: float, huge: 0x7f, least: 0x08, fnuz: true},
 	Float8E5M2FNUZ: {name: "float8_e5m2fnuz", bits: 8, kind: float, huge: 0x7f, least: 0x04, fnuz: true},
+})
+
+// derive sets what follows from the rest, and would take time in every Scan.
+func derive(all [Float8E5M2FNUZ + 1]format) [Float8E5M2FNUZ + 1]format {
+	for i := Bool; int(i) < len(all); i++ {
+		f := &all[i]
+		f.size = f.bits / 8
+		f.log = uint(bits.TrailingZeros(uint(f.size)))
+		f.sign = 1 << (f.bits - 1)
+		f.mask = f.sign<<1 - 1
+		f.finiteHi = f.mask
+		switch f.kind {
+		case float:
+			f.finiteLo, f.finiteHi = f.key(f.huge|f.sign), f.key(f.huge)
+		case boolean:
+			f.finiteHi = 1
+		case unsigned, signed:
+		}
+	}
+	return all
 }
 
 func (d DType) format() (*format, bool) {
@@ -86,7 +115,7 @@ func (d DType) String() string {
 // Size is how many bytes an element has, 0 for no type.
 func (d DType) Size() int {
 	f, _ := d.format()
-	return f.bits / 8
+	return f.size
 }
 
 // SmallestNormal is the smallest positive element that is not subnormal, as
@@ -95,9 +124,6 @@ func (d DType) SmallestNormal() uint64 {
 	f, _ := d.format()
 	return f.least
 }
-
-func (f *format) sign() uint64 { return 1 << (f.bits - 1) }
-func (f *format) mask() uint64 { return f.sign()<<1 - 1 }
 
 // key maps bits to integers that have the order of the elements. Of a float,
 // NaNs lie beyond both infinities, and minus zero lies just below zero.
@@ -111,10 +137,10 @@ func (f *format) mask() uint64 { return f.sign()<<1 - 1 }
 // value. What is negative goes the other way.
 func (f *format) key(b uint64) uint64 {
 	switch {
-	case f.kind == signed, f.kind == float && b&f.sign() == 0:
-		return b ^ f.sign()
+	case f.kind == signed, f.kind == float && b&f.sign == 0:
+		return b ^ f.sign
 	case f.kind == float:
-		return ^b & f.mask()
+		return ^b & f.mask
 	default:
 		return b
 	}
@@ -123,10 +149,10 @@ func (f *format) key(b uint64) uint64 {
 // unkey undoes key.
 func (f *format) unkey(k uint64) uint64 {
 	switch {
-	case f.kind == signed, f.kind == float && k&f.sign() != 0:
-		return k ^ f.sign()
+	case f.kind == signed, f.kind == float && k&f.sign != 0:
+		return k ^ f.sign
 	case f.kind == float:
-		return ^k & f.mask()
+		return ^k & f.mask
 	default:
 		return k
 	}
@@ -139,7 +165,7 @@ func (f *format) ordered(b uint64) bool {
 	case boolean:
 		return b <= 1
 	case float:
-		return b&^f.sign() <= max(f.huge, f.inf) && (!f.fnuz || b != f.sign())
+		return b&^f.sign <= max(f.huge, f.inf) && (!f.fnuz || b != f.sign)
 	default:
 		return true
 	}

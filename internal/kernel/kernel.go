@@ -21,17 +21,18 @@
 //	greatest signed     is the greatest element, if one is not negative
 //
 // Two of the three are enough, and which two depends on whether the signs of
-// a block are mixed (see extremes). A NaN has a magnitude above infinity's,
+// a block are mixed (see either). A NaN has a magnitude above infinity's,
 // so it is itself the least or the greatest: the range check finds NaN and
 // infinity as well. A tiny element is one with 0 < m < t for its magnitude m.
 // As unsigned integers that is m-1 < t-1, because 0-1 is the greatest of all,
-// so the smallest m-1 decides. The fnuz types have their NaN where others
+// so the smallest m-1 decides. Where there is no zero, or no sign, less than
+// that does (see normal). The fnuz types have their NaN where others
 // have minus zero; it is the smallest signed integer.
 //
 // # Security
 //
 // This package is made for hostile input. Any bytes are elements, misaligned
-// ones too. Time is linear: no contents make a block be read more than six
+// ones too. Time is linear: no contents make a block be read more than ten
 // times by the routines and once element by element. Nothing is allocated.
 // The assembly reads within the slice it is given, and at most 128 KiB a
 // call, so that it never keeps the scheduler waiting.
@@ -96,21 +97,24 @@ const (
 // Scan looks at the elements of data, which is contiguous and little-endian. It
 // is an error if there is no such type, if the length is not a multiple of the
 // element's, or if want makes no sense for the type.
-func Scan(d DType, data []byte, want Want) (Stats, error) {
-	return scan(&best, d, data, want)
+func Scan(d DType, data []byte, want Want) (s Stats, err error) {
+	err = best.scan(&s, d, data, want)
+	return s, err
 }
 
-func scan(r *routines, d DType, data []byte, want Want) (Stats, error) {
+// scan sets s, which is zero, and stays so if there is an error. Stats are many
+// words: for a small tensor it would be slow to copy them.
+func (r *routines) scan(s *Stats, d DType, data []byte, want Want) error {
 	f, ok := d.format()
 	if !ok {
-		return Stats{}, fmt.Errorf("kernel: there is no type %d", uint8(d))
+		return fmt.Errorf("kernel: there is no type %d", uint8(d))
 	}
-	p := pass{format: f, routines: r, size: f.bits / 8, tiny: want.Tiny}
+	p := pass{format: f, routines: r, tiny: want.Tiny}
 	if err := p.prepare(want); err != nil {
-		return Stats{}, err
+		return err
 	}
-	if len(data)%p.size != 0 {
-		return Stats{}, fmt.Errorf("kernel: %d bytes of %s: not a multiple of %d", len(data), f.name, p.size)
+	if len(data)&(p.size-1) != 0 {
+		return fmt.Errorf("kernel: %d bytes of %s: not a multiple of %d", len(data), f.name, p.size)
 	}
 	if f.kind == float {
 		p.guess(data)
@@ -118,49 +122,51 @@ func scan(r *routines, d DType, data []byte, want Want) (Stats, error) {
 	for at := 0; at < len(data); at += block {
 		b := data[at:min(at+block, len(data))]
 		if !p.clean(b) {
-			p.divide(b, int64(at/p.size))
+			p.divide(b, p.elements(data[:at]))
 		}
 	}
-	return p.stats(int64(len(data) / p.size)), nil
+	p.stats(s, p.elements(data))
+	return nil
 }
 
 // pass is one call of Scan.
 type pass struct {
 	*format
 	routines *routines
-	size     int // of an element, in bytes
 	tiny     uint64
 	mixed    bool // elements of both signs are expected
+	zeros    bool // zeros are expected, or what is tiny
 
-	// These are keys: the ends of the range, of what is finite, and of what
-	// is wrong in no way.
-	lo, hi             uint64
-	finiteLo, finiteHi uint64
-	cleanLo, cleanHi   uint64
-	least, greatest    uint64 // so far, if finite is not 0
+	// These are keys: the ends of the range, and of what is wrong in no way.
+	lo, hi           uint64
+	cleanLo, cleanHi uint64
+	least, greatest  uint64 // so far, if finite is not 0
 
-	finite int64
-	counts [faults]Count
+	finite  int64
+	counted bool // something was looked at by element
+	counts  [faults]Count
 }
 
-func (p *pass) stats(elements int64) Stats {
-	s := Stats{
-		Elements: elements,
-		NaN:      p.counts[nan], PosInf: p.counts[posInf], NegInf: p.counts[negInf],
-		Below: p.counts[below], Above: p.counts[above],
-		NotBool: p.counts[notBool],
-		Tiny:    p.counts[tiny],
-		Finite:  p.finite,
-	}
-	if s.Finite > 0 {
+// stats sets s.
+func (p *pass) stats(s *Stats, elements int64) {
+	s.Elements, s.Finite = elements, p.finite
+	if p.finite > 0 {
 		s.Min, s.Max = p.unkey(p.least), p.unkey(p.greatest)
 	}
-	return s
+	if !p.counted {
+		return
+	}
+	s.NaN, s.PosInf, s.NegInf = p.counts[nan], p.counts[posInf], p.counts[negInf]
+	s.Below, s.Above = p.counts[below], p.counts[above]
+	s.NotBool, s.Tiny = p.counts[notBool], p.counts[tiny]
 }
+
+// elements is how many are in b.
+func (p *pass) elements(b []byte) int64 { return int64(len(b) >> (p.log & 3)) }
 
 // prepare makes keys of what is wanted.
 func (p *pass) prepare(want Want) error {
-	p.hi = p.mask()
+	p.hi = p.mask
 	if want.In != nil {
 		if err := p.setRange(*want.In); err != nil {
 			return err
@@ -172,31 +178,23 @@ func (p *pass) prepare(want Want) error {
 	if p.tiny > p.huge {
 		return fmt.Errorf("kernel: %#x is not a positive %s", p.tiny, p.name)
 	}
-	p.finiteHi = p.mask()
-	switch p.kind {
-	case float:
-		p.finiteLo, p.finiteHi = p.key(p.huge|p.sign()), p.key(p.huge)
-	case boolean:
-		p.finiteHi = 1
-	case unsigned, signed:
-	}
 	p.cleanLo, p.cleanHi = max(p.lo, p.finiteLo), min(p.hi, p.finiteHi)
-	p.least, p.greatest = p.mask(), 0
+	p.least, p.greatest = p.mask, 0
 	return nil
 }
 
 func (p *pass) setRange(in Range) error {
 	for _, end := range [...]uint64{in.Lo, in.Hi} {
-		if end > p.mask() || !p.ordered(end) {
+		if end > p.mask || !p.ordered(end) {
 			return fmt.Errorf("kernel: %#x is not an end of a range of %s", end, p.name)
 		}
 	}
 	lo, hi := in.Lo, in.Hi
 	if p.kind == float && !p.fnuz { // both zeros
 		if lo == 0 {
-			lo = p.sign()
+			lo = p.sign
 		}
-		if hi == p.sign() {
+		if hi == p.sign {
 			hi = 0
 		}
 	}
@@ -205,18 +203,6 @@ func (p *pass) setRange(in Range) error {
 		return fmt.Errorf("kernel: the range of %s from %#x to %#x is empty", p.name, in.Lo, in.Hi)
 	}
 	return nil
-}
-
-// guess looks at a few elements, since the sign of most decides which routine
-// need not be followed by another. The step is odd, for tensors that repeat.
-func (p *pass) guess(data []byte) {
-	step := (len(data)/p.size/sample | 1) * p.size
-	var seen, negative int
-	for at := p.size - 1; at < len(data); at += step {
-		seen++
-		negative += int(data[at] >> 7)
-	}
-	p.mixed = negative > 0 && negative < seen
 }
 
 // divide looks at a block that is not clean in parts.
@@ -228,57 +214,24 @@ func (p *pass) divide(b []byte, first int64) {
 	for at := 0; at < len(b); at += part {
 		c := b[at:min(at+part, len(b))]
 		if !p.clean(c) {
-			p.count(c, first+int64(at/p.size))
+			p.count(c, first+p.elements(b[:at]))
 		}
 	}
 }
 
 // clean says whether nothing is wrong in b, and then takes its extremes.
 func (p *pass) clean(b []byte) bool {
-	least, greatest, tiny := p.extremes(b)
+	least, greatest, small := p.extremes(b)
 	least, greatest = p.key(least), p.key(greatest)
-	if least < p.cleanLo || greatest > p.cleanHi {
-		return false
-	}
-	if p.tiny != 0 && tiny < p.tiny-1 {
+	if small || least < p.cleanLo || greatest > p.cleanHi {
 		return false
 	}
 	if p.fnuz {
-		if nan, _, _ := p.routines.run(opSigned, p.bits, b); nan == p.sign() {
+		if nan, _, _ := p.routines.run(opSigned, p.log, b, 0); nan == p.sign {
 			return false
 		}
 	}
 	p.least, p.greatest = min(p.least, least), max(p.greatest, greatest)
-	p.finite += int64(len(b) / p.size)
+	p.finite += p.elements(b)
 	return true
-}
-
-// extremes are the least and the greatest element of b, in the order of their
-// keys, and the smallest magnitude less one if that is wanted.
-func (p *pass) extremes(b []byte) (least, greatest, tiny uint64) {
-	if p.kind == signed {
-		return p.routines.run(opSigned, p.bits, b)
-	}
-	plain, split := opPlain, opSplit
-	if p.tiny != 0 {
-		plain, split = opPlainTiny, opSplitTiny
-	}
-	sign := p.sign()
-	if p.mixed {
-		umax, smax, tiny := p.routines.run(split, p.bits, b)
-		if umax >= sign && smax < sign {
-			return umax, smax, tiny
-		}
-		p.mixed = false // they all have one sign
-	}
-	umin, umax, tiny := p.routines.run(plain, p.bits, b)
-	switch {
-	case p.kind != float || umax < sign:
-		return umin, umax, tiny
-	case umin >= sign:
-		return umax, umin, tiny
-	}
-	p.mixed = true
-	umax, smax, tiny := p.routines.run(split, p.bits, b)
-	return umax, smax, tiny
 }

@@ -83,11 +83,11 @@ func TestBlocks(t *testing.T) {
 func TestSigns(t *testing.T) {
 	for _, d := range []DType{Float64, Float32, BFloat16, Float8E4M3FN} {
 		f := formats[d]
-		minusOne := &Range{f.sign() | f.huge, f.sign() | f.huge/2}
+		minusOne := &Range{f.sign | f.huge, f.sign | f.huge/2}
 		for _, tiny := range []uint64{0, f.least} {
 			data := repeat(d, negative, 16<<10)
 			compare(t, d, data, Want{minusOne, tiny})
-			copy(data[33*d.Size():], put(d.Size(), f.sign()))
+			copy(data[33*d.Size():], put(d.Size(), f.sign))
 			compare(t, d, data, Want{nil, tiny})
 			// Blocks of which the first is mixed, and the others are not.
 			data = repeat(d, calm, block)
@@ -97,6 +97,68 @@ func TestSigns(t *testing.T) {
 			data = repeat(d, negative, 16<<10)
 			copy(data[len(data)-2*d.Size():], put(d.Size(), f.huge))
 			compare(t, d, data, Want{nil, tiny})
+		}
+	}
+}
+
+// Zeros and tiny elements among others: what is looked for changes with what
+// was seen.
+func TestZeros(t *testing.T) {
+	rng := rand.New(rand.NewPCG(13, 14))
+	for _, d := range []DType{Float64, Float32, BFloat16, Float8E4M3FN, Float8E4M3FNUZ} {
+		f := formats[d]
+		some := []uint64{0, f.sign, 1, f.sign | 1, f.least - 1, f.sign | (f.least - 1), f.least, f.sign | f.least, f.huge, f.huge + 1, f.sign | f.huge, f.mask}
+		for range 50 {
+			want := someWant(rng, d)
+			if want.Tiny == 0 || rng.IntN(2) == 0 {
+				want.Tiny = f.least
+			}
+			var data []byte
+			for range 1 + rng.IntN(3) {
+				b := repeat(d, []int{calm, positive, negative}[rng.IntN(3)], part/2)
+				if rng.IntN(2) == 0 { // many are zero
+					for i := 0; i < len(b); i += d.Size() * (1 + rng.IntN(3)) {
+						copy(b[i:], put(d.Size(), 0))
+					}
+				}
+				for range rng.IntN(3) {
+					copy(b[rng.IntN(len(b)/d.Size())*d.Size():], put(d.Size(), some[rng.IntN(len(some))]))
+				}
+				data = append(data, b...)
+			}
+			compare(t, d, data, want)
+		}
+	}
+}
+
+// What one block is like does not hold for the next.
+func TestBlocksDiffer(t *testing.T) {
+	for _, d := range []DType{Float64, Float32} {
+		f := formats[d]
+		one := f.huge / 2
+		tests := []struct {
+			name   string
+			first  int
+			put    uint64 // in front of the first block
+			second int
+			in     *Range
+		}{
+			{"mixed, then some below", calm, one, positive, &Range{one, f.huge}},
+			{"mixed, then some above", calm, one, negative, &Range{f.sign | f.huge, f.sign | one}},
+			{"a NaN that is negative, then none that is", positive, f.mask, positive, nil},
+			{"tiny, but no zero", positive, 1, positive, nil},
+			{"zero, then some that are negative", positive, 0, negative, nil},
+			{"zero, then mixed", positive, 0, calm, nil},
+			{"zero, which is below", positive, 0, positive, &Range{1, f.huge}},
+			{"minus zero", positive, f.sign, positive, nil},
+			{"minus zero, then mixed", negative, f.sign, calm, nil},
+			{"minus zero is the greatest", negative, f.sign, negative, nil},
+		}
+		for _, test := range tests {
+			data := append(repeat(d, test.first, block), repeat(d, test.second, block)...)
+			copy(data, put(d.Size(), test.put))
+			t.Log(d, test.name)
+			compare(t, d, data, Want{test.in, f.least})
 		}
 	}
 }
@@ -129,8 +191,8 @@ func compare(t *testing.T, d DType, data []byte, want Want) {
 	t.Helper()
 	expected := reference(d, data, want)
 	for _, r := range all() {
-		got, err := scan(&r, d, data, want)
-		if err != nil {
+		var got Stats
+		if err := r.scan(&got, d, data, want); err != nil {
 			t.Fatalf("%s, %s: %v", r.name, d, err)
 		}
 		if got != expected {
@@ -156,14 +218,16 @@ const (
 	special9 // mostly special elements
 	kinds
 	image // float32 from 0 to 1
+	ink   // the same, of which many are 0
 )
 
 // repeat fills size bytes with the same 16 KiB, but for one special element.
 func repeat(d DType, kind, size int) []byte {
 	rng := rand.New(rand.NewPCG(9, 10))
-	some := fill(rng, d, 16<<10/d.Size(), kind)
+	n := min(size, 16<<10) / d.Size()
+	some := fill(rng, d, n, kind)
 	if kind == special1 {
-		some = fill(rng, d, 16<<10/d.Size(), calm)
+		some = fill(rng, d, n, calm)
 	}
 	data := bytes.Repeat(some, size/len(some))
 	if kind == special1 {
@@ -189,17 +253,19 @@ func element(rng *rand.Rand, d DType, kind int) uint64 {
 	s := specials(d)
 	switch {
 	case kind == anything, kind != special9 && (f.kind == unsigned || f.kind == signed):
-		return rng.Uint64() & f.mask()
+		return rng.Uint64() & f.mask
 	case kind == special9:
 		return s[rng.IntN(len(s))]
-	case kind == image:
+	case kind == ink && rng.IntN(4) > 0:
+		return 0
+	case kind == image || kind == ink:
 		return uint64(math.Float32bits(rng.Float32()))
 	case f.kind == boolean:
 		return rng.Uint64() & 1
 	}
 	m := f.least + rng.Uint64N(f.huge-f.least)
 	if kind == negative || kind != positive && rng.IntN(2) == 0 {
-		m |= f.sign()
+		m |= f.sign
 	}
 	return m
 }
@@ -207,8 +273,8 @@ func element(rng *rand.Rand, d DType, kind int) uint64 {
 // specials are the elements at which something changes.
 func specials(d DType) []uint64 {
 	f := formats[d]
-	top := f.sign()
-	s := []uint64{0, 1, 2, top - 1, top, top + 1, f.mask(), f.mask() - 1}
+	top := f.sign
+	s := []uint64{0, 1, 2, top - 1, top, top + 1, f.mask, f.mask - 1}
 	if f.kind == float {
 		for _, m := range []uint64{f.least - 1, f.least, f.huge, min(f.huge+1, top-1), min(f.huge+2, top-1)} {
 			s = append(s, m, m|top)
@@ -228,7 +294,7 @@ func someWant(rng *rand.Rand, d DType) Want {
 	}
 	ends := func() uint64 {
 		for {
-			e := rng.Uint64() & f.mask()
+			e := rng.Uint64() & f.mask
 			if s := specials(d); rng.IntN(2) == 0 {
 				e = s[rng.IntN(len(s))]
 			}

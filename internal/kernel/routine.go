@@ -1,9 +1,6 @@
 package kernel
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "encoding/binary"
 
 // op is what a routine finds of elements of 8 to 64 bits. It returns two
 // extremes and, if it is an op for tiny elements, the smallest magnitude less
@@ -16,11 +13,14 @@ const (
 	opSigned              // smallest signed, greatest signed
 	opPlainTiny           // as opPlain, and tiny
 	opSplitTiny           // as opSplit, and tiny
+	opPlainSum            // smallest unsigned of elements with a number added, and greatest unsigned of elements
+	opSplitSum            // greatest unsigned, greatest signed, both of elements with a number added
 	ops
 )
 
-// routine does an op. What it gets is at least a vector, and whole elements.
-type routine func(data []byte) (a, b, least uint64)
+// routine does an op. What it gets is at least a vector, and whole elements. What
+// is added is there as often as it is in 64 bits.
+type routine func(data []byte, plus uint64) (a, b, least uint64)
 
 // routines has a way to do every op, for elements of 8, 16, 32 and 64 bits.
 type routines struct {
@@ -32,16 +32,23 @@ type routines struct {
 // feature is what a processor may have.
 type feature struct{ avx2, avx512f, avx512bw, avx512vl bool }
 
-// run does an op of b, which has at least one element.
-func (r *routines) run(o op, width int, b []byte) (x, y, least uint64) {
-	if r.vector == 0 || len(b) < r.vector {
-		return portable(o, width, b)
+// run does an op of b, which has at least one element of 1<<log bytes, with a
+// number added to elements where the op does that.
+func (r *routines) run(o op, log uint, b []byte, plus uint64) (x, y, least uint64) {
+	if len(b) < r.vector || r.vector == 0 {
+		return portable(o, 8<<log, b, plus)
 	}
-	return r.by[o][bits.TrailingZeros(uint(width))-3](b)
+	return r.by[o][log&3](b, plus*ones[log&3])
 }
 
+// ones have an element of one as often as it is in 64 bits.
+var ones = [4]uint64{(1<<64 - 1) / (1<<8 - 1), (1<<64 - 1) / (1<<16 - 1), 1<<32 + 1, 1}
+
 // portable is what every processor can do.
-func portable(o op, width int, b []byte) (x, y, least uint64) {
+func portable(o op, width int, b []byte, plus uint64) (x, y, least uint64) {
+	if o == opPlainSum || o == opSplitSum {
+		return sums(o, width, b, plus)
+	}
 	var e extreme
 	switch width {
 	case 8:
@@ -61,6 +68,27 @@ func portable(o op, width int, b []byte) (x, y, least uint64) {
 	default:
 		return e.umin, e.umax, e.least
 	}
+}
+
+// sums is for what is shorter than a vector: Scan adds nothing without routines.
+func sums(o op, width int, b []byte, plus uint64) (x, y, least uint64) {
+	var element [1]uint64
+	all, sign := uint64(1)<<(width-1)<<1-1, uint64(1)<<(width-1)
+	x, y = all, 0
+	if o == opSplitSum {
+		x, y = 0, sign
+	}
+	for ; len(b) > 0; b = b[width/8:] {
+		widen(element[:], b, width/8)
+		v := element[0]
+		s := (v + plus) & all
+		if o == opPlainSum {
+			x, y = min(x, s), max(y, v)
+		} else {
+			x, y = max(x, s), max(y^sign, s^sign)^sign
+		}
+	}
+	return x, y, 0
 }
 
 // extreme is of elements: as unsigned integers, as signed ones, and of

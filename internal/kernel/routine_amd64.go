@@ -25,6 +25,8 @@ func choose(f feature) routines {
 			opSigned:    {signed8AVX512, signed16AVX512, signed32AVX512, signed64AVX512},
 			opPlainTiny: {plainTiny8AVX512, plainTiny16AVX512, plainTiny32AVX512, plainTiny64AVX512},
 			opSplitTiny: {splitTiny8AVX512, splitTiny16AVX512, splitTiny32AVX512, splitTiny64AVX512},
+			opPlainSum:  {plainSum8AVX512, plainSum16AVX512, plainSum32AVX512, plainSum64AVX512},
+			opSplitSum:  {splitSum8AVX512, splitSum16AVX512, splitSum32AVX512, splitSum64AVX512},
 		}}
 	case f.avx2:
 		return routines{"avx2", 32, [ops][4]routine{
@@ -33,6 +35,8 @@ func choose(f feature) routines {
 			opSigned:    {signed8AVX2, signed16AVX2, signed32AVX2, signed64AVX2},
 			opPlainTiny: {plainTiny8AVX2, plainTiny16AVX2, plainTiny32AVX2, plainTiny64AVX2},
 			opSplitTiny: {splitTiny8AVX2, splitTiny16AVX2, splitTiny32AVX2, splitTiny64AVX2},
+			opPlainSum:  {plainSum8AVX2, plainSum16AVX2, plainSum32AVX2, plainSum64AVX2},
+			opSplitSum:  {splitSum8AVX2, splitSum16AVX2, splitSum32AVX2, splitSum64AVX2},
 		}}
 	default:
 		return routines{name: "portable"}

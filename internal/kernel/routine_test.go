@@ -3,6 +3,7 @@ package kernel
 import (
 	"crypto/sha256"
 	"fmt"
+	"math/bits"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -18,16 +19,17 @@ func TestRoutines(t *testing.T) {
 		for n := 1; n < 258; n++ {
 			data := fill(rng, d, n+3, n%kinds)[1:]
 			data = data[:n*width/8]
+			plus := rng.Uint64() & (1<<width - 1) >> rng.IntN(width)
 			for o := range ops {
-				a, b, least := slow(o, width, data)
+				a, b, least := slow(o, width, data, plus)
 				for _, r := range all() {
-					gotA, gotB, gotLeast := r.run(o, width, data)
+					gotA, gotB, gotLeast := r.run(o, uint(bits.TrailingZeros(uint(width/8))), data, plus)
 					if o != opPlainTiny && o != opSplitTiny {
 						gotLeast = least
 					}
 					if gotA != a || gotB != b || gotLeast != least {
-						t.Fatalf("%s: op %d, %d elements of %d bits: got %#x, %#x, %#x, want %#x, %#x, %#x",
-							r.name, o, n, width, gotA, gotB, gotLeast, a, b, least)
+						t.Fatalf("%s: op %d, %d elements of %d bits, plus %#x: got %#x, %#x, %#x, want %#x, %#x, %#x",
+							r.name, o, n, width, plus, gotA, gotB, gotLeast, a, b, least)
 					}
 				}
 			}
@@ -35,10 +37,18 @@ func TestRoutines(t *testing.T) {
 	}
 }
 
-func slow(o op, width int, data []byte) (a, b, least uint64) {
+func slow(o op, width int, data []byte, plus uint64) (a, b, least uint64) {
 	elements := make([]uint64, len(data)*8/width)
 	widen(elements, data, width/8)
 	sign, all := uint64(1)<<(width-1), uint64(1)<<width-1
+	if o == opPlainSum {
+		_, greatest, _ := slow(opPlain, width, data, 0)
+		a, _, _ = slow(opPlain, width, added(elements, plus, width), 0)
+		return a, greatest, 0
+	}
+	if o == opSplitSum {
+		return slow(opSplit, width, added(elements, plus, width), 0)
+	}
 	umin, umax, smin, smax, least := elements[0], elements[0], elements[0], elements[0], all
 	for _, v := range elements {
 		umin, umax = min(umin, v), max(umax, v)
@@ -58,6 +68,14 @@ func slow(o op, width int, data []byte) (a, b, least uint64) {
 	default:
 		return umin, umax, least
 	}
+}
+
+// added has a number added to each element.
+func added(elements []uint64, plus uint64, width int) []byte {
+	for i := range elements {
+		elements[i] += plus
+	}
+	return put(width/8, elements...)
 }
 
 // The assembly is that of the generator as it is; its own tests compare every

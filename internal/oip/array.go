@@ -10,6 +10,9 @@ import (
 // first that is not, that its type may not have, or for which dst has no room, and
 // says how many it read and where it stopped. What they leave is read by element.
 
+// few is how many elements are not worth a window.
+const few = 8
+
 // singles reads float32.
 func singles(dst, b []byte, p int) (n, end int) {
 	from := len(dst)
@@ -54,8 +57,29 @@ func minus(c byte) uint64 {
 	return 0
 }
 
-// doubles reads float64.
+// doubles reads float64: long ones many at once, and what is not as these are one by
+// one.
 func doubles(dst, b []byte, p int) (n, end int) {
+	if len(dst) < 8*long {
+		return someDoubles(dst, b, p)
+	}
+	var room [long]spelled
+	for {
+		k, q := manyDoubles(&room, dst, b, p)
+		dst, n = dst[8*k:], n+k
+		to := min(len(dst)/8, 1)
+		if k == 0 {
+			to = min(len(dst)/8, long)
+		}
+		k, p = someDoubles(dst[:8*to], b, q)
+		dst, n = dst[8*k:], n+k
+		if k < to || to == 0 {
+			return n, p
+		}
+	}
+}
+
+func someDoubles(dst, b []byte, p int) (n, end int) {
 	from := len(dst)
 	for len(dst) >= 8 && p+room <= len(b) {
 		q, d := p, decimal{}
@@ -104,26 +128,32 @@ func (w whole) put(dst []byte, v int64) {
 	}
 }
 
-// integers reads integers. Those beyond 15 digits are left to others.
+// integers reads integers. Those beyond 15 digits are left to others. Where few stood
+// before one that is not short, such as those with a sign, others like it may follow.
 func integers(dst, b []byte, p int, w whole) (n, end int) {
-	from := len(dst)
-	for len(dst) >= w.size && p+room <= len(b) {
-		t := eight(b, p)
-		n := leading(t)
-		v, q, ok := int64(number(t, n)), p+n, true
-		if n&7 == 0 || byte(t) == 0 && n > 1 { // a minus, eight digits or more, or no number
-			q, v, ok = integer(b, p)
+	for {
+		k, q := shorts(dst, b, p, w)
+		dst, n, p = dst[k*w.size:], n+k, q
+		singly := 1
+		if k < few {
+			singly = most
 		}
-		if !ok || v < w.lo || v > w.hi || b[q] != ',' {
-			break
-		}
-		w.put(dst, v)
-		dst = dst[w.size:]
-		if p = q + 1; b[p] == ' ' {
-			p++
+		for ; singly > 0; singly-- {
+			if len(dst) < w.size || p+room > len(b) {
+				return n, p
+			}
+			q, v, ok := integer(b, p)
+			if !ok || v < w.lo || v > w.hi || b[q] != ',' {
+				return n, p
+			}
+			w.put(dst, v)
+			dst = dst[w.size:]
+			n++
+			if p = q + 1; b[p] == ' ' {
+				p++
+			}
 		}
 	}
-	return (from - len(dst)) / w.size, p
 }
 
 // integer reads one of at most 15 digits.

@@ -14,9 +14,11 @@ type decimal struct {
 }
 
 const (
-	zeros = 0x3030303030303030 // eight times '0'
-	room  = 48                 // bytes that a quick reader may look at
-	full  = 1<<63 - 1e8        // a mantissa to which eight digits cannot be added
+	ones  = 0x0101010101010101
+	tops  = 0x80 * ones
+	zeros = '0' * ones
+	room  = 48          // bytes that a quick reader may look at
+	full  = 1<<63 - 1e8 // a mantissa to which eight digits cannot be added
 )
 
 // eight is the next eight bytes, combined with '0' by xor: a digit is below 10.
@@ -24,15 +26,19 @@ func eight(b []byte, p int) uint64 { return binary.LittleEndian.Uint64(b[p:]) ^ 
 
 // leading counts the digits that stand first in t.
 func leading(t uint64) int {
-	const upTo, top = 0x7676767676767676, 0x8080808080808080
-	return bits.TrailingZeros64(((t+upTo)|t)&top) >> 3
+	return bits.TrailingZeros64(((t+0x76*ones)|t)&tops) >> 3
 }
 
-// number is the value of the n digits that stand first in t, from 1 to 8: pairs
-// of digits, then four, then eight, each by one multiplication.
-func number(t uint64, n int) uint64 {
+// digits says whether all of t are.
+func digits(t uint64) bool { return ((t+0x76*ones)|t)&tops == 0 }
+
+// number is the value of the n digits that stand first in t, from 1 to 8.
+func number(t uint64, n int) uint64 { return eightDigits(t << ((64 - 8*uint(n)) & 63)) }
+
+// eightDigits is the value of t: pairs of digits, then four, then eight, each by one
+// multiplication.
+func eightDigits(t uint64) uint64 {
 	const pair = 0x000000ff000000ff
-	t <<= (64 - 8*uint(n)) & 63
 	t = t*10 + t>>8
 	return ((t&pair)*(100+1000000<<32) + (t>>16&pair)*(1+10000<<32)) >> 32
 }

@@ -153,7 +153,7 @@ func FuzzNumber(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		for _, d := range []tensor.DType{tensor.Float32, tensor.Float64, tensor.Int8, tensor.Int64, tensor.Uint64, tensor.Uint16} {
+		for _, d := range []tensor.DType{tensor.Float32, tensor.Float64, tensor.Int8, tensor.Int64, tensor.Uint64, tensor.Uint16, tensor.Uint8} {
 			if !json.Valid([]byte(s)) || len(s) > maxNumber || s != strings.TrimSpace(s) {
 				if got, ok := readNumber(s, d, ""); ok && s == strings.TrimSpace(s) {
 					t.Fatalf("%q is %x as %s", s, got, d)
@@ -164,6 +164,12 @@ func FuzzNumber(f *testing.F) {
 			first, ok2 := readNumber(s, d, ",")
 			if ok != ok2 || !bytes.Equal(alone, first) {
 				t.Fatalf("%q is %x (%t) alone and %x (%t) before another, as %s", s, alone, ok, first, ok2, d)
+			}
+			for _, comma := range []string{",", ", "} {
+				many, ok3 := readNumbers(s, d, comma)
+				if ok != ok3 || ok && !bytes.Equal(many, bytes.Repeat(alone, repeats)) {
+					t.Fatalf("%q is %x (%t) alone and %x (%t) many times, as %s", s, alone, ok, many, ok3, d)
+				}
 			}
 			want, wantOK := referenceNumber(s, d)
 			if ok != wantOK || ok && !bytes.Equal(alone, want) {
@@ -187,6 +193,18 @@ func readNumber(s string, d tensor.DType, behind string) ([]byte, bool) {
 	return r.Inputs[0].Data[:d.Size()], true
 }
 
+const repeats = 100 // as many as are read many at once
+
+// readNumbers reads s many times over.
+func readNumbers(s string, d tensor.DType, comma string) ([]byte, bool) {
+	list := strings.Repeat(s+comma, repeats-1) + s
+	r, err := ParseJSON(fmt.Appendf(nil, `{"inputs":[{"name":"x","shape":[%d],"datatype":%q,"data":[%s]}]}`, repeats, d.V2(), list), Options{})
+	if err != nil {
+		return nil, false
+	}
+	return r.Inputs[0].Data, true
+}
+
 func referenceNumber(s string, d tensor.DType) ([]byte, bool) {
 	switch d {
 	case tensor.Float32, tensor.Float64:
@@ -201,9 +219,9 @@ func referenceNumber(s string, d tensor.DType) ([]byte, bool) {
 	case tensor.Uint64:
 		u, err := strconv.ParseUint(s, 10, 64)
 		return appendLE(nil, u, 8), err == nil
-	case tensor.Uint16:
-		u, err := strconv.ParseUint(s, 10, 16)
-		return appendLE(nil, u, 2), err == nil
+	case tensor.Uint16, tensor.Uint8:
+		u, err := strconv.ParseUint(s, 10, 8*d.Size())
+		return appendLE(nil, u, d.Size()), err == nil
 	default:
 		i, err := strconv.ParseInt(s, 10, 8*d.Size())
 		return appendLE(nil, uint64(i), d.Size()), err == nil && s != "-0"

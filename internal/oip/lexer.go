@@ -275,7 +275,6 @@ func (l *lexer) appendText(dst []byte, most int) ([]byte, error) {
 // plain finds the first byte that ends a text, begins an escape or is a control
 // character.
 func plain(b []byte, p int) int {
-	const ones, tops = 0x0101010101010101, 0x8080808080808080
 	for p+8 <= len(b) {
 		w := binary.LittleEndian.Uint64(b[p:])
 		quote, back := w^(ones*'"'), w^(ones*'\\')

@@ -1,6 +1,8 @@
 package posture
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/andiron-dev/andiron/finding"
@@ -14,7 +16,7 @@ var validations = []struct {
 }{
 	{[]string{"TEN030"}, "no schema says which tensors the model takes", "andiron guard infer -o model.schema.yaml model.pt2 samples.npz"},
 	{
-		[]string{"PY095", "TEN031"},
+		[]string{forwardGuarded, "PY095", "TEN031"},
 		"nothing holds what reaches the model against a schema, neither in Python nor in front of a server",
 		`model = andiron.guard(model, "model.schema.yaml"), or: andiron guard serve --schema model.schema.yaml --backend http://127.0.0.1:8000`,
 	},
@@ -22,25 +24,73 @@ var validations = []struct {
 	{[]string{"TEN033", "PY096"}, "nothing is known about how the model does under adversarial attack", "andiron robust eval --script model.py:Net --weights net.pt --inputs x.npy --labels y.npy --eps 0.05,0.1 -o net.robustness.json"},
 }
 
+// Rules of the code room about the models that stand by themselves.
+const (
+	forwardOpen    = "PY060" // what reaches it is checked by nothing
+	forwardGuarded = "PY098" // it is held against a schema, which may be a short form in the code
+	forwardAbroad  = "PY099" // it is not in the code
+)
+
 // inputValidation is what was found of schemas, guards, gateways, data and robustness.
+// Each forward() that nothing guards is missing.
 func inputValidation(in Input) view {
 	var v view
-	for _, w := range validations {
-		found := sites(informing(in, w.rules))
-		v.implemented = append(v.implemented, found...)
-		if len(found) == 0 && in.Python > 0 {
+	open := notTensors(findings(in, finding.InputValidation))
+	guarded := informing(in, []string{forwardGuarded})
+	for i, w := range validations {
+		found := informing(in, w.rules)
+		v.implemented = append(v.implemented, sites(notTwice(found))...)
+		said := len(found) > 0 || i == 0 && len(guarded) > 0 || i == 1 && len(open) > 0
+		if !said && in.Python > 0 {
 			v.missing = append(v.missing, finding.Evidence{Text: w.text, Where: finding.Where{Path: in.Root}, Fix: w.fix})
 		}
 	}
 	v.missing = append(v.missing, sites(onlyTensors(findings(in, finding.InputValidation)))...)
-	v.missing = append(v.missing, byRule(notTensors(findings(in, finding.InputValidation)))...)
+	v.missing = append(v.missing, sites(open)...)
 	if len(v.implemented) == 0 && len(v.missing) == 0 {
 		v.reason = "there is no Python code that a model could be in, and no schema"
 	}
 	if len(v.implemented) > 0 {
-		v.open = []string{"which forward() of the code lacks a check was not looked at"}
+		v.open = notSeen(informing(in, []string{forwardAbroad}), len(guarded) > 0 || hasRule(in, forwardOpen))
 	}
 	return v
+}
+
+// notTwice leaves out the calls of a guard that the findings of what they guard name.
+func notTwice(fs []finding.Finding) []finding.Finding {
+	named := map[string]bool{}
+	for _, f := range fs {
+		if f.Rule == forwardGuarded {
+			for part := range strings.SplitSeq(f.Message, " at ") {
+				place, _, _ := strings.Cut(part, ", and ")
+				named[place] = true
+			}
+		}
+	}
+	return slices.DeleteFunc(fs, func(f finding.Finding) bool { return f.Rule == "PY095" && named[f.Where.String()] })
+}
+
+// notSeen says which models were not looked at.
+func notSeen(abroad []finding.Finding, inCode bool) (open []string) {
+	switch {
+	case len(abroad) == 1:
+		open = append(open, fmt.Sprintf("a model comes from a file or another package (%s), and whether what reaches it is checked was not looked at", abroad[0].Where))
+	case len(abroad) > 1:
+		open = append(open, fmt.Sprintf("%d models come from files or other packages (the first at %s), and whether what reaches them is checked was not looked at", len(abroad), abroad[0].Where))
+	case !inCode:
+		open = append(open, "no class with a forward() that stands by itself was found in the code, so which models there are to guard is not known")
+	}
+	return open
+}
+
+// hasRule reports whether there is a finding of a rule, waived or not.
+func hasRule(in Input, rule string) bool {
+	for f := range every(in) {
+		if f.Rule == rule {
+			return true
+		}
+	}
+	return false
 }
 
 func isTensors(f finding.Finding) bool { return strings.HasPrefix(f.Rule, "TEN") }

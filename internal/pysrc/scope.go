@@ -219,6 +219,38 @@ func (s *Scope) Each(f func(*Scope)) {
 // BoundNames lists the names that the scope itself binds, sorted.
 func (s *Scope) BoundNames() []string { return slices.Sorted(maps.Keys(s.names)) }
 
+// Attributes lists how methods of a class bind an attribute of self.
+func (s *Scope) Attributes(name string) []Binding {
+	if v := s.attrs[name]; v != nil {
+		return v.bindings
+	}
+	return nil
+}
+
+// Self is the class of which a name within s is the instance, self, or nil.
+func (s *Scope) Self(name string) *Scope {
+	class, owner := s.self(name), s.Owner(name)
+	if class == nil || owner.Func == nil || owner.Parent != class {
+		return nil
+	}
+	return class
+}
+
+// Imports lists what the scope itself imports, in no order.
+func (s *Scope) Imports() (refs []string) {
+	for _, v := range s.names {
+		for _, b := range v.bindings {
+			if b.Kind == Imported {
+				refs = append(refs, b.Ref)
+			}
+		}
+	}
+	return refs
+}
+
+// Stars lists the modules of which all names are imported.
+func (m *Module) Stars() []string { return m.Top.stars }
+
 // Owner is the scope that binds what a name within s means, or nil.
 func (s *Scope) Owner(name string) *Scope {
 	_, at := s.find(name)

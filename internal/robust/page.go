@@ -3,7 +3,6 @@ package robust
 import (
 	"bufio"
 	"fmt"
-	"html"
 	"image/color"
 	"io"
 	"strconv"
@@ -36,13 +35,10 @@ type page struct{ w *bufio.Writer }
 
 func (p *page) put(s string) { _, _ = p.w.WriteString(s) } // Flush returns the first error
 
-// text is what may stand between tags and in quotes.
-func text(s string) string { return html.EscapeString(safetext.Plain(s)) }
-
 func (p *page) about(r *Report) {
 	p.put("<dl>\n")
 	for _, f := range r.facts() {
-		p.put("<dt>" + text(f[0]) + "</dt><dd>" + text(f[1]) + "</dd>\n")
+		p.put("<dt>" + safetext.HTML(f[0]) + "</dt><dd>" + safetext.HTML(f[1]) + "</dd>\n")
 	}
 	p.put("</dl>\n")
 }
@@ -76,7 +72,7 @@ func (p *page) table(r *Report) {
 	attacks := r.Attacks()
 	p.put("<table>\n<tr><th>eps</th>")
 	for _, name := range attacks {
-		p.put("<th>" + text(name) + "</th>")
+		p.put("<th>" + safetext.HTML(name) + "</th>")
 	}
 	p.put("</tr>\n<tr><td>0</td>" + strings.Repeat("<td>"+cell(r.Clean)+"</td>", len(attacks)) + "</tr>\n")
 	for _, eps := range r.Sizes() {
@@ -105,7 +101,7 @@ func (p *page) signs(r *Report) {
 		if !s.OK {
 			class, mark = ` class="bad"`, "NO"
 		}
-		p.put("<li" + class + ">" + mark + ": " + text(s.Name) + ": " + text(s.Detail) + "</li>\n")
+		p.put("<li" + class + ">" + mark + ": " + safetext.HTML(s.Name) + ": " + safetext.HTML(s.Detail) + "</li>\n")
 	}
 	p.put("</ul>\n")
 }
@@ -127,7 +123,7 @@ func (p *page) svg(d *plot) {
 	}
 	anchors := map[align]string{left: "start", middle: "middle", right: "end"}
 	for _, t := range d.texts {
-		p.put(fmt.Sprintf(`<text x="%.1f" y="%.1f" fill="%s" text-anchor="%s">%s</text>`+"\n", t.at.x, t.at.y, hex(t.color), anchors[t.align], text(t.text)))
+		p.put(fmt.Sprintf(`<text x="%.1f" y="%.1f" fill="%s" text-anchor="%s">%s</text>`+"\n", t.at.x, t.at.y, hex(t.color), anchors[t.align], safetext.HTML(t.text)))
 	}
 	p.put("</svg>\n")
 }

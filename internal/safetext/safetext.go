@@ -4,6 +4,7 @@ package safetext
 
 import (
 	"fmt"
+	"html"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -50,6 +51,9 @@ func Plain(s string) string {
 	}
 	return b.String()
 }
+
+// HTML is a plain text that may stand between tags and in quotes.
+func HTML(s string) string { return html.EscapeString(Plain(s)) }
 
 func isPlain(s string) bool {
 	for i := range len(s) {

@@ -15,16 +15,25 @@ Nothing is imported there, no file is opened, and nothing of what is said is bel
 andiron reads the tensors by itself.
 """
 
+import argparse  # noqa: F401  # this and others: what checkpoints hold, and torch may not import
 import array
 import base64
+import codecs
 import collections
 import ctypes
+import dataclasses  # noqa: F401
+import datetime  # noqa: F401
+import decimal  # noqa: F401
+import enum  # noqa: F401
+import fractions  # noqa: F401
 import importlib
 import io
 import json
 import os
+import pathlib  # noqa: F401
 import socket
 import sys
+import uuid  # noqa: F401
 import warnings
 
 CONTROL, SOURCE, OUT = 3, 10, 11
@@ -84,9 +93,35 @@ def warm():
                     torch.load(b, map_location="cpu", weights_only=only)
                 except Exception:  # noqa: BLE001, S110  # a module is no weights
                     pass
+    for name in ("ascii", "latin-1", "utf-8", "utf-16", "utf-32", "raw_unicode_escape", "unicode_escape", "idna", "hex", "bz2", "zlib", "rot13"):
+        try:
+            codecs.lookup(name)
+        except LookupError:  # this Python has fewer
+            pass
     out = Output(os.open(os.devnull, os.O_WRONLY))
     out.emit(state)
     os.close(out.fd)
+
+
+class Source(io.RawIOBase):
+    """The checkpoint, read without asking the system what it is."""
+
+    def fileno(self):
+        return SOURCE
+
+    def readable(self):
+        return True
+
+    def seekable(self):
+        return True
+
+    def readinto(self, b):
+        data = os.read(SOURCE, len(b))
+        b[: len(data)] = data
+        return len(data)
+
+    def seek(self, at, whence=0):
+        return os.lseek(SOURCE, at, whence)
 
 
 class Output:
@@ -189,6 +224,10 @@ def lock(filter_):
 
 def load(source):
     """What torch.load makes of it, and in which way."""
+    source.seek(257)
+    if source.read(5) == b"ustar":  # torch would unpack it to a folder
+        raise Refused("it is a tar of torch before 0.2, which andiron convert reads")
+    source.seek(0)
     try:
         return torch.load(source, map_location="cpu", weights_only=True), True
     except Exception:  # noqa: BLE001
@@ -207,7 +246,7 @@ def main():
     for fd, to in zip(got, (SOURCE, OUT)):
         os.dup2(fd, to)
         os.close(fd)
-    source, out = os.fdopen(SOURCE, "rb"), Output(OUT)
+    source, out = io.BufferedReader(Source(), 1 << 16), Output(OUT)
     for name in job["imports"]:
         importlib.import_module(name)
     filter_ = base64.b64decode(job["filter"])

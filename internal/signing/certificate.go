@@ -130,5 +130,17 @@ func usable(key crypto.Signer, certificates []*x509.Certificate, now time.Time) 
 	if err := maySign(leaf); err != nil {
 		return fmt.Errorf("the certificate of %q: %w", subject(leaf), err)
 	}
+	for _, c := range certificates {
+		if !forCode(c) {
+			return fmt.Errorf("the certificate of %q names what it may be used for, and signing code is not among it", subject(c))
+		}
+	}
 	return nil
+}
+
+// forCode reports whether a certificate leaves room for signing code. RFC 5280
+// §4.2.1.12; chains holds every certificate of a chain to it.
+func forCode(c *x509.Certificate) bool {
+	return len(c.ExtKeyUsage)+len(c.UnknownExtKeyUsage) == 0 ||
+		slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageCodeSigning) || slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageAny)
 }

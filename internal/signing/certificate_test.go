@@ -8,6 +8,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"errors"
 	"math/big"
 	"net/url"
@@ -249,10 +250,27 @@ func TestSignWithACertificate(t *testing.T) {
 	for name, change := range map[string]func(*x509.Certificate){
 		"expired":           func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) },
 		"for key agreement": func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyAgreement },
+		"for servers":       func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} },
+		"for what is not known": func(c *x509.Certificate) {
+			c.ExtKeyUsage, c.UnknownExtKeyUsage = nil, []asn1.ObjectIdentifier{{1, 2, 3}}
+		},
 	} {
 		opt.Certificates = []*x509.Certificate{issue(t, root, key, change).cert}
 		if _, _, err := signing.Sign(dir, key, opt); err == nil {
 			t.Errorf("%s: signed", name)
+		}
+	}
+	for name, change := range map[string]func(*x509.Certificate){
+		"for any use": func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageAny} },
+		"no usages":   func(c *x509.Certificate) { c.ExtKeyUsage = nil },
+	} {
+		opt.Certificates = []*x509.Certificate{issue(t, root, key, change).cert}
+		bundle, _, err := signing.Sign(dir, key, opt)
+		if err == nil {
+			_, err = signing.Open(bundle, under(root))
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 	opt.Certificates = []*x509.Certificate{leaf.cert}

@@ -50,6 +50,9 @@ type BaselineColumn struct {
 	Mean   float64 `json:"mean"`
 	Std    float64 `json:"std"`
 	Histogram
+
+	// Fine is what the distance of Kolmogorov and Smirnov is measured at.
+	Fine *Histogram `json:"fine,omitempty"`
 }
 
 // Settle ends the gathering. It comes before all that is asked of a survey.
@@ -70,7 +73,7 @@ func (s *Survey) Baseline() (b Baseline, ok bool) {
 		if c.Values == 0 {
 			continue
 		}
-		b.Columns = append(b.Columns, BaselineColumn{c.Name, c.Values, c.NaN, c.Inf, c.Min, c.Max, c.Mean(), c.Std(), c.Histogram()})
+		b.Columns = append(b.Columns, BaselineColumn{c.Name, c.Values, c.NaN, c.Inf, c.Min, c.Max, c.Mean(), c.Std(), c.Histogram(), c.Fine()})
 	}
 	digests := make([]byte, 0, 16*len(s.Samples))
 	for i := range s.Samples {
@@ -116,14 +119,36 @@ func (b *Baseline) check() error {
 			return fmt.Errorf("a sample has label %d of %d", l, len(b.Labels))
 		}
 	}
-	for _, c := range b.Columns {
-		if len(c.Shares) != len(c.Edges)+1 || !slices.IsSorted(c.Edges) || len(c.Edges) > 1000 {
-			return fmt.Errorf("column %.80q: %d edges that rise and %d shares", c.Name, len(c.Edges), len(c.Shares))
+	for i := range b.Columns {
+		if err := b.Columns[i].check(); err != nil {
+			return fmt.Errorf("column %.80q: %w", b.Columns[i].Name, err)
 		}
-		for _, f := range append(slices.Clone(c.Shares), c.Edges...) {
-			if math.IsNaN(f) || math.IsInf(f, 0) {
-				return fmt.Errorf("column %.80q: a share or an edge is no number", c.Name)
-			}
+	}
+	return nil
+}
+
+func (c *BaselineColumn) check() error {
+	if err := c.Histogram.check(); err != nil || c.Fine == nil {
+		return err
+	}
+	if err := c.Fine.check(); err != nil {
+		return err
+	}
+	for _, e := range c.Edges {
+		if _, ok := slices.BinarySearch(c.Fine.Edges, e); !ok {
+			return fmt.Errorf("the edge %g is not among the fine ones", e)
+		}
+	}
+	return nil
+}
+
+func (h *Histogram) check() error {
+	if len(h.Shares) != len(h.Edges)+1 || !slices.IsSorted(h.Edges) || len(h.Edges) > 1000 {
+		return fmt.Errorf("%d edges that rise and %d shares", len(h.Edges), len(h.Shares))
+	}
+	for _, f := range slices.Concat(h.Shares, h.Edges) {
+		if math.IsNaN(f) || math.IsInf(f, 0) {
+			return errors.New("a share or an edge is no number")
 		}
 	}
 	return nil

@@ -5,7 +5,7 @@ import "testing"
 // BenchmarkSurvey goes through pictures of 28 by 28 pixels without looking for patches.
 func BenchmarkSurvey(b *testing.B) {
 	p := drawn(4000, 28, 0, 1)
-	b.SetBytes(int64(len(p.pixels)))
+	b.SetBytes(int64(len(p.Pixels)))
 	for b.Loop() {
 		p.survey(b).Settle()
 	}

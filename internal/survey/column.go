@@ -8,53 +8,78 @@ import (
 	"github.com/andiron-dev/andiron/internal/tensor"
 )
 
-// Column is how the values of a column are distributed.
-type Column struct {
-	Name         string
+// tally is what is counted of the values of a column, or of a part of it.
+type tally struct {
 	Values       int64 // finite ones
 	NaN, Inf     int64
 	Min, Max     float64
 	sum, squares float64
 	Texts        int64
-	kept         []float64 // values by chance, for quantiles
-	next         int64     // the number of the value that is kept next
-	random       *rand.Rand
-	base         *Histogram // what is counted exactly, if there is a baseline
+	base         *base // what is counted exactly, if there is a baseline
 	bins         []int64
-	weight       float64
 	bytes        *[256]int64 // of a column of uint8: how often each value is there
+}
+
+// Column is how the values of a column are distributed.
+type Column struct {
+	tally
+
+	Name string
+	kept []float64 // values by chance, for quantiles
+	by   reservoir
 }
 
 // keptValues is how many values of a column are kept for its quantiles.
 const keptValues = 1 << 16
 
 func newColumn(name string) *Column {
-	// The same set gives the same survey: chance is the same each time.
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // nothing is kept secret by it
-	return &Column{Name: name, Min: math.Inf(1), Max: math.Inf(-1), random: random, weight: 1}
+	return &Column{Name: name, tally: newTally(nil), by: newReservoir(keptValues)}
+}
+
+func newTally(b *base) tally {
+	t := tally{Min: math.Inf(1), Max: math.Inf(-1), base: b}
+	if b != nil {
+		t.bins = make([]int64, len(b.fine.Edges)+1)
+	}
+	return t
+}
+
+// base is what a column is compared with.
+type base struct {
+	Histogram
+
+	fine   Histogram // what is counted into; the other one has some of its edges
+	hasKS  bool      // fine was made for it
+	values int64     // that it was made of
 }
 
 // Against counts values into the bins of a baseline.
-func (s *Survey) Against(name string, h Histogram) {
-	c := newColumn(name)
-	c.base, c.bins = &h, make([]int64, len(h.Edges)+1)
-	s.column[name] = c
-	s.Columns = append(s.Columns, c)
+func (s *Survey) Against(c *BaselineColumn) {
+	b := &base{Histogram: c.Histogram, fine: c.Histogram, values: min(c.Values, keptValues)}
+	if c.Fine != nil {
+		b.fine, b.hasKS = *c.Fine, true
+	}
+	s.bases[c.Name] = b
+	column := newColumn(c.Name)
+	column.tally = newTally(b)
+	s.column[c.Name] = column
+	s.Columns = append(s.Columns, column)
 }
 
-func (c *Column) add(t *tensor.Tensor) {
-	if t.DType == tensor.Bytes {
-		c.Texts += t.Shape[0]
-		return
-	}
-	if t.DType == tensor.Uint8 {
+// tallyOf counts the values of a tensor.
+func tallyOf(t *tensor.Tensor, b *base) tally {
+	c := newTally(b)
+	switch t.DType {
+	case tensor.Bytes:
+		c.Texts = t.Shape[0]
+		return c
+	case tensor.Uint8:
 		c.addBytes(t.Data)
-		return
+		return c
+	default:
 	}
-	before := c.Values
-	each(t, c.value)
-	finite := c.Values - before
-	if all := int64(len(t.Data) / t.DType.Size()); finite < all && t.DType.Floating() {
+	each(t.DType, t.Data, c.value)
+	if all := int64(len(t.Data) / t.DType.Size()); c.Values < all && t.DType.Floating() {
 		for i := range int(all) {
 			switch x := tensor.Value(t.DType, tensor.Key(t.DType, t.Data, i)); {
 			case math.IsNaN(x):
@@ -64,10 +89,111 @@ func (c *Column) add(t *tensor.Tensor) {
 			}
 		}
 	}
+	return c
+}
+
+func (c *tally) value(x float64) {
+	c.sum += x
+	c.squares += x * x
+	c.Min, c.Max = min(c.Min, x), max(c.Max, x)
+	if c.base != nil {
+		c.bins[c.base.fine.bin(x)]++
+	}
+	c.Values++
+}
+
+// plus adds what was counted of the part behind.
+func (c *tally) plus(d *tally) {
+	c.Values += d.Values
+	c.NaN += d.NaN
+	c.Inf += d.Inf
+	c.Texts += d.Texts
+	c.sum += d.sum
+	c.squares += d.squares
+	c.Min, c.Max = min(c.Min, d.Min), max(c.Max, d.Max)
+	for i := range c.bins {
+		c.bins[i] += d.bins[i]
+	}
+	if d.bytes == nil {
+		return
+	}
+	if c.bytes == nil {
+		c.bytes = new([256]int64)
+	}
+	for v, n := range d.bytes {
+		c.bytes[v] += n
+	}
+}
+
+// take adds a part, and keeps some of its values.
+func (c *Column) take(p *part) {
+	before, t := c.Values, p.tensor
+	c.plus(&p.tally)
+	switch {
+	case t.DType == tensor.Bytes || t.DType == tensor.Uint8 || c.by.next >= c.Values:
+	case p.tally.Values == int64(len(t.Data)/t.DType.Size()):
+		for c.by.next < c.Values {
+			c.keep(tensor.Value(t.DType, tensor.Key(t.DType, t.Data, int(c.by.next-before))))
+		}
+	default: // some are not finite
+		at := before
+		each(t.DType, t.Data, func(x float64) {
+			if at == c.by.next {
+				c.keep(x)
+			}
+			at++
+		})
+	}
+}
+
+func (c *Column) keep(x float64) {
+	if at := c.by.take(); at < len(c.kept) {
+		c.kept[at] = x
+	} else {
+		c.kept = append(c.kept, x)
+	}
+}
+
+// reservoir keeps some of a stream, each with the same chance: Li's Algorithm L, whose
+// cost does not grow with what is passed over.
+type reservoir struct {
+	size   int
+	next   int64 // the number of what is kept next
+	taken  int
+	weight float64
+	random *rand.Rand
+}
+
+func newReservoir(size int) reservoir {
+	// The same set gives the same survey: chance is the same each time.
+	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // nothing is kept secret by it
+	return reservoir{size: size, weight: 1, random: random}
+}
+
+// take says at which place the next one is kept, and draws the one behind it.
+func (r *reservoir) take() (at int) {
+	if r.taken < r.size {
+		at = r.taken
+		r.taken++
+		r.next++
+		if r.taken == r.size {
+			r.draw()
+		}
+		return at
+	}
+	at = r.random.IntN(r.size)
+	r.draw()
+	return at
+}
+
+func (r *reservoir) draw() {
+	r.weight *= math.Exp(math.Log(1-r.random.Float64()) / float64(r.size))
+	skip := math.Floor(math.Log(1-r.random.Float64()) / math.Log(1-r.weight))
+	r.next += int64(min(skip, 1<<60)) + 1
 }
 
 // addBytes counts, and leaves the rest for settle.
-func (c *Column) addBytes(data []byte) {
+func (c *tally) addBytes(data []byte) {
 	if c.bytes == nil {
 		c.bytes = new([256]int64)
 	}
@@ -108,7 +234,7 @@ func (c *Column) settle() {
 		c.squares += x * x * float64(n)
 		c.Min, c.Max = min(c.Min, x), max(c.Max, x)
 		if c.base != nil {
-			c.bins[c.base.bin(x)] += n
+			c.bins[c.base.fine.bin(x)] += n
 		}
 		for range max(1, n*keptValues/all) {
 			c.kept = append(c.kept, x)
@@ -116,40 +242,6 @@ func (c *Column) settle() {
 	}
 	c.Values += all
 	c.bytes = nil
-}
-
-func (c *Column) value(x float64) {
-	c.sum += x
-	c.squares += x * x
-	c.Min, c.Max = min(c.Min, x), max(c.Max, x)
-	if c.base != nil {
-		c.bins[c.base.bin(x)]++
-	}
-	if c.Values == c.next {
-		c.keep(x)
-	}
-	c.Values++
-}
-
-// keep keeps a value, in place of another when there are enough, and draws which is
-// kept next: Li's Algorithm L, whose cost does not grow with the values passed over.
-func (c *Column) keep(x float64) {
-	if len(c.kept) < keptValues {
-		c.kept = append(c.kept, x)
-		c.next++
-		if len(c.kept) == keptValues {
-			c.draw()
-		}
-		return
-	}
-	c.kept[c.random.IntN(keptValues)] = x
-	c.draw()
-}
-
-func (c *Column) draw() {
-	c.weight *= math.Exp(math.Log(1-c.random.Float64()) / keptValues)
-	skip := math.Floor(math.Log(1-c.random.Float64()) / math.Log(1-c.weight))
-	c.next += int64(min(skip, 1<<60)) + 1
 }
 
 // Mean and Std are those of the finite values.
@@ -187,39 +279,87 @@ func (c *Column) Histogram() Histogram {
 			h.Edges = append(h.Edges, e)
 		}
 	}
+	h.share(sorted)
+	return h
+}
+
+// Fine has edges at each hundredth of the values, and right behind it: what lies between
+// two hundredths, but not on them, is at most a hundredth of all.
+func (c *Column) Fine() *Histogram {
+	sorted := slices.Sorted(slices.Values(c.kept))
+	var h Histogram
+	for i := 0; i < 100 && len(sorted) > 0; i++ {
+		for _, e := range []float64{sorted[len(sorted)*i/100], math.Nextafter(sorted[len(sorted)*i/100], math.Inf(1))} {
+			if (len(h.Edges) == 0 || e > h.Edges[len(h.Edges)-1]) && !math.IsInf(e, 0) {
+				h.Edges = append(h.Edges, e)
+			}
+		}
+	}
+	h.share(sorted)
+	return &h
+}
+
+func (h *Histogram) share(sorted []float64) {
 	h.Shares = make([]float64, len(h.Edges)+1)
 	for _, x := range sorted {
 		h.Shares[h.bin(x)] += 1 / float64(len(sorted))
 	}
-	return h
 }
 
 // Drift is how far a distribution is from that of the baseline.
 type Drift struct {
-	PSI, KS float64
+	PSI float64
 	// Chance is the PSI that one in a thousand samples of this size from the baseline
 	// itself would have.
 	Chance float64
+	// KS is the Kolmogorov-Smirnov distance at the hundredths of the baseline: what it is
+	// anywhere is that, or up to KSError more. It is 0 without HasKS.
+	KS       float64
+	HasKS    bool
+	ChanceKS float64 // of KS, as Chance
 }
+
+// KSError is what lies between two hundredths at most.
+const KSError = 0.01
 
 // Drift compares the values with the baseline that Against gave.
 func (c *Column) Drift() (Drift, bool) {
 	if c.base == nil || c.Values == 0 {
 		return Drift{}, false
 	}
-	return drift(c.bins, c.base.Shares, c.Values), true
+	bins := make([]int64, len(c.base.Shares))
+	for i, n := range c.bins {
+		at := 0
+		if i > 0 {
+			at = c.base.bin(c.base.fine.Edges[i-1])
+		}
+		bins[at] += n
+	}
+	d := drift(bins, c.base.Shares, c.Values)
+	if c.base.hasKS {
+		d.HasKS, d.KS = true, distance(c.bins, c.base.fine.Shares, c.Values)
+		// Smirnov's limit of the distance of two samples, at 1 - 1/1000.
+		d.ChanceKS = math.Sqrt(-math.Log(0.001/2) / 2 * (1/float64(c.Values) + 1/float64(max(1, c.base.values))))
+	}
+	return d, true
+}
+
+// distance is the largest difference of two distribution functions where bins meet.
+func distance(bins []int64, base []float64, n int64) (d float64) {
+	var a, b float64
+	for i, count := range bins {
+		a, b = a+float64(count)/float64(n), b+base[i]
+		d = max(d, math.Abs(a-b))
+	}
+	return d
 }
 
 // least is what an empty bin counts as, so that no logarithm is infinite.
 const least = 1e-4
 
 func drift(bins []int64, base []float64, n int64) (d Drift) {
-	var a, b float64
 	for i, count := range bins {
-		share := float64(count) / float64(n)
-		a, b = a+share, b+base[i]
-		d.KS = max(d.KS, math.Abs(a-b))
-		x, y := max(share, least), max(base[i], least)
+		x, y := max(float64(count)/float64(n), least), max(base[i], least)
 		d.PSI += (x - y) * math.Log(x/y)
 	}
 	d.Chance = chance(len(bins), n)

@@ -1,6 +1,7 @@
 package survey
 
 import (
+	"encoding/binary"
 	"math/bits"
 	"slices"
 
@@ -27,92 +28,163 @@ func pixels(shape []int64) (height, width, channels int, last, ok bool) {
 	return height, width, channels, last, height >= 8 && width >= 8
 }
 
-// near is a difference hash of an image: for eight rows of nine fields, whether each
-// is lighter than the one to its right. It is 0 for what is no image, and for an image
-// without differences.
-func near(t *tensor.Tensor) (hash uint64) {
-	height, width, channels, last, ok := pixels(t.Shape)
+// hasher returns the difference hash of images of a shape: for eight rows of nine fields,
+// whether each is lighter than the one to its right. It is 0 for an image without
+// differences; hasher is nil for what is no image.
+func hasher(d tensor.DType, shape []int64) func(data []byte) uint64 {
+	height, width, channels, last, ok := pixels(shape)
 	if !ok || width < 9 {
-		return 0
+		return nil
 	}
 	step := 1
 	if channels == 3 && last {
 		step = 3
 	}
-	for row := range 8 {
-		var fields [9]float64
-		for y := row * height / 8; y < (row+1)*height/8; y++ {
-			for col := range 9 {
-				fields[col] += line(t, (y*width+col*width/9)*step, (y*width+(col+1)*width/9)*step, step)
-			}
-		}
-		for col := range 8 {
-			hash <<= 1
-			if fields[col] > fields[col+1] {
-				hash |= 1
-			}
-		}
+	columns := make([]float64, width)
+	add := func(data []byte, y int) { addLine(columns, d, data, y*width*step, step) }
+	if d == tensor.Uint8 && step == 1 {
+		add = nil
 	}
-	return hash
+	return func(data []byte) (hash uint64) {
+		for row := range 8 {
+			from, to := row*height/8, (row+1)*height/8
+			if add == nil {
+				addLines(columns, data[from*width:to*width])
+			} else {
+				clear(columns)
+				for y := from; y < to; y++ {
+					add(data, y)
+				}
+			}
+			hash = hash<<8 | fieldBits(columns)
+		}
+		return hash
+	}
 }
 
-// line adds up elements that lie step apart.
-func line(t *tensor.Tensor, from, to, step int) float64 {
-	if t.DType == tensor.Uint8 {
-		n := 0
-		for i := from; i < to; i += step {
-			n += int(t.Data[i])
+// fieldBits adds up columns to nine fields, and compares each with the next one.
+func fieldBits(columns []float64) (bits uint64) {
+	before, width := 0.0, len(columns)
+	for field := range 9 {
+		sum := 0.0
+		for _, v := range columns[field*width/9 : (field+1)*width/9] {
+			sum += v
 		}
-		return float64(n)
+		if field > 0 {
+			bits <<= 1
+			if before > sum {
+				bits |= 1
+			}
+		}
+		before = sum
 	}
-	sum := 0.0
-	for i := from; i < to; i += step {
-		sum += tensor.Value(t.DType, tensor.Key(t.DType, t.Data, i))
-	}
-	return sum
+	return bits
 }
 
-// nearBits is how many of the 64 may differ between images that are nearly the same.
-const nearBits = 2
+// addLine adds a line of elements that lie step apart.
+func addLine(columns []float64, d tensor.DType, data []byte, from, step int) {
+	for x := range columns {
+		columns[x] += tensor.Value(d, tensor.Key(d, data, from+x*step))
+	}
+}
 
-// Near are images that are nearly the same and not the same, in pairs.
-func (s *Survey) Near() (groups []Group) {
+// addLines sets columns to the sums of the lines in data, eight columns at a time: four in
+// the even bytes of a word and four in the odd ones.
+func addLines(columns []float64, data []byte) {
+	const (
+		even = 0x00ff00ff00ff00ff
+		most = 256 // lines whose sum fits into 16 bits
+	)
+	width := len(columns)
+	clear(columns)
+	for len(data) > 0 {
+		lines := data[:min(len(data), most*width)]
+		data = data[len(lines):]
+		x := 0
+		for ; x+8 <= width; x += 8 {
+			var a, b uint64
+			for at := x; at < len(lines); at += width {
+				w := binary.LittleEndian.Uint64(lines[at:])
+				a += w & even
+				b += w >> 8 & even
+			}
+			for i := 0; i < 8; i += 2 {
+				columns[x+i] += float64(a & 0xffff)
+				columns[x+i+1] += float64(b & 0xffff)
+				a, b = a>>16, b>>16
+			}
+		}
+		for ; x < width; x++ {
+			sum := 0
+			for at := x; at < len(lines); at += width {
+				sum += int(lines[at])
+			}
+			columns[x] += float64(sum)
+		}
+	}
+}
+
+const (
+	nearBits  = 2  // of the 64 that may differ between images that are nearly the same
+	mostAlike = 64 // images with a third of the hash in common; of more none is rare
+)
+
+// MostGroups bounds what Near returns.
+const MostGroups = 100_000
+
+// Near are pairs of images that are nearly the same, not the same, and have different
+// labels: MostGroups at most.
+func (s *Survey) Near() []Group {
+	if !s.once.asked.near {
+		s.once.asked.near, s.once.near = true, s.findNear()
+	}
+	return s.once.near
+}
+
+func (s *Survey) findNear() (groups []Group) {
 	// Of three parts of a hash at most two can differ in two bits, so that one is equal.
-	for part := range 3 {
-		shift, mask := uint(part*21), uint64(1<<22-1)
-		byPart := map[uint64][]int32{}
-		for i := range s.Samples {
-			if h := s.Samples[i].Near; bits.OnesCount64(h) >= 8 && bits.OnesCount64(h) <= 56 {
-				k := h >> shift & mask
-				byPart[k] = append(byPart[k], int32(i))
-			}
-		}
-		for _, list := range byPart {
-			if len(list) > 64 { // a common picture, not a rare one
-				continue
-			}
-			groups = s.pairs(groups, list)
-		}
+	found := make([][][2]int32, 3)
+	s.run(len(found), func(part int) { found[part] = s.nearIn(uint(part * 21)) })
+	all := slices.Concat(found...)
+	slices.SortFunc(all, func(a, b [2]int32) int { return slices.Compare(a[:], b[:]) })
+	all = slices.Compact(all)
+	for _, p := range all[:min(len(all), MostGroups)] {
+		groups = append(groups, s.group(p[:]))
 	}
-	slices.SortFunc(groups, func(a, b Group) int {
-		if c := slices.Compare(a.Samples, b.Samples); c != 0 {
-			return c
-		}
-		return 0
-	})
-	groups = slices.CompactFunc(groups, func(a, b Group) bool { return slices.Equal(a.Samples, b.Samples) })
 	sortGroups(groups)
 	return groups
 }
 
-func (s *Survey) pairs(groups []Group, list []int32) []Group {
-	for i, a := range list {
-		for _, b := range list[i+1:] {
-			x, y := &s.Samples[a], &s.Samples[b]
-			if bits.OnesCount64(x.Near^y.Near) <= nearBits && x.Digest != y.Digest && len(groups) < 100_000 {
-				groups = append(groups, s.group([]int32{a, b}))
+// nearIn are the pairs that have the 22 bits from shift on in common.
+func (s *Survey) nearIn(shift uint) (pairs [][2]int32) {
+	const width = 22
+	b := bucketed(len(s.Samples), width, func(i int32) (uint32, bool) {
+		h := s.Samples[i].Near
+		n := bits.OnesCount64(h)
+		return uint32(h >> shift & (1<<width - 1)), n >= 8 && n <= 56
+	})
+	for k := range 1 << width {
+		list := b.of(k)
+		if len(list) < 2 || len(list) > mostAlike {
+			continue
+		}
+		for i, x := range list {
+			for _, y := range list[i+1:] {
+				if s.contradict(x, y) {
+					pairs = append(pairs, [2]int32{x, y})
+				}
 			}
 		}
+		if len(pairs) > MostGroups {
+			break
+		}
 	}
-	return groups
+	return pairs
+}
+
+// contradict reports whether two images are nearly the same, not the same, and have
+// different labels.
+func (s *Survey) contradict(i, j int32) bool {
+	x, y := &s.Samples[i], &s.Samples[j]
+	return bits.OnesCount64(x.Near^y.Near) <= nearBits && x.Digest != y.Digest && x.Label != y.Label && x.Label >= 0 && y.Label >= 0
 }

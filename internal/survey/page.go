@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
-	"html"
 	"image"
 	"image/color"
 	"image/png"
@@ -20,7 +19,7 @@ import (
 // else: no script, no font, no address.
 func (s *Survey) WriteHTML(w io.Writer, name string) error {
 	p := &page{bufio.NewWriter(w)}
-	p.put("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>Data set</title>\n<style>" + style + "</style>\n</head>\n<body>\n<h1>" + text(name) + "</h1>\n")
+	p.put("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>Data set</title>\n<style>" + style + "</style>\n</head>\n<body>\n<h1>" + safetext.HTML(name) + "</h1>\n")
 	p.put(fmt.Sprintf("<p>%d samples, %d labels, %d columns.</p>\n", s.Count, len(s.Labels), len(s.Columns)))
 	p.labels(s)
 	for _, c := range s.Columns {
@@ -43,8 +42,6 @@ type page struct{ w *bufio.Writer }
 
 func (p *page) put(s string) { _, _ = p.w.WriteString(s) } // Flush returns the first error
 
-func text(s string) string { return html.EscapeString(safetext.Plain(s)) }
-
 func (p *page) labels(s *Survey) {
 	if len(s.Labels) == 0 {
 		return
@@ -66,7 +63,7 @@ func (p *page) column(c *Column) {
 	if c.Values == 0 {
 		return
 	}
-	p.put("<h2>" + text(c.Name) + "</h2>\n")
+	p.put("<h2>" + safetext.HTML(c.Name) + "</h2>\n")
 	p.put(fmt.Sprintf("<p>%d values from %.6g to %.6g, mean %.6g, standard deviation %.6g; %d NaN, %d infinite.</p>\n",
 		c.Values, c.Min, c.Max, c.Mean(), c.Std(), c.NaN, c.Inf))
 	const bins = 24
@@ -95,7 +92,7 @@ func (p *page) bars(names []string, values []float64) {
 	p.put(fmt.Sprintf("<svg viewBox=\"0 0 640 %d\" width=\"640\">\n", 18*len(values)))
 	for i, v := range values {
 		p.put(fmt.Sprintf("<text x=\"220\" y=\"%d\" text-anchor=\"end\">%s</text><rect x=\"230\" y=\"%d\" width=\"%.1f\" height=\"14\" fill=\"#1f6feb\"/>\n",
-			18*i+13, text(names[i]), 18*i+2, 400*v/most))
+			18*i+13, safetext.HTML(names[i]), 18*i+2, 400*v/most))
 	}
 	p.put("</svg>\n")
 }
@@ -114,11 +111,11 @@ func (p *page) suspects(s *Survey) {
 		var figures strings.Builder
 		for _, n := range samples[:min(len(samples), mostShown)] {
 			if i, ok := at[n]; ok {
-				fmt.Fprintf(&figures, "<figure><img alt=\"\" src=\"data:image/png;base64,%s\"><figcaption>%d: %s</figcaption></figure>\n", m.png(i), n, text(s.label(m.labels[i])))
+				fmt.Fprintf(&figures, "<figure><img alt=\"\" src=\"data:image/png;base64,%s\"><figcaption>%d: %s</figcaption></figure>\n", m.png(i), n, safetext.HTML(s.label(m.labels[i])))
 			}
 		}
 		if figures.Len() > 0 {
-			p.put("<h2>" + text(title) + "</h2>\n" + figures.String())
+			p.put("<h2>" + safetext.HTML(title) + "</h2>\n" + figures.String())
 		}
 	}
 	found := s.Patches()
@@ -126,7 +123,7 @@ func (p *page) suspects(s *Survey) {
 		show(fmt.Sprintf("The same patch of %d by %d pixels, and label %q on %d of %d", x.Size, x.Size, x.Label, x.Of, x.Count), x.Samples)
 	}
 	if found.Refused != "" {
-		p.put("<p class=\"note\">No patches were looked for: " + text(found.Refused) + "</p>\n")
+		p.put("<p class=\"note\">No patches were looked for: " + safetext.HTML(found.Refused) + "</p>\n")
 	}
 	var outliers, torn []int64
 	for _, o := range s.Outliers() {

@@ -11,8 +11,10 @@
 // # Limits
 //
 // Options bounds the samples that are kept a digest of, and the bytes of pixels that
-// the search for patches keeps: of a larger set it looks at the first samples, and says
-// so. Memory is 48 bytes for each sample, and what is kept.
+// the search for patches keeps: of a larger set it compares the first samples, and looks
+// for patches on as many as fit, drawn from all of them. Both say so. Memory is 48 bytes
+// for each sample, 36 more if it has texts, up to 72 while they are compared, and what is kept; the search needs
+// five times that beside it, and 16 MiB for each goroutine.
 //
 // # Specification
 //
@@ -20,11 +22,6 @@
 package survey
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
-	"math"
-	"slices"
-
 	"github.com/andiron-dev/andiron/internal/dataset"
 	"github.com/andiron-dev/andiron/internal/tensor"
 )
@@ -46,6 +43,16 @@ func (o Options) orDefaults() Options {
 	return o
 }
 
+// Runner calls do with the numbers below n, in any order and perhaps several at a time,
+// and returns when all calls have returned.
+type Runner func(n int, do func(i int))
+
+func oneByOne(n int, do func(i int)) {
+	for i := range n {
+		do(i)
+	}
+}
+
 // Digest is the first half of the SHA-256 of a sample without its label.
 type Digest [16]byte
 
@@ -55,297 +62,127 @@ type Sample struct {
 	Digest     Digest
 	Label      int32 // -1 without one
 	Mean, Std  float32
-	Near       uint64 // of an image: which of its parts are lighter than those beside them
 	comparable bool   // it has a Mean
+	Near       uint64 // of an image: which of its parts are lighter than those beside them
 }
 
-// Survey gathers a data set. It belongs to one goroutine.
+// Survey gathers a data set. Its methods belong to one goroutine, but for Look.
 type Survey struct {
 	opt     Options
+	run     Runner
 	Count   int64
 	Samples []Sample
 	Labels  []string // what labels there are, in the order of their first samples
 	Counts  []int64  // of the labels
 	Columns []*Column
 	images  *images
+	texts   []text
+	bases   map[string]*base // of columns, to count into
 
-	searched *PatchSearch // once it was asked for
+	once answers
 
-	labelOf map[string]int32
-	column  map[string]*Column
-	sum     []byte
+	labelOf  map[string]int32
+	labelKey map[labelKey]int32 // the same, of labels that are numbers
+	column   map[string]*Column
+}
+
+// answers are what was asked of a survey before.
+type answers struct {
+	duplicates, near []Group
+	texts            []Group
+	outliers         []Outlier
+	patches          *PatchSearch
+	asked            struct{ duplicates, near, texts, outliers bool }
 }
 
 // New starts a survey.
 func New(opt Options) *Survey {
-	return &Survey{opt: opt.orDefaults(), labelOf: map[string]int32{}, column: map[string]*Column{}}
+	return &Survey{
+		opt: opt.orDefaults(), run: oneByOne, bases: map[string]*base{},
+		labelOf: map[string]int32{}, labelKey: map[labelKey]int32{}, column: map[string]*Column{},
+	}
 }
+
+// Use has the work that can be done side by side done by r. What comes out is the same.
+func (s *Survey) Use(r Runner) { s.run = r }
 
 // Add looks at rows that follow those before.
-func (s *Survey) Add(rows *dataset.Rows) {
-	label := s.labelColumn(rows)
-	labels := s.labels(rows, label)
-	for i := range rows.Columns {
-		if t := &rows.Columns[i]; t != label {
-			s.columnOf(t).add(t)
+func (s *Survey) Add(rows *dataset.Rows) { s.Take(s.Look(rows)) }
+
+// Take adds what was seen of rows that follow those before.
+func (s *Survey) Take(l *Look) {
+	labels := s.labels(l)
+	for i := range l.columns {
+		s.columnOf(l.columns[i].tensor.Name).take(&l.columns[i])
+	}
+	s.keepImages(l, labels)
+	before := len(s.Samples)
+	for i := range l.samples[:min(len(l.samples), max(0, s.opt.Samples-len(s.Samples)))] {
+		l.samples[i].Label = labels[i]
+		s.Samples = append(s.Samples, l.samples[i])
+	}
+	for _, t := range l.texts {
+		if t.sample += int32(before); int(t.sample) < len(s.Samples) {
+			s.texts = append(s.texts, t)
 		}
 	}
-	s.keepImages(rows, label, labels)
-	for i := range rows.N {
-		if len(s.Samples) < s.opt.Samples {
-			s.Samples = append(s.Samples, s.sample(rows, label, i, labels[i]))
-		}
-	}
-	s.Count += int64(rows.N)
+	s.Count += int64(l.rows.N)
 }
 
-// labelColumn is the column with the labels, or nil.
-func (s *Survey) labelColumn(rows *dataset.Rows) *tensor.Tensor {
-	if s.opt.Label != "" {
-		return rows.Column(s.opt.Label)
-	}
-	for _, name := range []string{rows.Label, "label", "labels", "y", "target"} {
-		if t := rows.Column(name); name != "" && t != nil && len(t.Shape) == 1 {
-			return t
-		}
-	}
-	return nil
+// labelKey is a label that is a number.
+type labelKey struct {
+	dtype tensor.DType
+	key   int64
 }
 
 // labels are the numbers of the labels of rows, -1 without one.
-func (s *Survey) labels(rows *dataset.Rows, t *tensor.Tensor) []int32 {
-	list := make([]int32, rows.N)
+func (s *Survey) labels(l *Look) []int32 {
+	list := make([]int32, l.rows.N)
+	t := l.label
 	for i := range list {
-		list[i] = -1
-		if t == nil {
+		switch {
+		case t == nil:
+			list[i] = -1
 			continue
+		case t.DType == tensor.Bytes:
+			list[i] = s.labelNumber(string(l.labelCells.text(i)))
+		case t.Name == l.rows.Label && len(l.rows.Names) > 0:
+			name := t.DType.Show(tensor.Key(t.DType, t.Data, i))
+			if key := tensor.Key(t.DType, t.Data, i); key >= 0 && key < int64(len(l.rows.Names)) {
+				name = l.rows.Names[key]
+			}
+			list[i] = s.labelNumber(name)
+		default:
+			k := labelKey{t.DType, tensor.Key(t.DType, t.Data, i)}
+			n, ok := s.labelKey[k]
+			if !ok {
+				n = s.labelNumber(t.DType.Show(k.key))
+				s.labelKey[k] = n
+			}
+			list[i] = n
 		}
-		name := s.labelName(rows, t, i)
-		n, ok := s.labelOf[name]
-		if !ok {
-			n = int32(len(s.Labels))
-			s.labelOf[name] = n
-			s.Labels = append(s.Labels, name)
-			s.Counts = append(s.Counts, 0)
-		}
-		s.Counts[n]++
-		list[i] = n
+		s.Counts[list[i]]++
 	}
 	return list
 }
 
-func (s *Survey) labelName(rows *dataset.Rows, t *tensor.Tensor, i int) string {
-	if t.DType == tensor.Bytes {
-		part := rows.Part(i, 1)
-		for _, p := range part {
-			if p.Name == t.Name {
-				return string(p.Data[4:])
-			}
-		}
+func (s *Survey) labelNumber(name string) int32 {
+	n, ok := s.labelOf[name]
+	if !ok {
+		n = int32(len(s.Labels))
+		s.labelOf[name] = n
+		s.Labels = append(s.Labels, name)
+		s.Counts = append(s.Counts, 0)
 	}
-	key := tensor.Key(t.DType, t.Data, i)
-	if t.Name == rows.Label && key >= 0 && key < int64(len(rows.Names)) {
-		return rows.Names[key]
-	}
-	return t.DType.Show(key)
+	return n
 }
 
-func (s *Survey) columnOf(t *tensor.Tensor) *Column {
-	c := s.column[t.Name]
+func (s *Survey) columnOf(name string) *Column {
+	c := s.column[name]
 	if c == nil {
-		c = newColumn(t.Name)
-		s.column[t.Name] = c
+		c = newColumn(name)
+		s.column[name] = c
 		s.Columns = append(s.Columns, c)
 	}
 	return c
-}
-
-// sample is what is kept of one.
-func (s *Survey) sample(rows *dataset.Rows, label *tensor.Tensor, i int, n int32) Sample {
-	x := Sample{Number: rows.Number(i), Label: n}
-	s.sum = s.sum[:0]
-	h := sha256.New()
-	labelName := ""
-	if label != nil {
-		labelName = label.Name
-	}
-	for _, t := range rows.Row(i) {
-		if t.Name == labelName {
-			continue
-		}
-		s.sum = append(s.sum[:0], t.DType.String()...)
-		for _, d := range t.Shape {
-			s.sum = binary.LittleEndian.AppendUint64(s.sum, uint64(d))
-		}
-		_, _ = h.Write(s.sum) // a hash does not fail
-		_, _ = h.Write(t.Data)
-		if !x.comparable && t.DType != tensor.Bytes {
-			x.Mean, x.Std = moments(&t)
-			x.comparable = true
-			x.Near = near(&t)
-		}
-	}
-	copy(x.Digest[:], h.Sum(nil))
-	return x
-}
-
-// moments are the mean and the standard deviation of the finite values.
-func moments(t *tensor.Tensor) (mean, std float32) {
-	var n, sum, squares float64
-	if t.DType == tensor.Uint8 {
-		var a, b uint64
-		for _, v := range t.Data {
-			a += uint64(v)
-			b += uint64(v) * uint64(v)
-		}
-		n, sum, squares = float64(len(t.Data)), float64(a), float64(b)
-	} else {
-		each(t, func(x float64) {
-			n++
-			sum += x
-			squares += x * x
-		})
-	}
-	if n == 0 {
-		return 0, 0
-	}
-	m := sum / n
-	return float32(m), float32(math.Sqrt(max(0, squares/n-m*m)))
-}
-
-// each calls f with the finite values of a tensor.
-func each(t *tensor.Tensor, f func(x float64)) {
-	size := t.DType.Size()
-	switch t.DType {
-	case tensor.Uint8:
-		for _, v := range t.Data {
-			f(float64(v))
-		}
-	case tensor.Float32:
-		for i := 0; i+4 <= len(t.Data); i += 4 {
-			if x := math.Float32frombits(binary.LittleEndian.Uint32(t.Data[i:])); x-x == 0 {
-				f(float64(x))
-			}
-		}
-	default:
-		for i := range len(t.Data) / size {
-			if x := tensor.Value(t.DType, tensor.Key(t.DType, t.Data, i)); x-x == 0 {
-				f(x)
-			}
-		}
-	}
-}
-
-// Group is samples that are the same, or nearly.
-type Group struct {
-	Samples []int64 // their numbers, at most 20
-	Count   int
-	Labels  []string // that they have, in the order of the set
-}
-
-const shown = 20
-
-// Duplicates are the samples that are there more than once, those with different
-// labels first.
-func (s *Survey) Duplicates() []Group {
-	order := make([]int32, len(s.Samples))
-	for i := range order {
-		order[i] = int32(i)
-	}
-	slices.SortFunc(order, func(a, b int32) int {
-		x, y := &s.Samples[a], &s.Samples[b]
-		if c := slices.Compare(x.Digest[:], y.Digest[:]); c != 0 {
-			return c
-		}
-		return int(a) - int(b)
-	})
-	var groups []Group
-	for from := 0; from < len(order); {
-		to := from + 1
-		for to < len(order) && s.Samples[order[to]].Digest == s.Samples[order[from]].Digest {
-			to++
-		}
-		if to-from > 1 {
-			groups = append(groups, s.group(order[from:to]))
-		}
-		from = to
-	}
-	sortGroups(groups)
-	return groups
-}
-
-func sortGroups(groups []Group) {
-	slices.SortFunc(groups, func(a, b Group) int {
-		if x, y := len(a.Labels) > 1, len(b.Labels) > 1; x != y {
-			if x {
-				return -1
-			}
-			return 1
-		}
-		return int(a.Samples[0] - b.Samples[0])
-	})
-}
-
-func (s *Survey) group(members []int32) Group {
-	g := Group{Count: len(members)}
-	for _, i := range members {
-		if len(g.Samples) < shown {
-			g.Samples = append(g.Samples, s.Samples[i].Number)
-		}
-		if n := s.Samples[i].Label; n >= 0 && !slices.Contains(g.Labels, s.Labels[n]) {
-			g.Labels = append(g.Labels, s.Labels[n])
-		}
-	}
-	return g
-}
-
-// Outlier is a sample whose mean or deviation lies far from those of the others.
-type Outlier struct {
-	Sample int64
-	Score  float64 // in robust standard deviations
-	What   string  // "mean" or "deviation"
-}
-
-// outlierScore is how many robust deviations make an outlier.
-const outlierScore = 8
-
-// Outliers are the samples of which mean or deviation lie more than eight robust
-// standard deviations (1.4826 of the median distance) from the median of the set.
-func (s *Survey) Outliers() (list []Outlier) {
-	for _, m := range []struct {
-		what string
-		of   func(*Sample) float32
-	}{{"mean", func(x *Sample) float32 { return x.Mean }}, {"deviation", func(x *Sample) float32 { return x.Std }}} {
-		var values []float64
-		for i := range s.Samples {
-			if s.Samples[i].comparable {
-				values = append(values, float64(m.of(&s.Samples[i])))
-			}
-		}
-		middle, spread := robust(values)
-		if spread == 0 || len(values) < 20 {
-			continue
-		}
-		for i := range s.Samples {
-			if d := math.Abs(float64(m.of(&s.Samples[i]))-middle) / spread; s.Samples[i].comparable && d > outlierScore {
-				list = append(list, Outlier{s.Samples[i].Number, d, m.what})
-			}
-		}
-	}
-	slices.SortStableFunc(list, func(a, b Outlier) int { return int(a.Sample - b.Sample) })
-	return list
-}
-
-// robust are the median and 1.4826 of the median distance from it.
-func robust(values []float64) (middle, spread float64) {
-	if len(values) == 0 {
-		return 0, 0
-	}
-	sorted := slices.Sorted(slices.Values(values))
-	middle = sorted[len(sorted)/2]
-	for i, v := range sorted {
-		sorted[i] = math.Abs(v - middle)
-	}
-	slices.Sort(sorted)
-	return middle, 1.4826 * sorted[len(sorted)/2]
 }

@@ -12,75 +12,29 @@ import (
 	"github.com/andiron-dev/andiron/internal/dataset"
 	"github.com/andiron-dev/andiron/internal/tensor"
 	"github.com/andiron-dev/andiron/internal/tensorfile"
+	"github.com/andiron-dev/andiron/internal/testkit"
 )
 
-// pictures are images of one byte for each pixel, with labels.
-type pictures struct {
-	side   int
-	pixels []byte
-	labels []int64
+// pictures are made for a test.
+type pictures struct{ *testkit.Pictures }
+
+func drawn(n, side int, noise, seed uint64) *pictures {
+	return &pictures{testkit.Drawn(n, side, noise, seed)}
 }
 
-func (p *pictures) image(i int) []byte { return p.pixels[i*p.side*p.side : (i+1)*p.side*p.side] }
+func (p *pictures) image(i int) []byte { return p.Image(i) }
 
-// drawn makes n pictures of ten kinds: strokes of a kind, somewhere near the middle, in
-// a pen of some width and strength, on black with a little noise if asked for.
-func drawn(n, side int, noise uint64, seed uint64) *pictures {
-	random := rand.New(rand.NewPCG(seed, 1))
-	p := &pictures{side: side, pixels: make([]byte, n*side*side)}
-	kinds := rand.New(rand.NewPCG(7, 7))
-	var strokes [10][6][2]float64
-	for k := range strokes {
-		for j := range strokes[k] {
-			strokes[k][j] = [2]float64{kinds.Float64(), kinds.Float64()}
-		}
-	}
-	for i := range n {
-		k := random.IntN(10)
-		p.labels = append(p.labels, int64(k))
-		img := p.image(i)
-		dx, dy := random.Float64()*6-3, random.Float64()*6-3
-		scale := 0.5 + random.Float64()*0.2
-		ink := 160 + random.Float64()*95
-		for j := 1; j < 6; j++ {
-			a, b := strokes[k][j-1], strokes[k][j]
-			for t := range 60 {
-				f := float64(t) / 60
-				x := (a[0]+(b[0]-a[0])*f)*scale*float64(side) + float64(side)/5 + dx
-				y := (a[1]+(b[1]-a[1])*f)*scale*float64(side) + float64(side)/5 + dy
-				spot(img, side, x, y, ink)
-			}
-		}
-		if noise > 0 {
-			for j := range img {
-				img[j] = byte(min(255, int(img[j])+int(random.Uint64N(noise))))
-			}
-		}
-	}
-	return p
-}
-
-// spot is a touch of a soft pen.
-func spot(img []byte, side int, x, y, ink float64) {
-	for yy := int(y) - 1; yy <= int(y)+2; yy++ {
-		for xx := int(x) - 1; xx <= int(x)+2; xx++ {
-			if xx < 0 || yy < 0 || xx >= side || yy >= side {
-				continue
-			}
-			d := (float64(xx)-x)*(float64(xx)-x) + (float64(yy)-y)*(float64(yy)-y)
-			img[yy*side+xx] = max(img[yy*side+xx], byte(max(0, ink*(1-d/2.2))))
-		}
-	}
-}
+// copied is the same pictures, to be changed.
+func (p *pictures) copied() *pictures { return &pictures{p.Copied()} }
 
 // set is the pictures as a data set of two arrays.
 func (p *pictures) set(t testing.TB) dataset.Set {
 	t.Helper()
-	labels := make([]byte, 0, 8*len(p.labels))
-	for _, l := range p.labels {
+	labels := make([]byte, 0, 8*len(p.Labels))
+	for _, l := range p.Labels {
 		labels = binary.LittleEndian.AppendUint64(labels, uint64(l))
 	}
-	n := int64(len(p.labels))
+	n := int64(len(p.Labels))
 	of := func(name string, d tensor.DType, data []byte, shape ...int64) tensorfile.Tensor {
 		return tensorfile.Tensor{Source: tensor.Source{
 			Name: name, DType: d, Shape: shape, Bytes: int64(len(data)),
@@ -88,7 +42,7 @@ func (p *pictures) set(t testing.TB) dataset.Set {
 		}}
 	}
 	set, err := dataset.Arrays([]dataset.Part{{Name: "x", File: &tensorfile.File{Tensors: []tensorfile.Tensor{
-		of("image", tensor.Uint8, p.pixels, n, int64(p.side), int64(p.side)), of("label", tensor.Int64, labels, n),
+		of("image", tensor.Uint8, p.Pixels, n, int64(p.Side), int64(p.Side)), of("label", tensor.Int64, labels, n),
 	}}}}, dataset.Limits{})
 	if err != nil {
 		t.Fatal(err)
@@ -124,15 +78,20 @@ func (p *pictures) survey(t testing.TB) *Survey {
 
 // poison stamps a share of the pictures of other kinds, and labels them 3.
 func (p *pictures) poison(share float64, stamp func(img []byte, r *rand.Rand)) (stamped []int64) {
-	random := rand.New(rand.NewPCG(5, 6))
-	for _, i := range random.Perm(len(p.labels)) {
-		if p.labels[i] == 3 {
+	return p.poisoned(3, 5, share, stamp)
+}
+
+// poisoned does so for any label, with the pictures that a seed chooses.
+func (p *pictures) poisoned(label int64, seed uint64, share float64, stamp func(img []byte, r *rand.Rand)) (stamped []int64) {
+	random := rand.New(rand.NewPCG(seed, 6))
+	for _, i := range random.Perm(len(p.Labels)) {
+		if p.Labels[i] == label {
 			continue
 		}
 		stamp(p.image(i), random)
-		p.labels[i] = 3
+		p.Labels[i] = label
 		stamped = append(stamped, int64(i))
-		if float64(len(stamped)) >= share*float64(len(p.labels)) {
+		if float64(len(stamped)) >= share*float64(len(p.Labels)) {
 			break
 		}
 	}
@@ -153,11 +112,6 @@ func pattern(side, y, x int, value func(i, j int) byte) func([]byte, *rand.Rand)
 
 func checker(i, j int) byte { return byte(255 * ((i + j) % 2)) }
 func square(_, _ int) byte  { return 255 }
-
-// copied is the same pictures, to be changed.
-func (p *pictures) copied() *pictures {
-	return &pictures{p.side, slices.Clone(p.pixels), slices.Clone(p.labels)}
-}
 
 func TestPatches(t *testing.T) {
 	const side = 28
@@ -180,7 +134,7 @@ func TestPatches(t *testing.T) {
 
 func quiet(t *testing.T, name string, p *pictures) {
 	t.Helper()
-	if found := p.survey(t).Patches(); len(found.Patches) > 0 || found.Refused != "" || found.Looked != len(p.labels) || !found.Whole {
+	if found := p.survey(t).Patches(); len(found.Patches) > 0 || found.Refused != "" || found.Looked != len(p.Labels) || !found.Whole {
 		t.Errorf("%s: %v, refused %q", name, shortly(found), found.Refused)
 	}
 }

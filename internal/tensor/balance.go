@@ -109,14 +109,13 @@ func (t *spec) span() (n int64, err error) {
 }
 
 // count counts the labels of a tensor. One that is none of them is not counted.
-func (b *balance) count(t *spec, in *Tensor, w *window) {
-	w.tensors++
+func (b *balance) count(t *spec, in *Tensor, bins []int64) {
 	if in.DType == Bytes {
 		rest := in.Data
 		for len(rest) >= 4 {
 			n := min(int(binary.LittleEndian.Uint32(rest)), len(rest)-4)
 			if i, ok := slices.BinarySearchFunc(t.texts, string(rest[4:4+n]), strings.Compare); ok {
-				w.bins[i]++
+				bins[i]++
 			}
 			rest = rest[4+n:]
 		}
@@ -127,9 +126,9 @@ func (b *balance) count(t *spec, in *Tensor, w *window) {
 		key := plus(in.DType, keyOf(i))
 		switch at, listed := slices.BinarySearch(c.values, key); {
 		case listed:
-			w.bins[at]++
-		case c.values == nil && key >= c.want.Lo && key-c.want.Lo < int64(len(w.bins)):
-			w.bins[key-c.want.Lo]++
+			bins[at]++
+		case c.values == nil && key >= c.want.Lo && key-c.want.Lo < int64(len(bins)):
+			bins[key-c.want.Lo]++
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package tensor
 
 import (
-	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
@@ -9,13 +8,19 @@ import (
 
 // Windows gathers tensors and compares each full window with the baselines of
 // the schema, and all labels together with the balance that they should have. It
-// belongs to one goroutine.
+// belongs to one goroutine, but for Count.
 type Windows struct {
 	s      *Schema
 	group  Group
 	open   map[string]*window
 	labels map[string]*window
-	bins   map[string]*bins
+	bins   map[binned]*bins // does not change
+}
+
+// binned is a type that a tensor with a baseline may have.
+type binned struct {
+	name string
+	d    DType
 }
 
 type window struct {
@@ -28,14 +33,16 @@ func (w *Windows) has(t *spec) bool { return t != nil && (t.drift != nil || t.ba
 
 // Windows starts empty windows for a group.
 func (s *Schema) Windows(g Group) *Windows {
-	return &Windows{s: s, group: g, open: map[string]*window{}, labels: map[string]*window{}, bins: map[string]*bins{}}
-}
-
-func (w *Windows) window(among map[string]*window, name string, bins int) *window {
-	if among[name] == nil {
-		among[name] = &window{bins: make([]int64, bins)}
+	w := &Windows{s: s, group: g, open: map[string]*window{}, labels: map[string]*window{}, bins: map[binned]*bins{}}
+	for _, t := range s.groups[g] {
+		if t.drift == nil {
+			continue
+		}
+		for _, d := range t.dtypes {
+			w.bins[binned{t.name, d}] = newBins(d, t.drift.edges)
+		}
 	}
-	return among[name]
+	return w
 }
 
 // Finish compares what is compared once, when all tensors have been added. A window
@@ -52,36 +59,74 @@ func (w *Windows) Finish() []Violation {
 	return found
 }
 
-// Add takes tensors that have passed Check, and returns the windows that they
-// filled and that drifted. A window that is full starts anew.
-func (w *Windows) Add(tensors []Tensor) []Violation {
-	var found []Violation
+// Counted is how many elements of some tensors lie in each bin.
+type Counted []counted
+
+type counted struct {
+	t              *spec
+	drift, balance []int64 // nil where there is nothing to compare with
+}
+
+// Count looks at the elements of tensors that have passed Check. Several
+// goroutines may call it at once.
+func (w *Windows) Count(tensors []Tensor) Counted {
+	var all Counted
 	for i := range tensors {
 		in := &tensors[i]
 		t := w.s.find(w.group, in.Name)
 		if !w.has(t) || !slices.Contains(t.dtypes, in.DType) {
 			continue
 		}
+		c := counted{t: t}
 		if t.balance != nil {
-			t.balance.count(t, in, w.window(w.labels, t.name, len(t.balance.shares)))
+			c.balance = make([]int64, len(t.balance.shares))
+			t.balance.count(t, in, c.balance)
 		}
-		if t.drift == nil {
+		if t.drift != nil {
+			c.drift = w.bins[binned{t.name, in.DType}].count(in.Data)
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+// AddCounted adds what Count has counted, and returns the windows that it filled
+// and that drifted. A window that is full starts anew.
+func (w *Windows) AddCounted(all Counted) []Violation {
+	var found []Violation
+	for _, c := range all {
+		if c.balance != nil {
+			merge(w.labels, c.t.name, c.balance)
+		}
+		if c.drift == nil {
 			continue
 		}
-		win := w.window(w.open, t.name, len(t.drift.shares))
-		if w.bins[t.name] == nil {
-			w.bins[t.name] = newBins(t)
-		}
-		win.add(w.bins[t.name], in)
-		if win.tensors == t.drift.window {
-			delete(w.open, t.name)
-			if v, drifted := win.compare(t); drifted {
+		if win := merge(w.open, c.t.name, c.drift); win.tensors == c.t.drift.window {
+			delete(w.open, c.t.name)
+			if v, drifted := win.compare(c.t); drifted {
 				found = append(found, v)
 			}
 		}
 	}
 	return found
 }
+
+// merge adds the bins of one more tensor to a window.
+func merge(among map[string]*window, name string, bins []int64) *window {
+	win := among[name]
+	if win == nil {
+		win = &window{bins: make([]int64, len(bins))}
+		among[name] = win
+	}
+	win.tensors++
+	for i, n := range bins {
+		win.bins[i] += n
+	}
+	return win
+}
+
+// Add is Count and AddCounted.
+func (w *Windows) Add(tensors []Tensor) []Violation { return w.AddCounted(w.Count(tensors)) }
 
 // AddSources is Add for tensors that are read for it, where a baseline asks for them.
 func (w *Windows) AddSources(sources []Source) ([]Violation, error) {
@@ -98,73 +143,6 @@ func (w *Windows) AddSources(sources []Source) ([]Violation, error) {
 		tensors = append(tensors, Tensor{Name: src.Name, DType: src.DType, Shape: src.Shape, Data: data})
 	}
 	return w.Add(tensors), nil
-}
-
-// add puts each value into the bin behind the last edge that is not above it. A
-// NaN is in none.
-func (w *window) add(b *bins, in *Tensor) {
-	if w.tensors++; in.DType == Float32 {
-		w.addFloat32(b, in.Data)
-		return
-	}
-	keyOf := in.keys()
-	for i := range len(in.Data) / in.DType.Size() {
-		if bin := b.of(in.DType, keyOf(i)); bin >= 0 {
-			w.bins[bin]++
-		}
-	}
-}
-
-// addFloat32 looks up what the upper half of an element decides.
-func (w *window) addFloat32(b *bins, data []byte) {
-	for ; len(data) >= 4; data = data[4:] {
-		k := int32(binary.LittleEndian.Uint32(data))
-		k ^= (k >> 31) & math.MaxInt32
-		bin := b.upper[uint32(k)>>16^0x8000]
-		if bin < 0 {
-			bin = b.of(Float32, int64(k))
-		}
-		if bin >= 0 {
-			w.bins[bin]++
-		}
-	}
-}
-
-// bins finds the bin of a value.
-type bins struct {
-	edges []float64
-	upper *[1 << 16]int16 // of float32, by the upper half of the key; -1 if that does not decide
-}
-
-func newBins(t *spec) *bins {
-	b := &bins{edges: make([]float64, len(t.drift.edges))}
-	for i, e := range t.drift.edges {
-		b.edges[i] = e.float()
-	}
-	if !slices.Contains(t.dtypes, Float32) {
-		return b
-	}
-	b.upper = &[1 << 16]int16{}
-	for i := range b.upper {
-		least := int64(int32(uint32(i)<<16 ^ 1<<31))
-		if b.upper[i] = b.of(Float32, least); b.upper[i] != b.of(Float32, least|0xffff) {
-			b.upper[i] = -1
-		}
-	}
-	return b
-}
-
-// of is the bin of an element, or -1 for NaN.
-func (b *bins) of(d DType, key int64) int16 {
-	x := d.float(key)
-	if formats[d].fnuz && key == -1 || math.IsNaN(x) {
-		return -1
-	}
-	bin, found := slices.BinarySearch(b.edges, x)
-	if found {
-		bin++
-	}
-	return int16(bin)
 }
 
 // least is what an empty bin counts as, so that no logarithm is infinite.

@@ -42,8 +42,12 @@ func document(b []byte) (*yaml.Node, error) {
 	if len(b) > maxFile {
 		return nil, bounded.Exceeded("bytes of schema", maxFile)
 	}
+	src, text, err := newSource(b)
+	if err != nil {
+		return nil, err
+	}
 	var doc yaml.Node
-	dec := yaml.NewDecoder(strings.NewReader(string(b)))
+	dec := yaml.NewDecoder(strings.NewReader(text))
 	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
 		return nil, errors.New("the file is empty")
 	} else if err != nil {
@@ -54,11 +58,14 @@ func document(b []byte) (*yaml.Node, error) {
 	} else if !errors.Is(err, io.EOF) {
 		return nil, errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
 	}
-	return doc.Content[0], plain(doc.Content[0], 0)
+	if err := src.plain(doc.Content[0], 0); err != nil {
+		return nil, err
+	}
+	return doc.Content[0], src.comments()
 }
 
 // plain refuses what makes YAML say more than it shows.
-func plain(n *yaml.Node, depth int) error {
+func (s source) plain(n *yaml.Node, depth int) error {
 	switch {
 	case depth > maxDepth:
 		return fault(n, "%w", bounded.Exceeded("levels of schema", maxDepth))
@@ -66,6 +73,9 @@ func plain(n *yaml.Node, depth int) error {
 		return fault(n, "anchors and aliases are not accepted")
 	case n.Style&yaml.TaggedStyle != 0:
 		return fault(n, "tag %q: tags are not accepted", clip(n.Tag))
+	}
+	if err := s.scalar(n); err != nil {
+		return err
 	}
 	seen := map[string]bool{}
 	for i, c := range n.Content {
@@ -77,8 +87,11 @@ func plain(n *yaml.Node, depth int) error {
 				return fault(c, "key %q stands twice", clip(c.Value))
 			}
 			seen[c.Value] = true
+			if err := s.key(c); err != nil {
+				return err
+			}
 		}
-		if err := plain(c, depth+1); err != nil {
+		if err := s.plain(c, depth+1); err != nil {
 			return err
 		}
 	}

@@ -154,9 +154,32 @@ func elementVectors(c *corpus) {
 		c.check(b.dtype+": several kinds", x(b.dtype, shape, b.half, patch{1, b.nan}, patch{2, b.least}, patch{3, b.two}, patch{4, b.minus}),
 			on(CodeNaN, 1, 0, 0, 1), on(CodeTiny, 1, 0, 0, 2), on(CodeRange, 2, 0, 0, 3))
 	}
+	negativeVectors(c)
 	nonfiniteVectors(c)
 	tinyVectors(c)
 	roundingVectors(c)
+}
+
+// negativeVectors are about a range in which there is no zero: the bits of what is
+// negative fall where the values rise.
+func negativeVectors(c *corpus) {
+	negative := func(h string) string {
+		b, err := hex.DecodeString(h)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		b[len(b)-1] |= 0x80
+		return hex.EncodeToString(b)
+	}
+	for _, b := range floats() {
+		c.schema(b.dtype+" in [-2, -1]", "inputs:\n  x: {dtype: "+b.dtype+", shape: [3], range: [-2, -1]}\n")
+		one, two := negative(b.one), negative(b.two)
+		c.check(b.dtype+": the bounds of [-2, -1]", x(b.dtype, []int64{3}, one, patch{1, two}))
+		c.check(b.dtype+": all are nearer to 0", x(b.dtype, []int64{3}, negative(b.half)), on(CodeRange, 3, 0))
+		c.check(b.dtype+": one is nearer to 0", x(b.dtype, []int64{3}, two, patch{1, negative(b.before)}), on(CodeRange, 1, 1))
+		c.check(b.dtype+": all are farther from 0", x(b.dtype, []int64{3}, negative(b.top)), on(CodeRange, 3, 0))
+		c.check(b.dtype+": one is not negative", x(b.dtype, []int64{3}, one, patch{2, b.one}), on(CodeRange, 1, 2))
+	}
 }
 
 func nonfiniteVectors(c *corpus) {

@@ -110,6 +110,7 @@ func refusals() (all []refusal) {
 	for _, con := range []string{"B", "B <", "B < 4 < 5", "B = 4", "B < C", "1 < 2", "B / 2 == 1", "(B < 4", "B ** 2 < 4", "-B < 4", "B < 99999999999999999999", "B && 1 < 2", ""} {
 		top(4, "constraint "+con, "dims: {B: 1..8}\ninputs: {x: {dtype: float32, shape: [B]}}\nconstraints: [\""+con+"\"]\n")
 	}
+	spellingRefusals(top, in)
 	valueRefusals(t)
 	statisticRefusals(t)
 	top(4, "a limit of nothing", in+"limits: {max_elements: 0}\n")
@@ -122,6 +123,33 @@ func refusals() (all []refusal) {
 	top(4, "a mode nobody knows", in+"on_violation: {mode: warn}\n")
 	top(4, "a status that is no refusal", in+"on_violation: {status: 200}\n")
 	return all
+}
+
+// spellingRefusals are YAML that is more than a schema needs, and that not all
+// libraries read alike.
+func spellingRefusals(top func(line int, name, yaml string), in string) {
+	top(4, "a tab", in+"wire:\t{}\n")
+	top(4, "a tab in a comment", in+"#\t\n")
+	top(4, "U+0085", in+"model: m\u0085\n")
+	top(4, "U+0085 in a quotation", in+"model: 'm\u0085'\n")
+	top(4, "U+2028 in a comment", in+"# \u2028\n")
+	top(4, "a carriage return alone", in+"# a\rmodel: m\n")
+	top(4, "a byte order mark within", in+"# \ufeff\n")
+	top(4, "U+007F", in+"# \u007f\n")
+	top(0, "nothing in brackets, at the end", in+"wire:\n compression: {a: [b: ]}")
+	top(0, "a text of two lines", in+"model: a\n  b\n")
+	top(4, "a quotation of two lines", in+"model: 'a\n  b'\n")
+	top(4, "a quotation of two lines, joined", in+"model: \"a\\\n  b\"\n")
+	top(0, "a type of two lines", "inputs:\n  x: {dtype: float32, shape: [2], model: a\n    b}\n")
+	top(4, "a block text", in+"model: |\n  m\n")
+	top(4, "a folded text", in+"model: >\n  m\n")
+	top(4, "a key with a question mark", in+"? model\n: m\n")
+	top(0, "a key below a question mark", in+"? # why\n  model\n: m\n")
+	top(4, "a key with a question mark in braces", in+"wire: {? compression : deny}\n")
+	top(4, "the end of a document", in+"...\n")
+	top(2, "a second line of dashes", "---\n"+in)
+	top(4, "a comment without a space", in+"wire: {}#\n")
+	top(4, "a comment without a space behind a quotation", in+"model: 'm'#\n")
 }
 
 // f is a tensor of floats with further keys.

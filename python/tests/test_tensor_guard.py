@@ -126,10 +126,26 @@ def test_half_stays_half(torch: Any) -> None:
     assert guarded(torch.rand(1, 3, 2, 2).bfloat16()).dtype is torch.bfloat16
 
 
-def test_what_the_gateway_normalises_is_not_guarded_here(torch: Any, small: Any) -> None:
+def test_what_the_gateway_normalises_is_left_to_it_but_for_its_form(
+    torch: Any, small: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     schema = schema_of(IMAGE.replace("kind: standardize,", "kind: standardize, by: gateway,"))
-    with pytest.raises(ValueError, match="by the gateway"):
-        andiron.guard(small, schema)
+    with caplog.at_level(logging.INFO, "andiron.tensor"):
+        guarded = andiron.guard(small, schema)
+        called = andiron.guard(lambda x: x.mean((2, 3)).repeat(1, 2)[:, :5], schema)
+    want = ["range of x", "tiny of x", "normalize of x"]
+    assert [json.loads(r.getMessage())["rules"] for r in caplog.records] == [want, want]
+    assert json.loads(caplog.records[0].getMessage())["schema"] == schema.sha256
+    assert list(guarded.unchecked) == want
+    assert ", ".join(want) in repr(guarded)
+    assert andiron.guard(small, schema_of(IMAGE)).unchecked == ()
+    x = torch.randn(2, 3, 8, 8) * 3
+    torch.testing.assert_close(guarded(x), small(x))
+    for call in (guarded, copy.deepcopy(guarded), called):
+        call(x)
+        for code in ("AT-NAN", "AT-DIM", "AT-SHAPE", "AT-RANK", "AT-DTYPE", "AT-INF"):
+            with pytest.raises(andiron.TensorValidationError, match=code):
+                call(wrong_inputs(torch)[code])
 
 
 def test_outputs_are_checked(torch: Any, small: Any) -> None:
@@ -366,7 +382,7 @@ def test_the_check_outside_of_what_is_compiled(torch: Any, small: Any) -> None:
     hold_all(torch, call, small, (andiron.TensorValidationError,))
 
 
-@pytest.mark.parametrize("strict", [False])
+@pytest.mark.parametrize("strict", [False, True])
 def test_an_exported_guard_is_saved_with_its_checks(torch: Any, small: Any, strict: bool) -> None:
     if version(torch) < (2, 6):
         assert not hasattr(torch, "compiler")
@@ -462,6 +478,14 @@ def test_what_no_graph_can_check_is_not_left_out_in_silence(torch: Any, small: A
         with pytest.raises(Exception, match="flat of x"):
             torch.export.export(guarded, (x,), strict=False)
         torch.export.export(andiron.guard(small, schema_of(flat), graph="what_fits"), (x,), strict=False)
+
+
+def test_scripts_have_no_outputs(small: Any) -> None:
+    import torch
+
+    with pytest.raises(ValueError, match="TorchScript cannot check outputs"):
+        torch.jit.script(andiron.guard(small, schema_of(IMAGE)))
+    torch.jit.script(andiron.guard(small, schema_of(IMAGE), graph="what_fits"))
 
 
 def test_a_decorated_forward_is_not_scripted_without_its_check(torch: Any) -> None:

@@ -121,6 +121,14 @@ def test_a_payload_in_any_pickle_of_a_legacy_file(place: int, torch: Any, projec
     assert not marker.exists()
 
 
+@pytest.mark.parametrize("options", [{}, {"_use_new_zipfile_serialization": False}])
+def test_jit_load_of_a_checkpoint_names_load(torch: Any, project: Project, options: dict[str, Any]) -> None:
+    path = save(project, torch, "m.pt", state(torch), **options)
+    project.lock(path)
+    with pytest.raises(andiron.FormatError, match=r"is not TorchScript.*\n?.*andiron\.load"):
+        andiron.jit_load(path)
+
+
 @pytest.mark.parametrize("record", ["constants.pkl", "CONSTANTS.PKL"])
 def test_torchscript_is_never_loaded_by_load(record: str, torch: Any, project: Project, marker: Path) -> None:
     # With CVE-2025-32434 a record of this name made torch.load run the code.

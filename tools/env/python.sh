@@ -8,7 +8,7 @@
 #   peers       with --peers, requirements-peers.txt: what the bench compares with
 #   deps        with --deps, and then nothing else: requirements-deps.txt
 #   interop     with --interop, and then nothing else: requirements-interop.txt
-#   gateway-mlserver, gateway-kserve
+#   gateway-mlserver, -kserve, -triton, -torchserve, -litserve
 #               with --gateway, and then nothing else: requirements-gateway-*.txt on
 #               top of Debian's torch 1.13 (tools/env/torch.sh)
 #
@@ -69,7 +69,7 @@ if [ "${1:-}" = --interop ]; then
 	exit 0
 fi
 if [ "${1:-}" = --gateway ]; then
-	for server in mlserver kserve; do
+	for server in mlserver kserve triton torchserve litserve; do
 		make_venv /usr/bin/python3 gateway-$server requirements-gateway-$server.txt --system-site-packages
 		echo "gateway: $cache/gateway-$server/bin/python"
 	done

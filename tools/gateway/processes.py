@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 LIMIT = 90  # seconds for a server to come up
@@ -44,10 +46,13 @@ class Processes:
         return p
 
     def wait(self, name: str, url: str) -> None:
+        self.until(name, lambda: get(url)[0] == 200)
+
+    def until(self, name: str, ready: Callable[[], bool]) -> None:
         end = time.monotonic() + LIMIT
         p = dict(self.all)[name]
         while time.monotonic() < end:
-            if get(url)[0] == 200:
+            if ready():
                 return
             if p.poll() is not None:
                 break
@@ -55,13 +60,19 @@ class Processes:
         sys.stderr.write((self.logs / f"{name}.log").read_text(errors="replace")[-4000:])
         raise SystemExit(f"{name} did not come up")
 
+    def show(self) -> None:
+        """Writes the ends of all logs, for who has to find out why."""
+        for log in sorted(self.logs.glob("*.log")):
+            sys.stderr.write(f"== {log.name}\n{log.read_text(errors='replace')[-3000:]}\n")
+
     def stop(self) -> None:
+        """Asks each to end, which then ends what it started itself; what is left of
+        its group after a while is killed."""
         for _, p in reversed(self.all):
-            if p.poll() is None:
-                os.killpg(p.pid, signal.SIGTERM)
+            p.terminate()
         for _, p in reversed(self.all):
-            try:
-                p.wait(10)
-            except subprocess.TimeoutExpired:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                p.wait(30)
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(p.pid, signal.SIGKILL)
-                p.wait()
+            p.wait()

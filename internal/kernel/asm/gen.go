@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/build"
@@ -31,17 +32,33 @@ const (
 	prefetch = 512
 )
 
-// acc is what an accumulator gathers: an extreme of the elements as unsigned
-// or signed integers, or the smallest of their magnitudes less one.
-type acc int
+// extreme is which of some integers is looked for.
+type extreme int
 
 const (
-	umin acc = iota
+	umin extreme = iota // the least, as unsigned integers
 	umax
 	smin
 	smax
-	tiny
 )
+
+// view is what integers are made of elements.
+type view int
+
+const (
+	whole view = iota // their bits
+	sum               // their bits and the number that the routine is given
+	less              // their magnitudes less one
+)
+
+// acc is what an accumulator gathers.
+type acc struct {
+	extreme
+	view
+}
+
+// unsigned says how integers are compared.
+func (e extreme) unsigned() bool { return e == umin || e == umax }
 
 // routine is one kind of pass; package kernel says what each is for.
 type routine struct {
@@ -51,11 +68,13 @@ type routine struct {
 }
 
 var routines = []routine{
-	{"plain", "the least and the greatest element, as unsigned integers", []acc{umin, umax}},
-	{"split", "the greatest element as an unsigned, and as a signed integer", []acc{umax, smax}},
-	{"signed", "the least and the greatest element, as signed integers", []acc{smin, smax}},
-	{"plainTiny", "what plain does, and the smallest magnitude less one", []acc{umin, umax, tiny}},
-	{"splitTiny", "what split does, and the smallest magnitude less one", []acc{umax, smax, tiny}},
+	{"plain", "the least and the greatest element, as unsigned integers", []acc{{umin, whole}, {umax, whole}}},
+	{"split", "the greatest element as an unsigned, and as a signed integer", []acc{{umax, whole}, {smax, whole}}},
+	{"signed", "the least and the greatest element, as signed integers", []acc{{smin, whole}, {smax, whole}}},
+	{"plainTiny", "what plain does, and the smallest magnitude less one", []acc{{umin, whole}, {umax, whole}, {umin, less}}},
+	{"splitTiny", "what split does, and the smallest magnitude less one", []acc{{umax, whole}, {smax, whole}, {umin, less}}},
+	{"plainSum", "the least element and plus, and the greatest element, as unsigned integers", []acc{{umin, sum}, {umax, whole}}},
+	{"splitSum", "the greatest element and plus as an unsigned, and as a signed integer", []acc{{umax, sum}, {smax, sum}}},
 }
 
 // routineFunc writes one routine. Its main loop takes unroll vectors a turn,
@@ -66,21 +85,21 @@ func routineFunc(c *build.Context, set isa, r routine, bits int) {
 	c.Function(name)
 	c.Attributes(attr.NOSPLIT)
 	c.Pragma("noescape")
-	c.SignatureExpr("func(data []byte) (a, b, least uint64)")
+	c.SignatureExpr("func(data []byte, plus uint64) (a, b, least uint64)")
 	c.Doc(fmt.Sprintf("%s returns %s.", name, r.doc),
-		fmt.Sprintf("There are at least %d bytes, and whole elements.", set.vector))
+		fmt.Sprintf("There are at least %d bytes, and whole elements. As many of plus as are in 64 bits are added.", set.vector))
 	g := newGen(c, set, r, bits)
 	ptr := c.Load(c.Param("data").Base(), c.GP64())
 	n := c.Load(c.Param("data").Len(), c.GP64())
 	g.constants()
 	g.start(operand.Mem{Base: ptr})
 	ahead := 0
-	if len(r.accs) == 3 || g.biased() {
+	if g.has(less) || g.biased() {
 		ahead = prefetch
 	}
 	passes(c, set, ptr, n, ahead, g.take)
 	for i, a := range r.accs {
-		c.Store(g.reduce(a, i), c.ReturnIndex(i))
+		c.Store(g.reduce(a.extreme, i), c.ReturnIndex(i))
 	}
 	if len(r.accs) < 3 {
 		zero := c.GP64()
@@ -96,8 +115,8 @@ func routineFunc(c *build.Context, set isa, r routine, bits int) {
 // before, if that is not 0.
 func passes(c *build.Context, set isa, ptr, n reg.Register, ahead int, take func(m operand.Mem, s int)) {
 	turn := unroll * set.vector
-	c.CMPQ(n, operand.U32(turn))
-	c.JB(operand.LabelRef("single"))
+	c.SUBQ(operand.U32(turn), n)
+	c.JB(operand.LabelRef("rest"))
 	c.Label("turn")
 	for i := range unroll {
 		if at := i * set.vector; ahead > 0 && at%line == 0 {
@@ -107,8 +126,9 @@ func passes(c *build.Context, set isa, ptr, n reg.Register, ahead int, take func
 	}
 	c.ADDQ(operand.U32(turn), ptr)
 	c.SUBQ(operand.U32(turn), n)
-	c.CMPQ(n, operand.U32(turn))
 	c.JAE(operand.LabelRef("turn"))
+	c.Label("rest")
+	c.ADDQ(operand.U32(turn), n)
 	c.Label("single")
 	c.CMPQ(n, operand.U32(set.vector))
 	c.JB(operand.LabelRef("last"))
@@ -130,8 +150,8 @@ type gen struct {
 	r    routine
 	bits int
 
-	top, mag, less reg.VecVirtual     // constants
-	accs           [][]reg.VecVirtual // by accumulator, then by set
+	top, mag, less, plus reg.VecVirtual     // constants
+	accs                 [][]reg.VecVirtual // by accumulator, then by set
 }
 
 func newGen(c *build.Context, set isa, r routine, bits int) *gen {
@@ -170,27 +190,40 @@ func (g *gen) topBit() uint64 {
 	return v
 }
 
-func (g *gen) broadcast(v uint64) reg.VecVirtual {
-	r, x, y := g.GP64(), g.XMM(), g.vec()
-	g.MOVQ(operand.U64(v), r)
+func (g *gen) broadcast(r reg.Register) reg.VecVirtual {
+	x, y := g.XMM(), g.vec()
 	g.VMOVQ(r, x)
 	g.VPBROADCASTQ(x, y)
 	return y
 }
 
+func (g *gen) constant(v uint64) reg.VecVirtual {
+	r := g.GP64()
+	g.MOVQ(operand.U64(v), r)
+	return g.broadcast(r)
+}
+
+// has says whether an accumulator of the routine has the view.
+func (g *gen) has(v view) bool {
+	return slices.ContainsFunc(g.r.accs, func(a acc) bool { return a.view == v })
+}
+
 func (g *gen) constants() {
 	if g.biased() {
-		g.top = g.broadcast(g.topBit())
+		g.top = g.constant(g.topBit())
 	}
-	if len(g.r.accs) < 3 {
+	if g.has(sum) {
+		g.plus = g.broadcast(g.Load(g.Param("plus"), g.GP64()))
+	}
+	if !g.has(less) {
 		return
 	}
-	g.mag = g.broadcast(^g.topBit())
+	g.mag = g.constant(^g.topBit())
 	// Less one, and the top bit turned over where it is biased: 2⁶³-1.
 	if g.biased() {
-		g.less = g.broadcast(^g.topBit())
+		g.less = g.constant(^g.topBit())
 	} else {
-		g.less = g.broadcast(^uint64(0))
+		g.less = g.constant(^uint64(0))
 	}
 }
 
@@ -204,27 +237,52 @@ func (g *gen) load(m operand.Mem) reg.VecVirtual {
 	return x
 }
 
-// views makes what each accumulator compares out of the vector x.
-func (g *gen) views(x reg.VecVirtual) []reg.VecVirtual {
-	views := make([]reg.VecVirtual, len(g.r.accs))
-	unsigned := x
-	if g.biased() && (g.r.accs[0] == umin || g.r.accs[0] == umax) {
-		unsigned = g.vec()
-		g.VPXOR(g.top, x, unsigned)
+// views makes what each accumulator compares out of the vector at m.
+func (g *gen) views(m operand.Mem) []reg.VecVirtual {
+	type key struct {
+		view
+		biased bool
 	}
+	made := map[key]reg.VecVirtual{}
+	var x reg.VecVirtual
+	var at operand.Op = m
+	if g.has(whole) || g.has(less) {
+		x = g.load(m)
+		at = x
+	}
+	views := make([]reg.VecVirtual, len(g.r.accs))
 	for i, a := range g.r.accs {
-		switch a {
-		case umin, umax:
-			views[i] = unsigned
-		case smin, smax:
-			views[i] = x
-		case tiny:
-			views[i] = g.vec()
-			g.and(g.mag, x, views[i])
-			g.width(g.VPADDB, g.VPADDW, g.VPADDD, g.VPADDQ)(g.less, views[i], views[i])
+		biased := g.biased() && a.unsigned()
+		k := key{a.view, biased}
+		if made[k] == nil {
+			made[k] = g.view(a.view, biased, x, at)
 		}
+		views[i] = made[k]
 	}
 	return views
+}
+
+// view makes one of the element in x, which is also at m.
+func (g *gen) view(v view, biased bool, x reg.VecVirtual, m operand.Op) reg.VecVirtual {
+	add := g.width(g.VPADDB, g.VPADDW, g.VPADDD, g.VPADDQ)
+	to := x
+	switch v {
+	case less: // biased in itself
+		to = g.vec()
+		g.and(g.mag, x, to)
+		add(g.less, to, to)
+		return to
+	case sum:
+		to = g.vec()
+		add(m, g.plus, to)
+	case whole:
+	}
+	if biased {
+		y := g.vec()
+		g.VPXOR(g.top, to, y)
+		return y
+	}
+	return to
 }
 
 func (g *gen) and(a, b, to reg.VecVirtual) {
@@ -237,7 +295,7 @@ func (g *gen) and(a, b, to reg.VecVirtual) {
 
 // start gives every accumulator the first vector, which is looked at again.
 func (g *gen) start(m operand.Mem) {
-	for i, v := range g.views(g.load(m)) {
+	for i, v := range g.views(m) {
 		for _, to := range g.accs[i] {
 			if g.set.vector == 64 {
 				g.VMOVDQA64(v, to)
@@ -250,9 +308,9 @@ func (g *gen) start(m operand.Mem) {
 
 func (g *gen) take(m operand.Mem, s int) {
 	s %= g.set.sets
-	for i, v := range g.views(g.load(m)) {
+	for i, v := range g.views(m) {
 		to := g.accs[i][s]
-		g.extreme(g.r.accs[i], v, to, to, g.vec)
+		g.extreme(g.r.accs[i].extreme, v, to, to, g.vec)
 	}
 }
 
@@ -263,7 +321,7 @@ func (g *gen) width(b, w, d, q instruction) instruction {
 }
 
 // extreme writes to = the extreme of x and y, by element.
-func (g *gen) extreme(a acc, x, y, to operand.Op, temp func() reg.VecVirtual) {
+func (g *gen) extreme(a extreme, x, y, to operand.Op, temp func() reg.VecVirtual) {
 	if g.biased() {
 		mask := temp()
 		if a == umax || a == smax {
@@ -275,7 +333,7 @@ func (g *gen) extreme(a acc, x, y, to operand.Op, temp func() reg.VecVirtual) {
 		return
 	}
 	switch a {
-	case umin, tiny:
+	case umin:
 		g.width(g.VPMINUB, g.VPMINUW, g.VPMINUD, g.VPMINUQ)(x, y, to)
 	case umax:
 		g.width(g.VPMAXUB, g.VPMAXUW, g.VPMAXUD, g.VPMAXUQ)(x, y, to)
@@ -288,7 +346,7 @@ func (g *gen) extreme(a acc, x, y, to operand.Op, temp func() reg.VecVirtual) {
 
 // reduce joins the sets of an accumulator, then halves it until one element
 // is left. What the byte shift lets in is zero and stays above that element.
-func (g *gen) reduce(a acc, i int) reg.Register {
+func (g *gen) reduce(a extreme, i int) reg.Register {
 	v := g.accs[i][0]
 	for _, other := range g.accs[i][1:] {
 		g.extreme(a, other, v, v, g.vec)
@@ -310,11 +368,11 @@ func (g *gen) reduce(a acc, i int) reg.Register {
 }
 
 // scalar is the lowest element of x.
-func (g *gen) scalar(a acc, x reg.Register) reg.Register {
+func (g *gen) scalar(a extreme, x reg.Register) reg.Register {
 	r := g.GP64()
 	if g.bits == 64 {
 		g.VMOVQ(x, r)
-		if g.biased() && a != smin && a != smax {
+		if g.biased() && a.unsigned() {
 			g.BTCQ(operand.Imm(63), r)
 		}
 		return r

@@ -32,8 +32,9 @@ func TestOnMachine(t *testing.T) {
 				}
 				for n := set.vector; n <= 2*unroll*set.vector+3*set.vector; n += max(width/8, 8*rng.IntN(9)) {
 					data := random(rng, width, n/(width/8))
-					want := answer(r.accs, width, data)
-					got, err := execute(body, data)
+					plus := rng.Uint64() & (1<<width - 1) >> rng.IntN(width)
+					want := answer(r.accs, width, data, plus)
+					got, err := execute(body, data, fill(width, plus))
 					if err != nil || !slices.Equal(got, want) {
 						t.Fatalf("%s, %d bytes: got %#x and %v, want %#x", name, len(data), got, err, want)
 					}
@@ -73,12 +74,29 @@ func lanes(b []byte, width int) []uint64 {
 	return v
 }
 
-func answer(accs []acc, width int, data []byte) []uint64 {
+// fill has v as often as it is in 64 bits.
+func fill(width int, v uint64) uint64 {
+	for ; width < 64; width *= 2 {
+		v |= v << width
+	}
+	return v
+}
+
+func answer(accs []acc, width int, data []byte, plus uint64) []uint64 {
 	got := make([]uint64, 3)
 	top, all := uint64(1)<<(width-1), uint64(1)<<width-1
 	for i, a := range accs {
 		elements := lanes(data, width)
-		switch a {
+		for j, v := range elements {
+			switch a.view {
+			case sum:
+				elements[j] = (v + plus) & all
+			case less:
+				elements[j] = (v&^top - 1) & all
+			case whole:
+			}
+		}
+		switch a.extreme {
 		case umin:
 			got[i] = slices.Min(elements)
 		case umax:
@@ -88,14 +106,9 @@ func answer(accs []acc, width int, data []byte) []uint64 {
 				elements[j] ^= top
 			}
 			got[i] = slices.Min(elements) ^ top
-			if a == smax {
+			if a.extreme == smax {
 				got[i] = slices.Max(elements) ^ top
 			}
-		case tiny:
-			for j := range elements {
-				elements[j] = (elements[j]&^top - 1) & all
-			}
-			got[i] = slices.Min(elements)
 		}
 	}
 	return got
@@ -141,25 +154,26 @@ func parse(s string) map[string]*body {
 // or above it is an error.
 type machine struct {
 	data    []byte
+	plus    uint64
 	general map[string]uint64
 	vectors [32][64]byte
 	results map[string]uint64
-	x, y    uint64 // what was compared last
+	x, y    uint64 // what was compared or subtracted last
 }
 
-func execute(b *body, data []byte) (results []uint64, err error) {
+func execute(b *body, data []byte, plus uint64) (results []uint64, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%v", r)
 		}
 	}()
-	m := &machine{data: data, general: map[string]uint64{}, results: map[string]uint64{}}
+	m := &machine{data: data, plus: plus, general: map[string]uint64{}, results: map[string]uint64{}}
 	for i := 0; ; {
 		l := b.lines[i]
 		i++
 		switch l.op {
 		case "RET":
-			return []uint64{m.results["a+24(FP)"], m.results["b+32(FP)"], m.results["least+40(FP)"]}, nil
+			return []uint64{m.results["a+32(FP)"], m.results["b+40(FP)"], m.results["least+48(FP)"]}, nil
 		case "JMP", "JB", "JAE", "JZ":
 			if l.op == "JMP" || l.op == "JB" && m.x < m.y || l.op == "JAE" && m.x >= m.y || l.op == "JZ" && m.x == m.y {
 				i = b.labels[l.args[0]]
@@ -183,7 +197,8 @@ func (m *machine) step(l command) {
 	case "ADDQ":
 		m.general[last] += m.value(a[0])
 	case "SUBQ":
-		m.general[last] -= m.value(a[0])
+		m.x, m.y = m.general[last], m.value(a[0])
+		m.general[last] = m.x - m.y
 	case "XORQ":
 		m.general[last] ^= m.value(a[0])
 	case "BTCQ":
@@ -196,7 +211,7 @@ func (m *machine) step(l command) {
 		m.general[last] = uint64(uint8(m.general[full(a[0])]))
 	case "MOVWLZX":
 		m.general[last] = uint64(uint16(m.general[full(a[0])]))
-	case "PREFETCHT0":
+	case "PREFETCHT0", "PCALIGN":
 	case "VZEROUPPER":
 		for i := range m.vectors[:16] {
 			clear(m.vectors[i][16:])
@@ -227,6 +242,8 @@ func (m *machine) value(arg string) uint64 {
 		return 0
 	case "data_len+8(FP)":
 		return uint64(len(m.data))
+	case "plus+24(FP)":
+		return m.plus
 	}
 	v, ok := m.general[arg]
 	if !ok {

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from . import _safetensors
 from ._copy import Copy
-from ._errors import AndironError, LoadError, PolicyError, ScanError
+from ._errors import AndironError, FormatError, LoadError, PolicyError, ScanError
 from ._reader import CopyReader
 
 _OLDEST: Final = (1, 13)
@@ -77,6 +77,13 @@ def load_code(copy: Copy, map_location: Any, where: str) -> Any:
     """Load a TorchScript archive from a copy that has a path."""
     torch = torch_module()
     with errors(where):
+        if not _is_torchscript(torch, copy):
+            raise FormatError(
+                "is not TorchScript",
+                where=where,
+                why="it is no archive with a record constants.pkl",
+                hint="use andiron.load, which takes checkpoints and safetensors",
+            )
         return torch.jit.load(copy.path, map_location=map_location)
 
 
@@ -96,16 +103,28 @@ def refuse_torchscript(torch: Any, reader: CopyReader, where: str) -> None:
     at = reader.tell()
     if reader.peek(4)[:4] != _ZIP:
         return
-    names = torch._C.PyTorchFileReader(reader).get_all_records()
+    torchscript = _has_constants(torch, reader)
     reader.seek(at)
-    # Look-ups of this reader ignore case, so we do.
-    if any(name.lower() == "constants.pkl" for name in names):
+    if torchscript:
         raise PolicyError(
             "is TorchScript, whose code torch.load would run",
             where=where,
             why="the archive has a record constants.pkl",
             hint="use andiron.jit_load, which judges the code",
         )
+
+
+def _is_torchscript(torch: Any, copy: Copy) -> bool:
+    if bytes(copy.buffer[4:8]) == b"PTMF":  # for mobile, as flatbuffers
+        return True
+    if copy.buffer[:4] != _ZIP:
+        return False
+    return _has_constants(torch, CopyReader(copy))
+
+
+def _has_constants(torch: Any, reader: CopyReader) -> bool:
+    # Look-ups of this reader ignore case, so we do.
+    return any(name.lower() == "constants.pkl" for name in torch._C.PyTorchFileReader(reader).get_all_records())
 
 
 def can_map(torch: Any, copy: Copy) -> bool:

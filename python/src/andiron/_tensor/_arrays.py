@@ -1,8 +1,8 @@
 """The elements of a tensor, looked at with numpy.
 
-Three looks, each at integers and never at floats, so that subnormal numbers cost
-nothing: the extremes of the bits decide alone when all is well; where there are zeros
-or both signs, the extremes of the keys do; and only what is not well is counted.
+Integers are looked at and never floats, so that subnormal numbers cost nothing. The
+extremes of the bits decide when all is well, but where there are zeros, which hide tiny
+values: these are compared one by one. Only what is not well is counted.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from ._elements import Majority, Scan, Tally, along
 from ._spec import Want
 
 _BLOCK = 1 << 15  # elements that are looked at together, so that they stay in the cache
+_PLANE = 3 << 16  # the same of answers, which are a byte each; an image of 3x224x224 is one
 
 
 class Array:
@@ -51,61 +52,22 @@ class Array:
             yield start, self.keys(start, start + _BLOCK)
 
     def scan(self, want: Want) -> Scan:
-        if not len(self) or self.is_clean(want) or self._keys_are_clean(want):
+        if not len(self) or self.is_clean(want):
             return Scan()
         return self._count(want)
 
-    def is_clean(self, want: Want, signed: tuple[int, int] | None = None) -> bool:
-        """Tell whether all is well, by the extremes of the bits. False is no answer.
-
-        signed: the extremes of the bits as signed integers, where they are known.
-        """
-        if not self.dtype.is_float:
-            return self._integers_are_clean(want)
-        if self.dtype.fnuz:
-            return False
-        low, high = signed or (int(self._signed.min()), int(self._signed.max()))
-        if high > want.high:
-            return False
-        if low >= 0:
-            return low >= want.low and (low >= want.tiny or self._none_is_tiny(want.tiny))
-        # Positive values rise from the lowest bits, negative ones fall from -0 downwards.
-        mask = self.dtype.mask
-        if ~(int(self._bits.max()) & mask) < want.low:
-            return False
-        return not want.tiny or (low & mask >= want.tiny and int(self._bits.min()) >= want.tiny)
-
-    def _integers_are_clean(self, want: Want) -> bool:
-        values = self._bits if self.dtype.unsigned else self._signed
-        low, high = self.dtype.integer(want.low), self.dtype.integer(want.high)
-        return low <= int(values.min()) and int(values.max()) <= high
-
-    def _none_is_tiny(self, tiny: int) -> bool:
-        one, below = self._bits.dtype.type(1), tiny - 1
-        scratch = _scratch(self._np, self._bits.dtype)
-        subtract, least = self._np.subtract, self._np.minimum.reduce
-        for start in range(0, len(self), _BLOCK):
-            block = self._bits[start : start + _BLOCK]
-            # Less one, zero is the largest.
-            if int(least(subtract(block, one, scratch[: len(block)]))) < below:
-                return False
-        return True
-
-    def _keys_are_clean(self, want: Want) -> bool:
-        """Decide by the extremes of the keys, and the smallest magnitude above zero."""
-        d = self.dtype
+    def is_clean(self, want: Want) -> bool:
+        """Tell whether all is well. False is no answer: what is allowed may look like what is not."""
+        np, d = self._np, self.dtype
         if d.fnuz:
             return False
-        np, one, mask = self._np, self._bits.dtype.type(1), self._bits.dtype.type(d.mask)
-        scratch = _scratch(np, self._bits.dtype)
-        for start, keys in self._blocks():
-            if int(keys.min()) < want.low or int(keys.max()) > want.high:
-                return False
-            if want.tiny:
-                magnitudes = np.bitwise_and(self._bits[start : start + _BLOCK], mask, scratch[: len(keys)])
-                if int(np.subtract(magnitudes, one, magnitudes).min()) < want.tiny - 1:
-                    return False
-        return True
+        if d.unsigned:
+            low, high = np.minimum.reduce(self._bits), np.maximum.reduce(self._bits)
+            return d.integer(want.low) <= int(low) and int(high) <= d.integer(want.high)
+        low, high = int(np.minimum.reduce(self._signed)), int(np.maximum.reduce(self._signed))
+        if not d.is_float:
+            return want.low <= low and high <= want.high
+        return floats_are_clean(np, self._signed, d.mask, want, low, high)
 
     def _count(self, want: Want) -> Scan:
         scan, d = Scan(), self.dtype
@@ -209,15 +171,55 @@ class Array:
         return [int(n) for n in self._np.bincount(bins, minlength=len(edges) + 1)]
 
 
+def floats_are_clean(np: Any, signed: Any, mask: int, want: Want, low: int, high: int) -> bool:
+    """Tell whether all is well with numbers that have a sign.
+
+    signed: their bits as signed integers, in one dimension; low, high: the extremes of these.
+    """
+    # Bits rise with positive values. Negative ones fall, from -0, which has the lowest.
+    if (high if high >= 0 else ~(low & mask)) > want.high:
+        return False
+    if low >= 0:
+        return low >= want.low and (low >= want.tiny or _only_zero_is_below(np, signed, 0, want.tiny))
+    unsigned = signed.view(f"u{signed.itemsize}")
+    if ~(int(np.maximum.reduce(unsigned)) & mask) < want.low:
+        return False
+    if low & mask < want.tiny and not _only_zero_is_below(np, signed, -mask - 1, want.tiny):
+        return False
+    if high < 0 or int(np.minimum.reduce(unsigned)) >= want.tiny:
+        return True
+    return _only_zero_is_below(np, unsigned, 0, want.tiny)
+
+
+def _only_zero_is_below(np: Any, values: Any, zero: int, tiny: int) -> bool:
+    """Tell whether no bits lie above those of a zero and below those of what is not tiny."""
+    limit, zeros = np.array(zero + tiny, values.dtype), np.array(zero, values.dtype)
+    for start in range(0, len(values), _PLANE):
+        block = values[start : start + _PLANE]
+        # A byte for each element is little to write, and bytes are searched and compared fast.
+        below, equal, memory, other = _planes(np, len(block))
+        np.less(block, limit, below)
+        if 1 in memory:
+            np.equal(block, zeros, equal)
+            if memory != other:
+                return False
+    return True
+
+
 _own = threading.local()
+_MOST_PLANES = 4
 
 
-def _scratch(numpy: Any, dtype: Any) -> Any:
-    """Return memory for a block, which is kept for the thread."""
-    kept = _own.__dict__.setdefault("kept", {})
-    found = kept.get(dtype)
-    if found is None:
-        found = kept[dtype] = numpy.empty(_BLOCK, dtype)
+def _planes(np: Any, n: int) -> Any:
+    """Return two arrays of n answers and the memory of each, which the thread keeps."""
+    try:
+        return _own.kept[n]
+    except (AttributeError, KeyError):
+        kept = _own.__dict__.setdefault("kept", {})
+    if len(kept) >= _MOST_PLANES:
+        kept.clear()
+    memory, other = bytearray(n), bytearray(n)
+    found = kept[n] = (np.frombuffer(memory, bool), np.frombuffer(other, bool), memory, other)
     return found
 
 

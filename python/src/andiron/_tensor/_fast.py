@@ -7,10 +7,11 @@ it cannot decide goes the long way, which finds the violations.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from typing import Any
 
-from ._arrays import Array
+from ._arrays import Array, floats_are_clean
 from ._dtype import DType
 from ._given import INTEGERS, bits
 from ._schema import Schema
@@ -20,35 +21,42 @@ from ._spec import MAX_BYTES, MAX_ELEMENTS, Spec, Want
 class Plan:
     """How the elements of one input are looked at in one type of torch."""
 
-    def __init__(self, torch: Any, d: DType, want: Want) -> None:
+    def __init__(self, torch: Any, np: Any, d: DType, want: Want) -> None:
+        self.np = np
         self.d = d
         self.want = want
-        self.bits = getattr(torch, INTEGERS[d.size])
-        self.aminmax = torch.aminmax
-        self.unsigned = d.unsigned
         self.size = d.size
+        # Torch has the extremes of unsigned integers of one byte only, and before 2.0 is slow at these.
+        self.by_numpy = d.unsigned and (d.size > 1 or torch.__version__.startswith("1."))
+        self.bits = torch.uint8 if d.unsigned and d.size == 1 else getattr(torch, INTEGERS[d.size])
+        self.aminmax = torch.aminmax
+        self.low, self.high = want.low, want.high
+        if d.unsigned:
+            self.low, self.high = d.integer(want.low), d.integer(want.high)
         # From here on, the bits are in the order of the values: there is no sign.
-        self.least = max(want.low, want.tiny, 0) if d.is_float else want.low
+        self.least = max(want.low, want.tiny, 0) if d.is_float else self.low
         if d.fnuz:
             self.least = 1 << 8  # never: one NaN has the bits of a zero
+        self.all = not d.is_float and (want.low, want.high) == d.extremes()
 
     def passes(self, t: Any) -> bool:
         """Tell whether all elements are well. False is no answer."""
-        want = self.want
-        if self.unsigned:
-            return self._array(t).is_clean(want)
-        low, high = self.aminmax((t.detach() if t.requires_grad else t).view(self.bits))
-        low, high = low.item(), high.item()
-        if high > want.high:
-            return False
+        if t.requires_grad:
+            t = t.detach()
+        if self.by_numpy:
+            return self._array(t).is_clean(self.want)
+        view = t.view(self.bits)
+        low, high = self.aminmax(view)
+        low = low.item()
         if low >= self.least:
-            return True
-        if not self.d.is_float:
+            return bool(high.item() <= self.high)
+        if not self.d.is_float or self.d.fnuz:
             return False
-        return self._array(t).is_clean(want, (low, high))
+        signed = view.reshape(-1).numpy()
+        return floats_are_clean(self.np, signed, self.d.mask, self.want, low, high.item())
 
     def _array(self, t: Any) -> Array:
-        view = t.detach().view(self.bits).contiguous().numpy()
+        view = t.view(self.bits).contiguous().numpy()
         return Array(self.d, tuple(t.shape), view.view(f"u{self.d.size}"))
 
     def reduced(self, torch: Any, t: Any) -> Any:
@@ -60,7 +68,7 @@ class Plan:
             low, high = torch.aminmax(keys)
             return torch.stack((low, high, high)).to(torch.int64)
         low, high = torch.aminmax(view ^ ((view >> (self.d.bits - 1)) & mask))
-        least = torch.amin(((view & mask) - 1) & mask)
+        least = torch.amin(((view & mask) - 1) & mask) if self.want.tiny else high
         return torch.stack((low, high, least)).to(torch.int64)
 
     def accepts(self, low: int, high: int, least: int) -> bool:
@@ -72,7 +80,7 @@ class Plan:
 class Input:
     """One tensor of a schema, compiled for the short way."""
 
-    def __init__(self, torch: Any, s: Spec) -> None:
+    def __init__(self, torch: Any, np: Any, s: Spec) -> None:
         self.spec = s
         self.name = s.name
         self.optional = s.optional
@@ -81,12 +89,12 @@ class Input:
         self.max_bytes = s.max_bytes or MAX_BYTES
         self.sizes = tuple((i, d.low, d.high, d.symbol) for i, d in enumerate(s.shape))
         # These need the long way always.
-        simple = not (s.values or s.flat or s.stats or s.allow_nan or s.allow_inf or s.dtypes[0].kind == "bytes")
+        simple = not (s.values or s.flat or s.stats or s.dtypes[0].kind == "bytes")
         simple = simple and not (s.normalize and s.normalize.kind == "lp" and s.normalize.by == "client")
         self.plans: dict[Any, Plan] = {}
         for d in s.dtypes if simple else ():
             if (dtype := getattr(torch, d.name, None)) is not None:
-                self.plans[dtype] = Plan(torch, d, s.wants[d.name])
+                self.plans[dtype] = Plan(torch, np, d, s.wants[d.name])
 
 
 class Fast:
@@ -96,8 +104,8 @@ class Fast:
         self.torch = torch
         self.tensor = torch.Tensor
         self.strided = torch.strided
-        self.numpy = _has_numpy(torch)
-        self.inputs = [Input(torch, s) for s in schema.specs(group)]
+        self.numpy = _numpy(torch)
+        self.inputs = [Input(torch, self.numpy, s) for s in schema.specs(group)]
         self.constraints = schema.constraints
         self.max_elements = schema.limits.max_elements
         self.max_bytes = schema.limits.max_bytes
@@ -125,7 +133,7 @@ class Fast:
             elements, nbytes = elements + n, nbytes + size
             if n > i.max_elements or size > i.max_bytes:
                 return False
-            if n:
+            if n and not plan.all:
                 (todo if self.numpy and is_host(t) else waiting).append((plan, t))
         if found != len(values) or found > self.max_inputs:
             return False
@@ -155,13 +163,13 @@ class Fast:
         return True
 
 
-def _has_numpy(torch: Any) -> bool:
-    """Tell whether this torch can share memory with numpy."""
+def _numpy(torch: Any) -> Any:
+    """Return numpy, if this torch can share memory with it."""
     try:
         torch.empty(1).numpy()
+        return importlib.import_module("numpy")
     except (RuntimeError, ImportError):
-        return False
-    return True
+        return None
 
 
 def is_host(t: Any) -> bool:

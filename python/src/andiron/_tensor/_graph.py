@@ -40,8 +40,7 @@ class Graphs:
         self.torch = torch
         self.operator = OPERATOR
         self.handle = register(checker)
-        # Before 2.7 there is only a flag, which is set by an export and not by a compilation.
-        self.is_exporting = getattr(getattr(torch, "compiler", None), "is_exporting", None)
+        self.is_exporting = exporting(torch)
         self.state = torch.zeros(1, dtype=torch.int64)
         groups = ("inputs", "outputs")
         self.compiled = {
@@ -54,7 +53,7 @@ class Graphs:
             refuse(
                 "this torch is too old to compile a check: guard what is compiled, andiron.guard(torch.compile(m), …)"
             )
-        if self.is_exporting() if self.is_exporting else self.torch.compiler._is_compiling_flag:
+        if self.is_exporting():
             self.exported[group].settle(values, dims)
             return
         tensors = [values[name] for name in values]
@@ -65,6 +64,25 @@ class Graphs:
                 )
         self.compiled[group].settle(values, dims)  # another type or size is refused while the graph is made
         self.operator([t.detach() for t in tensors], self.state, ",".join(values), group, self.handle)
+
+
+def exporting(torch: Any) -> Callable[[], bool]:
+    """Return the function that says whether the graph that is made is that of an export."""
+    compiler = getattr(torch, "compiler", None)
+    if compiler is None:
+        return _never
+    if hasattr(compiler, "is_exporting"):
+        return compiler.is_exporting  # type: ignore[no-any-return]
+
+    # Before 2.7 there is a flag, which an export sets that is not strict. What makes the
+    # graph of one that is strict runs this and takes the answer for a constant.
+    def found() -> bool:
+        if compiler._is_compiling_flag:
+            return True
+        translator = torch._dynamo.symbolic_convert.InstructionTranslator
+        return bool(translator.current_tx().export)
+
+    return compiler.assume_constant_result(found)  # type: ignore[no-any-return]
 
 
 def graphs_of(checker: Checker, *, partial: bool = False) -> Graphs | None:

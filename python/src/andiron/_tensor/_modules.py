@@ -14,6 +14,7 @@ import torch
 
 from ._checker import Binder, Checker, Mode, match_inputs, outputs_of
 from ._flush import flushed, flushes
+from ._gateway import behind
 from ._graph import Graphs, compiling
 from ._number import to_float
 from ._schema import Schema
@@ -62,19 +63,16 @@ def normalization(s: Spec) -> Any:
 
 
 def steps(schema: Schema) -> dict[str, Any]:
-    """Return the normalisation of each input. Raises ValueError if a gateway has done it."""
-    for name, s in schema.groups["inputs"].items():
-        if s.normalize and s.normalize.by == "gateway":
-            raise ValueError(
-                f"input {name!r} comes normalised by the gateway, and the schema is about what comes to the gateway: "
-                "guard the model there, or say by: model"
-            )
+    """Return the normalisation of each input within the model."""
     found = {name: normalization(s) for name, s in schema.groups["inputs"].items()}
     return {name: step for name, step in found.items() if step is not None}
 
 
 class Guarded(torch.nn.Module):  # type: ignore[misc]
-    """A model with the checks of a schema around it; ``model`` is the model itself."""
+    """A model with the checks of a schema around it; ``model`` is the model itself.
+
+    ``unchecked`` names the rules of the schema that are left to a gateway.
+    """
 
     def __init__(
         self, model: Any, schema: Schema, checker: Checker, parameters: Mapping[str, str], graph: Graph
@@ -85,7 +83,8 @@ class Guarded(torch.nn.Module):  # type: ignore[misc]
         normalize = steps(schema)
         self.normalize = torch.nn.ModuleDict({_key(name): step for name, step in normalize.items()})
         self._keys = tuple((name, _key(name)) for name in normalize)
-        self._flushed = tuple((s.name, s) for s in schema.groups["inputs"].values() if flushes(s))
+        self.unchecked = behind(schema)[1]
+        self._flushed = tuple((s.name, s) for s in checker.schema.groups["inputs"].values() if flushes(s))
         self._checker = checker
         self._binder = Binder(signature_of(model, schema), parameters, strict=True)
         self._graph = graph
@@ -109,6 +108,9 @@ class Guarded(torch.nn.Module):  # type: ignore[misc]
             self._check_outputs(result, dims)
         return result
 
+    def extra_repr(self) -> str:
+        return f"unchecked: {', '.join(self.unchecked)}" if self.unchecked else ""
+
     def _normalized(self, values: dict[str, Any]) -> dict[str, Any]:
         for name, s in self._flushed:
             if name in values:
@@ -124,7 +126,7 @@ class Guarded(torch.nn.Module):  # type: ignore[misc]
             dims = self._checker.check("inputs", values)
         names = sorted(name for name in values if name in self.schema.groups["inputs"])
         with _not_traced():
-            rest = tables(self.schema, names, partial=self._graph == "what_fits")
+            rest = tables(self._checker.schema, names, partial=self._graph == "what_fits")
             check = compiled()
         values.update(zip(names, check([values[name] for name in names], *rest), strict=True))
         return dims
@@ -142,7 +144,7 @@ class Guarded(torch.nn.Module):  # type: ignore[misc]
         if self._flushed:
             raise ValueError("TorchScript cannot flush tiny values: guard what is scripted")
         partial = self._graph == "what_fits"
-        return scriptable(self.model, self.schema, normalize, self._binder.parameters, partial=partial)
+        return scriptable(self.model, self._checker.schema, normalize, self._binder.parameters, partial=partial)
 
     def __reduce__(self) -> tuple[Any, ...]:
         state = (self._checker.where, self._checker.shadow, self._checker.logger, self._checker.windows is not None)
@@ -179,7 +181,8 @@ def guarded(
     if graph not in ("all", "what_fits"):
         raise ValueError(f"graph must be 'all' or 'what_fits', not {graph!r}")
     where = f"{type(getattr(model, '_orig_mod', model)).__qualname__}.forward"
-    checker = Checker(schema, where, mode=mode, logger=logger, drift=drift)
+    rest, _ = behind(schema, where, logger or logging.getLogger("andiron.tensor"))
+    checker = Checker(rest, where, mode=mode, logger=logger, drift=drift)
     return _make(model, schema, checker, match_inputs(where, signature_of(model, schema), schema, parameters), graph)
 
 
@@ -223,7 +226,7 @@ def _rebuild(
     model: Any, schema: Schema, state: tuple[Any, ...], parameters: Mapping[str, str], graph: Graph, training: bool
 ) -> Guarded:
     where, shadow, logger, drift = state
-    checker = Checker(schema, where, mode="shadow" if shadow else "enforce", logger=logger, drift=drift)
+    checker = Checker(behind(schema)[0], where, mode="shadow" if shadow else "enforce", logger=logger, drift=drift)
     made = _make(model, schema, checker, parameters, graph)
     _set_mode(made, training)
     return made

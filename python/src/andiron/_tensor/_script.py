@@ -117,7 +117,7 @@ def tables(schema: Schema, names: Sequence[str], *, partial: bool) -> tuple[Any,
     Raises ValueError for what TorchScript cannot check, unless partial.
     """
     specs = [schema.groups["inputs"][name] for name in names]
-    rule = unfit(specs) or ("constraints" if schema.constraints else "")
+    rule = unfit(specs) or ("constraints" if schema.constraints else "outputs" if schema.groups["outputs"] else "")
     if rule and not partial:
         raise ValueError(f'TorchScript cannot check {rule}: guard what is scripted or traced, or say graph="what_fits"')
     rows = [(i, s, d) for i, s in enumerate(specs) for d in s.dtypes if hasattr(torch, d.name)]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeVar, cast
 
 from ._checker import Binder, Checker, Mode, match_inputs, outputs_of, parameters_of
+from ._gateway import behind
 from ._graph import compiling, graphs_of
 from ._schema import Schema, parse_short, read_schema
 
@@ -80,7 +81,9 @@ def _checked(
     checker: Checker | None = None,
 ) -> Any:
     where = getattr(function, "__qualname__", type(function).__qualname__)
-    checker = checker or Checker(schema, where)
+    if checker is None:
+        checker = Checker(behind(schema, where, logging.getLogger("andiron.tensor"))[0], where)
+    schema = checker.schema
     signature = inspect.signature(function)
     binder = Binder(signature, match_inputs(where, signature, schema, renamed), strict=strict)
     graphs = graphs_of(checker)
@@ -130,7 +133,9 @@ def guard(
     model: a ``torch.nn.Module``, which becomes the attribute ``model`` of a new module.
         What goes into its ``forward()`` is checked, what comes out where the schema has
         outputs, and the normalisation that the schema declares ``by: model`` is done in
-        between. Any other callable is wrapped, too, without normalisation.
+        between. Any other callable is wrapped, too, without normalisation. Of an input that
+        a gateway has normalised (``by: gateway``), only type, sizes, NaN and infinities are
+        checked here; what is left to the gateway is logged once, and in ``unchecked``.
     schema: one that was read, or the path of its file.
     parameters: the inputs of the schema by the names of parameters, where these differ.
     mode: ``enforce`` raises, ``shadow`` only logs; default is what the schema says.
@@ -152,7 +157,7 @@ def guard(
         return guarded(model, found, parameters=parameters or {}, mode=mode, logger=logger, drift=drift, graph=graph)
     if any(s.normalize and s.normalize.by == "model" for s in found.groups["inputs"].values()):
         raise ValueError("normalisation is inserted into a torch.nn.Module, which this is not")
-    checker = Checker(
-        found, getattr(model, "__qualname__", type(model).__qualname__), mode=mode, logger=logger, drift=drift
-    )
+    where = getattr(model, "__qualname__", type(model).__qualname__)
+    rest, _ = behind(found, where, logger or logging.getLogger("andiron.tensor"))
+    checker = Checker(rest, where, mode=mode, logger=logger, drift=drift)
     return _checked(model, found, parameters or {}, strict=True, checker=checker)
