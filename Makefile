@@ -6,6 +6,8 @@
 # make fuzz   every fuzz target for FUZZTIME
 # make oracle differential tests against CPython and real torch, and the corpora
 # make torchrun  convert --to, with real torch of several versions
+# make sandbox  attacks on the sandbox, as root and as another user, and real checkpoints, with real torch
+# make demo-sandbox  loads a checkpoint that runs code, and shows what it tried
 # make fault  files stay whole when any system call fails or is the last one
 # make keyless  the tests of the builds that verify Sigstore bundles
 # make interop  signatures, against the reference implementation in Python
@@ -19,7 +21,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: demo-serve gateway verifier deps corpus-real keyless interop sdk torchrun fault build demo test check race hostile fuzz oracle bench clean setup
+.PHONY: sandbox demo-sandbox demo-serve gateway verifier deps corpus-real keyless interop sdk torchrun fault build demo test check race hostile fuzz oracle bench clean setup
 
 ifneq ($(MAKECMDGOALS),clean)
 GO := $(shell tools/env/go.sh)
@@ -91,6 +93,20 @@ torchrun: setup
 	tools/env/torch.sh --trixie
 	ANDIRON_TORCH="/usr/bin/python3:$(CURDIR)/tools/env/torch26.sh$(TORCHRUN)" \
 		go test -tags torch -timeout 20m ./cmd/andiron -run Torch -count 1
+
+# The binary lies where another user can run it.
+sandbox: setup
+	tools/env/torch.sh
+	dir=$$(mktemp -d /tmp/andiron-sandbox.XXXXXX) && chmod 755 "$$dir" && trap 'rm -rf "$$dir"' EXIT && \
+	go test -tags sandbox -c -o "$$dir/sandbox.test" ./internal/sandbox && cd internal/sandbox && \
+	export ANDIRON_TORCH_PYTHONS=/usr/bin/python3 && \
+	"$$dir/sandbox.test" -test.timeout 20m && \
+	mkdir -m 1777 "$$dir/tmp" && cp -r ../../testdata/golden/torch/torch-1.13 "$$dir/golden" && \
+	TMPDIR="$$dir/tmp" ANDIRON_GOLDEN="$$dir/golden" setpriv --reuid=1001 --regid=1001 --clear-groups sh -c "cd / && $$dir/sandbox.test -test.timeout 20m"
+
+demo-sandbox: build
+	tools/env/torch.sh
+	tools/demo_sandbox.sh
 
 fault: setup
 	go test -tags fault -timeout 30m ./cmd/andiron -run TestFault -count 1 -v

@@ -62,8 +62,10 @@ var layers = []struct {
 	{"relock", []string{"internal/relock"}, []string{"ground", "readers", "fetch", "whole", "child"}, []string{"net", "plugin", "unsafe", "log"}},
 	// It starts other programs, and only a verb that says so may call it.
 	{"pyrun", []string{"internal/pyrun"}, []string{"ground", "readers", "child"}, []string{"net", "plugin", "unsafe", "log"}},
-	{"cli", []string{"internal/cli"}, []string{"ground", "whole", "convert", "pyrun", "signing", "keyless", "bom", "engine", "rooms", "artifact", "judge", "report", "ruledoc", "terms", "osfile", "digest", "readers", "fetch", "feed", "record", "relock", "guard", "imagechild"}, []string{"os/exec", "unsafe", "plugin"}},
-	{"cmd", []string{"cmd/..."}, []string{"cli", "keyless", "imagechild"}, nil},
+	// It starts Python, and holds it; it speaks to the kernel as no other package does.
+	{"sandbox", []string{"internal/sandbox"}, []string{"ground", "readers", "child"}, []string{"plugin", "log"}},
+	{"cli", []string{"internal/cli"}, []string{"ground", "sandbox", "whole", "convert", "pyrun", "signing", "keyless", "bom", "engine", "rooms", "artifact", "judge", "report", "ruledoc", "terms", "osfile", "digest", "readers", "fetch", "feed", "record", "relock", "guard", "imagechild"}, []string{"os/exec", "unsafe", "plugin"}},
+	{"cmd", []string{"cmd/..."}, []string{"cli", "keyless", "imagechild", "sandbox"}, nil},
 	{"testkit", []string{"internal/testkit", "internal/testkit/rawread"}, []string{"ground", "readers"}, quiet},
 	// For tests only, and no program links them: they listen on this machine.
 	{"servers", []string{"internal/testkit/fakeindex", "internal/testkit/fakeosv"}, []string{"ground", "readers"}, []string{"os", "os/exec", "plugin", "unsafe", "log"}},

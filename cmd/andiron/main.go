@@ -11,9 +11,11 @@ import (
 
 	"github.com/andiron-dev/andiron/internal/cli"
 	"github.com/andiron-dev/andiron/internal/imagechild"
+	"github.com/andiron-dev/andiron/internal/sandbox"
 )
 
 func main() {
+	sandbox.Stage() // does not return in a process that is to be a worker of the sandbox
 	if imagechild.Asked(os.Args) {
 		decodeImages()
 	}

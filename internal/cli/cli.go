@@ -137,6 +137,7 @@ func (a *app) verbs() []verb {
 		{"keygen", a.keygenCommand},
 		{"robust", a.robustCommand},
 		{"rules", a.rulesCommand},
+		{"sandbox", a.sandboxCommand},
 		{"scan", a.scanCommand},
 		{"sign", a.signCommand},
 		{"torch", a.torchCommand},

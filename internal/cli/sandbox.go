@@ -1,0 +1,399 @@
+package cli
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/artifact"
+	"github.com/andiron-dev/andiron/internal/engine"
+	"github.com/andiron-dev/andiron/internal/model"
+	"github.com/andiron-dev/andiron/internal/policy"
+	"github.com/andiron-dev/andiron/internal/sandbox"
+)
+
+func (a *app) sandboxCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "sandbox VERB",
+		Short: "Load what nobody trusts with torch.load, held by the kernel",
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usage("sandbox: no verb given", `"andiron sandbox --help" lists the verbs`)
+			}
+			return unknownVerb(cmd, args[0])
+		},
+	}
+	cmd.AddCommand(a.sandboxLoadCommand(), a.sandboxDoctorCommand())
+	return cmd
+}
+
+type sandboxFlags struct {
+	output, python, sha256, record string
+	format                         choice
+	imports, need                  []string
+	limits                         sandbox.Limits
+	memory, result                 size
+	files, threads                 atLeast1
+}
+
+func (a *app) sandboxLoadCommand() *cobra.Command {
+	var f sandboxFlags
+	cmd := &cobra.Command{
+		Use:   "load IN -o OUT",
+		Short: "Load a checkpoint in the sandbox, and write its tensors as safetensors",
+		Long: `Load a checkpoint with the torch.load of your own Python, in a process that the
+kernel holds: namespaces with nothing but Python in them, Landlock, no
+capabilities, limits, and a filter of system calls that is put in force between
+"import torch" and the first byte of IN. Under it a process can read IN, take
+memory, and write its answer; anything else is refused and written down.
+
+OUT is written if nothing else was tried, and if the answer is a safetensors file
+that the strict reader takes. Nothing else comes out: no pickle, no object. That
+nothing forbidden was observed does not make a model benign.
+
+The record has the digests, the layers that were in force, and each system call
+that was refused. Needs Linux; "andiron convert" reads the same files without
+running them, everywhere.`,
+		Example: `  andiron sandbox load untrusted.pt -o weights.safetensors
+  andiron sandbox load untrusted.pt -o weights.safetensors --need namespaces,landlock --record load.json`,
+		Args: wants("IN", 1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.sandboxLoad(cmd.Context(), args[0], &f) },
+	}
+	flags := cmd.Flags()
+	flags.StringVarP(&f.output, "output", "o", "", "write to `OUT`, whole or not at all")
+	flags.StringVar(&f.python, "python", "python3", "load with this `PYTHON`, which has torch")
+	flags.StringVar(&f.sha256, "sha256", "", "refuse IN if its `DIGEST` is another")
+	flags.StringSliceVar(&f.imports, "import", nil, "import these modules, which you trust, before the filter is in force: a `LIST`")
+	flags.StringSliceVar(&f.need, "need", nil, "refuse to load without these layers: a `LIST` of namespaces and landlock; the filter is always there")
+	flags.StringVar(&f.record, "record", "", "write what is known of the load to `FILE`, as JSON")
+	addChoice(cmd, &f.format, "format", "how to write the same to the standard output", "text", "json")
+	flags.DurationVar(&f.limits.Load, "max-time", 0, "end the load after this time (default 1m)")
+	flags.DurationVar(&f.limits.CPU, "max-cpu", 0, "end it after so much time of the processor (default 2m)")
+	flags.Var(&f.memory, "max-memory", "let it take this much memory (default 1 GiB and twice the size of IN)")
+	flags.Var(&f.result, "max-result", "let it write this much (default 64 MiB and eight times the size of IN)")
+	flags.Var(&f.files, "max-files", "let it have so many open files (default 64)")
+	flags.Var(&f.threads, "max-processes", "let it have so many processes and threads (default 16)")
+	for _, name := range []string{"max-time", "max-memory", "max-result", "max-files", "max-processes", "max-cpu"} {
+		flags.Lookup(name).DefValue = "0" // pflag then shows no default
+	}
+	flags.SortFlags = false
+	return cmd
+}
+
+// sandboxRecord is what is known of a load: docs/spec/sandbox-v1.md.
+type sandboxRecord struct {
+	Schema  string            `json:"schema"`
+	At      string            `json:"at"`
+	Input   sandboxInput      `json:"input"`
+	Output  *sandboxOutput    `json:"output"`
+	Static  staticVerdict     `json:"static"`
+	Said    string            `json:"observed"`
+	Error   string            `json:"error,omitempty"`
+	Torch   string            `json:"torch,omitempty"`
+	Python  string            `json:"python,omitempty"`
+	Type    string            `json:"type,omitempty"`
+	Weights bool              `json:"weights_only"`
+	Layers  []sandbox.Layer   `json:"layers"`
+	Missing map[string]string `json:"missing"`
+	Events  []sandboxEvent    `json:"events"`
+	Limits  sandboxLimits     `json:"limits"`
+	Used    sandboxUsed       `json:"used"`
+}
+
+type sandboxInput struct {
+	Path   string `json:"path"`
+	SHA256 string `json:"sha256"`
+	Size   int64  `json:"size"`
+	Kept   string `json:"kept"` // lease or copy
+}
+
+type sandboxOutput struct {
+	Path    string `json:"path"`
+	SHA256  string `json:"sha256"`
+	Size    int64  `json:"size"`
+	Tensors int    `json:"tensors"`
+}
+
+type staticVerdict struct {
+	Verdict  finding.Verdict   `json:"verdict"`
+	Findings []finding.Finding `json:"findings"`
+}
+
+type sandboxEvent struct {
+	Call string  `json:"call"`
+	MS   float64 `json:"ms"`
+}
+
+type sandboxLimits struct {
+	Seconds    float64 `json:"seconds"`
+	CPUSeconds float64 `json:"cpu_seconds"`
+	Memory     int64   `json:"memory_bytes"`
+	Result     int64   `json:"result_bytes"`
+	Files      int     `json:"files"`
+	Processes  int     `json:"processes"`
+}
+
+type sandboxUsed struct {
+	StartMS float64 `json:"start_ms"`
+	LoadMS  float64 `json:"load_ms"`
+	CPUMS   float64 `json:"cpu_ms"`
+	MaxRSS  int64   `json:"max_rss_bytes"`
+}
+
+func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }
+
+func (f *sandboxFlags) options() (o sandbox.Options, err error) {
+	if f.output == "" {
+		return o, usage("sandbox load: no OUT given", "usage: andiron sandbox load IN -o OUT")
+	}
+	o = sandbox.Options{Python: f.python, Imports: f.imports, Limits: f.limits, Need: []sandbox.Layer{sandbox.Seccomp}}
+	o.Limits.Memory, o.Limits.Result, o.Limits.Files, o.Limits.Threads = int64(f.memory), int64(f.result), int(f.files), int(f.threads)
+	if f.limits.Load < 0 || f.limits.CPU < 0 {
+		return o, usage("a limit of time is below zero", "such as --max-time 30s")
+	}
+	for _, n := range f.need {
+		l := sandbox.Layer(n)
+		if l != sandbox.Namespaces && l != sandbox.Landlock && l != sandbox.Seccomp {
+			return o, usage(fmt.Sprintf("flag %q: there is no layer %q", "--need", n), "the layers are namespaces, landlock and seccomp")
+		}
+		o.Need = append(o.Need, l)
+	}
+	return o, nil
+}
+
+func (a *app) sandboxLoad(ctx context.Context, in string, f *sandboxFlags) error {
+	o, err := f.options()
+	if err != nil {
+		return err
+	}
+	input, err := sandbox.OpenInput(in)
+	if err != nil {
+		return cannotOpen(in, err)
+	}
+	defer func() { _ = input.Close() }() // it was only read
+	if f.sha256 != "" && !strings.EqualFold(f.sha256, input.SHA256) {
+		return &fault{text: fmt.Sprintf("%q has the SHA-256 %s, not %s", in, input.SHA256, f.sha256), code: policy.ExitFindings, hint: "it is not the file that you expect; nothing was loaded"}
+	}
+	out, err := createFile(f.output, "name a file")
+	if err != nil {
+		return err
+	}
+	defer out.Abandon()
+	rec := &sandboxRecord{
+		Schema: "andiron/sandbox/v1", At: time.Now().UTC().Format(time.RFC3339),
+		Input: sandboxInput{Path: filepath.ToSlash(in), SHA256: input.SHA256, Size: input.Size, Kept: input.Kept},
+	}
+	if rec.Static, err = lookStatically(ctx, in, input.SHA256); err != nil {
+		return err
+	}
+	result, report, failed := sandbox.Load(ctx, input, o)
+	rec.note(report, o.Limits.Filled(input.Size), failed)
+	if failed == nil {
+		defer func() { _ = result.Close() }() // it was only read
+		if rec.Output, err = writeTensors(out, result, f.output); err != nil {
+			return err
+		}
+	}
+	if err := a.tellRecord(rec, f); err != nil {
+		return err
+	}
+	if failed != nil {
+		return notLoaded(in, f.output, failed)
+	}
+	return commit(out, f.output)
+}
+
+// cannotOpen words an error about the input.
+func cannotOpen(in string, err error) error {
+	if errors.Is(err, sandbox.ErrUnsupported) {
+		return &fault{text: err.Error(), hint: "andiron convert " + in + " -o OUT", code: policy.ExitUsage}
+	}
+	return usage(err.Error(), nameFile)
+}
+
+// notLoaded words an error of the sandbox. What was contained is a finding.
+func notLoaded(in, out string, err error) error {
+	f := &fault{text: fmt.Sprintf("%q: %v; %q was not written", in, err, out)}
+	switch {
+	case errors.Is(err, sandbox.ErrContained):
+		f.code, f.hint = policy.ExitFindings, "do not load this file anywhere else"
+	case errors.Is(err, sandbox.ErrMissing):
+		f.hint = `"andiron sandbox doctor" says what is missing and what helps`
+	case errors.Is(err, sandbox.ErrFailed):
+		f.hint = `"andiron convert" reads checkpoints without running them, and --import gives the sandbox modules that you trust`
+	default:
+		f.hint = `"andiron sandbox doctor" tries each part`
+	}
+	return f
+}
+
+// lookStatically scans the same bytes.
+func lookStatically(ctx context.Context, in, digest string) (v staticVerdict, err error) {
+	rules, err := engine.Catalogue()
+	if err != nil {
+		return v, fmt.Errorf("internal error: %w", err)
+	}
+	art, err := artifact.Open(in, in)
+	if err != nil {
+		return v, err
+	}
+	defer func() { _ = art.Close() }() // it was only read
+	art.StopOn(ctx.Done())
+	sum, err := art.SHA256()
+	if err == nil && sum != digest {
+		err = fmt.Errorf("%q changed while it was looked at", in)
+	}
+	if err != nil {
+		return v, err
+	}
+	v.Verdict, v.Findings = finding.Unreadable, []finding.Finding{}
+	if _, err := model.Look(ctx, art, model.Options{}, func(f finding.Finding) { v.Findings = append(v.Findings, f) }); err == nil {
+		v.Verdict = policy.Verdict(v.Findings, rules)
+	}
+	return v, ctx.Err()
+}
+
+// note keeps what the sandbox reports.
+func (rec *sandboxRecord) note(r *sandbox.Report, l sandbox.Limits, err error) {
+	rec.Layers, rec.Missing, rec.Events = []sandbox.Layer{}, map[string]string{}, []sandboxEvent{}
+	rec.Limits = sandboxLimits{l.Load.Seconds(), l.CPU.Seconds(), l.Memory, l.Result, l.Files, l.Threads}
+	rec.Said = "no forbidden system call observed"
+	if err != nil {
+		rec.Error = err.Error()
+	}
+	if r == nil {
+		rec.Said = "nothing was loaded"
+		return
+	}
+	rec.Torch, rec.Python, rec.Type, rec.Weights = r.Torch, r.Python, r.Type, r.WeightsOnly
+	rec.Layers = append(rec.Layers, r.Layers...)
+	for l, why := range r.Missing {
+		rec.Missing[string(l)] = why
+	}
+	for _, e := range r.Events {
+		rec.Events = append(rec.Events, sandboxEvent{e.Call, millis(e.At)})
+	}
+	rec.Used = sandboxUsed{millis(r.Started), millis(r.Ran), millis(r.CPU), r.MaxRSS}
+	switch {
+	case len(r.Events) > 0:
+		rec.Said = fmt.Sprintf("%d forbidden system calls", len(r.Events))
+	case r.Ran == 0:
+		rec.Said = "nothing was loaded"
+	}
+}
+
+// writeTensors copies the sealed result.
+func writeTensors(out io.Writer, r *sandbox.Result, name string) (*sandboxOutput, error) {
+	h := sha256.New()
+	n, err := io.Copy(io.MultiWriter(out, h), io.NewSectionReader(r.File, 0, r.Size))
+	if err != nil {
+		return nil, fmt.Errorf("output %q cannot be written: %w", name, err)
+	}
+	return &sandboxOutput{Path: filepath.ToSlash(name), SHA256: hex.EncodeToString(h.Sum(nil)), Size: n, Tensors: len(r.Header.Tensors)}, nil
+}
+
+// tellRecord writes the record to its file and to the standard output.
+func (a *app) tellRecord(rec *sandboxRecord, f *sandboxFlags) error {
+	b, err := json.MarshalIndent(rec, "", "  ")
+	if err != nil {
+		return fmt.Errorf("internal error: %w", err)
+	}
+	b = append(b, '\n')
+	if f.record != "" {
+		out, err := openOutput(f.record, a.stdout)
+		if err != nil {
+			return err
+		}
+		_, _ = out.Write(b) // finish has the error
+		if err := out.finish(); err != nil {
+			return err
+		}
+	}
+	if f.format.value == "json" {
+		_, err := a.stdout.Write(b)
+		return err
+	}
+	return a.say(rec.text())
+}
+
+// text says the same in a few lines.
+func (rec *sandboxRecord) text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s; statically %s\n", rec.Input.Path, rec.Said, rec.Static.Verdict)
+	for _, e := range rec.Events {
+		fmt.Fprintf(&b, "  %9.3f ms  %s\n", e.MS, e.Call)
+	}
+	layers := make([]string, 0, len(rec.Layers))
+	for _, l := range rec.Layers {
+		layers = append(layers, string(l))
+	}
+	if rec.Torch != "" {
+		fmt.Fprintf(&b, "torch %s on Python %s, held by %s\n", rec.Torch, rec.Python, strings.Join(layers, ", "))
+	}
+	missing := make([]string, 0, len(rec.Missing))
+	for l, why := range rec.Missing {
+		missing = append(missing, fmt.Sprintf("without %s: %s\n", l, why))
+	}
+	slices.Sort(missing)
+	b.WriteString(strings.Join(missing, ""))
+	if o := rec.Output; o != nil {
+		fmt.Fprintf(&b, "%s: %d tensors, %d bytes\n", o.Path, o.Tensors, o.Size)
+	}
+	return b.String()
+}
+
+func (a *app) sandboxDoctorCommand() *cobra.Command {
+	var python string
+	cmd := &cobra.Command{
+		Use:     "doctor",
+		Short:   "Try each layer of the sandbox, and say what is missing and what helps",
+		Example: "  andiron sandbox doctor --python .venv/bin/python",
+		Args:    wants("", 0, 0),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.sandboxDoctor(cmd.Context(), python) },
+	}
+	cmd.Flags().StringVar(&python, "python", "python3", "try with this `PYTHON`, which has torch")
+	return cmd
+}
+
+func (a *app) sandboxDoctor(ctx context.Context, python string) error {
+	trials := sandbox.Try(ctx, python)
+	if len(trials) == 0 {
+		return cannotOpen("IN", sandbox.ErrUnsupported)
+	}
+	var b strings.Builder
+	bad := 0
+	for _, t := range trials {
+		name := string(t.Layer)
+		if name == "" {
+			name = "all together"
+		}
+		if t.OK {
+			fmt.Fprintf(&b, "ok       %s: torch %s on Python %s\n", name, t.Torch, t.Python)
+			continue
+		}
+		bad++
+		fmt.Fprintf(&b, "missing  %s: %s\n", name, t.Why)
+		if t.Remedy != "" {
+			fmt.Fprintf(&b, "         %s\n", t.Remedy)
+		}
+	}
+	if err := a.say(b.String()); err != nil {
+		return err
+	}
+	if bad > 0 {
+		return &fault{text: fmt.Sprintf("%d of %d trials failed", bad, len(trials)), hint: "loads go on with the layers that are there, unless --need names others"}
+	}
+	return nil
+}

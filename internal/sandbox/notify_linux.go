@@ -1,0 +1,177 @@
+package sandbox
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/andiron-dev/andiron/internal/seccomp"
+)
+
+// The requests of a listener: SECCOMP_IOCTL_NOTIF_ of linux/seccomp.h.
+const (
+	notifReceive = 0xc0502100
+	notifSend    = 0xc0182101
+	notifValid   = 0x40082102
+)
+
+// notif is struct seccomp_notif.
+type notif struct {
+	ID    uint64
+	PID   uint32
+	Flags uint32
+	NR    int32
+	Arch  uint32
+	IP    uint64
+	Args  [6]uint64
+}
+
+// answer is struct seccomp_notif_resp.
+type answer struct {
+	ID    uint64
+	Val   int64
+	Error int32
+	Flags uint32
+}
+
+// listener hears of the calls that a worker may not make, writes them down, and refuses
+// them. It never lets one happen.
+type listener struct {
+	fd    int
+	begun time.Time
+	most  int
+	stop  func() // ends the worker
+
+	mu     sync.Mutex
+	events []Event
+	done   chan struct{}
+}
+
+func listen(fd, most int, stop func()) *listener {
+	l := &listener{fd: fd, begun: time.Now(), most: most, stop: stop, done: make(chan struct{})}
+	go l.run()
+	return l
+}
+
+func (l *listener) run() {
+	defer close(l.done)
+	defer func() { _ = unix.Close(l.fd) }() // whoever still waits gets ENOSYS
+	poll := []unix.PollFd{{Fd: int32(l.fd), Events: unix.POLLIN}}
+	for {
+		if _, err := unix.Poll(poll, -1); err == unix.EINTR {
+			continue
+		}
+		if poll[0].Revents&unix.POLLIN == 0 {
+			return // nobody has the filter any more
+		}
+		var n notif
+		if _, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(l.fd), notifReceive, uintptr(unsafe.Pointer(&n))); e != 0 { //nolint:gosec // for the kernel
+			if e == unix.EINTR || e == unix.ENOENT {
+				continue
+			}
+			return
+		}
+		l.note(&n)
+		a := answer{ID: n.ID, Error: -int32(unix.EPERM)}
+		_, _, _ = unix.Syscall(unix.SYS_IOCTL, uintptr(l.fd), notifSend, uintptr(unsafe.Pointer(&a))) //nolint:gosec // for the kernel; it may be gone
+	}
+}
+
+func (l *listener) note(n *notif) {
+	e := Event{Call: describe(n), At: time.Since(l.begun)}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.events = append(l.events, e); len(l.events) == l.most {
+		go l.stop()
+	}
+}
+
+func (l *listener) all() []Event {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]Event(nil), l.events...)
+}
+
+// paths has for each call which of its arguments is a path.
+var paths = map[string]int{
+	"open": 0, "openat": 1, "openat2": 1, "creat": 0, "execve": 0, "execveat": 1, "stat": 0, "lstat": 0, "newfstatat": 1, "fstatat": 1, "statx": 1,
+	"access": 0, "faccessat": 1, "faccessat2": 1, "unlink": 0, "unlinkat": 1, "mkdir": 0, "mkdirat": 1, "rename": 0, "renameat": 1, "renameat2": 1,
+	"readlink": 0, "readlinkat": 1, "chdir": 0, "chmod": 0, "fchmodat": 1, "chown": 0, "symlink": 0, "link": 0, "truncate": 0, "mknod": 0, "mknodat": 1,
+}
+
+// describe is the call with its arguments: numbers, and the text of a path. What stands
+// behind a pointer may be written over while it is read, so it is evidence, and nothing
+// is decided by it.
+func describe(n *notif) string {
+	a := seccomp.ArchOf(runtime.GOARCH)
+	name := a.Call(n.NR)
+	path, has := paths[name]
+	parts := make([]string, 0, 6)
+	for i, x := range n.Args {
+		if has && i == path {
+			if s, ok := textAt(n.PID, x); ok {
+				parts = append(parts, fmt.Sprintf("%q", s))
+				continue
+			}
+		}
+		parts = append(parts, fmt.Sprintf("%#x", x))
+	}
+	if name == "socket" {
+		parts = parts[:3]
+	}
+	if name == "connect" {
+		if s, ok := addressAt(n.PID, n.Args[1], n.Args[2]); ok {
+			parts = []string{parts[0], s}
+		}
+	}
+	return name + "(" + strings.Join(parts, ", ") + ")"
+}
+
+// bytesAt reads memory of the worker.
+func bytesAt(pid uint32, at uint64, n int) []byte {
+	f, err := os.Open(fmt.Sprintf("/proc/%d/mem", pid))
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	b := make([]byte, n)
+	k, _ := f.ReadAt(b, int64(at)) // a page may end before
+	return b[:k]
+}
+
+func textAt(pid uint32, at uint64) (string, bool) {
+	// A page at a time would do; a path has no more than that.
+	b := bytesAt(pid, at, 4096-int(at%4096))
+	i := strings.IndexByte(string(b), 0)
+	if i < 0 && len(b) > 0 {
+		b = append(b, bytesAt(pid, at+uint64(len(b)), 4096-len(b))...)
+		i = strings.IndexByte(string(b), 0)
+	}
+	if i < 0 {
+		return "", false
+	}
+	return string(b[:i]), true
+}
+
+// addressAt spells the address of a connect.
+func addressAt(pid uint32, at, n uint64) (string, bool) {
+	b := bytesAt(pid, at, int(min(n, 128)))
+	if len(b) < 8 {
+		return "", false
+	}
+	switch family := binary.LittleEndian.Uint16(b); family {
+	case unix.AF_INET:
+		return fmt.Sprintf("%d.%d.%d.%d:%d", b[4], b[5], b[6], b[7], binary.BigEndian.Uint16(b[2:])), true
+	case unix.AF_UNIX:
+		return fmt.Sprintf("unix %q", strings.TrimRight(string(b[2:]), "\x00")), true
+	default:
+		return fmt.Sprintf("family %d", family), true
+	}
+}

@@ -1,0 +1,158 @@
+// Package sandbox loads a checkpoint that nobody trusts with the real torch.load, in a
+// process that the kernel holds, and lets nothing out but tensors.
+//
+// A worker is Python in a view of the file system that has nothing but Python. It imports
+// torch, which are bytes that the user trusts, and is then given the open checkpoint.
+// Between its last trusted instruction and the first untrusted byte it puts a filter of
+// system calls in force (LoadFilter), under which it can read that file, take memory, and
+// write to what andiron gave it. It writes the tensors as safetensors; once it says that
+// it is done, the file is sealed, read by the strict reader of this project, and only
+// then given out.
+//
+// # Security
+//
+// Nothing that the worker says is believed, and no pickle crosses the border. A call that
+// the filter does not have, a signal, a word out of turn, a limit, a file that changed
+// while it was read, or a result that is not exactly safetensors: the result is an error,
+// and there are no tensors. That nothing forbidden was observed does not make a model
+// benign.
+//
+// The layers are namespaces, Landlock, the filter and limits of resources. A layer that
+// is missing and wanted is an error before anything is loaded.
+//
+// # Specification
+//
+// Linux 6.1 and later: user_namespaces(7), pivot_root(2), landlock(7), seccomp(2),
+// seccomp_unotify(2), memfd_create(2), F_SETLEASE in fcntl(2).
+package sandbox
+
+import (
+	"errors"
+	"os"
+	"time"
+
+	"github.com/andiron-dev/andiron/safetensors"
+)
+
+// Layer is one of the things that hold a worker.
+type Layer string
+
+// The layers, from what every kernel has to what some have.
+const (
+	Seccomp    Layer = "seccomp"
+	Landlock   Layer = "landlock"
+	Namespaces Layer = "namespaces"
+)
+
+// Limits bound a worker. The zero value is the defaults.
+type Limits struct {
+	Start   time.Duration `json:"start"`   // until torch is imported, 60 s
+	Load    time.Duration `json:"load"`    // from the first untrusted byte to the last tensor, 60 s
+	CPU     time.Duration `json:"cpu"`     // of the processor, 120 s
+	Memory  int64         `json:"memory"`  // bytes of data; 0 is 1 GiB and twice the checkpoint
+	Result  int64         `json:"result"`  // bytes of tensors; 0 is 64 MiB and eight times the checkpoint
+	Files   int           `json:"files"`   // open descriptors, 64
+	Threads int           `json:"threads"` // and processes, 16
+	Events  int           `json:"events"`  // calls that are refused before the worker is ended, 40
+}
+
+// Filled has the defaults for a checkpoint of so many bytes.
+func (l Limits) Filled(size int64) Limits {
+	fill := func(d *time.Duration, to time.Duration) {
+		if *d == 0 {
+			*d = to
+		}
+	}
+	fill(&l.Start, time.Minute)
+	fill(&l.Load, time.Minute)
+	fill(&l.CPU, 2*time.Minute)
+	if l.Memory == 0 {
+		l.Memory = 1<<30 + 2*size
+	}
+	if l.Result == 0 {
+		l.Result = 64<<20 + 8*size
+	}
+	if l.Files == 0 {
+		l.Files = 64
+	}
+	if l.Threads == 0 {
+		l.Threads = 16
+	}
+	if l.Events == 0 {
+		l.Events = 40
+	}
+	return l
+}
+
+// Options say how a checkpoint is loaded.
+type Options struct {
+	Python  string   // the interpreter; it has torch
+	Imports []string // modules that the policy trusts, imported before the filter is in force
+	Need    []Layer  // refuse to load without them
+	Without []Layer  // leave out, for tests of the others
+	Limits  Limits
+}
+
+// Input is a checkpoint that cannot change while it is loaded, or it shows.
+type Input struct {
+	SHA256 string
+	Size   int64
+	// Kept is how: "lease", where the kernel holds back who wants to write, or "copy",
+	// a sealed one in memory.
+	Kept string
+
+	file *os.File
+}
+
+// ErrChanged says that somebody opened the checkpoint for writing.
+var ErrChanged = errors.New("the file was opened for writing while it was loaded")
+
+// Close gives up the lease or the copy.
+func (in *Input) Close() error { return in.file.Close() }
+
+// Event is a system call that was refused.
+type Event struct {
+	Call string        `json:"call"` // with what is known of its arguments
+	At   time.Duration `json:"at"`   // since the first untrusted byte
+}
+
+// Report is what is known of a load, whether it gave tensors or not.
+type Report struct {
+	Torch, Python string
+	Layers        []Layer          // in force
+	Missing       map[Layer]string // not in force, and why
+	WeightsOnly   bool             // torch.load(weights_only=True) did it
+	Type          string           // of what was loaded, as the worker says
+	Events        []Event
+	Input         string // how the input was kept from changing: "lease" or "copy"
+	Started, Ran  time.Duration
+	CPU           time.Duration
+	MaxRSS        int64
+}
+
+// Trial is what came of trying a layer, or of all together if Layer is "".
+type Trial struct {
+	Layer         Layer
+	OK            bool
+	Why, Remedy   string
+	Torch, Python string
+}
+
+// Result is what came out. Close gives the memory back.
+type Result struct {
+	File   *os.File // sealed; it cannot change any more
+	Size   int64
+	Header *safetensors.File
+	Report *Report
+}
+
+// Close gives the tensors back.
+func (r *Result) Close() error { return r.File.Close() }
+
+// Errors that callers tell apart.
+var (
+	ErrUnsupported = errors.New("the sandbox needs Linux; andiron convert reads the same files without running them")
+	ErrMissing     = errors.New("a layer of the sandbox is missing")
+	ErrContained   = errors.New("what the checkpoint does was stopped")
+	ErrFailed      = errors.New("it cannot be loaded")
+)

@@ -1,0 +1,121 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// view is what a worker sees and what holds it.
+type view struct {
+	python string
+	roots  []string // folders, to be read only
+	files  []string // of the system, likewise
+	temp   string   // a folder of its own, where there are no namespaces
+	uid    int      // on the host, for a worker of root; 0 if it is the caller's own
+	layers []Layer
+}
+
+func (v *view) has(l Layer) bool { return slices.Contains(v.layers, l) }
+
+// workerUID is who a worker of root is: nobody's number, which owns nothing.
+const workerUID = 231072
+
+// ask has the interpreter say where its parts are. That is the user's own Python.
+const ask = `import sys, json
+print(json.dumps({"version": sys.version.split()[0], "paths": [sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path]}))`
+
+// look finds out what an interpreter needs to see.
+func look(ctx context.Context, python string) (*view, error) {
+	path, err := exec.LookPath(python)
+	if err != nil {
+		return nil, fmt.Errorf("python %q is not there: %w", python, errors.Unwrap(err))
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, "-I", "-B", "-c", ask) //nolint:gosec // the Python that the user names
+	var out, text bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &text
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("python %q does not start: %w: %s", python, err, lastLine(text.String()))
+	}
+	var said struct {
+		Version string   `json:"version"`
+		Paths   []string `json:"paths"`
+	}
+	if err := json.Unmarshal(out.Bytes(), &said); err != nil {
+		return nil, fmt.Errorf("python %q says what no Python says: %w", python, err)
+	}
+	v := &view{python: path, files: []string{"/etc/ld.so.cache", "/etc/localtime"}}
+	all := append(said.Paths, "/usr", "/lib", "/lib64", "/etc/alternatives", filepath.Dir(path)) //nolint:gocritic // a new list
+	if to, err := filepath.EvalSymlinks(path); err == nil {
+		all = append(all, filepath.Dir(to))
+	}
+	v.roots = folders(all)
+	return v, nil
+}
+
+func lastLine(s string) string {
+	s = strings.TrimSpace(s)
+	return s[strings.LastIndexByte(s, '\n')+1:]
+}
+
+// folders are those of a list that are there, without those inside of others.
+func folders(all []string) (out []string) {
+	slices.Sort(all)
+	for _, p := range all {
+		info, err := os.Stat(p)
+		if err != nil || !info.IsDir() || p == "/" || !filepath.IsAbs(p) {
+			continue
+		}
+		if slices.ContainsFunc(out, func(o string) bool { return p == o || strings.HasPrefix(p, o+"/") }) {
+			continue
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// makeTemp makes the folder that a worker may write to, where it has no file system of
+// its own.
+func (v *view) makeTemp() (err error) {
+	v.temp = ""
+	if v.has(Namespaces) {
+		return nil
+	}
+	if v.temp, err = os.MkdirTemp("", "andiron-"); err == nil && v.uid != 0 {
+		err = os.Chown(v.temp, v.uid, v.uid)
+	}
+	return err
+}
+
+// attributes are how the process begins.
+func (v *view) attributes(pidfd *int) *syscall.SysProcAttr {
+	a := &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, PidFD: pidfd}
+	if !v.has(Namespaces) {
+		return a
+	}
+	a.Cloneflags = unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP
+	a.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}}
+	a.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}
+	if v.uid != 0 {
+		a.UidMappings = append(a.UidMappings, syscall.SysProcIDMap{ContainerID: 1, HostID: v.uid, Size: 1})
+		a.GidMappings = append(a.GidMappings, syscall.SysProcIDMap{ContainerID: 1, HostID: v.uid, Size: 1})
+		a.GidMappingsEnableSetgroups = true // to be without the groups of root
+	}
+	return a
+}

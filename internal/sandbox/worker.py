@@ -1,0 +1,268 @@
+"""Loads one untrusted checkpoint with torch and hands out its tensors.
+
+andiron starts this in a sandbox; nobody else does. It speaks over descriptor 3,
+a socket that keeps messages apart:
+
+    worker   {"ready": {...}}            torch is imported
+    andiron  {"job": {...}} + 2 files    the checkpoint and where tensors go
+    worker   {"locked": true} + 1 file   the filter is in force; who is told of calls
+    andiron  {"go": true}
+    worker   {"done": {...}} or {"failed": {...}}
+
+Everything before "locked" runs bytes that the user trusts: Python, torch and the
+modules that the policy allows. Everything behind it runs what the checkpoint says.
+Nothing is imported there, no file is opened, and nothing of what is said is believed:
+andiron reads the tensors by itself.
+"""
+
+import argparse  # noqa: F401  # this and others: what checkpoints hold, and torch may not import
+import array
+import base64
+import codecs
+import collections
+import ctypes
+import dataclasses  # noqa: F401
+import datetime  # noqa: F401
+import decimal  # noqa: F401
+import enum  # noqa: F401
+import fractions  # noqa: F401
+import importlib
+import io
+import json
+import os
+import pathlib  # noqa: F401
+import socket
+import sys
+import uuid  # noqa: F401
+import warnings
+
+CONTROL, SOURCE, OUT = 3, 10, 11
+MOST = 1 << 20  # bytes of a message
+SET_FILTER, LISTENER = 1, 1 | 8 | 16  # SECCOMP_SET_MODE_FILTER; TSYNC, NEW_LISTENER, TSYNC_ESRCH
+
+warnings.simplefilter("ignore")
+libc = ctypes.CDLL(None, use_errno=True)
+libc.syscall.restype = ctypes.c_long
+libc.write.restype = ctypes.c_ssize_t
+libc.write.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t)
+
+
+class Program(ctypes.Structure):
+    _fields_ = (("len", ctypes.c_ushort), ("filter", ctypes.c_void_p))
+
+
+class Refused(Exception):
+    """What was loaded is nothing that can be handed out."""
+
+
+def say(message):
+    """Send a message. It is cut where andiron would not read on."""
+    data = json.dumps(message).encode()[:MOST]
+    if os.write(CONTROL, data) != len(data):
+        raise OSError("a message was cut")
+
+
+def hear():
+    return json.loads(os.read(CONTROL, MOST))
+
+
+import torch  # noqa: E402  # after libc, which must not come from it
+
+TYPES = {
+    name: kind
+    for name, kind in {
+        "float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16", "complex64": "C64",
+        "int64": "I64", "int32": "I32", "int16": "I16", "int8": "I8", "uint8": "U8", "bool": "BOOL",
+        "uint16": "U16", "uint32": "U32", "uint64": "U64", "float8_e4m3fn": "F8_E4M3", "float8_e5m2": "F8_E5M2",
+    }.items()
+    if hasattr(torch, name)
+}  # fmt: skip
+
+
+def warm():
+    """Use what torch.load imports late, with bytes that are ours."""
+    held = torch.nn.Linear(1, 1)
+    state = collections.OrderedDict(a=torch.zeros(1), b=held.state_dict(), c=torch.zeros(1, dtype=torch.bfloat16))
+    for zipped in (True, False):
+        for value in (state, held):
+            b = io.BytesIO()
+            torch.save(value, b, _use_new_zipfile_serialization=zipped)
+            for only in (True, False):
+                b.seek(0)
+                try:
+                    torch.load(b, map_location="cpu", weights_only=only)
+                except Exception:  # noqa: BLE001, S110  # a module is no weights
+                    pass
+    for name in ("ascii", "latin-1", "utf-8", "utf-16", "utf-32", "raw_unicode_escape", "unicode_escape", "idna", "hex", "bz2", "zlib", "rot13"):
+        try:
+            codecs.lookup(name)
+        except LookupError:  # this Python has fewer
+            pass
+    out = Output(os.open(os.devnull, os.O_WRONLY))
+    out.emit(state)
+    os.close(out.fd)
+
+
+class Source(io.RawIOBase):
+    """The checkpoint, read without asking the system what it is."""
+
+    def fileno(self):
+        return SOURCE
+
+    def readable(self):
+        return True
+
+    def seekable(self):
+        return True
+
+    def readinto(self, b):
+        data = os.read(SOURCE, len(b))
+        b[: len(data)] = data
+        return len(data)
+
+    def seek(self, at, whence=0):
+        return os.lseek(SOURCE, at, whence)
+
+
+class Output:
+    """Writes tensors as safetensors, and says what held them."""
+
+    def __init__(self, fd):
+        self.fd, self.tensors, self.names, self.depth = fd, {}, {}, 0
+
+    def emit(self, value):
+        if isinstance(value, torch.nn.Module):
+            value = value.state_dict()
+        tree = self.tree(value, "")
+        header, at = {"__metadata__": {"format": "pt", "andiron.tree": json.dumps(tree, separators=(",", ":"))}}, 0
+        for name, t in self.tensors.items():
+            n = t.numel() * t.element_size()
+            kind = TYPES[str(t.dtype).replace("torch.", "")]
+            header[name] = {"dtype": kind, "shape": list(t.shape), "data_offsets": [at, at + n]}
+            at += n
+        text = json.dumps(header, separators=(",", ":")).encode()
+        text += b" " * (-len(text) % 8)
+        self.write(len(text).to_bytes(8, "little") + text)
+        for t in self.tensors.values():
+            t = t.contiguous()
+            self.write_from(t.data_ptr(), t.numel() * t.element_size())
+
+    def write(self, data):
+        self.write_from(ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value, len(data))
+
+    def write_from(self, at, n):
+        while n > 0:
+            k = libc.write(self.fd, at, n)
+            if k <= 0:
+                raise OSError(ctypes.get_errno(), "the tensors cannot be written")
+            at, n = at + k, n - k
+
+    def tree(self, value, path):
+        """What held the tensors: only what JSON has, and tuples, marked."""
+        self.depth += 1
+        if self.depth > 200:
+            raise Refused("it is nested more than 200 deep")
+        try:
+            return self.node(value, path)
+        finally:
+            self.depth -= 1
+
+    def node(self, value, path):
+        kind = type(value)
+        if value is None or kind in (bool, int, str):
+            return {"v": value}
+        if kind is float:
+            return {"v": value} if value - value == 0 else {"f": repr(value)}
+        if isinstance(value, torch.Tensor):
+            return {"t": self.tensor(value, path)}
+        if isinstance(value, torch.nn.Module):
+            module = "%s.%s" % (kind.__module__, kind.__qualname__)
+            return {"m": module, "d": self.node(value.state_dict(), path)["d"]}
+        if isinstance(value, dict):
+            return {"d": [[self.key(k), self.tree(x, self.under(path, k))] for k, x in value.items()]}
+        if isinstance(value, (list, tuple)):
+            return {"l" if isinstance(value, list) else "u": [self.tree(x, self.under(path, i)) for i, x in enumerate(value)]}
+        if kind in (torch.dtype, torch.device):
+            return {"s": str(value)}
+        raise Refused("%s holds a %s.%s" % (path or "it", kind.__module__, kind.__qualname__))
+
+    def key(self, k):
+        if type(k) not in (str, int, bool, float):
+            raise Refused("a key is a %s" % type(k).__qualname__)
+        return k
+
+    def under(self, path, k):
+        return "%s.%s" % (path, k) if path else str(k)
+
+    def tensor(self, t, path):
+        t = t.detach()
+        if t.layout != torch.strided or t.is_quantized or t.device.type != "cpu":
+            raise Refused("%s is a tensor that is %s" % (path or "it", "quantized" if t.is_quantized else t.layout if t.layout != torch.strided else "on " + t.device.type))
+        if str(t.dtype).replace("torch.", "") not in TYPES:
+            raise Refused("%s has the type %s" % (path or "it", t.dtype))
+        t = t.resolve_conj().resolve_neg()
+        same = (t.data_ptr(), tuple(t.shape), tuple(t.stride()), t.dtype)
+        if t.numel() and same in self.names:
+            return self.names[same]
+        name = path or "tensor"
+        while name in self.tensors or name == "__metadata__":
+            name += "_"
+        self.tensors[name], self.names[same] = t, name
+        return name
+
+
+def lock(filter_):
+    """Put the filter in force, for every thread, and return who is told of calls."""
+    code = ctypes.create_string_buffer(filter_, len(filter_))
+    program = Program(len(filter_) // 8, ctypes.cast(code, ctypes.c_void_p))
+    number = {"x86_64": 317, "aarch64": 277}[os.uname().machine]
+    fd = libc.syscall(number, SET_FILTER, LISTENER, ctypes.byref(program))
+    if fd < 0:
+        raise OSError(ctypes.get_errno(), "the filter of system calls cannot be put in force")
+    return fd
+
+
+def load(source):
+    """What torch.load makes of it, and in which way."""
+    source.seek(257)
+    if source.read(5) == b"ustar":  # torch would unpack it to a folder
+        raise Refused("it is a tar of torch before 0.2, which andiron convert reads")
+    source.seek(0)
+    try:
+        return torch.load(source, map_location="cpu", weights_only=True), True
+    except Exception:  # noqa: BLE001
+        source.seek(0)
+    return torch.load(source, map_location="cpu", weights_only=False), False
+
+
+def main():
+    control = socket.socket(fileno=CONTROL)
+    warm()
+    say({"ready": {"torch": str(torch.__version__), "python": sys.version.split()[0]}})
+    data, extra, _, _ = control.recvmsg(MOST, socket.CMSG_LEN(8))
+    job = json.loads(data)["job"]
+    got = array.array("i")
+    got.frombytes(extra[0][2])
+    for fd, to in zip(got, (SOURCE, OUT)):
+        os.dup2(fd, to)
+        os.close(fd)
+    source, out = io.BufferedReader(Source(), 1 << 16), Output(OUT)
+    for name in job["imports"]:
+        importlib.import_module(name)
+    filter_ = base64.b64decode(job["filter"])
+    ancillary = (socket.SOL_SOCKET, socket.SCM_RIGHTS)
+    locked = json.dumps({"locked": True}).encode()
+    told = lock(filter_)
+    control.sendmsg([locked], [(*ancillary, array.array("i", [told]))])
+    os.close(told)
+    hear()
+    try:
+        value, only = load(source)
+        out.emit(value)
+        say({"done": {"weights_only": only, "type": "%s.%s" % (type(value).__module__, type(value).__qualname__)}})
+    except BaseException as e:  # noqa: BLE001  # whatever it is, andiron is told
+        say({"failed": {"kind": type(e).__qualname__, "text": str(e)[:4096], "refused": type(e) is Refused}})
+    os._exit(0)
+
+
+main()

@@ -1,0 +1,263 @@
+package sandbox
+
+import (
+	"context"
+	_ "embed"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/andiron-dev/andiron/internal/child"
+	"github.com/andiron-dev/andiron/internal/seccomp"
+)
+
+//go:embed worker.py
+var program string
+
+// worker is a process that has imported torch, or is about to.
+type worker struct {
+	cmd     *exec.Cmd
+	control *net.UnixConn
+	said    child.Tail
+	ended   chan struct{} // closed when there is no process any more
+	pidfd   int
+	temp    string // a folder of its own, or ""
+	killed  atomic.Bool
+}
+
+// mostMessage bounds what a worker says at a time.
+const mostMessage = 1 << 20
+
+// spawn starts a worker.
+func spawn(ctx context.Context, v *view, lim Limits) (*worker, error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("socketpair: %w", err)
+	}
+	theirs := os.NewFile(uintptr(pair[1]), "control")
+	defer func() { _ = theirs.Close() }() // the worker has its own
+	ours := os.NewFile(uintptr(pair[0]), "control")
+	conn, err := net.FileConn(ours)
+	_ = ours.Close() // conn has its own
+	if err != nil {
+		return nil, err
+	}
+	w := &worker{control: conn.(*net.UnixConn), ended: make(chan struct{}), pidfd: -1}
+	if err := w.start(ctx, v, lim, theirs); err != nil {
+		_ = w.control.Close()    // the other error is the one
+		_ = os.RemoveAll(v.temp) // there is nothing in it
+		return nil, err
+	}
+	return w, nil
+}
+
+func (w *worker) start(ctx context.Context, v *view, lim Limits, control *os.File) error {
+	if err := v.makeTemp(); err != nil {
+		return err
+	}
+	plan, err := json.Marshal(stagePlan{
+		Python: v.python, Program: program, Roots: v.roots, Files: v.files, Temp: v.temp,
+		Namespaces: v.has(Namespaces), Landlock: v.has(Landlock), UID: v.uid, Limits: lim,
+	})
+	if err != nil {
+		return err
+	}
+	w.cmd = exec.CommandContext(ctx, "/proc/self/exe")
+	w.temp = v.temp
+	w.cmd.Args = []string{stageName}
+	w.cmd.Env = []string{"PATH=/usr/bin:/bin"}
+	w.cmd.ExtraFiles = []*os.File{control}
+	w.cmd.Stdin = strings.NewReader(string(plan))
+	w.cmd.Stderr = &w.said
+	w.cmd.WaitDelay = time.Second
+	w.cmd.SysProcAttr = v.attributes(&w.pidfd)
+	runtime.LockOSThread() // the worker ends with the thread that started it: PDEATHSIG
+	defer runtime.UnlockOSThread()
+	if err := w.cmd.Start(); err != nil {
+		return fmt.Errorf("the sandbox cannot be started: %w", err)
+	}
+	go func() {
+		_ = w.cmd.Wait() // who looks at ProcessState knows
+		close(w.ended)
+	}()
+	return nil
+}
+
+// kill ends the worker and everything in its namespace.
+func (w *worker) kill() {
+	w.killed.Store(true)
+	_ = w.cmd.Process.Kill() // it may have ended
+	<-w.ended
+	_ = w.control.Close() // nobody says anything any more
+	if w.temp != "" {
+		_ = os.RemoveAll(w.temp) // what is left is a private temporary folder
+	}
+	if w.pidfd >= 0 {
+		_ = unix.Close(w.pidfd) // it was only for looking
+	}
+}
+
+// message is one from a worker. Exactly one of the pointers is set.
+type message struct {
+	Ready *struct {
+		Torch  string `json:"torch"`
+		Python string `json:"python"`
+	} `json:"ready"`
+	Stage  *layerError `json:"stage"`
+	Locked *bool       `json:"locked"`
+	Done   *struct {
+		WeightsOnly bool   `json:"weights_only"`
+		Type        string `json:"type"`
+	} `json:"done"`
+	Failed *struct {
+		Kind    string `json:"kind"`
+		Text    string `json:"text"`
+		Refused bool   `json:"refused"`
+	} `json:"failed"`
+}
+
+// errGone says that the worker ended before it said what it should.
+var errGone = errors.New("the worker ended")
+
+// hear reads a message until then. With files, a descriptor may come along.
+func (w *worker) hear(until time.Time, files bool) (m message, fd int, err error) {
+	fd = -1
+	if err := w.control.SetReadDeadline(until); err != nil {
+		return m, fd, err
+	}
+	b := make([]byte, mostMessage)
+	var oob []byte
+	if files {
+		oob = make([]byte, unix.CmsgSpace(4))
+	}
+	n, oobn, _, _, err := w.control.ReadMsgUnix(b, oob)
+	if errors.Is(err, io.EOF) || err == nil && n == 0 {
+		err = errGone
+	}
+	if err != nil {
+		return m, fd, err
+	}
+	if fd, err = received(oob[:oobn]); err != nil {
+		return m, fd, err
+	}
+	d := json.NewDecoder(strings.NewReader(string(b[:n])))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&m); err != nil {
+		return m, fd, fmt.Errorf("the worker said what nobody understands: %w", err)
+	}
+	return m, fd, nil
+}
+
+// received is the descriptor that came along, or -1.
+func received(oob []byte) (int, error) {
+	if len(oob) == 0 {
+		return -1, nil
+	}
+	all, err := unix.ParseSocketControlMessage(oob)
+	if err != nil || len(all) != 1 {
+		return -1, fmt.Errorf("descriptors that nobody understands: %w", err)
+	}
+	fds, err := unix.ParseUnixRights(&all[0])
+	if err != nil || len(fds) != 1 {
+		return -1, fmt.Errorf("descriptors that nobody understands: %w", err)
+	}
+	unix.CloseOnExec(fds[0])
+	return fds[0], nil
+}
+
+// tell writes a message, with descriptors.
+func (w *worker) tell(m map[string]any, files ...*os.File) error {
+	b, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	var fds []int
+	for _, f := range files {
+		fds = append(fds, int(f.Fd()))
+	}
+	var oob []byte
+	if len(fds) > 0 {
+		oob = unix.UnixRights(fds...)
+	}
+	_ = w.control.SetWriteDeadline(time.Now().Add(10 * time.Second)) // tests of the socket find what is wrong with it
+	_, _, err = w.control.WriteMsgUnix(b, oob, nil)
+	return err
+}
+
+// ready waits until torch is imported.
+func (w *worker) ready(until time.Time, r *Report) error {
+	m, _, err := w.hear(until, false)
+	if err == nil && m.Stage != nil {
+		return m.Stage
+	}
+	if err == nil && m.Ready == nil {
+		err = errors.New("the worker spoke out of turn")
+	}
+	if err != nil {
+		return w.why(err)
+	}
+	r.Torch, r.Python = m.Ready.Torch, m.Ready.Python
+	return nil
+}
+
+// why adds to an error what the worker left on its standard error.
+func (w *worker) why(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = errors.New("it took too long")
+	}
+	if errors.Is(err, errGone) || errors.Is(err, syscall.ECONNRESET) {
+		select {
+		case <-w.ended:
+			err = fmt.Errorf("%w: %s", errGone, w.cmd.ProcessState)
+		case <-time.After(time.Second):
+		}
+		if lines := w.said.Lines(); len(lines) > 0 {
+			err = fmt.Errorf("%w: %s", err, strings.Join(lines, "\n"))
+		}
+	}
+	return err
+}
+
+// job gives the worker its checkpoint and returns the listener for its calls.
+func (w *worker) job(o *Options, in, out *os.File, until time.Time) (listener int, err error) {
+	f := LoadFilter(seccomp.ArchOf(runtime.GOARCH))
+	if slices.Contains(o.Without, Seccomp) {
+		f.Rules, f.Else = nil, seccomp.Allow
+	}
+	p, err := f.Compile()
+	if err != nil {
+		return -1, fmt.Errorf("internal error: %w", err)
+	}
+	imports := o.Imports
+	if imports == nil {
+		imports = []string{}
+	}
+	err = w.tell(map[string]any{"job": map[string]any{"imports": imports, "filter": base64.StdEncoding.EncodeToString(p.Bytes())}}, in, out)
+	if err != nil {
+		return -1, err
+	}
+	m, fd, err := w.hear(until, true)
+	if err == nil && (m.Locked == nil || fd < 0) {
+		err = errors.New("the worker spoke out of turn")
+	}
+	if err != nil {
+		if fd >= 0 {
+			_ = unix.Close(fd) // nobody listens
+		}
+		return -1, w.why(err)
+	}
+	return fd, nil
+}
