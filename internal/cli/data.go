@@ -60,6 +60,7 @@ type dataCheckFlags struct {
 	surveyFlags
 
 	schema, page string
+	schemaOnly   bool
 	baseline     baselineFlags
 }
 
@@ -97,6 +98,7 @@ cannot see.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.dataCheck(cmd, &f, args) },
 	}
 	cmd.Flags().StringVar(&f.schema, "schema", "", "hold each sample against the schema in `FILE`")
+	cmd.Flags().BoolVar(&f.schemaOnly, "schema-only", false, "do nothing else, at the speed of reading; the report says so")
 	cmd.Flags().StringVar(&f.baseline.file, "baseline", "", "compare with the baseline in `FILE`")
 	cmd.Flags().StringVar(&f.baseline.signature, "signature", "", "read the signature of the baseline from `FILE` (default BASELINE.sig)")
 	f.baseline.signers.add(cmd.Flags())
@@ -115,6 +117,9 @@ func (a *app) dataCheck(cmd *cobra.Command, f *dataCheckFlags, args []string) er
 	if err != nil {
 		return err
 	}
+	if err := f.alone(cmd); err != nil {
+		return err
+	}
 	images := imagechild.New(cmd.Context(), a.program)
 	defer images.Close()
 	d := engine.DataOptions{Files: files, Decoder: images}
@@ -127,8 +132,10 @@ func (a *app) dataCheck(cmd *cobra.Command, f *dataCheckFlags, args []string) er
 	if err != nil {
 		return err
 	}
-	d.Survey = data.NewSurvey(opt, base, finding.Where{Path: filepath.ToSlash(filepath.Clean(files[0].Path))})
-	d.Survey.Standing = standing
+	if !f.schemaOnly {
+		d.Survey = data.NewSurvey(opt, base, finding.Where{Path: filepath.ToSlash(filepath.Clean(files[0].Path))})
+		d.Survey.Standing = standing
+	}
 	err = a.run(cmd.Context(), cmd, &f.runFlags, ".", pathsOf(files), func(ctx context.Context, opt engine.Options, h finding.Handler) error {
 		return engine.Data(ctx, d, opt, h)
 	})
@@ -136,6 +143,22 @@ func (a *app) dataCheck(cmd *cobra.Command, f *dataCheckFlags, args []string) er
 		err = writeWhole(f.page, func(w io.Writer) error { return d.Survey.Survey.WriteHTML(w, d.Survey.Where.Path) })
 	}
 	return err
+}
+
+// alone refuses what --schema-only leaves out.
+func (f *dataCheckFlags) alone(cmd *cobra.Command) error {
+	if !f.schemaOnly {
+		return nil
+	}
+	if f.schema == "" {
+		return usage("--schema-only without --schema would look at nothing", "--schema FILE names it")
+	}
+	for _, name := range []string{"baseline", "html", "max-samples"} {
+		if cmd.Flags().Changed(name) {
+			return usage("--"+name+" needs a look at the whole set, which --schema-only leaves out", "leave one of them out")
+		}
+	}
+	return nil
 }
 
 // namedFiles are the arguments [NAME=]PATH.

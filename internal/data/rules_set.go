@@ -123,15 +123,20 @@ var tenAdded = &rule.Rule{
 
 var tenUnsearched = &rule.Rule{
 	ID:       "TEN022",
-	Title:    "images on which planted patches were not looked for",
+	Title:    "look at the set that was left out, or taken at a part of it",
 	Strategy: finding.InputValidation,
 	Severity: finding.Info,
 	Text: `Patches that tell the label were looked for on a part of the images, or on none: they differ in size, they are too few, too small or too coarse for one to stand out, or there are more than are kept in memory. Then those that were looked at are drawn by chance from the whole set, always the same ones: a patch on enough samples is on enough of those as well, wherever they stand.
 
-Nothing is known about the others.`,
-	Fix:   "bring the images to one size, or check the set in parts",
+Nothing is known about the others. With --schema-only there is no look at the set as a whole: no copies, outliers, patches or distributions.`,
+	Fix:   "bring the images to one size, check the set in parts, or leave --schema-only out",
 	Since: "0.1.0",
 	Refs:  []string{dataPage},
+}
+
+// Unlooked says that samples were held against the schema and against nothing else.
+func Unlooked(name string) finding.Finding {
+	return tenUnsearched.Finding(finding.Where{Path: name}, "the set was not looked at as a whole: no copies, outliers, patches or distributions")
 }
 
 var tenStanding = &rule.Rule{

@@ -90,6 +90,9 @@ func (c *SetCheck) Add(rows *dataset.Rows) {
 // time, and where something is wrong with them as few as it takes.
 func (c *SetCheck) group(g tensor.Group, rows *dataset.Rows, bad map[int]bool) {
 	least, most := c.steps(g, rows)
+	if most == 1 && c.alike(g, rows) {
+		return
+	}
 	for from := 0; from < rows.N; from += most {
 		n := min(most, rows.N-from)
 		part := c.columns(g, rows, from, n)
@@ -99,6 +102,14 @@ func (c *SetCheck) group(g tensor.Group, rows *dataset.Rows, bad map[int]bool) {
 		}
 		c.pinpoint(g, rows, from, n, least, bad)
 	}
+}
+
+// alike looks at all samples together where the schema is about one: they have the
+// same types and shapes, so that the first stands for them, and their elements are
+// looked at as those of one tensor. It reports whether nothing is wrong.
+func (c *SetCheck) alike(g tensor.Group, rows *dataset.Rows) bool {
+	return rows.N > 1 && c.windows[g].None() && c.schema.Check(g, c.columns(g, rows, 0, 1), nil, nil).OK() &&
+		c.schema.Alike(g, c.columns(g, rows, 0, rows.N))
 }
 
 // steps says how many samples are looked at together at least and at most.

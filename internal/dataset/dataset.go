@@ -103,8 +103,13 @@ func (r *Rows) Number(row int) int64 {
 	return r.First + int64(row)
 }
 
-// Place says where a sample has the value of a column.
-func (r *Rows) Place(row int, column string) Place { return r.place(row, column) }
+// Place says where a sample has the value of a column, if that is known.
+func (r *Rows) Place(row int, column string) Place {
+	if r.place == nil {
+		return Place{}
+	}
+	return r.place(row, column)
+}
 
 // Column returns a column, or nil.
 func (r *Rows) Column(name string) *tensor.Tensor {

@@ -24,7 +24,7 @@ import (
 // DataOptions say what a data set is held against.
 type DataOptions struct {
 	Schema *tensor.Schema // nil for none
-	Survey *data.Survey   // nil for none
+	Survey *data.Survey   // nil for none, which is said
 	Limits dataset.Limits
 	Files  []TensorFile // one set: what has a name is put together
 	// Decoder decodes the images; nil does it in this process.
@@ -54,6 +54,9 @@ func Data(ctx context.Context, d DataOptions, opt Options, h finding.Handler) er
 		e.sum.tensors.Schema = d.Schema.SHA256()
 	}
 	l.count = l.check.Finish(l.report)
+	if d.Survey == nil {
+		l.report(data.Unlooked(filepath.ToSlash(filepath.Clean(d.Files[0].Path))))
+	}
 	if d.Survey != nil && len(l.unread) == 0 && ctx.Err() == nil {
 		if err := guarded(func() { d.Survey.Finish(l.report) }); err != nil {
 			l.fail(d.Files[0].Path, err)

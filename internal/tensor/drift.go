@@ -31,6 +31,9 @@ type window struct {
 // has reports whether a tensor is compared with anything.
 func (w *Windows) has(t *spec) bool { return t != nil && (t.drift != nil || t.balance != nil) }
 
+// None reports whether nothing of the group is compared.
+func (w *Windows) None() bool { return !slices.ContainsFunc(w.s.groups[w.group], w.has) }
+
 // Windows starts empty windows for a group.
 func (s *Schema) Windows(g Group) *Windows {
 	w := &Windows{s: s, group: g, open: map[string]*window{}, labels: map[string]*window{}, bins: map[binned]*bins{}}

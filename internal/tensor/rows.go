@@ -38,6 +38,35 @@ func (s *Schema) Each(g Group) bool {
 	return true
 }
 
+// Alike reports whether samples that differ in nothing but their elements have none
+// that breaks a rule. Each tensor has the elements of all of them, one sample after
+// the other, and one sample has passed Check. False may mean that it takes a look at
+// each.
+func (s *Schema) Alike(g Group, all []Tensor) bool {
+	c, size := s.checker(g, nil, nil), int64(0)
+	for i := range all {
+		size += int64(len(all[i].Data))
+	}
+	for i := range all {
+		in := &all[i]
+		t := s.find(g, in.Name)
+		if t == nil {
+			continue
+		}
+		if !t.alike(in, size > s.limits.bytes) || c.elements(t, in) != nil || len(c.found) > 0 {
+			return false
+		}
+	}
+	return s.Each(g)
+}
+
+// alike reports whether samples of a tensor may be looked at together: norms are of one
+// sample, and texts make it larger than others.
+func (t *spec) alike(in *Tensor, large bool) bool {
+	norms := t.normalize != nil && t.normalize.kind == "lp" && t.normalize.by == "client"
+	return !norms && (in.DType != Bytes || !large && (t.bytes == 0 || int64(len(in.Data)) <= t.bytes))
+}
+
 // Types lists the types that a tensor may have, nil where the schema does not have it.
 func (s *Schema) Types(g Group, name string) []DType {
 	if t := s.find(g, name); t != nil {

@@ -1,0 +1,89 @@
+package data_test
+
+import (
+	"encoding/binary"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/data"
+	"github.com/andiron-dev/andiron/internal/dataset"
+	"github.com/andiron-dev/andiron/internal/tensor"
+)
+
+func floats(values ...float32) []byte {
+	var b []byte
+	for _, v := range values {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+	}
+	return b
+}
+
+func texts(values ...string) []byte {
+	var b []byte
+	for _, v := range values {
+		b = append(binary.LittleEndian.AppendUint32(b, uint32(len(v))), v...)
+	}
+	return b
+}
+
+// Samples that are looked at together are found wrong as each by itself is.
+func TestTogether(t *testing.T) {
+	nan := float32(math.NaN())
+	for name, c := range map[string]struct {
+		inputs string
+		column tensor.Tensor
+		wrong  int // samples
+	}{
+		"sound":                     {"{dtype: float32, shape: [1], range: [0, 1]}", tensor.Tensor{Shape: []int64{4}, Data: floats(0, 1, 0.5, 0.25)}, 0},
+		"out of range":              {"{dtype: float32, shape: [1], range: [0, 1]}", tensor.Tensor{Shape: []int64{4}, Data: floats(0, 2, 0.5, -1)}, 2},
+		"of no dimension":           {"{dtype: float32, shape: []}", tensor.Tensor{Shape: []int64{3}, Data: floats(0, nan, 1)}, 1},
+		"of two":                    {"{dtype: float32, shape: [2], range: [0, 1]}", tensor.Tensor{Shape: []int64{2, 2}, Data: floats(0, 0, 0, 2)}, 1},
+		"of the wrong shape":        {"{dtype: float32, shape: [3]}", tensor.Tensor{Shape: []int64{2, 2}, Data: floats(0, 0, 0, 0)}, 2},
+		"allowed values":            {"{dtype: float32, shape: [1], values: [0, 1]}", tensor.Tensor{Shape: []int64{3}, Data: floats(0, 1, 2)}, 1},
+		"as many elements as may":   {"{dtype: float32, shape: [2], max_elements: 2}", tensor.Tensor{Shape: []int64{3, 2}, Data: floats(0, 0, 0, 0, 0, 0)}, 0},
+		"as many bytes as may":      {"{dtype: float32, shape: [2], max_bytes: 8}", tensor.Tensor{Shape: []int64{3, 2}, Data: floats(0, 0, 0, 0, 0, 0)}, 0},
+		"constant":                  {"{dtype: float32, shape: [2], flat: {max_constant_fraction: 0.9}}", tensor.Tensor{Shape: []int64{2, 2}, Data: floats(0, 1, 3, 3)}, 1},
+		"constant by chance of all": {"{dtype: float32, shape: [2], flat: {max_constant_fraction: 0.9}}", tensor.Tensor{Shape: []int64{2, 2}, Data: floats(3, 3, 3, 3)}, 2},
+		"norms":                     {"{dtype: float32, shape: [1, 2], normalize: {kind: lp, by: client, axis: 1}}", tensor.Tensor{Shape: []int64{2, 2}, Data: floats(1, 0, 2, 0)}, 1},
+		"texts":                     {"{dtype: bytes, shape: [1], text: {max_bytes: 3}}", tensor.Tensor{DType: tensor.Bytes, Shape: []int64{3}, Data: texts("abc", "abcd", "")}, 1},
+		"one text of many bytes":    {"{dtype: bytes, shape: [1], max_bytes: 8}", tensor.Tensor{DType: tensor.Bytes, Shape: []int64{3}, Data: texts("a", "abcdefgh", "b")}, 1},
+		"texts of a few bytes each": {"{dtype: bytes, shape: [1], max_bytes: 8}", tensor.Tensor{DType: tensor.Bytes, Shape: []int64{3}, Data: texts("abcd", "abcd", "abcd")}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := tensor.Parse([]byte("andiron: tensor/v1\nmodel: m\ninputs:\n  x: " + c.inputs + "\n"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.column.Name = "x"
+			if c.column.DType == 0 {
+				c.column.DType = tensor.Float32
+			}
+			all := &dataset.Rows{N: int(c.column.Shape[0]), Columns: []tensor.Tensor{c.column}}
+			together, each := data.NewSetCheck(s), data.NewSetCheck(s)
+			together.Add(all)
+			for i := range all.N {
+				each.Add(&dataset.Rows{First: int64(i), N: 1, Columns: all.Part(i, 1)})
+			}
+			got, count := finish(together)
+			want, _ := finish(each)
+			if d := cmp.Diff(want, got); d != "" {
+				t.Error(d)
+			}
+			if count.Rejected != c.wrong {
+				t.Errorf("%d samples are wrong, want %d", count.Rejected, c.wrong)
+			}
+		})
+	}
+}
+
+// finish has what a person reads of what was found.
+func finish(c *data.SetCheck) (said [][]string, count finding.Tensors) {
+	count = c.Finish(func(f finding.Finding) {
+		said = append(said, slices.Concat([]string{f.Rule, f.Message}, f.Evidence))
+	})
+	return said, count
+}
