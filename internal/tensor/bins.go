@@ -1,6 +1,8 @@
 package tensor
 
 import (
+	"encoding/binary"
+	"math"
 	"slices"
 )
 
@@ -110,6 +112,9 @@ func (b *bins) count(data []byte) []int64 {
 		b.bytes(data, of)
 		return of[1:n:n]
 	}
+	if b.d == Float32 {
+		data = b.singles(data, of)
+	}
 	l, size, at := b.d.layout(), b.d.Size(), 0
 	table, shift, base, end := b.table, b.shift&63, b.base, b.end
 	for i := range len(data) / size {
@@ -129,6 +134,33 @@ func (b *bins) count(data []byte) []int64 {
 		of[i%n] += of[n+i]
 	}
 	return of[1:n:n]
+}
+
+// singles is count for float32, as far as there are elements for all lanes. It returns
+// the rest.
+func (b *bins) singles(data []byte, of []int64) []byte {
+	n := b.n + 1
+	one, two, three, four := of[:n], of[n:2*n], of[2*n:3*n], of[3*n:4*n]
+	table, shift, base := b.table, b.shift&63, b.base
+	numbers := uint64(b.last - b.first)
+	bin := func(bits uint32) int {
+		key := int64(int32(bits) ^ int32(bits)>>31&math.MaxInt32)
+		cell := max(key>>shift-base, 0)
+		if uint64(key-b.first) <= numbers {
+			if in := table[min(int(cell), len(table)-1)]; in != unsure {
+				return int(in) + 1
+			}
+		}
+		return b.search(key) + 1
+	}
+	for ; len(data) >= 16; data = data[16:] {
+		x, y := binary.LittleEndian.Uint64(data), binary.LittleEndian.Uint64(data[8:])
+		one[bin(uint32(x))]++
+		two[bin(uint32(x>>32))]++
+		three[bin(uint32(y))]++
+		four[bin(uint32(y>>32))]++
+	}
+	return data
 }
 
 // bytes is count for the types of one byte: it counts the bytes first.
