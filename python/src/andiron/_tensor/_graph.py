@@ -82,7 +82,9 @@ def exporting(torch: Any) -> Callable[[], bool]:
         translator = torch._dynamo.symbolic_convert.InstructionTranslator
         return bool(translator.current_tx().export)
 
-    return compiler.assume_constant_result(found)  # type: ignore[no-any-return]
+    # What torch.compiler.assume_constant_result does, which imports all of dynamo for it.
+    found._dynamo_marked_constant = True  # type: ignore[attr-defined]
+    return found
 
 
 def graphs_of(checker: Checker, *, partial: bool = False) -> Graphs | None:
