@@ -275,8 +275,14 @@ func TestConflicts(t *testing.T) {
 	if _, _, err := New().Schema(); err == nil || !strings.Contains(err.Error(), "no source says type and shape") {
 		t.Errorf("nothing: %v", err)
 	}
-	if err := New().Short("a b", "int64[2]"); err == nil {
-		t.Error("a name that is none is accepted")
+	for _, c := range [][3]string{
+		{"a b", "int64[2]", `"a b" cannot name a tensor`},
+		{"x", "float32[2] in [1, 0]", "a range is a lower and an upper bound"},
+		{"x", "int8[2] in [200, 300]", "no int8 lies between 200 and 300"},
+	} {
+		if err := New().Short(c[0], c[1]); err == nil || !strings.Contains(err.Error(), c[2]) || strings.Contains(err.Error(), "line ") {
+			t.Errorf("%s=%s: error %v, want %q", c[0], c[1], err, c[2])
+		}
 	}
 }
 
