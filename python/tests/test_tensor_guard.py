@@ -239,6 +239,14 @@ def test_a_schema_must_fit_the_function(torch: Any) -> None:
         with pytest.raises(ValueError, match=r"."):
             make()
 
+    # A parameter that is not there would leave its input to be guessed.
+    for make in (
+        lambda: andiron.guard(torch.nn.Identity(), schema_of(IMAGE), parameters={"img": "image"}),
+        lambda: andiron.validate(schema_of(IMAGE), img="image")(torch.nn.Identity().forward),
+    ):
+        with pytest.raises(ValueError, match="forward has no parameter 'img', but input"):
+            make()
+
     @andiron.validate("uint8[1]", b="uint8[2]")
     def g(a: Any, b: Any = None) -> str:
         return "done"
@@ -247,6 +255,14 @@ def test_a_schema_must_fit_the_function(torch: Any) -> None:
     assert g(one, one.repeat(2)) == "done"
     with pytest.raises(andiron.TensorValidationError, match='AT-SHAPE "b"'):
         g(one, one)
+
+
+def test_the_decorator_wants_a_schema() -> None:
+    def f(image: Any) -> None: ...
+
+    for wrong in (f, None, 3):
+        with pytest.raises(TypeError, match="validate takes forms or a schema, not a"):
+            andiron.validate(wrong)  # type: ignore[arg-type]
 
 
 def test_shadow_lets_through_and_logs(torch: Any, caplog: pytest.LogCaptureFixture) -> None:
