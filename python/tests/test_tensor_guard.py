@@ -583,6 +583,20 @@ def test_fields_are_named(torch: Any) -> None:
         andiron.checked_dataset(data, schema_of(SAMPLES), fields=["z"])
 
 
+def test_numbers_of_python_are_what_torch_collates_them_to(torch: Any) -> None:
+    image = torch.zeros(1, 2, 2)
+    checked = andiron.checked_dataset([(image, 3), (image, 10), (image, 2**70), (image, 3.0)], schema_of(SAMPLES))
+    assert type(checked[0][1]) is int
+    assert [len(y) for _, y in torch.utils.data.DataLoader(checked, sampler=[0, 0], batch_size=2)] == [2]
+    for i, want in enumerate(
+        (r'AT-RANGE "y": got 10', r'AT-DTYPE "y": got int, which', r'AT-DTYPE "y": got float64'), 1
+    ):
+        with pytest.raises(andiron.TensorValidationError, match=want):
+            checked[i]
+    flag = schema_of(SAMPLES.replace("dtype: int64, shape: [], range: [0, 9]", "dtype: bool, shape: []"))
+    assert andiron.checked_dataset([(image, True)], flag)[0][1] is True
+
+
 def test_a_checked_collate_checks_batches(torch: Any) -> None:
     batches = schema_of(
         SAMPLES.replace("shape: [", "shape: [B, ").replace("[B, ]", "[B]").replace("inputs", "dims: {B: 1..4}\ninputs")
