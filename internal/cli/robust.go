@@ -147,6 +147,9 @@ func (f *robustFlags) evaluation() (*evaluation, error) {
 	}
 	e.how.Eps, e.how.Attacks, e.how.Norm, e.how.Backend = f.eps, f.attacks, f.norm.value, f.backend.value
 	e.how.Bounds = [2]float64(f.bounds)
+	if f.plot != "" && !strings.EqualFold(filepath.Ext(f.plot), ".png") {
+		return nil, usage(fmt.Sprintf("robust eval: --plot %q does not end in .png", f.plot), "such as --plot net.png: that is what is drawn")
+	}
 	if e.require, err = f.requirements(); err != nil {
 		return nil, err
 	}

@@ -166,6 +166,9 @@ func (s Schema) nameOf(file string) (string, error) {
 	if len(names) == 1 {
 		return names[0], nil
 	}
+	if len(names) == 0 {
+		return "", fmt.Errorf("its tensor has no name, and the schema has no %s", s.Group)
+	}
 	base := path.Base(file)
 	if name := strings.TrimSuffix(base, path.Ext(base)); slices.Contains(names, name) {
 		return name, nil

@@ -145,7 +145,7 @@ var tenRange = &rule.Rule{
 	Text: `A tensor holds values outside of the range that the schema gives, or values that it does not list.
 
 The model has not been trained on such values, and what it answers means nothing. Often the cause is a missing division by 255, or one too many. Codes: AT-RANGE, AT-VALUE.`,
-	Fix:   "scale the input as the schema says, or correct the range",
+	Fix:   "scale or map the values as the schema says, or correct the range or the list of values there",
 	Since: "0.1.0",
 	Refs:  []string{specification},
 }

@@ -215,6 +215,37 @@ func TestTogether(t *testing.T) {
 	}
 }
 
+// The first argument of forward has the name that its author gave it.
+func TestScriptWithAnotherSelf(t *testing.T) {
+	code := func(self string) map[string]string {
+		return map[string]string{"__torch__": strings.ReplaceAll(`class N(Module):
+  e : __torch__.torch.nn.modules.sparse.Embedding
+  c : __torch__.torch.nn.modules.conv.Conv2d
+  def forward(SELF: __torch__.N,
+    image: Tensor,
+    ids: Tensor) -> Tensor:
+    e = SELF.e
+    _0 = torch.mean((e).forward(ids, ), [1])
+    c = getattr(SELF, "c")
+    _1 = (c).forward(image, )
+    return torch.add(_0, _1)
+`, "SELF", self)}
+	}
+	weights := []Weight{{"e.weight", tensor.Float32, []int64{50, 8}}, {"c.weight", tensor.Float32, []int64{4, 3, 3, 3}}}
+	for _, self := range []string{"self", "s", "this_1"} {
+		d := New()
+		if err := d.Script("n.pt", Script{Root: "__torch__.N", Code: code(self), Weights: weights}); err != nil {
+			t.Fatal(err)
+		}
+		got := learn(t, d)
+		for _, want := range []string{"vocabulary: 50", "shape: [B, 3, image_2, image_3]"} {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: no %q in:\n%s", self, want, got)
+			}
+		}
+	}
+}
+
 func TestConflicts(t *testing.T) {
 	image := func() *Draft { return from(t, "testdata/image-1.13.onnx") }
 	for name, c := range map[string]struct {
@@ -244,8 +275,14 @@ func TestConflicts(t *testing.T) {
 	if _, _, err := New().Schema(); err == nil || !strings.Contains(err.Error(), "no source says type and shape") {
 		t.Errorf("nothing: %v", err)
 	}
-	if err := New().Short("a b", "int64[2]"); err == nil {
-		t.Error("a name that is none is accepted")
+	for _, c := range [][3]string{
+		{"a b", "int64[2]", `"a b" cannot name a tensor`},
+		{"x", "float32[2] in [1, 0]", "a range is a lower and an upper bound"},
+		{"x", "int8[2] in [200, 300]", "no int8 lies between 200 and 300"},
+	} {
+		if err := New().Short(c[0], c[1]); err == nil || !strings.Contains(err.Error(), c[2]) || strings.Contains(err.Error(), "line ") {
+			t.Errorf("%s=%s: error %v, want %q", c[0], c[1], err, c[2])
+		}
 	}
 }
 

@@ -273,6 +273,9 @@ func (d *Draft) Short(name, form string) error {
 	if err != nil {
 		return err
 	}
+	if _, err := tensor.ParseShorts(map[string]string{name: form}); err != nil {
+		return err
+	}
 	e, err := d.add(&d.inputs, name)
 	if err != nil {
 		return err

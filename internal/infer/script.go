@@ -15,9 +15,9 @@ type Script struct {
 var (
 	classHead  = pattern(`^class ([A-Za-z_][A-Za-z0-9_]*)\(Module\):$`)
 	attribute  = pattern(`^  ([A-Za-z_][A-Za-z0-9_]*|__annotations__\["[^"]+"\]) [:=] (__torch__\.[A-Za-z0-9_.]+)$`)
-	forward    = pattern(`^  def forward\(self: `)
+	forward    = pattern(`^  def forward\(([A-Za-z_][A-Za-z0-9_]*): `)
 	argument   = pattern(`([A-Za-z_][A-Za-z0-9_]*): Tensor\b`)
-	alias      = pattern(`^    ([A-Za-z_][A-Za-z0-9_]*) = (?:self\.([A-Za-z_][A-Za-z0-9_]*)|getattr\(self, "([^"]+)"\))$`)
+	alias      = pattern(`^    ([A-Za-z_][A-Za-z0-9_]*) = (?:([A-Za-z_][A-Za-z0-9_]*)\.([A-Za-z_][A-Za-z0-9_]*)|getattr\(([A-Za-z_][A-Za-z0-9_]*), "([^"]+)"\))$`)
 	submodule  = pattern(`\(([A-Za-z_][A-Za-z0-9_]*)\)\.forward\(([A-Za-z_][A-Za-z0-9_]*), `)
 	layerKinds = pattern(`^__torch__\.torch\.nn\.modules\.(?:(conv)\.(?:___torch_mangle_[0-9]+\.)?Conv[123]d|(linear)\.(?:___torch_mangle_[0-9]+\.)?Linear|(sparse)\.(?:___torch_mangle_[0-9]+\.)?Embedding)$`)
 )
@@ -99,7 +99,7 @@ func (s *Script) class(name string) module {
 	if at < 0 {
 		return m
 	}
-	in, head := false, ""
+	in, head, self := false, "", ""
 	for line := range strings.Lines(s.Code[name[:at]]) {
 		line = strings.TrimRight(line, "\n")
 		if c := classHead().FindStringSubmatch(line); c != nil {
@@ -111,6 +111,9 @@ func (s *Script) class(name string) module {
 		}
 		switch {
 		case forward().MatchString(line) || head != "" && !strings.HasSuffix(head, ":"):
+			if f := forward().FindStringSubmatch(line); f != nil {
+				self = f[1]
+			}
 			head += line
 			if strings.HasSuffix(head, ":") {
 				_, list, _ := strings.Cut(head, ",")
@@ -126,8 +129,8 @@ func (s *Script) class(name string) module {
 		case strings.HasPrefix(line, "  def "):
 			return m
 		default:
-			if a := alias().FindStringSubmatch(line); a != nil {
-				m.aliases[a[1]] = a[2] + a[3]
+			if a := alias().FindStringSubmatch(line); a != nil && a[2]+a[4] == self {
+				m.aliases[a[1]] = a[3] + a[5]
 			}
 			for _, c := range submodule().FindAllStringSubmatch(line, -1) {
 				m.calls = append(m.calls, [2]string{c[1], c[2]})

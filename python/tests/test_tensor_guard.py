@@ -239,6 +239,14 @@ def test_a_schema_must_fit_the_function(torch: Any) -> None:
         with pytest.raises(ValueError, match=r"."):
             make()
 
+    # A parameter that is not there would leave its input to be guessed.
+    for make in (
+        lambda: andiron.guard(torch.nn.Identity(), schema_of(IMAGE), parameters={"img": "image"}),
+        lambda: andiron.validate(schema_of(IMAGE), img="image")(torch.nn.Identity().forward),
+    ):
+        with pytest.raises(ValueError, match="forward has no parameter 'img', but input"):
+            make()
+
     @andiron.validate("uint8[1]", b="uint8[2]")
     def g(a: Any, b: Any = None) -> str:
         return "done"
@@ -247,6 +255,14 @@ def test_a_schema_must_fit_the_function(torch: Any) -> None:
     assert g(one, one.repeat(2)) == "done"
     with pytest.raises(andiron.TensorValidationError, match='AT-SHAPE "b"'):
         g(one, one)
+
+
+def test_the_decorator_wants_a_schema() -> None:
+    def f(image: Any) -> None: ...
+
+    for wrong in (f, None, 3):
+        with pytest.raises(TypeError, match="validate takes forms or a schema, not a"):
+            andiron.validate(wrong)  # type: ignore[arg-type]
 
 
 def test_shadow_lets_through_and_logs(torch: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -565,6 +581,20 @@ def test_fields_are_named(torch: Any) -> None:
         andiron.checked_dataset(data, schema_of(SAMPLES))[0]
     with pytest.raises(ValueError, match="field 'z' is no input or label"):
         andiron.checked_dataset(data, schema_of(SAMPLES), fields=["z"])
+
+
+def test_numbers_of_python_are_what_torch_collates_them_to(torch: Any) -> None:
+    image = torch.zeros(1, 2, 2)
+    checked = andiron.checked_dataset([(image, 3), (image, 10), (image, 2**70), (image, 3.0)], schema_of(SAMPLES))
+    assert type(checked[0][1]) is int
+    assert [len(y) for _, y in torch.utils.data.DataLoader(checked, sampler=[0, 0], batch_size=2)] == [2]
+    for i, want in enumerate(
+        (r'AT-RANGE "y": got 10', r'AT-DTYPE "y": got int, which', r'AT-DTYPE "y": got float64'), 1
+    ):
+        with pytest.raises(andiron.TensorValidationError, match=want):
+            checked[i]
+    flag = schema_of(SAMPLES.replace("dtype: int64, shape: [], range: [0, 9]", "dtype: bool, shape: []"))
+    assert andiron.checked_dataset([(image, True)], flag)[0][1] is True
 
 
 def test_a_checked_collate_checks_batches(torch: Any) -> None:

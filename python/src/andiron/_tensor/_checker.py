@@ -181,6 +181,9 @@ def match_inputs(
     names = [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     inputs = list(schema.groups["inputs"])
     found = dict(renamed)
+    keywords = any(p.kind == p.VAR_KEYWORD for p in parameters)
+    if not keywords and (strange := [name for name in renamed if name not in names]):
+        raise ValueError(f"{where} has no parameter {strange[0]!r}, but {', '.join(names)}")
     for name in names:
         if name in inputs and name not in found and name not in renamed.values():
             found[name] = name
@@ -188,7 +191,7 @@ def match_inputs(
     free = [name for name in names if name not in found]
     if len(missing) == 1 and len(inputs) == 1 and free:
         found[free[0]] = missing.pop()
-    if any(p.kind == p.VAR_KEYWORD for p in parameters):
+    if keywords:
         found |= {name: name for name in missing}
         missing = []
     wrong = [name for name in found.values() if name not in inputs]

@@ -20,7 +20,8 @@ class Samples:
 
     A mapping has them by name; a tuple or list has them in the order of fields, which
     by default are the inputs and then the labels, as the schema has them. A field that
-    is ``None`` or empty is not checked.
+    is ``None`` or empty is not checked. A number of Python is the tensor that
+    ``default_collate`` makes of it.
     """
 
     def __init__(self, schema: Schema, fields: Fields, mode: Mode | None, where: str) -> None:
@@ -37,7 +38,7 @@ class Samples:
         named = self.named(sample)
         dims: dict[str, int] = {}
         for group in ("inputs", "labels"):
-            values = {name: value for name, value in named.items() if self.known.get(name, "inputs") == group}
+            values = {name: number(v) for name, v in named.items() if self.known.get(name, "inputs") == group}
             if self.schema.groups[group]:
                 dims = self.checker.check(group, values, dims, where=where)
         return sample
@@ -51,6 +52,20 @@ class Samples:
                 raise ValueError(f"a sample has {len(sample)} fields, not {len(self.fields)}: {', '.join(self.fields)}")
             return {name: value for name, value in zip(self.fields, sample, strict=True) if name}
         return {self.fields[0]: sample} if self.fields else {}
+
+
+def number(value: Any) -> Any:
+    """Return a number of Python as torch or numpy has it, and all else as it is."""
+    if type(value) not in (int, float, bool):
+        return value
+    torch = sys.modules.get("torch")
+    try:
+        if torch is not None:
+            return torch.tensor(value, dtype=torch.float64 if type(value) is float else None)
+        numpy = sys.modules.get("numpy")
+        return value if numpy is None else numpy.array(value)
+    except (OverflowError, RuntimeError, ValueError):  # no int64
+        return value
 
 
 def checked_collate(

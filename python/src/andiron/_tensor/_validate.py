@@ -40,8 +40,11 @@ def validate(*schemas: SchemaLike, **arguments: str) -> Callable[[F], F]:
 
     Raises TensorValidationError when the function is called, or logs if the schema says
     ``mode: shadow``; SchemaError, FileAccessError or ValueError at once if the schema is wrong, or
-    does not fit the function.
+    does not fit the function; TypeError for what is neither a schema nor a form.
     """
+    if wrong := [s for s in schemas if not isinstance(s, (str, os.PathLike, Schema))]:
+        kind = type(wrong[0]).__name__
+        raise TypeError(f'validate takes forms or a schema, not a {kind}: @andiron.validate("float32[B, 3] in [0, 1]")')
 
     def decorate(function: F) -> F:
         if schemas and not _is_short(schemas[0]):
@@ -68,7 +71,7 @@ def _is_short(schema: SchemaLike) -> bool:
 
 
 def as_schema(schema: SchemaLike) -> Schema:
-    """Take a schema as it is, a short form of the only input x, or the path of a file."""
+    """Take a schema as it is, or the path of a file."""
     return schema if isinstance(schema, Schema) else read_schema(schema)
 
 
