@@ -331,5 +331,7 @@ func UnreadSet(name string, err error) finding.Finding {
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		err = errors.New("it ends before its data do")
 	}
-	return tenUnread.Undetermined(finding.Where{Path: name}, err.Error())
+	f := tenUnread.Undetermined(finding.Where{Path: name}, err.Error())
+	f.Fix = "give the set whole, in one of the forms of " + dataPage
+	return f
 }

@@ -54,6 +54,9 @@ func Data(ctx context.Context, d DataOptions, opt Options, h finding.Handler) er
 		e.sum.tensors.Schema = d.Schema.SHA256()
 	}
 	l.count = l.check.Finish(l.report)
+	if l.count.Requests == 0 && len(l.unread) == 0 && ctx.Err() == nil {
+		l.fail(d.Files[0].Path, errors.New("there are no samples in it"))
+	}
 	if d.Survey == nil {
 		l.report(data.Unlooked(filepath.ToSlash(filepath.Clean(d.Files[0].Path))))
 	}
