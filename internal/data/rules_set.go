@@ -84,6 +84,19 @@ What is there often is learned by heart, a little changed or not, and who wants 
 	Refs:  []string{dataPage},
 }
 
+var tenNoNumbers = &rule.Rule{
+	ID:       "TEN024",
+	Title:    "NaN or infinity in a data set without a schema",
+	Strategy: finding.InputValidation,
+	Severity: finding.Low,
+	Text: `A column has values that are no finite numbers, and no schema says whether they may be there.
+
+One of them is enough to make the loss, and then every weight, NaN. In tables a NaN often stands for a value that is missing.`,
+	Fix:   "hold the set against a schema, which names the samples: andiron data check --schema; nonfinite there says what is allowed",
+	Since: "0.1.0",
+	Refs:  []string{dataPage},
+}
+
 var tenRelabelled = &rule.Rule{
 	ID:       "TEN019",
 	Title:    "sample with another label than in the baseline",

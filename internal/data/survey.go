@@ -56,6 +56,17 @@ func (s *Survey) Finish(report func(finding.Finding)) {
 	}
 }
 
+// Nonfinite reports columns with NaN or infinities, where no schema judges them.
+func (s *Survey) Nonfinite(report func(finding.Finding)) {
+	for _, c := range s.Survey.Columns {
+		if c.NaN+c.Inf > 0 {
+			f := tenNoNumbers.Finding(s.Where, fmt.Sprintf("column %.80q has %d values that are NaN and %d that are infinite, of %d", c.Name, c.NaN, c.Inf, c.Values+c.NaN+c.Inf))
+			f.Input = c.Name
+			report(f)
+		}
+	}
+}
+
 // labels says that there are none: what looks at them finds nothing then.
 func (s *Survey) labels(report func(finding.Finding)) {
 	switch name := s.Survey.Labelled(); {

@@ -61,7 +61,13 @@ func Data(ctx context.Context, d DataOptions, opt Options, h finding.Handler) er
 		l.report(data.Unlooked(filepath.ToSlash(filepath.Clean(d.Files[0].Path))))
 	}
 	if d.Survey != nil && len(l.unread) == 0 && ctx.Err() == nil {
-		if err := guarded(func() { d.Survey.Finish(l.report) }); err != nil {
+		err := guarded(func() {
+			d.Survey.Finish(l.report)
+			if d.Schema == nil {
+				d.Survey.Nonfinite(l.report)
+			}
+		})
+		if err != nil {
 			l.fail(d.Files[0].Path, err)
 		}
 	}
