@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/andiron-dev/andiron/internal/tensor"
+	"github.com/andiron-dev/andiron/internal/tensorfile"
 )
 
 // all reads a set to its end.
@@ -336,6 +337,32 @@ func TestAhead(t *testing.T) {
 		}
 		if _, again := set.Next(); again == nil {
 			t.Error("there are samples behind the error")
+		}
+	}
+}
+
+// What an array holds that is no number is said as it is.
+func TestNoNumbers(t *testing.T) {
+	for descr, want := range map[string]string{
+		"<U1":  `"x.npy": tensor "x" holds texts, which are read from tables and shards only`,
+		"|S4":  `"x.npy": tensor "x" holds texts, which are read from tables and shards only`,
+		"<c16": `"x.npy": tensor "x" is of <c16, which no schema has`,
+		"|O":   `"x.npy": tensor "x" of |O cannot be read: an array of "|O" is a pickle, which is not loaded`,
+	} {
+		head := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (1,), }", descr)
+		head += strings.Repeat(" ", 117-len(head)) + "\n"
+		b := append([]byte("\x93NUMPY\x01\x00\x76\x00"), head...)
+		size := 4
+		if descr == "<c16" {
+			size = 16
+		}
+		b = append(b, make([]byte, size)...)
+		f, err := tensorfile.Open(bytes.NewReader(b), int64(len(b)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = Arrays([]Part{{Name: "x.npy", As: "x", File: f}}, Limits{}); err == nil || err.Error() != want {
+			t.Errorf("%s: got %v, want %s", descr, err, want)
 		}
 	}
 }
