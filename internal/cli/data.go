@@ -153,7 +153,7 @@ func (f *dataCheckFlags) alone(cmd *cobra.Command) error {
 	if f.schema == "" {
 		return usage("--schema-only without --schema would look at nothing", "--schema FILE names it")
 	}
-	for _, name := range []string{"baseline", "html", "max-samples"} {
+	for _, name := range []string{"baseline", "html", "max-samples", "label"} {
 		if cmd.Flags().Changed(name) {
 			return usage("--"+name+" needs a look at the whole set, which --schema-only leaves out", "leave one of them out")
 		}
@@ -237,7 +237,7 @@ func (a *app) dataBaseline(ctx context.Context, f *surveyFlags, sign *signFlags,
 	}
 	images := imagechild.New(ctx, a.program)
 	defer images.Close()
-	s := data.NewSurvey(opt, nil, finding.Where{})
+	s := data.NewSurvey(opt, nil, finding.Where{Path: filepath.ToSlash(filepath.Clean(files[0].Path))})
 	var seen unread
 	if err := engine.Data(ctx, engine.DataOptions{Survey: s, Files: files, Decoder: images}, engine.Options{}, &seen); err != nil {
 		return err
@@ -245,13 +245,13 @@ func (a *app) dataBaseline(ctx context.Context, f *surveyFlags, sign *signFlags,
 	if ctx.Err() != nil {
 		return errors.New("interrupted, and no baseline was written")
 	}
+	if n := s.Survey.Count; n > int64(f.samples) {
+		return usage(fmt.Sprintf("data baseline: the set has %d samples, more than %d", n, f.samples), "raise --max-samples, or write a baseline of each part")
+	}
 	if seen.first != nil {
 		return &fault{text: fmt.Sprintf("%s: %s", seen.first.Where, seen.first.Message), hint: "a baseline is of a data set that can be read whole", code: policy.ExitIncomplete}
 	}
-	base, whole := s.Survey.Baseline()
-	if !whole {
-		return usage(fmt.Sprintf("data baseline: the set has %d samples, more than %d", base.Samples, f.samples), "raise --max-samples, or write a baseline of each part")
-	}
+	base, _ := s.Survey.Baseline() // whole, as was seen above
 	base.Tool, base.Created, base.Sources = "andiron "+version(), now.Format(time.RFC3339), slashed(pathsOf(files))
 	err = writeWhole(output, func(w io.Writer) error { return json.NewEncoder(w).Encode(base) })
 	if err != nil {

@@ -84,6 +84,19 @@ What is there often is learned by heart, a little changed or not, and who wants 
 	Refs:  []string{dataPage},
 }
 
+var tenNoNumbers = &rule.Rule{
+	ID:       "TEN024",
+	Title:    "NaN or infinity in a data set without a schema",
+	Strategy: finding.InputValidation,
+	Severity: finding.Low,
+	Text: `A column has values that are no finite numbers, and no schema says whether they may be there.
+
+One of them is enough to make the loss, and then every weight, NaN. In tables a NaN often stands for a value that is missing.`,
+	Fix:   "hold the set against a schema, which names the samples: andiron data check --schema; nonfinite there says what is allowed",
+	Since: "0.1.0",
+	Refs:  []string{dataPage},
+}
+
 var tenRelabelled = &rule.Rule{
 	ID:       "TEN019",
 	Title:    "sample with another label than in the baseline",
@@ -128,8 +141,8 @@ var tenUnsearched = &rule.Rule{
 	Severity: finding.Info,
 	Text: `Patches that tell the label were looked for on a part of the images, or on none: they differ in size, they are too few, too small or too coarse for one to stand out, or there are more than are kept in memory. Then those that were looked at are drawn by chance from the whole set, always the same ones: a patch on enough samples is on enough of those as well, wherever they stand.
 
-Nothing is known about the others. With --schema-only there is no look at the set as a whole: no copies, outliers, patches or distributions.`,
-	Fix:   "bring the images to one size, check the set in parts, or leave --schema-only out",
+Nothing is known about the others. Where no column is known to have labels, there are none to contradict each other, and no patches are looked for. With --schema-only there is no look at the set as a whole: no copies, outliers, patches or distributions.`,
+	Fix:   "bring the images to one size, check the set in parts, name the labels with --label, or leave --schema-only out",
 	Since: "0.1.0",
 	Refs:  []string{dataPage},
 }
@@ -158,7 +171,7 @@ var tenPartly = &rule.Rule{
 	Strategy: finding.InputValidation,
 	Severity: finding.Medium,
 	Verdict:  finding.Unreadable,
-	Text:     `A data set has more samples than are kept a digest of. Duplicates and differences from a baseline were looked for among the first of them only.`,
+	Text:     `A data set has more samples than are kept a digest of. Duplicates and differences from a baseline were looked for among the first of them only. Or it has no column of the name that --label says, and nothing that labels tell was looked for.`,
 	Fix:      "check the set in parts, or raise --max-samples",
 	Since:    "0.1.0",
 	Refs:     []string{dataPage},

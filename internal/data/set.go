@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/dataset"
@@ -38,6 +39,7 @@ type violation struct {
 // offenders are the samples that are wrong in one way.
 type offenders struct {
 	rows  int64
+	last  int64 // the number of the last one
 	first finding.Finding
 	shown []string
 }
@@ -208,9 +210,17 @@ func (c *SetCheck) add(v tensor.Violation, rows *dataset.Rows, row int) {
 		c.found[k] = o
 		c.order = append(c.order, k)
 	}
-	o.rows++
-	if len(o.shown) < shownRows {
-		o.shown = append(o.shown, fmt.Sprintf("sample %d%s: %s", rows.Number(row), c.line(rows, row, v.Input), v.Got))
+	n := rows.Number(row)
+	again := o.rows > 0 && o.last == n // an input that the schema does not have is one of several
+	if !again {
+		o.rows++
+		o.last = n
+	}
+	switch {
+	case again && o.rows == int64(len(o.shown)):
+		o.shown[len(o.shown)-1] += ", " + v.Got
+	case !again && len(o.shown) < shownRows:
+		o.shown = append(o.shown, fmt.Sprintf("sample %d%s: %s", n, c.line(rows, row, v.Input), v.Got))
 	}
 }
 
@@ -301,6 +311,9 @@ func (c *SetCheck) cell(cell *dataset.BadCell) {
 		c.found[k] = o
 		c.order = append(c.order, k)
 	}
+	if !strings.HasSuffix(o.first.Message, what) { // some are empty, and some hold something else
+		o.first.Message = fmt.Sprintf("a cell of column %q is empty or no %s", cell.Name, cell.DType)
+	}
 	if o.rows++; len(o.shown) < shownRows {
 		o.shown = append(o.shown, fmt.Sprintf("sample %d%s: it %s", cell.Sample, c.spell(cell.Place), what))
 	}
@@ -318,5 +331,7 @@ func UnreadSet(name string, err error) finding.Finding {
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		err = errors.New("it ends before its data do")
 	}
-	return tenUnread.Undetermined(finding.Where{Path: name}, err.Error())
+	f := tenUnread.Undetermined(finding.Where{Path: name}, err.Error())
+	f.Fix = "give the set whole, in one of the forms of " + dataPage
+	return f
 }

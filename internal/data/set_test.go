@@ -87,3 +87,31 @@ func finish(c *data.SetCheck) (said [][]string, count finding.Tensors) {
 	})
 	return said, count
 }
+
+// A sample with several inputs that the schema does not have counts once, and so does a
+// message that is about cells of two kinds.
+func TestCounts(t *testing.T) {
+	s, err := tensor.Parse([]byte("andiron: tensor/v1\nmodel: m\nlimits: {max_inputs: 3}\ninputs:\n  x: {dtype: float32, shape: [1]}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	column := func(name string) tensor.Tensor {
+		return tensor.Tensor{Name: name, DType: tensor.Float32, Shape: []int64{2}, Data: floats(1, 2)}
+	}
+	cell := func(sample int64, empty bool) *dataset.BadCell {
+		return &dataset.BadCell{Sample: sample, Name: "x", DType: tensor.Float32, Empty: empty}
+	}
+	c := data.NewSetCheck(s)
+	c.Add(&dataset.Rows{N: 2, Columns: []tensor.Tensor{column("x"), column("a"), column("b")}, Bad: []*dataset.BadCell{cell(2, true), cell(3, false)}})
+	got, count := finish(c)
+	want := [][]string{
+		{"TEN001", `2 samples of 4: AT-UNKNOWN: got "a", want one of x`, `sample 0: "a", "b"`, `sample 1: "a", "b"`},
+		{"TEN013", `2 samples of 4: a cell of column "x" is empty or no float32`, "sample 2: it is empty", "sample 3: it is no float32"},
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	if count.Requests != 4 || count.Rejected != 4 {
+		t.Errorf("%d of %d samples are wrong, want 4 of 4", count.Rejected, count.Requests)
+	}
+}

@@ -39,6 +39,7 @@ func NewSurvey(opt survey.Options, base *survey.Baseline, where finding.Where) *
 // Finish reports what was found.
 func (s *Survey) Finish(report func(finding.Finding)) {
 	s.Survey.Settle()
+	s.labels(report)
 	s.duplicates(report)
 	s.texts(report)
 	s.outliers(report)
@@ -52,6 +53,30 @@ func (s *Survey) Finish(report func(finding.Finding)) {
 	}
 	if n := int64(len(s.Survey.Samples)); n < s.Survey.Count {
 		report(tenPartly.Undetermined(s.Where, fmt.Sprintf("of %d samples the first %d were compared with each other", s.Survey.Count, n)))
+	}
+}
+
+// Nonfinite reports columns with NaN or infinities, where no schema judges them.
+func (s *Survey) Nonfinite(report func(finding.Finding)) {
+	for _, c := range s.Survey.Columns {
+		if c.NaN+c.Inf > 0 {
+			f := tenNoNumbers.Finding(s.Where, fmt.Sprintf("column %.80q has %d values that are NaN and %d that are infinite, of %d", c.Name, c.NaN, c.Inf, c.Values+c.NaN+c.Inf))
+			f.Input = c.Name
+			report(f)
+		}
+	}
+}
+
+// labels says that there are none: what looks at them finds nothing then.
+func (s *Survey) labels(report func(finding.Finding)) {
+	switch name := s.Survey.Labelled(); {
+	case len(s.Survey.Labels) > 0:
+	case name != "":
+		f := tenPartly.Undetermined(s.Where, fmt.Sprintf("no column is called %.80q, and no labels were compared", name))
+		f.Fix = "name the column that has the labels"
+		report(f)
+	default:
+		report(tenUnsearched.Finding(s.Where, "no column is known to have the labels: contradicting labels and patches that tell the label were not looked for"))
 	}
 }
 

@@ -272,10 +272,15 @@ func (a *arrays) add(p Part) error {
 		if p.As != "" {
 			t.Name = p.As
 		}
-		if t.Problem != "" || t.Open == nil {
+		switch {
+		case t.Problem == "" && t.DType == tensor.Bytes:
+			return fmt.Errorf("tensor %.80q holds texts, which are read from tables and shards only", t.Name)
+		case t.Problem == "" && t.Open == nil:
+			return fmt.Errorf("tensor %.80q is of %.40s, which no schema has", t.Name, t.Spelled)
+		case t.Problem != "":
 			return fmt.Errorf("tensor %.80q of %.40s cannot be read: %s", t.Name, t.Spelled, t.Problem)
 		}
-		if len(t.Shape) == 0 || t.DType == tensor.Bytes {
+		if len(t.Shape) == 0 {
 			return fmt.Errorf("tensor %.80q has no rows", t.Name)
 		}
 		if a.rows >= 0 && t.Shape[0] != a.rows {

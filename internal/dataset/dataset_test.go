@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/andiron-dev/andiron/internal/tensor"
+	"github.com/andiron-dev/andiron/internal/tensorfile"
 )
 
 // all reads a set to its end.
@@ -175,6 +176,27 @@ func archive(t testing.TB, pairs ...string) []byte {
 	return b.Bytes()
 }
 
+// headless is cut off behind the extended header of a member that is not there.
+func headless(t testing.TB) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	at := 0
+	for _, name := range []string{"1.cls", "2.cls"} {
+		at = b.Len()
+		if err := w.WriteHeader(&tar.Header{Name: name, Size: 1, Mode: 0o600, Format: tar.FormatPAX, PAXRecords: map[string]string{"comment": "x"}}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte("1")); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Flush(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b.Bytes()[:at+1024]
+}
+
 func TestShard(t *testing.T) {
 	p := string(picture(t))
 	b := archive(t, "a/1.png", p, "a/1.cls", "7\n", "a/1.txt", "red", "a/2.png", p, "a/2.cls", "-1")
@@ -189,7 +211,7 @@ func TestShard(t *testing.T) {
 	if x := list[0]; x.Label != LabelColumn || x.Column(LabelColumn).Data[0] != 7 || string(x.Column("txt").Data[4:]) != "red" || x.Place(0, "txt").Member != "a/1.png" {
 		t.Errorf("first sample %+v", x)
 	}
-	for i, bad := range [][]byte{archive(t, "1.cls", "x"), archive(t, "1.png", "x"), archive(t, "1.cls", "1", "1.CLS", "2"), archive(t, "../1.cls", "1"), b[:700]} {
+	for i, bad := range [][]byte{archive(t, "1.cls", "x"), archive(t, "1.png", "x"), archive(t, "1.cls", "1", "1.CLS", "2"), archive(t, "../1.cls", "1"), b[:700], headless(t)} {
 		set, err := Shard("s.tar", bytes.NewReader(bad), int64(len(bad)), 0, Form{DType: tensor.Uint8}, Limits{})
 		if err == nil {
 			_, err = all(set)
@@ -315,6 +337,32 @@ func TestAhead(t *testing.T) {
 		}
 		if _, again := set.Next(); again == nil {
 			t.Error("there are samples behind the error")
+		}
+	}
+}
+
+// What an array holds that is no number is said as it is.
+func TestNoNumbers(t *testing.T) {
+	for descr, want := range map[string]string{
+		"<U1":  `"x.npy": tensor "x" holds texts, which are read from tables and shards only`,
+		"|S4":  `"x.npy": tensor "x" holds texts, which are read from tables and shards only`,
+		"<c16": `"x.npy": tensor "x" is of <c16, which no schema has`,
+		"|O":   `"x.npy": tensor "x" of |O cannot be read: an array of "|O" is a pickle, which is not loaded`,
+	} {
+		head := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (1,), }", descr)
+		head += strings.Repeat(" ", 117-len(head)) + "\n"
+		b := append([]byte("\x93NUMPY\x01\x00\x76\x00"), head...)
+		size := 4
+		if descr == "<c16" {
+			size = 16
+		}
+		b = append(b, make([]byte, size)...)
+		f, err := tensorfile.Open(bytes.NewReader(b), int64(len(b)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = Arrays([]Part{{Name: "x.npy", As: "x", File: f}}, Limits{}); err == nil || err.Error() != want {
+			t.Errorf("%s: got %v, want %s", descr, err, want)
 		}
 	}
 }

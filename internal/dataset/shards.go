@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/andiron-dev/andiron/internal/bounded"
@@ -46,7 +47,8 @@ func Shard(name string, r io.ReaderAt, size, first int64, form Form, lim Limits)
 	}
 	// POSIX.1-2017 pax, "ustar Interchange Format": two blocks of zeros end it. Readers
 	// do without, and then do not notice that samples are missing.
-	if size-end < 1024 {
+	zeros, err := bounded.ReadRange(r, size, end, 1024, 1024)
+	if err != nil || slices.ContainsFunc(zeros, func(b byte) bool { return b != 0 }) {
 		return nil, fmt.Errorf("%q: it ends without two blocks of zeros: it may have been cut off", name)
 	}
 	return &ahead{read: s.read, most: s.lim.Block}, nil

@@ -54,11 +54,20 @@ func Data(ctx context.Context, d DataOptions, opt Options, h finding.Handler) er
 		e.sum.tensors.Schema = d.Schema.SHA256()
 	}
 	l.count = l.check.Finish(l.report)
+	if l.count.Requests == 0 && len(l.unread) == 0 && ctx.Err() == nil {
+		l.fail(d.Files[0].Path, errors.New("there are no samples in it"))
+	}
 	if d.Survey == nil {
 		l.report(data.Unlooked(filepath.ToSlash(filepath.Clean(d.Files[0].Path))))
 	}
 	if d.Survey != nil && len(l.unread) == 0 && ctx.Err() == nil {
-		if err := guarded(func() { d.Survey.Finish(l.report) }); err != nil {
+		err := guarded(func() {
+			d.Survey.Finish(l.report)
+			if d.Schema == nil {
+				d.Survey.Nonfinite(l.report)
+			}
+		})
+		if err != nil {
 			l.fail(d.Files[0].Path, err)
 		}
 	}

@@ -87,6 +87,9 @@ func (s *Survey) Look(rows *dataset.Rows) *Look {
 	return l
 }
 
+// Labelled is the column that was named as the one with the labels, or empty.
+func (s *Survey) Labelled() string { return s.opt.Label }
+
 // labelColumn is the column with the labels, or nil.
 func (s *Survey) labelColumn(rows *dataset.Rows) *tensor.Tensor {
 	if s.opt.Label != "" {
