@@ -105,7 +105,6 @@ func (f *guardServeFlags) addLimits(cmd *cobra.Command) {
 	flags.DurationVar(&l.BackendIdle, "backend-idle", 4*time.Second, "use a connection to the server again for `TIME`; less than the server keeps it")
 	flags.DurationVar(&l.DrainDelay, "drain-delay", 0, "on SIGTERM, say not ready and go on for `TIME`")
 	flags.DurationVar(&l.Drain, "drain-timeout", 30*time.Second, "then let requests end for `TIME`")
-	flags.Lookup("burst").DefValue = ""
 }
 
 func (a *app) guardServe(cmd *cobra.Command, f *guardServeFlags) error {
