@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net/netip"
 	"os"
@@ -17,7 +16,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/andiron-dev/andiron/internal/guard"
-	"github.com/andiron-dev/andiron/internal/osfile"
 )
 
 const gatewayForm = "docs/spec/gateway-v1.md explains every flag"
@@ -105,7 +103,6 @@ func (f *guardServeFlags) addLimits(cmd *cobra.Command) {
 	flags.DurationVar(&l.BackendIdle, "backend-idle", 4*time.Second, "use a connection to the server again for `TIME`; less than the server keeps it")
 	flags.DurationVar(&l.DrainDelay, "drain-delay", 0, "on SIGTERM, say not ready and go on for `TIME`")
 	flags.DurationVar(&l.Drain, "drain-timeout", 30*time.Second, "then let requests end for `TIME`")
-	flags.Lookup("burst").DefValue = ""
 }
 
 func (a *app) guardServe(cmd *cobra.Command, f *guardServeFlags) error {
@@ -179,8 +176,8 @@ func (f *guardServeFlags) config() (guard.Config, error) {
 	c.Beside = func(schema, name string) ([]byte, error) { return beside(schema)(name) }
 	c.Read = func(name string) ([]byte, error) {
 		b, err := readSmall(name, 1<<20)
-		if pe, ok := errors.AsType[*fs.PathError](err); ok {
-			return nil, osfile.Cause(pe)
+		if why := errors.Unwrap(err); why != nil {
+			return nil, why // the gateway names the file
 		}
 		return b, err
 	}

@@ -95,3 +95,15 @@ func serveFlags(t *testing.T, name string, args []any) {
 		t.Errorf("%s: %v", name, err)
 	}
 }
+
+// TestServeReadNamesNoFile: the gateway says which file cannot be read.
+func TestServeReadNamesNoFile(t *testing.T) {
+	f := &guardServeFlags{schemas: []string{"toy.yaml"}}
+	c, err := f.config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Read("none.yaml"); !errors.Is(err, os.ErrNotExist) || strings.Contains(err.Error(), "none.yaml") {
+		t.Errorf("%v", err)
+	}
+}

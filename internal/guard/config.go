@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -127,8 +129,12 @@ func (c *Config) check() error {
 		return errors.New("certificates of clients need TLS")
 	case c.Limits.Memory < 2*bodyFactor*c.Limits.Body:
 		return fmt.Errorf("%d bytes of memory have no room for a request and an answer of %d bytes, which may need %d", c.Limits.Memory, c.Limits.Body, 2*bodyFactor*c.Limits.Body)
-	case c.Traces.Ratio < 0 || c.Traces.Ratio > 1:
+	case !(0 <= c.Traces.Ratio && c.Traces.Ratio <= 1): // NaN is none either
 		return fmt.Errorf("%g is not a share of the requests", c.Traces.Ratio)
+	case c.Reload < 0:
+		return fmt.Errorf("files cannot be read again every %s", c.Reload)
+	case c.ReadyPath != "" && !isPath(c.ReadyPath):
+		return fmt.Errorf("%q is not a path such as /v2/health/ready", c.ReadyPath)
 	}
 	for _, u := range []string{c.Backend, c.BackendGRPC, c.Traces.Endpoint} {
 		if u == "" {
@@ -151,10 +157,24 @@ func parseURL(s string) (*url.URL, error) {
 	switch {
 	case u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "":
 		return nil, fmt.Errorf("%q is not an http or https URL", s)
+	case !validPort(u.Port()):
+		return nil, fmt.Errorf("%q has a port that does not exist", s)
 	case u.User != nil, u.RawQuery != "", u.Fragment != "", u.RawPath != "":
 		return nil, fmt.Errorf("%q has more than a host, a port and a path", s)
 	}
 	return u, nil
+}
+
+// validPort reports whether a port may stand in a URL; it may be missing.
+func validPort(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return s == "" || err == nil && n > 0
+}
+
+// isPath reports whether a server can be asked for s: a slash, and nothing that ends
+// the line of a request.
+func isPath(s string) bool {
+	return s[0] == '/' && strings.IndexFunc(s, func(c rune) bool { return c <= ' ' || c > '~' }) < 0
 }
 
 // sizeText spells a size as flags do.

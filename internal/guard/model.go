@@ -189,6 +189,9 @@ func (r *registry) model(src Source, s *tensor.Schema) (*model, error) {
 	if !plain(name) || strings.Contains(name, ":") {
 		return nil, fmt.Errorf("%s: %q cannot be part of a path; a model's name has letters, digits and ._-", src.File, name)
 	}
+	if name == "stats" {
+		return nil, fmt.Errorf("%s: no model can have the name \"stats\": GET /v2/models/stats is Triton's statistics of all models; give it another", src.File)
+	}
 	m := &model{
 		name: name, file: src.File, schema: s, shadow: s.Shadow || r.c.Shadow,
 		inputs: s.Fields(tensor.Inputs), output: s.Fields(tensor.Outputs), meter: r.meter.model(name),

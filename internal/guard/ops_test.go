@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"math"
 	"math/big"
 	"net"
 	"net/http"
@@ -430,14 +431,23 @@ func TestConfig(t *testing.T) {
 		"no TLS":        func(c *Config) { c.TLS.ClientCA = "x" },
 		"little memory": func(c *Config) { c.Limits.Memory = 100 << 20 },
 		"no share":      func(c *Config) { c.Traces.Ratio = 2 },
+		"NaN of them":   func(c *Config) { c.Traces.Ratio = math.NaN() },
+		"no time":       func(c *Config) { c.Reload = -time.Second },
+		"no path":       func(c *Config) { c.ReadyPath = "ping" },
+		"two paths":     func(c *Config) { c.ReadyPath = "/ping /pong" },
+		"port":          func(c *Config) { c.Backend = "http://models.example:99999" },
+		"port 0":        func(c *Config) { c.BackendGRPC = "http://models.example:0" },
 		"ftp":           func(c *Config) { c.Backend = "ftp://models.example" },
 		"query":         func(c *Config) { c.Backend = "http://models.example/?x" },
 		"user":          func(c *Config) { c.Backend = "http://user@models.example/" },
 		"no host":       func(c *Config) { c.BackendGRPC = "http://:80" },
 	} {
 		c := good
-		change(&c)
 		c.Limits = c.Limits.filled()
+		if err := c.check(); err != nil {
+			t.Fatal(err)
+		}
+		change(&c)
 		if err := c.check(); err == nil {
 			t.Errorf("%s: no error", name)
 		}

@@ -292,6 +292,7 @@ func TestSchemasThatCannotBe(t *testing.T) {
 	for name, tc := range map[string]struct{ schema, want string }{
 		"no name":         {strings.Replace(toySchema, "model: toy\n", "", 1), "names no model"},
 		"a path":          {strings.Replace(toySchema, "model: toy", "model: a/b", 1), "cannot be part of a path"},
+		"Triton's own":    {strings.Replace(toySchema, "model: toy", "model: stats", 1), "GET /v2/models/stats is Triton's"},
 		"gRPC":            {toySchema + "  forward_as: v2-grpc\n", "gRPC port"},
 		"half a float":    {strings.ReplaceAll(changing, "float32", "bfloat16"), "normalize by: gateway"},
 		"raw, two inputs": {strings.Replace(toySchema, "outputs:", "  z: {dtype: float32, shape: [1]}\noutputs:", 1) + "  raw_binary: allow\n", "one input"},
