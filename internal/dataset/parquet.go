@@ -39,8 +39,10 @@ type tables struct {
 func Parquet(files []File, want Wanted, first int64, lim Limits) (Set, error) {
 	files = slices.Clone(files)
 	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
-	if err := wholeSet(files); err != nil {
-		return nil, err
+	if want.Folder || len(files) > 1 { // one file may well be looked at by itself
+		if err := wholeSet(files); err != nil {
+			return nil, err
+		}
 	}
 	return &tables{files: files, want: want, lim: lim.orDefaults(), next: first, shapes: map[string][]int64{}, shaped: map[string]int64{}}, nil
 }
@@ -50,9 +52,6 @@ var shardName = regexp.MustCompile(`^(.*)-(\d{5})-of-(\d{5})((?:-[0-9a-f]+)?)\.p
 // wholeSet reports files that are missing, going by the names of the others, as Hugging
 // Face's datasets gives them: train-00000-of-00002.parquet.
 func wholeSet(files []File) error {
-	if len(files) < 2 { // one file may well be looked at by itself
-		return nil
-	}
 	there := map[string][]bool{}
 	for _, f := range files {
 		m := shardName.FindStringSubmatch(path.Base(f.Name))

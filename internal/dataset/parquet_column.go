@@ -17,6 +17,9 @@ type Wanted struct {
 	// and a column that it does not have may be of a type that is no tensor's.
 	Has  func(column string) bool
 	Form func(column string) Form // of the images of a column
+	// Folder says that the files are all that a folder has: one of them alone is not
+	// the whole set either, if its name says that there are more.
+	Folder bool
 }
 
 func (w Wanted) has(column string) bool { return w.Has != nil && w.Has(column) }

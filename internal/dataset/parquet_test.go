@@ -254,19 +254,24 @@ func TestParquetRefused(t *testing.T) {
 func TestParquetSets(t *testing.T) {
 	for _, c := range []struct {
 		names []string
+		want  Wanted
 		err   string
 	}{
-		{[]string{"a/train-00000-of-00003", "a/train-00002-of-00003"}, "file 1 of 3 is missing"},
-		{[]string{"a/train-00000-of-00002", "a/train-00002-of-00002"}, "no such file of 2"},
-		{[]string{"a/train-00000-of-00001", "a/test-00000-of-00002"}, "a/test-of-00002: file 1 of 2 is missing"},
+		{[]string{"a/train-00000-of-00003", "a/train-00002-of-00003"}, Wanted{}, "file 1 of 3 is missing"},
+		{[]string{"a/train-00000-of-00002", "a/train-00002-of-00002"}, Wanted{}, "no such file of 2"},
+		{[]string{"a/train-00000-of-00001", "a/test-00000-of-00002"}, Wanted{}, "a/test-of-00002: file 1 of 2 is missing"},
+		{[]string{"a/train-00000-of-00002"}, Wanted{Folder: true}, "a/train-of-00002: file 1 of 2 is missing"},
 	} {
 		var files []File
 		for _, n := range c.names {
 			files = append(files, File{Name: n + ".parquet"})
 		}
-		if _, err := Parquet(files, Wanted{}, 0, Limits{}); err == nil || !strings.Contains(err.Error(), c.err) {
+		if _, err := Parquet(files, c.want, 0, Limits{}); err == nil || !strings.Contains(err.Error(), c.err) {
 			t.Errorf("%q: error %v, want %s", c.names, err, c.err)
 		}
+	}
+	if _, err := Parquet([]File{{Name: "a/train-00000-of-00002.parquet"}}, Wanted{}, 0, Limits{}); err != nil {
+		t.Errorf("one file by itself: %v", err)
 	}
 	if _, err := readParquet(t, []string{"numbers_none", "required"}, Wanted{}, Limits{}); err == nil || !strings.Contains(err.Error(), "the first file of the set") {
 		t.Errorf("files with other columns: error %v", err)

@@ -185,7 +185,7 @@ func (l *dataLook) open(f TensorFile, first int64, parts *[]dataset.Part) (datas
 		return l.folder(f.Path, first)
 	}
 	if strings.EqualFold(filepath.Ext(f.Path), ".parquet") && f.As == "" {
-		return l.tables([]string{f.Path}, first)
+		return l.tables([]string{f.Path}, first, false)
 	}
 	a, err := l.artifact(f.Path)
 	if err != nil {
@@ -281,7 +281,7 @@ func (l *dataLook) folder(root string, first int64) (dataset.Set, error) {
 	case tables > 0 && tables < len(files):
 		return nil, errors.New("it has .parquet files and others: a folder of a data set has nothing but such files")
 	case tables > 0:
-		return l.tables(files, first)
+		return l.tables(files, first, true)
 	case odd != "":
 		return nil, fmt.Errorf("%q is no image: a folder of a data set has nothing but .png and .jpg files, or .parquet, or .tar", odd)
 	case len(files) == 0:
@@ -291,8 +291,8 @@ func (l *dataLook) folder(root string, first int64) (dataset.Set, error) {
 }
 
 // tables reads Parquet files as one set.
-func (l *dataLook) tables(files []string, first int64) (dataset.Set, error) {
-	want := dataset.Wanted{Form: l.form}
+func (l *dataLook) tables(files []string, first int64, folder bool) (dataset.Set, error) {
+	want := dataset.Wanted{Form: l.form, Folder: folder}
 	if l.d.Schema != nil {
 		want.Has = func(column string) bool { return l.typeOf(column) != 0 }
 	}
