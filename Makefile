@@ -101,8 +101,8 @@ sandbox: setup
 	go test -tags sandbox -c -o "$$dir/sandbox.test" ./internal/sandbox && cd internal/sandbox && \
 	export ANDIRON_TORCH_PYTHONS=/usr/bin/python3 && \
 	"$$dir/sandbox.test" -test.timeout 20m && \
-	mkdir -m 1777 "$$dir/tmp" && cp -r ../../testdata/golden/torch/torch-1.13 "$$dir/golden" && \
-	TMPDIR="$$dir/tmp" ANDIRON_GOLDEN="$$dir/golden" setpriv --reuid=1001 --regid=1001 --clear-groups sh -c "cd / && $$dir/sandbox.test -test.timeout 20m"
+	mkdir -m 1777 "$$dir/tmp" && cd / && \
+	TMPDIR="$$dir/tmp" setpriv --reuid=1001 --regid=1001 --clear-groups "$$dir/sandbox.test" -test.timeout 20m -test.run 'Attacks|Compute|Cancelled'
 
 demo-sandbox: build
 	tools/env/torch.sh

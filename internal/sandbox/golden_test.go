@@ -3,7 +3,6 @@
 package sandbox_test
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"os"
@@ -15,9 +14,7 @@ import (
 	"github.com/andiron-dev/andiron/internal/sandbox"
 )
 
-func golden() string {
-	return cmp.Or(os.Getenv("ANDIRON_GOLDEN"), "../../testdata/golden/torch/torch-1.13")
-}
+const golden = "../../testdata/golden/torch/torch-1.13"
 
 // makesCode has quantized layers, for which torch writes machine code while it loads.
 const makesCode = "torchscript/quantized_dynamic.pt"
@@ -25,7 +22,7 @@ const makesCode = "torchscript/quantized_dynamic.pt"
 // What real torch wrote loads without one call that the filter lacks. What the sandbox
 // does not hand out (sparse, quantized, objects) is an error, and no alarm.
 func TestGolden(t *testing.T) {
-	b, err := os.ReadFile(filepath.Join(golden(), "index.json"))
+	b, err := os.ReadFile(filepath.Join(golden, "index.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +47,7 @@ func TestGolden(t *testing.T) {
 		}
 		t.Run(s.File, func(t *testing.T) {
 			t.Parallel()
-			in, err := sandbox.OpenInput(filepath.Join(golden(), s.File))
+			in, err := sandbox.OpenInput(filepath.Join(golden, s.File))
 			if err != nil {
 				t.Fatal(err)
 			}
