@@ -97,7 +97,7 @@ torchrun: setup
 # The binary lies where another user can run it.
 sandbox: setup
 	tools/env/torch.sh
-	dir=$$(mktemp -d /tmp/andiron-sandbox.XXXXXX) && chmod 755 "$$dir" && trap 'rm -rf "$$dir"' EXIT && \
+	dir=$$(mktemp -d --tmpdir=/tmp) && chmod 755 "$$dir" && trap 'rm -rf "$$dir"' EXIT && \
 	go test -tags sandbox -c -o "$$dir/sandbox.test" ./internal/sandbox && cd internal/sandbox && \
 	export ANDIRON_TORCH_PYTHONS=/usr/bin/python3 && \
 	"$$dir/sandbox.test" -test.timeout 20m && \

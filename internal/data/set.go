@@ -258,7 +258,7 @@ func (c *SetCheck) Finish(report func(finding.Finding)) finding.Tensors {
 		o := c.found[k]
 		f := o.first
 		if k.code != tensor.CodeDrift {
-			f.Message = fmt.Sprintf("%s of %s: %s", plural(o.rows), strconv.FormatInt(int64(c.count.Requests), 10), f.Message)
+			f.Message = fmt.Sprintf("%s of %s: %s", counted(o.rows, "sample", "samples"), strconv.FormatInt(int64(c.count.Requests), 10), f.Message)
 		}
 		f.Evidence = append(slices.Clip(o.shown), f.Evidence...)
 		if more := o.rows - int64(len(o.shown)); more > 0 {
@@ -275,11 +275,12 @@ func (c *SetCheck) Finish(report func(finding.Finding)) finding.Tensors {
 	return c.count
 }
 
-func plural(n int64) string {
+// counted is a number with the word for one or for others.
+func counted(n int64, one, others string) string {
 	if n == 1 {
-		return "1 sample"
+		return "1 " + one
 	}
-	return fmt.Sprintf("%d samples", n)
+	return strconv.FormatInt(n, 10) + " " + others
 }
 
 // tenCell is about values that have no reading as their type.

@@ -96,12 +96,12 @@ func (s *Survey) duplicates(report func(finding.Finding)) {
 		near.add(g)
 	}
 	if torn.n > 0 {
-		f := tenTorn.Finding(s.Where, are(torn.n)+" there more than once with different labels")
+		f := tenTorn.Finding(s.Where, counted(torn.n, "sample is", "samples are")+" there more than once with different labels")
 		f.Evidence = torn.shown
 		report(f)
 	}
 	if near.n > 0 {
-		count := pairs(near.n)
+		count := counted(near.n, "pair", "pairs")
 		if len(pictures) == survey.MostGroups {
 			count = "at least " + count
 		}
@@ -110,7 +110,7 @@ func (s *Survey) duplicates(report func(finding.Finding)) {
 		report(f)
 	}
 	if same.n > 0 {
-		f := tenTwice.Finding(s.Where, are(same.n)+" there more than once")
+		f := tenTwice.Finding(s.Where, counted(same.n, "sample is", "samples are")+" there more than once")
 		f.Evidence = same.shown
 		report(f)
 	}
@@ -128,29 +128,15 @@ func (s *Survey) texts(report func(finding.Finding)) {
 		}
 	}
 	if torn.n > 0 {
-		f := tenNear.Finding(s.Where, groups(torn.n)+" of texts are nearly the same and have different labels")
+		f := tenNear.Finding(s.Where, counted(torn.n, "group", "groups")+" of texts are nearly the same and have different labels")
 		f.Evidence = torn.shown
 		report(f)
 	}
 	if same.n > 0 {
-		f := tenNearText.Finding(s.Where, groups(same.n)+" of texts are nearly the same")
+		f := tenNearText.Finding(s.Where, counted(same.n, "group", "groups")+" of texts are nearly the same")
 		f.Evidence = same.shown
 		report(f)
 	}
-}
-
-func labels(n int64) string {
-	if n == 1 {
-		return "1 label"
-	}
-	return fmt.Sprintf("%d labels", n)
-}
-
-func groups(n int64) string {
-	if n == 1 {
-		return "1 group"
-	}
-	return fmt.Sprintf("%d groups", n)
 }
 
 type group struct {
@@ -172,20 +158,6 @@ func (g *group) add(x survey.Group) {
 	g.shown = append(g.shown, line)
 }
 
-func are(n int64) string {
-	if n == 1 {
-		return "1 sample is"
-	}
-	return fmt.Sprintf("%d samples are", n)
-}
-
-func pairs(n int64) string {
-	if n == 1 {
-		return "1 pair"
-	}
-	return fmt.Sprintf("%d pairs", n)
-}
-
 func quoted(list []string) []string {
 	out := make([]string, 0, len(list))
 	for _, s := range list {
@@ -203,7 +175,7 @@ func (s *Survey) outliers(report func(finding.Finding)) {
 	if len(list) == 0 {
 		return
 	}
-	f := tenOutlier.Finding(s.Where, plural(int64(len(list)))+" of mean or deviation far from the others'")
+	f := tenOutlier.Finding(s.Where, counted(int64(len(list)), "sample", "samples")+" of mean or deviation far from the others'")
 	for _, o := range list[:min(shownRows, len(list))] {
 		of := ""
 		if !o.OfSet {
@@ -223,7 +195,7 @@ func (s *Survey) patches(report func(finding.Finding)) {
 		report(tenUnsearched.Finding(s.Where, fmt.Sprintf("patches were looked for on %d of %d samples, drawn by chance from all of them: one is found if it is on %d of those", found.Looked, s.Survey.Count, found.Least)))
 	}
 	if len(found.Crowded) > 0 {
-		f := tenUnsearched.Finding(s.Where, "patches were not looked for on the samples of "+labels(int64(len(found.Crowded)))+": they have so many parts in common that none stands out")
+		f := tenUnsearched.Finding(s.Where, "patches were not looked for on the samples of "+counted(int64(len(found.Crowded)), "label", "labels")+": they have so many parts in common that none stands out")
 		f.Evidence = []string{"label " + strings.Join(quoted(found.Crowded[:min(shownRows, len(found.Crowded))]), ", ")}
 		report(f)
 	}

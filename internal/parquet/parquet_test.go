@@ -226,7 +226,7 @@ func TestFooters(t *testing.T) {
 			t.Errorf("%s: error %v, want %s", name, err, c.err)
 		}
 	}
-	for _, b := range []string{"", "PAR1", "PAR1\xff\xff\xff\xffPAR1", "PAR1\x01\x00\x00\x00PARE", "XXXX\x00\x00\x00\x00\x00PAR1", "PAR1\x00\x00\x00\x00PAR1"} {
+	for _, b := range []string{"", "PAR1", "PAR1\xff\xff\xff\xffPAR1", "PAR1\x01\x00\x00\x00PARE", "PAR2\x00\x00\x00\x00\x00PAR1", "PAR1\x00\x00\x00\x00PAR1"} {
 		if _, err := Open(strings.NewReader(b), int64(len(b)), Limits{}); err == nil {
 			t.Errorf("%q was opened", b)
 		}
