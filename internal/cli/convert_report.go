@@ -64,17 +64,21 @@ type convertedOutput struct {
 	SHA256  string `json:"sha256,omitempty"`
 }
 
-// judge says what loading a file would do, so that who converts it knows.
-func (c *conversion) judge(ctx context.Context, art *artifact.Artifact) {
-	var found []finding.Finding
-	v := finding.Unreadable
+// verdictOf scans an open file, with the default limits.
+func verdictOf(ctx context.Context, art *artifact.Artifact) (v finding.Verdict, found []finding.Finding) {
 	rules, err := engine.Catalogue()
 	if err == nil {
 		_, err = model.Look(ctx, art, model.Options{}, func(f finding.Finding) { found = append(found, f) })
 	}
-	if err == nil {
-		v = policy.Verdict(found, rules)
+	if err != nil {
+		return finding.Unreadable, found
 	}
+	return policy.Verdict(found, rules), found
+}
+
+// judge says what loading a file would do, so that who converts it knows.
+func (c *conversion) judge(ctx context.Context, art *artifact.Artifact) {
+	v, found := verdictOf(ctx, art)
 	c.report.Input.Verdict = max(c.report.Input.Verdict, v)
 	c.report.Input.Files = append(c.report.Input.Files, inputFile{Path: filepath.ToSlash(art.Name()), Size: art.Size(), Verdict: v})
 	if !v.Passes() && v != finding.Unreadable {

@@ -17,8 +17,6 @@ import (
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/artifact"
-	"github.com/andiron-dev/andiron/internal/engine"
-	"github.com/andiron-dev/andiron/internal/model"
 	"github.com/andiron-dev/andiron/internal/policy"
 	"github.com/andiron-dev/andiron/internal/sandbox"
 )
@@ -241,10 +239,6 @@ func notLoaded(in, out string, err error) error {
 
 // lookStatically scans the same bytes.
 func lookStatically(ctx context.Context, in, digest string) (v staticVerdict, err error) {
-	rules, err := engine.Catalogue()
-	if err != nil {
-		return v, fmt.Errorf("internal error: %w", err)
-	}
 	art, err := artifact.Open(in, in)
 	if err != nil {
 		return v, err
@@ -258,10 +252,8 @@ func lookStatically(ctx context.Context, in, digest string) (v staticVerdict, er
 	if err != nil {
 		return v, err
 	}
-	v.Verdict, v.Findings = finding.Unreadable, []finding.Finding{}
-	if _, err := model.Look(ctx, art, model.Options{}, func(f finding.Finding) { v.Findings = append(v.Findings, f) }); err == nil {
-		v.Verdict = policy.Verdict(v.Findings, rules)
-	}
+	v.Verdict, v.Findings = verdictOf(ctx, art)
+	v.Findings = append([]finding.Finding{}, v.Findings...) // a list in JSON, also of none
 	return v, ctx.Err()
 }
 

@@ -11,6 +11,8 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/andiron-dev/andiron/internal/child"
 )
 
 // leases are file systems on which a lease keeps every writer away: magic numbers of
@@ -44,10 +46,10 @@ func keep(f *os.File) (*Input, error) {
 		return nil, errors.New("it is not a regular file")
 	}
 	in := &Input{file: f, Size: info.Size(), Kept: "lease"}
-	h := sha256.New()
 	if !lease(f) {
 		return in, in.copy(info.Size())
 	}
+	h := sha256.New()
 	n, err := io.Copy(h, f)
 	if err == nil && n != info.Size() {
 		err = fmt.Errorf("it has %d bytes, and %d were read", info.Size(), n)
@@ -71,7 +73,7 @@ func lease(f *os.File) bool {
 
 // copy makes a sealed copy, and works out the digest of that.
 func (in *Input) copy(size int64) error {
-	m, err := memfd("checkpoint")
+	m, err := child.Memfd("checkpoint", unix.MFD_NOEXEC_SEAL)
 	if err != nil {
 		return err
 	}
@@ -81,7 +83,7 @@ func (in *Input) copy(size int64) error {
 		err = fmt.Errorf("it had %d bytes, and now it has another number", size)
 	}
 	if err == nil {
-		_, err = unix.FcntlInt(m.Fd(), unix.F_ADD_SEALS, allSeals)
+		err = child.Seal(m)
 	}
 	if err != nil {
 		_ = m.Close() // it is of no use

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/andiron-dev/andiron/internal/child"
 	"github.com/andiron-dev/andiron/safetensors"
 )
 
@@ -31,7 +32,7 @@ func Load(ctx context.Context, in *Input, o Options) (*Result, *Report, error) {
 	}
 	defer w.kill()
 	r.Started = time.Since(begun)
-	out, err := memfd("tensors")
+	out, err := child.Memfd("tensors", unix.MFD_NOEXEC_SEAL)
 	if err != nil {
 		return nil, r, err
 	}
@@ -44,7 +45,7 @@ func Load(ctx context.Context, in *Input, o Options) (*Result, *Report, error) {
 		_ = out.Close() // nothing of it is given out
 		return nil, r, fmt.Errorf("%w: what came out is no result: %w", ErrContained, err)
 	}
-	return &Result{File: out, Size: size, Header: header, Report: r}, r, nil
+	return &Result{File: out, Size: size, Header: header}, r, nil
 }
 
 // begin starts a worker with all layers that can be had, and waits until it is ready.
@@ -82,8 +83,6 @@ func begin(ctx context.Context, o *Options, v *view, lim Limits, r *Report) (*wo
 	}
 }
 
-func soon() time.Time { return time.Now().Add(30 * time.Second) }
-
 func (v *view) without(l Layer, why string, r *Report) {
 	v.layers = slices.DeleteFunc(v.layers, func(x Layer) bool { return x == l })
 	r.Missing[l] = why
@@ -101,8 +100,8 @@ func (w *worker) load(ctx context.Context, o *Options, in *Input, out *os.File, 
 		return err
 	}
 	begun := time.Now()
-	l := listen(fd, lim.Events, func() { _ = w.cmd.Process.Kill() })
-	stop := context.AfterFunc(ctx, func() { _ = w.cmd.Process.Kill() }) // nobody waits any more
+	l := listen(fd, lim.Events, w.stop)
+	stop := context.AfterFunc(ctx, w.stop) // nobody waits any more
 	defer stop()
 	err = w.tell(map[string]any{"go": true})
 	var m message
@@ -128,7 +127,7 @@ func (w *worker) load(ctx context.Context, o *Options, in *Input, out *os.File, 
 
 // stop ends the worker before its result is looked at.
 func (w *worker) stop() {
-	_ = w.cmd.Process.Kill()
+	_ = w.cmd.Process.Kill() // it may have ended
 	<-w.ended
 }
 
@@ -148,24 +147,10 @@ func judge(m *message, err error, r *Report) error {
 	return nil
 }
 
-// memfd is a file in memory that can be sealed.
-func memfd(name string) (*os.File, error) {
-	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_NOEXEC_SEAL)
-	if errors.Is(err, unix.EINVAL) { // Linux before 6.3
-		fd, err = unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("memfd_create: %w", err)
-	}
-	return os.NewFile(uintptr(fd), name), nil
-}
-
-const allSeals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
-
 // sealed makes sure that a file cannot change any more, and reads it.
 func sealed(f *os.File, most int64) (h *safetensors.File, size int64, err error) {
 	for range 3 { // a page may be held for a moment after an honest end
-		if _, err = unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, allSeals); !errors.Is(err, unix.EBUSY) {
+		if err = child.Seal(f); !errors.Is(err, unix.EBUSY) {
 			break
 		}
 		time.Sleep(time.Millisecond)

@@ -143,7 +143,6 @@ type Result struct {
 	File   *os.File // sealed; it cannot change any more
 	Size   int64
 	Header *safetensors.File
-	Report *Report
 }
 
 // Close gives the tensors back.

@@ -4,6 +4,11 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/andiron-dev/andiron/internal/child"
 )
 
 // Try puts each layer in force alone, with a Python that imports torch, and then all.
@@ -40,12 +45,12 @@ func attemptLayers(ctx context.Context, python string, name Layer, need, without
 
 // locks has a worker put the filter in force for an empty checkpoint, and go no further.
 func (w *worker) locks(o *Options) error {
-	in, err := memfd("nothing")
+	in, err := child.Memfd("nothing", unix.MFD_NOEXEC_SEAL)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = in.Close() }() // there is nothing in it
-	fd, err := w.job(o, in, in, soon())
+	fd, err := w.job(o, in, in, time.Now().Add(o.Limits.Filled(0).Start))
 	if err == nil {
 		l := listen(fd, 1, func() {})
 		w.stop()

@@ -34,7 +34,7 @@ const workerUID = 231072
 
 // ask has the interpreter say where its parts are. That is the user's own Python.
 const ask = `import sys, json
-print(json.dumps({"version": sys.version.split()[0], "paths": [sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path]}))`
+print(json.dumps([sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path]))`
 
 // look finds out what an interpreter needs to see.
 func look(ctx context.Context, python string) (*view, error) {
@@ -53,15 +53,12 @@ func look(ctx context.Context, python string) (*view, error) {
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("python %q does not start: %w: %s", python, err, lastLine(text.String()))
 	}
-	var said struct {
-		Version string   `json:"version"`
-		Paths   []string `json:"paths"`
-	}
-	if err := json.Unmarshal(out.Bytes(), &said); err != nil {
+	var paths []string
+	if err := json.Unmarshal(out.Bytes(), &paths); err != nil {
 		return nil, fmt.Errorf("python %q says what no Python says: %w", python, err)
 	}
 	v := &view{python: path, files: []string{"/etc/ld.so.cache", "/etc/localtime"}}
-	all := append(said.Paths, "/usr", "/lib", "/lib64", "/etc/alternatives", filepath.Dir(path)) //nolint:gocritic // a new list
+	all := append(paths, "/usr", "/lib", "/lib64", "/etc/alternatives", filepath.Dir(path)) //nolint:gocritic // a new list
 	if to, err := filepath.EvalSymlinks(path); err == nil {
 		all = append(all, filepath.Dir(to))
 	}
@@ -104,8 +101,8 @@ func (v *view) makeTemp() (err error) {
 }
 
 // attributes are how the process begins.
-func (v *view) attributes(pidfd *int) *syscall.SysProcAttr {
-	a := &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, PidFD: pidfd}
+func (v *view) attributes() *syscall.SysProcAttr {
+	a := &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if !v.has(Namespaces) {
 		return a
 	}

@@ -261,7 +261,7 @@ def main():
         out.emit(value)
         say({"done": {"weights_only": only, "type": "%s.%s" % (type(value).__module__, type(value).__qualname__)}})
     except BaseException as e:  # noqa: BLE001  # whatever it is, andiron is told
-        say({"failed": {"kind": type(e).__qualname__, "text": str(e)[:4096], "refused": type(e) is Refused}})
+        say({"failed": {"kind": type(e).__qualname__, "text": str(e)[:4096]}})
     os._exit(0)
 
 

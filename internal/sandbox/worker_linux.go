@@ -14,7 +14,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -33,9 +32,7 @@ type worker struct {
 	control *net.UnixConn
 	said    child.Tail
 	ended   chan struct{} // closed when there is no process any more
-	pidfd   int
-	temp    string // a folder of its own, or ""
-	killed  atomic.Bool
+	temp    string        // a folder of its own, or ""
 }
 
 // mostMessage bounds what a worker says at a time.
@@ -55,7 +52,7 @@ func spawn(ctx context.Context, v *view, lim Limits) (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &worker{control: conn.(*net.UnixConn), ended: make(chan struct{}), pidfd: -1}
+	w := &worker{control: conn.(*net.UnixConn), ended: make(chan struct{})}
 	if err := w.start(ctx, v, lim, theirs); err != nil {
 		_ = w.control.Close()    // the other error is the one
 		_ = os.RemoveAll(v.temp) // there is nothing in it
@@ -83,30 +80,30 @@ func (w *worker) start(ctx context.Context, v *view, lim Limits, control *os.Fil
 	w.cmd.Stdin = strings.NewReader(string(plan))
 	w.cmd.Stderr = &w.said
 	w.cmd.WaitDelay = time.Second
-	w.cmd.SysProcAttr = v.attributes(&w.pidfd)
-	runtime.LockOSThread() // the worker ends with the thread that started it: PDEATHSIG
-	defer runtime.UnlockOSThread()
-	if err := w.cmd.Start(); err != nil {
+	w.cmd.SysProcAttr = v.attributes()
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread() // the worker ends with the thread that started it: PDEATHSIG
+		defer runtime.UnlockOSThread()
+		err := w.cmd.Start()
+		started <- err
+		if err == nil {
+			_ = w.cmd.Wait() // who looks at ProcessState knows
+			close(w.ended)
+		}
+	}()
+	if err := <-started; err != nil {
 		return fmt.Errorf("the sandbox cannot be started: %w", err)
 	}
-	go func() {
-		_ = w.cmd.Wait() // who looks at ProcessState knows
-		close(w.ended)
-	}()
 	return nil
 }
 
 // kill ends the worker and everything in its namespace.
 func (w *worker) kill() {
-	w.killed.Store(true)
-	_ = w.cmd.Process.Kill() // it may have ended
-	<-w.ended
+	w.stop()
 	_ = w.control.Close() // nobody says anything any more
 	if w.temp != "" {
 		_ = os.RemoveAll(w.temp) // what is left is a private temporary folder
-	}
-	if w.pidfd >= 0 {
-		_ = unix.Close(w.pidfd) // it was only for looking
 	}
 }
 
@@ -123,9 +120,8 @@ type message struct {
 		Type        string `json:"type"`
 	} `json:"done"`
 	Failed *struct {
-		Kind    string `json:"kind"`
-		Text    string `json:"text"`
-		Refused bool   `json:"refused"`
+		Kind string `json:"kind"`
+		Text string `json:"text"`
 	} `json:"failed"`
 }
 
@@ -166,13 +162,13 @@ func received(oob []byte) (int, error) {
 	if len(oob) == 0 {
 		return -1, nil
 	}
+	var fds []int
 	all, err := unix.ParseSocketControlMessage(oob)
-	if err != nil || len(all) != 1 {
-		return -1, fmt.Errorf("descriptors that nobody understands: %w", err)
+	if err == nil && len(all) == 1 {
+		fds, err = unix.ParseUnixRights(&all[0])
 	}
-	fds, err := unix.ParseUnixRights(&all[0])
-	if err != nil || len(fds) != 1 {
-		return -1, fmt.Errorf("descriptors that nobody understands: %w", err)
+	if err != nil || len(fds) != 1 { // there is room for one
+		return -1, errors.New("the worker sent no descriptor where one is wanted")
 	}
 	unix.CloseOnExec(fds[0])
 	return fds[0], nil
