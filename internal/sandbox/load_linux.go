@@ -52,9 +52,6 @@ func Load(ctx context.Context, in *Input, o Options) (*Result, *Report, error) {
 func begin(ctx context.Context, o *Options, v *view, lim Limits, r *Report) (*worker, error) {
 	v.layers = []Layer{Namespaces, Landlock, Seccomp}
 	v.layers = slices.DeleteFunc(v.layers, func(l Layer) bool { return slices.Contains(o.Without, l) })
-	if os.Geteuid() == 0 {
-		v.uid = workerUID
-	}
 	for {
 		for _, l := range o.Need {
 			if !v.has(l) {
@@ -62,19 +59,13 @@ func begin(ctx context.Context, o *Options, v *view, lim Limits, r *Report) (*wo
 			}
 		}
 		w, err := spawn(ctx, v, lim)
-		if err != nil {
-			if !v.has(Namespaces) {
-				return nil, err
-			}
-			v.without(Namespaces, err.Error(), r)
-			continue
-		}
-		err = w.ready(time.Now().Add(lim.Start), r)
 		if err == nil {
-			r.Layers = v.layers
-			return w, nil
+			if err = w.ready(time.Now().Add(lim.Start), r); err == nil {
+				r.Layers = v.layers
+				return w, nil
+			}
+			w.kill()
 		}
-		w.kill()
 		var missing *layerError
 		if !errors.As(err, &missing) || !v.has(missing.Layer) {
 			return nil, err

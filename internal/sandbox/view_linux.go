@@ -22,15 +22,10 @@ type view struct {
 	python string
 	roots  []string // folders, to be read only
 	files  []string // of the system, likewise
-	temp   string   // a folder of its own, where there are no namespaces
-	uid    int      // on the host, for a worker of root; 0 if it is the caller's own
 	layers []Layer
 }
 
 func (v *view) has(l Layer) bool { return slices.Contains(v.layers, l) }
-
-// workerUID is who a worker of root is: nobody's number, which owns nothing.
-const workerUID = 231072
 
 // ask has the interpreter say where its parts are. That is the user's own Python.
 const ask = `import sys, json
@@ -89,19 +84,19 @@ func folders(all []string) (out []string) {
 
 // makeTemp makes the folder that a worker may write to, where it has no file system of
 // its own.
-func (v *view) makeTemp() (err error) {
-	v.temp = ""
+func (v *view) makeTemp(uid int) (dir string, err error) {
 	if v.has(Namespaces) {
-		return nil
+		return "", nil
 	}
-	if v.temp, err = os.MkdirTemp("", "andiron-"); err == nil && v.uid != 0 {
-		err = os.Chown(v.temp, v.uid, v.uid)
+	if dir, err = os.MkdirTemp("", "andiron-"); err == nil && uid != 0 {
+		err = os.Chown(dir, uid, uid)
 	}
-	return err
+	return dir, err
 }
 
-// attributes are how the process begins.
-func (v *view) attributes() *syscall.SysProcAttr {
+// attributes are how the process begins, which becomes a user of the host, or stays its
+// own if that is 0.
+func (v *view) attributes(uid int) *syscall.SysProcAttr {
 	a := &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if !v.has(Namespaces) {
 		return a
@@ -109,9 +104,9 @@ func (v *view) attributes() *syscall.SysProcAttr {
 	a.Cloneflags = unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP
 	a.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}}
 	a.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}
-	if v.uid != 0 {
-		a.UidMappings = append(a.UidMappings, syscall.SysProcIDMap{ContainerID: 1, HostID: v.uid, Size: 1})
-		a.GidMappings = append(a.GidMappings, syscall.SysProcIDMap{ContainerID: 1, HostID: v.uid, Size: 1})
+	if uid != 0 {
+		a.UidMappings = append(a.UidMappings, syscall.SysProcIDMap{ContainerID: 1, HostID: uid, Size: 1})
+		a.GidMappings = append(a.GidMappings, syscall.SysProcIDMap{ContainerID: 1, HostID: uid, Size: 1})
 		a.GidMappingsEnableSetgroups = true // to be without the groups of root
 	}
 	return a

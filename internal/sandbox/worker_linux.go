@@ -32,7 +32,8 @@ type worker struct {
 	control *net.UnixConn
 	said    child.Tail
 	ended   chan struct{} // closed when there is no process any more
-	temp    string        // a folder of its own, or ""
+	slot    *slot         // who it is
+	temp    string        // a folder of its own, where there are no namespaces, or ""
 }
 
 // mostMessage bounds what a worker says at a time.
@@ -54,33 +55,35 @@ func spawn(ctx context.Context, v *view, lim Limits) (*worker, error) {
 	}
 	w := &worker{control: conn.(*net.UnixConn), ended: make(chan struct{})}
 	if err := w.start(ctx, v, lim, theirs); err != nil {
-		_ = w.control.Close()    // the other error is the one
-		_ = os.RemoveAll(v.temp) // there is nothing in it
+		_ = w.control.Close() // the other error is the one
+		w.leave()
 		return nil, err
 	}
 	return w, nil
 }
 
-func (w *worker) start(ctx context.Context, v *view, lim Limits, control *os.File) error {
-	if err := v.makeTemp(); err != nil {
+func (w *worker) start(ctx context.Context, v *view, lim Limits, control *os.File) (err error) {
+	if w.slot, err = takeSlot(); err != nil {
+		return err
+	}
+	if w.temp, err = v.makeTemp(w.slot.uid); err != nil {
 		return err
 	}
 	plan, err := json.Marshal(stagePlan{
-		Python: v.python, Program: program, Roots: v.roots, Files: v.files, Temp: v.temp,
-		Namespaces: v.has(Namespaces), Landlock: v.has(Landlock), UID: v.uid, Limits: lim,
+		Python: v.python, Program: program, Roots: v.roots, Files: v.files, Temp: w.temp,
+		Namespaces: v.has(Namespaces), Landlock: v.has(Landlock), UID: w.slot.uid, Limits: lim,
 	})
 	if err != nil {
 		return err
 	}
 	w.cmd = exec.CommandContext(ctx, "/proc/self/exe")
-	w.temp = v.temp
 	w.cmd.Args = []string{stageName}
 	w.cmd.Env = []string{"PATH=/usr/bin:/bin"}
 	w.cmd.ExtraFiles = []*os.File{control}
 	w.cmd.Stdin = strings.NewReader(string(plan))
 	w.cmd.Stderr = &w.said
 	w.cmd.WaitDelay = time.Second
-	w.cmd.SysProcAttr = v.attributes()
+	w.cmd.SysProcAttr = v.attributes(w.slot.uid)
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread() // the worker ends with the thread that started it: PDEATHSIG
@@ -92,16 +95,23 @@ func (w *worker) start(ctx context.Context, v *view, lim Limits, control *os.Fil
 			close(w.ended)
 		}
 	}()
-	if err := <-started; err != nil {
-		return fmt.Errorf("the sandbox cannot be started: %w", err)
+	err = <-started
+	if err != nil && v.has(Namespaces) { // that is what the kernel can have against it
+		return &layerError{Namespaces, fmt.Sprintf("the sandbox cannot be started: %v", err)}
 	}
-	return nil
+	return err
 }
 
 // kill ends the worker and everything in its namespace.
 func (w *worker) kill() {
 	w.stop()
 	_ = w.control.Close() // nobody says anything any more
+	w.leave()
+}
+
+// leave gives back what the worker had on the host.
+func (w *worker) leave() {
+	w.slot.free()
 	if w.temp != "" {
 		_ = os.RemoveAll(w.temp) // what is left is a private temporary folder
 	}
