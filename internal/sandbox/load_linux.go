@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"syscall"
 	"time"
 
@@ -33,6 +32,9 @@ func Load(ctx context.Context, in *Input, o Options) (*Result, *Report, error) {
 	defer w.kill()
 	r.Started = time.Since(begun)
 	out, err := child.Memfd("tensors", unix.MFD_NOEXEC_SEAL)
+	if err == nil && w.mute { // gVisor has no limit on what is written to a file of the host
+		err = capped(out, lim.Result)
+	}
 	if err != nil {
 		return nil, r, err
 	}
@@ -50,13 +52,10 @@ func Load(ctx context.Context, in *Input, o Options) (*Result, *Report, error) {
 
 // begin starts a worker with all layers that can be had, and waits until it is ready.
 func begin(ctx context.Context, o *Options, v *view, lim Limits, r *Report) (*worker, error) {
-	v.layers = []Layer{Namespaces, Landlock, Seccomp}
-	v.layers = slices.DeleteFunc(v.layers, func(l Layer) bool { return slices.Contains(o.Without, l) })
+	v.choose(o)
 	for {
-		for _, l := range o.Need {
-			if !v.has(l) {
-				return nil, fmt.Errorf("%w: %s: %s", ErrMissing, l, r.Missing[l])
-			}
+		if err := v.enough(o, r); err != nil {
+			return nil, err
 		}
 		w, err := spawn(ctx, v, lim)
 		if err == nil {
@@ -74,11 +73,6 @@ func begin(ctx context.Context, o *Options, v *view, lim Limits, r *Report) (*wo
 	}
 }
 
-func (v *view) without(l Layer, why string, r *Report) {
-	v.layers = slices.DeleteFunc(v.layers, func(x Layer) bool { return x == l })
-	r.Missing[l] = why
-}
-
 // load hands over the checkpoint, and waits for the end.
 func (w *worker) load(ctx context.Context, o *Options, in *Input, out *os.File, lim Limits, r *Report) error {
 	source, err := in.again()
@@ -86,7 +80,7 @@ func (w *worker) load(ctx context.Context, o *Options, in *Input, out *os.File, 
 		return err
 	}
 	defer func() { _ = source.Close() }() // it was only read
-	fd, err := w.job(o, source, out, time.Now().Add(lim.Start))
+	fd, err := w.job(o, lim, source, out)
 	if err != nil {
 		return err
 	}
@@ -102,6 +96,9 @@ func (w *worker) load(ctx context.Context, o *Options, in *Input, out *os.File, 
 	err = w.why(err)
 	w.stop()
 	<-l.done
+	if w.mute && w.cmd.ProcessState.ExitCode() == 128+int(unix.SIGSYS) {
+		l.note("a system call that gVisor does not name")
+	}
 	r.Ran, r.Events = time.Since(begun), l.all()
 	if u, ok := w.cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		r.CPU = time.Duration(u.Utime.Nano() + u.Stime.Nano())
@@ -113,7 +110,22 @@ func (w *worker) load(ctx context.Context, o *Options, in *Input, out *os.File, 
 	if err := in.unchanged(); err != nil {
 		return fmt.Errorf("%w: %w", ErrContained, err)
 	}
-	return judge(&m, err, r)
+	if err := judge(&m, err, r); err != nil || !w.mute {
+		return err
+	}
+	if err := out.Truncate(m.Done.Size); err != nil { // any other wrong size is no safetensors
+		return fmt.Errorf("%w: a result of %d bytes: %w", ErrContained, m.Done.Size, err)
+	}
+	return nil
+}
+
+// capped gives a file all the room that it ever has.
+func capped(f *os.File, most int64) error {
+	if err := f.Truncate(most); err != nil {
+		return err
+	}
+	_, err := unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, unix.F_SEAL_GROW)
+	return err
 }
 
 // stop ends the worker before its result is looked at.

@@ -56,6 +56,10 @@ type listener struct {
 
 func listen(fd, most int, stop func()) *listener {
 	l := &listener{fd: fd, begun: time.Now(), most: most, stop: stop, done: make(chan struct{})}
+	if fd < 0 { // nobody tells
+		close(l.done)
+		return l
+	}
 	go l.run()
 	return l
 }
@@ -78,14 +82,14 @@ func (l *listener) run() {
 			}
 			return
 		}
-		l.note(&n)
+		l.note(describe(&n))
 		a := answer{ID: n.ID, Error: -int32(unix.EPERM)}
 		_, _, _ = unix.Syscall(unix.SYS_IOCTL, uintptr(l.fd), notifSend, uintptr(unsafe.Pointer(&a))) //nolint:gosec // for the kernel; it may be gone
 	}
 }
 
-func (l *listener) note(n *notif) {
-	e := Event{Call: describe(n), At: time.Since(l.begun)}
+func (l *listener) note(call string) {
+	e := Event{Call: call, At: time.Since(l.begun)}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.events = append(l.events, e); len(l.events) == l.most {

@@ -17,8 +17,9 @@
 // and there are no tensors. That nothing forbidden was observed does not make a model
 // benign.
 //
-// The layers are namespaces, Landlock, the filter and limits of resources. A layer that
-// is missing and wanted is an error before anything is loaded.
+// The layers are the filter and limits of resources, Landlock, namespaces, a control
+// group, or gVisor in the place of the two before. A layer that is missing and wanted is
+// an error before anything is loaded.
 //
 // # Specification
 //
@@ -31,17 +32,20 @@ import (
 	"os"
 	"time"
 
+	"github.com/andiron-dev/andiron/internal/allowance"
 	"github.com/andiron-dev/andiron/safetensors"
 )
 
 // Layer is one of the things that hold a worker.
-type Layer string
+type Layer = allowance.Layer
 
 // The layers, from what every kernel has to what some have.
 const (
-	Seccomp    Layer = "seccomp"
-	Landlock   Layer = "landlock"
-	Namespaces Layer = "namespaces"
+	Seccomp    = allowance.Seccomp
+	Landlock   = allowance.Landlock
+	Namespaces = allowance.Namespaces
+	Cgroup     = allowance.Cgroup
+	GVisor     = allowance.GVisor
 )
 
 // Limits bound a worker. The zero value is the defaults.
@@ -88,7 +92,8 @@ func (l Limits) Filled(size int64) Limits {
 type Options struct {
 	Python  string   // the interpreter; it has torch
 	Imports []string // modules that the policy trusts, imported before the filter is in force
-	Need    []Layer  // refuse to load without them
+	Runsc   string   // of gVisor, which then holds the worker in the place of namespaces and Landlock
+	Need    []Layer  // refuse to load without them; nil is the filter, and Landlock or namespaces
 	Without []Layer  // leave out, for tests of the others
 	Limits  Limits
 }

@@ -96,13 +96,23 @@ func stage() *layerError {
 	if err := unix.CloseRange(fdControl+1, ^uint(0), unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		return failed("", "close_range", err)
 	}
-	temp := p.temp()
-	err = unix.Exec(p.Python, []string{p.Python, "-I", "-B", "-c", p.Program}, []string{
-		"PATH=/usr/bin:/bin", "HOME=" + temp, "TMPDIR=" + temp, "LC_ALL=C.UTF-8",
-		"OPENBLAS_NUM_THREADS=1", "OMP_NUM_THREADS=1", "MKL_NUM_THREADS=1", "CUDA_VISIBLE_DEVICES=",
-	})
+	err = unix.Exec(p.Python, interpreter(p.Python, p.Program), environment(p.temp()))
 	return failed("", "python", err)
 }
+
+// interpreter is how Python is started: with nothing of the user's in it.
+func interpreter(python, program string) []string { return []string{python, "-I", "-B", "-c", program} }
+
+// environment is all that it gets of one.
+func environment(temp string) []string {
+	return []string{
+		"PATH=/usr/bin:/bin", "HOME=" + temp, "TMPDIR=" + temp, "LC_ALL=C.UTF-8",
+		"OPENBLAS_NUM_THREADS=1", "OMP_NUM_THREADS=1", "MKL_NUM_THREADS=1", "CUDA_VISIBLE_DEVICES=",
+	}
+}
+
+// hostname is what the machine is called inside.
+const hostname = "sandbox"
 
 // temp is the one folder that may be written to.
 func (p *stagePlan) temp() string {
@@ -123,25 +133,33 @@ func null() error {
 
 // limits bounds what the process may take.
 func (p *stagePlan) limits() error {
-	l := p.Limits
-	for _, r := range []struct {
-		what int
-		n    uint64
-	}{
-		{unix.RLIMIT_CORE, 0},
-		{unix.RLIMIT_NOFILE, uint64(l.Files)},
-		{unix.RLIMIT_NPROC, uint64(l.Threads)},
-		{unix.RLIMIT_FSIZE, uint64(l.Result)},
-		{unix.RLIMIT_CPU, uint64(l.CPU.Seconds()) + 1},
-		{unix.RLIMIT_DATA, uint64(l.Memory)},
-		{unix.RLIMIT_MEMLOCK, 0},
-		{unix.RLIMIT_MSGQUEUE, 0},
-	} {
+	for _, r := range p.Limits.kernel() {
 		if err := unix.Setrlimit(r.what, &unix.Rlimit{Cur: r.n, Max: r.n}); err != nil {
-			return fmt.Errorf("limit %d: %w", r.what, err)
+			return fmt.Errorf("%s: %w", r.name, err)
 		}
 	}
 	return nil
+}
+
+// rlimit is a limit of setrlimit(2), with its name.
+type rlimit struct {
+	name string
+	what int
+	n    uint64
+}
+
+// kernel are the limits that the kernel has for a process.
+func (l Limits) kernel() []rlimit {
+	return []rlimit{
+		{"RLIMIT_CORE", unix.RLIMIT_CORE, 0},
+		{"RLIMIT_NOFILE", unix.RLIMIT_NOFILE, uint64(l.Files)},
+		{"RLIMIT_NPROC", unix.RLIMIT_NPROC, uint64(l.Threads)},
+		{"RLIMIT_FSIZE", unix.RLIMIT_FSIZE, uint64(l.Result)},
+		{"RLIMIT_CPU", unix.RLIMIT_CPU, uint64(l.CPU.Seconds()) + 1},
+		{"RLIMIT_DATA", unix.RLIMIT_DATA, uint64(l.Memory)},
+		{"RLIMIT_MEMLOCK", unix.RLIMIT_MEMLOCK, 0},
+		{"RLIMIT_MSGQUEUE", unix.RLIMIT_MSGQUEUE, 0},
+	}
 }
 
 // become gives up being root, where the caller is.
@@ -316,7 +334,7 @@ func pivot(root string) error {
 	if err := unix.Mount("", "/", "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV, ""); err != nil {
 		return fmt.Errorf("the root, read-only: %w", err)
 	}
-	return unix.Sethostname([]byte("sandbox"))
+	return unix.Sethostname([]byte(hostname))
 }
 
 // landlockABI is the version that the kernel has, or 0.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -50,7 +49,7 @@ func (w *worker) locks(o *Options) error {
 		return err
 	}
 	defer func() { _ = in.Close() }() // there is nothing in it
-	fd, err := w.job(o, in, in, time.Now().Add(o.Limits.Filled(0).Start))
+	fd, err := w.job(o, o.Limits.Filled(0), in, in)
 	if err == nil {
 		l := listen(fd, 1, func() {})
 		w.stop()

@@ -20,12 +20,11 @@ import (
 // view is what a worker sees and what holds it.
 type view struct {
 	python string
+	runsc  string   // of gVisor, if that is to hold it
 	roots  []string // folders, to be read only
 	files  []string // of the system, likewise
 	layers []Layer
 }
-
-func (v *view) has(l Layer) bool { return slices.Contains(v.layers, l) }
 
 // ask has the interpreter say where its parts are. That is the user's own Python.
 const ask = `import sys, json
@@ -110,4 +109,24 @@ func (v *view) attributes(uid int) *syscall.SysProcAttr {
 		a.GidMappingsEnableSetgroups = true // to be without the groups of root
 	}
 	return a
+}
+
+// intoGroup are errors of starting a process in a control group; what else the kernel can
+// have against a worker are its namespaces.
+var intoGroup = []error{unix.EACCES, unix.EBUSY, unix.EOPNOTSUPP, unix.ENODEV, unix.ENOSYS}
+
+// blame is the layer because of which a process could not be started.
+func (v *view) blame(err error) Layer {
+	is := func(e error) bool { return errors.Is(err, e) }
+	switch {
+	case err == nil:
+		return ""
+	case v.has(Cgroup) && slices.ContainsFunc(intoGroup, is):
+		return Cgroup
+	case v.has(GVisor):
+		return GVisor
+	case v.has(Namespaces):
+		return Namespaces
+	}
+	return ""
 }

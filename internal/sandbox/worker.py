@@ -5,7 +5,8 @@ a socket that keeps messages apart:
 
     worker   {"ready": {...}}            torch is imported
     andiron  {"job": {...}} + 2 files    the checkpoint and where tensors go
-    worker   {"locked": true} + 1 file   the filter is in force; who is told of calls
+    worker   {"locked": true} + 1 file   the filter is in force; who is told of calls, if
+                                         somebody is
     andiron  {"go": true}
     worker   {"done": {...}} or {"failed": {...}}
 
@@ -31,6 +32,7 @@ import io
 import json
 import os
 import pathlib  # noqa: F401
+import resource
 import socket
 import sys
 import uuid  # noqa: F401
@@ -38,7 +40,7 @@ import warnings
 
 CONTROL, SOURCE, OUT = 3, 10, 11
 MOST = 1 << 20  # bytes of a message
-SET_FILTER, LISTENER = 1, 1 | 8 | 16  # SECCOMP_SET_MODE_FILTER; TSYNC, NEW_LISTENER, TSYNC_ESRCH
+SET_FILTER, ALL, LISTENER = 1, 1, 1 | 8 | 16  # SECCOMP_SET_MODE_FILTER; TSYNC; with NEW_LISTENER, TSYNC_ESRCH
 
 warnings.simplefilter("ignore")
 libc = ctypes.CDLL(None, use_errno=True)
@@ -128,7 +130,7 @@ class Output:
     """Writes tensors as safetensors, and says what held them."""
 
     def __init__(self, fd):
-        self.fd, self.tensors, self.names, self.depth = fd, {}, {}, 0
+        self.fd, self.tensors, self.names, self.depth, self.size = fd, {}, {}, 0, 0
 
     def emit(self, value):
         if isinstance(value, torch.nn.Module):
@@ -155,7 +157,7 @@ class Output:
             k = libc.write(self.fd, at, n)
             if k <= 0:
                 raise OSError(ctypes.get_errno(), "the tensors cannot be written")
-            at, n = at + k, n - k
+            at, n, self.size = at + k, n - k, self.size + k
 
     def tree(self, value, path):
         """What held the tensors: only what JSON has, and tuples, marked."""
@@ -211,12 +213,19 @@ class Output:
         return name
 
 
-def lock(filter_):
-    """Put the filter in force, for every thread, and return who is told of calls."""
+def grow(more):
+    """Let memory grow by so much, where the kernel bounds it only with all that is mapped."""
+    with open("/proc/self/statm") as f:
+        most = int(f.read().split()[0]) * resource.getpagesize() + more
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def lock(filter_, flags):
+    """Put the filter in force, for every thread, and return who is told of calls, or 0."""
     code = ctypes.create_string_buffer(filter_, len(filter_))
     program = Program(len(filter_) // 8, ctypes.cast(code, ctypes.c_void_p))
     number = {"x86_64": 317, "aarch64": 277}[os.uname().machine]
-    fd = libc.syscall(number, SET_FILTER, LISTENER, ctypes.byref(program))
+    fd = libc.syscall(number, SET_FILTER, flags, ctypes.byref(program))
     if fd < 0:
         raise OSError(ctypes.get_errno(), "the filter of system calls cannot be put in force")
     return fd
@@ -249,17 +258,20 @@ def main():
     source, out = io.BufferedReader(Source(), 1 << 16), Output(OUT)
     for name in job["imports"]:
         importlib.import_module(name)
+    if not job["told"]:
+        grow(job["memory"])
     filter_ = base64.b64decode(job["filter"])
     ancillary = (socket.SOL_SOCKET, socket.SCM_RIGHTS)
     locked = json.dumps({"locked": True}).encode()
-    told = lock(filter_)
-    control.sendmsg([locked], [(*ancillary, array.array("i", [told]))])
-    os.close(told)
+    told = lock(filter_, LISTENER if job["told"] else ALL)
+    control.sendmsg([locked], [(*ancillary, array.array("i", [told]))] if job["told"] else [])
+    if job["told"]:
+        os.close(told)
     hear()
     try:
         value, only = load(source)
         out.emit(value)
-        say({"done": {"weights_only": only, "type": "%s.%s" % (type(value).__module__, type(value).__qualname__)}})
+        say({"done": {"size": out.size, "weights_only": only, "type": "%s.%s" % (type(value).__module__, type(value).__qualname__)}})
     except BaseException as e:  # noqa: BLE001  # whatever it is, andiron is told
         say({"failed": {"kind": type(e).__qualname__, "text": str(e)[:4096]}})
     os._exit(0)

@@ -32,8 +32,10 @@ type worker struct {
 	control *net.UnixConn
 	said    child.Tail
 	ended   chan struct{} // closed when there is no process any more
+	mute    bool          // the filter ends it, and tells nobody of calls: gVisor
 	slot    *slot         // who it is
-	temp    string        // a folder of its own, where there are no namespaces, or ""
+	group   *group        // what bounds it, if the kernel has that
+	temp    string        // a folder of its own, where its file system is not, or ""
 }
 
 // mostMessage bounds what a worker says at a time.
@@ -66,6 +68,30 @@ func (w *worker) start(ctx context.Context, v *view, lim Limits, control *os.Fil
 	if w.slot, err = takeSlot(); err != nil {
 		return err
 	}
+	w.cmd = exec.CommandContext(ctx, "/proc/self/exe")
+	w.cmd.Env = []string{"PATH=/usr/bin:/bin"}
+	w.cmd.ExtraFiles = []*os.File{control}
+	w.cmd.Stderr = &w.said
+	w.cmd.WaitDelay = time.Second
+	w.cmd.SysProcAttr = v.attributes(w.slot.uid)
+	prepare := w.stage
+	if w.mute = v.has(GVisor); w.mute {
+		prepare = w.runsc
+	}
+	if err := prepare(v, lim); err != nil {
+		return err
+	}
+	if v.has(Cgroup) {
+		if w.group, err = newGroup(lim, v.has(GVisor)); err != nil {
+			return &layerError{Cgroup, err.Error()}
+		}
+		w.cmd.SysProcAttr.UseCgroupFD, w.cmd.SysProcAttr.CgroupFD = true, int(w.group.dir.Fd())
+	}
+	return w.begin(v)
+}
+
+// stage has this program become the worker.
+func (w *worker) stage(v *view, lim Limits) (err error) {
 	if w.temp, err = v.makeTemp(w.slot.uid); err != nil {
 		return err
 	}
@@ -73,17 +99,13 @@ func (w *worker) start(ctx context.Context, v *view, lim Limits, control *os.Fil
 		Python: v.python, Program: program, Roots: v.roots, Files: v.files, Temp: w.temp,
 		Namespaces: v.has(Namespaces), Landlock: v.has(Landlock), UID: w.slot.uid, Limits: lim,
 	})
-	if err != nil {
-		return err
-	}
-	w.cmd = exec.CommandContext(ctx, "/proc/self/exe")
 	w.cmd.Args = []string{stageName}
-	w.cmd.Env = []string{"PATH=/usr/bin:/bin"}
-	w.cmd.ExtraFiles = []*os.File{control}
 	w.cmd.Stdin = strings.NewReader(string(plan))
-	w.cmd.Stderr = &w.said
-	w.cmd.WaitDelay = time.Second
-	w.cmd.SysProcAttr = v.attributes(w.slot.uid)
+	return err
+}
+
+// begin starts the process.
+func (w *worker) begin(v *view) error {
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread() // the worker ends with the thread that started it: PDEATHSIG
@@ -95,9 +117,9 @@ func (w *worker) start(ctx context.Context, v *view, lim Limits, control *os.Fil
 			close(w.ended)
 		}
 	}()
-	err = <-started
-	if err != nil && v.has(Namespaces) { // that is what the kernel can have against it
-		return &layerError{Namespaces, fmt.Sprintf("the sandbox cannot be started: %v", err)}
+	err := <-started
+	if l := v.blame(err); l != "" {
+		return &layerError{l, fmt.Sprintf("the sandbox cannot be started: %v", err)}
 	}
 	return err
 }
@@ -111,6 +133,7 @@ func (w *worker) kill() {
 
 // leave gives back what the worker had on the host.
 func (w *worker) leave() {
+	w.group.remove()
 	w.slot.free()
 	if w.temp != "" {
 		_ = os.RemoveAll(w.temp) // what is left is a private temporary folder
@@ -126,6 +149,7 @@ type message struct {
 	Stage  *layerError `json:"stage"`
 	Locked *bool       `json:"locked"`
 	Done   *struct {
+		Size        int64  `json:"size"`
 		WeightsOnly bool   `json:"weights_only"`
 		Type        string `json:"type"`
 	} `json:"done"`
@@ -230,6 +254,9 @@ func (w *worker) why(err error) error {
 			err = fmt.Errorf("%w: %s", errGone, w.cmd.ProcessState)
 		case <-time.After(time.Second):
 		}
+		if text := w.group.why(); text != "" {
+			err = fmt.Errorf("%w: %s", err, text)
+		}
 		if lines := w.said.Lines(); len(lines) > 0 {
 			err = fmt.Errorf("%w: %s", err, strings.Join(lines, "\n"))
 		}
@@ -237,11 +264,15 @@ func (w *worker) why(err error) error {
 	return err
 }
 
-// job gives the worker its checkpoint and returns the listener for its calls.
-func (w *worker) job(o *Options, in, out *os.File, until time.Time) (listener int, err error) {
+// job gives the worker its checkpoint and returns the listener for its calls, or -1 where
+// there is none.
+func (w *worker) job(o *Options, lim Limits, in, out *os.File) (listener int, err error) {
 	f := LoadFilter(seccomp.ArchOf(runtime.GOARCH))
 	if slices.Contains(o.Without, Seccomp) {
 		f.Rules, f.Else = nil, seccomp.Allow
+	}
+	if w.mute && f.Else == seccomp.Notify {
+		f.Else = seccomp.KillProcess
 	}
 	p, err := f.Compile()
 	if err != nil {
@@ -251,12 +282,12 @@ func (w *worker) job(o *Options, in, out *os.File, until time.Time) (listener in
 	if imports == nil {
 		imports = []string{}
 	}
-	err = w.tell(map[string]any{"job": map[string]any{"imports": imports, "filter": base64.StdEncoding.EncodeToString(p.Bytes())}}, in, out)
+	err = w.tell(map[string]any{"job": map[string]any{"imports": imports, "told": !w.mute, "memory": lim.Memory, "filter": base64.StdEncoding.EncodeToString(p.Bytes())}}, in, out)
 	if err != nil {
 		return -1, err
 	}
-	m, fd, err := w.hear(until, true)
-	if err == nil && (m.Locked == nil || fd < 0) {
+	m, fd, err := w.hear(time.Now().Add(lim.Start), true)
+	if err == nil && (m.Locked == nil || (fd < 0) != w.mute) {
 		err = errors.New("the worker spoke out of turn")
 	}
 	if err != nil {
