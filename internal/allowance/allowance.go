@@ -59,11 +59,6 @@ func ParseNeed(list ...string) ([]Layer, error) {
 			}
 		}
 	}
-	for _, l := range []Layer{Landlock, Namespaces} {
-		if slices.Contains(need, GVisor) && slices.Contains(need, l) {
-			return nil, fmt.Errorf("gvisor has no %s: it is a kernel of its own", l)
-		}
-	}
 	return need, nil
 }
 

@@ -27,9 +27,6 @@ func TestParseNeed(t *testing.T) {
 			t.Errorf("%q: %v", bad, got)
 		}
 	}
-	if got, err := ParseNeed("default", "gvisor"); err == nil {
-		t.Errorf("gVisor with Landlock: %v", got)
-	}
 }
 
 func TestAllows(t *testing.T) {

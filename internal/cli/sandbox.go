@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -38,12 +39,9 @@ func (a *app) sandboxCommand() *cobra.Command {
 }
 
 type sandboxFlags struct {
-	output, python, sha256, record string
-	format                         choice
-	imports, need                  []string
-	limits                         sandbox.Limits
-	memory, result                 size
-	files, threads                 atLeast1
+	output, sha256, record string
+	format                 choice
+	holdFlags
 }
 
 func (a *app) sandboxLoadCommand() *cobra.Command {
@@ -65,27 +63,17 @@ The record has the digests, the layers that were in force, and each system call
 that was refused. Needs Linux; "andiron convert" reads the same files without
 running them, everywhere.`,
 		Example: `  andiron sandbox load untrusted.pt -o weights.safetensors
-  andiron sandbox load untrusted.pt -o weights.safetensors --need namespaces,landlock --record load.json`,
+  andiron sandbox load untrusted.pt -o weights.safetensors --need default --record load.json
+  andiron sandbox load untrusted.pt -o weights.safetensors --runsc /usr/local/bin/runsc`,
 		Args: wants("IN", 1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.sandboxLoad(cmd.Context(), args[0], &f) },
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&f.output, "output", "o", "", "write to `OUT`, whole or not at all")
-	flags.StringVar(&f.python, "python", "python3", "load with this `PYTHON`, which has torch")
 	flags.StringVar(&f.sha256, "sha256", "", "refuse IN if its `DIGEST` is another")
-	flags.StringSliceVar(&f.imports, "import", nil, "import these modules, which you trust, before the filter is in force: a `LIST`")
-	flags.StringSliceVar(&f.need, "need", nil, "refuse to load without these layers: a `LIST` of namespaces and landlock; the filter is always there")
 	flags.StringVar(&f.record, "record", "", "write what is known of the load to `FILE`, as JSON")
 	addChoice(cmd, &f.format, "format", "how to write the same to the standard output", "text", "json")
-	flags.DurationVar(&f.limits.Load, "max-time", 0, "end the load after this time (default 1m)")
-	flags.DurationVar(&f.limits.CPU, "max-cpu", 0, "end it after so much time of the processor (default 2m)")
-	flags.Var(&f.memory, "max-memory", "let it take this much memory (default 1 GiB and twice the size of IN)")
-	flags.Var(&f.result, "max-result", "let it write this much (default 64 MiB and eight times the size of IN)")
-	flags.Var(&f.files, "max-files", "let it have so many open files (default 64)")
-	flags.Var(&f.threads, "max-processes", "let it have so many processes and threads (default 16)")
-	for _, name := range []string{"max-time", "max-memory", "max-result", "max-files", "max-processes", "max-cpu"} {
-		flags.Lookup(name).DefValue = "0" // pflag then shows no default
-	}
+	f.add(flags)
 	flags.SortFlags = false
 	return cmd
 }
@@ -105,6 +93,8 @@ type sandboxRecord struct {
 	Weights bool              `json:"weights_only"`
 	Layers  []sandbox.Layer   `json:"layers"`
 	Missing map[string]string `json:"missing"`
+	Allowed []string          `json:"imported"`
+	Lacks   []string          `json:"lacks"`
 	Events  []sandboxEvent    `json:"events"`
 	Limits  sandboxLimits     `json:"limits"`
 	Used    sandboxUsed       `json:"used"`
@@ -114,7 +104,8 @@ type sandboxInput struct {
 	Path   string `json:"path"`
 	SHA256 string `json:"sha256"`
 	Size   int64  `json:"size"`
-	Kept   string `json:"kept"` // lease or copy
+	Kept   string `json:"kept"` // verity, lease or copy
+	Verity string `json:"fsverity,omitempty"`
 }
 
 type sandboxOutput struct {
@@ -152,27 +143,11 @@ type sandboxUsed struct {
 
 func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }
 
-func (f *sandboxFlags) options() (o sandbox.Options, err error) {
-	if f.output == "" {
-		return o, usage("sandbox load: no OUT given", "usage: andiron sandbox load IN -o OUT")
-	}
-	o = sandbox.Options{Python: f.python, Imports: f.imports, Limits: f.limits, Need: []sandbox.Layer{sandbox.Seccomp}}
-	o.Limits.Memory, o.Limits.Result, o.Limits.Files, o.Limits.Threads = int64(f.memory), int64(f.result), int(f.files), int(f.threads)
-	if f.limits.Load < 0 || f.limits.CPU < 0 {
-		return o, usage("a limit of time is below zero", "such as --max-time 30s")
-	}
-	for _, n := range f.need {
-		l := sandbox.Layer(n)
-		if l != sandbox.Namespaces && l != sandbox.Landlock && l != sandbox.Seccomp {
-			return o, usage(fmt.Sprintf("flag %q: there is no layer %q", "--need", n), "the layers are namespaces, landlock and seccomp")
-		}
-		o.Need = append(o.Need, l)
-	}
-	return o, nil
-}
-
 func (a *app) sandboxLoad(ctx context.Context, in string, f *sandboxFlags) error {
-	o, err := f.options()
+	if f.output == "" {
+		return usage("sandbox load: no OUT given", "usage: andiron sandbox load IN -o OUT")
+	}
+	o, allowed, err := f.options()
 	if err != nil {
 		return err
 	}
@@ -191,11 +166,14 @@ func (a *app) sandboxLoad(ctx context.Context, in string, f *sandboxFlags) error
 	defer out.Abandon()
 	rec := &sandboxRecord{
 		Schema: "andiron/sandbox/v1", At: time.Now().UTC().Format(time.RFC3339),
-		Input: sandboxInput{Path: filepath.ToSlash(in), SHA256: input.SHA256, Size: input.Size, Kept: input.Kept},
+		Input: sandboxInput{Path: filepath.ToSlash(in), SHA256: input.SHA256, Size: input.Size, Kept: input.Kept, Verity: input.Verity},
 	}
-	if rec.Static, err = lookStatically(ctx, in, input.SHA256); err != nil {
+	names, err := rec.lookStatically(ctx, in)
+	if err != nil {
 		return err
 	}
+	rec.Allowed = names.modules(allowed.Allows)
+	o.Imports, o.Wants = append(o.Imports, rec.Allowed...), names.modules(nil)
 	result, report, failed := sandbox.Load(ctx, input, o)
 	rec.note(report, o.Limits.Filled(input.Size), failed)
 	if failed == nil {
@@ -208,7 +186,7 @@ func (a *app) sandboxLoad(ctx context.Context, in string, f *sandboxFlags) error
 		return err
 	}
 	if failed != nil {
-		return notLoaded(in, f.output, failed)
+		return notLoaded(in, f.output, failed, names.in(report.Lacks))
 	}
 	return commit(out, f.output)
 }
@@ -221,14 +199,20 @@ func cannotOpen(in string, err error) error {
 	return usage(err.Error(), nameFile)
 }
 
-// notLoaded words an error of the sandbox. What was contained is a finding.
-func notLoaded(in, out string, err error) error {
+// notLoaded words an error of the sandbox. What was contained is a finding. The names are
+// those that the checkpoint needs of modules that were not imported.
+func notLoaded(in, out string, err error, lacks names) error {
 	f := &fault{text: fmt.Sprintf("%q: %v; %q was not written", in, err, out)}
 	switch {
 	case errors.Is(err, sandbox.ErrContained):
 		f.code, f.hint = policy.ExitFindings, "do not load this file anywhere else"
 	case errors.Is(err, sandbox.ErrMissing):
 		f.hint = `"andiron sandbox doctor" says what is missing and what helps`
+	case errors.Is(err, sandbox.ErrNeeds):
+		f.hint = "--import takes modules that you trust"
+		if len(lacks) > 0 {
+			f.hint = fmt.Sprintf("if you trust them, write to sandbox in %s: allow_globals: [%s]", policy.FileName, lacks)
+		}
 	case errors.Is(err, sandbox.ErrFailed):
 		f.hint = `"andiron convert" reads checkpoints without running them, and --import gives the sandbox modules that you trust`
 	default:
@@ -237,29 +221,30 @@ func notLoaded(in, out string, err error) error {
 	return f
 }
 
-// lookStatically scans the same bytes.
-func lookStatically(ctx context.Context, in, digest string) (v staticVerdict, err error) {
+// lookStatically scans the same bytes, and returns the names that loading them asks for.
+func (rec *sandboxRecord) lookStatically(ctx context.Context, in string) (names, error) {
 	art, err := artifact.Open(in, in)
 	if err != nil {
-		return v, err
+		return nil, err
 	}
 	defer func() { _ = art.Close() }() // it was only read
 	art.StopOn(ctx.Done())
 	sum, err := art.SHA256()
-	if err == nil && sum != digest {
+	if err == nil && sum != rec.Input.SHA256 {
 		err = fmt.Errorf("%q changed while it was looked at", in)
 	}
 	if err != nil {
-		return v, err
+		return nil, err
 	}
+	v := &rec.Static
 	v.Verdict, v.Findings = verdictOf(ctx, art)
 	v.Findings = append([]finding.Finding{}, v.Findings...) // a list in JSON, also of none
-	return v, ctx.Err()
+	return namesOf(art.ReaderAt(), art.Size()), ctx.Err()
 }
 
 // note keeps what the sandbox reports.
 func (rec *sandboxRecord) note(r *sandbox.Report, l sandbox.Limits, err error) {
-	rec.Layers, rec.Missing, rec.Events = []sandbox.Layer{}, map[string]string{}, []sandboxEvent{}
+	rec.Layers, rec.Missing, rec.Events, rec.Lacks = []sandbox.Layer{}, map[string]string{}, []sandboxEvent{}, []string{}
 	rec.Limits = sandboxLimits{l.Load.Seconds(), l.CPU.Seconds(), l.Memory, l.Result, l.Files, l.Threads}
 	rec.Said = "no forbidden system call observed"
 	if err != nil {
@@ -274,6 +259,7 @@ func (rec *sandboxRecord) note(r *sandbox.Report, l sandbox.Limits, err error) {
 	for l, why := range r.Missing {
 		rec.Missing[string(l)] = why
 	}
+	rec.Lacks = append(rec.Lacks, r.Lacks...)
 	for _, e := range r.Events {
 		rec.Events = append(rec.Events, sandboxEvent{e.Call, millis(e.At)})
 	}
@@ -347,45 +333,63 @@ func (rec *sandboxRecord) text() string {
 }
 
 func (a *app) sandboxDoctorCommand() *cobra.Command {
-	var python string
+	var f holdFlags
 	cmd := &cobra.Command{
-		Use:     "doctor",
-		Short:   "Try each layer of the sandbox, and say what is missing and what helps",
-		Example: "  andiron sandbox doctor --python .venv/bin/python",
-		Args:    wants("", 0, 0),
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.sandboxDoctor(cmd.Context(), python) },
+		Use:   "doctor",
+		Short: "Try each layer of the sandbox, and say what is missing and what helps",
+		Long: `Try each layer of the sandbox by itself, with a Python that imports torch, and all
+that there are together. What is missing is named, with what helps. The exit code
+is 0 if everything is there that the policy and the flags need.`,
+		Example: `  andiron sandbox doctor --python .venv/bin/python
+  andiron sandbox doctor --need strict`,
+		Args: wants("", 0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.sandboxDoctor(cmd.Context(), &f) },
 	}
-	cmd.Flags().StringVar(&python, "python", "python3", "try with this `PYTHON`, which has torch")
+	flags := cmd.Flags()
+	f.addPolicy(flags)
+	flags.SortFlags = false
 	return cmd
 }
 
-func (a *app) sandboxDoctor(ctx context.Context, python string) error {
-	trials := sandbox.Try(ctx, python)
+func (a *app) sandboxDoctor(ctx context.Context, f *holdFlags) error {
+	o, _, err := f.options()
+	if err != nil {
+		return err
+	}
+	trials := sandbox.Try(ctx, o)
 	if len(trials) == 0 {
 		return cannotOpen("IN", sandbox.ErrUnsupported)
 	}
 	var b strings.Builder
-	bad := 0
 	for _, t := range trials {
-		name := string(t.Layer)
-		if name == "" {
-			name = "all together"
-		}
-		if t.OK {
-			fmt.Fprintf(&b, "ok       %s: torch %s on Python %s\n", name, t.Torch, t.Python)
-			continue
-		}
-		bad++
-		fmt.Fprintf(&b, "missing  %s: %s\n", name, t.Why)
-		if t.Remedy != "" {
-			fmt.Fprintf(&b, "         %s\n", t.Remedy)
-		}
+		b.WriteString(trialText(&t))
 	}
 	if err := a.say(b.String()); err != nil {
 		return err
 	}
-	if bad > 0 {
-		return &fault{text: fmt.Sprintf("%d of %d trials failed", bad, len(trials)), hint: "loads go on with the layers that are there, unless --need names others"}
+	if all := trials[len(trials)-1]; !all.OK {
+		return &fault{text: "nothing can be loaded in the sandbox here: " + all.Why, hint: all.Remedy}
 	}
 	return nil
+}
+
+// trialText says what came of a trial.
+func trialText(t *sandbox.Trial) string {
+	name := cmp.Or(string(t.Layer), "all together")
+	if t.OK {
+		about := t.About
+		if about == "" {
+			about = fmt.Sprintf("torch %s on Python %s", t.Torch, t.Python)
+		}
+		return fmt.Sprintf("ok       %s: %s\n", name, about)
+	}
+	word := "missing "
+	if t.Optional {
+		word = "without "
+	}
+	text := fmt.Sprintf("%s %s: %s\n", word, name, t.Why)
+	if t.Remedy != "" {
+		text += "         " + t.Remedy + "\n"
+	}
+	return text
 }

@@ -164,7 +164,6 @@ func TestParse(t *testing.T) {
 		{"version: 1\nlimits:\n  max_inflated: 3 MB\n", Policy{}, `line 3: size "3 MB"`},
 		{"version: 1\nsandbox: {need: all}\n", Policy{}, `line 2: need: there is no layer "all"; there are container, `},
 		{"version: 1\nsandbox: {need: []}\n", Policy{}, "line 2: the list is empty"},
-		{"version: 1\nsandbox: {need: [gvisor, landlock]}\n", Policy{}, "line 2: need: gvisor has no landlock"},
 		{"version: 1\nsandbox:\n  need: [landlock, seccompp]\n", Policy{}, `line 3: need: there is no layer "seccompp"`},
 		{"version: 1\nsandbox:\n  allow_globals:\n    - a.b\n    - \"*\"\n", Policy{}, `line 5: "*" is neither module.name nor module.*`},
 		{"version: 1\nsandbox: {imports: [a/b]}\n", Policy{}, `line 2: "a/b" is not the name of a module`},

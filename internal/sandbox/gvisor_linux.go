@@ -62,7 +62,7 @@ const mapped = 32 << 30
 func newBundle(v *view, uid int, lim Limits) *bundle {
 	b := &bundle{Version: "1.2.0", Hostname: hostname}
 	b.Root.Path, b.Root.ReadOnly = "rootfs", true
-	b.Process = bundleProcess{Args: interpreter(v.python, program), Env: environment("/tmp"), Cwd: "/", NoNewPrivileges: true}
+	b.Process = bundleProcess{Args: interpreter(v.python, program), Env: environment("/tmp", v.path), Cwd: "/", NoNewPrivileges: true}
 	b.Process.User.UID, b.Process.User.GID = uid, uid
 	for _, r := range lim.kernel() {
 		b.Process.Rlimits = append(b.Process.Rlimits, bundleLimit{r.name, r.n, r.n})

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -18,6 +19,9 @@ import (
 // leases are file systems on which a lease keeps every writer away: magic numbers of
 // linux/magic.h. On an overlay one does not see who writes beneath.
 var leases = []int64{unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.TMPFS_MAGIC}
+
+// verities are those with fs-verity by the kernel itself: who serves a FUSE could lie.
+var verities = []int64{unix.EXT4_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.F2FS_SUPER_MAGIC}
 
 // OpenInput opens a checkpoint, once, and works out its digest. A link is not followed.
 func OpenInput(path string) (*Input, error) {
@@ -45,8 +49,8 @@ func keep(f *os.File) (*Input, error) {
 	if !info.Mode().IsRegular() {
 		return nil, errors.New("it is not a regular file")
 	}
-	in := &Input{file: f, Size: info.Size(), Kept: "lease"}
-	if !lease(f) {
+	in := &Input{file: f, Size: info.Size()}
+	if in.Kept = in.way(); in.Kept == "copy" {
 		return in, in.copy(info.Size())
 	}
 	h := sha256.New()
@@ -58,17 +62,49 @@ func keep(f *os.File) (*Input, error) {
 	return in, err
 }
 
-// lease asks the kernel to tell of writers, and reports whether there are none.
-func lease(f *os.File) bool {
+// verity is the digest of fs-verity, which a file has that nobody can change, not even
+// who owns it: linux/fsverity.h.
+func verity(f *os.File) (string, error) {
+	var d struct {
+		algorithm, size uint16
+		digest          [64]byte
+	}
+	d.size = uint16(len(d.digest))
+	if _, _, e := unix.Syscall(unix.SYS_IOCTL, f.Fd(), unix.FS_IOC_MEASURE_VERITY, uintptr(unsafe.Pointer(&d))); e != 0 { //nolint:gosec // for the kernel
+		return "", e
+	}
+	name := map[uint16]string{1: "sha256", 2: "sha512"}[d.algorithm]
+	if name == "" || int(d.size) > len(d.digest) {
+		return "", fmt.Errorf("fs-verity has the algorithm %d", d.algorithm)
+	}
+	return name + ":" + hex.EncodeToString(d.digest[:d.size]), nil
+}
+
+// way is how the input is kept. With fs-verity, nobody can write to it; with a lease, the
+// kernel tells of who wants to.
+func (in *Input) way() string {
 	var st unix.Statfs_t
-	if unix.Fstatfs(int(f.Fd()), &st) != nil {
-		return false
+	if unix.Fstatfs(int(in.file.Fd()), &st) != nil {
+		return "copy"
 	}
-	if !slices.Contains(leases, st.Type) {
-		return false
+	return wayOn(st.Type, func() (err error) {
+		in.Verity, err = verity(in.file)
+		return err
+	}, func() error {
+		_, err := unix.FcntlInt(in.file.Fd(), unix.F_SETLEASE, unix.F_RDLCK)
+		return err
+	})
+}
+
+// wayOn is the same by what a file system of some type says.
+func wayOn(fs int64, verity, lease func() error) string {
+	switch {
+	case slices.Contains(verities, fs) && verity() == nil:
+		return "verity"
+	case slices.Contains(leases, fs) && lease() == nil:
+		return "lease"
 	}
-	_, err := unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK)
-	return err == nil
+	return "copy"
 }
 
 // copy makes a sealed copy, and works out the digest of that.
@@ -101,7 +137,7 @@ func (in *Input) again() (*os.File, error) {
 
 // unchanged reports whether nobody could have written since OpenInput.
 func (in *Input) unchanged() error {
-	if in.Kept == "copy" {
+	if in.Kept != "lease" {
 		return nil
 	}
 	held, err := unix.FcntlInt(in.file.Fd(), unix.F_GETLEASE, 0)

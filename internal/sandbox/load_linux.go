@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -20,7 +23,7 @@ import (
 func Load(ctx context.Context, in *Input, o Options) (*Result, *Report, error) {
 	lim := o.Limits.Filled(in.Size)
 	r := &Report{Missing: map[Layer]string{}, Input: in.Kept}
-	v, err := look(ctx, o.Python)
+	v, err := look(ctx, &o)
 	if err != nil {
 		return nil, r, err
 	}
@@ -97,8 +100,9 @@ func (w *worker) load(ctx context.Context, o *Options, in *Input, out *os.File, 
 	w.stop()
 	<-l.done
 	if w.mute && w.cmd.ProcessState.ExitCode() == 128+int(unix.SIGSYS) {
-		l.note("a system call that gVisor does not name")
+		l.note("a system call that gVisor does not name", "")
 	}
+	r.Lacks = w.lacks
 	r.Ran, r.Events = time.Since(begun), l.all()
 	if u, ok := w.cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		r.CPU = time.Duration(u.Utime.Nano() + u.Stime.Nano())
@@ -110,7 +114,7 @@ func (w *worker) load(ctx context.Context, o *Options, in *Input, out *os.File, 
 	if err := in.unchanged(); err != nil {
 		return fmt.Errorf("%w: %w", ErrContained, err)
 	}
-	if err := judge(&m, err, r); err != nil || !w.mute {
+	if err := judge(&m, err, r, w.sees); err != nil || !w.mute {
 		return err
 	}
 	if err := out.Truncate(m.Done.Size); err != nil { // any other wrong size is no safetensors
@@ -134,20 +138,46 @@ func (w *worker) stop() {
 	<-w.ended
 }
 
-// judge says what came of it.
-func judge(m *message, err error, r *Report) error {
+// judge says what came of it. Folders are those of Python.
+func judge(m *message, err error, r *Report, folders []string) error {
 	switch {
+	case len(r.Events) > 0 && r.onlyImports(m, folders):
+		if len(r.Lacks) == 0 {
+			return fmt.Errorf("%w: %s", ErrNeeds, m.Failed.Text)
+		}
+		return fmt.Errorf("%w: %s", ErrNeeds, strings.Join(r.Lacks, ", "))
 	case len(r.Events) > 0:
-		return fmt.Errorf("%w: %d forbidden system calls, the first %s", ErrContained, len(r.Events), r.Events[0].Call)
+		err := fmt.Errorf("%w: %d forbidden system calls, the first %s", ErrContained, len(r.Events), r.Events[0].Call)
+		if len(r.Lacks) > 0 {
+			err = fmt.Errorf("%w; it names modules that were not imported: %s", err, strings.Join(r.Lacks, ", "))
+		}
+		return err
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrContained, err)
 	case m.Failed != nil:
-		return fmt.Errorf("%w: %s: %s", ErrFailed, m.Failed.Kind, m.Failed.Text)
+		return fmt.Errorf("%w: %w", ErrFailed, m.Failed)
 	case m.Done == nil:
 		return fmt.Errorf("%w: the worker spoke out of turn", ErrContained)
 	}
 	r.WeightsOnly, r.Type = m.Done.WeightsOnly, m.Done.Type
 	return nil
+}
+
+// onlyImports reports whether all that was refused was to look for modules where Python
+// has its own, for a module that is known to be missing or said to be.
+func (r *Report) onlyImports(m *message, folders []string) bool {
+	said := m != nil && m.Failed != nil
+	if len(r.Lacks) == 0 && !(said && (m.Failed.Kind == "ModuleNotFoundError" || m.Failed.Kind == "ImportError")) {
+		return false
+	}
+	return !slices.ContainsFunc(r.Events, func(e Event) bool {
+		return !slices.ContainsFunc(folders, func(f string) bool { return within(e.looked, f) })
+	})
+}
+
+// within reports whether a path lies in a folder, without "..".
+func within(path, folder string) bool {
+	return path == filepath.Clean(path) && (path == folder || strings.HasPrefix(path, folder+"/"))
 }
 
 // sealed makes sure that a file cannot change any more, and reads it.

@@ -88,8 +88,8 @@ func (l *listener) run() {
 	}
 }
 
-func (l *listener) note(call string) {
-	e := Event{Call: call, At: time.Since(l.begun)}
+func (l *listener) note(call, looked string) {
+	e := Event{Call: call, At: time.Since(l.begun), looked: looked}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.events = append(l.events, e); len(l.events) == l.most {
@@ -112,8 +112,8 @@ var paths = map[string]int{
 
 // describe is the call with its arguments: numbers, and the text of a path. What stands
 // behind a pointer may be written over while it is read, so it is evidence, and nothing
-// is decided by it.
-func describe(n *notif) string {
+// is decided by it but how it is worded. What only looked for a file has its path as well.
+func describe(n *notif) (call, looked string) {
 	a := seccomp.ArchOf(runtime.GOARCH)
 	name := a.Call(n.NR)
 	path, has := paths[name]
@@ -121,6 +121,9 @@ func describe(n *notif) string {
 	for i, x := range n.Args {
 		if has && i == path {
 			if s, ok := textAt(n.PID, x); ok {
+				if looks(name, n) {
+					looked = s
+				}
 				parts = append(parts, fmt.Sprintf("%q", s))
 				continue
 			}
@@ -135,7 +138,21 @@ func describe(n *notif) string {
 			parts = []string{parts[0], s}
 		}
 	}
-	return name + "(" + strings.Join(parts, ", ") + ")"
+	return name + "(" + strings.Join(parts, ", ") + ")", looked
+}
+
+// looks reports whether a call with a path changes nothing.
+func looks(name string, n *notif) bool {
+	const reads = unix.O_CLOEXEC | unix.O_DIRECTORY | unix.O_NONBLOCK | unix.O_LARGEFILE
+	switch name {
+	case "stat", "lstat", "newfstatat", "fstatat", "statx", "access", "faccessat", "faccessat2", "readlink", "readlinkat":
+		return true
+	case "open":
+		return n.Args[1]&^reads == 0
+	case "openat":
+		return n.Args[2]&^reads == 0
+	}
+	return false
 }
 
 // bytesAt reads memory of the worker.

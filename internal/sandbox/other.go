@@ -16,4 +16,4 @@ func Load(context.Context, *Input, Options) (*Result, *Report, error) {
 }
 
 // Try has nothing to try.
-func Try(context.Context, string) []Trial { return nil }
+func Try(context.Context, Options) []Trial { return nil }

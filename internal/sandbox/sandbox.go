@@ -91,7 +91,9 @@ func (l Limits) Filled(size int64) Limits {
 // Options say how a checkpoint is loaded.
 type Options struct {
 	Python  string   // the interpreter; it has torch
+	Path    []string // folders with modules that the policy trusts
 	Imports []string // modules that the policy trusts, imported before the filter is in force
+	Wants   []string // modules that the checkpoint names
 	Runsc   string   // of gVisor, which then holds the worker in the place of namespaces and Landlock
 	Need    []Layer  // refuse to load without them; nil is the filter, and Landlock or namespaces
 	Without []Layer  // leave out, for tests of the others
@@ -102,9 +104,10 @@ type Options struct {
 type Input struct {
 	SHA256 string
 	Size   int64
-	// Kept is how: "lease", where the kernel holds back who wants to write, or "copy",
-	// a sealed one in memory.
-	Kept string
+	// Kept is how: "verity", where nobody can write, "lease", where the kernel holds back
+	// who wants to, or "copy", a sealed one in memory.
+	Kept   string
+	Verity string // the digest of fs-verity, with its algorithm
 
 	file *os.File
 }
@@ -119,6 +122,8 @@ func (in *Input) Close() error { return in.file.Close() }
 type Event struct {
 	Call string        `json:"call"` // with what is known of its arguments
 	At   time.Duration `json:"at"`   // since the first untrusted byte
+
+	looked string // the path, if the call only looked for a file or read one
 }
 
 // Report is what is known of a load, whether it gave tensors or not.
@@ -129,7 +134,8 @@ type Report struct {
 	WeightsOnly   bool             // torch.load(weights_only=True) did it
 	Type          string           // of what was loaded, as the worker says
 	Events        []Event
-	Input         string // how the input was kept from changing: "lease" or "copy"
+	Lacks         []string // of the modules that it names, those that were not imported
+	Input         string   // how the input was kept from changing
 	Started, Ran  time.Duration
 	CPU           time.Duration
 	MaxRSS        int64
@@ -139,7 +145,9 @@ type Report struct {
 type Trial struct {
 	Layer         Layer
 	OK            bool
-	Why, Remedy   string
+	Optional      bool   // it is not needed
+	Why, Remedy   string // if it is missing
+	About         string // if it is there
 	Torch, Python string
 }
 
@@ -159,4 +167,5 @@ var (
 	ErrMissing     = errors.New("a layer of the sandbox is missing")
 	ErrContained   = errors.New("what the checkpoint does was stopped")
 	ErrFailed      = errors.New("it cannot be loaded")
+	ErrNeeds       = errors.New("it needs modules that were not imported")
 )

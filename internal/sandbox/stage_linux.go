@@ -21,6 +21,7 @@ const stageName = "andiron-sandbox-stage"
 type stagePlan struct {
 	Python     string   `json:"python"`
 	Program    string   `json:"program"`
+	Path       []string `json:"path"`
 	Roots      []string `json:"roots"`
 	Files      []string `json:"files"`
 	Temp       string   `json:"temp"`
@@ -96,7 +97,7 @@ func stage() *layerError {
 	if err := unix.CloseRange(fdControl+1, ^uint(0), unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		return failed("", "close_range", err)
 	}
-	err = unix.Exec(p.Python, interpreter(p.Python, p.Program), environment(p.temp()))
+	err = unix.Exec(p.Python, interpreter(p.Python, p.Program), environment(p.temp(), p.Path))
 	return failed("", "python", err)
 }
 
@@ -104,10 +105,11 @@ func stage() *layerError {
 func interpreter(python, program string) []string { return []string{python, "-I", "-B", "-c", program} }
 
 // environment is all that it gets of one.
-func environment(temp string) []string {
+func environment(temp string, path []string) []string {
 	return []string{
 		"PATH=/usr/bin:/bin", "HOME=" + temp, "TMPDIR=" + temp, "LC_ALL=C.UTF-8",
 		"OPENBLAS_NUM_THREADS=1", "OMP_NUM_THREADS=1", "MKL_NUM_THREADS=1", "CUDA_VISIBLE_DEVICES=",
+		"ANDIRON_PATH=" + strings.Join(path, ":"),
 	}
 }
 
@@ -261,6 +263,9 @@ func (p *stagePlan) enter() error {
 			return err
 		}
 	}
+	if err := temporary(root + "/tmp"); err != nil { // before what lies in it
+		return err
+	}
 	for path, fd := range trees {
 		if err := attach(fd, root+path); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
@@ -306,15 +311,21 @@ func attach(fd int, at string) error {
 	return unix.MoveMount(fd, "", unix.AT_FDCWD, at, unix.MOVE_MOUNT_F_EMPTY_PATH)
 }
 
+// temporary makes the folder that may be written to.
+func temporary(dir string) error {
+	if err := os.MkdirAll(dir, seen); err != nil {
+		return err
+	}
+	if err := unix.Mount("tmp", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "mode=1777,size=4m,nr_inodes=256"); err != nil {
+		return fmt.Errorf("/tmp: %w", err)
+	}
+	return nil
+}
+
 // pivot makes the view all that there is.
 func pivot(root string) error {
-	for _, dir := range []string{"/tmp", "/proc"} {
-		if err := os.MkdirAll(root+dir, seen); err != nil {
-			return err
-		}
-	}
-	if err := unix.Mount("tmp", root+"/tmp", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "mode=1777,size=4m,nr_inodes=256"); err != nil {
-		return fmt.Errorf("/tmp: %w", err)
+	if err := os.MkdirAll(root+"/proc", seen); err != nil {
+		return err
 	}
 	// Where a part of /proc is hidden, as in containers, the kernel gives none: then
 	// there is none.

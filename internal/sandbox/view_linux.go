@@ -20,6 +20,7 @@ import (
 // view is what a worker sees and what holds it.
 type view struct {
 	python string
+	path   []string // where more modules lie
 	runsc  string   // of gVisor, if that is to hold it
 	roots  []string // folders, to be read only
 	files  []string // of the system, likewise
@@ -31,7 +32,8 @@ const ask = `import sys, json
 print(json.dumps([sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path]))`
 
 // look finds out what an interpreter needs to see.
-func look(ctx context.Context, python string) (*view, error) {
+func look(ctx context.Context, o *Options) (*view, error) {
+	python := o.Python
 	path, err := exec.LookPath(python)
 	if err != nil {
 		return nil, fmt.Errorf("python %q is not there: %w", python, errors.Unwrap(err))
@@ -51,7 +53,13 @@ func look(ctx context.Context, python string) (*view, error) {
 	if err := json.Unmarshal(out.Bytes(), &paths); err != nil {
 		return nil, fmt.Errorf("python %q says what no Python says: %w", python, err)
 	}
-	v := &view{python: path, files: []string{"/etc/ld.so.cache", "/etc/localtime"}}
+	for _, dir := range o.Path {
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			return nil, fmt.Errorf("%s, where modules should lie, is no folder", dir)
+		}
+	}
+	v := &view{python: path, path: o.Path, files: []string{"/etc/ld.so.cache", "/etc/localtime"}}
+	paths = append(paths, o.Path...)
 	all := append(paths, "/usr", "/lib", "/lib64", "/etc/alternatives", filepath.Dir(path)) //nolint:gocritic // a new list
 	if to, err := filepath.EvalSymlinks(path); err == nil {
 		all = append(all, filepath.Dir(to))
@@ -73,7 +81,7 @@ func folders(all []string) (out []string) {
 		if err != nil || !info.IsDir() || p == "/" || !filepath.IsAbs(p) {
 			continue
 		}
-		if slices.ContainsFunc(out, func(o string) bool { return p == o || strings.HasPrefix(p, o+"/") }) {
+		if slices.ContainsFunc(out, func(o string) bool { return within(p, o) }) {
 			continue
 		}
 		out = append(out, p)

@@ -5,7 +5,7 @@ a socket that keeps messages apart:
 
     worker   {"ready": {...}}            torch is imported
     andiron  {"job": {...}} + 2 files    the checkpoint and where tensors go
-    worker   {"locked": true} + 1 file   the filter is in force; who is told of calls, if
+    worker   {"locked": {...}} + 1 file  the filter is in force; who is told of calls, if
                                          somebody is
     andiron  {"go": true}
     worker   {"done": {...}} or {"failed": {...}}
@@ -28,6 +28,7 @@ import decimal  # noqa: F401
 import enum  # noqa: F401
 import fractions  # noqa: F401
 import importlib
+import importlib.util
 import io
 import json
 import os
@@ -69,6 +70,9 @@ def hear():
 
 
 import torch  # noqa: E402  # after libc, which must not come from it
+
+sys.path += filter(None, os.environ["ANDIRON_PATH"].split(":"))  # behind all else: it takes no name from torch
+importlib.util.find_spec("andiron_is_no_module")  # has each folder looked at once
 
 TYPES = {
     name: kind
@@ -257,12 +261,17 @@ def main():
         os.close(fd)
     source, out = io.BufferedReader(Source(), 1 << 16), Output(OUT)
     for name in job["imports"]:
-        importlib.import_module(name)
+        try:
+            importlib.import_module(name)
+        except Exception as e:  # noqa: BLE001  # it is the user's module
+            say({"failed": {"kind": type(e).__qualname__, "text": "import %s: %s" % (name, str(e)[:4096])}})
+            os._exit(1)
+    lacks = [name for name in job["wants"] if name not in sys.modules]
     if not job["told"]:
         grow(job["memory"])
     filter_ = base64.b64decode(job["filter"])
     ancillary = (socket.SOL_SOCKET, socket.SCM_RIGHTS)
-    locked = json.dumps({"locked": True}).encode()
+    locked = json.dumps({"locked": {"lacks": lacks}}).encode()
     told = lock(filter_, LISTENER if job["told"] else ALL)
     control.sendmsg([locked], [(*ancillary, array.array("i", [told]))] if job["told"] else [])
     if job["told"]:

@@ -32,6 +32,8 @@ type worker struct {
 	control *net.UnixConn
 	said    child.Tail
 	ended   chan struct{} // closed when there is no process any more
+	lacks   []string      // modules that the checkpoint names, and that are not there
+	sees    []string      // folders of Python
 	mute    bool          // the filter ends it, and tells nobody of calls: gVisor
 	slot    *slot         // who it is
 	group   *group        // what bounds it, if the kernel has that
@@ -74,6 +76,7 @@ func (w *worker) start(ctx context.Context, v *view, lim Limits, control *os.Fil
 	w.cmd.Stderr = &w.said
 	w.cmd.WaitDelay = time.Second
 	w.cmd.SysProcAttr = v.attributes(w.slot.uid)
+	w.sees = v.roots
 	prepare := w.stage
 	if w.mute = v.has(GVisor); w.mute {
 		prepare = w.runsc
@@ -96,7 +99,7 @@ func (w *worker) stage(v *view, lim Limits) (err error) {
 		return err
 	}
 	plan, err := json.Marshal(stagePlan{
-		Python: v.python, Program: program, Roots: v.roots, Files: v.files, Temp: w.temp,
+		Python: v.python, Program: program, Path: v.path, Roots: v.roots, Files: v.files, Temp: w.temp,
 		Namespaces: v.has(Namespaces), Landlock: v.has(Landlock), UID: w.slot.uid, Limits: lim,
 	})
 	w.cmd.Args = []string{stageName}
@@ -147,17 +150,25 @@ type message struct {
 		Python string `json:"python"`
 	} `json:"ready"`
 	Stage  *layerError `json:"stage"`
-	Locked *bool       `json:"locked"`
-	Done   *struct {
+	Locked *struct {
+		Lacks []string `json:"lacks"`
+	} `json:"locked"`
+	Done *struct {
 		Size        int64  `json:"size"`
 		WeightsOnly bool   `json:"weights_only"`
 		Type        string `json:"type"`
 	} `json:"done"`
-	Failed *struct {
-		Kind string `json:"kind"`
-		Text string `json:"text"`
-	} `json:"failed"`
+	Failed *failure `json:"failed"`
 }
+
+// failure is an exception of Python.
+type failure struct {
+	Kind string `json:"kind"`
+	Text string `json:"text"`
+}
+
+func (f *failure) Error() string { return f.Kind + ": " + f.Text }
+func (f *failure) Unwrap() error { return ErrFailed }
 
 // errGone says that the worker ended before it said what it should.
 var errGone = errors.New("the worker ended")
@@ -278,15 +289,14 @@ func (w *worker) job(o *Options, lim Limits, in, out *os.File) (listener int, er
 	if err != nil {
 		return -1, fmt.Errorf("internal error: %w", err)
 	}
-	imports := o.Imports
-	if imports == nil {
-		imports = []string{}
-	}
-	err = w.tell(map[string]any{"job": map[string]any{"imports": imports, "told": !w.mute, "memory": lim.Memory, "filter": base64.StdEncoding.EncodeToString(p.Bytes())}}, in, out)
+	err = w.tell(map[string]any{"job": map[string]any{"imports": listed(o.Imports), "wants": listed(o.Wants), "told": !w.mute, "memory": lim.Memory, "filter": base64.StdEncoding.EncodeToString(p.Bytes())}}, in, out)
 	if err != nil {
 		return -1, err
 	}
 	m, fd, err := w.hear(time.Now().Add(lim.Start), true)
+	if err == nil && m.Failed != nil {
+		err = m.Failed
+	}
 	if err == nil && (m.Locked == nil || (fd < 0) != w.mute) {
 		err = errors.New("the worker spoke out of turn")
 	}
@@ -296,5 +306,9 @@ func (w *worker) job(o *Options, lim Limits, in, out *os.File) (listener int, er
 		}
 		return -1, w.why(err)
 	}
+	w.lacks = m.Locked.Lacks
 	return fd, nil
 }
+
+// listed is a list in JSON, also of none.
+func listed(s []string) []string { return append([]string{}, s...) }
