@@ -9,9 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,6 +22,7 @@ import (
 	"github.com/andiron-dev/andiron/internal/artifact"
 	"github.com/andiron-dev/andiron/internal/policy"
 	"github.com/andiron-dev/andiron/internal/sandbox"
+	"github.com/andiron-dev/andiron/internal/whole"
 )
 
 func (a *app) sandboxCommand() *cobra.Command {
@@ -34,13 +37,13 @@ func (a *app) sandboxCommand() *cobra.Command {
 			return unknownVerb(cmd, args[0])
 		},
 	}
-	cmd.AddCommand(a.sandboxLoadCommand(), a.sandboxDoctorCommand())
+	cmd.AddCommand(a.sandboxLoadCommand(), a.sandboxPoolCommand(), a.sandboxDoctorCommand())
 	return cmd
 }
 
 type sandboxFlags struct {
-	output, sha256, record string
-	format                 choice
+	output, sha256, record, pool string
+	format                       choice
 	holdFlags
 }
 
@@ -73,6 +76,7 @@ running them, everywhere.`,
 	flags.StringVar(&f.sha256, "sha256", "", "refuse IN if its `DIGEST` is another")
 	flags.StringVar(&f.record, "record", "", "write what is known of the load to `FILE`, as JSON")
 	addChoice(cmd, &f.format, "format", "how to write the same to the standard output", "text", "json")
+	flags.StringVar(&f.pool, "pool", "", "have it loaded by the \"andiron sandbox pool\" that listens on this `SOCKET`, with its Python, layers and policy")
 	f.add(flags)
 	flags.SortFlags = false
 	return cmd
@@ -151,44 +155,63 @@ func (a *app) sandboxLoad(ctx context.Context, in string, f *sandboxFlags) error
 	if err != nil {
 		return err
 	}
+	if f.pool != "" {
+		return a.loadByPool(ctx, in, &o, f)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if info, err := os.Stat(in); err == nil {
+		o.Size = info.Size()
+	}
+	worker := sandbox.Start(ctx, o) // it imports torch while the file is looked at
+	defer worker.Close()
 	input, err := sandbox.OpenInput(in)
 	if err != nil {
 		return cannotOpen(in, err)
 	}
 	defer func() { _ = input.Close() }() // it was only read
-	if f.sha256 != "" && !strings.EqualFold(f.sha256, input.SHA256) {
-		return &fault{text: fmt.Sprintf("%q has the SHA-256 %s, not %s", in, input.SHA256, f.sha256), code: policy.ExitFindings, hint: "it is not the file that you expect; nothing was loaded"}
-	}
 	out, err := createFile(f.output, "name a file")
 	if err != nil {
 		return err
 	}
 	defer out.Abandon()
-	rec := &sandboxRecord{
-		Schema: "andiron/sandbox/v1", At: time.Now().UTC().Format(time.RFC3339),
-		Input: sandboxInput{Path: filepath.ToSlash(in), SHA256: input.SHA256, Size: input.Size, Kept: input.Kept, Verity: input.Verity},
-	}
-	names, err := rec.lookStatically(ctx, in)
+	rec, names, err := lookFirst(ctx, in, input, f.sha256)
 	if err != nil {
 		return err
 	}
 	rec.Allowed = names.modules(allowed.Allows)
-	o.Imports, o.Wants = append(o.Imports, rec.Allowed...), names.modules(nil)
-	result, report, failed := sandbox.Load(ctx, input, o)
-	rec.note(report, o.Limits.Filled(input.Size), failed)
+	result, report, failed := worker.Load(ctx, input, sandbox.Job{Imports: rec.Allowed, Wants: names.modules(nil)})
+	rec.note(report, failed)
 	if failed == nil {
 		defer func() { _ = result.Close() }() // it was only read
-		if rec.Output, err = writeTensors(out, result, f.output); err != nil {
+	}
+	return a.finishLoad(&loaded{in, out, rec, result, failed, names.in(report.Lacks)}, f)
+}
+
+// loaded is what came of a load.
+type loaded struct {
+	name   string
+	out    *whole.File
+	rec    *sandboxRecord
+	result *sandbox.Result
+	failed error
+	lacks  names // that it needs of modules that were not imported
+}
+
+// finishLoad writes the tensors and the record.
+func (a *app) finishLoad(l *loaded, f *sandboxFlags) (err error) {
+	if l.failed == nil {
+		if l.rec.Output, err = writeTensors(l.out, l.result, f.output); err != nil {
 			return err
 		}
 	}
-	if err := a.tellRecord(rec, f); err != nil {
+	if err := a.tellRecord(l.rec, f); err != nil {
 		return err
 	}
-	if failed != nil {
-		return notLoaded(in, f.output, failed, names.in(report.Lacks))
+	if l.failed != nil {
+		return notLoaded(l.name, f.output, l.failed, l.lacks)
 	}
-	return commit(out, f.output)
+	return commit(l.out, f.output)
 }
 
 // cannotOpen words an error about the input.
@@ -221,21 +244,44 @@ func notLoaded(in, out string, err error, lacks names) error {
 	return f
 }
 
-// lookStatically scans the same bytes, and returns the names that loading them asks for.
-func (rec *sandboxRecord) lookStatically(ctx context.Context, in string) (names, error) {
-	art, err := artifact.Open(in, in)
+// lookFirst scans the bytes that are to be loaded, and begins the record with that.
+func lookFirst(ctx context.Context, name string, in *sandbox.Input, want string) (*sandboxRecord, names, error) {
+	rec := recordOf(name, in)
+	asked, err := rec.look(ctx, in)
+	if err != nil {
+		return nil, nil, err
+	}
+	sum, err := in.Digest()
+	if err != nil {
+		return nil, nil, err
+	}
+	rec.Input.SHA256 = sum
+	if want != "" && !strings.EqualFold(want, sum) {
+		return nil, nil, otherDigest(name, sum, want)
+	}
+	return rec, asked, nil
+}
+
+func otherDigest(name, is, want string) error {
+	return &fault{text: fmt.Sprintf("%q has the SHA-256 %s, not %s", name, is, want), code: policy.ExitFindings, hint: "it is not the file that you expect; nothing was loaded"}
+}
+
+func recordOf(name string, in *sandbox.Input) *sandboxRecord {
+	return &sandboxRecord{
+		Schema: "andiron/sandbox/v1", At: time.Now().UTC().Format(time.RFC3339),
+		Input: sandboxInput{Path: filepath.ToSlash(name), Size: in.Size, Kept: in.Kept, Verity: in.Verity},
+	}
+}
+
+// look scans the bytes that are to be loaded, and returns the names that loading them
+// asks for.
+func (rec *sandboxRecord) look(ctx context.Context, in *sandbox.Input) (names, error) {
+	art, err := artifact.Open(in.Path(), rec.Input.Path)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = art.Close() }() // it was only read
 	art.StopOn(ctx.Done())
-	sum, err := art.SHA256()
-	if err == nil && sum != rec.Input.SHA256 {
-		err = fmt.Errorf("%q changed while it was looked at", in)
-	}
-	if err != nil {
-		return nil, err
-	}
 	v := &rec.Static
 	v.Verdict, v.Findings = verdictOf(ctx, art)
 	v.Findings = append([]finding.Finding{}, v.Findings...) // a list in JSON, also of none
@@ -243,9 +289,8 @@ func (rec *sandboxRecord) lookStatically(ctx context.Context, in string) (names,
 }
 
 // note keeps what the sandbox reports.
-func (rec *sandboxRecord) note(r *sandbox.Report, l sandbox.Limits, err error) {
+func (rec *sandboxRecord) note(r *sandbox.Report, err error) {
 	rec.Layers, rec.Missing, rec.Events, rec.Lacks = []sandbox.Layer{}, map[string]string{}, []sandboxEvent{}, []string{}
-	rec.Limits = sandboxLimits{l.Load.Seconds(), l.CPU.Seconds(), l.Memory, l.Result, l.Files, l.Threads}
 	rec.Said = "no forbidden system call observed"
 	if err != nil {
 		rec.Error = err.Error()
@@ -254,6 +299,8 @@ func (rec *sandboxRecord) note(r *sandbox.Report, l sandbox.Limits, err error) {
 		rec.Said = "nothing was loaded"
 		return
 	}
+	l := &r.Limits
+	rec.Limits = sandboxLimits{l.Load.Seconds(), l.CPU.Seconds(), l.Memory, l.Result, l.Files, l.Threads}
 	rec.Torch, rec.Python, rec.Type, rec.Weights = r.Torch, r.Python, r.Type, r.WeightsOnly
 	rec.Layers = append(rec.Layers, r.Layers...)
 	for l, why := range r.Missing {
@@ -272,15 +319,41 @@ func (rec *sandboxRecord) note(r *sandbox.Report, l sandbox.Limits, err error) {
 	}
 }
 
-// writeTensors copies the sealed result.
+// writeTensors copies the result.
 func writeTensors(out io.Writer, r *sandbox.Result, name string) (*sandboxOutput, error) {
-	h := sha256.New()
-	n, err := io.Copy(io.MultiWriter(out, h), io.NewSectionReader(r.File, 0, r.Size))
+	sum, err := copyHashed(out, r)
 	if err != nil {
 		return nil, fmt.Errorf("output %q cannot be written: %w", name, err)
 	}
-	return &sandboxOutput{Path: filepath.ToSlash(name), SHA256: hex.EncodeToString(h.Sum(nil)), Size: n, Tensors: len(r.Header.Tensors)}, nil
+	return &sandboxOutput{Path: filepath.ToSlash(name), SHA256: sum, Size: r.Size, Tensors: len(r.Header.Tensors)}, nil
 }
+
+// copyHashed copies a result, and returns the digest of what was copied. Both are done
+// at once.
+func copyHashed(out io.Writer, r *sandbox.Result) (string, error) {
+	h := sha256.New()
+	pieces, done := make(chan []byte), make(chan struct{})
+	var hashed sync.WaitGroup
+	hashed.Go(func() {
+		for b := range pieces {
+			_, _ = h.Write(b) // a hash takes everything
+			done <- struct{}{}
+		}
+	})
+	_, err := r.WriteTo(writerFunc(func(b []byte) (int, error) {
+		pieces <- b
+		n, err := out.Write(b)
+		<-done
+		return n, err
+	}))
+	close(pieces)
+	hashed.Wait()
+	return hex.EncodeToString(h.Sum(nil)), err
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 
 // tellRecord writes the record to its file and to the standard output.
 func (a *app) tellRecord(rec *sandboxRecord, f *sandboxFlags) error {
@@ -313,12 +386,8 @@ func (rec *sandboxRecord) text() string {
 	for _, e := range rec.Events {
 		fmt.Fprintf(&b, "  %9.3f ms  %s\n", e.MS, e.Call)
 	}
-	layers := make([]string, 0, len(rec.Layers))
-	for _, l := range rec.Layers {
-		layers = append(layers, string(l))
-	}
 	if rec.Torch != "" {
-		fmt.Fprintf(&b, "torch %s on Python %s, held by %s\n", rec.Torch, rec.Python, strings.Join(layers, ", "))
+		fmt.Fprintf(&b, "torch %s on Python %s, held by %s\n", rec.Torch, rec.Python, layerNames(rec.Layers))
 	}
 	missing := make([]string, 0, len(rec.Missing))
 	for l, why := range rec.Missing {

@@ -23,16 +23,13 @@ var leases = []int64{unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUP
 // verities are those with fs-verity by the kernel itself: who serves a FUSE could lie.
 var verities = []int64{unix.EXT4_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.F2FS_SUPER_MAGIC}
 
-// OpenInput opens a checkpoint, once, and works out its digest. A link is not followed.
+// OpenInput opens a checkpoint, once. A link is not followed. Its digest is worked out
+// meanwhile.
 func OpenInput(path string) (*Input, error) {
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
-	if errors.Is(err, unix.ELOOP) {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: errors.New("it is a link, which is not followed")}
-	}
+	f, err := OpenOnly(path)
 	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+		return nil, err
 	}
-	f := os.NewFile(uintptr(fd), path)
 	in, err := keep(f)
 	if err != nil {
 		_ = f.Close() // it was only read
@@ -41,25 +38,62 @@ func OpenInput(path string) (*Input, error) {
 	return in, nil
 }
 
+// OpenOnly opens a checkpoint as OpenInput does, to hand it to a pool.
+func OpenOnly(path string) (*os.File, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if errors.Is(err, unix.ELOOP) {
+		err = errors.New("it is a link, which is not followed")
+	}
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	return os.NewFile(uintptr(fd), path), nil
+}
+
+// AdoptInput takes a checkpoint that somebody else has open. It is opened anew, so that
+// nobody shares the lease.
+func AdoptInput(f *os.File) (*Input, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errNotRegular
+	}
+	own, err := reopen(f)
+	if err != nil {
+		return nil, err
+	}
+	in, err := keep(own)
+	if err != nil {
+		_ = own.Close() // it was only read
+	}
+	return in, err
+}
+
+var errNotRegular = errors.New("it is not a regular file")
+
+// reopen is the same file, for reading only, and from its beginning.
+func reopen(f *os.File) (*os.File, error) {
+	return os.Open(fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
+}
+
 func keep(f *os.File) (*Input, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, errors.New("it is not a regular file")
+		return nil, errNotRegular
 	}
-	in := &Input{file: f, Size: info.Size()}
+	in := &Input{file: f, Size: info.Size(), hashed: make(chan struct{})}
 	if in.Kept = in.way(); in.Kept == "copy" {
-		return in, in.copy(info.Size())
+		if err := in.copy(); err != nil {
+			return nil, err
+		}
 	}
-	h := sha256.New()
-	n, err := io.Copy(h, f)
-	if err == nil && n != info.Size() {
-		err = fmt.Errorf("it has %d bytes, and %d were read", info.Size(), n)
-	}
-	in.SHA256 = hex.EncodeToString(h.Sum(nil))
-	return in, err
+	go in.hash()
+	return in, nil
 }
 
 // verity is the digest of fs-verity, which a file has that nobody can change, not even
@@ -79,6 +113,20 @@ func verity(f *os.File) (string, error) {
 	}
 	return name + ":" + hex.EncodeToString(d.digest[:d.size]), nil
 }
+
+// hash works out the digest.
+func (in *Input) hash() {
+	defer close(in.hashed)
+	h := sha256.New()
+	n, err := io.CopyBuffer(h, struct{ io.Reader }{io.NewSectionReader(in.file, 0, in.Size+1)}, make([]byte, pieceSize))
+	if err == nil && n != in.Size {
+		err = fmt.Errorf("it had %d bytes, and now it has another number", in.Size)
+	}
+	in.digest, in.failed = hex.EncodeToString(h.Sum(nil)), err
+}
+
+// Path names the same open file for this process.
+func (in *Input) Path() string { return fmt.Sprintf("/proc/self/fd/%d", in.file.Fd()) }
 
 // way is how the input is kept. With fs-verity, nobody can write to it; with a lease, the
 // kernel tells of who wants to.
@@ -107,16 +155,15 @@ func wayOn(fs int64, verity, lease func() error) string {
 	return "copy"
 }
 
-// copy makes a sealed copy, and works out the digest of that.
-func (in *Input) copy(size int64) error {
+// copy makes a sealed copy.
+func (in *Input) copy() error {
 	m, err := child.Memfd("checkpoint", unix.MFD_NOEXEC_SEAL)
 	if err != nil {
 		return err
 	}
-	h := sha256.New()
-	n, err := io.Copy(io.MultiWriter(m, h), io.LimitReader(in.file, size+1))
-	if err == nil && n != size {
-		err = fmt.Errorf("it had %d bytes, and now it has another number", size)
+	n, err := io.CopyBuffer(struct{ io.Writer }{m}, struct{ io.Reader }{io.LimitReader(in.file, in.Size+1)}, make([]byte, pieceSize))
+	if err == nil && n != in.Size {
+		err = fmt.Errorf("it had %d bytes, and now it has another number", in.Size)
 	}
 	if err == nil {
 		err = child.Seal(m)
@@ -126,13 +173,8 @@ func (in *Input) copy(size int64) error {
 		return err
 	}
 	_ = in.file.Close() // it was only read
-	in.file, in.Kept, in.SHA256 = m, "copy", hex.EncodeToString(h.Sum(nil))
+	in.file, in.Kept = m, "copy"
 	return nil
-}
-
-// again is the file for the worker: for reading only, and from its beginning.
-func (in *Input) again() (*os.File, error) {
-	return os.Open(fmt.Sprintf("/proc/self/fd/%d", in.file.Fd()))
 }
 
 // unchanged reports whether nobody could have written since OpenInput.

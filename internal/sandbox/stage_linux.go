@@ -136,7 +136,13 @@ func null() error {
 // limits bounds what the process may take.
 func (p *stagePlan) limits() error {
 	for _, r := range p.Limits.kernel() {
-		if err := unix.Setrlimit(r.what, &unix.Rlimit{Cur: r.n, Max: r.n}); err != nil {
+		var had unix.Rlimit
+		err := unix.Getrlimit(r.what, &had)
+		if err == nil {
+			n := min(r.n, had.Max)
+			err = unix.Setrlimit(r.what, &unix.Rlimit{Cur: n, Max: n})
+		}
+		if err != nil {
 			return fmt.Errorf("%s: %w", r.name, err)
 		}
 	}
@@ -157,7 +163,7 @@ func (l Limits) kernel() []rlimit {
 		{"RLIMIT_NOFILE", unix.RLIMIT_NOFILE, uint64(l.Files)},
 		{"RLIMIT_NPROC", unix.RLIMIT_NPROC, uint64(l.Threads)},
 		{"RLIMIT_FSIZE", unix.RLIMIT_FSIZE, uint64(l.Result)},
-		{"RLIMIT_CPU", unix.RLIMIT_CPU, uint64(l.CPU.Seconds()) + 1},
+		{"RLIMIT_CPU", unix.RLIMIT_CPU, uint64(l.cpuSeconds())},
 		{"RLIMIT_DATA", unix.RLIMIT_DATA, uint64(l.Memory)},
 		{"RLIMIT_MEMLOCK", unix.RLIMIT_MEMLOCK, 0},
 		{"RLIMIT_MSGQUEUE", unix.RLIMIT_MSGQUEUE, 0},

@@ -4,6 +4,8 @@ andiron starts this in a sandbox; nobody else does. It speaks over descriptor 3,
 a socket that keeps messages apart:
 
     worker   {"ready": {...}}            torch is imported
+    andiron  {"import": [...]}           modules that the policy allows; answered by "ready",
+                                         and left out where there are none
     andiron  {"job": {...}} + 2 files    the checkpoint and where tensors go
     worker   {"locked": {...}} + 1 file  the filter is in force; who is told of calls, if
                                          somebody is
@@ -248,27 +250,45 @@ def load(source):
     return torch.load(source, map_location="cpu", weights_only=False), False
 
 
+def bound(limits):
+    """Lower the limits to those of this checkpoint."""
+    for name, most in limits.items():
+        kind = getattr(resource, name)
+        hard = resource.getrlimit(kind)[1]
+        if hard != resource.RLIM_INFINITY:
+            most = min(most, hard)
+        resource.setrlimit(kind, (most, most))
+
+
+def take(control):
+    """Import what andiron asks for, until it has a job."""
+    ready = {"ready": {"torch": str(torch.__version__), "python": sys.version.split()[0]}}
+    while True:
+        say(ready)
+        data, extra, _, _ = control.recvmsg(MOST, socket.CMSG_LEN(8))
+        message = json.loads(data)
+        if "job" in message:
+            return message["job"], array.array("i", extra[0][2])
+        for name in message["import"]:
+            try:
+                importlib.import_module(name)
+            except Exception as e:  # noqa: BLE001  # it is the user's module
+                say({"failed": {"kind": type(e).__qualname__, "text": "import %s: %s" % (name, str(e)[:4096])}})
+                os._exit(1)
+
+
 def main():
     control = socket.socket(fileno=CONTROL)
     warm()
-    say({"ready": {"torch": str(torch.__version__), "python": sys.version.split()[0]}})
-    data, extra, _, _ = control.recvmsg(MOST, socket.CMSG_LEN(8))
-    job = json.loads(data)["job"]
-    got = array.array("i")
-    got.frombytes(extra[0][2])
+    job, got = take(control)
     for fd, to in zip(got, (SOURCE, OUT)):
         os.dup2(fd, to)
         os.close(fd)
     source, out = io.BufferedReader(Source(), 1 << 16), Output(OUT)
-    for name in job["imports"]:
-        try:
-            importlib.import_module(name)
-        except Exception as e:  # noqa: BLE001  # it is the user's module
-            say({"failed": {"kind": type(e).__qualname__, "text": "import %s: %s" % (name, str(e)[:4096])}})
-            os._exit(1)
+    bound(job["limits"])
     lacks = [name for name in job["wants"] if name not in sys.modules]
     if not job["told"]:
-        grow(job["memory"])
+        grow(job["limits"]["RLIMIT_DATA"])
     filter_ = base64.b64decode(job["filter"])
     ancillary = (socket.SOL_SOCKET, socket.SCM_RIGHTS)
     locked = json.dumps({"locked": {"lacks": lacks}}).encode()
@@ -283,6 +303,7 @@ def main():
         say({"done": {"size": out.size, "weights_only": only, "type": "%s.%s" % (type(value).__module__, type(value).__qualname__)}})
     except BaseException as e:  # noqa: BLE001  # whatever it is, andiron is told
         say({"failed": {"kind": type(e).__qualname__, "text": str(e)[:4096]}})
+    os.read(CONTROL, 1)  # until it is ended
     os._exit(0)
 
 

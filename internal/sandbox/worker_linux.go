@@ -212,8 +212,11 @@ func received(oob []byte) (int, error) {
 	if err == nil && len(all) == 1 {
 		fds, err = unix.ParseUnixRights(&all[0])
 	}
-	if err != nil || len(fds) != 1 { // there is room for one
-		return -1, errors.New("the worker sent no descriptor where one is wanted")
+	if err != nil || len(fds) != 1 {
+		for _, fd := range fds { // there is room for two
+			_ = unix.Close(fd)
+		}
+		return -1, errors.New("not one descriptor came along")
 	}
 	unix.CloseOnExec(fds[0])
 	return fds[0], nil
@@ -244,6 +247,9 @@ func (w *worker) ready(until time.Time, r *Report) error {
 	if err == nil && m.Stage != nil {
 		return m.Stage
 	}
+	if err == nil && m.Failed != nil {
+		return m.Failed
+	}
 	if err == nil && m.Ready == nil {
 		err = errors.New("the worker spoke out of turn")
 	}
@@ -252,6 +258,17 @@ func (w *worker) ready(until time.Time, r *Report) error {
 	}
 	r.Torch, r.Python = m.Ready.Torch, m.Ready.Python
 	return nil
+}
+
+// imports has it import modules, and waits for that.
+func (w *worker) imports(modules []string, until time.Time, r *Report) error {
+	if len(modules) == 0 {
+		return nil
+	}
+	if err := w.tell(map[string]any{"import": modules}); err != nil {
+		return w.why(err)
+	}
+	return w.ready(until, r)
 }
 
 // why adds to an error what the worker left on its standard error.
@@ -277,7 +294,7 @@ func (w *worker) why(err error) error {
 
 // job gives the worker its checkpoint and returns the listener for its calls, or -1 where
 // there is none.
-func (w *worker) job(o *Options, lim Limits, in, out *os.File) (listener int, err error) {
+func (w *worker) job(o *Options, wants []string, lim Limits, in, out *os.File) (listener int, err error) {
 	f := LoadFilter(seccomp.ArchOf(runtime.GOARCH))
 	if slices.Contains(o.Without, Seccomp) {
 		f.Rules, f.Else = nil, seccomp.Allow
@@ -289,14 +306,14 @@ func (w *worker) job(o *Options, lim Limits, in, out *os.File) (listener int, er
 	if err != nil {
 		return -1, fmt.Errorf("internal error: %w", err)
 	}
-	err = w.tell(map[string]any{"job": map[string]any{"imports": listed(o.Imports), "wants": listed(o.Wants), "told": !w.mute, "memory": lim.Memory, "filter": base64.StdEncoding.EncodeToString(p.Bytes())}}, in, out)
+	err = w.tell(map[string]any{"job": map[string]any{
+		"filter": base64.StdEncoding.EncodeToString(p.Bytes()), "wants": append([]string{}, wants...), "told": !w.mute,
+		"limits": map[string]int64{"RLIMIT_DATA": lim.Memory, "RLIMIT_FSIZE": lim.Result, "RLIMIT_CPU": lim.cpuSeconds()},
+	}}, in, out)
 	if err != nil {
 		return -1, err
 	}
 	m, fd, err := w.hear(time.Now().Add(lim.Start), true)
-	if err == nil && m.Failed != nil {
-		err = m.Failed
-	}
 	if err == nil && (m.Locked == nil || (fd < 0) != w.mute) {
 		err = errors.New("the worker spoke out of turn")
 	}
@@ -309,6 +326,3 @@ func (w *worker) job(o *Options, lim Limits, in, out *os.File) (listener int, er
 	w.lacks = m.Locked.Lacks
 	return fd, nil
 }
-
-// listed is a list in JSON, also of none.
-func listed(s []string) []string { return append([]string{}, s...) }
