@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -319,7 +320,7 @@ func attach(fd int, at string) error {
 
 // temporary makes the folder that may be written to.
 func temporary(dir string) error {
-	if err := os.MkdirAll(dir, seen); err != nil {
+	if err := os.MkdirAll(dir, seen); err != nil { //nolint:gosec // in the view that is being made
 		return err
 	}
 	if err := unix.Mount("tmp", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "mode=1777,size=4m,nr_inodes=256"); err != nil {
@@ -330,7 +331,7 @@ func temporary(dir string) error {
 
 // pivot makes the view all that there is.
 func pivot(root string) error {
-	if err := os.MkdirAll(root+"/proc", seen); err != nil {
+	if err := os.MkdirAll(root+"/proc", seen); err != nil { //nolint:gosec // likewise
 		return err
 	}
 	// Where a part of /proc is hidden, as in containers, the kernel gives none: then
@@ -354,13 +355,18 @@ func pivot(root string) error {
 	return unix.Sethostname([]byte(hostname))
 }
 
-// landlockABI is the version that the kernel has, or 0.
-func landlockABI() int {
+// landlockABI is the version that the kernel has.
+func landlockABI() (int, error) {
 	n, _, e := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
-	if e != 0 {
-		return 0
+	switch e { //nolint:exhaustive // the others are none that it documents
+	case 0:
+		return int(n), nil
+	case unix.ENOSYS:
+		return 0, errors.New("this kernel has none")
+	case unix.EOPNOTSUPP:
+		return 0, errors.New("this kernel has it switched off")
 	}
-	return int(n)
+	return 0, fmt.Errorf("landlock_create_ruleset: %w", e)
 }
 
 // What a version of Landlock can hold: linux/landlock.h.
@@ -386,9 +392,9 @@ func landlockRights(abi int) unix.LandlockRulesetAttr {
 
 // landlock leaves the folders of Python to read, and one to write.
 func (p *stagePlan) landlock() *layerError {
-	abi := landlockABI()
-	if abi < 1 {
-		return &layerError{Landlock, "this kernel has none"}
+	abi, err := landlockABI()
+	if err != nil {
+		return &layerError{Landlock, err.Error()}
 	}
 	attr := landlockRights(abi)
 	fd, _, e := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0) //nolint:gosec // for the kernel
