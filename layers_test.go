@@ -29,7 +29,7 @@ var layers = []struct {
 		"internal/tensor", "internal/kernel", "internal/tensorfile", "internal/triton",
 		"internal/parquet", "internal/infer", "internal/oip", "internal/robust", "internal/dataset", "internal/survey",
 	}, []string{"ground", "readers"}, append(quiet, "os", "time")},
-	{"terms", []string{"internal/day", "internal/pattern", "internal/source", "internal/waiver", "internal/lockfile", "internal/openvex", "internal/supply"}, []string{"ground", "terms"}, append(quiet, "os")},
+	{"terms", []string{"internal/day", "internal/pattern", "internal/source", "internal/waiver", "internal/lockfile", "internal/openvex", "internal/supply", "internal/allowance"}, []string{"ground", "terms"}, append(quiet, "os")},
 	{"osfile", []string{"internal/osfile"}, nil, []string{"net", "os/exec", "plugin", "unsafe", "log"}},
 	{"digest", []string{"internal/digest"}, []string{"osfile", "whole"}, quiet},
 	{"artifact", []string{"internal/artifact"}, []string{"ground", "readers", "osfile"}, quiet},
@@ -63,7 +63,7 @@ var layers = []struct {
 	// It starts other programs, and only a verb that says so may call it.
 	{"pyrun", []string{"internal/pyrun"}, []string{"ground", "readers", "child"}, []string{"net", "plugin", "unsafe", "log"}},
 	// It starts Python, and holds it; it speaks to the kernel as no other package does.
-	{"sandbox", []string{"internal/sandbox"}, []string{"ground", "readers", "child"}, []string{"plugin", "log"}},
+	{"sandbox", []string{"internal/sandbox"}, []string{"ground", "readers", "terms", "child"}, []string{"plugin", "log"}},
 	{"cli", []string{"internal/cli"}, []string{"ground", "sandbox", "whole", "convert", "pyrun", "signing", "keyless", "bom", "engine", "rooms", "artifact", "judge", "report", "ruledoc", "terms", "osfile", "digest", "readers", "fetch", "feed", "record", "relock", "guard", "imagechild"}, []string{"os/exec", "unsafe", "plugin"}},
 	{"cmd", []string{"cmd/..."}, []string{"cli", "keyless", "imagechild", "sandbox"}, nil},
 	{"testkit", []string{"internal/testkit", "internal/testkit/rawread"}, []string{"ground", "readers"}, quiet},

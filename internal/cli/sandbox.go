@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -8,9 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,6 +22,7 @@ import (
 	"github.com/andiron-dev/andiron/internal/artifact"
 	"github.com/andiron-dev/andiron/internal/policy"
 	"github.com/andiron-dev/andiron/internal/sandbox"
+	"github.com/andiron-dev/andiron/internal/whole"
 )
 
 func (a *app) sandboxCommand() *cobra.Command {
@@ -33,17 +37,14 @@ func (a *app) sandboxCommand() *cobra.Command {
 			return unknownVerb(cmd, args[0])
 		},
 	}
-	cmd.AddCommand(a.sandboxLoadCommand(), a.sandboxDoctorCommand())
+	cmd.AddCommand(a.sandboxLoadCommand(), a.sandboxPoolCommand(), a.sandboxDoctorCommand())
 	return cmd
 }
 
 type sandboxFlags struct {
-	output, python, sha256, record string
-	format                         choice
-	imports, need                  []string
-	limits                         sandbox.Limits
-	memory, result                 size
-	files, threads                 atLeast1
+	output, sha256, record, pool string
+	format                       choice
+	holdFlags
 }
 
 func (a *app) sandboxLoadCommand() *cobra.Command {
@@ -65,27 +66,18 @@ The record has the digests, the layers that were in force, and each system call
 that was refused. Needs Linux; "andiron convert" reads the same files without
 running them, everywhere.`,
 		Example: `  andiron sandbox load untrusted.pt -o weights.safetensors
-  andiron sandbox load untrusted.pt -o weights.safetensors --need namespaces,landlock --record load.json`,
+  andiron sandbox load untrusted.pt -o weights.safetensors --need default --record load.json
+  andiron sandbox load untrusted.pt -o weights.safetensors --runsc /usr/local/bin/runsc`,
 		Args: wants("IN", 1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.sandboxLoad(cmd.Context(), args[0], &f) },
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&f.output, "output", "o", "", "write to `OUT`, whole or not at all")
-	flags.StringVar(&f.python, "python", "python3", "load with this `PYTHON`, which has torch")
 	flags.StringVar(&f.sha256, "sha256", "", "refuse IN if its `DIGEST` is another")
-	flags.StringSliceVar(&f.imports, "import", nil, "import these modules, which you trust, before the filter is in force: a `LIST`")
-	flags.StringSliceVar(&f.need, "need", nil, "refuse to load without these layers: a `LIST` of namespaces and landlock; the filter is always there")
 	flags.StringVar(&f.record, "record", "", "write what is known of the load to `FILE`, as JSON")
 	addChoice(cmd, &f.format, "format", "how to write the same to the standard output", "text", "json")
-	flags.DurationVar(&f.limits.Load, "max-time", 0, "end the load after this time (default 1m)")
-	flags.DurationVar(&f.limits.CPU, "max-cpu", 0, "end it after so much time of the processor (default 2m)")
-	flags.Var(&f.memory, "max-memory", "let it take this much memory (default 1 GiB and twice the size of IN)")
-	flags.Var(&f.result, "max-result", "let it write this much (default 64 MiB and eight times the size of IN)")
-	flags.Var(&f.files, "max-files", "let it have so many open files (default 64)")
-	flags.Var(&f.threads, "max-processes", "let it have so many processes and threads (default 16)")
-	for _, name := range []string{"max-time", "max-memory", "max-result", "max-files", "max-processes", "max-cpu"} {
-		flags.Lookup(name).DefValue = "0" // pflag then shows no default
-	}
+	flags.StringVar(&f.pool, "pool", "", "have it loaded by the \"andiron sandbox pool\" that listens on this `SOCKET`, with its Python, layers and policy")
+	f.add(flags)
 	flags.SortFlags = false
 	return cmd
 }
@@ -105,6 +97,8 @@ type sandboxRecord struct {
 	Weights bool              `json:"weights_only"`
 	Layers  []sandbox.Layer   `json:"layers"`
 	Missing map[string]string `json:"missing"`
+	Allowed []string          `json:"imported"`
+	Lacks   []string          `json:"lacks"`
 	Events  []sandboxEvent    `json:"events"`
 	Limits  sandboxLimits     `json:"limits"`
 	Used    sandboxUsed       `json:"used"`
@@ -114,7 +108,8 @@ type sandboxInput struct {
 	Path   string `json:"path"`
 	SHA256 string `json:"sha256"`
 	Size   int64  `json:"size"`
-	Kept   string `json:"kept"` // lease or copy
+	Kept   string `json:"kept"` // verity, lease or copy
+	Verity string `json:"fsverity,omitempty"`
 }
 
 type sandboxOutput struct {
@@ -152,65 +147,71 @@ type sandboxUsed struct {
 
 func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }
 
-func (f *sandboxFlags) options() (o sandbox.Options, err error) {
-	if f.output == "" {
-		return o, usage("sandbox load: no OUT given", "usage: andiron sandbox load IN -o OUT")
-	}
-	o = sandbox.Options{Python: f.python, Imports: f.imports, Limits: f.limits, Need: []sandbox.Layer{sandbox.Seccomp}}
-	o.Limits.Memory, o.Limits.Result, o.Limits.Files, o.Limits.Threads = int64(f.memory), int64(f.result), int(f.files), int(f.threads)
-	if f.limits.Load < 0 || f.limits.CPU < 0 {
-		return o, usage("a limit of time is below zero", "such as --max-time 30s")
-	}
-	for _, n := range f.need {
-		l := sandbox.Layer(n)
-		if l != sandbox.Namespaces && l != sandbox.Landlock && l != sandbox.Seccomp {
-			return o, usage(fmt.Sprintf("flag %q: there is no layer %q", "--need", n), "the layers are namespaces, landlock and seccomp")
-		}
-		o.Need = append(o.Need, l)
-	}
-	return o, nil
-}
-
 func (a *app) sandboxLoad(ctx context.Context, in string, f *sandboxFlags) error {
-	o, err := f.options()
+	if f.output == "" {
+		return usage("sandbox load: no OUT given", "usage: andiron sandbox load IN -o OUT")
+	}
+	o, allowed, err := f.options()
 	if err != nil {
 		return err
 	}
+	if f.pool != "" {
+		return a.loadByPool(ctx, in, &o, f)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if info, err := os.Stat(in); err == nil {
+		o.Size = info.Size()
+	}
+	worker := sandbox.Start(ctx, o) // it imports torch while the file is looked at
+	defer worker.Close()
 	input, err := sandbox.OpenInput(in)
 	if err != nil {
 		return cannotOpen(in, err)
 	}
 	defer func() { _ = input.Close() }() // it was only read
-	if f.sha256 != "" && !strings.EqualFold(f.sha256, input.SHA256) {
-		return &fault{text: fmt.Sprintf("%q has the SHA-256 %s, not %s", in, input.SHA256, f.sha256), code: policy.ExitFindings, hint: "it is not the file that you expect; nothing was loaded"}
-	}
 	out, err := createFile(f.output, "name a file")
 	if err != nil {
 		return err
 	}
 	defer out.Abandon()
-	rec := &sandboxRecord{
-		Schema: "andiron/sandbox/v1", At: time.Now().UTC().Format(time.RFC3339),
-		Input: sandboxInput{Path: filepath.ToSlash(in), SHA256: input.SHA256, Size: input.Size, Kept: input.Kept},
-	}
-	if rec.Static, err = lookStatically(ctx, in, input.SHA256); err != nil {
+	rec, names, err := lookFirst(ctx, in, input, f.sha256)
+	if err != nil {
 		return err
 	}
-	result, report, failed := sandbox.Load(ctx, input, o)
-	rec.note(report, o.Limits.Filled(input.Size), failed)
+	rec.Allowed = names.modules(allowed.Allows)
+	result, report, failed := worker.Load(ctx, input, sandbox.Job{Imports: rec.Allowed, Wants: names.modules(nil)})
+	rec.note(report, failed)
 	if failed == nil {
 		defer func() { _ = result.Close() }() // it was only read
-		if rec.Output, err = writeTensors(out, result, f.output); err != nil {
+	}
+	return a.finishLoad(&loaded{in, out, rec, result, failed, names.in(report.Lacks)}, f)
+}
+
+// loaded is what came of a load.
+type loaded struct {
+	name   string
+	out    *whole.File
+	rec    *sandboxRecord
+	result *sandbox.Result
+	failed error
+	lacks  names // that it needs of modules that were not imported
+}
+
+// finishLoad writes the tensors and the record.
+func (a *app) finishLoad(l *loaded, f *sandboxFlags) (err error) {
+	if l.failed == nil {
+		if l.rec.Output, err = writeTensors(l.out, l.result, f.output); err != nil {
 			return err
 		}
 	}
-	if err := a.tellRecord(rec, f); err != nil {
+	if err := a.tellRecord(l.rec, f); err != nil {
 		return err
 	}
-	if failed != nil {
-		return notLoaded(in, f.output, failed)
+	if l.failed != nil {
+		return notLoaded(l.name, f.output, l.failed, l.lacks)
 	}
-	return commit(out, f.output)
+	return commit(l.out, f.output)
 }
 
 // cannotOpen words an error about the input.
@@ -221,14 +222,20 @@ func cannotOpen(in string, err error) error {
 	return usage(err.Error(), nameFile)
 }
 
-// notLoaded words an error of the sandbox. What was contained is a finding.
-func notLoaded(in, out string, err error) error {
+// notLoaded words an error of the sandbox. What was contained is a finding. The names are
+// those that the checkpoint needs of modules that were not imported.
+func notLoaded(in, out string, err error, lacks names) error {
 	f := &fault{text: fmt.Sprintf("%q: %v; %q was not written", in, err, out)}
 	switch {
 	case errors.Is(err, sandbox.ErrContained):
 		f.code, f.hint = policy.ExitFindings, "do not load this file anywhere else"
 	case errors.Is(err, sandbox.ErrMissing):
 		f.hint = `"andiron sandbox doctor" says what is missing and what helps`
+	case errors.Is(err, sandbox.ErrNeeds):
+		f.hint = "--import takes modules that you trust"
+		if len(lacks) > 0 {
+			f.hint = fmt.Sprintf("if you trust them, write to sandbox in %s: allow_globals: [%s]", policy.FileName, lacks)
+		}
 	case errors.Is(err, sandbox.ErrFailed):
 		f.hint = `"andiron convert" reads checkpoints without running them, and --import gives the sandbox modules that you trust`
 	default:
@@ -237,30 +244,53 @@ func notLoaded(in, out string, err error) error {
 	return f
 }
 
-// lookStatically scans the same bytes.
-func lookStatically(ctx context.Context, in, digest string) (v staticVerdict, err error) {
-	art, err := artifact.Open(in, in)
+// lookFirst scans the bytes that are to be loaded, and begins the record with that.
+func lookFirst(ctx context.Context, name string, in *sandbox.Input, want string) (*sandboxRecord, names, error) {
+	rec := recordOf(name, in)
+	asked, err := rec.look(ctx, in)
 	if err != nil {
-		return v, err
+		return nil, nil, err
+	}
+	sum, err := in.Digest()
+	if err != nil {
+		return nil, nil, err
+	}
+	rec.Input.SHA256 = sum
+	if want != "" && !strings.EqualFold(want, sum) {
+		return nil, nil, otherDigest(name, sum, want)
+	}
+	return rec, asked, nil
+}
+
+func otherDigest(name, is, want string) error {
+	return &fault{text: fmt.Sprintf("%q has the SHA-256 %s, not %s", name, is, want), code: policy.ExitFindings, hint: "it is not the file that you expect; nothing was loaded"}
+}
+
+func recordOf(name string, in *sandbox.Input) *sandboxRecord {
+	return &sandboxRecord{
+		Schema: "andiron/sandbox/v1", At: time.Now().UTC().Format(time.RFC3339),
+		Input: sandboxInput{Path: filepath.ToSlash(name), Size: in.Size, Kept: in.Kept, Verity: in.Verity},
+	}
+}
+
+// look scans the bytes that are to be loaded, and returns the names that loading them
+// asks for.
+func (rec *sandboxRecord) look(ctx context.Context, in *sandbox.Input) (names, error) {
+	art, err := artifact.Open(in.Path(), rec.Input.Path)
+	if err != nil {
+		return nil, err
 	}
 	defer func() { _ = art.Close() }() // it was only read
 	art.StopOn(ctx.Done())
-	sum, err := art.SHA256()
-	if err == nil && sum != digest {
-		err = fmt.Errorf("%q changed while it was looked at", in)
-	}
-	if err != nil {
-		return v, err
-	}
+	v := &rec.Static
 	v.Verdict, v.Findings = verdictOf(ctx, art)
 	v.Findings = append([]finding.Finding{}, v.Findings...) // a list in JSON, also of none
-	return v, ctx.Err()
+	return namesOf(art.ReaderAt(), art.Size()), ctx.Err()
 }
 
 // note keeps what the sandbox reports.
-func (rec *sandboxRecord) note(r *sandbox.Report, l sandbox.Limits, err error) {
-	rec.Layers, rec.Missing, rec.Events = []sandbox.Layer{}, map[string]string{}, []sandboxEvent{}
-	rec.Limits = sandboxLimits{l.Load.Seconds(), l.CPU.Seconds(), l.Memory, l.Result, l.Files, l.Threads}
+func (rec *sandboxRecord) note(r *sandbox.Report, err error) {
+	rec.Layers, rec.Missing, rec.Events, rec.Lacks = []sandbox.Layer{}, map[string]string{}, []sandboxEvent{}, []string{}
 	rec.Said = "no forbidden system call observed"
 	if err != nil {
 		rec.Error = err.Error()
@@ -269,11 +299,14 @@ func (rec *sandboxRecord) note(r *sandbox.Report, l sandbox.Limits, err error) {
 		rec.Said = "nothing was loaded"
 		return
 	}
+	l := &r.Limits
+	rec.Limits = sandboxLimits{l.Load.Seconds(), l.CPU.Seconds(), l.Memory, l.Result, l.Files, l.Threads}
 	rec.Torch, rec.Python, rec.Type, rec.Weights = r.Torch, r.Python, r.Type, r.WeightsOnly
 	rec.Layers = append(rec.Layers, r.Layers...)
 	for l, why := range r.Missing {
 		rec.Missing[string(l)] = why
 	}
+	rec.Lacks = append(rec.Lacks, r.Lacks...)
 	for _, e := range r.Events {
 		rec.Events = append(rec.Events, sandboxEvent{e.Call, millis(e.At)})
 	}
@@ -286,15 +319,41 @@ func (rec *sandboxRecord) note(r *sandbox.Report, l sandbox.Limits, err error) {
 	}
 }
 
-// writeTensors copies the sealed result.
+// writeTensors copies the result.
 func writeTensors(out io.Writer, r *sandbox.Result, name string) (*sandboxOutput, error) {
-	h := sha256.New()
-	n, err := io.Copy(io.MultiWriter(out, h), io.NewSectionReader(r.File, 0, r.Size))
+	sum, err := copyHashed(out, r)
 	if err != nil {
 		return nil, fmt.Errorf("output %q cannot be written: %w", name, err)
 	}
-	return &sandboxOutput{Path: filepath.ToSlash(name), SHA256: hex.EncodeToString(h.Sum(nil)), Size: n, Tensors: len(r.Header.Tensors)}, nil
+	return &sandboxOutput{Path: filepath.ToSlash(name), SHA256: sum, Size: r.Size, Tensors: len(r.Header.Tensors)}, nil
 }
+
+// copyHashed copies a result, and returns the digest of what was copied. Both are done
+// at once.
+func copyHashed(out io.Writer, r *sandbox.Result) (string, error) {
+	h := sha256.New()
+	pieces, done := make(chan []byte), make(chan struct{})
+	var hashed sync.WaitGroup
+	hashed.Go(func() {
+		for b := range pieces {
+			_, _ = h.Write(b) // a hash takes everything
+			done <- struct{}{}
+		}
+	})
+	_, err := r.WriteTo(writerFunc(func(b []byte) (int, error) {
+		pieces <- b
+		n, err := out.Write(b)
+		<-done
+		return n, err
+	}))
+	close(pieces)
+	hashed.Wait()
+	return hex.EncodeToString(h.Sum(nil)), err
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 
 // tellRecord writes the record to its file and to the standard output.
 func (a *app) tellRecord(rec *sandboxRecord, f *sandboxFlags) error {
@@ -327,12 +386,8 @@ func (rec *sandboxRecord) text() string {
 	for _, e := range rec.Events {
 		fmt.Fprintf(&b, "  %9.3f ms  %s\n", e.MS, e.Call)
 	}
-	layers := make([]string, 0, len(rec.Layers))
-	for _, l := range rec.Layers {
-		layers = append(layers, string(l))
-	}
 	if rec.Torch != "" {
-		fmt.Fprintf(&b, "torch %s on Python %s, held by %s\n", rec.Torch, rec.Python, strings.Join(layers, ", "))
+		fmt.Fprintf(&b, "torch %s on Python %s, held by %s\n", rec.Torch, rec.Python, layerNames(rec.Layers))
 	}
 	missing := make([]string, 0, len(rec.Missing))
 	for l, why := range rec.Missing {
@@ -347,45 +402,63 @@ func (rec *sandboxRecord) text() string {
 }
 
 func (a *app) sandboxDoctorCommand() *cobra.Command {
-	var python string
+	var f holdFlags
 	cmd := &cobra.Command{
-		Use:     "doctor",
-		Short:   "Try each layer of the sandbox, and say what is missing and what helps",
-		Example: "  andiron sandbox doctor --python .venv/bin/python",
-		Args:    wants("", 0, 0),
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.sandboxDoctor(cmd.Context(), python) },
+		Use:   "doctor",
+		Short: "Try each layer of the sandbox, and say what is missing and what helps",
+		Long: `Try each layer of the sandbox by itself, with a Python that imports torch, and all
+that there are together. What is missing is named, with what helps. The exit code
+is 0 if everything is there that the policy and the flags need.`,
+		Example: `  andiron sandbox doctor --python .venv/bin/python
+  andiron sandbox doctor --need strict`,
+		Args: wants("", 0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.sandboxDoctor(cmd.Context(), &f) },
 	}
-	cmd.Flags().StringVar(&python, "python", "python3", "try with this `PYTHON`, which has torch")
+	flags := cmd.Flags()
+	f.addPolicy(flags)
+	flags.SortFlags = false
 	return cmd
 }
 
-func (a *app) sandboxDoctor(ctx context.Context, python string) error {
-	trials := sandbox.Try(ctx, python)
+func (a *app) sandboxDoctor(ctx context.Context, f *holdFlags) error {
+	o, _, err := f.options()
+	if err != nil {
+		return err
+	}
+	trials := sandbox.Try(ctx, o)
 	if len(trials) == 0 {
 		return cannotOpen("IN", sandbox.ErrUnsupported)
 	}
 	var b strings.Builder
-	bad := 0
 	for _, t := range trials {
-		name := string(t.Layer)
-		if name == "" {
-			name = "all together"
-		}
-		if t.OK {
-			fmt.Fprintf(&b, "ok       %s: torch %s on Python %s\n", name, t.Torch, t.Python)
-			continue
-		}
-		bad++
-		fmt.Fprintf(&b, "missing  %s: %s\n", name, t.Why)
-		if t.Remedy != "" {
-			fmt.Fprintf(&b, "         %s\n", t.Remedy)
-		}
+		b.WriteString(trialText(&t))
 	}
 	if err := a.say(b.String()); err != nil {
 		return err
 	}
-	if bad > 0 {
-		return &fault{text: fmt.Sprintf("%d of %d trials failed", bad, len(trials)), hint: "loads go on with the layers that are there, unless --need names others"}
+	if all := trials[len(trials)-1]; !all.OK {
+		return &fault{text: "nothing can be loaded in the sandbox here: " + all.Why, hint: all.Remedy}
 	}
 	return nil
+}
+
+// trialText says what came of a trial.
+func trialText(t *sandbox.Trial) string {
+	name := cmp.Or(string(t.Layer), "all together")
+	if t.OK {
+		about := t.About
+		if about == "" {
+			about = fmt.Sprintf("torch %s on Python %s", t.Torch, t.Python)
+		}
+		return fmt.Sprintf("ok       %s: %s\n", name, about)
+	}
+	word := "missing "
+	if t.Optional {
+		word = "without "
+	}
+	text := fmt.Sprintf("%s %s: %s\n", word, name, t.Why)
+	if t.Remedy != "" {
+		text += "         " + t.Remedy + "\n"
+	}
+	return text
 }

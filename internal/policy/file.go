@@ -52,6 +52,7 @@ func Parse(b []byte) (Policy, error) {
 		},
 		"limits":       func(n *yaml.Node) error { return p.Limits.parse(n) },
 		"dependencies": p.supply,
+		"sandbox":      p.sandbox,
 	})
 	err := keys(doc.Content[0], "", known)
 	if err == nil && !version {
@@ -67,24 +68,31 @@ func Parse(b []byte) (Policy, error) {
 }
 
 func (l *Limits) parse(n *yaml.Node) error {
-	size := func(to *int64) func(*yaml.Node) error {
-		return func(n *yaml.Node) (err error) {
-			*to, err = ParseSize(n.Value)
-			return at(n, err)
-		}
-	}
 	return keys(n, "limits.", map[string]func(*yaml.Node) error{
-		"max_depth": func(n *yaml.Node) error {
-			d, err := strconv.Atoi(n.Value)
-			if err != nil || d < 1 {
-				return fmt.Errorf("line %d: max_depth %q is not a number above 0", n.Line, n.Value)
-			}
-			l.MaxDepth = d
-			return nil
-		},
+		"max_depth":    number("max_depth", &l.MaxDepth),
 		"max_inflated": size(&l.MaxInflated),
 		"max_values":   size(&l.MaxValues),
 	})
+}
+
+// size reads a number of bytes or other units.
+func size(to *int64) func(*yaml.Node) error {
+	return func(n *yaml.Node) (err error) {
+		*to, err = ParseSize(n.Value)
+		return at(n, err)
+	}
+}
+
+// number reads a whole number above 0.
+func number(key string, to *int) func(*yaml.Node) error {
+	return func(n *yaml.Node) error {
+		i, err := strconv.Atoi(n.Value)
+		if err != nil || i < 1 {
+			return fmt.Errorf("line %d: %s %q is not a number above 0", n.Line, key, n.Value)
+		}
+		*to = i
+		return nil
+	}
 }
 
 // keys calls the function of each key of a mapping.

@@ -23,6 +23,7 @@ import (
 	"strings"
 
 	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/allowance"
 	"github.com/andiron-dev/andiron/internal/rule"
 	"github.com/andiron-dev/andiron/internal/source"
 	"github.com/andiron-dev/andiron/internal/supply"
@@ -44,6 +45,7 @@ type Policy struct {
 	Sources source.Policy
 	Waivers []waiver.Waiver
 	Supply  supply.Policy
+	Sandbox allowance.Policy
 }
 
 // Limits are the most that looking at one artifact may take; zero means the

@@ -15,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/allowance"
 	"github.com/andiron-dev/andiron/internal/day"
 	"github.com/andiron-dev/andiron/internal/source"
 	"github.com/andiron-dev/andiron/internal/supply"
@@ -87,11 +88,33 @@ func TestSpecification(t *testing.T) {
 	}
 	sameKeys(t, strings.TrimPrefix(example, "version: 1\n"), table)
 
-	example, _, _ = section(t, rest)
+	example, _, rest = section(t, rest)
 	got, err = Parse([]byte(example))
 	if err != nil || len(got.Waivers) != 1 || got.Waivers[0].Advisory != "CVE-2024-5480" || got.Waivers[0].Package != "torch" {
 		t.Errorf("the example of a waiver by advisory: %+v, %v", got.Waivers, err)
 	}
+
+	example, table, _ = section(t, rest)
+	got, err = Parse([]byte(example))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(sandboxOfSpecification, got.Sandbox); diff != "" {
+		t.Errorf("the example of the sandbox (-want +got):\n%s", diff)
+	}
+	sameKeys(t, strings.TrimPrefix(example, "version: 1\n"), table)
+	for _, l := range allowance.Layers() {
+		if !strings.Contains(table, "`"+string(l)+"`") {
+			t.Errorf("layer %s is not in the table", l)
+		}
+	}
+}
+
+var sandboxOfSpecification = allowance.Policy{
+	Need:   []allowance.Layer{allowance.Seccomp, allowance.Landlock, allowance.Namespaces},
+	Python: ".venv/bin/python", Runsc: "/usr/local/bin/runsc", Path: []string{"src"},
+	Imports: []string{"models"}, Globals: []string{"models.net.Net", "models.layers.*"},
+	Limits: allowance.Limits{Time: 30 * time.Second, CPU: time.Minute, Memory: 4 << 30, Result: 2 << 30, Files: 64, Processes: 16, Events: 40},
 }
 
 func supplyOfSpecification(t *testing.T) supply.Policy {
@@ -129,7 +152,7 @@ func keysOf(n *yaml.Node, prefix string, found map[string]bool) {
 		switch {
 		case prefix == "signers.":
 			name = "signers.*"
-		case name != "limits" && name != "dependencies" && name != "signers.*.sigstore":
+		case name != "limits" && name != "dependencies" && name != "sandbox" && name != "sandbox.limits" && name != "signers.*.sigstore":
 			found[name] = true
 		}
 		keysOf(n.Content[i+1], name+".", found)

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -19,16 +20,16 @@ import (
 // linux/magic.h. On an overlay one does not see who writes beneath.
 var leases = []int64{unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.TMPFS_MAGIC}
 
-// OpenInput opens a checkpoint, once, and works out its digest. A link is not followed.
+// verities are those with fs-verity by the kernel itself: who serves a FUSE could lie.
+var verities = []int64{unix.EXT4_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.F2FS_SUPER_MAGIC}
+
+// OpenInput opens a checkpoint, once. A link is not followed. Its digest is worked out
+// meanwhile.
 func OpenInput(path string) (*Input, error) {
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
-	if errors.Is(err, unix.ELOOP) {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: errors.New("it is a link, which is not followed")}
-	}
+	f, err := OpenOnly(path)
 	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+		return nil, err
 	}
-	f := os.NewFile(uintptr(fd), path)
 	in, err := keep(f)
 	if err != nil {
 		_ = f.Close() // it was only read
@@ -37,50 +38,132 @@ func OpenInput(path string) (*Input, error) {
 	return in, nil
 }
 
+// OpenOnly opens a checkpoint as OpenInput does, to hand it to a pool.
+func OpenOnly(path string) (*os.File, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if errors.Is(err, unix.ELOOP) {
+		err = errors.New("it is a link, which is not followed")
+	}
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	return os.NewFile(uintptr(fd), path), nil
+}
+
+// AdoptInput takes a checkpoint that somebody else has open. It is opened anew, so that
+// nobody shares the lease.
+func AdoptInput(f *os.File) (*Input, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errNotRegular
+	}
+	own, err := reopen(f)
+	if err != nil {
+		return nil, err
+	}
+	in, err := keep(own)
+	if err != nil {
+		_ = own.Close() // it was only read
+	}
+	return in, err
+}
+
+var errNotRegular = errors.New("it is not a regular file")
+
+// reopen is the same file, for reading only, and from its beginning.
+func reopen(f *os.File) (*os.File, error) {
+	return os.Open(fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
+}
+
 func keep(f *os.File) (*Input, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, errors.New("it is not a regular file")
+		return nil, errNotRegular
 	}
-	in := &Input{file: f, Size: info.Size(), Kept: "lease"}
-	if !lease(f) {
-		return in, in.copy(info.Size())
+	in := &Input{file: f, Size: info.Size(), hashed: make(chan struct{})}
+	if in.Kept = in.way(); in.Kept == "copy" {
+		if err := in.copy(); err != nil {
+			return nil, err
+		}
 	}
+	go in.hash()
+	return in, nil
+}
+
+// verity is the digest of fs-verity, which a file has that nobody can change, not even
+// who owns it: linux/fsverity.h.
+func verity(f *os.File) (string, error) {
+	var d struct {
+		algorithm, size uint16
+		digest          [64]byte
+	}
+	d.size = uint16(len(d.digest))
+	if _, _, e := unix.Syscall(unix.SYS_IOCTL, f.Fd(), unix.FS_IOC_MEASURE_VERITY, uintptr(unsafe.Pointer(&d))); e != 0 { //nolint:gosec // for the kernel
+		return "", e
+	}
+	name := map[uint16]string{1: "sha256", 2: "sha512"}[d.algorithm]
+	if name == "" || int(d.size) > len(d.digest) {
+		return "", fmt.Errorf("fs-verity has the algorithm %d", d.algorithm)
+	}
+	return name + ":" + hex.EncodeToString(d.digest[:d.size]), nil
+}
+
+// hash works out the digest.
+func (in *Input) hash() {
+	defer close(in.hashed)
 	h := sha256.New()
-	n, err := io.Copy(h, f)
-	if err == nil && n != info.Size() {
-		err = fmt.Errorf("it has %d bytes, and %d were read", info.Size(), n)
+	n, err := io.CopyBuffer(h, struct{ io.Reader }{io.NewSectionReader(in.file, 0, in.Size+1)}, make([]byte, pieceSize))
+	if err == nil && n != in.Size {
+		err = fmt.Errorf("it had %d bytes, and now it has another number", in.Size)
 	}
-	in.SHA256 = hex.EncodeToString(h.Sum(nil))
-	return in, err
+	in.digest, in.failed = hex.EncodeToString(h.Sum(nil)), err
 }
 
-// lease asks the kernel to tell of writers, and reports whether there are none.
-func lease(f *os.File) bool {
+// Path names the same open file for this process.
+func (in *Input) Path() string { return fmt.Sprintf("/proc/self/fd/%d", in.file.Fd()) }
+
+// way is how the input is kept. With fs-verity, nobody can write to it; with a lease, the
+// kernel tells of who wants to.
+func (in *Input) way() string {
 	var st unix.Statfs_t
-	if unix.Fstatfs(int(f.Fd()), &st) != nil {
-		return false
+	if unix.Fstatfs(int(in.file.Fd()), &st) != nil {
+		return "copy"
 	}
-	if !slices.Contains(leases, st.Type) {
-		return false
-	}
-	_, err := unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK)
-	return err == nil
+	return wayOn(st.Type, func() (err error) {
+		in.Verity, err = verity(in.file)
+		return err
+	}, func() error {
+		_, err := unix.FcntlInt(in.file.Fd(), unix.F_SETLEASE, unix.F_RDLCK)
+		return err
+	})
 }
 
-// copy makes a sealed copy, and works out the digest of that.
-func (in *Input) copy(size int64) error {
+// wayOn is the same by what a file system of some type says.
+func wayOn(fs int64, verity, lease func() error) string {
+	switch {
+	case slices.Contains(verities, fs) && verity() == nil:
+		return "verity"
+	case slices.Contains(leases, fs) && lease() == nil:
+		return "lease"
+	}
+	return "copy"
+}
+
+// copy makes a sealed copy.
+func (in *Input) copy() error {
 	m, err := child.Memfd("checkpoint", unix.MFD_NOEXEC_SEAL)
 	if err != nil {
 		return err
 	}
-	h := sha256.New()
-	n, err := io.Copy(io.MultiWriter(m, h), io.LimitReader(in.file, size+1))
-	if err == nil && n != size {
-		err = fmt.Errorf("it had %d bytes, and now it has another number", size)
+	n, err := io.CopyBuffer(struct{ io.Writer }{m}, struct{ io.Reader }{io.LimitReader(in.file, in.Size+1)}, make([]byte, pieceSize))
+	if err == nil && n != in.Size {
+		err = fmt.Errorf("it had %d bytes, and now it has another number", in.Size)
 	}
 	if err == nil {
 		err = child.Seal(m)
@@ -90,18 +173,13 @@ func (in *Input) copy(size int64) error {
 		return err
 	}
 	_ = in.file.Close() // it was only read
-	in.file, in.Kept, in.SHA256 = m, "copy", hex.EncodeToString(h.Sum(nil))
+	in.file, in.Kept = m, "copy"
 	return nil
-}
-
-// again is the file for the worker: for reading only, and from its beginning.
-func (in *Input) again() (*os.File, error) {
-	return os.Open(fmt.Sprintf("/proc/self/fd/%d", in.file.Fd()))
 }
 
 // unchanged reports whether nobody could have written since OpenInput.
 func (in *Input) unchanged() error {
-	if in.Kept == "copy" {
+	if in.Kept != "lease" {
 		return nil
 	}
 	held, err := unix.FcntlInt(in.file.Fd(), unix.F_GETLEASE, 0)

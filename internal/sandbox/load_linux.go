@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -19,62 +22,132 @@ import (
 // Load loads a checkpoint and returns its tensors. The report says what is known when
 // there is an error as well.
 func Load(ctx context.Context, in *Input, o Options) (*Result, *Report, error) {
-	lim := o.Limits.Filled(in.Size)
-	r := &Report{Missing: map[Layer]string{}, Input: in.Kept}
-	v, err := look(ctx, o.Python)
+	o.Size = in.Size
+	w := Start(ctx, o)
+	defer w.Close()
+	return w.Load(ctx, in, Job{Wants: o.Wants})
+}
+
+// Worker is a process that loads one checkpoint.
+type Worker struct {
+	o      Options
+	begun  chan struct{} // closed when it waits, or cannot
+	loaded chan struct{} // closed when Load is over
+	failed error
+	worker *worker
+	report Report
+	calls  *listener // while there is a job
+}
+
+// Start starts a worker. It imports torch meanwhile.
+func Start(ctx context.Context, o Options) *Worker {
+	return start(ctx, o, func() (*view, error) { return look(ctx, &o) })
+}
+
+func start(ctx context.Context, o Options, see func() (*view, error)) *Worker {
+	w := &Worker{o: o, begun: make(chan struct{}), loaded: make(chan struct{}), report: Report{Missing: map[Layer]string{}}}
+	go func() {
+		defer close(w.begun)
+		at := time.Now()
+		w.failed = w.begin(ctx, see)
+		w.report.Started = time.Since(at)
+	}()
+	return w
+}
+
+func (w *Worker) begin(ctx context.Context, see func() (*view, error)) error {
+	v, err := see()
 	if err != nil {
+		return err
+	}
+	lim := w.o.Limits.Filled(w.o.Size)
+	if w.worker, err = begin(ctx, &w.o, v, lim, &w.report); err != nil {
+		return err
+	}
+	return w.worker.imports(w.o.Imports, time.Now().Add(lim.Start), &w.report)
+}
+
+// Close ends the worker, and waits until there is nothing of it any more.
+func (w *Worker) Close() {
+	<-w.begun
+	if w.worker == nil {
+		return
+	}
+	w.worker.kill()
+	if w.calls != nil {
+		<-w.calls.done
+	}
+}
+
+// Load loads a checkpoint and returns its tensors, once for each worker, which ends with
+// that. The report says what is known when there is an error as well.
+func (w *Worker) Load(ctx context.Context, in *Input, j Job) (*Result, *Report, error) {
+	select {
+	case <-w.begun:
+	case <-ctx.Done():
+		return nil, &Report{}, context.Cause(ctx)
+	}
+	defer close(w.loaded)
+	r, most := &w.report, w.o.Limits.Filled(w.o.Size)
+	r.Input, r.Limits = in.Kept, j.Limits.within(w.o.Limits).Filled(in.Size).within(most)
+	if w.failed != nil {
+		return nil, r, w.failed
+	}
+	defer w.worker.cmd.Process.Kill() //nolint:errcheck // it may have ended; Close waits for that
+	if in.Size > w.o.Size {
+		return nil, r, fmt.Errorf("%w: it has %d bytes, more than %d", ErrFailed, in.Size, w.o.Size)
+	}
+	if err := w.worker.imports(j.Imports, time.Now().Add(most.Start), r); err != nil {
 		return nil, r, err
 	}
-	begun := time.Now()
-	w, err := begin(ctx, &o, v, lim, r)
-	if err != nil {
-		return nil, r, err
-	}
-	defer w.kill()
-	r.Started = time.Since(begun)
 	out, err := child.Memfd("tensors", unix.MFD_NOEXEC_SEAL)
+	if err == nil && w.worker.mute { // gVisor has no limit on what is written to a file of the host
+		err = capped(out, r.Limits.Result)
+	}
 	if err != nil {
 		return nil, r, err
 	}
-	if err := w.load(ctx, &o, in, out, lim, r); err != nil {
+	result, err := w.load(ctx, in, j.Wants, out, r.Limits)
+	if err != nil {
 		_ = out.Close() // nothing of it is given out
 		return nil, r, err
 	}
-	header, size, err := sealed(out, lim.Result)
-	if err != nil {
-		_ = out.Close() // nothing of it is given out
-		return nil, r, fmt.Errorf("%w: what came out is no result: %w", ErrContained, err)
+	return result, r, nil
+}
+
+// load has the checkpoint loaded, and looks at what came out.
+func (w *Worker) load(ctx context.Context, in *Input, wants []string, out *os.File, lim Limits) (*Result, error) {
+	if err := w.run(ctx, in, wants, out, lim); err != nil {
+		return nil, err
 	}
-	return &Result{File: out, Size: size, Header: header}, r, nil
+	result, err := sealed(out, lim.Result)
+	if err != nil {
+		return nil, fmt.Errorf("%w: what came out is no result: %w", ErrContained, err)
+	}
+	if _, err := in.Digest(); err != nil {
+		return nil, err
+	}
+	if err := in.unchanged(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrContained, err)
+	}
+	return result, nil
 }
 
 // begin starts a worker with all layers that can be had, and waits until it is ready.
 func begin(ctx context.Context, o *Options, v *view, lim Limits, r *Report) (*worker, error) {
-	v.layers = []Layer{Namespaces, Landlock, Seccomp}
-	v.layers = slices.DeleteFunc(v.layers, func(l Layer) bool { return slices.Contains(o.Without, l) })
-	if os.Geteuid() == 0 {
-		v.uid = workerUID
-	}
+	v.choose(o)
 	for {
-		for _, l := range o.Need {
-			if !v.has(l) {
-				return nil, fmt.Errorf("%w: %s: %s", ErrMissing, l, r.Missing[l])
-			}
+		if err := v.enough(o, r); err != nil {
+			return nil, err
 		}
 		w, err := spawn(ctx, v, lim)
-		if err != nil {
-			if !v.has(Namespaces) {
-				return nil, err
-			}
-			v.without(Namespaces, err.Error(), r)
-			continue
-		}
-		err = w.ready(time.Now().Add(lim.Start), r)
 		if err == nil {
-			r.Layers = v.layers
-			return w, nil
+			if err = w.ready(time.Now().Add(lim.Start), r); err == nil {
+				r.Layers = v.layers
+				return w, nil
+			}
+			w.kill()
 		}
-		w.kill()
 		var missing *layerError
 		if !errors.As(err, &missing) || !v.has(missing.Layer) {
 			return nil, err
@@ -83,47 +156,90 @@ func begin(ctx context.Context, o *Options, v *view, lim Limits, r *Report) (*wo
 	}
 }
 
-func (v *view) without(l Layer, why string, r *Report) {
-	v.layers = slices.DeleteFunc(v.layers, func(x Layer) bool { return x == l })
-	r.Missing[l] = why
-}
-
-// load hands over the checkpoint, and waits for the end.
-func (w *worker) load(ctx context.Context, o *Options, in *Input, out *os.File, lim Limits, r *Report) error {
-	source, err := in.again()
+// run hands over the checkpoint, and waits for the last word.
+func (w *Worker) run(ctx context.Context, in *Input, wants []string, out *os.File, lim Limits) error {
+	source, err := reopen(in.file)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = source.Close() }() // it was only read
-	fd, err := w.job(o, source, out, time.Now().Add(lim.Start))
+	fd, err := w.worker.job(&w.o, wants, lim, source, out)
 	if err != nil {
 		return err
 	}
 	begun := time.Now()
-	l := listen(fd, lim.Events, w.stop)
-	stop := context.AfterFunc(ctx, w.stop) // nobody waits any more
+	w.calls = listen(fd, lim.Events, w.worker.stop)
+	stop := context.AfterFunc(ctx, w.worker.stop) // nobody waits any more
 	defer stop()
-	err = w.tell(map[string]any{"go": true})
+	err = w.worker.tell(map[string]any{"go": true})
 	var m message
 	if err == nil {
-		m, _, err = w.hear(begun.Add(lim.Load), false)
+		m, _, err = w.worker.hear(begun.Add(lim.Load), false)
 	}
-	err = w.why(err)
-	w.stop()
-	<-l.done
-	r.Ran, r.Events = time.Since(begun), l.all()
-	if u, ok := w.cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		r.CPU = time.Duration(u.Utime.Nano() + u.Stime.Nano())
-		r.MaxRSS = u.Maxrss << 10
+	r := &w.report
+	r.Ran = time.Since(begun)
+	if err == nil && m.Done != nil && !w.worker.mute { // it waits to be ended, and nobody waits for that
+		r.CPU, r.MaxRSS = w.worker.used()
+		_ = w.worker.cmd.Process.Kill() // and writes no more
+	} else {
+		err = w.worker.why(err)
+		w.worker.stop()
+		<-w.calls.done
+		r.CPU, r.MaxRSS = w.worker.used()
 	}
+	if w.worker.mute && w.worker.cmd.ProcessState.ExitCode() == 128+int(unix.SIGSYS) {
+		w.calls.note("a system call that gVisor does not name", "")
+	}
+	r.Lacks, r.Events = w.worker.lacks, w.calls.all()
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	if err := in.unchanged(); err != nil {
 		return fmt.Errorf("%w: %w", ErrContained, err)
 	}
-	return judge(&m, err, r)
+	if err := judge(&m, err, r, w.worker.sees); err != nil || !w.worker.mute {
+		return err
+	}
+	if err := out.Truncate(m.Done.Size); err != nil { // any other wrong size is no safetensors
+		return fmt.Errorf("%w: a result of %d bytes: %w", ErrContained, m.Done.Size, err)
+	}
+	return nil
 }
+
+// capped gives a file all the room that it ever has.
+func capped(f *os.File, most int64) error {
+	if err := f.Truncate(most); err != nil {
+		return err
+	}
+	_, err := unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, unix.F_SEAL_GROW)
+	return err
+}
+
+// used is what the worker took so far.
+func (w *worker) used() (cpu time.Duration, rss int64) {
+	select {
+	case <-w.ended:
+		if u, ok := w.cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+			return time.Duration(u.Utime.Nano() + u.Stime.Nano()), u.Maxrss << 10
+		}
+	default:
+	}
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", w.cmd.Process.Pid)) // if it just ended there is none
+	_, text, _ := strings.Cut(string(b), ") ")
+	field := strings.Fields(text)
+	if len(field) < 13 {
+		return 0, 0
+	}
+	user, _ := strconv.ParseInt(field[11], 10, 64) // a number, as proc(5) says
+	system, _ := strconv.ParseInt(field[12], 10, 64)
+	b, _ = os.ReadFile(fmt.Sprintf("/proc/%d/status", w.cmd.Process.Pid))
+	_, text, _ = strings.Cut(string(b), "VmHWM:")
+	_, _ = fmt.Sscan(text, &rss)
+	return time.Duration(user+system) * tick, rss << 10
+}
+
+// tick is what the kernel counts processor time in for programs: 1/USER_HZ.
+const tick = 10 * time.Millisecond
 
 // stop ends the worker before its result is looked at.
 func (w *worker) stop() {
@@ -131,15 +247,24 @@ func (w *worker) stop() {
 	<-w.ended
 }
 
-// judge says what came of it.
-func judge(m *message, err error, r *Report) error {
+// judge says what came of it. Folders are those of Python.
+func judge(m *message, err error, r *Report, folders []string) error {
 	switch {
+	case len(r.Events) > 0 && r.onlyImports(m, folders):
+		if len(r.Lacks) == 0 {
+			return fmt.Errorf("%w: %s", ErrNeeds, m.Failed.Text)
+		}
+		return fmt.Errorf("%w: %s", ErrNeeds, strings.Join(r.Lacks, ", "))
 	case len(r.Events) > 0:
-		return fmt.Errorf("%w: %d forbidden system calls, the first %s", ErrContained, len(r.Events), r.Events[0].Call)
+		err := fmt.Errorf("%w: %d forbidden system calls, the first %s", ErrContained, len(r.Events), r.Events[0].Call)
+		if len(r.Lacks) > 0 {
+			err = fmt.Errorf("%w; it names modules that were not imported: %s", err, strings.Join(r.Lacks, ", "))
+		}
+		return err
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrContained, err)
 	case m.Failed != nil:
-		return fmt.Errorf("%w: %s: %s", ErrFailed, m.Failed.Kind, m.Failed.Text)
+		return fmt.Errorf("%w: %w", ErrFailed, m.Failed)
 	case m.Done == nil:
 		return fmt.Errorf("%w: the worker spoke out of turn", ErrContained)
 	}
@@ -147,8 +272,25 @@ func judge(m *message, err error, r *Report) error {
 	return nil
 }
 
+// onlyImports reports whether all that was refused was to look for modules where Python
+// has its own, for a module that is known to be missing or said to be.
+func (r *Report) onlyImports(m *message, folders []string) bool {
+	said := m != nil && m.Failed != nil
+	if len(r.Lacks) == 0 && !(said && (m.Failed.Kind == "ModuleNotFoundError" || m.Failed.Kind == "ImportError")) {
+		return false
+	}
+	return !slices.ContainsFunc(r.Events, func(e Event) bool {
+		return !slices.ContainsFunc(folders, func(f string) bool { return within(e.looked, f) })
+	})
+}
+
+// within reports whether a path lies in a folder, without "..".
+func within(path, folder string) bool {
+	return path == filepath.Clean(path) && (path == folder || strings.HasPrefix(path, folder+"/"))
+}
+
 // sealed makes sure that a file cannot change any more, and reads it.
-func sealed(f *os.File, most int64) (h *safetensors.File, size int64, err error) {
+func sealed(f *os.File, most int64) (r *Result, err error) {
 	for range 3 { // a page may be held for a moment after an honest end
 		if err = child.Seal(f); !errors.Is(err, unix.EBUSY) {
 			break
@@ -156,14 +298,23 @@ func sealed(f *os.File, most int64) (h *safetensors.File, size int64, err error)
 		time.Sleep(time.Millisecond)
 	}
 	if err != nil {
-		return nil, 0, fmt.Errorf("it cannot be sealed: %w", err)
+		return nil, fmt.Errorf("it cannot be sealed: %w", err)
 	}
-	if size, err = f.Seek(0, io.SeekEnd); err != nil {
-		return nil, 0, err
+	return readResult(f, most)
+}
+
+// readResult reads a sealed file.
+func readResult(f *os.File, most int64) (*Result, error) {
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return nil, err
 	}
 	if size > most {
-		return nil, 0, fmt.Errorf("%d bytes, more than %d", size, most)
+		return nil, fmt.Errorf("%d bytes, more than %d", size, most)
 	}
-	h, err = safetensors.Open(f, size, safetensors.Limits{})
-	return h, size, err
+	h, err := safetensors.Open(f, size, safetensors.Limits{})
+	if err != nil {
+		return nil, err
+	}
+	return &Result{File: f, Size: size, Header: h}, nil
 }

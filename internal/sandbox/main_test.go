@@ -9,5 +9,6 @@ import (
 
 func TestMain(m *testing.M) {
 	sandbox.Stage()
+	standIn()
 	os.Exit(m.Run())
 }

@@ -56,6 +56,10 @@ type listener struct {
 
 func listen(fd, most int, stop func()) *listener {
 	l := &listener{fd: fd, begun: time.Now(), most: most, stop: stop, done: make(chan struct{})}
+	if fd < 0 { // nobody tells
+		close(l.done)
+		return l
+	}
 	go l.run()
 	return l
 }
@@ -78,14 +82,14 @@ func (l *listener) run() {
 			}
 			return
 		}
-		l.note(&n)
+		l.note(describe(&n))
 		a := answer{ID: n.ID, Error: -int32(unix.EPERM)}
 		_, _, _ = unix.Syscall(unix.SYS_IOCTL, uintptr(l.fd), notifSend, uintptr(unsafe.Pointer(&a))) //nolint:gosec // for the kernel; it may be gone
 	}
 }
 
-func (l *listener) note(n *notif) {
-	e := Event{Call: describe(n), At: time.Since(l.begun)}
+func (l *listener) note(call, looked string) {
+	e := Event{Call: call, At: time.Since(l.begun), looked: looked}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.events = append(l.events, e); len(l.events) == l.most {
@@ -108,8 +112,8 @@ var paths = map[string]int{
 
 // describe is the call with its arguments: numbers, and the text of a path. What stands
 // behind a pointer may be written over while it is read, so it is evidence, and nothing
-// is decided by it.
-func describe(n *notif) string {
+// is decided by it but how it is worded. What only looked for a file has its path as well.
+func describe(n *notif) (call, looked string) {
 	a := seccomp.ArchOf(runtime.GOARCH)
 	name := a.Call(n.NR)
 	path, has := paths[name]
@@ -117,6 +121,9 @@ func describe(n *notif) string {
 	for i, x := range n.Args {
 		if has && i == path {
 			if s, ok := textAt(n.PID, x); ok {
+				if looks(name, n) {
+					looked = s
+				}
 				parts = append(parts, fmt.Sprintf("%q", s))
 				continue
 			}
@@ -131,7 +138,21 @@ func describe(n *notif) string {
 			parts = []string{parts[0], s}
 		}
 	}
-	return name + "(" + strings.Join(parts, ", ") + ")"
+	return name + "(" + strings.Join(parts, ", ") + ")", looked
+}
+
+// looks reports whether a call with a path changes nothing.
+func looks(name string, n *notif) bool {
+	const reads = unix.O_CLOEXEC | unix.O_DIRECTORY | unix.O_NONBLOCK | unix.O_LARGEFILE
+	switch name {
+	case "stat", "lstat", "newfstatat", "fstatat", "statx", "access", "faccessat", "faccessat2", "readlink", "readlinkat":
+		return true
+	case "open":
+		return n.Args[1]&^reads == 0
+	case "openat":
+		return n.Args[2]&^reads == 0
+	}
+	return false
 }
 
 // bytesAt reads memory of the worker.

@@ -17,8 +17,9 @@
 // and there are no tensors. That nothing forbidden was observed does not make a model
 // benign.
 //
-// The layers are namespaces, Landlock, the filter and limits of resources. A layer that
-// is missing and wanted is an error before anything is loaded.
+// The layers are the filter and limits of resources, Landlock, namespaces, a control
+// group, or gVisor in the place of the two before. A layer that is missing and wanted is
+// an error before anything is loaded.
 //
 // # Specification
 //
@@ -28,20 +29,24 @@ package sandbox
 
 import (
 	"errors"
+	"io"
 	"os"
 	"time"
 
+	"github.com/andiron-dev/andiron/internal/allowance"
 	"github.com/andiron-dev/andiron/safetensors"
 )
 
 // Layer is one of the things that hold a worker.
-type Layer string
+type Layer = allowance.Layer
 
 // The layers, from what every kernel has to what some have.
 const (
-	Seccomp    Layer = "seccomp"
-	Landlock   Layer = "landlock"
-	Namespaces Layer = "namespaces"
+	Seccomp    = allowance.Seccomp
+	Landlock   = allowance.Landlock
+	Namespaces = allowance.Namespaces
+	Cgroup     = allowance.Cgroup
+	GVisor     = allowance.GVisor
 )
 
 // Limits bound a worker. The zero value is the defaults.
@@ -84,36 +89,88 @@ func (l Limits) Filled(size int64) Limits {
 	return l
 }
 
-// Options say how a checkpoint is loaded.
+// within has the lower of each limit; one that is 0 is none of its own.
+func (l Limits) within(most Limits) Limits {
+	return Limits{
+		Start: lower(l.Start, most.Start), Load: lower(l.Load, most.Load), CPU: lower(l.CPU, most.CPU),
+		Memory: lower(l.Memory, most.Memory), Result: lower(l.Result, most.Result),
+		Files: lower(l.Files, most.Files), Threads: lower(l.Threads, most.Threads), Events: lower(l.Events, most.Events),
+	}
+}
+
+func lower[T int | int64 | time.Duration](n, most T) T {
+	if n == 0 || most != 0 && most < n {
+		return most
+	}
+	return n
+}
+
+// cpuSeconds is the limit as the kernel counts.
+func (l Limits) cpuSeconds() int64 { return int64(l.CPU/time.Second) + 1 }
+
+// Options say how a worker is started.
 type Options struct {
 	Python  string   // the interpreter; it has torch
+	Path    []string // folders with modules that the policy trusts
 	Imports []string // modules that the policy trusts, imported before the filter is in force
-	Need    []Layer  // refuse to load without them
+	Wants   []string // modules that the checkpoint names
+	Runsc   string   // of gVisor, which then holds the worker in the place of namespaces and Landlock
+	Need    []Layer  // refuse to load without them; nil is the filter, and Landlock or namespaces
 	Without []Layer  // leave out, for tests of the others
+	Size    int64    // of the largest checkpoint, for limits that depend on it
 	Limits  Limits
+}
+
+// PoolOptions say how a pool is kept.
+type PoolOptions struct {
+	Options
+	Places int           // how many workers there are at most
+	Wait   time.Duration // how long a load waits for one
+}
+
+// Job is what a worker does.
+type Job struct {
+	Imports []string // modules as in Options, for this checkpoint
+	Wants   []string // modules that the checkpoint names
+	Limits  Limits   // as in Options, and no higher
 }
 
 // Input is a checkpoint that cannot change while it is loaded, or it shows.
 type Input struct {
-	SHA256 string
-	Size   int64
-	// Kept is how: "lease", where the kernel holds back who wants to write, or "copy",
-	// a sealed one in memory.
-	Kept string
+	Size int64
+	// Kept is how: "verity", where nobody can write, "lease", where the kernel holds back
+	// who wants to, or "copy", a sealed one in memory.
+	Kept   string
+	Verity string // the digest of fs-verity, with its algorithm
 
-	file *os.File
+	file   *os.File
+	hashed chan struct{} // closed when the digest is known
+	digest string
+	failed error
+}
+
+// Digest is the SHA-256 of the checkpoint, once it is known.
+func (in *Input) Digest() (string, error) {
+	<-in.hashed
+	return in.digest, in.failed
+}
+
+// Close gives up the lease or the copy.
+func (in *Input) Close() error {
+	err := in.file.Close()
+	<-in.hashed // it reads no more
+	return err
 }
 
 // ErrChanged says that somebody opened the checkpoint for writing.
 var ErrChanged = errors.New("the file was opened for writing while it was loaded")
 
-// Close gives up the lease or the copy.
-func (in *Input) Close() error { return in.file.Close() }
-
 // Event is a system call that was refused.
 type Event struct {
 	Call string        `json:"call"` // with what is known of its arguments
 	At   time.Duration `json:"at"`   // since the first untrusted byte
+
+	looked string // the path, if the call only looked for a file or read one
 }
 
 // Report is what is known of a load, whether it gave tensors or not.
@@ -124,7 +181,9 @@ type Report struct {
 	WeightsOnly   bool             // torch.load(weights_only=True) did it
 	Type          string           // of what was loaded, as the worker says
 	Events        []Event
-	Input         string // how the input was kept from changing: "lease" or "copy"
+	Lacks         []string // of the modules that it names, those that were not imported
+	Input         string   // how the input was kept from changing
+	Limits        Limits   // in force
 	Started, Ran  time.Duration
 	CPU           time.Duration
 	MaxRSS        int64
@@ -134,7 +193,9 @@ type Report struct {
 type Trial struct {
 	Layer         Layer
 	OK            bool
-	Why, Remedy   string
+	Optional      bool   // it is not needed
+	Why, Remedy   string // if it is missing
+	About         string // if it is there
 	Torch, Python string
 }
 
@@ -145,6 +206,14 @@ type Result struct {
 	Header *safetensors.File
 }
 
+// WriteTo copies the tensors.
+func (r *Result) WriteTo(w io.Writer) (int64, error) {
+	return io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{io.NewSectionReader(r.File, 0, r.Size)}, make([]byte, pieceSize))
+}
+
+// pieceSize is how much is copied at once.
+const pieceSize = 1 << 20
+
 // Close gives the tensors back.
 func (r *Result) Close() error { return r.File.Close() }
 
@@ -154,4 +223,6 @@ var (
 	ErrMissing     = errors.New("a layer of the sandbox is missing")
 	ErrContained   = errors.New("what the checkpoint does was stopped")
 	ErrFailed      = errors.New("it cannot be loaded")
+	ErrNeeds       = errors.New("it needs modules that were not imported")
+	ErrNoWorker    = errors.New("no worker is ready")
 )

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,6 +22,7 @@ const stageName = "andiron-sandbox-stage"
 type stagePlan struct {
 	Python     string   `json:"python"`
 	Program    string   `json:"program"`
+	Path       []string `json:"path"`
 	Roots      []string `json:"roots"`
 	Files      []string `json:"files"`
 	Temp       string   `json:"temp"`
@@ -96,13 +98,24 @@ func stage() *layerError {
 	if err := unix.CloseRange(fdControl+1, ^uint(0), unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		return failed("", "close_range", err)
 	}
-	temp := p.temp()
-	err = unix.Exec(p.Python, []string{p.Python, "-I", "-B", "-c", p.Program}, []string{
-		"PATH=/usr/bin:/bin", "HOME=" + temp, "TMPDIR=" + temp, "LC_ALL=C.UTF-8",
-		"OPENBLAS_NUM_THREADS=1", "OMP_NUM_THREADS=1", "MKL_NUM_THREADS=1", "CUDA_VISIBLE_DEVICES=",
-	})
+	err = unix.Exec(p.Python, interpreter(p.Python, p.Program), environment(p.temp(), p.Path))
 	return failed("", "python", err)
 }
+
+// interpreter is how Python is started: with nothing of the user's in it.
+func interpreter(python, program string) []string { return []string{python, "-I", "-B", "-c", program} }
+
+// environment is all that it gets of one.
+func environment(temp string, path []string) []string {
+	return []string{
+		"PATH=/usr/bin:/bin", "HOME=" + temp, "TMPDIR=" + temp, "LC_ALL=C.UTF-8",
+		"OPENBLAS_NUM_THREADS=1", "OMP_NUM_THREADS=1", "MKL_NUM_THREADS=1", "CUDA_VISIBLE_DEVICES=",
+		"ANDIRON_PATH=" + strings.Join(path, ":"),
+	}
+}
+
+// hostname is what the machine is called inside.
+const hostname = "sandbox"
 
 // temp is the one folder that may be written to.
 func (p *stagePlan) temp() string {
@@ -123,25 +136,39 @@ func null() error {
 
 // limits bounds what the process may take.
 func (p *stagePlan) limits() error {
-	l := p.Limits
-	for _, r := range []struct {
-		what int
-		n    uint64
-	}{
-		{unix.RLIMIT_CORE, 0},
-		{unix.RLIMIT_NOFILE, uint64(l.Files)},
-		{unix.RLIMIT_NPROC, uint64(l.Threads)},
-		{unix.RLIMIT_FSIZE, uint64(l.Result)},
-		{unix.RLIMIT_CPU, uint64(l.CPU.Seconds()) + 1},
-		{unix.RLIMIT_DATA, uint64(l.Memory)},
-		{unix.RLIMIT_MEMLOCK, 0},
-		{unix.RLIMIT_MSGQUEUE, 0},
-	} {
-		if err := unix.Setrlimit(r.what, &unix.Rlimit{Cur: r.n, Max: r.n}); err != nil {
-			return fmt.Errorf("limit %d: %w", r.what, err)
+	for _, r := range p.Limits.kernel() {
+		var had unix.Rlimit
+		err := unix.Getrlimit(r.what, &had)
+		if err == nil {
+			n := min(r.n, had.Max)
+			err = unix.Setrlimit(r.what, &unix.Rlimit{Cur: n, Max: n})
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", r.name, err)
 		}
 	}
 	return nil
+}
+
+// rlimit is a limit of setrlimit(2), with its name.
+type rlimit struct {
+	name string
+	what int
+	n    uint64
+}
+
+// kernel are the limits that the kernel has for a process.
+func (l Limits) kernel() []rlimit {
+	return []rlimit{
+		{"RLIMIT_CORE", unix.RLIMIT_CORE, 0},
+		{"RLIMIT_NOFILE", unix.RLIMIT_NOFILE, uint64(l.Files)},
+		{"RLIMIT_NPROC", unix.RLIMIT_NPROC, uint64(l.Threads)},
+		{"RLIMIT_FSIZE", unix.RLIMIT_FSIZE, uint64(l.Result)},
+		{"RLIMIT_CPU", unix.RLIMIT_CPU, uint64(l.cpuSeconds())},
+		{"RLIMIT_DATA", unix.RLIMIT_DATA, uint64(l.Memory)},
+		{"RLIMIT_MEMLOCK", unix.RLIMIT_MEMLOCK, 0},
+		{"RLIMIT_MSGQUEUE", unix.RLIMIT_MSGQUEUE, 0},
+	}
 }
 
 // become gives up being root, where the caller is.
@@ -243,6 +270,9 @@ func (p *stagePlan) enter() error {
 			return err
 		}
 	}
+	if err := temporary(root + "/tmp"); err != nil { // before what lies in it
+		return err
+	}
 	for path, fd := range trees {
 		if err := attach(fd, root+path); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
@@ -288,15 +318,21 @@ func attach(fd int, at string) error {
 	return unix.MoveMount(fd, "", unix.AT_FDCWD, at, unix.MOVE_MOUNT_F_EMPTY_PATH)
 }
 
+// temporary makes the folder that may be written to.
+func temporary(dir string) error {
+	if err := os.MkdirAll(dir, seen); err != nil { //nolint:gosec // in the view that is being made
+		return err
+	}
+	if err := unix.Mount("tmp", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "mode=1777,size=4m,nr_inodes=256"); err != nil {
+		return fmt.Errorf("/tmp: %w", err)
+	}
+	return nil
+}
+
 // pivot makes the view all that there is.
 func pivot(root string) error {
-	for _, dir := range []string{"/tmp", "/proc"} {
-		if err := os.MkdirAll(root+dir, seen); err != nil {
-			return err
-		}
-	}
-	if err := unix.Mount("tmp", root+"/tmp", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "mode=1777,size=4m,nr_inodes=256"); err != nil {
-		return fmt.Errorf("/tmp: %w", err)
+	if err := os.MkdirAll(root+"/proc", seen); err != nil { //nolint:gosec // likewise
+		return err
 	}
 	// Where a part of /proc is hidden, as in containers, the kernel gives none: then
 	// there is none.
@@ -316,16 +352,21 @@ func pivot(root string) error {
 	if err := unix.Mount("", "/", "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV, ""); err != nil {
 		return fmt.Errorf("the root, read-only: %w", err)
 	}
-	return unix.Sethostname([]byte("sandbox"))
+	return unix.Sethostname([]byte(hostname))
 }
 
-// landlockABI is the version that the kernel has, or 0.
-func landlockABI() int {
+// landlockABI is the version that the kernel has.
+func landlockABI() (int, error) {
 	n, _, e := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
-	if e != 0 {
-		return 0
+	switch e { //nolint:exhaustive // the others are none that it documents
+	case 0:
+		return int(n), nil
+	case unix.ENOSYS:
+		return 0, errors.New("this kernel has none")
+	case unix.EOPNOTSUPP:
+		return 0, errors.New("this kernel has it switched off")
 	}
-	return int(n)
+	return 0, fmt.Errorf("landlock_create_ruleset: %w", e)
 }
 
 // What a version of Landlock can hold: linux/landlock.h.
@@ -351,9 +392,9 @@ func landlockRights(abi int) unix.LandlockRulesetAttr {
 
 // landlock leaves the folders of Python to read, and one to write.
 func (p *stagePlan) landlock() *layerError {
-	abi := landlockABI()
-	if abi < 1 {
-		return &layerError{Landlock, "this kernel has none"}
+	abi, err := landlockABI()
+	if err != nil {
+		return &layerError{Landlock, err.Error()}
 	}
 	attr := landlockRights(abi)
 	fd, _, e := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0) //nolint:gosec // for the kernel

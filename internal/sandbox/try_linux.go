@@ -1,33 +1,44 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
+	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/andiron-dev/andiron/internal/child"
 )
 
-// Try puts each layer in force alone, with a Python that imports torch, and then all.
-// It says what is missing and what helps.
-func Try(ctx context.Context, python string) []Trial {
-	all := []Layer{Namespaces, Landlock, Seccomp}
+// Verity is a trial of how the input is kept, and no layer.
+const Verity Layer = "fs-verity"
+
+// Try puts each layer in force alone, with a Python that imports torch, and then all that
+// the options need. It says what is missing and what helps.
+func Try(ctx context.Context, o Options) []Trial {
+	all := []Layer{Seccomp, Landlock, Namespaces, Cgroup}
 	var out []Trial
 	for _, l := range all {
-		without := slices.DeleteFunc(slices.Clone(all), func(x Layer) bool { return x == l })
-		out = append(out, attemptLayers(ctx, python, l, []Layer{l}, without))
+		one := Options{Python: o.Python, Path: o.Path, Need: []Layer{l}}
+		one.Without = slices.DeleteFunc(slices.Clone(all), func(x Layer) bool { return x == l })
+		out = append(out, attempt(ctx, l, &one))
 	}
-	return append(out, attemptLayers(ctx, python, "", nil, nil))
+	out = append(out, tryGVisor(ctx, &o), tryVerity())
+	for i := range out {
+		l := out[i].Layer
+		out[i].Optional = !slices.Contains(o.Need, l) && (len(o.Need) > 0 || l == Cgroup || l == GVisor || l == Verity)
+	}
+	return append(out, attempt(ctx, "", &o))
 }
 
-func attemptLayers(ctx context.Context, python string, name Layer, need, without []Layer) Trial {
+func attempt(ctx context.Context, name Layer, o *Options) Trial {
 	t := Trial{Layer: name}
 	r := &Report{Missing: map[Layer]string{}}
-	o := &Options{Python: python, Need: need, Without: without}
-	v, err := look(ctx, python)
+	v, err := look(ctx, o)
 	if err == nil {
 		var w *worker
 		if w, err = begin(ctx, o, v, o.Limits.Filled(0), r); err == nil {
@@ -35,11 +46,42 @@ func attemptLayers(ctx context.Context, python string, name Layer, need, without
 			w.kill()
 		}
 	}
+	if why := r.Missing[name]; why != "" {
+		t.Why, t.Remedy = why, remedy(name, why)
+		return t
+	}
 	if err != nil {
 		t.Why, t.Remedy = err.Error(), remedy(name, err.Error())
+		for _, l := range o.Need {
+			t.Remedy = cmp.Or(t.Remedy, remedy(l, r.Missing[l]))
+		}
 		return t
 	}
 	t.OK, t.Torch, t.Python = true, r.Torch, r.Python
+	return t
+}
+
+func tryGVisor(ctx context.Context, o *Options) Trial {
+	one := Options{Python: o.Python, Path: o.Path, Runsc: cmp.Or(o.Runsc, "runsc"), Without: []Layer{Cgroup}}
+	return attempt(ctx, GVisor, &one)
+}
+
+// tryVerity asks whether files of the current folder can be kept by fs-verity.
+func tryVerity() Trial {
+	t := Trial{Layer: Verity}
+	f, err := os.CreateTemp(".", ".andiron-")
+	if err == nil {
+		_, err = verity(f)
+		err = errors.Join(os.Remove(f.Name()), f.Close(), err)
+	}
+	if errors.Is(err, unix.ENODATA) { // it can, and this one has none
+		t.OK, t.About = true, "files in this folder are kept by it, once \"fsverity enable\" was run on them"
+		return t
+	}
+	t.Why = fmt.Sprintf("a lease or a copy keeps the input here: %v", err)
+	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOTTY) {
+		t.Remedy = "fs-verity needs a kernel with CONFIG_FS_VERITY, and ext4 with the feature verity, Btrfs or F2FS"
+	}
 	return t
 }
 
@@ -50,7 +92,7 @@ func (w *worker) locks(o *Options) error {
 		return err
 	}
 	defer func() { _ = in.Close() }() // there is nothing in it
-	fd, err := w.job(o, in, in, time.Now().Add(o.Limits.Filled(0).Start))
+	fd, err := w.job(o, nil, o.Limits.Filled(0), in, in)
 	if err == nil {
 		l := listen(fd, 1, func() {})
 		w.stop()
@@ -67,7 +109,15 @@ func remedy(l Layer, why string) string {
 		return "user namespaces are switched off: sysctl user.max_user_namespaces=15000"
 	case l == Namespaces && (has("operation not permitted") || has("permission denied")):
 		return "user namespaces are not allowed here: sysctl kernel.unprivileged_userns_clone=1, an AppArmor profile with userns, or a container that allows them"
-	case l == Landlock && has("none"):
+	case l == Cgroup && has("is not delegated"), l == Cgroup && has("gives memory and pids"):
+		return "start andiron in a delegated group: systemd-run --user --scope -p Delegate=yes andiron ..., or as root echo +memory +pids to cgroup.subtree_control above it"
+	case l == Cgroup && has("memory controller"), l == Cgroup && has("not mounted"):
+		return "boot with systemd.unified_cgroup_hierarchy=1, and mount cgroup2 on /sys/fs/cgroup"
+	case l == GVisor && has("is not there"):
+		return "install runsc of gVisor, which needs no root, and name it with --runsc"
+	case l == Landlock && has("not permitted"):
+		return "what runs andiron refuses Landlock: a container whose seccomp profile allows landlock_create_ruleset, landlock_add_rule and landlock_restrict_self"
+	case l == Landlock && has("this kernel has"):
 		return "boot a kernel with CONFIG_SECURITY_LANDLOCK and landlock in lsm="
 	case has("No module named 'torch'"):
 		return "this Python has no torch: name another one with --python"

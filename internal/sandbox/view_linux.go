@@ -20,24 +20,20 @@ import (
 // view is what a worker sees and what holds it.
 type view struct {
 	python string
+	path   []string // where more modules lie
+	runsc  string   // of gVisor, if that is to hold it
 	roots  []string // folders, to be read only
 	files  []string // of the system, likewise
-	temp   string   // a folder of its own, where there are no namespaces
-	uid    int      // on the host, for a worker of root; 0 if it is the caller's own
 	layers []Layer
 }
-
-func (v *view) has(l Layer) bool { return slices.Contains(v.layers, l) }
-
-// workerUID is who a worker of root is: nobody's number, which owns nothing.
-const workerUID = 231072
 
 // ask has the interpreter say where its parts are. That is the user's own Python.
 const ask = `import sys, json
 print(json.dumps([sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path]))`
 
 // look finds out what an interpreter needs to see.
-func look(ctx context.Context, python string) (*view, error) {
+func look(ctx context.Context, o *Options) (*view, error) {
+	python := o.Python
 	path, err := exec.LookPath(python)
 	if err != nil {
 		return nil, fmt.Errorf("python %q is not there: %w", python, errors.Unwrap(err))
@@ -57,7 +53,13 @@ func look(ctx context.Context, python string) (*view, error) {
 	if err := json.Unmarshal(out.Bytes(), &paths); err != nil {
 		return nil, fmt.Errorf("python %q says what no Python says: %w", python, err)
 	}
-	v := &view{python: path, files: []string{"/etc/ld.so.cache", "/etc/localtime"}}
+	for _, dir := range o.Path {
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			return nil, fmt.Errorf("%s, where modules should lie, is no folder", dir)
+		}
+	}
+	v := &view{python: path, path: o.Path, files: []string{"/etc/ld.so.cache", "/etc/localtime"}}
+	paths = append(paths, o.Path...)
 	all := append(paths, "/usr", "/lib", "/lib64", "/etc/alternatives", filepath.Dir(path)) //nolint:gocritic // a new list
 	if to, err := filepath.EvalSymlinks(path); err == nil {
 		all = append(all, filepath.Dir(to))
@@ -79,7 +81,7 @@ func folders(all []string) (out []string) {
 		if err != nil || !info.IsDir() || p == "/" || !filepath.IsAbs(p) {
 			continue
 		}
-		if slices.ContainsFunc(out, func(o string) bool { return p == o || strings.HasPrefix(p, o+"/") }) {
+		if slices.ContainsFunc(out, func(o string) bool { return within(p, o) }) {
 			continue
 		}
 		out = append(out, p)
@@ -89,19 +91,19 @@ func folders(all []string) (out []string) {
 
 // makeTemp makes the folder that a worker may write to, where it has no file system of
 // its own.
-func (v *view) makeTemp() (err error) {
-	v.temp = ""
+func (v *view) makeTemp(uid int) (dir string, err error) {
 	if v.has(Namespaces) {
-		return nil
+		return "", nil
 	}
-	if v.temp, err = os.MkdirTemp("", "andiron-"); err == nil && v.uid != 0 {
-		err = os.Chown(v.temp, v.uid, v.uid)
+	if dir, err = os.MkdirTemp("", "andiron-"); err == nil && uid != 0 {
+		err = os.Chown(dir, uid, uid)
 	}
-	return err
+	return dir, err
 }
 
-// attributes are how the process begins.
-func (v *view) attributes() *syscall.SysProcAttr {
+// attributes are how the process begins, which becomes a user of the host, or stays its
+// own if that is 0.
+func (v *view) attributes(uid int) *syscall.SysProcAttr {
 	a := &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if !v.has(Namespaces) {
 		return a
@@ -109,10 +111,30 @@ func (v *view) attributes() *syscall.SysProcAttr {
 	a.Cloneflags = unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP
 	a.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}}
 	a.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}
-	if v.uid != 0 {
-		a.UidMappings = append(a.UidMappings, syscall.SysProcIDMap{ContainerID: 1, HostID: v.uid, Size: 1})
-		a.GidMappings = append(a.GidMappings, syscall.SysProcIDMap{ContainerID: 1, HostID: v.uid, Size: 1})
+	if uid != 0 {
+		a.UidMappings = append(a.UidMappings, syscall.SysProcIDMap{ContainerID: 1, HostID: uid, Size: 1})
+		a.GidMappings = append(a.GidMappings, syscall.SysProcIDMap{ContainerID: 1, HostID: uid, Size: 1})
 		a.GidMappingsEnableSetgroups = true // to be without the groups of root
 	}
 	return a
+}
+
+// intoGroup are errors of starting a process in a control group; what else the kernel can
+// have against a worker are its namespaces.
+var intoGroup = []error{unix.EACCES, unix.EBUSY, unix.EOPNOTSUPP, unix.ENODEV, unix.ENOSYS}
+
+// blame is the layer because of which a process could not be started.
+func (v *view) blame(err error) Layer {
+	is := func(e error) bool { return errors.Is(err, e) }
+	switch {
+	case err == nil:
+		return ""
+	case v.has(Cgroup) && slices.ContainsFunc(intoGroup, is):
+		return Cgroup
+	case v.has(GVisor):
+		return GVisor
+	case v.has(Namespaces):
+		return Namespaces
+	}
+	return ""
 }

@@ -4,8 +4,11 @@ andiron starts this in a sandbox; nobody else does. It speaks over descriptor 3,
 a socket that keeps messages apart:
 
     worker   {"ready": {...}}            torch is imported
+    andiron  {"import": [...]}           modules that the policy allows; answered by "ready",
+                                         and left out where there are none
     andiron  {"job": {...}} + 2 files    the checkpoint and where tensors go
-    worker   {"locked": true} + 1 file   the filter is in force; who is told of calls
+    worker   {"locked": {...}} + 1 file  the filter is in force; who is told of calls, if
+                                         somebody is
     andiron  {"go": true}
     worker   {"done": {...}} or {"failed": {...}}
 
@@ -27,10 +30,12 @@ import decimal  # noqa: F401
 import enum  # noqa: F401
 import fractions  # noqa: F401
 import importlib
+import importlib.util
 import io
 import json
 import os
 import pathlib  # noqa: F401
+import resource
 import socket
 import sys
 import uuid  # noqa: F401
@@ -38,7 +43,7 @@ import warnings
 
 CONTROL, SOURCE, OUT = 3, 10, 11
 MOST = 1 << 20  # bytes of a message
-SET_FILTER, LISTENER = 1, 1 | 8 | 16  # SECCOMP_SET_MODE_FILTER; TSYNC, NEW_LISTENER, TSYNC_ESRCH
+SET_FILTER, ALL, LISTENER = 1, 1, 1 | 8 | 16  # SECCOMP_SET_MODE_FILTER; TSYNC; with NEW_LISTENER, TSYNC_ESRCH
 
 warnings.simplefilter("ignore")
 libc = ctypes.CDLL(None, use_errno=True)
@@ -67,6 +72,9 @@ def hear():
 
 
 import torch  # noqa: E402  # after libc, which must not come from it
+
+sys.path += filter(None, os.environ["ANDIRON_PATH"].split(":"))  # behind all else: it takes no name from torch
+importlib.util.find_spec("andiron_is_no_module")  # has each folder looked at once
 
 TYPES = {
     name: kind
@@ -128,7 +136,7 @@ class Output:
     """Writes tensors as safetensors, and says what held them."""
 
     def __init__(self, fd):
-        self.fd, self.tensors, self.names, self.depth = fd, {}, {}, 0
+        self.fd, self.tensors, self.names, self.depth, self.size = fd, {}, {}, 0, 0
 
     def emit(self, value):
         if isinstance(value, torch.nn.Module):
@@ -155,7 +163,7 @@ class Output:
             k = libc.write(self.fd, at, n)
             if k <= 0:
                 raise OSError(ctypes.get_errno(), "the tensors cannot be written")
-            at, n = at + k, n - k
+            at, n, self.size = at + k, n - k, self.size + k
 
     def tree(self, value, path):
         """What held the tensors: only what JSON has, and tuples, marked."""
@@ -211,12 +219,19 @@ class Output:
         return name
 
 
-def lock(filter_):
-    """Put the filter in force, for every thread, and return who is told of calls."""
+def grow(more):
+    """Let memory grow by so much, where the kernel bounds it only with all that is mapped."""
+    with open("/proc/self/statm") as f:
+        most = int(f.read().split()[0]) * resource.getpagesize() + more
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def lock(filter_, flags):
+    """Put the filter in force, for every thread, and return who is told of calls, or 0."""
     code = ctypes.create_string_buffer(filter_, len(filter_))
     program = Program(len(filter_) // 8, ctypes.cast(code, ctypes.c_void_p))
     number = {"x86_64": 317, "aarch64": 277}[os.uname().machine]
-    fd = libc.syscall(number, SET_FILTER, LISTENER, ctypes.byref(program))
+    fd = libc.syscall(number, SET_FILTER, flags, ctypes.byref(program))
     if fd < 0:
         raise OSError(ctypes.get_errno(), "the filter of system calls cannot be put in force")
     return fd
@@ -235,33 +250,60 @@ def load(source):
     return torch.load(source, map_location="cpu", weights_only=False), False
 
 
+def bound(limits):
+    """Lower the limits to those of this checkpoint."""
+    for name, most in limits.items():
+        kind = getattr(resource, name)
+        hard = resource.getrlimit(kind)[1]
+        if hard != resource.RLIM_INFINITY:
+            most = min(most, hard)
+        resource.setrlimit(kind, (most, most))
+
+
+def take(control):
+    """Import what andiron asks for, until it has a job."""
+    ready = {"ready": {"torch": str(torch.__version__), "python": sys.version.split()[0]}}
+    while True:
+        say(ready)
+        data, extra, _, _ = control.recvmsg(MOST, socket.CMSG_LEN(8))
+        message = json.loads(data)
+        if "job" in message:
+            return message["job"], array.array("i", extra[0][2])
+        for name in message["import"]:
+            try:
+                importlib.import_module(name)
+            except Exception as e:  # noqa: BLE001  # it is the user's module
+                say({"failed": {"kind": type(e).__qualname__, "text": "import %s: %s" % (name, str(e)[:4096])}})
+                os._exit(1)
+
+
 def main():
     control = socket.socket(fileno=CONTROL)
     warm()
-    say({"ready": {"torch": str(torch.__version__), "python": sys.version.split()[0]}})
-    data, extra, _, _ = control.recvmsg(MOST, socket.CMSG_LEN(8))
-    job = json.loads(data)["job"]
-    got = array.array("i")
-    got.frombytes(extra[0][2])
+    job, got = take(control)
     for fd, to in zip(got, (SOURCE, OUT)):
         os.dup2(fd, to)
         os.close(fd)
     source, out = io.BufferedReader(Source(), 1 << 16), Output(OUT)
-    for name in job["imports"]:
-        importlib.import_module(name)
+    bound(job["limits"])
+    lacks = [name for name in job["wants"] if name not in sys.modules]
+    if not job["told"]:
+        grow(job["limits"]["RLIMIT_DATA"])
     filter_ = base64.b64decode(job["filter"])
     ancillary = (socket.SOL_SOCKET, socket.SCM_RIGHTS)
-    locked = json.dumps({"locked": True}).encode()
-    told = lock(filter_)
-    control.sendmsg([locked], [(*ancillary, array.array("i", [told]))])
-    os.close(told)
+    locked = json.dumps({"locked": {"lacks": lacks}}).encode()
+    told = lock(filter_, LISTENER if job["told"] else ALL)
+    control.sendmsg([locked], [(*ancillary, array.array("i", [told]))] if job["told"] else [])
+    if job["told"]:
+        os.close(told)
     hear()
     try:
         value, only = load(source)
         out.emit(value)
-        say({"done": {"weights_only": only, "type": "%s.%s" % (type(value).__module__, type(value).__qualname__)}})
+        say({"done": {"size": out.size, "weights_only": only, "type": "%s.%s" % (type(value).__module__, type(value).__qualname__)}})
     except BaseException as e:  # noqa: BLE001  # whatever it is, andiron is told
         say({"failed": {"kind": type(e).__qualname__, "text": str(e)[:4096]}})
+    os.read(CONTROL, 1)  # until it is ended
     os._exit(0)
 
 

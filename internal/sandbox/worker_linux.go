@@ -32,7 +32,12 @@ type worker struct {
 	control *net.UnixConn
 	said    child.Tail
 	ended   chan struct{} // closed when there is no process any more
-	temp    string        // a folder of its own, or ""
+	lacks   []string      // modules that the checkpoint names, and that are not there
+	sees    []string      // folders of Python
+	mute    bool          // the filter ends it, and tells nobody of calls: gVisor
+	slot    *slot         // who it is
+	group   *group        // what bounds it, if the kernel has that
+	temp    string        // a folder of its own, where its file system is not, or ""
 }
 
 // mostMessage bounds what a worker says at a time.
@@ -54,33 +59,56 @@ func spawn(ctx context.Context, v *view, lim Limits) (*worker, error) {
 	}
 	w := &worker{control: conn.(*net.UnixConn), ended: make(chan struct{})}
 	if err := w.start(ctx, v, lim, theirs); err != nil {
-		_ = w.control.Close()    // the other error is the one
-		_ = os.RemoveAll(v.temp) // there is nothing in it
+		_ = w.control.Close() // the other error is the one
+		w.leave()
 		return nil, err
 	}
 	return w, nil
 }
 
-func (w *worker) start(ctx context.Context, v *view, lim Limits, control *os.File) error {
-	if err := v.makeTemp(); err != nil {
-		return err
-	}
-	plan, err := json.Marshal(stagePlan{
-		Python: v.python, Program: program, Roots: v.roots, Files: v.files, Temp: v.temp,
-		Namespaces: v.has(Namespaces), Landlock: v.has(Landlock), UID: v.uid, Limits: lim,
-	})
-	if err != nil {
+func (w *worker) start(ctx context.Context, v *view, lim Limits, control *os.File) (err error) {
+	if w.slot, err = takeSlot(); err != nil {
 		return err
 	}
 	w.cmd = exec.CommandContext(ctx, "/proc/self/exe")
-	w.temp = v.temp
-	w.cmd.Args = []string{stageName}
 	w.cmd.Env = []string{"PATH=/usr/bin:/bin"}
 	w.cmd.ExtraFiles = []*os.File{control}
-	w.cmd.Stdin = strings.NewReader(string(plan))
 	w.cmd.Stderr = &w.said
 	w.cmd.WaitDelay = time.Second
-	w.cmd.SysProcAttr = v.attributes()
+	w.cmd.SysProcAttr = v.attributes(w.slot.uid)
+	w.sees = v.roots
+	prepare := w.stage
+	if w.mute = v.has(GVisor); w.mute {
+		prepare = w.runsc
+	}
+	if err := prepare(v, lim); err != nil {
+		return err
+	}
+	if v.has(Cgroup) {
+		if w.group, err = newGroup(lim, v.has(GVisor)); err != nil {
+			return &layerError{Cgroup, err.Error()}
+		}
+		w.cmd.SysProcAttr.UseCgroupFD, w.cmd.SysProcAttr.CgroupFD = true, int(w.group.dir.Fd())
+	}
+	return w.begin(v)
+}
+
+// stage has this program become the worker.
+func (w *worker) stage(v *view, lim Limits) (err error) {
+	if w.temp, err = v.makeTemp(w.slot.uid); err != nil {
+		return err
+	}
+	plan, err := json.Marshal(stagePlan{
+		Python: v.python, Program: program, Path: v.path, Roots: v.roots, Files: v.files, Temp: w.temp,
+		Namespaces: v.has(Namespaces), Landlock: v.has(Landlock), UID: w.slot.uid, Limits: lim,
+	})
+	w.cmd.Args = []string{stageName}
+	w.cmd.Stdin = strings.NewReader(string(plan))
+	return err
+}
+
+// begin starts the process.
+func (w *worker) begin(v *view) error {
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread() // the worker ends with the thread that started it: PDEATHSIG
@@ -92,16 +120,24 @@ func (w *worker) start(ctx context.Context, v *view, lim Limits, control *os.Fil
 			close(w.ended)
 		}
 	}()
-	if err := <-started; err != nil {
-		return fmt.Errorf("the sandbox cannot be started: %w", err)
+	err := <-started
+	if l := v.blame(err); l != "" {
+		return &layerError{l, fmt.Sprintf("the sandbox cannot be started: %v", err)}
 	}
-	return nil
+	return err
 }
 
 // kill ends the worker and everything in its namespace.
 func (w *worker) kill() {
 	w.stop()
 	_ = w.control.Close() // nobody says anything any more
+	w.leave()
+}
+
+// leave gives back what the worker had on the host.
+func (w *worker) leave() {
+	w.group.remove()
+	w.slot.free()
 	if w.temp != "" {
 		_ = os.RemoveAll(w.temp) // what is left is a private temporary folder
 	}
@@ -114,16 +150,25 @@ type message struct {
 		Python string `json:"python"`
 	} `json:"ready"`
 	Stage  *layerError `json:"stage"`
-	Locked *bool       `json:"locked"`
-	Done   *struct {
+	Locked *struct {
+		Lacks []string `json:"lacks"`
+	} `json:"locked"`
+	Done *struct {
+		Size        int64  `json:"size"`
 		WeightsOnly bool   `json:"weights_only"`
 		Type        string `json:"type"`
 	} `json:"done"`
-	Failed *struct {
-		Kind string `json:"kind"`
-		Text string `json:"text"`
-	} `json:"failed"`
+	Failed *failure `json:"failed"`
 }
+
+// failure is an exception of Python.
+type failure struct {
+	Kind string `json:"kind"`
+	Text string `json:"text"`
+}
+
+func (f *failure) Error() string { return f.Kind + ": " + f.Text }
+func (f *failure) Unwrap() error { return ErrFailed }
 
 // errGone says that the worker ended before it said what it should.
 var errGone = errors.New("the worker ended")
@@ -167,8 +212,11 @@ func received(oob []byte) (int, error) {
 	if err == nil && len(all) == 1 {
 		fds, err = unix.ParseUnixRights(&all[0])
 	}
-	if err != nil || len(fds) != 1 { // there is room for one
-		return -1, errors.New("the worker sent no descriptor where one is wanted")
+	if err != nil || len(fds) != 1 {
+		for _, fd := range fds { // there is room for two
+			_ = unix.Close(fd)
+		}
+		return -1, errors.New("not one descriptor came along")
 	}
 	unix.CloseOnExec(fds[0])
 	return fds[0], nil
@@ -199,6 +247,9 @@ func (w *worker) ready(until time.Time, r *Report) error {
 	if err == nil && m.Stage != nil {
 		return m.Stage
 	}
+	if err == nil && m.Failed != nil {
+		return m.Failed
+	}
 	if err == nil && m.Ready == nil {
 		err = errors.New("the worker spoke out of turn")
 	}
@@ -207,6 +258,17 @@ func (w *worker) ready(until time.Time, r *Report) error {
 	}
 	r.Torch, r.Python = m.Ready.Torch, m.Ready.Python
 	return nil
+}
+
+// imports has it import modules, and waits for that.
+func (w *worker) imports(modules []string, until time.Time, r *Report) error {
+	if len(modules) == 0 {
+		return nil
+	}
+	if err := w.tell(map[string]any{"import": modules}); err != nil {
+		return w.why(err)
+	}
+	return w.ready(until, r)
 }
 
 // why adds to an error what the worker left on its standard error.
@@ -220,6 +282,9 @@ func (w *worker) why(err error) error {
 			err = fmt.Errorf("%w: %s", errGone, w.cmd.ProcessState)
 		case <-time.After(time.Second):
 		}
+		if text := w.group.why(); text != "" {
+			err = fmt.Errorf("%w: %s", err, text)
+		}
 		if lines := w.said.Lines(); len(lines) > 0 {
 			err = fmt.Errorf("%w: %s", err, strings.Join(lines, "\n"))
 		}
@@ -227,26 +292,29 @@ func (w *worker) why(err error) error {
 	return err
 }
 
-// job gives the worker its checkpoint and returns the listener for its calls.
-func (w *worker) job(o *Options, in, out *os.File, until time.Time) (listener int, err error) {
+// job gives the worker its checkpoint and returns the listener for its calls, or -1 where
+// there is none.
+func (w *worker) job(o *Options, wants []string, lim Limits, in, out *os.File) (listener int, err error) {
 	f := LoadFilter(seccomp.ArchOf(runtime.GOARCH))
 	if slices.Contains(o.Without, Seccomp) {
 		f.Rules, f.Else = nil, seccomp.Allow
+	}
+	if w.mute && f.Else == seccomp.Notify {
+		f.Else = seccomp.KillProcess
 	}
 	p, err := f.Compile()
 	if err != nil {
 		return -1, fmt.Errorf("internal error: %w", err)
 	}
-	imports := o.Imports
-	if imports == nil {
-		imports = []string{}
-	}
-	err = w.tell(map[string]any{"job": map[string]any{"imports": imports, "filter": base64.StdEncoding.EncodeToString(p.Bytes())}}, in, out)
+	err = w.tell(map[string]any{"job": map[string]any{
+		"filter": base64.StdEncoding.EncodeToString(p.Bytes()), "wants": append([]string{}, wants...), "told": !w.mute,
+		"limits": map[string]int64{"RLIMIT_DATA": lim.Memory, "RLIMIT_FSIZE": lim.Result, "RLIMIT_CPU": lim.cpuSeconds()},
+	}}, in, out)
 	if err != nil {
 		return -1, err
 	}
-	m, fd, err := w.hear(until, true)
-	if err == nil && (m.Locked == nil || fd < 0) {
+	m, fd, err := w.hear(time.Now().Add(lim.Start), true)
+	if err == nil && (m.Locked == nil || (fd < 0) != w.mute) {
 		err = errors.New("the worker spoke out of turn")
 	}
 	if err != nil {
@@ -255,5 +323,6 @@ func (w *worker) job(o *Options, in, out *os.File, until time.Time) (listener in
 		}
 		return -1, w.why(err)
 	}
+	w.lacks = m.Locked.Lacks
 	return fd, nil
 }

@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/andiron-dev/andiron/internal/allowance"
+	"github.com/andiron-dev/andiron/internal/policy"
+	"github.com/andiron-dev/andiron/internal/sandbox"
+)
+
+// holdFlags say what holds a worker. They are laid over the policy, and no looser.
+type holdFlags struct {
+	policy, python, runsc string
+	imports, need         []string
+	time, cpu             time.Duration
+	memory, result        size
+	files, threads        atLeast1
+	events                atLeast1
+}
+
+func (f *holdFlags) add(flags *pflag.FlagSet) {
+	f.addPolicy(flags)
+	flags.DurationVar(&f.time, "max-time", 0, "end the load after this time (default 1m)")
+	flags.DurationVar(&f.cpu, "max-cpu", 0, "end it after so much time of the processor (default 2m)")
+	flags.Var(&f.memory, "max-memory", "let it take this much memory (default 1 GiB and twice the size of IN)")
+	flags.Var(&f.result, "max-result", "let it write this much (default 64 MiB and eight times the size of IN)")
+	flags.Var(&f.files, "max-files", "let it have so many open files (default 64)")
+	flags.Var(&f.threads, "max-processes", "let it have so many processes and threads (default 16)")
+	flags.Var(&f.events, "max-events", "end it after so many refused system calls (default 40)")
+	for _, name := range []string{"max-time", "max-memory", "max-result", "max-files", "max-processes", "max-cpu", "max-events"} {
+		flags.Lookup(name).DefValue = "0" // pflag then shows no default
+	}
+}
+
+// addPolicy adds those that are not limits.
+func (f *holdFlags) addPolicy(flags *pflag.FlagSet) {
+	flags.StringVar(&f.policy, "policy", "", "read the policy from `FILE` instead of "+policy.FileName)
+	flags.StringVar(&f.python, "python", "", "load with this `PYTHON`, which has torch (default python3)")
+	flags.StringVar(&f.runsc, "runsc", "", "let gVisor hold it: this `RUNSC`, which you have installed")
+	flags.StringSliceVar(&f.imports, "import", nil, "import these modules, which you trust, before the filter is in force: a `LIST`")
+	flags.StringSliceVar(&f.need, "need", nil, "refuse to load without these layers: a `LIST` of namespaces, landlock, cgroup and gvisor, or of the tiers container, default and strict; the filter is always there")
+}
+
+// options are what the policy and the flags ask of the sandbox together.
+func (f *holdFlags) options() (o sandbox.Options, pol allowance.Policy, err error) {
+	p, _, err := projectPolicy(f.policy, ".")
+	if err != nil {
+		return o, pol, err
+	}
+	pol = p.Sandbox
+	if f.time < 0 || f.cpu < 0 {
+		return o, pol, usage("a limit of time is below zero", "such as --max-time 30s")
+	}
+	o.Python, o.Runsc = cmp.Or(f.python, pol.Python, "python3"), cmp.Or(f.runsc, pol.Runsc)
+	o.Imports = append(append(o.Imports, pol.Imports...), f.imports...)
+	for _, dir := range pol.Path {
+		abs, err := filepath.Abs(dir)
+		if err != nil {
+			return o, pol, err
+		}
+		o.Path = append(o.Path, abs)
+	}
+	if o.Need, err = f.needed(pol.Need); err != nil {
+		return o, pol, err
+	}
+	if o.Runsc == "" && slices.Contains(o.Need, sandbox.GVisor) {
+		o.Runsc = "runsc"
+	}
+	for _, m := range f.imports {
+		if err := allowance.CheckModule(m); err != nil {
+			return o, pol, usage(fmt.Sprintf("flag %q: %v", "--import", err), "such as --import models.net")
+		}
+	}
+	lim, err := pol.Limits.Within(allowance.Limits{
+		Time: f.time, CPU: f.cpu, Memory: int64(f.memory), Result: int64(f.result), Files: int(f.files), Processes: int(f.threads), Events: int(f.events),
+	})
+	if err != nil {
+		return o, pol, usage("a limit is too high: "+err.Error(), "a flag may ask for less than the policy allows")
+	}
+	o.Limits = sandbox.Limits{
+		Load: lim.Time, CPU: lim.CPU, Memory: lim.Memory, Result: lim.Result, Files: lim.Files, Threads: lim.Processes, Events: lim.Events,
+	}
+	return o, pol, nil
+}
+
+// needed are the layers of the policy and those of the flag.
+func (f *holdFlags) needed(need []sandbox.Layer) ([]sandbox.Layer, error) {
+	if len(f.need) == 0 {
+		return need, nil
+	}
+	names := f.need
+	for _, l := range need {
+		names = append(names, string(l))
+	}
+	all, err := allowance.ParseNeed(names...)
+	if err != nil {
+		return nil, usage(fmt.Sprintf("flag %q: %v", "--need", err), "andiron sandbox doctor tries them")
+	}
+	return all, nil
+}

@@ -1,0 +1,73 @@
+//go:build sandbox
+
+package sandbox_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/andiron-dev/andiron/internal/sandbox"
+)
+
+// runsc is of gVisor: make sandbox builds it.
+func runsc(t *testing.T) string {
+	t.Helper()
+	path := os.Getenv("ANDIRON_RUNSC")
+	if path == "" {
+		t.Fatal("ANDIRON_RUNSC names no runsc of gVisor: run make sandbox")
+	}
+	return path
+}
+
+// gVisor holds what other layers hold, and what is said of it is what it does.
+func TestGVisor(t *testing.T) {
+	python := pythons(t)[0]
+	f := newField(t)
+	pick := []string{"read a file", "write a file", "shell", "TCP", "abstract socket", "kill", "write to the checkpoint", "memory", "result without end", "busy", "a forged result that is none", "thread"}
+	some := slices.DeleteFunc(slices.Clone(attacks), func(a attack) bool { return !slices.Contains(pick, a.name) })
+	if len(some) != len(pick) {
+		t.Errorf("%d of %d", len(some), len(pick))
+	}
+	some = append(some, attack{name: "nothing", code: "x = 1", want: "nothing"})
+	names := f.checkpoints(t, python, some)
+	t.Setenv("TMPDIR", t.TempDir())
+	t.Cleanup(func() { nothingLeft(t, os.TempDir()) })
+	for i, a := range some {
+		t.Run(a.name, func(t *testing.T) {
+			rep, err := attempt(t, names[i], sandbox.Options{Python: python, Runsc: runsc(t), Limits: limits})
+			f.untouched(t)
+			t.Log(rep, err)
+			if !slices.Contains(rep.Layers, sandbox.GVisor) || !slices.Contains(rep.Layers, sandbox.Seccomp) {
+				t.Error(rep.Layers)
+			}
+			switch {
+			case a.want == "nothing":
+				if err != nil {
+					t.Error(err)
+				}
+			case a.name == "memory":
+				if !errors.Is(err, sandbox.ErrFailed) || !strings.Contains(err.Error(), "MemoryError") {
+					t.Error(err)
+				}
+			case a.want == "failed" || a.want == "stopped":
+				if err == nil {
+					t.Error("there is a result")
+				}
+			case !errors.Is(err, sandbox.ErrContained) || len(rep.Events) != 1:
+				t.Errorf("%v, %v", err, rep.Events)
+			}
+		})
+	}
+}
+
+// nothingLeft makes sure that folders of workers are gone.
+func nothingLeft(t *testing.T, dir string) {
+	t.Helper()
+	if left, err := filepath.Glob(filepath.Join(dir, "andiron-*")); err != nil || len(left) > 0 {
+		t.Errorf("%v, %v is left", left, err)
+	}
+}

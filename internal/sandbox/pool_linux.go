@@ -1,0 +1,144 @@
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Pool keeps workers that have imported torch, for those who cannot wait for that. Each
+// loads one checkpoint and is gone; another one takes its place. There are never more
+// processes than the pool has places.
+type Pool struct {
+	options PoolOptions
+	stop    context.CancelFunc
+	done    <-chan struct{}
+	ready   chan *Worker // waits for who takes it
+	keepers sync.WaitGroup
+
+	first chan struct{} // closed when the first worker is ready, or could not be started
+
+	mu     sync.Mutex
+	report *Report // of the first worker
+	failed error   // why the last worker could not be started
+}
+
+// The time before a place is filled again whose worker could not be started, or died
+// while it waited: twice as long each time.
+const (
+	leastPause = 100 * time.Millisecond
+	mostPause  = 30 * time.Second
+)
+
+// NewPool starts so many workers. What ends the context ends the pool.
+func NewPool(ctx context.Context, o PoolOptions) *Pool {
+	ctx, stop := context.WithCancel(ctx)
+	p := &Pool{options: o, stop: stop, done: ctx.Done(), ready: make(chan *Worker), first: make(chan struct{})}
+	see := sync.OnceValues(func() (*view, error) { return look(ctx, &o.Options) })
+	for range o.Places {
+		p.keepers.Go(func() { p.keep(ctx, see) })
+	}
+	return p
+}
+
+// Close ends all workers, also those that load, and waits for that.
+func (p *Pool) Close() {
+	p.stop()
+	p.keepers.Wait()
+}
+
+// Wait waits until the first worker is ready, or cannot be started, and says what is
+// known of it.
+func (p *Pool) Wait(ctx context.Context) (*Report, error) {
+	select {
+	case <-p.first:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.report, p.failed
+}
+
+// keep keeps one place filled.
+func (p *Pool) keep(ctx context.Context, see func() (*view, error)) {
+	pause := leastPause
+	for ctx.Err() == nil {
+		w := start(ctx, p.options.Options, func() (*view, error) {
+			v, err := see()
+			if err != nil {
+				return nil, err
+			}
+			own := *v // the layers of each worker are its own
+			return &own, nil
+		})
+		<-w.begun
+		p.note(&w.report, w.failed)
+		taken := w.failed == nil && p.offer(w)
+		if taken {
+			<-w.loaded
+			pause = leastPause
+		}
+		w.Close()
+		if taken {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, mostPause)
+	}
+}
+
+// offer waits until somebody takes a worker, and reports whether somebody did.
+func (p *Pool) offer(w *Worker) bool {
+	select {
+	case p.ready <- w:
+		return true
+	case <-w.worker.ended:
+		p.note(nil, fmt.Errorf("a worker that waited ended: %w", w.worker.why(errGone)))
+	case <-p.done:
+	}
+	return false
+}
+
+// note keeps what is known of the first worker, and why the last one failed.
+func (p *Pool) note(r *Report, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.failed = err
+	if p.report == nil {
+		own := *r
+		p.report = &own
+		close(p.first)
+	}
+}
+
+// Load loads a checkpoint in the first worker that is ready.
+func (p *Pool) Load(ctx context.Context, in *Input, j Job) (*Result, *Report, error) {
+	w, err := p.take(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return w.Load(ctx, in, j)
+}
+
+func (p *Pool) take(ctx context.Context) (*Worker, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.options.Wait)
+	defer cancel()
+	select {
+	case w := <-p.ready:
+		return w, nil
+	case <-p.done:
+		return nil, fmt.Errorf("%w: the pool is closed", ErrNoWorker)
+	case <-ctx.Done():
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.failed != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoWorker, p.failed)
+	}
+	return nil, fmt.Errorf("%w: %w", ErrNoWorker, context.Cause(ctx))
+}

@@ -1,0 +1,175 @@
+package sandbox
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"time"
+	"unicode/utf8"
+)
+
+// Request asks a pool to load a checkpoint, whose open descriptor comes along with it.
+type Request struct {
+	Name   string        `json:"name"`             // of the checkpoint, for the record
+	SHA256 string        `json:"sha256,omitempty"` // refuse another one
+	Limits RequestLimits `json:"limits,omitzero"`  // where they are lower than the pool's
+}
+
+// RequestLimits are Limits as they are spelled in a request.
+type RequestLimits struct {
+	Seconds    float64 `json:"seconds,omitempty"`
+	CPUSeconds float64 `json:"cpu_seconds,omitempty"`
+	Memory     int64   `json:"memory_bytes,omitempty"`
+	Result     int64   `json:"result_bytes,omitempty"`
+}
+
+// Limits are the same.
+func (l RequestLimits) Limits() Limits {
+	span := func(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+	return Limits{Load: span(l.Seconds), CPU: span(l.CPUSeconds), Memory: l.Memory, Result: l.Result}
+}
+
+// Answer is what a pool answers.
+type Answer struct {
+	Record  json.RawMessage `json:"record"` // what is known of the load; null if it did not come to one
+	Failure *PoolError      `json:"error"`  // why there are no tensors
+
+	// Tensors are a sealed file, if there is no failure. Who has the answer closes it.
+	Tensors *os.File `json:"-"`
+}
+
+// PoolError is an error as it is told to another process.
+type PoolError struct {
+	Kind FailureKind `json:"kind"`
+	Text string      `json:"text"`
+}
+
+// FailureKind tells failures apart.
+type FailureKind string
+
+// The kinds, and which of the errors of this package each is.
+const (
+	KindContained FailureKind = "contained" // ErrContained
+	KindFailed    FailureKind = "failed"    // ErrFailed
+	KindMissing   FailureKind = "missing"   // ErrMissing
+	KindDigest    FailureKind = "digest"    // the checkpoint is another one
+	KindBusy      FailureKind = "busy"      // ErrNoWorker
+	KindRequest   FailureKind = "request"   // nobody understands the request
+	KindOther     FailureKind = "other"
+)
+
+var kinds = []struct {
+	kind FailureKind
+	err  error
+}{{KindContained, ErrContained}, {KindFailed, ErrFailed}, {KindMissing, ErrMissing}, {KindBusy, ErrNoWorker}, {KindDigest, ErrDigest}, {KindRequest, errRequest}}
+
+// ErrDigest says that the checkpoint is not the one that was asked for.
+var ErrDigest = errors.New("it has another digest")
+
+var errRequest = errors.New("no request of this protocol")
+
+// NewPoolError is the error to be told.
+func NewPoolError(err error) *PoolError {
+	for _, k := range kinds {
+		if errors.Is(err, k.err) {
+			return &PoolError{k.kind, err.Error()}
+		}
+	}
+	return &PoolError{KindOther, err.Error()}
+}
+
+func (f *PoolError) Error() string { return f.Text }
+
+// Is reports which error of this package it was.
+func (f *PoolError) Is(target error) bool {
+	for _, k := range kinds {
+		if k.err == target {
+			return k.kind == f.Kind
+		}
+	}
+	return false
+}
+
+// A message is the number of its bytes, as four bytes, the lowest first, and so much
+// JSON.
+const (
+	mostRequest = 64 << 10
+	mostAnswer  = 64 << 20
+	mostName    = 4096
+	mostSeconds = 1e6
+)
+
+// frame is a message.
+func frame(v any, most int) ([]byte, error) {
+	b, err := json.Marshal(v)
+	if err == nil && len(b) > most {
+		err = fmt.Errorf("a message of %d bytes, more than %d", len(b), most)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return append([]byte{byte(len(b)), byte(len(b) >> 8), byte(len(b) >> 16), byte(len(b) >> 24)}, b...), nil
+}
+
+// unframe reads a message.
+func unframe(r io.Reader, most int) ([]byte, error) {
+	var head [4]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return nil, err
+	}
+	n := uint32(head[0]) | uint32(head[1])<<8 | uint32(head[2])<<16 | uint32(head[3])<<24
+	if int64(n) > int64(most) {
+		return nil, fmt.Errorf("a message of %d bytes, more than %d", n, most)
+	}
+	var b bytes.Buffer // grows with what comes, not with what is announced
+	if _, err := io.CopyN(&b, r, int64(n)); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// decodeRequest reads a request strictly: it comes from somebody else.
+func decodeRequest(b []byte) (*Request, error) {
+	var r Request
+	if err := decodeOnly(b, &r); err != nil {
+		return nil, fmt.Errorf("%w: %w", errRequest, err)
+	}
+	l := r.Limits
+	switch {
+	case !utf8.Valid(b):
+		return nil, fmt.Errorf("%w: it is not UTF-8", errRequest)
+	case r.Name == "" || len(r.Name) > mostName:
+		return nil, fmt.Errorf("%w: a name of %d bytes", errRequest, len(r.Name))
+	case r.SHA256 != "" && !isDigest(r.SHA256):
+		return nil, fmt.Errorf("%w: %q is no SHA-256", errRequest, r.SHA256)
+	case l.Memory < 0 || l.Result < 0 || !spans(l.Seconds) || !spans(l.CPUSeconds):
+		return nil, fmt.Errorf("%w: a limit is out of range", errRequest)
+	}
+	return &r, nil
+}
+
+func isDigest(s string) bool {
+	b, err := hex.DecodeString(s)
+	return err == nil && len(b) == sha256.Size
+}
+
+func spans(s float64) bool { return s >= 0 && s <= mostSeconds && !math.IsNaN(s) }
+
+// decodeOnly reads one value and nothing else.
+func decodeOnly(b []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	err := d.Decode(v)
+	if err == nil {
+		if _, more := d.Token(); !errors.Is(more, io.EOF) {
+			err = errors.New("there is more behind it")
+		}
+	}
+	return err
+}
