@@ -112,9 +112,17 @@ type Summary struct {
 	// Database is the advisory database that they were held against.
 	Database string `json:"database,omitempty"`
 	// Tensors counts what was held against a schema of tensors; nil where nothing was.
-	Tensors    *Tensors `json:"tensors,omitempty"`
+	Tensors *Tensors `json:"tensors,omitempty"`
+	// Code counts what a run over Python code looked at; nil where it was about more.
+	Code       *Code    `json:"code,omitempty"`
 	Incomplete bool     `json:"incomplete"` // something could not be looked at
 	Reasons    []string `json:"reasons"`    // why it is incomplete, sorted
+}
+
+// Code is what a run over Python code looked at.
+type Code struct {
+	Files int   `json:"files"` // of Python, notebooks among them
+	Lines int64 `json:"lines"` // in them
 }
 
 // Tensors is what was held against a schema of tensors.

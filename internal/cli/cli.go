@@ -128,6 +128,7 @@ type verb struct {
 func (a *app) verbs() []verb {
 	return []verb{
 		{"audit", a.auditCommand},
+		{"code", a.codeCommand},
 		{"convert", a.convertCommand},
 		{"data", a.dataCommand},
 		{"db", a.dbCommand},

@@ -132,10 +132,16 @@ func (f *runFlags) add(cmd *cobra.Command) {
 	f.addReport(cmd)
 	flags := cmd.Flags()
 	flags.BoolVar(&f.sha256, "sha256", false, "compute and report the SHA-256 of every artifact")
+	f.addWalk(cmd)
+	f.limits.add(flags)
+}
+
+// addWalk adds the flags that are about where and how fast to look.
+func (f *runFlags) addWalk(cmd *cobra.Command) {
+	flags := cmd.Flags()
 	flags.BoolVar(&f.everything, "everything", false, "also walk .git, __pycache__, node_modules and virtual environments")
 	flags.Var(&f.jobs, "jobs", "look at `N` artifacts at once (default one per processor)")
 	flags.Lookup("jobs").DefValue = "0"
-	f.limits.add(flags)
 }
 
 // addReport adds the flags that are about the report and what it fails on.

@@ -26,6 +26,7 @@
 package code
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"path"
@@ -55,6 +56,7 @@ var Rules = slices.Concat(loadRules, unpickleRules, sourceRules, otherRules, for
 // Facts say what was looked at.
 type Facts struct {
 	Python  bool     // the file is Python code, or a notebook
+	Lines   int      // of code in it
 	Modules *Modules // what it says about models, for Forwards; nil if it is no Python code that could be read
 }
 
@@ -89,7 +91,7 @@ func Look(ctx context.Context, a *artifact.Artifact, opt Options, report func(fi
 	if ctx.Err() != nil {
 		return Facts{}, ctx.Err()
 	}
-	return Facts{Python: l.code, Modules: l.modules}, err
+	return Facts{Python: l.code, Lines: l.lines, Modules: l.modules}, err
 }
 
 // looker looks at one file.
@@ -99,6 +101,7 @@ type looker struct {
 	kept    map[string]int
 	moved   func(finding.Where) finding.Where // from the text of a notebook to a cell; nil for other files
 	code    bool
+	lines   int
 	modules *Modules
 }
 
@@ -146,6 +149,10 @@ func (l *looker) read(a *artifact.Artifact, otherwise string) ([]byte, error) {
 
 // source looks at Python source that stands in a place.
 func (l *looker) source(b []byte, where finding.Where) {
+	l.lines = bytes.Count(b, []byte("\n"))
+	if len(b) > 0 && b[len(b)-1] != '\n' {
+		l.lines++
+	}
 	f, err := pysrc.Parse(b, pysrc.Limits{})
 	if err != nil {
 		l.report(notRead.Undetermined(where, fmt.Sprintf("the file could not be read as Python: %v", err)))

@@ -66,6 +66,12 @@ func projectReaderOf(name string) (projectReader, bool) {
 	return projectReader{}, false
 }
 
+// Reads reports whether Look reads files of a name.
+func Reads(name string) bool {
+	_, ok := projectReaderOf(name)
+	return ok
+}
+
 // Look reads a file of a project for what it says about how inputs are validated:
 // schemas, gateways that are started, baselines of data, reports on robustness.
 func Look(a *artifact.Artifact, report func(finding.Finding)) (facts Facts, err error) {

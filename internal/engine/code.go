@@ -28,7 +28,7 @@ func lookCode(ctx context.Context, a *artifact.Artifact, opt Options) (r result)
 	if err != nil {
 		report(unreadable.Undetermined(finding.Where{Path: a.Name()}, err.Error()))
 	}
-	r.python, r.modules = facts.Python, facts.Modules
+	r.python, r.lines, r.modules = facts.Python, facts.Lines, facts.Modules
 	return r
 }
 

@@ -75,6 +75,10 @@ func (e *emitter) emit(r result) error {
 	}
 	if r.python {
 		e.sum.python++
+		if e.sum.code != nil {
+			e.sum.code.Files++
+			e.sum.code.Lines += int64(r.lines)
+		}
 	}
 	e.code.add(r)
 	slices.SortStableFunc(r.loose, finding.Compare)
@@ -136,7 +140,8 @@ func normal(f finding.Finding) finding.Finding {
 // tally makes the summary.
 type tally struct {
 	artifacts, other int
-	python           int // files of Python code
+	python           int           // files of Python code
+	code             *finding.Code // nil where a run is not about code
 	verdicts         map[finding.Verdict]int
 	severities       map[finding.Severity]int
 	waived           int
@@ -203,7 +208,7 @@ func (t *tally) summary() finding.Summary {
 	}
 	return finding.Summary{
 		Artifacts: t.artifacts, Other: t.other, Verdicts: t.verdicts, Severities: t.severities, Waived: t.waived,
-		Dependencies: t.packages, Database: t.database, Tensors: t.tensors,
+		Dependencies: t.packages, Database: t.database, Tensors: t.tensors, Code: t.code,
 		Incomplete: len(reasons) > 0, Reasons: reasons,
 	}
 }

@@ -26,11 +26,9 @@ package engine
 import (
 	"context"
 	"io"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/artifact"
@@ -70,6 +68,7 @@ type Options struct {
 
 	depends    *deps.Project          // what the project depends on; nil was not looked at
 	code       *code.Options          // look at code as well; nil does not
+	onlyCode   bool                   // and at nothing else
 	looked     func(rule string) bool // the rules that the run looks for; nil is all
 	look       lookFunc               // replaced in tests
 	lookFolder folderFunc
@@ -99,7 +98,7 @@ func Scan(ctx context.Context, paths []string, opt Options, h finding.Handler) e
 // ofModels reports whether a rule is one that models are held against, and not only
 // the code and the dependencies around them.
 func ofModels(rule string) bool {
-	return !strings.HasPrefix(rule, "PY") && !ofDependencies(rule) && !ofTensors(rule)
+	return !ofCode(rule) && !ofDependencies(rule) && !ofTensors(rule)
 }
 
 // ofTensors reports whether a rule is one of the data room.
@@ -134,8 +133,7 @@ const textBytes = 64 << 20
 // eight strategies.
 func Audit(ctx context.Context, dir string, opt Options, h finding.Handler) error {
 	keep := &collector{Handler: h}
-	opt.code = &code.Options{Torch: requirements(ctx, dir), Root: filepath.ToSlash(filepath.Clean(dir)), Memory: new(atomic.Int64)}
-	opt.code.Memory.Store(textBytes)
+	opt.code = codeOptions(ctx, dir)
 	assess := func(s finding.Summary, python int) error {
 		in := posture.Input{
 			Root: dir, Artifacts: keep.artifacts, Findings: keep.findings,
@@ -187,6 +185,9 @@ func run(ctx context.Context, paths []string, opt Options, h finding.Handler, la
 		return err
 	}
 	e := &emitter{h: h, opt: opt, sum: newTally()}
+	if opt.onlyCode {
+		e.sum.code = &finding.Code{}
+	}
 	if err := pipeline(ctx, paths, opt, e); err != nil {
 		return err
 	}

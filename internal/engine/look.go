@@ -22,19 +22,26 @@ func look(ctx context.Context, j *job, opt Options) result {
 	if ctx.Err() != nil {
 		return result{stopped: true}
 	}
+	if passedBy(j.entry, opt) {
+		return result{other: j.file()}
+	}
 	if j.entry.Dir {
 		return lookFolder(ctx, j.entry, opt)
 	}
 	a, err := open(ctx, j, opt)
 	if err != nil && ctx.Err() == nil {
-		return notOpened(j, err)
+		return notOpened(j, err, opt)
 	}
 	if err != nil {
 		return result{stopped: true}
 	}
 	defer func() { _ = a.Close() }() // it was only read
 	a.StopOn(ctx.Done())
-	r := lookFile(ctx, j, a, opt)
+	lookAt := lookFile
+	if opt.onlyCode {
+		lookAt = lookOnlyCode
+	}
+	r := lookAt(ctx, j, a, opt)
 	if ctx.Err() != nil {
 		return result{stopped: true} // it may have been cut off in the middle
 	}
@@ -65,8 +72,11 @@ func open(ctx context.Context, j *job, opt Options) (*artifact.Artifact, error) 
 }
 
 // notOpened is the result of a file that nobody could look at.
-func notOpened(j *job, err error) result {
+func notOpened(j *job, err error, opt Options) result {
 	f := unreadable.Undetermined(finding.Where{Path: j.entry.Path}, err.Error())
+	if opt.onlyCode {
+		return result{loose: []finding.Finding{f}}
+	}
 	return result{artifact: &finding.Artifact{
 		Path: j.entry.Path, Format: Unrecognised, Size: j.entry.Size, Findings: []finding.Finding{f},
 	}}

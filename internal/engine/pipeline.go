@@ -40,6 +40,7 @@ type result struct {
 	artifact   *finding.Artifact // nil if it is no model
 	other      bool              // a file that is no model
 	python     bool              // a file of Python code
+	lines      int               // in it
 	modules    *code.Modules     // what it says about models; nil for nothing
 	validation data.Facts        // what it says about how inputs are validated
 	loose      []finding.Finding // what belongs to no artifact

@@ -47,15 +47,18 @@ func compareDependencies(a, b finding.Dependency) int {
 // aboutModels is false for a run that looked at dependencies and at nothing else.
 // An audit looks at both, also where a project has no models.
 func aboutModels(verb string, s finding.Summary) bool {
-	return s.Artifacts > 0 || verb == "audit" || s.Dependencies == nil && s.Tensors == nil && !strings.HasPrefix(verb, "deps ")
+	return s.Artifacts > 0 || verb == "audit" || s.Dependencies == nil && s.Tensors == nil && s.Code == nil && !strings.HasPrefix(verb, "deps ")
 }
 
 // packageTotals writes "packages: 3 vulnerable, 40 clean; advisories: OSV of
-// 2026-11-20", or what tensors were looked at; it is empty for a run that looked at
-// neither.
+// 2026-11-20", or what tensors or code were looked at; it is empty for a run that
+// looked at none of these.
 func packageTotals(s finding.Summary) string {
 	if s.Tensors != nil {
 		return tensorTotals(*s.Tensors)
+	}
+	if s.Code != nil {
+		return codeTotals(*s.Code)
 	}
 	if s.Dependencies == nil {
 		return ""
@@ -86,6 +89,9 @@ func packageHeadline(r *run) string {
 	}
 	if r.summary.Tensors != nil {
 		return tensorHeadline(*r.summary.Tensors)
+	}
+	if r.summary.Code != nil {
+		return codeHeadline(r)
 	}
 	if by == nil {
 		return count(len(r.findings), "finding", "findings")

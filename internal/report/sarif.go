@@ -245,10 +245,13 @@ func (s *sarifRun) posture() {
 
 // packages keeps how each package ended, and what they were held against, as
 // properties of the run: one that nobody could look at is no result, and not clean.
-// So it does with how many tensors were held against which schema.
+// So it does with how many tensors were held against which schema, and how much code was read.
 func (s *sarifRun) packages() {
 	if s.summary.Tensors != nil {
 		s.property("tensors", s.summary.Tensors)
+	}
+	if s.summary.Code != nil {
+		s.property("code", s.summary.Code)
 	}
 	if s.summary.Dependencies == nil {
 		return

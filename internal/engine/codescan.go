@@ -1,0 +1,71 @@
+package engine
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+
+	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/artifact"
+	"github.com/andiron-dev/andiron/internal/code"
+	"github.com/andiron-dev/andiron/internal/data"
+)
+
+// ofCode reports whether a rule is one of the code room.
+func ofCode(rule string) bool { return strings.HasPrefix(rule, "PY") }
+
+// CodeRun is a run over Python code.
+type CodeRun struct {
+	Dir   string   // the project: what its requirements say of torch, and how names of modules begin
+	Paths []string // what is looked at; nil is the whole of Dir
+}
+
+// Code looks at the Python code of a project and at what surrounds it, and at nothing
+// else: models are not opened.
+func Code(ctx context.Context, what CodeRun, opt Options, h finding.Handler) error {
+	opt.looked = ofCode
+	opt.code = codeOptions(ctx, what.Dir)
+	opt.onlyCode = true
+	paths := what.Paths
+	if paths == nil {
+		paths, opt.Whole = []string{what.Dir}, true
+	}
+	return run(ctx, paths, opt, h, nil)
+}
+
+// codeOptions are what is known of a project before its code is read.
+func codeOptions(ctx context.Context, dir string) *code.Options {
+	opt := &code.Options{Torch: requirements(ctx, dir), Root: filepath.ToSlash(filepath.Clean(dir)), Memory: new(atomic.Int64)}
+	opt.Memory.Store(textBytes)
+	return opt
+}
+
+// ReadsCode reports whether Code looks at files of a name.
+func ReadsCode(name string) bool { return code.Reads(name) }
+
+// lookOnlyCode is the look at a file of a run over code.
+func lookOnlyCode(ctx context.Context, _ *job, a *artifact.Artifact, opt Options) result {
+	r := lookCode(ctx, a, opt)
+	lookValidation(a, opt, &r)
+	kept := r.loose[:0]
+	for _, f := range r.loose {
+		if ofCode(f.Rule) || f.Outcome == finding.Undetermined {
+			kept = append(kept, f)
+		}
+	}
+	r.loose = kept
+	r.other = !r.python
+	if a.Changed() {
+		r.loose = append(r.loose, changed.Undetermined(finding.Where{Path: a.Name()}, "the file changed while it was read"))
+	}
+	return r
+}
+
+// passedBy reports whether a run over code has no look at an entry.
+func passedBy(e artifact.Entry, opt Options) bool {
+	if !opt.onlyCode {
+		return false
+	}
+	return e.Dir || !code.Reads(e.Path) && !data.Reads(e.Path)
+}
