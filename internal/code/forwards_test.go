@@ -280,3 +280,27 @@ func FuzzForwards(f *testing.F) {
 		}
 	})
 }
+
+// Modules that all import all names of each other end in no time.
+func TestStars(t *testing.T) {
+	const n = 40
+	var all, archive strings.Builder
+	for i := range n {
+		fmt.Fprintf(&all, "from m%d import *\n", i)
+	}
+	for i := range n {
+		fmt.Fprintf(&archive, "-- m%d.py --\nimport torch\n%s", i, all.String())
+		if i == 7 {
+			archive.WriteString("from net import *\n")
+		}
+		for j := range 20 {
+			fmt.Fprintf(&archive, "missing%d()\n", j)
+		}
+	}
+	archive.WriteString("-- net.py --\n" + torchHead + "class Net(nn.Module):\n    def forward(self, x):\n        return x\n" +
+		"-- train.py --\nimport torch\nfrom m0 import *\nn = Net()\n")
+	got := forwardsOf(t, ".", archive.String(), Validation{})
+	if want := []string{netOpen + "is made at train.py:3:5, outside of other modules"}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}

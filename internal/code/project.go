@@ -23,6 +23,7 @@ type project struct {
 	has   map[member]bool     // what each folder holds
 	src   map[string]string   // folders that have one of that name, and its path
 	known map[lookup]meaning
+	stars map[*Modules][]*Modules // of which a file has all names
 	kinds map[def]kind
 }
 
@@ -51,7 +52,7 @@ const (
 )
 
 func newProject(root string, files []*Modules) *project {
-	p := &project{root: root, files: map[string]*Modules{}, order: files, tops: map[string][]string{}, has: map[member]bool{}, src: map[string]string{}, known: map[lookup]meaning{}, kinds: map[def]kind{}}
+	p := &project{root: root, files: map[string]*Modules{}, order: files, tops: map[string][]string{}, has: map[member]bool{}, src: map[string]string{}, known: map[lookup]meaning{}, stars: map[*Modules][]*Modules{}, kinds: map[def]kind{}}
 	for _, f := range files {
 		rel := p.rel(f.where.Path)
 		p.files[rel] = f
@@ -117,8 +118,22 @@ func (p *project) hop(f *Modules, ref string, depth int) meaning {
 	return m
 }
 
-// member finds a name of a module.
-func (p *project) member(f *Modules, name string, depth int) (m meaning) {
+// member finds a name of a module, its own or one that it imports by a star.
+func (p *project) member(f *Modules, name string, depth int) meaning {
+	m := p.own(f, name, depth)
+	if len(m.defs)+len(m.outside) > 0 {
+		return m
+	}
+	for _, g := range p.starred(f) {
+		if found := p.own(g, name, depth+1); len(found.defs) > 0 {
+			m.add(found)
+		}
+	}
+	return m
+}
+
+// own finds a name that a module itself defines or imports.
+func (p *project) own(f *Modules, name string, depth int) (m meaning) {
 	titled := f.titles[name]
 	for _, ref := range titled[:min(len(titled), mostMeaning)] {
 		m.defs = append(m.defs, def{f, ref})
@@ -130,15 +145,28 @@ func (p *project) member(f *Modules, name string, depth int) (m meaning) {
 		}
 		m.add(p.hop(f, ref, depth+1))
 	}
-	if len(m.defs)+len(m.outside) > 0 {
-		return m
+	return m
+}
+
+// starred lists the modules of which a module has all names, also through others.
+func (p *project) starred(f *Modules) []*Modules {
+	if list, ok := p.stars[f]; ok {
+		return list
 	}
-	for _, s := range f.stars {
-		if found := p.hop(f, strings.TrimSuffix(s, ".")+"."+name, depth+1); len(found.defs) > 0 {
-			m.add(found)
+	var list []*Modules
+	seen := map[*Modules]bool{f: true}
+	for todo := []*Modules{f}; len(todo) > 0; todo = todo[1:] {
+		for _, s := range todo[0].stars {
+			to, rest := p.locate(todo[0], s)
+			if to == nil || rest != "" || seen[to] {
+				continue
+			}
+			seen[to] = true
+			list, todo = append(list, to), append(todo, to)
 		}
 	}
-	return m
+	p.stars[f] = list
+	return list
 }
 
 func (m *meaning) add(n meaning) {
