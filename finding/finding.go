@@ -23,6 +23,9 @@ type Finding struct {
 	Where    Where    `json:"where"`
 	Evidence []string `json:"evidence"` // how we know, in order
 	Fix      string   `json:"fix"`
+	// Flow is how something comes here, step by step: where it comes from first, and
+	// what is done with it last.
+	Flow []Step `json:"flow,omitempty"`
 	// Package and Advisory are set where a finding is about a dependency.
 	Package  *Package  `json:"package,omitempty"`
 	Advisory *Advisory `json:"advisory,omitempty"`
@@ -33,6 +36,12 @@ type Finding struct {
 	// Waived says who answers for this. A waived finding stays visible and counts
 	// neither for a verdict nor for an exit code.
 	Waived *Waiver `json:"waived,omitempty"`
+}
+
+// Step is a place that something passes on its way.
+type Step struct {
+	Where Where  `json:"where"`
+	Text  string `json:"text"` // what happens there, or the source itself
 }
 
 // Waiver is an exception: somebody answers for a finding, until a day.

@@ -1,180 +1,278 @@
 package code
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/pysrc"
 )
 
-// flows follows what a request brings to where files are loaded: within a
-// function, and into the functions of the same file that it calls.
-func (v *view) flows() {
-	imported := slices.ContainsFunc(brings, func(b string) bool {
-		module, _, _ := strings.Cut(b, ".")
-		return strings.Contains(v.f.Text, module)
-	})
-	for _, fn := range v.functions() {
-		f := &flow{v: v, fn: fn, from: map[variable]string{}}
-		f.sources()
-		if len(f.from) > 0 || imported {
-			f.follow(0)
-		}
-	}
-	if v.work < 0 {
-		v.l.report(notRead.Undetermined(v.where, "the file is made so that what requests bring could not be followed to its end"))
-	}
+// Flow is what one file says of what comes from outside and of where it goes: what
+// its functions hand on to each other, what they return, and what is loaded. [Flows]
+// puts files together.
+type Flow struct {
+	names    *Modules
+	routines []*routine
+	sources  []source
+	passings []*passing
+	sinks    []*sink
+	byRef    map[string]int // routines by their reference; made by Flows
 }
 
-// functions lists those of the file, in order.
-func (v *view) functions() (list []*pysrc.Scope) {
-	v.m.Top.Each(func(s *pysrc.Scope) {
-		if s.Kind == pysrc.FunctionScope {
-			list = append(list, s)
-		}
-	})
-	return list
+// routine is a function of a file, or what stands in none: the first of its file.
+type routine struct {
+	ref    string // empty for what stands in no function
+	title  string
+	params []string
+	places int     // how many of them take arguments by position
+	star   int     // which one takes all others, or -1
+	stars  int     // which one takes all other names, or -1
+	gives  []label // what it returns
 }
 
-// variable is a name in the scope that binds it.
+// label says what a value is made of, within one file.
+type label struct {
+	kind labelKind
+	fn   int // of a parameter: whose
+	at   int // which parameter, source or passing
+}
+
+type labelKind byte
+
+const (
+	ofParam   labelKind = iota
+	ofSource            // it comes from outside
+	ofPassing           // it is what a call of the project gives
+)
+
+// source is where something comes in.
+type source struct {
+	kind sourceKind
+	text string
+	spot
+}
+
+// passing is a call of something that may be of the project.
+type passing struct {
+	refs  []string // what may be called
+	fn    int      // the routine that it stands in
+	bound bool     // it is called on an object
+	shown string
+	args  []argument
+	spot
+}
+
+// argument is what a call is given.
+type argument struct {
+	position int // or -1
+	name     string
+	labels   []label
+	word     string // True, False or None, where it is one of these
+}
+
+// sink is a call that does what it is told: it loads, builds or evaluates.
+type sink struct {
+	name   string
+	what   action
+	shown  string
+	fn     int
+	labels []label // of what it is given
+	// unsafe says that what it is given runs code; else it is only read.
+	unsafe bool
+	// checked says that a digest is compared before.
+	checked bool
+	// flags are parameters that say whether torch.load reads safely.
+	flags    []label
+	reported bool
+	spot
+}
+
+// variable is a name in the scope that binds it, or an attribute of a class, which
+// begins with a dot.
 type variable struct {
 	scope *pysrc.Scope
 	name  string
 }
 
-// flow is one function and what in it comes from outside.
-type flow struct {
-	v     *view
-	fn    *pysrc.Scope
-	from  map[variable]string // what it comes from, in words
-	trail []string            // how it came into this function
-}
-
 const (
-	mostCalls = 4       // from a request to a loader
-	mostTurns = 8       // through the assignments of a function
-	mostFlows = 2000    // functions that are entered from others, in one file
-	mostWork  = 1 << 23 // expressions that are looked at for it
+	mostTurns    = 8       // through the assignments of a function
+	mostRounds   = 3       // through all functions of a file
+	mostLabels   = 12      // of one value
+	mostPassings = 20_000  // of one file
+	mostSources  = 2_000   // of one file
+	mostWork     = 1 << 23 // expressions that are looked at for it, in one file
+	mostDepth    = 40      // of expressions
 )
 
-// frameworks make objects whose methods decorate the functions that serve requests.
-var frameworks = []string{
-	"fastapi.FastAPI()", "fastapi.APIRouter()", "fastapi.routing.APIRouter()", "flask.Flask()", "flask.Blueprint()", "quart.Quart()",
-	"quart.Blueprint()", "starlette.applications.Starlette()", "sanic.Sanic()", "sanic.Blueprint()", "bottle.Bottle()",
-	"aiohttp.web.RouteTableDef()", "litestar", "bottle", "robyn.Robyn()",
+// tracer finds what the values of a file are made of.
+type tracer struct {
+	*view
+
+	out    *Flow
+	from   map[variable][]label
+	fns    map[*pysrc.Scope]int // routines by their function; nil is that of the file
+	scopes []*pysrc.Scope       // and the other way round
+	bound  map[*pysrc.Scope][]bindingOf
+	known  map[*pysrc.Call]int // passings by their call
+	said   map[source]int
+	words  map[string]string
+	local  map[*pysrc.Scope]string
+	grown  bool
+	brings []string // prefixes of dotted names that come from outside, of which the file speaks
 }
 
-var routes = []string{"get", "post", "put", "patch", "delete", "route", "websocket", "api_route"}
+// bindingOf is a name and how it is bound.
+type bindingOf struct {
+	variable
 
-// requests are types of parameters that a request fills.
-var requests = []string{
-	"fastapi.UploadFile", "starlette.datastructures.UploadFile", "fastapi.Request", "starlette.requests.Request", "fastapi.File", "aiohttp.web.Request",
-	"django.http.HttpRequest", "werkzeug.datastructures.FileStorage", "fastapi.datastructures.UploadFile",
+	pysrc.Binding
 }
 
-// sources marks the parameters that a request fills.
-func (f *flow) sources() {
-	handler := slices.ContainsFunc(f.fn.Func.Decorators, f.routed)
-	for i, p := range f.fn.Params.All() {
-		if i == 0 && f.fn.Parent.Kind == pysrc.ClassScope {
-			continue
+// trace finds what a file hands on, and where it comes from.
+func (v *view) trace() {
+	t := &tracer{
+		view: v, out: &Flow{}, from: map[variable][]label{}, fns: map[*pysrc.Scope]int{}, bound: map[*pysrc.Scope][]bindingOf{},
+		known: map[*pysrc.Call]int{}, said: map[source]int{}, words: map[string]string{},
+	}
+	t.out.names, t.local = v.titles()
+	t.filter()
+	t.routines()
+	t.filled()
+	t.gather()
+	for range mostRounds {
+		t.grown = false
+		for i := range t.scopes {
+			t.spread(i)
 		}
-		if handler && !f.injected(p) || f.requested(p) {
-			f.from[variable{f.fn, p.Name}] = fmt.Sprintf("%s, which a request brings to %s", p.Name, f.fn.Title())
-		}
-	}
-}
-
-// routed reports whether a decorator makes a function serve requests.
-func (f *flow) routed(d pysrc.Expr) bool {
-	if c, ok := d.(*pysrc.Call); ok {
-		d = c.Func
-	}
-	a, ok := d.(*pysrc.Attribute)
-	if !ok || !slices.Contains(routes, a.Attr) {
-		return false
-	}
-	for _, name := range f.v.m.Names(d, f.fn.Parent) {
-		base, _ := strings.CutSuffix(name, "."+a.Attr)
-		if slices.Contains(frameworks, base) {
-			return true
-		}
-	}
-	base, ok := a.Value.(*pysrc.Name)
-	return ok && slices.Contains([]string{"app", "router", "blueprint", "bp", "routes"}, base.ID) && a.Attr != "get"
-}
-
-// injected reports whether the framework fills a parameter, and not the request.
-func (f *flow) injected(p *pysrc.Param) bool {
-	c, ok := p.Default.(*pysrc.Call)
-	if !ok {
-		return false
-	}
-	names := f.v.m.Names(c.Func, f.fn.Parent)
-	return slices.Contains(names, "fastapi.Depends") || slices.Contains(names, "fastapi.Security")
-}
-
-func (f *flow) requested(p *pysrc.Param) (yes bool) {
-	for _, e := range []pysrc.Expr{p.Annotation, p.Default} {
-		if e == nil {
-			continue
-		}
-		pysrc.Walk(e, func(e pysrc.Expr) bool {
-			switch e.(type) {
-			case *pysrc.Name, *pysrc.Attribute:
-				yes = yes || slices.ContainsFunc(f.v.m.Names(e, f.fn.Parent), func(n string) bool { return slices.Contains(requests, n) })
-			}
-			return !yes
-		})
-	}
-	return yes
-}
-
-// follow spreads what comes from outside and looks where it arrives.
-func (f *flow) follow(depth int) {
-	for range mostTurns {
-		before := len(f.from)
-		f.assignments()
-		f.writes()
-		if len(f.from) == before {
+		if !t.grown {
 			break
 		}
 	}
-	for _, c := range f.v.calls[f.fn] {
-		f.arrives(c)
-		f.enters(c, depth)
+	t.arrivals()
+	t.results()
+	if t.work < 0 {
+		v.l.report(notRead.Undetermined(v.where, "the file is made so that what comes from outside could not be followed to its end"))
+	}
+	v.l.flow = t.out
+}
+
+// routines lists the functions of the file, and marks what fills their parameters.
+func (t *tracer) routines() {
+	t.add(nil)
+	t.m.Top.Each(func(s *pysrc.Scope) {
+		if s.Kind == pysrc.FunctionScope && len(t.scopes) < mostDefs {
+			t.add(s)
+		}
+	})
+	for i, s := range t.scopes[1:] {
+		t.entry(s, i+1)
 	}
 }
 
-// assignments marks names that are bound to what comes from outside.
-func (f *flow) assignments() {
-	f.fn.Each(func(s *pysrc.Scope) {
-		if s.Function() != f.fn {
+func (t *tracer) add(s *pysrc.Scope) {
+	r := &routine{star: -1, stars: -1}
+	t.fns[s] = len(t.scopes)
+	t.scopes = append(t.scopes, s)
+	t.out.routines = append(t.out.routines, r)
+	if s == nil {
+		return
+	}
+	r.ref, r.title = t.local[s], t.word(s.Title())
+	r.places = len(s.Params.PosOnly) + len(s.Params.Plain)
+	all := s.Params.All()
+	for i, p := range all[:min(len(all), mostParams)] {
+		r.params = append(r.params, t.word(p.Name))
+		switch p {
+		case s.Params.Star:
+			r.star = i
+		case s.Params.StarStar:
+			r.stars = i
+		}
+		t.mark(variable{s, p.Name}, label{ofParam, t.fns[s], i})
+	}
+}
+
+// mostParams is how many parameters of a function are followed.
+const mostParams = 200
+
+func (t *tracer) word(s string) string {
+	w, ok := t.words[s]
+	if !ok {
+		w = strings.Clone(s)
+		t.words[w] = w
+	}
+	return w
+}
+
+// mark adds what a variable is made of.
+func (t *tracer) mark(v variable, labels ...label) {
+	have := t.from[v]
+	for _, l := range labels {
+		if len(have) < mostLabels && !slices.Contains(have, l) {
+			have = append(have, l)
+			t.grown = true
+		}
+	}
+	if len(have) > 0 {
+		t.from[v] = have
+	}
+}
+
+// gather sorts the bindings of the file by the function that they stand in.
+func (t *tracer) gather() {
+	t.m.Top.Each(func(s *pysrc.Scope) {
+		fn := s.Function()
+		for _, name := range s.BoundNames() {
+			for _, b := range s.Bindings(name) {
+				if b.Kind != pysrc.Parameter && b.Value != nil {
+					t.bound[fn] = append(t.bound[fn], bindingOf{variable{s, name}, b})
+				}
+			}
+		}
+		if s.Kind != pysrc.ClassScope {
 			return
 		}
-		for _, name := range s.BoundNames() {
-			if f.from[variable{s, name}] != "" || f.vetted(name) {
-				continue
-			}
-			for _, b := range s.Bindings(name) {
-				if b.Kind == pysrc.Parameter || b.Value == nil {
-					continue
-				}
-				if why := f.taint(b.Value, b.Scope, 0); why != "" {
-					f.from[variable{s, name}] = why
+		for _, name := range s.AttributeNames() {
+			for _, b := range s.Attributes(name) {
+				if b.Value != nil {
+					at := b.Scope.Function()
+					t.bound[at] = append(t.bound[at], bindingOf{variable{s, "." + name}, b})
 				}
 			}
 		}
 	})
 }
 
-// vetted reports whether the function refuses a name that is not on a list.
-func (f *flow) vetted(name string) bool {
-	known, ok := f.v.refused[f.fn]
+// spread follows the assignments of one function.
+func (t *tracer) spread(i int) {
+	fn := t.scopes[i]
+	outer := t.grown
+	for range mostTurns {
+		t.grown = false
+		for _, b := range t.bound[fn] {
+			if !t.vetted(fn, b.name) {
+				t.mark(b.variable, t.taint(b.Value, b.Binding.Scope, 0)...)
+			}
+		}
+		t.writes(fn)
+		if !t.grown {
+			break
+		}
+		outer = true
+	}
+	t.grown = outer
+}
+
+// vetted reports whether a function refuses a name that is not on a list.
+func (t *tracer) vetted(fn *pysrc.Scope, name string) bool {
+	if fn == nil {
+		return false
+	}
+	known, ok := t.refused[fn]
 	if !ok {
-		known = refused(f.fn.Func.Body)
-		f.v.refused[f.fn] = known
+		known = refused(fn.Func.Body)
+		t.refused[fn] = known
 	}
 	return known[name]
 }
@@ -201,237 +299,320 @@ func refused(list []pysrc.Stmt) map[string]bool {
 	return names
 }
 
-// passes are functions whose result holds what they are given.
-var passes = []string{
-	"io.BytesIO", "io.StringIO", "io.BufferedReader", "bytes", "bytearray", "memoryview", "str", "open", "io.open", "aiofiles.open",
-	"pathlib.Path", "pathlib.PurePath", "os.fspath", "os.path.join", "os.path.abspath", "os.path.normpath", "os.path.realpath",
-	"os.path.expanduser", "os.path.basename", "base64.b64decode", "base64.decodebytes", "gzip.decompress", "gzip.open",
-	"zlib.decompress", "bz2.decompress", "lzma.decompress", "binascii.unhexlify", "bytes.fromhex", "urllib.parse.unquote",
-}
-
-// brings are dotted names that hold what a request brings.
-var brings = []string{"flask.request.", "quart.request.", "bottle.request.", "streamlit.file_uploader()"}
-
-// taint says what an expression comes from, or nothing.
-func (f *flow) taint(e pysrc.Expr, s *pysrc.Scope, depth int) string { // one case per expression
-	if f.v.work--; e == nil || depth > mostDepth || f.v.work < 0 {
-		return ""
+// taint says what an expression is made of.
+func (t *tracer) taint(e pysrc.Expr, s *pysrc.Scope, depth int) []label { // one case per expression
+	if t.work--; e == nil || depth > mostDepth || t.work < 0 {
+		return nil
 	}
 	depth++
 	switch e := e.(type) {
 	case *pysrc.Name:
-		return f.named(e, s)
+		return t.named(e, s)
 	case *pysrc.Attribute:
-		if why := f.brought(e, s); why != "" {
-			return why
-		}
-		return f.taint(e.Value, s, depth)
+		return t.attribute(e, s, depth)
 	case *pysrc.Subscript:
-		return f.taint(e.Value, s, depth)
+		return t.taint(e.Value, s, depth)
 	case *pysrc.Call:
-		return f.called(e, s, depth)
+		return t.called(e, s, depth)
 	case *pysrc.Await:
-		return f.taint(e.Value, s, depth)
+		return t.taint(e.Value, s, depth)
 	case *pysrc.Starred:
-		return f.taint(e.Value, s, depth)
+		return t.taint(e.Value, s, depth)
 	case *pysrc.Walrus:
-		return f.taint(e.Value, s, depth)
+		return t.taint(e.Value, s, depth)
 	case *pysrc.Field:
-		return f.taint(e.Value, s, depth)
+		return t.taint(e.Value, s, depth)
 	case *pysrc.Binary:
-		return f.any(s, depth, e.Left, e.Right)
+		return t.any(s, depth, e.Left, e.Right)
 	case *pysrc.IfExpr:
-		return f.any(s, depth, e.Body, e.Else)
+		return t.any(s, depth, e.Body, e.Else)
 	case *pysrc.Joined:
-		return f.any(s, depth, e.Parts...)
+		return t.any(s, depth, e.Parts...)
 	case *pysrc.Bool:
-		return f.any(s, depth, e.Values...)
+		return t.any(s, depth, e.Values...)
+	case *pysrc.Sequence:
+		return t.any(s, depth, e.Elems...)
 	}
-	return ""
+	return nil
 }
 
-const mostDepth = 40
+func (t *tracer) join(a, b []label) []label {
+	if len(a) == 0 {
+		return b
+	}
+	out := slices.Clone(a)
+	for _, l := range b {
+		if len(out) < mostLabels && !slices.Contains(out, l) {
+			out = append(out, l)
+		}
+	}
+	return out
+}
 
-func (f *flow) any(s *pysrc.Scope, depth int, list ...pysrc.Expr) string {
+func (t *tracer) any(s *pysrc.Scope, depth int, list ...pysrc.Expr) (out []label) {
 	for _, e := range list {
-		if why := f.taint(e, s, depth); why != "" {
-			return why
+		if more := t.taint(e, s, depth); len(more) > 0 {
+			out = t.join(out, more)
 		}
 	}
-	return ""
+	return out
 }
 
-func (f *flow) named(e *pysrc.Name, s *pysrc.Scope) string {
+func (t *tracer) named(e *pysrc.Name, s *pysrc.Scope) []label {
 	owner := s.Owner(e.ID)
-	if owner == nil || owner.Function() == f.fn && f.vetted(e.ID) {
-		return ""
+	if owner == nil || t.vetted(s.Function(), e.ID) && owner.Function() == s.Function() {
+		return nil
 	}
-	if why := f.from[variable{owner, e.ID}]; why != "" {
-		return why
-	}
-	for _, b := range owner.Bindings(e.ID) {
-		if b.Kind == pysrc.Imported && slices.ContainsFunc(brings, func(p string) bool { return b.Ref+"." == p }) {
-			return "what a request brings (" + b.Ref + ")"
-		}
-	}
-	return ""
+	return t.join(t.brought(e, s), t.from[variable{owner, e.ID}])
 }
 
-// brought reports on flask.request.files and its like.
-func (f *flow) brought(e *pysrc.Attribute, s *pysrc.Scope) string {
-	for _, n := range f.v.m.Names(e, s) {
-		if slices.ContainsFunc(brings, func(p string) bool { return strings.HasPrefix(n, p) }) {
-			return "what a request brings (" + n + ")"
+func (t *tracer) attribute(e *pysrc.Attribute, s *pysrc.Scope, depth int) []label {
+	out := t.brought(e, s)
+	if n, ok := e.Value.(*pysrc.Name); ok {
+		if class := s.Self(n.ID); class != nil { // the object itself is whoever made it
+			return t.join(out, t.from[variable{class, "." + e.Attr}])
 		}
 	}
-	return ""
+	return t.join(out, t.taint(e.Value, s, depth))
 }
 
-func (f *flow) called(e *pysrc.Call, s *pysrc.Scope, depth int) string {
-	names := f.v.m.Names(e.Func, s)
-	if slices.Contains(names, "streamlit.file_uploader") {
-		return "what a user uploads (streamlit.file_uploader)"
+// called says what the result of a call is made of.
+func (t *tracer) called(e *pysrc.Call, s *pysrc.Scope, depth int) []label {
+	names, defs := t.callees(e.Func, s)
+	if out := t.gives(e, s, names); out != nil {
+		return out
 	}
 	if slices.ContainsFunc(names, func(n string) bool { return slices.Contains(passes, n) }) {
-		return f.any(s, depth, e.Args...)
+		out := t.any(s, depth, e.Args...)
+		for i := range e.Keywords {
+			out = t.join(out, t.taint(e.Keywords[i].Value, s, depth))
+		}
+		return out
 	}
-	if a, ok := e.Func.(*pysrc.Attribute); ok {
-		return f.taint(a, s, depth)
+	a, method := e.Func.(*pysrc.Attribute)
+	if at := t.passing(e, s, names, defs); at >= 0 {
+		out := []label{{ofPassing, 0, at}}
+		if method && len(defs) == 0 {
+			out = t.join(out, t.taint(a, s, depth))
+		}
+		return out
+	}
+	if !method {
+		return nil
+	}
+	out := t.taint(a, s, depth)
+	if slices.Contains(joins, a.Attr) {
+		out = t.join(out, t.any(s, depth, e.Args...))
+	}
+	return out
+}
+
+// callees are the dotted names and the functions and classes that may be called.
+func (t *tracer) callees(f pysrc.Expr, s *pysrc.Scope) (names []string, defs []*pysrc.Scope) {
+	for _, v := range t.m.Eval(f, s) {
+		switch v.Kind {
+		case pysrc.Ref:
+			names = append(names, v.Name)
+		case pysrc.Function, pysrc.Class:
+			defs = append(defs, v.Def)
+		default:
+		}
+	}
+	return names, defs
+}
+
+// passing keeps a call of something that may be of the project, and says which it is.
+func (t *tracer) passing(e *pysrc.Call, s *pysrc.Scope, names []string, defs []*pysrc.Scope) int {
+	if at, ok := t.known[e]; ok {
+		return at
+	}
+	p := &passing{fn: t.fns[s.Function()]}
+	for _, n := range names {
+		if ref := ofProject(n); ref != "" {
+			p.refs = append(p.refs, t.word(ref))
+			p.bound = p.bound || strings.Contains(n, "().")
+		}
+	}
+	for _, d := range defs {
+		if ref := t.local[d]; ref != "" {
+			p.refs = append(p.refs, ref)
+			p.bound = p.bound || t.method(e, d)
+		}
+	}
+	at := -1
+	if len(p.refs) > 0 && len(t.out.passings) < mostPassings {
+		at = len(t.out.passings)
+		p.spot, p.shown = t.spot(e), strings.Clone(t.shown(e))
+		t.out.passings = append(t.out.passings, p)
+	}
+	t.known[e] = at
+	return at
+}
+
+// method reports whether a call is of a method of an object, which is then its first
+// argument.
+func (t *tracer) method(e *pysrc.Call, d *pysrc.Scope) bool {
+	a, ok := e.Func.(*pysrc.Attribute)
+	if !ok || d.Func == nil || d.Parent.Kind != pysrc.ClassScope || has(d.Func, "staticmethod") {
+		return false
+	}
+	if has(d.Func, "classmethod") {
+		return true
+	}
+	n, ok := a.Value.(*pysrc.Name)
+	return !ok || len(n.ID) == 0 || !slices.ContainsFunc(t.m.Eval(n, d.Parent), func(v pysrc.Value) bool { return v.Kind == pysrc.Class })
+}
+
+// ofProject is a dotted name as one that may be of the project, or empty.
+func ofProject(name string) string {
+	name = strings.ReplaceAll(name, "().", ".")
+	top, _, dotted := strings.Cut(name, ".")
+	if !dotted || foreign[top] || strings.HasSuffix(name, ")") {
+		return ""
+	}
+	return name
+}
+
+func (t *tracer) spot(n pysrc.Node) spot {
+	line, column := t.f.Place(n.Where().Start)
+	return spot{int32(line), int32(column)}
+}
+
+// arrivals notes what calls are given, now that all is known of what values are made of.
+func (t *tracer) arrivals() {
+	for _, c := range t.m.Calls {
+		if t.work < 0 {
+			return
+		}
+		if !c.Deferred {
+			t.taint(c.Node, c.Scope, 0) // so that it is known
+		}
+		at, ok := t.known[c.Node]
+		if c.Deferred {
+			at, ok = t.later(c)
+		}
+		if ok && at >= 0 {
+			t.given(t.out.passings[at], c)
+		}
+		if s := t.sinkOf(c); s != nil {
+			t.out.sinks = append(t.out.sinks, s)
+		}
+	}
+}
+
+// later is the passing of a call that another arranges for.
+func (t *tracer) later(c *pysrc.Invocation) (int, bool) {
+	p := &passing{fn: t.fns[c.Scope.Function()], spot: t.spot(c.Node), shown: strings.Clone(t.shown(c.Node))}
+	for _, n := range c.Names {
+		if ref := ofProject(n); ref != "" {
+			p.refs = append(p.refs, t.word(ref))
+		}
+	}
+	for _, d := range c.Defs {
+		if ref := t.local[d]; ref != "" {
+			p.refs = append(p.refs, ref)
+			p.bound = p.bound || d.Func != nil && d.Parent.Kind == pysrc.ClassScope && !has(d.Func, "staticmethod")
+		}
+	}
+	if len(p.refs) == 0 || len(t.out.passings) >= mostPassings {
+		return -1, false
+	}
+	t.out.passings = append(t.out.passings, p)
+	return len(t.out.passings) - 1, true
+}
+
+// given notes the arguments of a call.
+func (t *tracer) given(p *passing, c *pysrc.Invocation) {
+	if len(p.args) > 0 {
+		return
+	}
+	c.Each(func(position int, name string, a pysrc.Arg) {
+		arg := argument{position: position, name: t.word(name), labels: t.taint(a.Expr, a.Scope, 0), word: t.constant(a)}
+		if len(arg.labels) > 0 || arg.word != "" {
+			p.args = append(p.args, arg)
+		}
+	})
+}
+
+// constant is True, False or None where an argument is that.
+func (t *tracer) constant(a pysrc.Arg) string {
+	switch a.Expr.(type) {
+	case *pysrc.Const, *pysrc.Name:
+	default:
+		return ""
+	}
+	v := t.m.Eval(a.Expr, a.Scope)
+	if len(v) == 1 && v[0].Kind == pysrc.Word && v[0].Name != "..." {
+		return v[0].Name
 	}
 	return ""
 }
 
-// writes marks the places that are filled with what comes from outside: a file
-// that is written to, and the name that it was opened by.
-func (f *flow) writes() {
-	for _, c := range f.v.calls[f.fn] {
-		if len(c.Positional()) == 0 {
+// results notes what functions return.
+func (t *tracer) results() {
+	for i, fn := range t.scopes {
+		if fn == nil {
 			continue
 		}
-		first := c.Positional()[0]
-		a, method := c.Node.Func.(*pysrc.Attribute)
-		switch {
-		case c.Is("shutil.copyfileobj") && len(c.Positional()) > 1:
-			f.fill(c.Positional()[1].Expr, c.Scope, f.taint(first.Expr, first.Scope, 0))
-		case method && (a.Attr == "write" || a.Attr == "write_bytes"):
-			f.fill(a.Value, c.Scope, f.taint(first.Expr, first.Scope, 0))
-		case method && a.Attr == "save": // werkzeug's FileStorage
-			f.fill(first.Expr, c.Scope, f.taint(a.Value, c.Scope, 0))
+		r := t.out.routines[i]
+		returns(fn.Func.Body, func(e pysrc.Expr) { r.gives = t.join(r.gives, t.taint(e, fn, 0)) })
+		if t.verifies(fn) { // what it returns is what somebody chose before
+			r.gives = slices.DeleteFunc(r.gives, func(l label) bool { return l.kind == ofSource && t.out.sources[l.at].kind == fromDownload })
 		}
 	}
 }
 
-// fill marks the name that an expression begins with, and what it was opened by.
-func (f *flow) fill(e pysrc.Expr, s *pysrc.Scope, why string) {
-	for range mostTurns {
-		if why == "" {
-			return
-		}
-		for {
-			a, ok := e.(*pysrc.Attribute)
-			if !ok {
-				break
-			}
-			e = a.Value
-		}
-		name, ok := e.(*pysrc.Name)
-		if !ok {
-			return
-		}
-		owner := s.Owner(name.ID)
-		if owner == nil || owner.Function() != f.fn {
-			return
-		}
-		if f.from[variable{owner, name.ID}] == "" {
-			f.from[variable{owner, name.ID}] = why
-		}
-		if e, s = opened(owner, name.ID); e == nil {
-			return
-		}
-	}
+// verifies reports whether a function compares a digest and refuses.
+func (t *tracer) verifies(fn *pysrc.Scope) bool {
+	hashed, ok := t.hashed[fn]
+	return ok && refusal(fn.Func.Body, pysrc.Span{Start: hashed, End: fn.Func.End}) != nil
 }
 
-// opened is the path in name = open(path).
-func opened(owner *pysrc.Scope, name string) (pysrc.Expr, *pysrc.Scope) {
-	for _, b := range owner.Bindings(name) {
-		c, ok := b.Value.(*pysrc.Call)
-		if !ok || b.Kind != pysrc.Assigned && b.Kind != pysrc.Entered {
+// returns calls f with what a function returns or yields.
+func returns(list []pysrc.Stmt, f func(pysrc.Expr)) {
+	for _, s := range list {
+		switch s := s.(type) {
+		case *pysrc.FunctionDef, *pysrc.ClassDef:
 			continue
-		}
-		switch fn := c.Func.(type) {
-		case *pysrc.Name:
-			if fn.ID == "open" && len(c.Args) > 0 {
-				return c.Args[0], b.Scope
-			}
-		case *pysrc.Attribute:
-			if fn.Attr == "open" && len(c.Args) > 0 {
-				if _, text := c.Args[0].(*pysrc.Str); !text {
-					return c.Args[0], b.Scope // aiofiles.open(path)
-				}
-			}
-			if fn.Attr == "open" {
-				return fn.Value, b.Scope // path.open("wb")
-			}
-		}
-	}
-	return nil, nil
-}
-
-// arrives reports a loader that is given what comes from outside.
-func (f *flow) arrives(c *pysrc.Invocation) {
-	name, position, keyword := nameOf(c, torchLoad...), 0, "f"
-	if name == "" {
-		l, other := f.v.loaderOf(c)
-		name, position, keyword = other, l.position, l.keyword
-	}
-	if name == "" {
-		return
-	}
-	args, _ := c.Arg(position, keyword)
-	for _, a := range args {
-		if why := f.taint(a.Expr, a.Scope, 0); why != "" {
-			f.v.found(userModel, c.Node, "a user decides what "+name+" loads here: "+why, append(slices.Clone(f.trail), "line "+itoa(f.v.line(c.Node))+": "+f.v.shown(c.Node))...)
-		}
-	}
-}
-
-// enters follows a call of a function of the file that is given what comes from
-// outside.
-func (f *flow) enters(c *pysrc.Invocation, depth int) {
-	if depth >= mostCalls {
-		return
-	}
-	for _, def := range c.Defs {
-		if def.Func == nil || def == f.fn {
-			continue
-		}
-		in := &flow{v: f.v, fn: def, from: map[variable]string{}}
-		in.trail = append(slices.Clone(f.trail), "line "+itoa(f.v.line(c.Node))+": "+f.v.shown(c.Node))
-		first := 0
-		if def.Parent.Kind == pysrc.ClassScope && c.Method() != "" {
-			first = 1
-		}
-		for i, p := range def.Params.All() {
-			args, _ := c.Arg(i-first, p.Name)
-			for _, a := range args {
-				if why := f.taint(a.Expr, a.Scope, 0); why != "" {
-					in.from[variable{def, p.Name}] = why
+		case *pysrc.Keyworded:
+			if s.Word == "return" {
+				for _, e := range s.Values {
+					f(e)
 				}
 			}
 		}
-		if key := in.key(); len(in.from) > 0 && !f.v.entered[key] && len(f.v.entered) < mostFlows {
-			f.v.entered[key] = true
-			in.follow(depth + 1)
-		}
+		pysrc.Blocks(s, func(inner []pysrc.Stmt) { returns(inner, f) })
 	}
 }
 
-// key says which function is entered with which parameters from outside.
-func (f *flow) key() string {
-	var names []string
-	for k := range f.from {
-		names = append(names, k.name)
+// titles is what the names of a file stand for, and the references of its definitions.
+func (v *view) titles() (*Modules, map[*pysrc.Scope]string) {
+	x := &collector{
+		view: v, named: map[string]bool{}, imports: map[string]bool{}, words: map[string]string{}, locals: map[*pysrc.Scope]string{},
+		out: &Modules{
+			where: v.where, moved: v.l.moved, classes: map[string]*class{}, titles: map[string][]string{}, aliases: map[string][]string{},
+		},
 	}
-	slices.Sort(names)
-	return itoa(int(f.fn.Func.Start)) + " " + strings.Join(names, ",")
+	for _, s := range v.m.Stars() {
+		x.out.stars = append(x.out.stars, x.word(s))
+	}
+	x.names()
+	n := 0
+	v.m.Top.Each(func(s *pysrc.Scope) {
+		if s.Kind != pysrc.ClassScope && s.Kind != pysrc.FunctionScope {
+			return
+		}
+		if n++; n > 2*mostDefs {
+			return
+		}
+		x.title(s)
+		if s.Kind == pysrc.ClassScope {
+			c := &class{title: x.word(s.Title()), where: finding.Where{Path: v.where.Path}}
+			for _, b := range s.Class.Bases {
+				c.bases = append(c.bases, x.refs(b, s.Parent))
+			}
+			x.out.classes[x.local(s)] = c
+		}
+	})
+	return x.out, x.locals
 }

@@ -58,6 +58,7 @@ type Facts struct {
 	Python  bool     // the file is Python code, or a notebook
 	Lines   int      // of code in it
 	Modules *Modules // what it says about models, for Forwards; nil if it is no Python code that could be read
+	Flow    *Flow    // what it hands on, for Flows; nil as well
 }
 
 // Reads reports whether the room looks at files of this name.
@@ -91,7 +92,7 @@ func Look(ctx context.Context, a *artifact.Artifact, opt Options, report func(fi
 	if ctx.Err() != nil {
 		return Facts{}, ctx.Err()
 	}
-	return Facts{Python: l.code, Lines: l.lines, Modules: l.modules}, err
+	return Facts{Python: l.code, Lines: l.lines, Modules: l.modules, Flow: l.flow}, err
 }
 
 // looker looks at one file.
@@ -103,6 +104,7 @@ type looker struct {
 	code    bool
 	lines   int
 	modules *Modules
+	flow    *Flow
 }
 
 // mostKept is how many findings of one rule are reported of one file.
@@ -182,7 +184,6 @@ type view struct {
 	calls   map[*pysrc.Scope][]*pysrc.Invocation // by function; nil is the module
 	hashed  map[*pysrc.Scope]int32               // where a function first computes a digest
 	sought  int                                  // comparisons of digests that were looked for
-	entered map[string]bool                      // functions that were followed into
 	refused map[*pysrc.Scope]map[string]bool     // names that a function refuses
 	work    int                                  // left to follow what requests bring
 }
@@ -195,7 +196,7 @@ type placed struct {
 
 func newView(l *looker, f *pysrc.File, where finding.Where) *view {
 	v := &view{
-		l: l, f: f, m: pysrc.Resolve(f), where: where, done: map[placed]bool{}, entered: map[string]bool{}, refused: map[*pysrc.Scope]map[string]bool{}, work: mostWork,
+		l: l, f: f, m: pysrc.Resolve(f), where: where, done: map[placed]bool{}, refused: map[*pysrc.Scope]map[string]bool{}, work: mostWork,
 		calls: map[*pysrc.Scope][]*pysrc.Invocation{}, hashed: map[*pysrc.Scope]int32{},
 	}
 	for _, c := range v.m.Calls {
@@ -211,7 +212,7 @@ func newView(l *looker, f *pysrc.File, where finding.Where) *view {
 // checks are what is looked for, in order; a check may rely on those before it.
 var checks = []func(*view){
 	(*view).retries, (*view).torchLoads, (*view).unpickles, (*view).hubs, (*view).saves,
-	(*view).environment, (*view).evidence, (*view).flows, (*view).modules,
+	(*view).environment, (*view).evidence, (*view).trace, (*view).modules,
 }
 
 func (v *view) look() {

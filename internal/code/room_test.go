@@ -16,7 +16,11 @@ import (
 // look lists "line:column rule severity" of what is found in a file.
 func look(t *testing.T, name, src string, opt Options) (out []string, all []finding.Finding) {
 	t.Helper()
-	_, err := Look(t.Context(), artifact.FromBytes(name, []byte(src)), opt, func(f finding.Finding) { all = append(all, f) })
+	report := func(f finding.Finding) { all = append(all, f) }
+	facts, err := Look(t.Context(), artifact.FromBytes(name, []byte(src)), opt, report)
+	if err == nil && facts.Flow != nil {
+		err = Flows(t.Context(), ".", []*Flow{facts.Flow}, report)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,7 @@ import (
 
 var (
 	unpickleRules = []*rule.Rule{unpickle, joblibLoad, numpyPickle, pandasPickle}
-	sourceRules   = []*rule.Rule{hubUnpinned, urlUnchecked, remoteCode, hubRevision, userModel}
+	sourceRules   = []*rule.Rule{hubUnpinned, urlUnchecked, remoteCode, hubRevision, userModel, startedWith, downloaded}
 	otherRules    = []*rule.Rule{saveWhole, notRead}
 	evidenceRules = []*rule.Rule{verified, guarded, plainLoad, plainSave, digestChecked, validated, hardened, checkedData, forwardGuarded, modelElsewhere}
 	forwardRules  = []*rule.Rule{forwardOpen}
@@ -72,10 +72,29 @@ var hubRevision = &rule.Rule{
 
 var userModel = &rule.Rule{
 	ID: "PY040", Title: "A user decides what is loaded", Strategy: finding.TrustedSources,
-	Severity: finding.High, Verdict: finding.Safe, Since: since, Refs: []string{"CWE-502", "CWE-22"},
-	Text: "What a request brings, as an upload or as a name, reaches a loader that runs what a file says, within a function or through functions of the same file. " +
-		"A name that is first looked up on a list and refused where it is not there is not reported.",
+	Severity: finding.High, Verdict: finding.Safe, Since: since, Refs: []string{"CWE-502", "CWE-22", "CWE-94"},
+	Text: "What a request brings, as an upload or as a name, reaches a call that loads, imports, builds or evaluates what it is given, through however many functions and files of the project. " +
+		"The finding shows each step. A name that is first looked up on a list and refused where it is not there is not reported.\n\n" +
+		"The severity is critical where the call runs what it is given: weights_only=False, a torch that the project allows and that is older than 2.6, a pickle, eval.",
 	Fix: "load only models of a fixed list, with andiron.load(path); what a user hands in is never loaded, at most scanned with andiron scan",
+}
+
+var startedWith = &rule.Rule{
+	ID: "PY041", Title: "The command line or the environment decides what is loaded", Strategy: finding.TrustedSources,
+	Severity: finding.Medium, Verdict: finding.Safe, Since: since, Refs: []string{"CWE-502", "CWE-426"},
+	Text: "An argument of the program, a variable of its environment or what is typed in reaches a call that loads, imports, builds or evaluates what it is given. " +
+		"Who starts the program runs code anyway; but the file that is named is often somebody else's. A load before which the function compares a digest is not reported.\n\n" +
+		"The severity is low where the call only reads: torch.load with weights_only=True, TorchScript, a program of torch.export.",
+	Fix: "load it with andiron.load(path), which refuses what is not in the lock",
+}
+
+var downloaded = &rule.Rule{
+	ID: "PY042", Title: "A download is loaded that nothing verified", Strategy: finding.SecureLoading,
+	Severity: finding.High, Verdict: finding.Safe, Since: since, Refs: []string{"CWE-494", "CWE-502"},
+	Text: "What comes from an address or from the Hub reaches a call that loads, imports, builds or evaluates it, and no digest is compared on the way. " +
+		"Whoever can change what the address gives decides what is loaded. A download from the Hub at a commit, or one of a known hash, is not reported.\n\n" +
+		"The severity is medium where the call only reads: torch.load with weights_only=True, TorchScript, a program of torch.export.",
+	Fix: "download the file once, add it with andiron trust add, and load it with andiron.load(path)",
 }
 
 var saveWhole = &rule.Rule{

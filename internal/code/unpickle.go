@@ -20,6 +20,8 @@ type loader struct {
 	message  string
 	// only says that it counts where this argument may be True.
 	only string
+	// reads says that it runs a program with limits, or none.
+	reads bool
 }
 
 // loaders are what runs a file, torch.load apart.
@@ -27,46 +29,46 @@ var loaders = []loader{
 	{
 		[]string{"torch.jit.load", "torch.jit._serialization.load"},
 		0, "f", jitLoad,
-		"torch.jit.load reads a program that nothing verified before", "",
+		"torch.jit.load reads a program that nothing verified before", "", true,
 	},
 	{
 		[]string{"torch.export.load", "torch._export.load", "torch._export.serde.serialize.load"},
 		0, "f", exportLoad,
-		"torch.export.load reads a program that nothing verified before", "",
+		"torch.export.load reads a program that nothing verified before", "", true,
 	},
 	{
 		[]string{"torch.package.PackageImporter", "torch.package.package_importer.PackageImporter"},
 		0, "file_or_buffer", packageImporter,
-		"torch.package imports Python modules from an archive, and runs them", "",
+		"torch.package imports Python modules from an archive, and runs them", "", false,
 	},
 	{
 		[]string{
 			"pickle.load", "pickle.Unpickler", "_pickle.load", "_pickle.Unpickler", "cPickle.load", "pickle5.load",
 			"six.moves.cPickle.load", "dill.load", "dill.Unpickler", "cloudpickle.load", "compress_pickle.load", "jsonpickle.decode", "shelve.open",
 		},
-		0, "file", unpickle, "", "",
+		0, "file", unpickle, "", "", false,
 	},
 	{
 		[]string{
 			"pickle.loads", "_pickle.loads", "cPickle.loads", "pickle5.loads", "six.moves.cPickle.loads",
 			"dill.loads", "cloudpickle.loads",
 		},
-		0, "data", unpickle, "", "",
+		0, "data", unpickle, "", "", false,
 	},
 	{
 		[]string{"joblib.load", "joblib.numpy_pickle.load", "sklearn.externals.joblib.load"},
 		0, "filename", joblibLoad,
-		"joblib.load runs whatever the file says", "",
+		"joblib.load runs whatever the file says", "", false,
 	},
 	{
 		[]string{"numpy.load", "numpy.lib.npyio.load", "numpy.lib._npyio_impl.load"},
 		0, "file", numpyPickle,
-		"numpy.load with allow_pickle=True runs whatever an array of objects says", "allow_pickle",
+		"numpy.load with allow_pickle=True runs whatever an array of objects says", "allow_pickle", false,
 	},
 	{
 		[]string{"pandas.read_pickle", "pandas.io.pickle.read_pickle"},
 		0, "filepath_or_buffer", pandasPickle,
-		"pandas.read_pickle runs whatever the file says", "",
+		"pandas.read_pickle runs whatever the file says", "", false,
 	},
 }
 

@@ -28,7 +28,7 @@ func lookCode(ctx context.Context, a *artifact.Artifact, opt Options) (r result)
 	if err != nil {
 		report(unreadable.Undetermined(finding.Where{Path: a.Name()}, err.Error()))
 	}
-	r.python, r.lines, r.modules = facts.Python, facts.Lines, facts.Modules
+	r.python, r.lines, r.modules, r.flow = facts.Python, facts.Lines, facts.Modules, facts.Flow
 	return r
 }
 
@@ -51,15 +51,20 @@ func lookValidation(a *artifact.Artifact, opt Options, r *result) {
 	r.validation = facts
 }
 
-// forwards is what all files together say of the models of a project.
-type forwards struct {
+// together is what all files together say of the models of a project, and of what its
+// functions hand on to each other.
+type together struct {
 	files []*code.Modules
+	flows []*code.Flow
 	with  code.Validation
 }
 
-func (w *forwards) add(r result) {
+func (w *together) add(r result) {
 	if r.modules != nil {
 		w.files = append(w.files, r.modules)
+	}
+	if r.flow != nil {
+		w.flows = append(w.flows, r.flow)
 	}
 	if s := r.validation.Schema; s != nil {
 		w.with.Schemas = append(w.with.Schemas, code.Schema(*s))
@@ -69,15 +74,20 @@ func (w *forwards) add(r result) {
 	}
 }
 
-// look says which models are guarded, and which are not.
-func (w *forwards) look(ctx context.Context, root string) (r result) {
+// look says what comes from outside to where it is loaded, which models are guarded,
+// and which are not.
+func (w *together) look(ctx context.Context, root string) (r result) {
 	report := func(f finding.Finding) { r.loose = append(r.loose, f) }
 	defer func() {
 		if p := recover(); p != nil {
 			report(broken(root, p))
 		}
 	}()
-	if err := code.Forwards(ctx, root, w.files, w.with, report); err != nil {
+	err := code.Flows(ctx, root, w.flows, report)
+	if err == nil {
+		err = code.Forwards(ctx, root, w.files, w.with, report)
+	}
+	if err != nil {
 		return result{stopped: true}
 	}
 	return r

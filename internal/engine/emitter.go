@@ -15,7 +15,7 @@ type emitter struct {
 	opt  Options
 	sum  *tally
 	done int
-	code forwards
+	code together
 
 	place struct{ path, rel string } // of the last loose finding, and beneath the project
 }

@@ -107,6 +107,16 @@ func otherLoadExamples() map[string]example {
 			training("torch>=2.6", serve+"    torch.load(io.BytesIO(data))\n"),
 			training("torch>=2.6", serve+"    torch.load('models/base.pt')\n"),
 		},
+		"PY041": {
+			training("torch>=2.6", "import sys, torch\ntorch.load(sys.argv[1])\n"),
+			training("torch>=2.6", "import andiron, sys\nandiron.load(sys.argv[1])\n"),
+		},
+		"PY042": {
+			project("get.py", "import requests\ndef get(url):\n    return requests.get(url).content\n",
+				"run.py", "import get, io, torch\ntorch.load(io.BytesIO(get.get('https://models.example.com/m.pt')))\n"),
+			project("get.py", "import hashlib, requests\ndef get(url):\n    b = requests.get(url).content\n    assert hashlib.sha256(b).hexdigest() == 'ab'\n    return b\n",
+				"run.py", "import get, io, torch\ntorch.load(io.BytesIO(get.get('https://models.example.com/m.pt')))\n"),
+		},
 		"PY050": {
 			training("", "import torch\nclass Net(torch.nn.Module): pass\nn = Net()\ntorch.save(n, 'n.pt')\n"),
 			training("", "import torch\nclass Net(torch.nn.Module): pass\nn = Net()\ntorch.save(n.state_dict(), 'n.pt')\n"),

@@ -87,6 +87,22 @@ func (v *Invocation) Every() []Arg {
 	return out
 }
 
+// Each calls f with every argument: its position, or -1 and its name; ** has that name.
+// Items of dictionaries behind ** that are known have names of their own.
+func (v *Invocation) Each(f func(position int, name string, a Arg)) {
+	for i, a := range v.args {
+		f(i, "", a)
+	}
+	for _, k := range v.keywords {
+		f(-1, k.name, k.arg)
+	}
+	for i := range v.Node.Keywords {
+		if k := &v.Node.Keywords[i]; k.Name == "" {
+			f(-1, "**", Arg{k.Value, v.Scope})
+		}
+	}
+}
+
 // invocations makes what a call stands for.
 func (m *Module) invocations(c site) {
 	v := &Invocation{Node: c.node, Scope: c.scope}

@@ -219,6 +219,9 @@ func (s *Scope) Each(f func(*Scope)) {
 // BoundNames lists the names that the scope itself binds, sorted.
 func (s *Scope) BoundNames() []string { return slices.Sorted(maps.Keys(s.names)) }
 
+// AttributeNames lists the attributes that methods of a class assign to self, sorted.
+func (s *Scope) AttributeNames() []string { return slices.Sorted(maps.Keys(s.attrs)) }
+
 // Attributes lists how methods of a class bind an attribute of self.
 func (s *Scope) Attributes(name string) []Binding {
 	if v := s.attrs[name]; v != nil {

@@ -32,6 +32,11 @@ func normalFinding(f finding.Finding) finding.Finding {
 	f.Message, f.Fix = safetext.Valid(f.Message), safetext.Valid(f.Fix)
 	f.Where = normalWhere(f.Where)
 	f.Evidence = validAll(f.Evidence)
+	if f.Flow != nil {
+		f.Flow = each(f.Flow, func(s finding.Step) finding.Step {
+			return finding.Step{Where: normalWhere(s.Where), Text: safetext.Valid(s.Text)}
+		})
+	}
 	f.Code, f.Input = safetext.Valid(f.Code), safetext.Valid(f.Input)
 	if p := f.Package; p != nil {
 		q := normalPackage(*p)

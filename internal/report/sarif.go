@@ -152,6 +152,9 @@ func (s *sarifRun) finding(f finding.Finding, artifact int, inv *sarif.Invocatio
 	res.Locations = []*sarif.Location{location(f.Where, artifact)}
 	res.PartialFingerprints = map[string]any{"andironFinding/v1": s.fingerprint(f)}
 	res.Properties = resultProperties(f)
+	if len(f.Flow) > 0 {
+		res.CodeFlows = []*sarif.CodeFlow{codeFlow(f.Flow)}
+	}
 	if f.Waived != nil {
 		res.AddSuppression(suppression(f))
 	}
@@ -164,6 +167,19 @@ func (s *sarifRun) finding(f finding.Finding, artifact int, inv *sarif.Invocatio
 	n.AssociatedRule = sarif.NewReportingDescriptorReference().WithId(f.Rule)
 	n.AssociatedRule.Index = res.RuleIndex
 	inv.ToolExecutionNotifications = append(inv.ToolExecutionNotifications, n)
+}
+
+// codeFlow shows how something comes to where a finding is, step by step.
+func codeFlow(steps []finding.Step) *sarif.CodeFlow {
+	thread := sarif.NewThreadFlow()
+	for _, s := range steps {
+		l := location(s.Where, -1)
+		l.Message = sarif.NewTextMessage(literal(brief(s.Text, maxMessage)))
+		thread.Locations = append(thread.Locations, sarif.NewThreadFlowLocation().WithLocation(l))
+	}
+	flow := sarif.NewCodeFlow()
+	flow.ThreadFlows = []*sarif.ThreadFlow{thread}
+	return flow
 }
 
 func resultProperties(f finding.Finding) sarif.Properties {

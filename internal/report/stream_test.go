@@ -138,6 +138,7 @@ func streams() map[string]stream {
 		},
 		"flood":  floodStream(),
 		"waived": waivedStream(),
+		"code":   codeStream(),
 		"deps":   depsStream(),
 		"both":   bothStream(),
 		"clean":  cleanStream(),
@@ -181,6 +182,7 @@ func auditStream() stream {
 	s.config.Verb, s.config.Paths = "audit", []string{"."}
 	train := finding.Where{Path: "train.py"}.Line1(12, 5)
 	loose := ruleUnknown.Finding(train, "torch.load is called without weights_only", "torch.load(path)")
+	loose.Flow = []finding.Step{{Where: finding.Where{Path: "serve.py"}.Line1(3, 1), Text: "name, which a request brings to get"}, {Where: train, Text: "torch.load(path)"}}
 	s.findings = append(s.findings, loose)
 	s.posture = []finding.Posture{
 		{
@@ -200,6 +202,13 @@ func auditStream() stream {
 			}},
 		},
 	}
+	return s
+}
+
+// codeStream is of a run over code, which looks at no models.
+func codeStream() stream {
+	s := stream{config: finding.Config{Tool: "andiron", Version: "0.1.0", Verb: "code scan", Paths: []string{"."}, FailOn: "high", Rules: 3}, summary: finding.Summary{Code: &finding.Code{Files: 2, Lines: 61}}}
+	s.findings = auditStream().findings
 	return s
 }
 
@@ -240,7 +249,10 @@ func hostileStream() stream {
 				Path: path, Format: nasty, Size: 1, Verdict: finding.Dangerous,
 				Findings: []finding.Finding{
 					ruleCommand.Finding(at(path, nasty).At(1<<62), nasty, nasty, strings.Repeat(nasty, 20)),
-					{Rule: "XYZ999", Severity: finding.Low, Outcome: finding.Present, Strategy: finding.TrustedSources, Message: strings.Repeat("\u202e", 700), Where: at(path, ""), Fix: nasty},
+					{
+						Rule: "XYZ999", Severity: finding.Low, Outcome: finding.Present, Strategy: finding.TrustedSources, Message: strings.Repeat("\u202e", 700), Where: at(path, ""), Fix: nasty,
+						Flow: []finding.Step{{Where: at(nasty, nasty), Text: nasty}, {Text: strings.Repeat(nasty, 20)}},
+					},
 				},
 			},
 			{Path: "a:b/c d%.pt", Format: "pickle", Size: 0, Verdict: finding.Framework},

@@ -1,0 +1,468 @@
+package code
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/rule"
+)
+
+// Flows follows what comes from outside through the functions of a project, root, to
+// where it is loaded, and says which of its calls make torch.load read unsafely
+// through functions that hand weights_only on. Files are in order, by name. The error
+// is the context's.
+func Flows(ctx context.Context, root string, files []*Flow, report func(finding.Finding)) error {
+	if root == "" {
+		root = "."
+	}
+	names := make([]*Modules, len(files))
+	w := &follower{report: report, files: map[*Modules]*Flow{}, kept: map[string]int{}}
+	for i, f := range files {
+		names[i], w.files[f.names] = f.names, f
+		f.byRef = map[string]int{}
+		for n, r := range f.routines {
+			f.byRef[r.ref] = n
+		}
+	}
+	w.project, w.order = newProject(path.Clean(root), names), files
+	for _, step := range []func(){w.resolveAll, w.give, w.link, w.arrive, w.loosen} {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		step()
+	}
+	return nil
+}
+
+// place of a routine's parameter: a node of the graph.
+type parameter struct {
+	file   *Flow
+	fn, at int
+}
+
+// entry is a routine of the project that may be called, and which of its parameters
+// take the arguments by position first.
+type entry struct {
+	file  *Flow
+	fn    int
+	first int
+}
+
+// made is what a value is made of: a parameter, or a source.
+type made struct {
+	parameter
+
+	source *source // nil for a parameter
+}
+
+// follower follows values through a project.
+type follower struct {
+	*project
+
+	report  func(finding.Finding)
+	files   map[*Modules]*Flow
+	order   []*Flow
+	calls   map[*passing][]entry
+	gives   map[parameter][]made // by routine, with at -1: what it returns
+	results map[*passing][]made
+	in      map[parameter][]edge // who fills a parameter
+	out     map[parameter][]edge
+	kept    map[string]int
+}
+
+// edge is an argument of a call that fills a parameter.
+type edge struct {
+	from made
+	to   parameter
+	by   *passing
+	at   *Flow // where it stands
+	word string
+	name string
+}
+
+const (
+	mostEdges   = 1_000_000
+	mostEntries = 16 // routines that one call may be of
+	mostGiven   = 24 // parameters and sources that one value may be of
+	giveRounds  = 8  // through all calls and routines
+)
+
+// resolveAll finds what each call is of.
+func (w *follower) resolveAll() {
+	w.calls = map[*passing][]entry{}
+	for _, f := range w.order {
+		for _, p := range f.passings {
+			w.calls[p] = w.entries(f, p)
+		}
+	}
+}
+
+func (w *follower) entries(f *Flow, p *passing) (out []entry) {
+	for _, ref := range p.refs {
+		for _, d := range w.reach(f, ref) {
+			to := w.files[d.file]
+			if d.class() != nil {
+				if init, ok := w.method(d, "__init__", 0); ok {
+					out = append(out, entry{w.files[init.file], w.files[init.file].byRef[init.ref], 1})
+				}
+			} else if n, ok := to.byRef[d.ref]; ok {
+				e := entry{to, n, 0}
+				if p.bound {
+					e.first = 1
+				}
+				out = append(out, e)
+			}
+			if len(out) >= mostEntries {
+				return out
+			}
+		}
+	}
+	return out
+}
+
+// reach finds the definitions that a reference may be, also methods that a class
+// inherits.
+func (w *follower) reach(f *Flow, ref string) []def {
+	if m := w.resolve(f.names, ref); len(m.defs) > 0 {
+		return m.defs
+	}
+	i := strings.LastIndexByte(ref, '.')
+	if i < 0 || strings.HasPrefix(ref, "#") {
+		return nil
+	}
+	var out []def
+	for _, d := range w.resolve(f.names, ref[:i]).defs {
+		if d.class() == nil {
+			continue
+		}
+		if m, ok := w.method(d, ref[i+1:], 0); ok {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// method finds a method of a class, its own or the first that it inherits.
+func (w *follower) method(d def, name string, depth int) (def, bool) {
+	if depth > mostHops {
+		return def{}, false
+	}
+	for _, ref := range d.file.titles[d.class().title+"."+name] {
+		return def{d.file, ref}, true
+	}
+	for _, b := range w.bases(d) {
+		if m, ok := w.method(b, name, depth+1); ok {
+			return m, true
+		}
+	}
+	return def{}, false
+}
+
+// give finds what calls result in and what routines return, each of which is made of
+// the others.
+func (w *follower) give() {
+	w.gives, w.results = map[parameter][]made{}, map[*passing][]made{}
+	for range giveRounds {
+		grown := false
+		for _, f := range w.order {
+			for _, p := range f.passings {
+				before := len(w.results[p])
+				if list := w.result(f, p); len(list) > before {
+					w.results[p], grown = list, true
+				}
+			}
+			for i, r := range f.routines {
+				key := parameter{f, i, -1}
+				if list := w.expand(f, r.gives); len(list) > len(w.gives[key]) {
+					w.gives[key], grown = list, true
+				}
+			}
+		}
+		if !grown {
+			return
+		}
+	}
+}
+
+// expand says of which parameters and sources a value is made, as far as is known yet.
+func (w *follower) expand(f *Flow, labels []label) (out []made) {
+	for _, l := range labels {
+		switch l.kind {
+		case ofParam:
+			out = with(out, made{parameter{f, l.fn, l.at}, nil})
+		case ofSource:
+			out = with(out, made{parameter{f, 0, 0}, &f.sources[l.at]})
+		case ofPassing:
+			out = with(out, w.results[f.passings[l.at]]...)
+		}
+	}
+	return out
+}
+
+func with(list []made, more ...made) []made {
+	for _, g := range more {
+		if len(list) < mostGiven && !slices.Contains(list, g) {
+			list = append(list, g)
+		}
+	}
+	return list
+}
+
+// result says of what the result of a call is made.
+func (w *follower) result(f *Flow, p *passing) (out []made) {
+	for _, e := range w.calls[p] {
+		for _, g := range w.gives[parameter{e.file, e.fn, -1}] {
+			if g.source != nil {
+				out = with(out, g)
+			}
+		}
+		for _, a := range p.args {
+			if len(a.labels) > 0 && w.passes(e, e.binds(a)) {
+				out = with(out, w.expand(f, a.labels)...)
+			}
+		}
+	}
+	return out
+}
+
+// passes reports whether what a routine gives holds what fills a parameter of it. An
+// object holds what it was made of.
+func (w *follower) passes(e entry, at int) bool {
+	if e.first == 1 && strings.HasSuffix(e.file.routines[e.fn].title, ".__init__") {
+		return true
+	}
+	return slices.Contains(w.gives[parameter{e.file, e.fn, -1}], made{parameter{e.file, e.fn, at}, nil})
+}
+
+// binds is the parameter that an argument fills, or -1.
+func (e entry) binds(a argument) int {
+	r := e.file.routines[e.fn]
+	if a.position >= 0 {
+		if at := a.position + e.first; at < r.places && at < len(r.params) {
+			return at
+		}
+		return r.star
+	}
+	if a.name == "**" {
+		return r.stars
+	}
+	if at := slices.Index(r.params, a.name); at >= 0 && at != r.star && at != r.stars {
+		return at
+	}
+	return r.stars
+}
+
+// link makes the graph of who fills which parameters.
+func (w *follower) link() {
+	w.in, w.out = map[parameter][]edge{}, map[parameter][]edge{}
+	n := 0
+	for _, f := range w.order {
+		for _, p := range f.passings {
+			for _, e := range w.calls[p] {
+				for _, a := range p.args {
+					if n++; n > mostEdges {
+						return
+					}
+					w.fills(f, p, e, a)
+				}
+			}
+		}
+	}
+}
+
+func (w *follower) fills(f *Flow, p *passing, e entry, a argument) {
+	at := e.binds(a)
+	if at < 0 {
+		return
+	}
+	to := parameter{e.file, e.fn, at}
+	if a.word != "" {
+		w.in[to] = append(w.in[to], edge{to: to, by: p, at: f, word: a.word, name: a.name})
+	}
+	for _, g := range w.expand(f, a.labels) {
+		x := edge{from: g, to: to, by: p, at: f, name: a.name}
+		w.in[to] = append(w.in[to], x)
+		if g.source == nil {
+			w.out[g.parameter] = append(w.out[g.parameter], x)
+		}
+	}
+}
+
+// arrive reports what comes from outside to a sink.
+func (w *follower) arrive() {
+	for kind := fromRequest; kind <= fromUser; kind++ {
+		by := w.spread(kind)
+		for _, f := range w.order {
+			for _, s := range f.sinks {
+				w.at(f, s, kind, by)
+			}
+		}
+	}
+}
+
+// spread finds the parameters that a kind of source comes to, and by which edge.
+func (w *follower) spread(kind sourceKind) map[parameter]edge {
+	by := map[parameter]edge{}
+	var todo []parameter
+	for _, f := range w.order {
+		for i, r := range f.routines {
+			for at := range r.params {
+				p := parameter{f, i, at}
+				for _, e := range w.in[p] {
+					if _, known := by[p]; !known && e.from.source != nil && e.from.source.kind == kind {
+						by[p] = e
+						todo = append(todo, p)
+					}
+				}
+			}
+		}
+	}
+	for ; len(todo) > 0; todo = todo[1:] {
+		for _, e := range w.out[todo[0]] {
+			if _, known := by[e.to]; !known {
+				by[e.to] = e
+				todo = append(todo, e.to)
+			}
+		}
+	}
+	return by
+}
+
+// at reports one sink that a kind of source comes to; a worse one was reported before.
+func (w *follower) at(f *Flow, s *sink, kind sourceKind, by map[parameter]edge) {
+	if s.reported || s.checked && kind != fromRequest {
+		return
+	}
+	for _, g := range w.expand(f, s.labels) {
+		if g.source != nil {
+			if g.source.kind == kind {
+				w.found(f, s, kind, finding.Step{Where: g.file.names.at(g.source.spot), Text: g.source.text}, nil)
+				return
+			}
+			continue
+		}
+		if _, ok := by[g.parameter]; !ok {
+			continue
+		}
+		var steps []finding.Step
+		var start finding.Step
+		for p := g.parameter; ; {
+			e := by[p]
+			steps = append(steps, finding.Step{Where: e.at.names.at(e.by.spot), Text: e.by.shown})
+			if e.from.source != nil {
+				start = finding.Step{Where: e.from.file.names.at(e.from.source.spot), Text: e.from.source.text}
+				break
+			}
+			p = e.from.parameter
+		}
+		slices.Reverse(steps)
+		w.found(f, s, kind, start, steps)
+		return
+	}
+}
+
+// found reports a sink, with the way that something takes to it.
+func (w *follower) found(f *Flow, s *sink, kind sourceKind, start finding.Step, steps []finding.Step) {
+	s.reported = true
+	where := f.names.at(s.spot)
+	steps = append(steps, finding.Step{Where: where, Text: s.shown})
+	var r *rule.Rule
+	var message string
+	severity := finding.High
+	switch kind {
+	case fromRequest:
+		r, message = userModel, fmt.Sprintf("a user decides what %s %s here: %s", s.name, s.what, start.Text)
+		if s.unsafe {
+			severity = finding.Critical
+		}
+	case fromDownload:
+		r, message = downloaded, fmt.Sprintf("%s %s what came over the network and nothing verified: %s", s.name, s.what, start.Text)
+		if !s.unsafe {
+			severity = finding.Medium
+		}
+	case fromUser:
+		r, message = startedWith, fmt.Sprintf("whoever starts the program decides what %s %s here: %s", s.name, s.what, start.Text)
+		severity = finding.Medium
+		if !s.unsafe {
+			severity = finding.Low
+		}
+	}
+	w.tell(r, severity, where, message, append([]finding.Step{start}, steps...))
+}
+
+// tell reports a finding with its steps, the first of which is in the message already.
+func (w *follower) tell(r *rule.Rule, severity finding.Severity, where finding.Where, message string, flow []finding.Step) {
+	var evidence []string
+	for _, s := range flow[1:] {
+		place := s.Where.String() + ": "
+		if s.Where.Path == where.Path && s.Where.Member == "" {
+			place = "line " + itoa(s.Where.Line) + ": "
+		}
+		evidence = append(evidence, place+s.Text)
+	}
+	x := r.Finding(where, message, evidence...)
+	x.Severity, x.Flow = severity, flow
+	key := r.ID + where.Path
+	switch w.kept[key]++; {
+	case w.kept[key] == mostKept:
+		x.Message += fmt.Sprintf(" (no more findings of %s are listed)", r.ID)
+	case w.kept[key] > mostKept:
+		return
+	}
+	w.report(x)
+}
+
+// loosen reports the calls that make torch.load read unsafely through functions that
+// hand weights_only on.
+func (w *follower) loosen() {
+	said := map[*passing]bool{}
+	for _, f := range w.order {
+		for _, s := range f.sinks {
+			for _, l := range s.flags {
+				w.loosens(f, s, parameter{f, l.fn, l.at}, said)
+			}
+		}
+	}
+}
+
+// loosens follows one parameter of a torch.load back to the constants that it is given.
+func (w *follower) loosens(f *Flow, s *sink, p parameter, said map[*passing]bool) {
+	by := map[parameter]edge{p: {}}
+	for todo := []parameter{p}; len(todo) > 0; todo = todo[1:] {
+		at := todo[0]
+		keywords := at.at == at.file.routines[at.fn].stars
+		for _, e := range w.in[at] {
+			switch {
+			case keywords && e.name != "weights_only" && e.name != "**":
+			case e.word == "False" && !said[e.by]:
+				said[e.by] = true
+				w.loosened(f, s, e, at, by)
+			case e.word == "" && e.from.source == nil:
+				if _, known := by[e.from.parameter]; !known {
+					by[e.from.parameter] = e
+					todo = append(todo, e.from.parameter)
+				}
+			}
+		}
+	}
+}
+
+func (w *follower) loosened(f *Flow, s *sink, e edge, at parameter, by map[parameter]edge) {
+	where := e.at.names.at(e.by.spot)
+	flow := []finding.Step{{Where: where, Text: e.by.shown}}
+	for {
+		next := by[at]
+		if next.by == nil {
+			break
+		}
+		flow = append(flow, finding.Step{Where: next.at.names.at(next.by.spot), Text: next.by.shown})
+		at = next.to
+	}
+	end := f.names.at(s.spot)
+	flow = append(flow, finding.Step{Where: end, Text: s.shown})
+	w.tell(loadUnsafe, loadUnsafe.Severity, where, fmt.Sprintf("weights_only=False is handed on to %s at %s, which runs whatever the file says", s.name, end), flow)
+}

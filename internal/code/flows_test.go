@@ -1,0 +1,155 @@
+package code
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/artifact"
+)
+
+// flowsOf follows what comes from outside through the files of an archive.
+func flowsOf(t testing.TB, archive string, opt Options) (lines []string) {
+	t.Helper()
+	files := txtar.Parse([]byte(archive)).Files
+	slices.SortFunc(files, func(a, b txtar.File) int { return strings.Compare(a.Name, b.Name) })
+	var flows []*Flow
+	for _, f := range files {
+		facts, err := Look(t.Context(), artifact.FromBytes(f.Name, f.Data), opt, func(finding.Finding) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if facts.Flow != nil {
+			flows = append(flows, facts.Flow)
+		}
+	}
+	err := Flows(t.Context(), ".", flows, func(f finding.Finding) {
+		lines = append(lines, fmt.Sprintf("%s %s %s: %s", f.Where, f.Rule, f.Severity, f.Message))
+		for _, e := range f.Evidence {
+			lines = append(lines, "  "+e)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lines
+}
+
+func TestFlows(t *testing.T) {
+	const serve = "-- serve.py --\nfrom fastapi import FastAPI\nfrom store import loader\napp = FastAPI()\n@app.get('/')\ndef get(name: str):\n    return loader.read(name)\n"
+	const user = "a user decides what torch.load loads here: name, which a request brings to get"
+	const cli = "whoever starts the program decides what torch.load loads here: the command line (parse_args)"
+	for _, tt := range []struct {
+		name, files string
+		want        []string
+	}{
+		{
+			"through a file", serve + "-- store/__init__.py --\n-- store/loader.py --\nimport torch\ndef read(p):\n    return torch.load(p, weights_only=False)\n",
+			[]string{"store/loader.py:3:12 PY040 critical: " + user, "  serve.py:6:12: loader.read(name)", "  line 3: torch.load(p, weights_only=False)"},
+		},
+		{
+			"through two, one of which only passes it on",
+			serve + "-- store/__init__.py --\n-- store/loader.py --\nfrom .paths import whole\nfrom .raw import unpack\ndef read(p):\n    return unpack(whole(p))\n" +
+				"-- store/paths.py --\nimport os\ndef whole(p):\n    return os.path.join('models', p)\n-- store/raw.py --\nimport torch\ndef unpack(p):\n    return torch.load(p)\n",
+			[]string{"store/raw.py:3:12 PY040 high: " + user, "  serve.py:6:12: loader.read(name)", "  store/loader.py:4:12: unpack(whole(p))", "  line 3: torch.load(p)"},
+		},
+		{
+			"an object", "-- net.py --\nimport torch\nclass Net:\n    def __init__(self, path):\n        self.path = path\n    def load(self):\n        return torch.load(self.path)\n" +
+				"-- run.py --\nimport argparse\nfrom net import Net\nargs = argparse.ArgumentParser().parse_args()\nNet(args.weights).load()\n",
+			[]string{"net.py:6:16 PY041 low: " + cli, "  run.py:4:1: Net(args.weights)", "  line 6: torch.load(self.path)"},
+		},
+		{
+			"a method that is inherited", "-- base.py --\nimport torch\nclass Base:\n    def load(self, path):\n        return torch.load(path)\n" +
+				"-- run.py --\nimport sys\nfrom base import Base\nclass Net(Base):\n    pass\nn = Net()\nn.load(sys.argv[1])\n",
+			nil, // of an object of the file, methods are looked up in the file alone
+		},
+		{
+			"parsed by a function", "-- run.py --\nimport argparse, torch\ndef parse():\n    p = argparse.ArgumentParser()\n    return p.parse_args()\ndef main(opt):\n    torch.load(opt.weights)\nmain(parse())\n",
+			[]string{"run.py:6:5 PY041 low: " + cli, "  line 7: main(parse())", "  line 6: torch.load(opt.weights)"},
+		},
+		{
+			"an environment variable", "-- run.py --\nimport os, pickle\npickle.load(open(os.environ['M'], 'rb'))\n",
+			[]string{"run.py:2:1 PY041 medium: whoever starts the program decides what pickle.load loads here: an environment variable (os.environ)", "  line 2: pickle.load(open(os.environ['M'], 'rb'))"},
+		},
+		{
+			"a download", "-- get.py --\nimport requests\ndef get(url):\n    return requests.get(url).content\n-- run.py --\nimport pickle\nimport get\nx = pickle.loads(get.get('https://a.example'))\n",
+			[]string{"run.py:3:5 PY042 high: pickle.loads loads what came over the network and nothing verified: a download (requests.get)", "  line 3: pickle.loads(get.get('https://a.example'))"},
+		},
+		{
+			"a download that is verified", "-- get.py --\nimport hashlib, requests\ndef get(url):\n    b = requests.get(url).content\n    if hashlib.sha256(b).hexdigest() != 'ab':\n        raise ValueError\n    return b\n" +
+				"-- run.py --\nimport pickle\nimport get\nx = pickle.loads(get.get('https://a.example'))\n", nil,
+		},
+		{
+			"a file that is downloaded", "-- run.py --\nimport torch, urllib.request\np = '/tmp/m.pt'\nurllib.request.urlretrieve('https://a.example', p)\ntorch.load(p)\n",
+			[]string{"run.py:4:1 PY042 medium: torch.load loads what came over the network and nothing verified: a download (urllib.request.urlretrieve)", "  line 4: torch.load(p)"},
+		},
+		{
+			"the Hub at a commit", "-- run.py --\nimport torch\nfrom huggingface_hub import hf_hub_download as d\ntorch.load(d('a/b', 'm.bin', revision='0123456789012345678901234567890123456789'))\n", nil,
+		},
+		{
+			"a page", "-- page.py --\nimport gradio as gr, pickle\ndef run(f):\n    return pickle.load(f)\ngr.Interface(fn=run, inputs='file', outputs='text')\n",
+			[]string{"page.py:3:12 PY040 critical: a user decides what pickle.load loads here: f, which a user of the page gives to run", "  line 3: pickle.load(f)"},
+		},
+		{
+			"a handler of TorchServe", "-- h.py --\nimport pickle\nfrom ts.torch_handler.base_handler import BaseHandler\nclass H(BaseHandler):\n    def preprocess(self, data):\n        return pickle.loads(data[0]['body'])\n",
+			[]string{"h.py:5:16 PY040 critical: a user decides what pickle.loads loads here: data, which a request brings to H.preprocess", "  line 5: pickle.loads(data[0]['body'])"},
+		},
+		{"a constant", "-- a.py --\nimport b\nb.read('m.pt')\n-- b.py --\nimport torch\ndef read(p):\n    return torch.load(p)\n", nil},
+		{
+			"weights_only through a wrapper", "-- a.py --\nimport b\nb.read('m.pt', safe=False)\nb.read('n.pt', safe=True)\n-- b.py --\nimport torch\ndef read(p, safe=True):\n    return torch.load(p, weights_only=safe)\n",
+			[]string{"a.py:2:1 PY002 high: weights_only=False is handed on to torch.load at b.py:3:12, which runs whatever the file says", "  b.py:3:12: torch.load(p, weights_only=safe)"},
+		},
+		{
+			"weights_only through keywords", "-- a.py --\nfrom b import outer\nouter('m.pt', weights_only=False)\nouter('m.pt', mmap=False)\n-- b.py --\nimport torch\ndef outer(p, **kw):\n    return inner(p, **kw)\n" +
+				"def inner(p, **kwargs):\n    return torch.load(p, **kwargs)\n",
+			[]string{
+				"a.py:2:1 PY002 high: weights_only=False is handed on to torch.load at b.py:5:12, which runs whatever the file says",
+				"  b.py:3:12: inner(p, **kw)", "  b.py:5:12: torch.load(p, **kwargs)",
+			},
+		},
+	} {
+		if diff := cmp.Diff(tt.want, flowsOf(t, tt.files, newTorch)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
+// The steps of a flow begin where it comes in and end where it is loaded.
+func TestSteps(t *testing.T) {
+	_, all := look(t, "a.py", "import torch\ndef get(p):\n    return torch.load(p)\n@app.post('/')\ndef f(name: str):\n    return get(name)\n", newTorch)
+	i := slices.IndexFunc(all, func(f finding.Finding) bool { return f.Rule == userModel.ID })
+	if i < 0 {
+		t.Fatalf("%v", all)
+	}
+	var got []string
+	for _, s := range all[i].Flow {
+		got = append(got, s.Where.String()+" "+s.Text)
+	}
+	want := []string{"a.py:5:5 name, which a request brings to f", "a.py:6:12 get(name)", "a.py:3:12 torch.load(p)"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Functions that all call each other with everything end in no time.
+func TestFlowsHostile(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("-- a.py --\nimport sys, torch\n")
+	const n = 200
+	for i := range n {
+		fmt.Fprintf(&b, "def f%d(a, b, c=None, **k):\n", i)
+		for j := range 20 {
+			fmt.Fprintf(&b, "    a = f%d(f%d(a, b), f%d(b, c=c), c=f%d(c, a), **k)\n", (i*7+j)%n, (i+j)%n, (i+2*j)%n, (i*3+j)%n)
+		}
+		b.WriteString("    return torch.load(a, **k)\n")
+	}
+	b.WriteString("f0(sys.argv[1], 1)\n")
+	if got := flowsOf(t, b.String(), newTorch); len(got) == 0 {
+		t.Error("nothing is found")
+	}
+}

@@ -1,0 +1,96 @@
+package code
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/andiron-dev/andiron/internal/pysrc"
+)
+
+// action is what a sink does with what it is given, in words.
+type action string
+
+const (
+	loads     action = "loads"
+	imports   action = "imports"
+	evaluates action = "evaluates"
+	builds    action = "builds"
+)
+
+// others are calls that do what they are told, apart from those that load models.
+var others = []struct {
+	names    []string
+	position int
+	keyword  string
+	what     action
+}{
+	{[]string{"torch.hub.load"}, 0, "repo_or_dir", imports},
+	{[]string{"torch.ops.load_library", "torch.classes.load_library", "ctypes.CDLL", "ctypes.cdll.LoadLibrary"}, 0, "path", imports},
+	{[]string{"importlib.import_module", "__import__"}, 0, "name", imports},
+	{[]string{"eval", "exec"}, 0, "", evaluates},
+	{[]string{"yaml.load", "yaml.load_all", "yaml.unsafe_load", "yaml.full_load"}, 0, "stream", loads},
+	{[]string{"torch.utils.cpp_extension.load"}, 1, "sources", builds},
+	{[]string{"torch.utils.cpp_extension.load_inline"}, 1, "cpp_sources", builds},
+}
+
+// sinkOf says what a call does with what it is given, or nil.
+func (t *tracer) sinkOf(c *pysrc.Invocation) *sink {
+	s := &sink{what: loads, unsafe: true}
+	position, keyword := 0, "f"
+	switch s.name = nameOf(c, torchLoad...); {
+	case s.name != "" && c.Partial && !overrides(c):
+		s.flags = nil
+	case s.name != "":
+		s.unsafe = t.runs(c)
+		s.flags = t.flagsOf(c)
+	default:
+		var l loader
+		l, s.name = t.loaderOf(c)
+		position, keyword, s.unsafe = l.position, l.keyword, !l.reads
+	}
+	for _, o := range others {
+		if n := nameOf(c, o.names...); n != "" && s.name == "" && (o.what != loads || t.yamlOpen(c)) {
+			s.name, position, keyword, s.what = n, o.position, o.keyword, o.what
+		}
+	}
+	if s.name == "" {
+		return nil
+	}
+	args, _ := c.Arg(position, keyword)
+	for _, a := range args {
+		s.labels = t.join(s.labels, t.taint(a.Expr, a.Scope, 0))
+	}
+	if len(s.labels)+len(s.flags) == 0 {
+		return nil
+	}
+	s.fn, s.spot, s.shown = t.fns[c.Scope.Function()], t.spot(c.Node), strings.Clone(t.shown(c.Node))
+	s.checked = len(s.labels) > 0 && s.what == loads && t.checked(c)
+	return s
+}
+
+// runs reports whether a torch.load runs what a file says, on some torch that the
+// project is known to allow.
+func (t *tracer) runs(c *pysrc.Invocation) bool {
+	if given(c, 2, "pickle_module") && !slices.Equal(t.view.words(c, 2, "pickle_module"), []string{"None"}) {
+		return true
+	}
+	words := t.view.words(c, -1, "weights_only")
+	torch := t.l.opt.Torch
+	old := torch.Known() && !torch.AtLeast(2, 6)
+	return slices.Contains(words, "False") || old
+}
+
+// flagsOf are the parameters that say how a torch.load reads.
+func (t *tracer) flagsOf(c *pysrc.Invocation) (out []label) {
+	c.Each(func(_ int, name string, a pysrc.Arg) {
+		if name != "weights_only" && name != "**" {
+			return
+		}
+		for _, l := range t.taint(a.Expr, a.Scope, 0) {
+			if l.kind == ofParam && (name == "**") == (t.out.routines[l.fn].stars == l.at) {
+				out = append(out, l)
+			}
+		}
+	})
+	return out
+}

@@ -1,0 +1,443 @@
+package code
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/andiron-dev/andiron/internal/pysrc"
+)
+
+// sourceKind says who decides on what comes in; a lower one is worse.
+type sourceKind byte
+
+const (
+	fromRequest  sourceKind = iota // whoever sends a request, or uploads a file
+	fromDownload                   // whoever serves an address
+	fromUser                       // whoever starts the program
+)
+
+// frameworks make objects whose methods decorate the functions that serve requests.
+var frameworks = []string{
+	"fastapi.FastAPI()", "fastapi.APIRouter()", "fastapi.routing.APIRouter()", "flask.Flask()", "flask.Blueprint()", "quart.Quart()",
+	"quart.Blueprint()", "starlette.applications.Starlette()", "sanic.Sanic()", "sanic.Blueprint()", "bottle.Bottle()",
+	"aiohttp.web.RouteTableDef()", "litestar", "bottle", "robyn.Robyn()", "bentoml.Service()", "bentoml",
+}
+
+var routes = []string{"get", "post", "put", "patch", "delete", "route", "websocket", "api_route", "api"}
+
+// requests are types of parameters that a request fills.
+var requests = []string{
+	"fastapi.UploadFile", "starlette.datastructures.UploadFile", "fastapi.Request", "starlette.requests.Request", "fastapi.File", "aiohttp.web.Request",
+	"django.http.HttpRequest", "werkzeug.datastructures.FileStorage", "fastapi.datastructures.UploadFile",
+}
+
+// handlers are methods that a server calls with what a request brings, by what their
+// class derives from, or is called.
+var handlers = []struct {
+	base    string // a part of its dotted name
+	methods []string
+}{
+	{"ts.torch_handler.", []string{"handle", "preprocess"}},
+	{"BaseHandler", []string{"handle", "preprocess"}},
+	{"kserve.", []string{"preprocess", "predict"}},
+	{"litserve.LitAPI", []string{"decode_request"}},
+	{"mlserver.MLModel", []string{"predict"}},
+	{"TritonPythonModel", []string{"execute"}},
+}
+
+// commands decorate the functions that a command line fills.
+var commands = []string{
+	"click.command", "click.option", "click.argument", "typer.Typer().command", "click.group().command", "hydra.main", "hydra.main.main", "typer.command",
+}
+
+// entry marks the parameters that a request or the command line fills.
+func (t *tracer) entry(fn *pysrc.Scope, i int) {
+	handler := slices.ContainsFunc(fn.Func.Decorators, func(d pysrc.Expr) bool { return t.routed(d, fn) }) || t.handles(fn)
+	command := slices.ContainsFunc(fn.Func.Decorators, func(d pysrc.Expr) bool { return t.commands(d, fn) })
+	for at, p := range t.out.routines[i].params {
+		if at == 0 && fn.Parent.Kind == pysrc.ClassScope {
+			continue
+		}
+		param := fn.Params.All()[at]
+		switch {
+		case handler && !t.injected(param, fn) || t.requested(param, fn):
+			t.enters(fn, p, fromRequest, fmt.Sprintf("%s, which a request brings to %s", p, fn.Title()))
+		case command:
+			t.enters(fn, p, fromUser, fmt.Sprintf("%s, which the command line gives to %s", p, fn.Title()))
+		}
+	}
+}
+
+func (t *tracer) enters(fn *pysrc.Scope, name string, kind sourceKind, text string) {
+	t.mark(variable{fn, name}, t.source(kind, text, pysrc.Span{Start: fn.Func.NameAt, End: fn.Func.NameAt})...)
+}
+
+// source is the label of something that comes in at a node.
+func (t *tracer) source(kind sourceKind, text string, n pysrc.Node) []label {
+	s := source{kind, t.word(text), t.spot(n)}
+	at, ok := t.said[s]
+	if !ok {
+		if len(t.out.sources) >= mostSources {
+			return nil
+		}
+		at = len(t.out.sources)
+		t.said[s] = at
+		t.out.sources = append(t.out.sources, s)
+	}
+	return []label{{ofSource, 0, at}}
+}
+
+// routed reports whether a decorator makes a function serve requests.
+func (t *tracer) routed(d pysrc.Expr, fn *pysrc.Scope) bool {
+	if c, ok := d.(*pysrc.Call); ok {
+		d = c.Func
+	}
+	a, ok := d.(*pysrc.Attribute)
+	if !ok || !slices.Contains(routes, a.Attr) {
+		return false
+	}
+	for _, name := range t.m.Names(d, fn.Parent) {
+		base, _ := strings.CutSuffix(name, "."+a.Attr)
+		if slices.Contains(frameworks, base) {
+			return true
+		}
+	}
+	base, ok := a.Value.(*pysrc.Name)
+	return ok && slices.Contains([]string{"app", "router", "blueprint", "bp", "routes"}, base.ID) && a.Attr != "get" && a.Attr != "api"
+}
+
+// handles reports whether a server calls a method with what a request brings.
+func (t *tracer) handles(fn *pysrc.Scope) bool {
+	class := fn.Parent
+	if class.Kind != pysrc.ClassScope {
+		return slices.Contains([]string{"lambda_handler", "input_fn"}, fn.Func.Name) && class.Kind == pysrc.ModuleScope
+	}
+	for _, h := range handlers {
+		if !slices.Contains(h.methods, fn.Func.Name) {
+			continue
+		}
+		if class.Class.Name == h.base {
+			return true
+		}
+		for _, b := range class.Class.Bases {
+			if slices.ContainsFunc(t.m.Names(b, class.Parent), func(n string) bool { return strings.Contains(n, h.base) }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// commands reports whether a decorator makes a function one that a command line fills.
+func (t *tracer) commands(d pysrc.Expr, fn *pysrc.Scope) bool {
+	if c, ok := d.(*pysrc.Call); ok {
+		d = c.Func
+	}
+	return slices.ContainsFunc(t.m.Names(d, fn.Parent), func(n string) bool { return slices.Contains(commands, n) })
+}
+
+// injected reports whether the framework fills a parameter, and not the request.
+func (t *tracer) injected(p *pysrc.Param, fn *pysrc.Scope) bool {
+	c, ok := p.Default.(*pysrc.Call)
+	if !ok {
+		return false
+	}
+	names := t.m.Names(c.Func, fn.Parent)
+	return slices.Contains(names, "fastapi.Depends") || slices.Contains(names, "fastapi.Security")
+}
+
+func (t *tracer) requested(p *pysrc.Param, fn *pysrc.Scope) (yes bool) {
+	for _, e := range []pysrc.Expr{p.Annotation, p.Default} {
+		if e == nil {
+			continue
+		}
+		pysrc.Walk(e, func(e pysrc.Expr) bool {
+			switch e.(type) {
+			case *pysrc.Name, *pysrc.Attribute:
+				yes = yes || slices.ContainsFunc(t.m.Names(e, fn.Parent), func(n string) bool { return slices.Contains(requests, n) })
+			}
+			return !yes
+		})
+	}
+	return yes
+}
+
+// interfaces are the functions of Gradio that call another with what a user gives, and
+// methods of its parts that do.
+var (
+	interfaces = []string{"gradio.Interface", "gradio.ChatInterface", "gradio.interface.Interface"}
+	events     = []string{"click", "submit", "change", "upload", "input", "select"}
+)
+
+// filled marks the parameters of functions that Gradio or Fire is given.
+func (t *tracer) filled() {
+	gradio := strings.Contains(t.f.Text, "gradio")
+	for _, c := range t.m.Calls {
+		kind, who := fromRequest, "a user of the page"
+		switch {
+		case c.Is(interfaces...), gradio && slices.Contains(events, c.Method()):
+		case c.Is("fire.Fire", "typer.run"):
+			kind, who = fromUser, "the command line"
+		default:
+			continue
+		}
+		args, _ := c.Arg(0, "fn")
+		for _, a := range args {
+			for _, v := range t.m.Eval(a.Expr, a.Scope) {
+				if v.Kind != pysrc.Function {
+					continue
+				}
+				i, ok := t.fns[v.Def]
+				if !ok {
+					continue
+				}
+				for at, p := range t.out.routines[i].params {
+					if at > 0 || v.Def.Parent.Kind != pysrc.ClassScope {
+						t.enters(v.Def, p, kind, fmt.Sprintf("%s, which %s gives to %s", p, who, v.Def.Title()))
+					}
+				}
+			}
+		}
+	}
+}
+
+// passes are functions whose result holds what they are given.
+var passes = []string{
+	"io.BytesIO", "io.StringIO", "io.BufferedReader", "bytes", "bytearray", "memoryview", "str", "open", "io.open", "aiofiles.open",
+	"pathlib.Path", "pathlib.PurePath", "os.fspath", "os.path.join", "os.path.abspath", "os.path.normpath", "os.path.realpath",
+	"os.path.expanduser", "os.path.expandvars", "os.path.basename", "os.path.dirname", "base64.b64decode", "base64.decodebytes", "gzip.decompress", "gzip.open",
+	"zlib.decompress", "bz2.decompress", "bz2.open", "lzma.decompress", "lzma.open", "binascii.unhexlify", "bytes.fromhex", "urllib.parse.unquote",
+	"sorted", "list", "tuple", "reversed", "glob.glob", "glob.iglob", "vars", "copy.copy", "copy.deepcopy", "fsspec.open", "smart_open.open",
+	"zipfile.ZipFile", "tarfile.open", "json.loads", "next", "iter", "enumerate", "zip",
+}
+
+// joins are methods whose result holds their arguments as well.
+var joins = []string{"format", "join", "joinpath", "with_name", "with_suffix"}
+
+// brings are dotted names that hold what comes from outside, or begin those that do.
+var brings = []struct {
+	prefix string
+	kind   sourceKind
+	text   string
+}{
+	{"flask.request", fromRequest, "what a request brings"},
+	{"quart.request", fromRequest, "what a request brings"},
+	{"bottle.request", fromRequest, "what a request brings"},
+	{"streamlit.file_uploader()", fromRequest, "what a user uploads"},
+	{"sys.argv", fromUser, "the command line"},
+	{"os.environ", fromUser, "an environment variable"},
+	{"absl.flags.FLAGS", fromUser, "the command line"},
+}
+
+// gifts are functions that give what comes from outside.
+var gifts = map[string]struct {
+	kind sourceKind
+	text string
+}{
+	"streamlit.file_uploader":           {fromRequest, "what a user uploads"},
+	"socket.socket().recv":              {fromRequest, "what comes over the network"},
+	"input":                             {fromUser, "what is typed in"},
+	"os.getenv":                         {fromUser, "an environment variable"},
+	"os.environ.get":                    {fromUser, "an environment variable"},
+	"docopt.docopt":                     {fromUser, "the command line"},
+	"tyro.cli":                          {fromUser, "the command line"},
+	"simple_parsing.parse":              {fromUser, "the command line"},
+	"click.prompt":                      {fromUser, "what is typed in"},
+	"requests.get":                      {fromDownload, "a download"},
+	"requests.post":                     {fromDownload, "a download"},
+	"requests.Session().get":            {fromDownload, "a download"},
+	"requests.session().get":            {fromDownload, "a download"},
+	"httpx.get":                         {fromDownload, "a download"},
+	"urllib.request.urlopen":            {fromDownload, "a download"},
+	"urllib.request.urlretrieve":        {fromDownload, "a download"},
+	"wget.download":                     {fromDownload, "a download"},
+	"gdown.download":                    {fromDownload, "a download"},
+	"gdown.cached_download":             {fromDownload, "a download"},
+	"pooch.retrieve":                    {fromDownload, "a download"},
+	"huggingface_hub.hf_hub_download":   {fromDownload, "a download from the Hub"},
+	"huggingface_hub.snapshot_download": {fromDownload, "a download from the Hub"},
+	"huggingface_hub.cached_download":   {fromDownload, "a download from the Hub"},
+	"huggingface_hub.file_download.hf_hub_download": {fromDownload, "a download from the Hub"},
+	"transformers.utils.cached_file":                {fromDownload, "a download from the Hub"},
+	"transformers.utils.hub.cached_file":            {fromDownload, "a download from the Hub"},
+	"cached_path.cached_path":                       {fromDownload, "a download"},
+	"wandb.restore":                                 {fromDownload, "a download"},
+}
+
+// fetches are functions that write a download to the file of this argument.
+var fetches = []struct {
+	names    []string
+	position int
+	keyword  string
+}{
+	{[]string{"urllib.request.urlretrieve"}, 1, "filename"},
+	{[]string{"torch.hub.download_url_to_file"}, 1, "dst"},
+	{[]string{"wget.download"}, 1, "out"},
+	{[]string{"gdown.download"}, 1, "output"},
+}
+
+// fetchMethods are methods of clients of object stores that do.
+var fetchMethods = map[string]int{"download_file": 2, "download_fileobj": 2, "download_to_filename": 0, "fget_object": 2}
+
+// filter keeps the names to look for of which the file speaks at all.
+func (t *tracer) filter() {
+	for _, b := range brings {
+		top, _, _ := strings.Cut(b.prefix, ".")
+		if strings.Contains(t.f.Text, top) {
+			t.brings = append(t.brings, b.prefix)
+		}
+	}
+}
+
+// brought reports on flask.request.files and its like.
+func (t *tracer) brought(e pysrc.Expr, s *pysrc.Scope) []label {
+	if len(t.brings) == 0 {
+		return nil
+	}
+	for _, n := range t.m.Names(e, s) {
+		for _, b := range brings {
+			if rest, ok := strings.CutPrefix(n, b.prefix); ok && (rest == "" || rest[0] == '.') {
+				return t.source(b.kind, b.text+" ("+strings.TrimSuffix(n, "()")+")", e)
+			}
+		}
+	}
+	return nil
+}
+
+// gives says what comes from outside by a call, or nil.
+func (t *tracer) gives(e *pysrc.Call, s *pysrc.Scope, names []string) []label {
+	for _, n := range names {
+		g, ok := gifts[n]
+		if !ok || g.kind == fromDownload && t.pinned(e, s) {
+			continue
+		}
+		return t.source(g.kind, g.text+" ("+n+")", e)
+	}
+	if a, ok := e.Func.(*pysrc.Attribute); ok {
+		switch a.Attr {
+		case "parse_args", "parse_known_args", "parse_args_into_dataclasses":
+			return t.source(fromUser, "the command line ("+a.Attr+")", e)
+		}
+	}
+	return nil
+}
+
+// pinned reports whether a download is one of a fixed commit, or of a known hash.
+func (t *tracer) pinned(e *pysrc.Call, s *pysrc.Scope) bool {
+	for _, k := range e.Keywords {
+		v := t.m.Eval(k.Value, s)
+		switch k.Name {
+		case "revision":
+			if len(v) == 1 && v[0].Kind == pysrc.Text && commitRE().MatchString(v[0].Name) {
+				return true
+			}
+		case "known_hash":
+			if len(v) == 1 && v[0].Kind == pysrc.Text {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// writes marks the places that are filled with what comes from outside: a file
+// that is written to, and the name that it was opened by.
+func (t *tracer) writes(fn *pysrc.Scope) {
+	for _, c := range t.calls[fn] {
+		a, method := c.Node.Func.(*pysrc.Attribute)
+		if len(c.Positional()) == 0 {
+			continue
+		}
+		t.fetched(c)
+		first := c.Positional()[0]
+		switch {
+		case c.Is("shutil.copyfileobj", "shutil.copy", "shutil.copyfile", "shutil.move") && len(c.Positional()) > 1:
+			t.fill(c.Positional()[1].Expr, c.Scope, t.taint(first.Expr, first.Scope, 0))
+		case method && (a.Attr == "write" || a.Attr == "write_bytes"):
+			t.fill(a.Value, c.Scope, t.taint(first.Expr, first.Scope, 0))
+		case method && a.Attr == "save" && len(c.Positional()) == 1: // werkzeug's FileStorage
+			t.fill(first.Expr, c.Scope, t.taint(a.Value, c.Scope, 0))
+		}
+	}
+}
+
+// fetched marks the file that a download is written to.
+func (t *tracer) fetched(c *pysrc.Invocation) {
+	for _, f := range fetches {
+		if !c.Is(f.names...) {
+			continue
+		}
+		if c.Is("torch.hub.download_url_to_file") && given(c, 2, "hash_prefix") {
+			return
+		}
+		args, _ := c.Arg(f.position, f.keyword)
+		for _, a := range args {
+			t.fill(a.Expr, a.Scope, t.source(fromDownload, "a download ("+nameOf(c, f.names...)+")", c.Node))
+		}
+	}
+	if at, ok := fetchMethods[c.Method()]; ok && len(c.Positional()) > at {
+		a := c.Positional()[at]
+		t.fill(a.Expr, a.Scope, t.source(fromDownload, "a download ("+c.Method()+")", c.Node))
+	}
+}
+
+// fill marks the name that an expression begins with, and what it was opened by.
+func (t *tracer) fill(e pysrc.Expr, s *pysrc.Scope, labels []label) {
+	for range mostTurns {
+		if len(labels) == 0 {
+			return
+		}
+		for {
+			a, ok := e.(*pysrc.Attribute)
+			if !ok {
+				break
+			}
+			if n, is := a.Value.(*pysrc.Name); is {
+				if class := s.Self(n.ID); class != nil {
+					t.mark(variable{class, "." + a.Attr}, labels...)
+					return
+				}
+			}
+			e = a.Value
+		}
+		name, ok := e.(*pysrc.Name)
+		if !ok {
+			return
+		}
+		owner := s.Owner(name.ID)
+		if owner == nil || owner.Function() != s.Function() {
+			return
+		}
+		t.mark(variable{owner, name.ID}, labels...)
+		if e, s = opened(owner, name.ID); e == nil {
+			return
+		}
+	}
+}
+
+// opened is the path in name = open(path).
+func opened(owner *pysrc.Scope, name string) (pysrc.Expr, *pysrc.Scope) {
+	for _, b := range owner.Bindings(name) {
+		c, ok := b.Value.(*pysrc.Call)
+		if !ok || b.Kind != pysrc.Assigned && b.Kind != pysrc.Entered {
+			continue
+		}
+		switch fn := c.Func.(type) {
+		case *pysrc.Name:
+			if fn.ID == "open" && len(c.Args) > 0 {
+				return c.Args[0], b.Scope
+			}
+		case *pysrc.Attribute:
+			if fn.Attr == "open" && len(c.Args) > 0 {
+				if _, text := c.Args[0].(*pysrc.Str); !text {
+					return c.Args[0], b.Scope // aiofiles.open(path)
+				}
+			}
+			if fn.Attr == "open" {
+				return fn.Value, b.Scope // path.open("wb")
+			}
+		}
+	}
+	return nil, nil
+}
