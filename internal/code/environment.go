@@ -21,18 +21,25 @@ const isForced = forced + " is set here, so that torch.load unpickles whatever a
 // programs: container files, shell scripts, settings of services and of CI.
 func setsEnvironment(base string) bool {
 	switch path.Ext(base) {
-	case ".sh", ".bash", ".env", ".yml", ".yaml", ".toml", ".cfg", ".ini", ".service", ".bat", ".ps1", ".slurm", ".sbatch":
+	case ".properties", ".sh", ".bash", ".env", ".yml", ".yaml", ".toml", ".cfg", ".ini", ".service", ".bat", ".ps1", ".slurm", ".sbatch":
 		return true
 	}
 	return strings.HasPrefix(base, ".env") || base == "dockerfile" || strings.HasPrefix(base, "dockerfile.") ||
 		strings.HasSuffix(base, ".dockerfile") || base == "containerfile" || base == "makefile" || base == "justfile"
 }
 
-// settings looks at a file that is no Python for the variable alone.
+// settings looks at a file that is no Python for the variable, and for what it lets
+// model servers load.
 func (l *looker) settings(a *artifact.Artifact) error {
 	b, err := l.read(a, "was not searched for "+forced)
 	if b == nil {
 		return err
+	}
+	if strings.HasSuffix(a.Name(), ".properties") {
+		l.properties(a.Name(), string(b))
+	}
+	if bytes.Contains(b, []byte("--")) {
+		l.commands(a.Name(), string(b))
 	}
 	line := 0
 	for text := range bytes.Lines(b) {

@@ -17,6 +17,7 @@ type Flow struct {
 	sources  []source
 	passings []*passing
 	sinks    []*sink
+	signs    signs
 	byRef    map[string]int // routines by their reference; made by Flows
 }
 
@@ -151,6 +152,7 @@ func (v *view) trace() {
 	}
 	t.arrivals()
 	t.results()
+	t.out.signs = t.signs()
 	if t.work < 0 {
 		v.l.report(notRead.Undetermined(v.where, "the file is made so that what comes from outside could not be followed to its end"))
 	}

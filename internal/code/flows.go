@@ -29,7 +29,7 @@ func Flows(ctx context.Context, root string, files []*Flow, report func(finding.
 		}
 	}
 	w.project, w.order = newProject(path.Clean(root), names), files
-	for _, step := range []func(){w.resolveAll, w.give, w.link, w.arrive, w.loosen} {
+	for _, step := range []func(){w.resolveAll, w.give, w.link, w.arrive, w.loosen, w.training} {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -294,7 +294,7 @@ func (w *follower) fills(f *Flow, p *passing, e entry, a argument) {
 
 // arrive reports what comes from outside to a sink.
 func (w *follower) arrive() {
-	for kind := fromRequest; kind <= fromUser; kind++ {
+	for kind := fromRequest; kind <= fromUser; kind++ { // the worst first
 		by := w.spread(kind)
 		for _, f := range w.order {
 			for _, s := range f.sinks {
@@ -334,10 +334,16 @@ func (w *follower) spread(kind sourceKind) map[parameter]edge {
 
 // at reports one sink that a kind of source comes to; a worse one was reported before.
 func (w *follower) at(f *Flow, s *sink, kind sourceKind, by map[parameter]edge) {
-	if s.reported || s.checked && kind != fromRequest {
+	if s.reported || s.checked && kind != fromRequest || s.what == imports && kind == fromUser {
 		return
 	}
+	itself := func(g made) bool { // what a load gives, in a loop around it
+		return g.source != nil && g.file == f && g.source.spot == s.spot
+	}
 	for _, g := range w.expand(f, s.labels) {
+		if itself(g) {
+			continue
+		}
 		if g.source != nil {
 			if g.source.kind == kind {
 				w.found(f, s, kind, finding.Step{Where: g.file.names.at(g.source.spot), Text: g.source.text}, nil)
@@ -354,10 +360,14 @@ func (w *follower) at(f *Flow, s *sink, kind sourceKind, by map[parameter]edge) 
 			e := by[p]
 			steps = append(steps, finding.Step{Where: e.at.names.at(e.by.spot), Text: e.by.shown})
 			if e.from.source != nil {
+				g = e.from
 				start = finding.Step{Where: e.from.file.names.at(e.from.source.spot), Text: e.from.source.text}
 				break
 			}
 			p = e.from.parameter
+		}
+		if itself(g) {
+			continue
 		}
 		slices.Reverse(steps)
 		w.found(f, s, kind, start, steps)
@@ -384,6 +394,11 @@ func (w *follower) found(f *Flow, s *sink, kind sourceKind, start finding.Step, 
 		if !s.unsafe {
 			severity = finding.Medium
 		}
+	case fromFile:
+		r, message = secondHand, fmt.Sprintf("%s %s what another file holds: %s", s.name, s.what, start.Text)
+		if !s.unsafe {
+			severity = finding.Medium
+		}
 	case fromUser:
 		r, message = startedWith, fmt.Sprintf("whoever starts the program decides what %s %s here: %s", s.name, s.what, start.Text)
 		severity = finding.Medium
@@ -406,6 +421,9 @@ func (w *follower) tell(r *rule.Rule, severity finding.Severity, where finding.W
 	}
 	x := r.Finding(where, message, evidence...)
 	x.Severity, x.Flow = severity, flow
+	if isTest(w.rel(where.Path)) {
+		x = tested(x)
+	}
 	key := r.ID + where.Path
 	switch w.kept[key]++; {
 	case w.kept[key] == mostKept:

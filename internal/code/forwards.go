@@ -177,14 +177,9 @@ type judge struct {
 	only    string             // what the only gateway's schema says
 }
 
-// test reports whether a file is a test, as pytest names them.
+// test reports whether a file is a test.
 func (j *judge) test(f *Modules) bool {
-	rel := j.rel(f.where.Path)
-	base := path.Base(rel)
-	if strings.HasPrefix(base, "test_") || strings.HasSuffix(base, "_test.py") || base == "conftest.py" {
-		return true
-	}
-	return slices.ContainsFunc(strings.Split(path.Dir(rel), "/"), func(s string) bool { return s == "tests" || s == "test" })
+	return isTest(j.rel(f.where.Path))
 }
 
 // each yields the files that are no tests.
@@ -518,6 +513,13 @@ func (j *judge) unguarded(m *module) {
 	}
 	f := forwardOpen.Finding(m.place(), text)
 	if m.why.rank <= ofValue {
+		f.Severity = finding.Low
+	}
+	own, all := m.owner.class().forwards[0].checked()
+	if own != "" {
+		f.Evidence = append(f.Evidence, own)
+	}
+	if all {
 		f.Severity = finding.Low
 	}
 	if j.kind(m.def) == maybeModule {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/pysrc"
 )
 
@@ -49,6 +50,9 @@ func (v *view) torchHub(c *pysrc.Invocation) {
 	if slices.Contains(v.words(c, 3, "trust_repo"), "True") {
 		message += ", and trust_repo=True asks nobody"
 	}
+	if slices.Contains(v.words(c, 6, "skip_validation"), "True") {
+		message += ", and skip_validation=True does not ask whether the branch is the owner's"
+	}
 	v.found(hubUnpinned, c.Node, message)
 }
 
@@ -62,13 +66,17 @@ func (v *view) fromURL(c *pysrc.Invocation) {
 	if len(words) > 0 && !slices.Contains(words, "False") && !slices.Contains(words, "None") {
 		return
 	}
-	v.found(urlUnchecked, c.Node, c.Names[0]+" takes what a URL gives without comparing a hash")
+	message := c.Names[0] + " takes what a URL gives without comparing a hash"
+	if !c.Is("torch.hub.download_url_to_file") && !slices.Equal(v.words(c, 6, "weights_only"), []string{"True"}) && !v.l.opt.Torch.AtLeast(2, 6) {
+		message += ", and unpickles it without weights_only=True"
+	}
+	v.found(urlUnchecked, c.Node, message)
 }
 
 // fetchers download from the Hugging Face Hub.
 var fetchers = []string{
 	"huggingface_hub.hf_hub_download", "huggingface_hub.snapshot_download", "huggingface_hub.file_download.hf_hub_download",
-	"transformers.pipeline",
+	"transformers.pipeline", "datasets.load_dataset", "datasets.load.load_dataset",
 }
 
 // libraries have classes with from_pretrained.
@@ -96,16 +104,20 @@ func (v *view) fromHub(c *pysrc.Invocation) {
 	if c.Is("transformers.pipeline") {
 		id, known = v.text(c, 1, "model")
 	}
+	if c.Is("datasets.load_dataset", "datasets.load.load_dataset") {
+		known = known && strings.Contains(id, "/") // else it may be a format, such as csv
+	}
 	what := "a model of the Hub"
 	if known {
 		what = strconv.Quote(id)
 	}
-	if slices.Contains(v.words(c, -1, "trust_remote_code"), "True") {
-		end := ""
-		if !pinned {
-			end = ", as it is on the day of the download"
-		}
-		v.found(remoteCode, c.Node, name+" runs the Python code that comes with "+what+end)
+	switch words := v.words(c, -1, "trust_remote_code"); {
+	case slices.Contains(words, "True") && pinned:
+		v.foundAs(remoteCode, finding.Medium, c.Node, name+" runs the Python code that comes with "+what)
+	case slices.Contains(words, "True"):
+		v.found(remoteCode, c.Node, name+" runs the Python code that comes with "+what+", as it is on the day of the download")
+	case slices.Contains(words, "") && given(c, -1, "trust_remote_code"):
+		v.foundAs(remoteCode, finding.Low, c.Node, "whether "+name+" runs the Python code that comes with "+what+" is decided elsewhere")
 	}
 	// A name that is a path on this machine is pinned by whoever keeps the machine.
 	if known && hubIDRE().MatchString(id) && !pinned && !given(c, -1, "revision") && !slices.Contains(v.words(c, -1, "local_files_only"), "True") {

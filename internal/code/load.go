@@ -74,12 +74,16 @@ func (v *view) unverified(c *pysrc.Invocation) {
 		return
 	}
 	torch := v.l.opt.Torch
-	if torch.Known() && !torch.AtLeast(2, 6) {
+	switch {
+	case torch.Known() && !torch.AtLeast(2, 6):
+		v.foundAs(loadUnverified, finding.High, c.Node,
+			"torch.load reads a file that nothing verified, and before torch 2.6, which the project allows, weights_only=True can be made to run code", torch.Evidence(), "CVE-2025-32434")
+	case torch.Known() && !torch.AtLeast(2, 10):
 		v.foundAs(loadUnverified, finding.Medium, c.Node,
-			"torch.load reads a file that nothing verified, and before torch 2.6 weights_only=True can be made to run code", torch.Evidence(), "CVE-2025-32434")
-		return
+			"torch.load reads a file that nothing verified, and before torch 2.10, which the project allows, weights_only=True can be made to corrupt memory", torch.Evidence(), "CVE-2026-24747")
+	default:
+		v.found(loadUnverified, c.Node, "torch.load reads a file that nothing verified before")
 	}
-	v.found(loadUnverified, c.Node, "torch.load reads a file that nothing verified before")
 }
 
 // retries finds a torch.load that is tried again with weights_only=False.

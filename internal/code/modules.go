@@ -46,6 +46,7 @@ type forward struct {
 	where  finding.Where
 	params []string // those that have to be given, and may be tensors
 	checks []check
+	own    []int // lines of its own checks, as inputChecks has them
 }
 
 // check is something that may be andiron.guard or andiron.validate, and its schema.
@@ -379,7 +380,7 @@ func (x *collector) forward(c *class, s *pysrc.Scope, b pysrc.Binding) {
 		if has(b.Def.Func, "staticmethod") {
 			return
 		}
-		f := forward{where: x.place(b.Def.Func), params: x.tensors(b.Def.Func)}
+		f := forward{where: x.place(b.Def.Func), params: x.tensors(b.Def.Func), own: x.ownChecks(b.Def.Func)}
 		for _, d := range b.Def.Func.Decorators[:min(len(b.Def.Func.Decorators), mostChecked)] {
 			if k, ok := x.check(d, s); ok {
 				f.checks = append(f.checks, k)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/artifact"
@@ -114,6 +115,8 @@ func plain(src string) string {
 		case other:
 		case strings.HasPrefix(t, "%"), strings.HasPrefix(t, "!"), strings.HasPrefix(t, "?"):
 			b.WriteString(line[:len(line)-len(t)] + "pass")
+		case assignsCommand(t) >= 0: // files = !ls
+			b.WriteString(line[:len(line)-len(t)] + t[:assignsCommand(t)] + " None")
 		case strings.HasSuffix(t, "?") && !strings.Contains(t, "#"):
 		default:
 			b.WriteString(line)
@@ -121,6 +124,23 @@ func plain(src string) string {
 		b.WriteByte('\n')
 	}
 	return b.String()
+}
+
+// assignsCommand is where the value of files = !ls or of x = %time f() begins, or -1.
+func assignsCommand(line string) int {
+	at := strings.IndexByte(line, '=')
+	if at < 1 {
+		return -1
+	}
+	if v := strings.TrimLeft(line[at+1:], " "); !strings.HasPrefix(v, "!") && !strings.HasPrefix(v, "%") || strings.HasPrefix(v, "!=") {
+		return -1
+	}
+	for _, r := range line[:at] {
+		if r != ' ' && r != ',' && r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+			return -1
+		}
+	}
+	return at + 1
 }
 
 // pythonCell reports whether a cell command runs its cell as Python.

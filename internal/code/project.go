@@ -88,11 +88,14 @@ func (p *project) top(base, dir string) {
 }
 
 // rel is a path beneath the root of the project.
-func (p *project) rel(name string) string {
-	if p.root == "." || p.root == "" {
+func (p *project) rel(name string) string { return beneath(p.root, name) }
+
+// beneath is a path beneath a folder.
+func beneath(root, name string) string {
+	if root == "." || root == "" {
 		return name
 	}
-	return strings.TrimPrefix(strings.TrimPrefix(name, p.root), "/")
+	return strings.TrimPrefix(strings.TrimPrefix(name, root), "/")
 }
 
 // resolve finds what a reference within a file stands for.

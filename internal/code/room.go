@@ -9,7 +9,8 @@
 // Nothing is executed by looking. A part of a file that does not parse is an
 // undetermined finding; what stands around it is looked at. A name that may stand
 // for several things is judged by all of them, and an argument that is not seen
-// is never taken for the safe one.
+// is never taken for the safe one. In a test (test_*.py, *_test.py, conftest.py, and
+// what lies in tests) nothing is worse than low.
 //
 // # Limits
 //
@@ -51,7 +52,7 @@ type Options struct {
 }
 
 // Rules are the rules of the room.
-var Rules = slices.Concat(loadRules, unpickleRules, sourceRules, otherRules, forwardRules, evidenceRules)
+var Rules = slices.Concat(loadRules, unpickleRules, sourceRules, otherRules, moreRules, forwardRules, evidenceRules)
 
 // Facts say what was looked at.
 type Facts struct {
@@ -87,7 +88,7 @@ func Look(ctx context.Context, a *artifact.Artifact, opt Options, report func(fi
 	if read == nil {
 		return Facts{}, nil
 	}
-	l := &looker{opt: opt, out: report, kept: map[string]int{}}
+	l := &looker{opt: opt, out: report, kept: map[string]int{}, test: isTest(beneath(opt.Root, a.Name()))}
 	err := read(l, a)
 	if ctx.Err() != nil {
 		return Facts{}, ctx.Err()
@@ -101,6 +102,7 @@ type looker struct {
 	out     func(finding.Finding)
 	kept    map[string]int
 	moved   func(finding.Where) finding.Where // from the text of a notebook to a cell; nil for other files
+	test    bool                              // the file is a test
 	code    bool
 	lines   int
 	modules *Modules
@@ -112,6 +114,9 @@ const mostKept = 200
 
 func (l *looker) report(f finding.Finding) {
 	f.Where = l.place(f.Where)
+	if l.test {
+		f = tested(f)
+	}
 	l.kept[f.Rule]++
 	switch n := l.kept[f.Rule]; {
 	case n < mostKept:
@@ -120,6 +125,15 @@ func (l *looker) report(f finding.Finding) {
 		f.Message += fmt.Sprintf(" (no more findings of %s are listed)", f.Rule)
 		l.out(f)
 	}
+}
+
+// tested is a finding in a test: it loads what it made itself, or does on purpose what
+// nobody should, and does so nowhere else.
+func tested(f finding.Finding) finding.Finding {
+	if f.Outcome == finding.Present {
+		f.Severity = min(f.Severity, finding.Low)
+	}
+	return f
 }
 
 func (l *looker) place(w finding.Where) finding.Where {
@@ -212,6 +226,7 @@ func newView(l *looker, f *pysrc.File, where finding.Where) *view {
 // checks are what is looked for, in order; a check may rely on those before it.
 var checks = []func(*view){
 	(*view).retries, (*view).torchLoads, (*view).unpickles, (*view).hubs, (*view).saves,
+	(*view).lateDigests, (*view).libraries, (*view).texts, (*view).natives, (*view).listeners, (*view).pickles, (*view).secrets,
 	(*view).environment, (*view).evidence, (*view).trace, (*view).modules,
 }
 

@@ -33,7 +33,7 @@ func look(t *testing.T, name, src string, opt Options) (out []string, all []find
 }
 
 var (
-	newTorch = Options{Torch: Torch{}.Requirements("requirements.txt", "torch==2.9.1\n")}
+	newTorch = Options{Torch: Torch{}.Requirements("requirements.txt", "torch==2.11.0\n")}
 	oldTorch = Options{Torch: Torch{}.Requirements("requirements.txt", "torch>=1.13\n")}
 )
 
@@ -46,7 +46,8 @@ func TestTorchLoad(t *testing.T) {
 		{"default, new", "torch.load(p)", newTorch, []string{"2:1 PY006 low"}},
 		{"default, old", "torch.load(p)", oldTorch, []string{"2:1 PY001 high"}},
 		{"default, not stated", "torch.load(p)", Options{}, []string{"2:1 PY001 medium"}},
-		{"safe, old", "torch.load(p, weights_only=True)", oldTorch, []string{"2:1 PY006 medium"}},
+		{"safe, old", "torch.load(p, weights_only=True)", oldTorch, []string{"2:1 PY006 high"}},
+		{"safe, not so old", "torch.load(p, weights_only=True)", Options{Torch: Torch{}.Requirements("r.txt", "torch>=2.6")}, []string{"2:1 PY006 medium"}},
 		{"None, old", "torch.load(p, weights_only=None)", oldTorch, []string{"2:1 PY001 high"}},
 		{"zero", "torch.load(p, weights_only=0)", newTorch, []string{"2:1 PY002 high"}},
 		{"a flag", "SAFE = False\ntorch.load(p, weights_only=SAFE)", newTorch, []string{"3:1 PY002 high"}},
@@ -62,7 +63,7 @@ func TestTorchLoad(t *testing.T) {
 		{"looked at", "import inspect\ninspect.signature(torch.load)", newTorch, nil},
 		{"submitted", "pool.submit(torch.load, p, weights_only=False)", newTorch, []string{"2:1 PY002 high"}},
 		{"pickle_module", "import pickle\ntorch.load(p, None, pickle)", newTorch, []string{"3:1 PY004 high"}},
-		{"another load", "import json\njson.load(f)\nyaml.load(f)", newTorch, nil},
+		{"another load", "import json\njson.load(f)\ncfg.load(f)", newTorch, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, _ := look(t, "a.py", "import torch\n"+tt.src+"\n", tt.opt)
@@ -234,7 +235,7 @@ func TestEnvironment(t *testing.T) {
 func TestNotebook(t *testing.T) {
 	const src = `{"cells": [
   {"cell_type": "markdown", "source": ["torch.load(x)"]},
-  {"cell_type": "code", "source": ["%matplotlib inline\n", "!pip install torch\n", "import torch\n", "p = 'm.pt'"]},
+  {"cell_type": "code", "source": ["%matplotlib inline\n", "!pip install torch\n", "import torch\n", "p = 'm.pt'\n", "if p:\n", "  files = !ls\n", "  a, b = %time f()"]},
   {"cell_type": "code", "source": "%%bash\ntorch.load(x)"},
   {"cell_type": "code", "source": ["x?\n", "model = torch.load(p, weights_only=False)\n", "x = = 1"]}
  ], "nbformat": 4}`

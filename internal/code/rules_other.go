@@ -59,8 +59,9 @@ var urlUnchecked = &rule.Rule{
 var remoteCode = &rule.Rule{
 	ID: "PY032", Title: "trust_remote_code=True", Strategy: finding.TrustedSources,
 	Severity: finding.High, Verdict: finding.Safe, Since: since, Refs: []string{"Transformers documentation, Custom models", "CWE-829"},
-	Text: "The loader downloads Python files that stand beside the model and runs them. Whoever can change the repository runs code here, unless revision names a commit that somebody read.",
-	Fix:  "remove trust_remote_code; where the code is needed, review it and pass revision='<40 hex digits>'",
+	Text: "The loader downloads Python files that stand beside the model and runs them. Whoever can change the repository runs code here, unless revision names a commit that somebody read. " +
+		"The severity is medium where revision names a commit, and low where the argument is decided elsewhere.",
+	Fix: "remove trust_remote_code; where the code is needed, review it and pass revision='<40 hex digits>'",
 }
 
 var hubRevision = &rule.Rule{
@@ -113,7 +114,8 @@ var forwardOpen = &rule.Rule{
 		"One that is made only by the methods of other modules is a part of them and not reported; tests are left out. In doubt a class is reported, and the message says why: " +
 		"with low severity where nothing in the project makes one, or where it is handed on as a value. " +
 		"andiron.guard around one object of a class counts for the class. A gateway counts for the class that its schema's model is named after, or for the only one. " +
-		"A guard or a schema in shadow mode counts for nothing, because it refuses nothing.",
+		"A guard or a schema in shadow mode counts for nothing, because it refuses nothing. " +
+		"What forward() checks of dtype, shape, NaN and infinity, range and number of elements by itself is said beside what it does not; with all five the severity is low.",
 	Fix: `model = andiron.guard(model, "model.schema.yaml"), or @andiron.validate("model.schema.yaml") on forward(); andiron guard infer writes the schema`,
 }
 

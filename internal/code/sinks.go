@@ -58,6 +58,9 @@ func (t *tracer) sinkOf(c *pysrc.Invocation) *sink {
 	}
 	args, _ := c.Arg(position, keyword)
 	for _, a := range args {
+		if s.what == evaluates && t.numeric(c, a) {
+			return nil
+		}
 		s.labels = t.join(s.labels, t.taint(a.Expr, a.Scope, 0))
 	}
 	if len(s.labels)+len(s.flags) == 0 {

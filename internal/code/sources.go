@@ -14,6 +14,7 @@ type sourceKind byte
 const (
 	fromRequest  sourceKind = iota // whoever sends a request, or uploads a file
 	fromDownload                   // whoever serves an address
+	fromFile                       // whoever made a file that was loaded
 	fromUser                       // whoever starts the program
 )
 
@@ -265,6 +266,11 @@ var gifts = map[string]struct {
 	"wandb.restore":                                 {fromDownload, "a download"},
 }
 
+// readers are functions that give what a model file holds.
+var readers = []string{
+	"torch.load", "torch.serialization.load", "pickle.load", "joblib.load", "numpy.load", "safetensors.torch.load_file", "h5py.File", "onnx.load",
+}
+
 // fetches are functions that write a download to the file of this argument.
 var fetches = []struct {
 	names    []string
@@ -313,6 +319,9 @@ func (t *tracer) gives(e *pysrc.Call, s *pysrc.Scope, names []string) []label {
 			continue
 		}
 		return t.source(g.kind, g.text+" ("+n+")", e)
+	}
+	if i := slices.IndexFunc(names, func(n string) bool { return slices.Contains(readers, n) }); i >= 0 {
+		return t.source(fromFile, "what "+names[i]+" read", e)
 	}
 	if a, ok := e.Func.(*pysrc.Attribute); ok {
 		switch a.Attr {

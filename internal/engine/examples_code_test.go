@@ -18,6 +18,9 @@ func codeExamples() map[string]example {
 	all := loadExamples()
 	maps.Copy(all, otherLoadExamples())
 	maps.Copy(all, evidenceExamples())
+	maps.Copy(all, moreExamples())
+	maps.Copy(all, serverExamples())
+	maps.Copy(all, trainingExamples())
 	return all
 }
 
@@ -170,6 +173,85 @@ func evidenceExamples() map[string]example {
 		"PY097": {
 			training("", "import andiron\nd = andiron.checked_dataset(d, 's.schema.yaml')\n"),
 			training("", "import andiron\nd = andiron.read_schema('s.schema.yaml')\n"),
+		},
+	}
+}
+
+func moreExamples() map[string]example {
+	const digest = "    h = hashlib.sha256(open(p, 'rb').read()).hexdigest()\n    if h != want:\n        raise ValueError\n"
+	const load = "    m = torch.load(p, weights_only=False)\n"
+	return map[string]example{
+		"PY009": {
+			training("", "import hashlib, torch\ndef f(p, want):\n"+load+digest+"    return m\n"),
+			training("", "import hashlib, torch\ndef f(p, want):\n"+digest+load+"    return m\n"),
+		},
+		"PY013": {
+			training("", "import io, pickle, torch\nd = torch.load('m.pt', weights_only=True)\nx = pickle.loads(d['extra'])\n"),
+			training("", "import io, pickle, torch\nd = torch.load('m.pt', weights_only=True)\nx = pickle.loads(pickle.dumps(d))\n"),
+		},
+		"PY014": {
+			training("", "from net import Net\nimport pytorch_lightning\nm = Net.load_from_checkpoint('m.ckpt')\n"),
+			training("", "from net import Net\nimport pytorch_lightning\nm = Net.load_from_checkpoint('m.ckpt', weights_only=True)\n"),
+		},
+		"PY015": {
+			training("", "import torch.distributed.checkpoint as dcp\ndcp.load(state, checkpoint_id='last')\n"),
+			training("", "import torch.distributed.checkpoint as dcp\ndcp.save(state, checkpoint_id='last')\n"),
+		},
+		"PY024": {
+			training("", "import yaml\nyaml.load(open('c.yaml'), Loader=yaml.Loader)\n"),
+			training("", "import yaml\nyaml.load(open('c.yaml'), Loader=yaml.SafeLoader)\n"),
+		},
+		"PY025": {
+			training("", "def f(s):\n    return eval(s)\n"),
+			training("", "def f(s):\n    return eval(s) if s.isnumeric() else s\n"),
+		},
+		"PY034": {
+			training("", "import torch\ndef f(path):\n    torch.ops.load_library(path)\n"),
+			training("", "import os, torch\ntorch.ops.load_library(os.path.join(os.path.dirname(__file__), 'ops.so'))\n"),
+		},
+		"PY035": {
+			training("", "from torch.utils import cpp_extension as e\nops = e.load(name='ops', sources=['ops.cpp'], build_directory='/tmp/ops')\n"),
+			training("", "from torch.utils import cpp_extension as e\next = e.CppExtension(name='ops', sources=['ops.cpp'])\n"),
+		},
+		"PY051": {
+			training("", "import pickle\npickle.dump(x, open('x.pkl', 'wb'))\n"),
+			training("", "import json\njson.dump(x, open('x.json', 'w'))\n"),
+		},
+		"PY070": {
+			training("", "from transformers import AutoModel\nAutoModel.from_pretrained('./m', token='hf_"+"abcdefghijklmnopqrstuvwxyzABCDEFGH')\n"),
+			training("", "from transformers import AutoModel\nimport os\nAutoModel.from_pretrained('./m', token=os.environ['HF_TOKEN'])\n"),
+		},
+	}
+}
+
+func serverExamples() map[string]example {
+	return map[string]example{
+		"PY036": {
+			training("", "import torch.distributed as dist\ndist.init_process_group('gloo', init_method='tcp://10.1.1.20:23456', rank=0, world_size=2)\n"),
+			training("", "import torch.distributed as dist\ndist.init_process_group('gloo', init_method='tcp://127.0.0.1:23456', rank=0, world_size=2)\n"),
+		},
+		"PY037": {
+			training("", "import torch.distributed as dist\ndist.broadcast_object_list(objects, src=0)\n"),
+			training("", "import torch.distributed as dist\ndist.broadcast(tensor, src=0)\n"),
+		},
+		"PY038": {
+			project("config.properties", "inference_address=http://127.0.0.1:8080\nmanagement_address=http://0.0.0.0:8081\n"),
+			project("config.properties", "# management_address=http://0.0.0.0:8081\nmanagement_address=http://127.0.0.1:8081\n"),
+		},
+	}
+}
+
+func trainingExamples() map[string]example {
+	const loop = "def train(model, loader, opt):\n    for x, y in loader:\n        loss = model(x)\n        loss.backward()\n        opt.step()\n"
+	return map[string]example{
+		"PY061": {training("", loop), training("", "from torchvision.transforms import Normalize\nt = Normalize(0.5, 0.5)\n"+loop)},
+		"PY062": {
+			training("", loop),
+			training("", "from andiron import adversarial\ndef train(model, loader, opt):\n    for x, y in adversarial.AdversarialBatches(loader, model, eps=0.1):\n        loss = model(x)\n        loss.backward()\n        opt.step()\n"),
+		},
+		"PY063": {
+			training("", "from torch.utils.data import DataLoader\nloader = DataLoader(data)\n"),
+			training("", "import andiron\nfrom torch.utils.data import DataLoader\nloader = DataLoader(andiron.checked_dataset(data, 's.schema.yaml'))\n"),
 		},
 	}
 }

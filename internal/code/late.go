@@ -1,0 +1,87 @@
+package code
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/andiron-dev/andiron/internal/pysrc"
+)
+
+// weakHashes give digests that verify nothing against somebody who tries; a check by one
+// after the load is too late all the same.
+var weakHashes = []string{"hashlib.md5", "hashlib.sha1", "hashlib.new"}
+
+// lateDigests reports loads of a file whose digest is computed and compared after them.
+func (v *view) lateDigests() {
+	if !strings.Contains(v.f.Text, "hashlib") && !strings.Contains(v.f.Text, "hash_file") {
+		return
+	}
+	for _, c := range v.m.Calls {
+		if c.Partial || !c.Is(torchLoad...) && !v.loadsBy(c) || v.checked(c) {
+			continue
+		}
+		fn := c.Scope.Function()
+		for _, h := range v.calls[fn] {
+			if h.Node.Start < c.Node.End || !h.Is(hashes...) && !h.Is(weakHashes...) || !v.sameFile(c, h, fn) {
+				continue
+			}
+			body, end := v.f.Body, int32(len(v.f.Text))
+			if fn != nil {
+				body, end = fn.Func.Body, fn.Func.End
+			}
+			if at := refusal(body, pysrc.Span{Start: h.Node.Start, End: end}); at != nil {
+				v.found(lateDigest, c.Node, "the file is loaded here, and its digest is computed in line "+itoa(v.line(h.Node))+" and compared in line "+itoa(v.line(at))+", after it has run")
+				break
+			}
+		}
+	}
+}
+
+// loadsBy reports whether a call is one of the loaders of files.
+func (v *view) loadsBy(c *pysrc.Invocation) bool {
+	_, name := v.loaderOf(c)
+	return name != ""
+}
+
+// sameFile reports whether what is loaded and what is hashed have a name in common, as
+// they stand there or as the function binds them.
+func (v *view) sameFile(load, hash *pysrc.Invocation, fn *pysrc.Scope) bool {
+	loaded, hashed := namesIn(load.Every()), namesIn(hash.Every())
+	// h = sha256(); h.update(open(p, "rb").read())
+	for _, c := range v.calls[fn] {
+		if c.Method() == "update" && c.Node.Start > load.Node.End {
+			hashed = append(hashed, namesIn(c.Every())...)
+		}
+	}
+	for _, n := range slices.Clone(hashed) {
+		owner := hash.Scope.Owner(n)
+		if owner == nil || owner.Function() != fn {
+			continue
+		}
+		for _, b := range owner.Bindings(n) {
+			if b.Value != nil {
+				hashed = append(hashed, namesIn([]pysrc.Arg{{Expr: b.Value, Scope: b.Scope}})...)
+			}
+		}
+	}
+	return slices.ContainsFunc(loaded, func(n string) bool { return slices.Contains(hashed, n) })
+}
+
+// namesIn lists the names in expressions, without those of functions that are called
+// and of modules.
+func namesIn(args []pysrc.Arg) (out []string) {
+	for _, a := range args {
+		pysrc.Walk(a.Expr, func(e pysrc.Expr) bool {
+			if n, ok := e.(*pysrc.Name); ok && len(out) < mostNames {
+				if owner := a.Scope.Owner(n.ID); owner != nil && !slices.ContainsFunc(owner.Bindings(n.ID), func(b pysrc.Binding) bool { return b.Kind == pysrc.Imported || b.Kind == pysrc.Defined }) {
+					out = append(out, n.ID)
+				}
+			}
+			return true
+		})
+	}
+	return out
+}
+
+// mostNames is how many names of expressions are compared.
+const mostNames = 40
