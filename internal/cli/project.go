@@ -113,11 +113,16 @@ func beneath(root string, signers []source.Signer) []source.Signer {
 
 func (p *project) waivers(now time.Time) *waiver.List { return waiver.NewList(p.policy.Waivers, now) }
 
-// checkWaivers wants each waiver to be about a rule that there is.
+// checkWaivers wants each waiver, and each rule for code, to be about a rule that there is.
 func checkWaivers(pol policy.Policy, name string, rules rule.Catalogue) error {
 	for _, w := range pol.Waivers {
 		if rules.Find(w.Rule) == nil {
 			return usage(fmt.Sprintf("policy %q: line %d: no rule has the id %q", name, w.Line, w.Rule), `"andiron rules" lists them`)
+		}
+	}
+	for _, r := range pol.CodeRules {
+		if r.Rule != "" && rules.Find(r.Rule) == nil {
+			return usage(fmt.Sprintf("policy %q: line %d: no rule has the id %q", name, r.Line, r.Rule), `"andiron rules" lists them`)
 		}
 	}
 	return nil

@@ -58,7 +58,7 @@ func (a *app) run(ctx context.Context, cmd *cobra.Command, f *runFlags, project 
 		opt.Walk.Except = out.files()
 		opt.Model.Spilled = a.heap.tighten
 		opt.Project, opt.Policy, opt.Trust, opt.Waivers = proj.root, proj.policyName, room, proj.waivers(now)
-		opt.Supply = pol.Supply
+		opt.Supply, opt.Code = pol.Supply, pol.Code
 		opt.Digests = a.digests(f)
 		err = look(ctx, opt, h)
 		a.keep(opt.Digests)

@@ -60,6 +60,7 @@ type Facts struct {
 	Lines   int      // of code in it
 	Modules *Modules // what it says about models, for Forwards; nil if it is no Python code that could be read
 	Flow    *Flow    // what it hands on, for Flows; nil as well
+	Allows  []Allow  // what somebody answers for in it
 }
 
 // Reads reports whether the room looks at files of this name.
@@ -93,7 +94,7 @@ func Look(ctx context.Context, a *artifact.Artifact, opt Options, report func(fi
 	if ctx.Err() != nil {
 		return Facts{}, ctx.Err()
 	}
-	return Facts{Python: l.code, Lines: l.lines, Modules: l.modules, Flow: l.flow}, err
+	return Facts{Python: l.code, Lines: l.lines, Modules: l.modules, Flow: l.flow, Allows: l.allows}, err
 }
 
 // looker looks at one file.
@@ -107,6 +108,7 @@ type looker struct {
 	lines   int
 	modules *Modules
 	flow    *Flow
+	allows  []Allow
 }
 
 // mostKept is how many findings of one rule are reported of one file.
@@ -226,7 +228,7 @@ func newView(l *looker, f *pysrc.File, where finding.Where) *view {
 // checks are what is looked for, in order; a check may rely on those before it.
 var checks = []func(*view){
 	(*view).retries, (*view).torchLoads, (*view).unpickles, (*view).hubs, (*view).saves,
-	(*view).lateDigests, (*view).libraries, (*view).texts, (*view).natives, (*view).listeners, (*view).pickles, (*view).secrets,
+	(*view).lateDigests, (*view).libraries, (*view).texts, (*view).natives, (*view).listeners, (*view).pickles, (*view).secrets, (*view).allows,
 	(*view).environment, (*view).evidence, (*view).trace, (*view).modules,
 }
 

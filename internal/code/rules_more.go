@@ -7,7 +7,7 @@ import (
 
 var moreRules = []*rule.Rule{
 	lateDigest, secondHand, libraryLoad, shardedLoad, yamlLoad, evaluated, nativeLibrary, builtAtRun, openListener, objectsSent, openServer,
-	pickleWritten, notNormalised, notHardened, dataUnchecked, secretKept,
+	pickleWritten, notNormalised, notHardened, dataUnchecked, secretKept, allowLost,
 }
 
 var lateDigest = &rule.Rule{

@@ -118,15 +118,22 @@ func (v *view) saved(c *pysrc.Invocation, d *pysrc.Dict, s *pysrc.Scope) {
 
 // everyText calls f with each text of a block, those of what stands in it too.
 func (v *view) everyText(list []pysrc.Stmt, f func(*pysrc.Str)) {
+	v.everyExpr(list, func(e pysrc.Expr) {
+		if t, ok := e.(*pysrc.Str); ok && !t.Bytes {
+			f(t)
+		}
+	})
+}
+
+// everyExpr calls f with each expression of a block, those of what stands in it too.
+func (v *view) everyExpr(list []pysrc.Stmt, f func(pysrc.Expr)) {
 	for _, s := range list {
 		pysrc.Exprs(s, func(e pysrc.Expr) {
 			pysrc.Walk(e, func(e pysrc.Expr) bool {
-				if t, ok := e.(*pysrc.Str); ok && !t.Bytes {
-					f(t)
-				}
+				f(e)
 				return true
 			})
 		})
-		pysrc.Blocks(s, func(inner []pysrc.Stmt) { v.everyText(inner, f) })
+		pysrc.Blocks(s, func(inner []pysrc.Stmt) { v.everyExpr(inner, f) })
 	}
 }

@@ -3,14 +3,17 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/artifact"
 	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/code"
 	"github.com/andiron-dev/andiron/internal/data"
+	"github.com/andiron-dev/andiron/internal/day"
 )
 
 // lookCode runs the code room, in an audit.
@@ -28,7 +31,7 @@ func lookCode(ctx context.Context, a *artifact.Artifact, opt Options) (r result)
 	if err != nil {
 		report(unreadable.Undetermined(finding.Where{Path: a.Name()}, err.Error()))
 	}
-	r.python, r.lines, r.modules, r.flow = facts.Python, facts.Lines, facts.Modules, facts.Flow
+	r.python, r.lines, r.modules, r.flow, r.allows = facts.Python, facts.Lines, facts.Modules, facts.Flow, facts.Allows
 	return r
 }
 
@@ -91,6 +94,53 @@ func (w *together) look(ctx context.Context, root string) (r result) {
 		return result{stopped: true}
 	}
 	return r
+}
+
+// allowed are the comments of a run by which somebody answers for what is found.
+type allowed map[string][]*allowance // by path
+
+type allowance struct {
+	code.Allow
+
+	used bool
+}
+
+func (a allowed) add(list []code.Allow) {
+	for _, x := range list {
+		a[x.Where.Path] = append(a[x.Where.Path], &allowance{Allow: x})
+	}
+}
+
+// apply marks a finding that a comment covers, or says that it did until its day.
+func (a allowed) apply(f finding.Finding, over func(day.Day) bool) finding.Finding {
+	if f.Outcome != finding.Present || f.Waived != nil {
+		return f
+	}
+	for _, x := range a[f.Where.Path] {
+		if x.Rule != f.Rule || x.Where.Line != f.Where.Line || x.Where.Member != f.Where.Member {
+			continue
+		}
+		x.used = true
+		if over(x.Until) {
+			f.Evidence = append(slices.Clip(f.Evidence), fmt.Sprintf("the exception at %s ended on %s", x.Said, x.Until))
+			continue
+		}
+		f.Waived = &finding.Waiver{Rule: x.Rule, Owner: x.Owner, Reason: x.Reason, Expires: x.Until.String()}
+		return f
+	}
+	return f
+}
+
+// unused are the findings on comments that covered nothing.
+func (a allowed) unused() (out []finding.Finding) {
+	for _, list := range a {
+		for _, x := range list {
+			if !x.used {
+				out = append(out, code.Unused(x.Allow))
+			}
+		}
+	}
+	return out
 }
 
 // requirementsLimit is the most that is read of a requirements file.

@@ -16,6 +16,7 @@ type emitter struct {
 	sum  *tally
 	done int
 	code together
+	says allowed
 
 	place struct{ path, rel string } // of the last loose finding, and beneath the project
 }
@@ -81,9 +82,16 @@ func (e *emitter) emit(r result) error {
 		}
 	}
 	e.code.add(r)
+	if e.says == nil {
+		e.says = allowed{}
+	}
+	e.says.add(r.allows)
 	slices.SortStableFunc(r.loose, finding.Compare)
 	for _, f := range r.loose {
-		f = e.waive(normal(f))
+		f, keep := e.judged(normal(f))
+		if !keep {
+			continue
+		}
 		e.sum.loose(f)
 		if err := e.h.Finding(f); err != nil {
 			return err
@@ -102,17 +110,25 @@ func (e *emitter) emit(r result) error {
 	return e.h.Artifact(a)
 }
 
-// waive applies the waivers by path to a finding that belongs to no artifact.
-func (e *emitter) waive(f finding.Finding) finding.Finding {
-	if e.opt.Waivers == nil {
-		return f
+// judged applies what the policy says of a finding that belongs to no artifact: how much
+// it counts, and the waivers by path; and then the comments in the code. It says whether
+// the finding is kept.
+func (e *emitter) judged(f finding.Finding) (finding.Finding, bool) {
+	if e.opt.Waivers == nil && e.opt.Code == nil {
+		return e.says.apply(f, e.opt.Waivers.Over), true
 	}
-	one := []finding.Finding{f}
 	if e.place.path != f.Where.Path || e.place.rel == "" { // a file of dependencies has many findings
 		e.place.path, e.place.rel = f.Where.Path, trust.Relative(e.opt.Project, f.Where.Path)
 	}
+	if e.opt.Code != nil {
+		var keep bool
+		if f, keep = e.opt.Code(e.place.rel, f); !keep {
+			return f, false
+		}
+	}
+	one := []finding.Finding{f}
 	_ = e.opt.Waivers.Apply(e.place.rel, nil, one) // without a digest there is no error
-	return one[0]
+	return e.says.apply(one[0], e.opt.Waivers.Over), true
 }
 
 // finish hands on what only the whole run shows.
@@ -120,6 +136,9 @@ func (e *emitter) finish(whole bool) error {
 	var r result
 	if e.opt.Trust != nil {
 		e.opt.Trust.Finish(whole, func(f finding.Finding) { r.loose = append(r.loose, f) })
+	}
+	if whole {
+		r.loose = append(r.loose, e.says.unused()...)
 	}
 	if err := e.emit(r); err != nil {
 		return err

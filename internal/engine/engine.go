@@ -65,6 +65,9 @@ type Options struct {
 	Digests *digest.Cache // digests of files that have not changed; nil: every one is computed
 	Deps    *deps.Options // what packages are held against; nil does not look at them
 	Supply  supply.Policy // what is asked of them
+	// Code gives a finding in Python code the severity that the policy has for it, by the
+	// path of the file in the project, and says whether it is kept; nil keeps all as is.
+	Code func(path string, f finding.Finding) (finding.Finding, bool)
 
 	depends    *deps.Project          // what the project depends on; nil was not looked at
 	code       *code.Options          // look at code as well; nil does not

@@ -217,6 +217,10 @@ func moreExamples() map[string]example {
 			training("", "import pickle\npickle.dump(x, open('x.pkl', 'wb'))\n"),
 			training("", "import json\njson.dump(x, open('x.json', 'w'))\n"),
 		},
+		"PY081": {
+			training("", "import joblib\njoblib.load('m.joblib')  # andiron: allow PY021 until=2027-01-01\n"),
+			training("", "import joblib\njoblib.load('m.joblib')  # andiron: allow PY021 until=2027-01-01 reason=\"written by our own job\"\n"),
+		},
 		"PY070": {
 			training("", "from transformers import AutoModel\nAutoModel.from_pretrained('./m', token='hf_"+"abcdefghijklmnopqrstuvwxyzABCDEFGH')\n"),
 			training("", "from transformers import AutoModel\nimport os\nAutoModel.from_pretrained('./m', token=os.environ['HF_TOKEN'])\n"),

@@ -43,6 +43,7 @@ type result struct {
 	lines      int               // in it
 	modules    *code.Modules     // what it says about models; nil for nothing
 	flow       *code.Flow        // what it hands on; nil for nothing
+	allows     []code.Allow      // what somebody answers for in it
 	validation data.Facts        // what it says about how inputs are validated
 	loose      []finding.Finding // what belongs to no artifact
 	stopped    bool              // the run was told to stop first

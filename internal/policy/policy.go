@@ -45,7 +45,10 @@ type Policy struct {
 	Sources source.Policy
 	Waivers []waiver.Waiver
 	Supply  supply.Policy
-	Sandbox allowance.Policy
+	// CodeRules say what counts of the findings in Python code; of those that match the
+	// last decides.
+	CodeRules []CodeRule
+	Sandbox   allowance.Policy
 }
 
 // Limits are the most that looking at one artifact may take; zero means the

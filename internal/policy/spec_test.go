@@ -94,7 +94,7 @@ func TestSpecification(t *testing.T) {
 		t.Errorf("the example of a waiver by advisory: %+v, %v", got.Waivers, err)
 	}
 
-	example, table, _ = section(t, rest)
+	example, table, rest = section(t, rest)
 	got, err = Parse([]byte(example))
 	if err != nil {
 		t.Fatal(err)
@@ -108,6 +108,22 @@ func TestSpecification(t *testing.T) {
 			t.Errorf("layer %s is not in the table", l)
 		}
 	}
+
+	example, table, _ = section(t, rest)
+	got, err = Parse([]byte(example))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(codeOfSpecification, got.CodeRules, cmpopts.IgnoreFields(CodeRule{}, "Line")); diff != "" {
+		t.Errorf("the example of code (-want +got):\n%s", diff)
+	}
+	sameKeys(t, strings.TrimPrefix(example, "version: 1\n"), table)
+}
+
+var codeOfSpecification = []CodeRule{
+	{Rule: "PY025", Severity: finding.Medium},
+	{Path: "research/", Severity: finding.Low},
+	{Rule: "PY051", Path: "research/", Off: true},
 }
 
 var sandboxOfSpecification = allowance.Policy{
@@ -152,7 +168,7 @@ func keysOf(n *yaml.Node, prefix string, found map[string]bool) {
 		switch {
 		case prefix == "signers.":
 			name = "signers.*"
-		case name != "limits" && name != "dependencies" && name != "sandbox" && name != "sandbox.limits" && name != "signers.*.sigstore":
+		case name != "limits" && name != "dependencies" && name != "sandbox" && name != "code" && name != "sandbox.limits" && name != "signers.*.sigstore":
 			found[name] = true
 		}
 		keysOf(n.Content[i+1], name+".", found)

@@ -74,6 +74,9 @@ func NewList(waivers []Waiver, now time.Time) *List {
 	return &List{waivers: waivers, now: now, used: make([]bool, len(waivers))}
 }
 
+// Over reports whether a day has passed.
+func (l *List) Over(d day.Day) bool { return l != nil && d.Over(l.now) }
+
 // Apply marks the findings that a waiver covers. path is relative to the project,
 // and empty where what was found lies elsewhere. digest is called only where a
 // waiver by digest is of the rule, also of one that has expired, so that Expired
