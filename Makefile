@@ -6,6 +6,7 @@
 # make fuzz   every fuzz target for FUZZTIME
 # make oracle differential tests against CPython and real torch, and the corpora
 # make torchrun  convert --to, with real torch of several versions
+# make code   what code scan --fix makes, run with real torch
 # make sandbox  attacks on the sandbox, as root and as another user, and real checkpoints, with real torch
 # make demo-sandbox  loads a checkpoint that runs code, and shows what it tried
 # make fault  files stay whole when any system call fails or is the last one
@@ -21,7 +22,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: sandbox demo-sandbox demo-serve gateway verifier deps corpus-real keyless interop sdk torchrun fault build demo test check race hostile fuzz oracle bench clean setup
+.PHONY: code sandbox demo-sandbox demo-serve gateway verifier deps corpus-real keyless interop sdk torchrun fault build demo test check race hostile fuzz oracle bench clean setup
 
 ifneq ($(MAKECMDGOALS),clean)
 GO := $(shell tools/env/go.sh)
@@ -93,6 +94,10 @@ torchrun: setup
 	tools/env/torch.sh --trixie
 	ANDIRON_TORCH="/usr/bin/python3:$(CURDIR)/tools/env/torch26.sh$(TORCHRUN)" \
 		go test -tags torch -timeout 20m ./cmd/andiron -run Torch -count 1
+
+code: setup
+	tools/env/torch.sh
+	ANDIRON_TORCH="/usr/bin/python3$(TORCHRUN)" go test -tags torch -timeout 20m ./cmd/andiron -run FixedCode -count 1
 
 # The binary lies where another user can run it.
 sandbox: setup

@@ -2,13 +2,21 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/artifact"
 	"github.com/andiron-dev/andiron/internal/engine"
+	"github.com/andiron-dev/andiron/internal/lockfile"
+	"github.com/andiron-dev/andiron/internal/osfile"
+	"github.com/andiron-dev/andiron/internal/policy"
+	"github.com/andiron-dev/andiron/internal/relock"
 )
 
 func (a *app) codeCommand() *cobra.Command {
@@ -31,8 +39,12 @@ where they load, save, build or open what they should not.`,
 	return cmd
 }
 
+// fixFlags say whether code is rewritten.
+type fixFlags struct{ fix, yes, verified bool }
+
 func (a *app) codeScanCommand() *cobra.Command {
 	var f runFlags
+	var fix fixFlags
 	cmd := &cobra.Command{
 		Use:   "scan [PATH...]",
 		Short: "Say what Python code loads, and who decides what",
@@ -42,15 +54,31 @@ to them, and which models check nothing that reaches them. No Python is needed, 
 nothing is run.
 
 PATH is the folder of a project, the current one if not given, or some files of the
-project in the current folder. What is not named is then not followed into.`,
+project in the current folder. What is not named is then not followed into.
+
+With --fix what can be rewritten safely is shown as a patch, and the exit code is 1 where
+there is something; nothing is written. With --fix --yes the patch goes to the standard
+error, the files are written, each whole or not at all, and looked at again. torch.load
+gets weights_only=True, numpy.load allow_pickle=False, yaml.load becomes yaml.safe_load,
+and from_pretrained gets the commit that andiron.lock has. --verified replaces loads of
+paths by andiron.load and andiron.jit_load.`,
 		Example: `  andiron code scan
   andiron code scan --format sarif --output code.sarif service/
-  andiron code scan train.py serve.ipynb`,
+  andiron code scan train.py serve.ipynb
+  andiron code scan --fix | git apply`,
 		Args: wants("PATH", 0, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			what, err := codeOf(args)
 			if err != nil {
 				return err
+			}
+			switch {
+			case fix.fix:
+				if more, err := a.fixCode(cmd.Context(), &f, fix, what); err != nil || !more {
+					return err
+				}
+			case fix.yes, fix.verified:
+				return usage("code scan: --yes and --verified go with --fix", "usage: "+cmd.UseLine())
 			}
 			paths := what.Paths
 			if paths == nil {
@@ -63,7 +91,89 @@ project in the current folder. What is not named is then not followed into.`,
 	}
 	f.addReport(cmd)
 	f.addWalk(cmd)
+	cmd.Flags().BoolVar(&fix.fix, "fix", false, "show as a patch what can be rewritten safely")
+	cmd.Flags().BoolVar(&fix.yes, "yes", false, "with --fix, write it, and look again")
+	cmd.Flags().BoolVar(&fix.verified, "verified", false, "with --fix, replace loads by andiron.load and andiron.jit_load")
 	return cmd
+}
+
+// fixCode shows what can be rewritten, or does it; then it says that there is more to do.
+func (a *app) fixCode(ctx context.Context, f *runFlags, fix fixFlags, what engine.CodeRun) (more bool, err error) {
+	what.Fix = &engine.CodeFix{Verified: fix.verified}
+	if what.Fix.Revisions, err = revisions(what.Dir); err != nil {
+		return false, err
+	}
+	plan := relock.Plan{Edits: map[string]relock.Edit{}}
+	what.Rewrite = func(r engine.Rewritten) error {
+		plan.Edits[r.Abs] = relock.Edit{Before: []byte(r.Before), After: []byte(r.After)}
+		return nil
+	}
+	var seen unheard
+	opt := engine.Options{Walk: artifact.WalkOptions{Everything: f.everything}, Jobs: int(f.jobs)}
+	if err := engine.Code(ctx, what, opt, &seen); err != nil || bool(seen) && ctx.Err() != nil {
+		a.code = policy.ExitIncomplete
+		return false, err
+	}
+	out := a.stdout
+	if fix.yes {
+		out = a.stderr
+	}
+	if _, err := out.Write(plan.Diff()); err != nil {
+		return false, fmt.Errorf("the patch cannot be written: %w", osfile.Cause(err))
+	}
+	switch {
+	case fix.yes:
+		if err := plan.Unchanged(""); err != nil {
+			return false, err
+		}
+		return true, plan.Write("")
+	case len(plan.Edits) > 0:
+		a.code = policy.ExitFindings
+	case bool(seen):
+		a.code = policy.ExitIncomplete
+	}
+	return false, nil
+}
+
+// revisions are the commits of repositories of the Hub that the lock of a project has; a
+// repository of which it has several is none of them.
+func revisions(dir string) (map[string]string, error) {
+	lock, err := readLock(filepath.Join(dir, lockfile.FileName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil //nolint:nilnil // a project without a lock
+	}
+	if err != nil {
+		return nil, usage("lock "+err.Error(), lockForm)
+	}
+	of := map[string]string{}
+	for _, m := range lock.Models {
+		rest, ok := strings.CutPrefix(m.Source, "https://huggingface.co/")
+		repo, at, found := strings.Cut(rest, "/resolve/")
+		commit, _, _ := strings.Cut(at, "/")
+		if !ok || !found || len(commit) != 40 {
+			continue
+		}
+		if have, twice := of[repo]; twice && have != commit {
+			commit = ""
+		}
+		of[repo] = commit
+	}
+	return of, nil
+}
+
+// unheard listens for nothing but whether a run was complete; it is true where not.
+type unheard bool
+
+func (*unheard) Config(finding.Config) error         { return nil }
+func (*unheard) Progress(finding.Progress) error     { return nil }
+func (*unheard) Artifact(finding.Artifact) error     { return nil }
+func (*unheard) Finding(finding.Finding) error       { return nil }
+func (*unheard) Dependency(finding.Dependency) error { return nil }
+func (*unheard) Posture(finding.Posture) error       { return nil }
+
+func (u *unheard) Summary(s finding.Summary) error {
+	*u = unheard(s.Incomplete)
+	return nil
 }
 
 // codeOf says what is looked at: a folder, or files of the project in the current one.

@@ -49,6 +49,7 @@ type Options struct {
 	// Memory is what is left of bytes to keep the text of files in until Forwards knows
 	// whether they matter; nil is none, and each is looked at in full at once.
 	Memory *atomic.Int64
+	Fix    *Fix // rewrite what can be; nil rewrites nothing
 }
 
 // Rules are the rules of the room.
@@ -61,6 +62,8 @@ type Facts struct {
 	Modules *Modules // what it says about models, for Forwards; nil if it is no Python code that could be read
 	Flow    *Flow    // what it hands on, for Flows; nil as well
 	Allows  []Allow  // what somebody answers for in it
+	Before  string   // its text, where it is rewritten
+	After   string   // and what that becomes; empty where nothing changes
 }
 
 // Reads reports whether the room looks at files of this name.
@@ -94,7 +97,7 @@ func Look(ctx context.Context, a *artifact.Artifact, opt Options, report func(fi
 	if ctx.Err() != nil {
 		return Facts{}, ctx.Err()
 	}
-	return Facts{Python: l.code, Lines: l.lines, Modules: l.modules, Flow: l.flow, Allows: l.allows}, err
+	return Facts{Python: l.code, Lines: l.lines, Modules: l.modules, Flow: l.flow, Allows: l.allows, Before: l.before(), After: l.fixed}, err
 }
 
 // looker looks at one file.
@@ -109,6 +112,15 @@ type looker struct {
 	modules *Modules
 	flow    *Flow
 	allows  []Allow
+	bytes   string // of the file, where it may be rewritten
+	fixed   string
+}
+
+func (l *looker) before() string {
+	if l.fixed == "" {
+		return ""
+	}
+	return l.bytes
 }
 
 // mostKept is how many findings of one rule are reported of one file.
@@ -167,6 +179,9 @@ func (l *looker) read(a *artifact.Artifact, otherwise string) ([]byte, error) {
 
 // source looks at Python source that stands in a place.
 func (l *looker) source(b []byte, where finding.Where) {
+	if l.opt.Fix != nil {
+		l.bytes = string(b)
+	}
 	l.lines = bytes.Count(b, []byte("\n"))
 	if len(b) > 0 && b[len(b)-1] != '\n' {
 		l.lines++
@@ -229,7 +244,7 @@ func newView(l *looker, f *pysrc.File, where finding.Where) *view {
 var checks = []func(*view){
 	(*view).retries, (*view).torchLoads, (*view).unpickles, (*view).hubs, (*view).saves,
 	(*view).lateDigests, (*view).libraries, (*view).texts, (*view).natives, (*view).listeners, (*view).pickles, (*view).secrets, (*view).allows,
-	(*view).environment, (*view).evidence, (*view).trace, (*view).modules,
+	(*view).environment, (*view).evidence, (*view).trace, (*view).modules, (*view).fix,
 }
 
 func (v *view) look() {

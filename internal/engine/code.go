@@ -32,6 +32,9 @@ func lookCode(ctx context.Context, a *artifact.Artifact, opt Options) (r result)
 		report(unreadable.Undetermined(finding.Where{Path: a.Name()}, err.Error()))
 	}
 	r.python, r.lines, r.modules, r.flow, r.allows = facts.Python, facts.Lines, facts.Modules, facts.Flow, facts.Allows
+	if facts.After != "" {
+		r.rewritten = &Rewritten{Path: a.Name(), Before: facts.Before, After: facts.After}
+	}
 	return r
 }
 

@@ -19,6 +19,19 @@ func ofCode(rule string) bool { return strings.HasPrefix(rule, "PY") }
 type CodeRun struct {
 	Dir   string   // the project: what its requirements say of torch, and how names of modules begin
 	Paths []string // what is looked at; nil is the whole of Dir
+	// Fix has files rewritten, and Rewrite called with each that changes, by path.
+	Fix     *CodeFix
+	Rewrite func(Rewritten) error
+}
+
+// CodeFix says how code is rewritten.
+type CodeFix = code.Fix
+
+// Rewritten is a file that would be rewritten.
+type Rewritten struct {
+	Path          string // as findings name it
+	Abs           string // where it is
+	Before, After string
 }
 
 // Code looks at the Python code of a project and at what surrounds it, and at nothing
@@ -26,6 +39,7 @@ type CodeRun struct {
 func Code(ctx context.Context, what CodeRun, opt Options, h finding.Handler) error {
 	opt.looked = ofCode
 	opt.code = codeOptions(ctx, what.Dir)
+	opt.code.Fix, opt.rewrite = what.Fix, what.Rewrite
 	opt.onlyCode = true
 	paths := what.Paths
 	if paths == nil {
@@ -45,8 +59,11 @@ func codeOptions(ctx context.Context, dir string) *code.Options {
 func ReadsCode(name string) bool { return code.Reads(name) }
 
 // lookOnlyCode is the look at a file of a run over code.
-func lookOnlyCode(ctx context.Context, _ *job, a *artifact.Artifact, opt Options) result {
+func lookOnlyCode(ctx context.Context, j *job, a *artifact.Artifact, opt Options) result {
 	r := lookCode(ctx, a, opt)
+	if r.rewritten != nil {
+		r.rewritten.Abs = j.entry.Abs
+	}
 	lookValidation(a, opt, &r)
 	kept := r.loose[:0]
 	for _, f := range r.loose {

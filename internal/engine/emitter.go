@@ -86,6 +86,11 @@ func (e *emitter) emit(r result) error {
 		e.says = allowed{}
 	}
 	e.says.add(r.allows)
+	if r.rewritten != nil {
+		if err := e.opt.rewrite(*r.rewritten); err != nil {
+			return err
+		}
+	}
 	slices.SortStableFunc(r.loose, finding.Compare)
 	for _, f := range r.loose {
 		f, keep := e.judged(normal(f))

@@ -72,6 +72,7 @@ type Options struct {
 	depends    *deps.Project          // what the project depends on; nil was not looked at
 	code       *code.Options          // look at code as well; nil does not
 	onlyCode   bool                   // and at nothing else
+	rewrite    func(Rewritten) error  // is told of files that change
 	looked     func(rule string) bool // the rules that the run looks for; nil is all
 	look       lookFunc               // replaced in tests
 	lookFolder folderFunc

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -26,8 +27,7 @@ func (p Policy) Code(path string, f finding.Finding) (finding.Finding, bool) {
 	if f.Outcome != finding.Present || !strings.HasPrefix(f.Rule, "PY") {
 		return f, true
 	}
-	for i := len(p.CodeRules) - 1; i >= 0; i-- {
-		r := p.CodeRules[i]
+	for _, r := range slices.Backward(p.CodeRules) {
 		if r.Rule != "" && r.Rule != f.Rule || r.Path != "" && (path == "" || r.Path != path && !pattern.Match(r.Path, path)) {
 			continue
 		}
@@ -35,7 +35,7 @@ func (p Policy) Code(path string, f finding.Finding) (finding.Finding, bool) {
 			return f, false
 		}
 		if f.Severity != r.Severity && f.Severity != finding.Info {
-			f.Evidence = append(f.Evidence[:len(f.Evidence):len(f.Evidence)], fmt.Sprintf("the policy makes it %s instead of %s (line %d)", r.Severity, f.Severity, r.Line))
+			f.Evidence = append(slices.Clip(f.Evidence), fmt.Sprintf("the policy makes it %s instead of %s (line %d)", r.Severity, f.Severity, r.Line))
 			f.Severity = r.Severity
 		}
 		return f, true
