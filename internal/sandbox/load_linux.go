@@ -100,6 +100,9 @@ func (w *Worker) Load(ctx context.Context, in *Input, j Job) (*Result, *Report, 
 	if err := w.worker.imports(j.Imports, time.Now().Add(most.Start), r); err != nil {
 		return nil, r, err
 	}
+	if err := w.worker.group.limit(r.Limits); err != nil {
+		return nil, r, fmt.Errorf("the control group of the worker: %w", err)
+	}
 	out, err := child.Memfd("tensors", unix.MFD_NOEXEC_SEAL)
 	if err == nil && w.worker.mute { // gVisor has no limit on what is written to a file of the host
 		err = capped(out, r.Limits.Result)
