@@ -128,6 +128,9 @@ func TestDegraded(t *testing.T) {
 			if slices.Contains(here, c.missing) && !strings.Contains(got.Missing[c.missing], c.why) {
 				t.Errorf("%s is missing because of %q, not %q", c.missing, got.Missing[c.missing], c.why)
 			}
+			if why := got.Missing[c.missing]; why != "" && remedy(c.missing, why) == "" {
+				t.Errorf("nothing helps against %q", why)
+			}
 			if c.refused && slices.Contains(here, c.missing) && !strings.Contains(got.Err, c.why) {
 				t.Errorf("%q does not say %q", got.Err, c.why)
 			}
