@@ -56,6 +56,7 @@ type FailureKind string
 // The kinds, and which of the errors of this package each is.
 const (
 	KindContained FailureKind = "contained" // ErrContained
+	KindNeeds     FailureKind = "needs"     // ErrNeeds
 	KindFailed    FailureKind = "failed"    // ErrFailed
 	KindMissing   FailureKind = "missing"   // ErrMissing
 	KindDigest    FailureKind = "digest"    // the checkpoint is another one
@@ -67,7 +68,7 @@ const (
 var kinds = []struct {
 	kind FailureKind
 	err  error
-}{{KindContained, ErrContained}, {KindFailed, ErrFailed}, {KindMissing, ErrMissing}, {KindBusy, ErrNoWorker}, {KindDigest, ErrDigest}, {KindRequest, errRequest}}
+}{{KindContained, ErrContained}, {KindNeeds, ErrNeeds}, {KindFailed, ErrFailed}, {KindMissing, ErrMissing}, {KindBusy, ErrNoWorker}, {KindDigest, ErrDigest}, {KindRequest, errRequest}}
 
 // ErrDigest says that the checkpoint is not the one that was asked for.
 var ErrDigest = errors.New("it has another digest")
