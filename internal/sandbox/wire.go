@@ -59,6 +59,7 @@ const (
 	KindFailed    FailureKind = "failed"    // ErrFailed
 	KindMissing   FailureKind = "missing"   // ErrMissing
 	KindDigest    FailureKind = "digest"    // the checkpoint is another one
+	KindNeeds     FailureKind = "needs"     // ErrNeeds
 	KindBusy      FailureKind = "busy"      // ErrNoWorker
 	KindRequest   FailureKind = "request"   // nobody understands the request
 	KindOther     FailureKind = "other"
@@ -67,7 +68,7 @@ const (
 var kinds = []struct {
 	kind FailureKind
 	err  error
-}{{KindContained, ErrContained}, {KindFailed, ErrFailed}, {KindMissing, ErrMissing}, {KindBusy, ErrNoWorker}, {KindDigest, ErrDigest}, {KindRequest, errRequest}}
+}{{KindContained, ErrContained}, {KindNeeds, ErrNeeds}, {KindFailed, ErrFailed}, {KindMissing, ErrMissing}, {KindBusy, ErrNoWorker}, {KindDigest, ErrDigest}, {KindRequest, errRequest}}
 
 // ErrDigest says that the checkpoint is not the one that was asked for.
 var ErrDigest = errors.New("it has another digest")
