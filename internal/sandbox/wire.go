@@ -60,6 +60,7 @@ const (
 	KindFailed    FailureKind = "failed"    // ErrFailed
 	KindMissing   FailureKind = "missing"   // ErrMissing
 	KindDigest    FailureKind = "digest"    // the checkpoint is another one
+	KindNeeds     FailureKind = "needs"     // ErrNeeds
 	KindBusy      FailureKind = "busy"      // ErrNoWorker
 	KindRequest   FailureKind = "request"   // nobody understands the request
 	KindOther     FailureKind = "other"
