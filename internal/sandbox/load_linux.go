@@ -184,7 +184,7 @@ func (w *Worker) run(ctx context.Context, in *Input, wants []string, out *os.Fil
 	} else {
 		err = w.worker.why(err)
 		w.worker.stop()
-		<-w.calls.done
+		w.calls.finish()
 		r.CPU, r.MaxRSS = w.worker.used()
 	}
 	if w.worker.mute && w.worker.cmd.ProcessState.ExitCode() == 128+int(unix.SIGSYS) {

@@ -333,7 +333,7 @@ func (w *worker) job(o *Options, wants []string, lim Limits, in, out *os.File) (
 		return -1, err
 	}
 	m, fd, err := w.hear(time.Now().Add(lim.Start), true)
-	if err == nil && (m.Locked == nil || (fd < 0) != w.mute) {
+	if err == nil && (m.Locked == nil || isListener(fd) == w.mute) {
 		err = errors.New("the worker spoke out of turn")
 	}
 	if err != nil {
