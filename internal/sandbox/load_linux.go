@@ -75,7 +75,7 @@ func (w *Worker) Close() {
 	}
 	w.worker.kill()
 	if w.calls != nil {
-		<-w.calls.done
+		w.calls.finish()
 	}
 }
 

@@ -5,10 +5,12 @@ import (
 	"testing"
 
 	"github.com/andiron-dev/andiron/internal/sandbox"
+	"github.com/andiron-dev/andiron/internal/testkit/hostile"
 )
 
 func TestMain(m *testing.M) {
 	sandbox.Stage()
+	hostile.Main()
 	standIn()
 	os.Exit(m.Run())
 }
