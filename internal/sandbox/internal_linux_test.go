@@ -109,8 +109,16 @@ func FuzzControl(f *testing.F) {
 	}
 	const ready, locked, done, failed = `{"ready":{"torch":"x","python":"y"}}`, `{"locked":true}`, `{"done":{"weights_only":true,"type":"x"}}`, `{"failed":{"kind":"x","text":"y"}}`
 	for _, words := range [][]string{
-		{ready, "+" + locked, done}, {ready, locked, failed}, {locked, locked}, {done}, {ready, ready}, {ready, done}, {"+" + ready, "+" + locked, "+" + done},
-		{`{"stage":{"layer":"landlock","text":"x"}}`}, {ready, "+" + locked + locked}, {"", "{", "null", "[]", ready + " "},
+		{ready, "+" + locked, done},
+		{ready, locked, failed},
+		{locked, locked},
+		{done},
+		{ready, ready},
+		{ready, done},
+		{"+" + ready, "+" + locked, "+" + done},
+		{`{"stage":{"layer":"landlock","text":"x"}}`},
+		{ready, "+" + locked + locked},
+		{"", "{", "null", "[]", ready + " "},
 	} {
 		f.Add(say(words...))
 	}

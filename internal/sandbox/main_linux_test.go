@@ -12,5 +12,8 @@ func TestMain(m *testing.M) {
 	sandbox.Stage()
 	hostile.Main()
 	standIn()
+	if name := os.Getenv(poorer); name != "" {
+		confine(name)
+	}
 	os.Exit(m.Run())
 }
