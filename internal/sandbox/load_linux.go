@@ -75,7 +75,7 @@ func (w *Worker) Close() {
 	}
 	w.worker.kill()
 	if w.calls != nil {
-		<-w.calls.done
+		w.calls.finish()
 	}
 }
 
@@ -187,7 +187,7 @@ func (w *Worker) run(ctx context.Context, in *Input, wants []string, out *os.Fil
 	} else {
 		err = w.worker.why(err)
 		w.worker.stop()
-		<-w.calls.done
+		w.calls.finish()
 		r.CPU, r.MaxRSS = w.worker.used()
 	}
 	if w.worker.mute && w.worker.cmd.ProcessState.ExitCode() == 128+int(unix.SIGSYS) {

@@ -96,7 +96,7 @@ func (w *worker) locks(o *Options) error {
 	if err == nil {
 		l := listen(fd, 1, func() {})
 		w.stop()
-		<-l.done
+		l.finish()
 	}
 	return err
 }
