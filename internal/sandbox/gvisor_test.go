@@ -68,16 +68,16 @@ func TestGVisor(t *testing.T) {
 
 // A folder for temporary files that is relative is no matter: runsc reads the bundle only
 // by an absolute path, and fails elsewhere without a reason.
-func TestPitfall12(t *testing.T) {
+func TestPitfall12BundlePath(t *testing.T) {
 	python := pythons(t)[0]
 	f := newField(t)
-	names := f.checkpoints(t, python, []attack{{code: "x = 1"}})
-	t.Chdir(f.dir)
+	plots := checkpoints(t, f, python, []attack{{code: "x = 1"}})
+	t.Chdir(t.TempDir())
 	if err := os.Mkdir("temp", 0o700); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("TMPDIR", "temp")
-	if _, err := attempt(t, names[0], sandbox.Options{Python: python, Runsc: runsc(t), Limits: limits}); err != nil {
+	if _, err := attempt(t, plots[0].file(), sandbox.Options{Python: python, Runsc: runsc(t), Limits: limits}); err != nil {
 		t.Error(err)
 	}
 	nothingLeft(t, "temp")
