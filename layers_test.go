@@ -24,7 +24,7 @@ var layers = []struct {
 	{"readers", []string{
 		"pickle", "safetensors", "torchfile", "internal/strictzip", "internal/torchscript", "internal/exportir",
 		"internal/npy", "internal/decomp", "internal/tarball", "internal/gguf", "internal/onnx", "internal/jinja",
-		"internal/hf", "internal/magic", "internal/mobile", "internal/objfile", "internal/pysrc",
+		"internal/hf", "internal/magic", "internal/mobile", "internal/objfile", "internal/pysrc", "internal/cppsrc",
 		"internal/pep440", "internal/pep508", "internal/manifest", "internal/osv", "internal/advisory", "internal/pyindex", "internal/family",
 		"internal/tensor", "internal/kernel", "internal/tensorfile", "internal/triton",
 		"internal/parquet", "internal/infer", "internal/oip", "internal/robust", "internal/dataset", "internal/survey",
