@@ -34,7 +34,7 @@ var layers = []struct {
 	{"digest", []string{"internal/digest"}, []string{"osfile", "whole"}, quiet},
 	{"artifact", []string{"internal/artifact"}, []string{"ground", "readers", "osfile"}, quiet},
 	{"contract", []string{"internal/contract"}, []string{"ground", "readers"}, append(quiet, "os", "time")},
-	{"rooms", []string{"internal/model", "internal/code", "internal/posture", "internal/trust", "internal/deps", "internal/data"}, []string{"ground", "readers", "artifact", "contract", "terms", "osfile"}, quiet},
+	{"rooms", []string{"internal/model", "internal/code", "internal/posture", "internal/trust", "internal/deps", "internal/data", "internal/ops"}, []string{"ground", "readers", "artifact", "contract", "terms", "osfile"}, quiet},
 	{"judge", []string{"internal/policy"}, []string{"ground", "terms"}, append(quiet, "os", "time")},
 	{"report", []string{"internal/report"}, []string{"ground"}, append(quiet, "os", "time")},
 	{"ruledoc", []string{"internal/ruledoc"}, []string{"ground"}, append(quiet, "time")},

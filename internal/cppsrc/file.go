@@ -118,6 +118,20 @@ func (f *File) Source(s Span) string {
 	return f.Text[f.Tokens[s.First].Start:f.Tokens[s.Last-1].End]
 }
 
+// Split parts a span at its commas that are in no brackets.
+func (f *File) Split(s Span) []Span {
+	return (&parser{f: f, angles: splitAngles}).split(s)
+}
+
+// splitAngles bounds the work of looking for template arguments in one span.
+const splitAngles = 4096
+
+// Angles gives the token behind the template arguments that begin at i, or i+1 if
+// it is no such bracket.
+func (f *File) Angles(i int) int {
+	return (&parser{f: f, angles: mostAngle}).skipAngles(i)
+}
+
 // Place gives the line and the column of a token, both from 1, the column in
 // characters.
 func (f *File) Place(token int) (line, column int) {
