@@ -253,6 +253,10 @@ func integers(typ string) bool {
 // indexValues is OPS006.
 func (l *looker) indexValues(a *fn) {
 	reported := map[string]bool{}
+	sev := indexOpen.Severity
+	if a.device() {
+		sev = finding.Medium
+	}
 	for _, s := range a.subs {
 		_, indices := a.ofSubscript(s)
 		for _, index := range indices {
@@ -261,17 +265,13 @@ func (l *looker) indexValues(a *fn) {
 				continue
 			}
 			reported[from] = true
-			sev := indexOpen.Severity
-			if a.device() {
-				sev = finding.Medium
-			}
 			l.foundAs(indexOpen, sev, a.src, at, fmt.Sprintf("an element of %s is used as an index and is not held against both 0 and a size", from))
 		}
 	}
 	for _, d := range a.derived {
 		if from, at, ok := a.unchecked(d.index, d.index.First); ok && !reported[from] {
 			reported[from] = true
-			l.found(indexOpen, a, at, fmt.Sprintf("an element of %s moves a pointer and is not held against both 0 and a size", from))
+			l.foundAs(indexOpen, sev, a.src, at, fmt.Sprintf("an element of %s moves a pointer and is not held against both 0 and a size", from))
 		}
 	}
 }
