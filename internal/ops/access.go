@@ -108,7 +108,7 @@ func (a *fn) holder(x *access, first, end int) {
 			}
 			return
 		case w == "(" || w == ",":
-			if w == "(" && (a.f.Is(i-1, ">") || a.cast(i)) { // static_cast<float*>(
+			if w == "(" && (a.castTo(i-1) || a.cast(i)) {
 				continue
 			}
 			x.moved = true
@@ -117,6 +117,19 @@ func (a *fn) holder(x *access, first, end int) {
 			return
 		}
 	}
+}
+
+// castTo reports whether static_cast<float*> or its like ends at a token.
+func (a *fn) castTo(i int) bool {
+	if !a.f.Is(i, ">") {
+		return false
+	}
+	for j := i; j > i-32 && j > a.def.Body.First; j-- {
+		if a.f.Is(j, "<") && strings.HasSuffix(a.f.Word(j-1), "_cast") {
+			return true
+		}
+	}
+	return false
 }
 
 // cast reports whether a parenthesis belongs to a C-style cast, or to float* p(x).

@@ -360,7 +360,7 @@ func (a *fn) indexedBy(name string) int {
 			return
 		}
 		for _, j := range a.names(span{First: i + 1, Last: a.f.Mate(i)}) {
-			if !a.f.Is(j, name) && !a.isOnly(a.f.Word(j), name, j) {
+			if !a.f.Is(j, name) && !a.isOnly(a.f.Word(j), name, j) || a.f.Is(j-1, "%") || a.f.Is(j-1, "/") {
 				continue
 			}
 			below, above := a.compared(name, j)
@@ -430,6 +430,16 @@ func (l *looker) firstElements(a *fn) {
 	if a.device() {
 		return
 	}
+	a.each(func(i int) { // *std::max_element(p, p + n)
+		w := a.f.Word(i)
+		if w != "max_element" && w != "min_element" || !a.f.Is(i-3, "*") && !a.f.Is(i-1, "*") || !a.f.Is(i+1, "(") {
+			return
+		}
+		x, _ := a.accessOf(a.f.Word(i + 2))
+		if x != nil && x.tensor != "" && a.state(x.tensor, i)&(hasElements|isMade) == 0 {
+			l.found(firstOpen, a, i, fmt.Sprintf("%s of %s is used, and nothing asks whether it is empty", w, a.root(x.tensor, x.at).name))
+		}
+	})
 	for _, s := range a.subs {
 		x, indices := a.ofSubscript(s)
 		if x == nil || x.tensor == "" || len(indices) == 0 || !a.edge(indices) || a.inLoop(s.at) {

@@ -443,7 +443,7 @@ func (a *fn) compared(name string, at int) (below, above bool) {
 // with anything else from above.
 func (a *fn) signs(s span, name string) (below, above bool) {
 	for _, i := range a.names(s) {
-		if a.f.Word(i) != name {
+		if a.f.Word(i) != name || a.f.Is(i-1, "%") || a.f.Is(i-1, "/") { // n % name == 0
 			continue
 		}
 		for _, side := range []int{1, -1} {

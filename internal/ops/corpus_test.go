@@ -170,3 +170,11 @@ func TestEveryClassIsPlanted(t *testing.T) {
 		}
 	}
 }
+
+// The second corpus was written when the rules stood.
+func TestSecondCorpus(t *testing.T) {
+	bugs, found := rate(t, "../../testdata/ops/second")
+	if bugs < 30 || found*100 < bugs*60*85/100 {
+		t.Errorf("%d of %d bugs found, want 85 %% of 60 %% of at least 30", found, bugs)
+	}
+}

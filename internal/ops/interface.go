@@ -219,14 +219,29 @@ func (a *fn) byCopy(l *cppsrc.Lambda, name string) bool {
 	return a.has(l.Captures, name) && !a.has(l.Captures, "&")
 }
 
-// within reports whether an index depends on something of the lambda.
-func (a *fn) within(s span, l *cppsrc.Lambda) bool {
+// within reports whether an index depends on the range of a thread: on what the lambda
+// is called with, or on the number of the thread.
+func (a *fn) within(s span, l *cppsrc.Lambda) bool { return a.ranged(s, l, 0) }
+
+func (a *fn) ranged(s span, l *cppsrc.Lambda, depth int) bool {
+	if depth > mostSteps {
+		return false
+	}
 	return slices.ContainsFunc(a.names(s), func(i int) bool {
 		if a.f.Is(i, "get_thread_num") {
 			return true
 		}
 		v := a.lookup(a.f.Word(i), i)
-		return v != nil && v.at >= l.All.First && v.at < l.All.Last
+		if v == nil || v.at < l.All.First || v.at >= l.All.Last {
+			return false
+		}
+		if v.lambda {
+			return true
+		}
+		if n := a.loopOf(v.name, i); n != nil && (a.ranged(n.loop.start, l, depth+1) || a.ranged(n.loop.bound, l, depth+1)) {
+			return true
+		}
+		return a.ranged(v.init, l, depth+1) || slices.ContainsFunc(v.assigned, func(s span) bool { return a.ranged(s, l, depth+1) })
 	})
 }
 

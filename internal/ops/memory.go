@@ -600,6 +600,9 @@ func (a *fn) past(x *access, index span, at int) string {
 		asked := slices.ContainsFunc(a.checks, func(c *check) bool { return c.names[n.loop.name] && c.at < at && c.at > n.stmt.All.First })
 		alone := index.Last == index.First+1
 		switch {
+		case n.loop.op == ">=" && whole && alone && !asked:
+			return fmt.Sprintf("%s begins at %s, which is one beyond the end", n.loop.name, a.f.Source(n.loop.bound))
+		case n.loop.op == ">=":
 		case n.loop.op == "<=" && whole && (alone || a.plain(index, i)) && !asked:
 			return fmt.Sprintf("%s runs up to and with %s, which is one beyond the end", n.loop.name, a.f.Source(n.loop.bound))
 		case asked || !whole || n.loop.op == "<=" || x == nil || !b.tensors[a.rootName(x.tensor, x.at)] || len(b.tensors) > 1:

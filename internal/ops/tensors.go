@@ -200,6 +200,9 @@ func (a *fn) tensorNamed(name string, at int) bool {
 // givesTensor reports whether what an auto begins as is a tensor.
 func (a *fn) givesTensor(s span, depth int) bool {
 	i := s.First
+	for a.f.Is(i, "(") {
+		i++
+	}
 	for a.f.Is(i+1, "::") {
 		i += 2
 	}
@@ -210,14 +213,13 @@ func (a *fn) givesTensor(s span, depth int) bool {
 	if noTensor[last] {
 		return false
 	}
-	if open, called := a.argsAt(i); called {
+	if _, called := a.argsAt(i); called {
 		if last != "" {
 			return true
 		}
 		if factories[a.f.Word(i)] || a.p.torchCall(a, i) {
 			return true
 		}
-		_ = open
 		for _, to := range a.p.byName[a.f.Word(i)] {
 			if kindOf(strings.Join(a.wordsIn(to.f, to.def.Result), " ")) == tensor {
 				return true

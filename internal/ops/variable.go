@@ -37,7 +37,7 @@ type node struct {
 type loop struct {
 	name         string
 	start, bound span
-	op           string // "<" or "<="
+	op           string // "<" or "<="; ">=" of one that counts down from bound
 }
 
 func (n *node) loops() bool {
@@ -102,6 +102,13 @@ func (a *fn) forHead(n *node) {
 			if v := a.lookup(n.loop.name, i); v != nil {
 				v.loop = true
 				n.loop.start = v.init
+			}
+			return
+		}
+		if w := a.f.Word(i); (w == ">=" || w == ">") && a.f.IsIdent(i-1) {
+			if v := a.lookup(a.f.Word(i-1), i); v != nil && v.at >= s.Head.First {
+				v.loop = true
+				n.loop = &loop{name: v.name, op: ">=", bound: v.init, start: span{First: i + 1, Last: cond.Last}}
 			}
 			return
 		}
