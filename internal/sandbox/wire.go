@@ -56,7 +56,6 @@ type FailureKind string
 // The kinds, and which of the errors of this package each is.
 const (
 	KindContained FailureKind = "contained" // ErrContained
-	KindNeeds     FailureKind = "needs"     // ErrNeeds
 	KindFailed    FailureKind = "failed"    // ErrFailed
 	KindMissing   FailureKind = "missing"   // ErrMissing
 	KindDigest    FailureKind = "digest"    // the checkpoint is another one
