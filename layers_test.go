@@ -24,7 +24,7 @@ var layers = []struct {
 	{"readers", []string{
 		"pickle", "safetensors", "torchfile", "internal/strictzip", "internal/torchscript", "internal/exportir",
 		"internal/npy", "internal/decomp", "internal/tarball", "internal/gguf", "internal/onnx", "internal/jinja",
-		"internal/hf", "internal/magic", "internal/mobile", "internal/objfile", "internal/pysrc",
+		"internal/hf", "internal/magic", "internal/mobile", "internal/objfile", "internal/pysrc", "internal/cppsrc",
 		"internal/pep440", "internal/pep508", "internal/manifest", "internal/osv", "internal/advisory", "internal/pyindex", "internal/family",
 		"internal/tensor", "internal/kernel", "internal/tensorfile", "internal/triton",
 		"internal/parquet", "internal/infer", "internal/oip", "internal/robust", "internal/dataset", "internal/survey",
@@ -34,7 +34,7 @@ var layers = []struct {
 	{"digest", []string{"internal/digest"}, []string{"osfile", "whole"}, quiet},
 	{"artifact", []string{"internal/artifact"}, []string{"ground", "readers", "osfile"}, quiet},
 	{"contract", []string{"internal/contract"}, []string{"ground", "readers"}, append(quiet, "os", "time")},
-	{"rooms", []string{"internal/model", "internal/code", "internal/posture", "internal/trust", "internal/deps", "internal/data"}, []string{"ground", "readers", "artifact", "contract", "terms", "osfile"}, quiet},
+	{"rooms", []string{"internal/model", "internal/code", "internal/posture", "internal/trust", "internal/deps", "internal/data", "internal/ops"}, []string{"ground", "readers", "artifact", "contract", "terms", "osfile"}, quiet},
 	{"judge", []string{"internal/policy"}, []string{"ground", "terms"}, append(quiet, "os", "time")},
 	{"report", []string{"internal/report"}, []string{"ground"}, append(quiet, "os", "time")},
 	{"ruledoc", []string{"internal/ruledoc"}, []string{"ground"}, append(quiet, "time")},

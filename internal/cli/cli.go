@@ -135,6 +135,7 @@ func (a *app) verbs() []verb {
 		{"guard", a.guardCommand},
 		{"inspect", a.inspectCommand},
 		{"keygen", a.keygenCommand},
+		{"ops", a.opsCommand},
 		{"robust", a.robustCommand},
 		{"rules", a.rulesCommand},
 		{"sandbox", a.sandboxCommand},
