@@ -279,14 +279,21 @@ func (l *looker) indexValues(a *fn) {
 // unchecked follows an index to an element of a tensor that nothing was asked about.
 func (a *fn) unchecked(index span, at int) (from string, where int, found bool) {
 	if x, name := a.loads(index); name != "" {
-		if x == nil || a.state(x.tensor, at)&hasValues == 0 {
-			if !a.clamped(index) {
-				return name, index.First, true
-			}
+		if (x == nil || a.state(x.tensor, at)&hasValues == 0) && !a.clamped(index) && !a.comparedElement(index, at) {
+			return name, index.First, true
 		}
 		return "", 0, false
 	}
 	return a.uncheckedNames(index, at, 0, map[string]bool{})
+}
+
+// comparedElement reports whether an element that is an index was compared as it
+// stands: p[i] >= 0 && p[i] < n.
+func (a *fn) comparedElement(s span, at int) bool {
+	return slices.ContainsFunc(a.names(s), func(i int) bool {
+		below, above := a.compared(a.f.Word(i), at)
+		return a.f.Is(i+1, "[") && below && above
+	})
 }
 
 func (a *fn) uncheckedNames(index span, at, depth int, seen map[string]bool) (from string, where int, found bool) {

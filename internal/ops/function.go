@@ -265,8 +265,10 @@ func (a *fn) parenthesised(open int, c chain) (chain, bool) {
 	if a.f.Is(j, "*") {
 		j++
 	}
-	if !a.f.IsIdent(j) || a.f.Mate(open) != j+1 {
-		return c, false
+	if !a.f.IsIdent(j) || a.f.Mate(open) != j+1 { // (x - y).sum(1)
+		c.base, c.at, c.first, c.call = "(", open, open, true
+		slices.Reverse(c.links)
+		return c, !a.f.IsIdent(open - 1)
 	}
 	c.base, c.at, c.first = a.f.Word(j), j, open
 	slices.Reverse(c.links)

@@ -66,7 +66,7 @@ func (a *fn) byValue(x *access) bool {
 	if !ok || !c.call || len(c.links) > 0 {
 		return false
 	}
-	if factories[c.base] || a.f.Is(c.at-1, "::") && (a.f.Is(c.at-2, "at") || a.f.Is(c.at-2, "torch")) {
+	if factories[c.base] || c.base == "(" || a.f.Is(c.at-1, "::") && (a.f.Is(c.at-2, "at") || a.f.Is(c.at-2, "torch")) {
 		return true
 	}
 	for _, to := range a.p.byName[c.base] {
@@ -315,17 +315,32 @@ func (a *fn) limited(index span, b *bound, at int) bool {
 			return true
 		}
 	}
-	for name := range b.tensors {
-		want := hasSize
-		if b.rank {
-			want = hasRank
+	for _, c := range a.checks {
+		if c.at >= at || !a.constant(c.cond) {
+			continue
 		}
-		if a.state(name, at)&want != 0 {
-			return true
+		for name := range b.tensors {
+			if as := c.tensors[name]; b.rank && as&hasRank != 0 || !b.rank && as&hasSize != 0 {
+				return true
+			}
 		}
 	}
 	for name := range b.params {
 		if _, above := a.compared(name, at); above {
+			return true
+		}
+	}
+	return false
+}
+
+// constant reports whether a condition names a number other than 0, or a constant.
+func (a *fn) constant(s span) bool {
+	for i := s.First; i < s.Last; i++ {
+		w := a.f.Word(i)
+		if a.f.Tokens[i].Kind == cppsrc.Number && w != "0" {
+			return true
+		}
+		if v := a.lookup(w, i); a.f.IsIdent(i) && v == nil && !a.member(i) && !a.f.Is(i-1, "<") && !a.f.Is(i+1, "(") && !a.f.Is(i+1, "::") && !a.f.Is(i+1, "<") {
 			return true
 		}
 	}
@@ -474,7 +489,7 @@ func (w *writes) whole(s *cppsrc.Stmt) bool {
 		if n.stmt != s || n.loop == nil {
 			continue
 		}
-		if start, ok := w.a.literal(n.loop.start); ok && start != "0" && !w.first(start) {
+		if start, ok := w.a.literal(n.loop.start); ok && start != "0" && !w.first(start) || w.triangle(n) {
 			return false
 		}
 		b := n.loop.bound
@@ -483,6 +498,21 @@ func (w *writes) whole(s *cppsrc.Stmt) bool {
 		}
 	}
 	return true
+}
+
+// triangle reports whether a loop starts where one around it is: for c = r.
+func (w *writes) triangle(n *node) bool {
+	s := n.loop.start
+	if s.Last != s.First+1 || !w.a.f.IsIdent(s.First) || n.up == nil {
+		return false
+	}
+	name := w.a.f.Word(s.First)
+	for up := n.up; up != nil; up = up.up {
+		if up.loop != nil && up.loop.name == name {
+			return !w.a.has(n.loop.bound, name)
+		}
+	}
+	return false
 }
 
 // first reports whether there is a write to an element before the one that a loop

@@ -70,6 +70,9 @@ func (a *fn) rootOf(name string, at, depth int) rooted {
 // std::move(x), *x, c ? x : y is not followed.
 func (a *fn) follow(s span, depth int) (rooted, bool) {
 	i := s.First
+	if end := a.f.Mate(i); a.f.Is(i, "(") && end > i+3 { // (x - y).sum(1)
+		return a.links(rooted{name: "(", at: isMade | hasType | hasDevice | hasSize | hasLayout}, end+1, s.Last), true
+	}
 	for a.f.Is(i, "*") || a.f.Is(i, "(") {
 		i++
 	}
