@@ -175,6 +175,9 @@ func (a *fn) strided(names ...string) bool {
 // linear reports whether elements are taken from a pointer by a place that is more
 // than one number, or it is handed on.
 func (a *fn) linear(x *access) bool {
+	if !a.spend(len(a.subs)) {
+		return false
+	}
 	if x.moved {
 		return true
 	}
@@ -217,7 +220,7 @@ func (a *fn) loads(s span) (x *access, name string) {
 				}
 			}
 		}
-		if accessMethods[a.f.Word(i)] && a.member(i) { // idx.data_ptr<int64_t>()[k]
+		if accessMethods[a.f.Word(i)] && a.member(i) && a.spend(len(a.accesses)) { // idx.data_ptr<int64_t>()[k]
 			for _, x := range a.accesses {
 				if open, ok := a.argsAt(i); x.at == i && ok && integers(x.typ) && a.f.Is(a.f.Mate(open)+1, "[") {
 					return x, x.tensor
@@ -297,7 +300,7 @@ func (a *fn) comparedElement(s span, at int) bool {
 }
 
 func (a *fn) uncheckedNames(index span, at, depth int, seen map[string]bool) (from string, where int, found bool) {
-	if depth > mostSteps {
+	if depth > mostSteps || !a.spend(index.Last-index.First+1) {
 		return "", 0, false
 	}
 	for _, i := range a.names(index) {
@@ -388,6 +391,9 @@ func (a *fn) isOnly(local, name string, at int) bool {
 
 // wrapped reports whether torch was asked about a number before: x.size(dim) throws.
 func (a *fn) wrapped(name string, before int) bool {
+	if !a.spend(before - a.def.Body.First) {
+		return true
+	}
 	for i := a.def.Body.First; i < before; i++ {
 		if !a.f.Is(i, name) || !a.f.Is(i-1, "(") && !a.f.Is(i-1, ",") {
 			continue

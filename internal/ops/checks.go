@@ -341,6 +341,9 @@ func (*world) direct(m *cppsrc.Macro, says []aspect) {
 func (a *fn) state(name string, at int) aspect {
 	r := a.root(name, at)
 	as := r.at
+	if !a.spend(len(a.checks) + len(a.calls)) {
+		return everything
+	}
 	for _, c := range a.checks {
 		if c.at < at {
 			as |= c.tensors[name] | c.tensors[r.name]
@@ -430,6 +433,9 @@ func (a *fn) fromCallers(v *variable) aspect {
 // compared reports whether a name is in a condition before at, and which signs stand
 // beside it.
 func (a *fn) compared(name string, at int) (below, above bool) {
+	if !a.spend(len(a.checks)) {
+		return true, true
+	}
 	for _, c := range a.checks {
 		if c.at >= at || !c.names[name] {
 			continue

@@ -32,7 +32,7 @@ func (l *looker) temporaries(a *fn) {
 // moved is OPS010 for a pointer that is used after its tensor got other memory.
 func (l *looker) moved(a *fn) {
 	for _, x := range a.accesses {
-		if x.pointer == "" || x.tensor == "" {
+		if x.pointer == "" || x.tensor == "" || !a.spend(a.def.Body.Last-x.at) {
 			continue
 		}
 		at := -1
@@ -220,6 +220,9 @@ func (a *fn) escapes(x allocation) bool {
 
 // leavesBetween finds what may leave the function between two tokens, or -1.
 func (a *fn) leavesBetween(from, to int) int {
+	if !a.spend(to - from) {
+		return -1
+	}
 	for i := from; i < to; i++ {
 		w := a.f.Word(i)
 		if !a.f.IsIdent(i) {
@@ -398,6 +401,9 @@ func (a *fn) madeEmpty(v *variable) bool {
 
 // pointersInto lists the pointers and accessors of a tensor, and those made of them.
 func (a *fn) pointersInto(tensor string) (names []string) {
+	if !a.spend(len(a.vars)) {
+		return nil
+	}
 	for name := range a.vars {
 		if x, _ := a.accessOf(name); x != nil && x.tensor == tensor {
 			names = append(names, name)
@@ -485,6 +491,9 @@ func (w *writes) emptiness(s span) bool {
 
 // whole reports whether a loop goes over all that it indexes.
 func (w *writes) whole(s *cppsrc.Stmt) bool {
+	if !w.a.spend(len(w.a.nodes)) {
+		return true
+	}
 	for _, n := range w.a.nodes {
 		if n.stmt != s || n.loop == nil {
 			continue
@@ -541,6 +550,9 @@ func (w *writes) last() bool {
 // writesIn reports whether a statement writes the tensor, or hands it on to somebody
 // who may.
 func (w *writes) writesIn(s *cppsrc.Stmt) bool {
+	if !w.a.spend(len(w.a.subs) + s.Head.Last - s.Head.First) {
+		return true
+	}
 	for _, l := range s.Lambdas {
 		if w.covers(l.Body) {
 			return true

@@ -202,8 +202,12 @@ func (a *fn) add(v *variable) {
 // lookup finds what a name means at a token.
 func (a *fn) lookup(name string, at int) *variable {
 	list := a.vars[name]
-	for _, v := range slices.Backward(list) {
-		if v.param >= 0 || v.at <= at && at < v.scope.Last && at >= v.scope.First {
+	if len(list) == 0 {
+		return nil
+	}
+	i, _ := slices.BinarySearchFunc(list, at+1, func(v *variable, at int) int { return v.at - at })
+	for i--; i >= 0 && a.spend(1); i-- {
+		if v := list[i]; v.param >= 0 || at < v.scope.Last && at >= v.scope.First {
 			return v
 		}
 	}
