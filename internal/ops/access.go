@@ -225,6 +225,9 @@ func (a *fn) subscript(i int) {
 
 // unnamed reads x.data_ptr<float>()[i].
 func (a *fn) unnamed(i int) {
+	if !a.spend(len(a.accesses)) {
+		return
+	}
 	for _, x := range a.accesses {
 		if open, ok := a.argsAt(x.at); ok && a.f.Mate(open) == i-1 {
 			s := &subscript{name: "", at: x.at, indices: []span{{First: i + 1, Last: a.f.Mate(i)}}}
@@ -255,6 +258,9 @@ func (a *fn) use(s *subscript, next int) {
 // ofSubscript gives what an element is of, and all that its place depends on.
 func (a *fn) ofSubscript(s *subscript) (x *access, indices []span) {
 	indices = append(indices, s.indices...)
+	if s.name == "" && !a.spend(len(a.accesses)) || !a.spend(1) {
+		return nil, nil
+	}
 	if s.name == "" {
 		for _, x := range a.accesses {
 			if x.at == s.at {

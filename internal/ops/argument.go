@@ -175,6 +175,9 @@ func (a *fn) strided(names ...string) bool {
 // linear reports whether elements are taken from a pointer by a place that is more
 // than one number, or it is handed on.
 func (a *fn) linear(x *access) bool {
+	if !a.spend(len(a.subs)) {
+		return false
+	}
 	if x.moved {
 		return true
 	}
@@ -217,7 +220,7 @@ func (a *fn) loads(s span) (x *access, name string) {
 				}
 			}
 		}
-		if accessMethods[a.f.Word(i)] && a.member(i) { // idx.data_ptr<int64_t>()[k]
+		if accessMethods[a.f.Word(i)] && a.member(i) && a.spend(len(a.accesses)) { // idx.data_ptr<int64_t>()[k]
 			for _, x := range a.accesses {
 				if open, ok := a.argsAt(i); x.at == i && ok && integers(x.typ) && a.f.Is(a.f.Mate(open)+1, "[") {
 					return x, x.tensor
@@ -279,18 +282,25 @@ func (l *looker) indexValues(a *fn) {
 // unchecked follows an index to an element of a tensor that nothing was asked about.
 func (a *fn) unchecked(index span, at int) (from string, where int, found bool) {
 	if x, name := a.loads(index); name != "" {
-		if x == nil || a.state(x.tensor, at)&hasValues == 0 {
-			if !a.clamped(index) {
-				return name, index.First, true
-			}
+		if (x == nil || a.state(x.tensor, at)&hasValues == 0) && !a.clamped(index) && !a.comparedElement(index, at) {
+			return name, index.First, true
 		}
 		return "", 0, false
 	}
 	return a.uncheckedNames(index, at, 0, map[string]bool{})
 }
 
+// comparedElement reports whether an element that is an index was compared as it
+// stands: p[i] >= 0 && p[i] < n.
+func (a *fn) comparedElement(s span, at int) bool {
+	return slices.ContainsFunc(a.names(s), func(i int) bool {
+		below, above := a.compared(a.f.Word(i), at)
+		return a.f.Is(i+1, "[") && below && above
+	})
+}
+
 func (a *fn) uncheckedNames(index span, at, depth int, seen map[string]bool) (from string, where int, found bool) {
-	if depth > mostSteps {
+	if depth > mostSteps || !a.spend(index.Last-index.First+1) {
 		return "", 0, false
 	}
 	for _, i := range a.names(index) {
@@ -381,6 +391,9 @@ func (a *fn) isOnly(local, name string, at int) bool {
 
 // wrapped reports whether torch was asked about a number before: x.size(dim) throws.
 func (a *fn) wrapped(name string, before int) bool {
+	if !a.spend(before - a.def.Body.First) {
+		return true
+	}
 	for i := a.def.Body.First; i < before; i++ {
 		if !a.f.Is(i, name) || !a.f.Is(i-1, "(") && !a.f.Is(i-1, ",") {
 			continue

@@ -1,6 +1,10 @@
 package ops
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/andiron-dev/andiron/internal/cppsrc"
+)
 
 // bound is what a number depends on.
 type bound struct {
@@ -31,11 +35,11 @@ func (a *fn) boundOf(s span) *bound {
 var sizeMembers = words("size sizes sym_size numel stride strides nbytes dim ndimension sym_sizes")
 
 func (a *fn) follows(b *bound, s span, depth int, seen map[*variable]bool) {
-	if depth > mostSteps {
+	if depth > mostSteps || !a.spend(s.Last-s.First) {
 		return
 	}
 	for i := s.First; i < s.Last; i++ {
-		if a.f.Tokens[i].Kind == 1 { // a number
+		if a.f.Tokens[i].Kind == cppsrc.Number {
 			b.numbers = true
 		}
 		if !a.f.IsIdent(i) || a.f.Is(i+1, "::") {
@@ -120,7 +124,7 @@ func (a *fn) reach(s span) *bound {
 }
 
 func (a *fn) reaches(b *bound, s span, depth int, seen map[string]bool) {
-	if depth > mostSteps {
+	if depth > mostSteps || !a.spend(s.Last-s.First+1) {
 		return
 	}
 	a.follows(b, s, depth, map[*variable]bool{})
@@ -183,7 +187,7 @@ func (a *fn) counts(s span) bool {
 
 // literal reports whether a span is one number, and which.
 func (a *fn) literal(s span) (string, bool) {
-	if s.Last == s.First+1 && a.f.Tokens[s.First].Kind == 1 {
+	if s.Last == s.First+1 && a.f.Tokens[s.First].Kind == cppsrc.Number {
 		return strings.TrimRight(a.f.Word(s.First), "lLuU"), true
 	}
 	return "", false

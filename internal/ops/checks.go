@@ -210,6 +210,7 @@ func (a *fn) saysOfMember(c *check, i int) {
 		as |= aspectOf[strings.TrimSuffix(l, "()")]
 	}
 	if v := a.lookup(ch.base, i); v != nil && !a.tensorNamed(ch.base, i) {
+		c.tensors[ch.base] |= as
 		for name := range a.boundOf(v.init).tensors {
 			c.tensors[name] |= as
 		}
@@ -340,6 +341,9 @@ func (*world) direct(m *cppsrc.Macro, says []aspect) {
 func (a *fn) state(name string, at int) aspect {
 	r := a.root(name, at)
 	as := r.at
+	if !a.spend(len(a.checks) + len(a.calls)) {
+		return everything
+	}
 	for _, c := range a.checks {
 		if c.at < at {
 			as |= c.tensors[name] | c.tensors[r.name]
@@ -429,6 +433,9 @@ func (a *fn) fromCallers(v *variable) aspect {
 // compared reports whether a name is in a condition before at, and which signs stand
 // beside it.
 func (a *fn) compared(name string, at int) (below, above bool) {
+	if !a.spend(len(a.checks)) {
+		return true, true
+	}
 	for _, c := range a.checks {
 		if c.at >= at || !c.names[name] {
 			continue
@@ -447,9 +454,13 @@ func (a *fn) signs(s span, name string) (below, above bool) {
 			continue
 		}
 		for _, side := range []int{1, -1} {
-			op, other := a.f.Word(i+side), a.f.Word(i+2*side)
-			if a.f.Is(i+side, ")") || a.f.Is(i+side, "(") {
-				op, other = a.f.Word(i+2*side), a.f.Word(i+3*side)
+			at := i
+			if side > 0 && a.f.Is(i+1, "[") { // p[k] < n
+				at = max(i, a.f.Mate(i+1))
+			}
+			op, other := a.f.Word(at+side), a.f.Word(at+2*side)
+			if a.f.Is(at+side, ")") || a.f.Is(at+side, "(") {
+				op, other = a.f.Word(at+2*side), a.f.Word(at+3*side)
 			}
 			switch op {
 			case "<", "<=", ">", ">=":

@@ -28,6 +28,7 @@ type Project struct {
 	owners  *owners
 	unread  []finding.Finding
 	bytes   int64
+	steps   int // that looking may take
 }
 
 // place is a line of a file and what it says.
@@ -49,7 +50,7 @@ func (p *Project) Empty() bool { return len(p.sources) == 0 }
 // Collect reads the sources of a project, and what its other files say about how they
 // are built, tested and reviewed.
 func Collect(ctx context.Context, root string) (*Project, error) {
-	p := &Project{Root: filepath.ToSlash(filepath.Clean(root)), python: newPythonFacts()}
+	p := &Project{Root: filepath.ToSlash(filepath.Clean(root)), python: newPythonFacts(), steps: mostWork}
 	for e, err := range artifact.Walk(ctx, root, artifact.WalkOptions{}) {
 		switch {
 		case err != nil && (e.Dir || cpp(e.Path)):
@@ -178,10 +179,13 @@ func (p *Project) Look(report func(finding.Finding)) {
 	}
 	if !p.Empty() {
 		all = append(all, p.unread...)
-		w := newWorld(p.sources)
+		w := newWorld(p.sources, p.steps)
 		w.python = p.python
 		l.look(w)
 		p.evidence(w, l)
+		if w.work <= 0 {
+			all = append(all, notRead.Undetermined(finding.Where{Path: p.Root}, "the sources are made so that looking at them takes too long, and not all was looked at"))
+		}
 	}
 	slices.SortStableFunc(all, finding.Compare)
 	kept := map[string]int{}

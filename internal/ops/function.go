@@ -39,6 +39,7 @@ type fn struct {
 	derived   map[string]*derived
 	reachable bool // an operator is it, or calls it
 	states    map[string]aspect
+	roots     map[rootKey]rooted
 }
 
 // call is a call of a function of the project.
@@ -62,7 +63,7 @@ type launch struct {
 func newFn(p *world, src *source, def *cppsrc.Function) *fn {
 	a := &fn{
 		p: p, src: src, f: src.f, def: def, vars: map[string][]*variable{},
-		byPointer: map[string]*access{}, derived: map[string]*derived{}, states: map[string]aspect{},
+		byPointer: map[string]*access{}, derived: map[string]*derived{}, states: map[string]aspect{}, roots: map[rootKey]rooted{},
 	}
 	for i, par := range def.Params {
 		a.add(&variable{name: par.Name, typ: par.Type, at: par.At, scope: def.Body, param: i})
@@ -77,14 +78,24 @@ func (a *fn) kernel() bool { return a.def.Is(a.f, "__global__") }
 // device reports whether it runs on a GPU.
 func (a *fn) device() bool { return a.kernel() || a.def.Is(a.f, "__device__") }
 
-// bodies gives the tokens of the function's body.
+// each visits the tokens of the function's body.
 func (a *fn) each(visit func(i int)) {
+	if !a.spend(a.def.Body.Last - a.def.Body.First) {
+		return
+	}
 	for i := a.def.Body.First; i < a.def.Body.Last; i++ {
 		visit(i)
 	}
 }
 
-// params of a kind, by name.
+// spend takes steps from what the project may take, and reports whether there are any
+// left. Without them less is found, and the looker says so.
+func (a *fn) spend(steps int) bool {
+	a.p.work -= steps
+	return a.p.work > 0
+}
+
+// paramsOf are the parameters of a kind.
 func (a *fn) paramsOf(kinds ...kind) (list []*variable) {
 	for _, par := range a.def.Params {
 		if par.Name != "" && slices.Contains(kinds, kindOf(par.Type)) {
@@ -151,6 +162,7 @@ func (a *fn) findCalls() {
 // near are the functions of a name that a call may mean: those of the same file
 // before others, and those that take as many arguments before others.
 func near(list []*fn, a *fn, args int) []*fn {
+	list = list[:min(len(list), mostOfAName)]
 	for _, pick := range []func(*fn) bool{
 		func(b *fn) bool { return b.src == a.src && b.takes(args) },
 		func(b *fn) bool { return b.takes(args) },
@@ -168,6 +180,9 @@ func near(list []*fn, a *fn, args int) []*fn {
 	}
 	return list[:min(len(list), mostTargets)]
 }
+
+// mostOfAName bounds the functions of one name that are looked at for a call.
+const mostOfAName = 64
 
 // mostTargets bounds the functions that one call is taken for.
 const mostTargets = 8
@@ -265,8 +280,10 @@ func (a *fn) parenthesised(open int, c chain) (chain, bool) {
 	if a.f.Is(j, "*") {
 		j++
 	}
-	if !a.f.IsIdent(j) || a.f.Mate(open) != j+1 {
-		return c, false
+	if !a.f.IsIdent(j) || a.f.Mate(open) != j+1 { // (x - y).sum(1)
+		c.base, c.at, c.first, c.call = "(", open, open, true
+		slices.Reverse(c.links)
+		return c, !a.f.IsIdent(open - 1)
 	}
 	c.base, c.at, c.first = a.f.Word(j), j, open
 	slices.Reverse(c.links)

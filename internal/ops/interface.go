@@ -32,7 +32,7 @@ func (l *looker) mutations(a *fn) {
 // declared is the registration with the schema of a function, or nil.
 func (a *fn) declared() *registration {
 	for _, r := range a.entries {
-		if r.schema != "" {
+		if r.schema != "" || !a.spend(len(a.p.entries)) {
 			return r
 		}
 		for _, d := range a.p.entries {
@@ -224,7 +224,7 @@ func (a *fn) byCopy(l *cppsrc.Lambda, name string) bool {
 func (a *fn) within(s span, l *cppsrc.Lambda) bool { return a.ranged(s, l, 0) }
 
 func (a *fn) ranged(s span, l *cppsrc.Lambda, depth int) bool {
-	if depth > mostSteps {
+	if depth > mostSteps || !a.spend(s.Last-s.First+1) {
 		return false
 	}
 	return slices.ContainsFunc(a.names(s), func(i int) bool {
@@ -377,6 +377,9 @@ func (p *world) lacksAutograd(r *registration) bool {
 		return false
 	}
 	raw := false
+	if p.work -= len(p.entries); p.work <= 0 {
+		return false
+	}
 	for _, other := range p.entries {
 		if other.name != r.name || other.space != r.space {
 			continue
@@ -398,7 +401,7 @@ func (p *world) lacksAutograd(r *registration) bool {
 // numbers of whole type.
 func (a *fn) givesFloats() bool {
 	result := strings.Join(a.wordsIn(a.f, a.def.Result), " ")
-	if !strings.Contains(result, "Tensor") {
+	if !strings.Contains(result, "Tensor") || !a.spend(a.def.Body.Last-a.def.Body.First) {
 		return false
 	}
 	for _, n := range a.nodes {

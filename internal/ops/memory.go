@@ -32,7 +32,7 @@ func (l *looker) temporaries(a *fn) {
 // moved is OPS010 for a pointer that is used after its tensor got other memory.
 func (l *looker) moved(a *fn) {
 	for _, x := range a.accesses {
-		if x.pointer == "" || x.tensor == "" {
+		if x.pointer == "" || x.tensor == "" || !a.spend(a.def.Body.Last-x.at) {
 			continue
 		}
 		at := -1
@@ -66,7 +66,7 @@ func (a *fn) byValue(x *access) bool {
 	if !ok || !c.call || len(c.links) > 0 {
 		return false
 	}
-	if factories[c.base] || a.f.Is(c.at-1, "::") && (a.f.Is(c.at-2, "at") || a.f.Is(c.at-2, "torch")) {
+	if factories[c.base] || c.base == "(" || a.f.Is(c.at-1, "::") && (a.f.Is(c.at-2, "at") || a.f.Is(c.at-2, "torch")) {
 		return true
 	}
 	for _, to := range a.p.byName[c.base] {
@@ -220,6 +220,9 @@ func (a *fn) escapes(x allocation) bool {
 
 // leavesBetween finds what may leave the function between two tokens, or -1.
 func (a *fn) leavesBetween(from, to int) int {
+	if !a.spend(to - from) {
+		return -1
+	}
 	for i := from; i < to; i++ {
 		w := a.f.Word(i)
 		if !a.f.IsIdent(i) {
@@ -315,17 +318,32 @@ func (a *fn) limited(index span, b *bound, at int) bool {
 			return true
 		}
 	}
-	for name := range b.tensors {
-		want := hasSize
-		if b.rank {
-			want = hasRank
+	for _, c := range a.checks {
+		if c.at >= at || !a.constant(c.cond) {
+			continue
 		}
-		if a.state(name, at)&want != 0 {
-			return true
+		for name := range b.tensors {
+			if as := c.tensors[name]; b.rank && as&hasRank != 0 || !b.rank && as&hasSize != 0 {
+				return true
+			}
 		}
 	}
 	for name := range b.params {
 		if _, above := a.compared(name, at); above {
+			return true
+		}
+	}
+	return false
+}
+
+// constant reports whether a condition names a number other than 0, or a constant.
+func (a *fn) constant(s span) bool {
+	for i := s.First; i < s.Last; i++ {
+		w := a.f.Word(i)
+		if a.f.Tokens[i].Kind == cppsrc.Number && w != "0" {
+			return true
+		}
+		if v := a.lookup(w, i); a.f.IsIdent(i) && v == nil && !a.member(i) && !a.f.Is(i-1, "<") && !a.f.Is(i+1, "(") && !a.f.Is(i+1, "::") && !a.f.Is(i+1, "<") {
 			return true
 		}
 	}
@@ -383,6 +401,9 @@ func (a *fn) madeEmpty(v *variable) bool {
 
 // pointersInto lists the pointers and accessors of a tensor, and those made of them.
 func (a *fn) pointersInto(tensor string) (names []string) {
+	if !a.spend(len(a.vars)) {
+		return nil
+	}
 	for name := range a.vars {
 		if x, _ := a.accessOf(name); x != nil && x.tensor == tensor {
 			names = append(names, name)
@@ -470,11 +491,14 @@ func (w *writes) emptiness(s span) bool {
 
 // whole reports whether a loop goes over all that it indexes.
 func (w *writes) whole(s *cppsrc.Stmt) bool {
+	if !w.a.spend(len(w.a.nodes)) {
+		return true
+	}
 	for _, n := range w.a.nodes {
 		if n.stmt != s || n.loop == nil {
 			continue
 		}
-		if start, ok := w.a.literal(n.loop.start); ok && start != "0" && !w.first(start) {
+		if start, ok := w.a.literal(n.loop.start); ok && start != "0" && !w.first(start) || w.triangle(n) {
 			return false
 		}
 		b := n.loop.bound
@@ -483,6 +507,21 @@ func (w *writes) whole(s *cppsrc.Stmt) bool {
 		}
 	}
 	return true
+}
+
+// triangle reports whether a loop starts where one around it is: for c = r.
+func (w *writes) triangle(n *node) bool {
+	s := n.loop.start
+	if s.Last != s.First+1 || !w.a.f.IsIdent(s.First) || n.up == nil {
+		return false
+	}
+	name := w.a.f.Word(s.First)
+	for up := n.up; up != nil; up = up.up {
+		if up.loop != nil && up.loop.name == name {
+			return !w.a.has(n.loop.bound, name)
+		}
+	}
+	return false
 }
 
 // first reports whether there is a write to an element before the one that a loop
@@ -511,6 +550,9 @@ func (w *writes) last() bool {
 // writesIn reports whether a statement writes the tensor, or hands it on to somebody
 // who may.
 func (w *writes) writesIn(s *cppsrc.Stmt) bool {
+	if !w.a.spend(len(w.a.subs) + s.Head.Last - s.Head.First) {
+		return true
+	}
 	for _, l := range s.Lambdas {
 		if w.covers(l.Body) {
 			return true

@@ -427,6 +427,9 @@ func (l *looker) launches(a *fn) {
 
 // asksError reports whether the error of a launch is asked for between two tokens.
 func (a *fn) asksError(from, to int) bool {
+	if !a.spend(to - from) {
+		return true
+	}
 	for i := from; i < to; i++ {
 		w := a.f.Word(i)
 		if !a.f.IsIdent(i) {

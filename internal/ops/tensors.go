@@ -45,15 +45,39 @@ const mostSteps = 8
 func (a *fn) rootOf(name string, at, depth int) rooted {
 	r := rooted{name: name, alias: true}
 	v := a.lookup(name, at)
-	if v == nil || depth > mostSteps {
+	if v == nil || depth > mostSteps || !a.spend(1) {
 		return r
 	}
-	for _, s := range v.assigned { // x = x.contiguous();
-		if s.First < at {
-			if self, known := a.follow(s, depth+1); self.name == name || known {
-				r.at |= self.at
-				r.alias = r.alias && self.alias
-			}
+	before := 0
+	for before < len(v.assigned) && v.assigned[before].First < at {
+		before++
+	}
+	key := rootKey{v, before}
+	if known, ok := a.roots[key]; ok {
+		return known
+	}
+	a.roots[key] = r // for one that is made of itself
+	r = a.rootBy(r, v, v.assigned[max(0, before-mostAssigned):before], depth)
+	a.roots[key] = r
+	return r
+}
+
+// rootKey is a variable after a number of assignments.
+type rootKey struct {
+	v      *variable
+	before int
+}
+
+// mostAssigned is how many assignments before a use are followed.
+const mostAssigned = 16
+
+// rootBy follows what a variable begins as, and what was assigned to it.
+func (a *fn) rootBy(r rooted, v *variable, assigned []span, depth int) rooted {
+	name := v.name
+	for _, s := range assigned { // x = x.contiguous();
+		if self, known := a.follow(s, depth+1); self.name == name || known {
+			r.at |= self.at
+			r.alias = r.alias && self.alias
 		}
 	}
 	if v.param >= 0 || v.init.First >= v.init.Last {
@@ -70,6 +94,9 @@ func (a *fn) rootOf(name string, at, depth int) rooted {
 // std::move(x), *x, c ? x : y is not followed.
 func (a *fn) follow(s span, depth int) (rooted, bool) {
 	i := s.First
+	if end := a.f.Mate(i); a.f.Is(i, "(") && end > i+3 { // (x - y).sum(1)
+		return a.links(rooted{name: "(", at: isMade | hasType | hasDevice | hasSize | hasLayout}, end+1, s.Last), true
+	}
 	for a.f.Is(i, "*") || a.f.Is(i, "(") {
 		i++
 	}

@@ -122,6 +122,9 @@ func (a *fn) rangeHead(n *node) {
 		return
 	}
 	a.declare(parts[0], s.All)
+	if v := a.lookup(a.f.Word(parts[0].Last-1), parts[0].Last); v != nil {
+		v.init = parts[1]
+	}
 	for i := parts[1].First; i < parts[1].Last; i++ {
 		if a.f.Is(i, "irange") && a.f.Is(i+1, "(") {
 			args := a.f.Split(span{First: i + 2, Last: a.f.Mate(i + 1)})
@@ -166,7 +169,7 @@ func (a *fn) lambdaParams(s *cppsrc.Stmt, l *cppsrc.Lambda) {
 	}
 	for i, p := range l.Params {
 		v := &variable{name: p.Name, typ: p.Type, at: p.At, scope: l.All, param: -1, lambda: true}
-		if i < 2 && len(bounds) > 2 {
+		if i < 2 && len(bounds) > 2 && l == s.Lambdas[0] {
 			v.init = bounds[i]
 		}
 		a.add(v)
@@ -199,8 +202,12 @@ func (a *fn) add(v *variable) {
 // lookup finds what a name means at a token.
 func (a *fn) lookup(name string, at int) *variable {
 	list := a.vars[name]
-	for _, v := range slices.Backward(list) {
-		if v.param >= 0 || v.at <= at && at < v.scope.Last && at >= v.scope.First {
+	if len(list) == 0 {
+		return nil
+	}
+	i, _ := slices.BinarySearchFunc(list, at+1, func(v *variable, at int) int { return v.at - at })
+	for i--; i >= 0 && a.spend(1); i-- {
+		if v := list[i]; v.param >= 0 || at < v.scope.Last && at >= v.scope.First {
 			return v
 		}
 	}

@@ -16,11 +16,15 @@ type world struct {
 	autograd map[string]bool // namespaces and operators that are registered for autograd in a loop
 	modules  []module
 	python   pythonFacts
+	work     int // steps that are left
 }
 
+// mostWork bounds the steps of looking at a project, each of a token or a condition.
+const mostWork = 1 << 28
+
 // newWorld reads what the sources say together.
-func newWorld(sources []*source) *world {
-	p := &world{sources: sources, byName: map[string][]*fn{}, macros: map[string]*cppsrc.Macro{}, says: map[*cppsrc.Macro][]aspect{}, autograd: map[string]bool{}}
+func newWorld(sources []*source, steps int) *world {
+	p := &world{sources: sources, byName: map[string][]*fn{}, macros: map[string]*cppsrc.Macro{}, says: map[*cppsrc.Macro][]aspect{}, autograd: map[string]bool{}, work: steps}
 	for _, src := range sources {
 		src.macros = map[string]*cppsrc.Macro{}
 		for i := range src.f.Macros {
@@ -118,6 +122,9 @@ func (a *fn) everyCaller(ok func(*fn) bool) bool {
 
 // below reports whether a function or one that it calls satisfies a condition.
 func (a *fn) below(ok func(*fn) bool) bool {
+	if !a.spend(1) {
+		return false
+	}
 	seen := map[*fn]bool{}
 	var look func(a *fn, depth int) bool
 	look = func(a *fn, depth int) bool {
@@ -132,7 +139,7 @@ func (a *fn) below(ok func(*fn) bool) bool {
 			return false
 		}
 		for _, c := range a.calls {
-			if slices.ContainsFunc(c.to, func(to *fn) bool { return look(to, depth-1) }) {
+			if a.spend(1) && slices.ContainsFunc(c.to, func(to *fn) bool { return look(to, depth-1) }) {
 				return true
 			}
 		}
