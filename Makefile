@@ -99,10 +99,11 @@ sandbox: setup
 	tools/env/torch.sh
 	dir=$$(mktemp -d --tmpdir=/tmp) && chmod 755 "$$dir" && trap 'rm -rf "$$dir"' EXIT && \
 	go test -tags sandbox -c -o "$$dir/sandbox.test" ./internal/sandbox && cd internal/sandbox && \
-	export ANDIRON_TORCH_PYTHONS=/usr/bin/python3 && \
+	cp "$$($(CURDIR)/tools/env/gvisor.sh)" "$$dir/runsc" && \
+	export ANDIRON_TORCH_PYTHONS=/usr/bin/python3 ANDIRON_RUNSC="$$dir/runsc" ANDIRON_SANDBOX_LAYERS=namespaces,landlock,seccomp && \
 	"$$dir/sandbox.test" -test.timeout 20m && \
 	mkdir -m 1777 "$$dir/tmp" && cd / && \
-	TMPDIR="$$dir/tmp" setpriv --reuid=1001 --regid=1001 --clear-groups "$$dir/sandbox.test" -test.timeout 20m -test.run 'Attacks|Compute|Cancelled'
+	TMPDIR="$$dir/tmp" setpriv --reuid=1001 --regid=1001 --clear-groups "$$dir/sandbox.test" -test.timeout 20m -test.run 'Attacks|Compute|Cancelled|GVisor|Needs|Degraded'
 
 demo-sandbox: build
 	tools/env/torch.sh

@@ -67,6 +67,8 @@ var layers = []struct {
 	{"cli", []string{"internal/cli"}, []string{"ground", "sandbox", "whole", "convert", "pyrun", "signing", "keyless", "bom", "engine", "rooms", "artifact", "judge", "report", "ruledoc", "terms", "osfile", "digest", "readers", "fetch", "feed", "record", "relock", "guard", "imagechild"}, []string{"os/exec", "unsafe", "plugin"}},
 	{"cmd", []string{"cmd/..."}, []string{"cli", "keyless", "imagechild", "sandbox"}, nil},
 	{"testkit", []string{"internal/testkit", "internal/testkit/rawread"}, []string{"ground", "readers"}, quiet},
+	// For tests only, and no program links it: it does what no program should.
+	{"hostile", []string{"internal/testkit/hostile"}, nil, []string{"net", "os/exec", "plugin", "syscall", "log"}},
 	// For tests only, and no program links them: they listen on this machine.
 	{"servers", []string{"internal/testkit/fakeindex", "internal/testkit/fakeosv"}, []string{"ground", "readers"}, []string{"os", "os/exec", "plugin", "unsafe", "log"}},
 }

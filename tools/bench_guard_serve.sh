@@ -5,6 +5,8 @@
 #   tools/bench_guard_serve.sh                   throughput, CPU, latency
 #   tools/bench_guard_serve.sh -aborts 100000    count connections that break
 #   tools/bench_guard_serve.sh -soak 30m         good, malformed and slow clients
+#   tools/bench_guard_serve.sh -proxies 0,1 -others 2-15
+#                                                proxies have two processors alone
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p .bench

@@ -96,7 +96,7 @@ test_torch_113() {
 	make_venv /usr/bin/python3 "$work/torch113" requirements-sdk-peers.txt --system-site-packages
 	"$work/torch113/bin/python" -m pip install --quiet --disable-pip-version-check -r "$env/requirements-torch.txt"
 	install_wheel "$work/torch113"
-	(cd python && "$work/torch113/bin/python" -m pytest -q --torch 1.13 -m "torch and not attacks")
+	(cd python && "$work/torch113/bin/python" -m pytest -q --torch 1.13 --device cpu -m "torch and not attacks")
 }
 
 # test_attacks compares our attacks with those of three libraries.
@@ -123,7 +123,7 @@ site, version, markers = sys.argv[1:]
 sys.path.insert(0, site)
 os.environ["PYTHONPATH"] = site
 import pytest
-sys.exit(pytest.main(["-q", "--torch", version, "-m", markers]))' "$site" "$version" "$markers")
+sys.exit(pytest.main(["-q", "--torch", version, "--device", "cpu", "-m", markers]))' "$site" "$version" "$markers")
 	rm -rf "$site"
 }
 

@@ -262,6 +262,8 @@ func reason(e *pflag.InvalidValueError) string {
 	switch e.GetFlag().Value.Type() {
 	case "int":
 		return fmt.Sprintf("%q is not a number", e.GetValue())
+	case "float64Slice":
+		return fmt.Sprintf("%q is not a list of numbers with commas between them", e.GetValue())
 	case "bool":
 		return fmt.Sprintf("%q is neither true nor false", e.GetValue())
 	}

@@ -10,7 +10,7 @@ var (
 	sourceRules   = []*rule.Rule{hubUnpinned, urlUnchecked, remoteCode, hubRevision, userModel}
 	otherRules    = []*rule.Rule{saveWhole, notRead}
 	evidenceRules = []*rule.Rule{verified, guarded, plainLoad, plainSave, digestChecked, validated, hardened, checkedData, forwardGuarded, modelElsewhere}
-	forwardRules  = []*rule.Rule{forwardOpen}
+	forwardRules  = []*rule.Rule{forwardOpen, schemaLost, gatewayElsewhere}
 )
 
 var unpickle = &rule.Rule{
@@ -96,6 +96,21 @@ var forwardOpen = &rule.Rule{
 		"andiron.guard around one object of a class counts for the class. A gateway counts for the class that its schema's model is named after, or for the only one. " +
 		"A guard or a schema in shadow mode counts for nothing, because it refuses nothing.",
 	Fix: `model = andiron.guard(model, "model.schema.yaml"), or @andiron.validate("model.schema.yaml") on forward(); andiron guard infer writes the schema`,
+}
+
+var schemaLost = &rule.Rule{
+	ID: "PY061", Title: "A guard whose schema is not there", Strategy: finding.InputValidation,
+	Severity: finding.Medium, Verdict: finding.Safe, Since: since, Refs: []string{"CWE-20", "andiron Python SDK"},
+	Text: "andiron.guard or andiron.validate names a file that is not among the schemas of the project. Without it the program ends where the model is guarded, and whoever wants it to run takes the guard away.\n\n" +
+		"Looked for is the path beside the file with the code, beneath the project, and then the name anywhere in the project. A schema that comes there in another way, such as a mounted one, can be waived.",
+	Fix: "put the schema into the project, or correct the path; andiron guard infer writes one",
+}
+
+var gatewayElsewhere = &rule.Rule{
+	ID: "PY062", Title: "A gateway whose schema is elsewhere", Strategy: finding.InputValidation,
+	Severity: finding.Low, Verdict: finding.Safe, Since: since, Refs: []string{"CWE-20", "andiron gateway-v1"},
+	Text: "A command of the project starts andiron guard serve with a schema that is not in the project. The gateway does not start without it; which models it protects, and from what, is not known here.",
+	Fix:  "keep the schema in the project, beside the code that it is about",
 }
 
 var notRead = &rule.Rule{

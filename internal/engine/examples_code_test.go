@@ -115,14 +115,24 @@ func otherLoadExamples() map[string]example {
 }
 
 func evidenceExamples() map[string]example {
+	const schema = "andiron: tensor/v1\nmodel: net\ninputs: {x: {dtype: float32, shape: [1]}}\n"
+	const gateway = "andiron guard serve --schema net.schema.yaml --backend http://model:8000\n"
 	const net = "import andiron, torch\nclass Net(torch.nn.Module):\n    def forward(self, x):\n        return x\n"
 	return map[string]example{
 		"PY060": {
 			training("", net+"model = Net()\n"),
+			project("net.schema.yaml", schema, "train.py", net+"model = andiron.guard(Net(), 'net.schema.yaml')\n"),
+		},
+		"PY061": {
 			training("", net+"model = andiron.guard(Net(), 'net.schema.yaml')\n"),
+			project("net.schema.yaml", schema, "train.py", net+"model = andiron.guard(Net(), 'net.schema.yaml')\n"),
+		},
+		"PY062": {
+			project("serve.sh", gateway, "train.py", net),
+			project("serve.sh", gateway, "train.py", net, "net.schema.yaml", schema),
 		},
 		"PY098": {
-			training("", net+"model = andiron.guard(Net(), 'net.schema.yaml')\n"),
+			project("net.schema.yaml", schema, "train.py", net+"model = andiron.guard(Net(), 'net.schema.yaml')\n"),
 			training("", net+"model = andiron.guard(Net(), 'net.schema.yaml', mode='shadow')\n"),
 		},
 		"PY099": {

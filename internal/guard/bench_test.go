@@ -35,6 +35,8 @@ var (
 	seconds = flag.Float64("seconds", 2, "for how long")
 	soak    = flag.Duration("soak", 0, "ask for as long, with bad and slow clients, instead")
 	aborts  = flag.Int("aborts", 0, "ask as often, and count connections that broke, instead")
+	proxies = flag.String("proxies", "", "the processors that proxies have, as taskset wants them: 0,1")
+	others  = flag.String("others", "", "those that the client and the server have: 2-15")
 )
 
 const imageSchema = `andiron: tensor/v1
@@ -195,6 +197,9 @@ func launch(t *testing.T, name, backend string) *process {
 		t.Fatal(err)
 	}
 	p := &process{name: name, cmd: exec.Command(exe)}
+	if list := processors(name); list != "" {
+		p.cmd = exec.Command("taskset", "--cpu-list", list, exe)
+	}
 	p.cmd.Env = append(os.Environ(), role+"="+name, "ANDIRON_BENCH_BACKEND=http://"+backend)
 	p.cmd.Stderr = os.Stderr
 	out, err := p.cmd.StdoutPipe()
@@ -216,6 +221,26 @@ func launch(t *testing.T, name, backend string) *process {
 		p.admin = r.Text()
 	}
 	return p
+}
+
+// processors are those of a process of the benchmark.
+func processors(name string) string {
+	if name == "server" {
+		return *others
+	}
+	return *proxies
+}
+
+// pinClient keeps all threads of this process off the proxies' processors.
+func pinClient(t *testing.T) {
+	t.Helper()
+	if *others == "" {
+		return
+	}
+	pid := strconv.Itoa(os.Getpid())
+	if out, err := exec.Command("taskset", "--all-tasks", "--cpu-list", "--pid", *others, pid).CombinedOutput(); err != nil {
+		t.Fatalf("taskset: %v: %s", err, out)
+	}
 }
 
 // cpu is what the process has used.
@@ -356,6 +381,7 @@ func median[T int | float64 | time.Duration](list []T) T {
 }
 
 func TestServe(t *testing.T) {
+	pinClient(t)
 	server := launch(t, "server", "")
 	switch {
 	case *soak > 0:
@@ -380,6 +406,9 @@ func TestServe(t *testing.T) {
 			full[n] = append(full[n], load(t, by[n], 8, 0, d))
 			one[n] = append(one[n], load(t, by[n], 1, 0, d/2))
 		}
+	}
+	if *proxies != "" {
+		fmt.Printf("proxies on processors %s, client and server on %s\n", *proxies, *others)
 	}
 	fmt.Printf("%d cores, %d rounds of %v, median; 602 KB requests\n", runtime.NumCPU(), *rounds, d)
 	fmt.Printf("%-10s %10s %10s %12s %10s %10s %8s\n", "", "req/s x8", "req/s x1", "CPU/req x8", "p50 x1", "p99 x1", "broken")

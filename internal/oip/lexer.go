@@ -37,6 +37,9 @@ func within(err error, step string) error {
 }
 
 func withinIndex(err error, name string, i int) error {
+	if err == nil {
+		return nil
+	}
 	return within(err, name+"["+strconv.Itoa(i)+"]")
 }
 
@@ -161,10 +164,10 @@ func (l *lexer) kind() string {
 // object reads an object whose members are known, and calls read with the number
 // of each at its value. Case counts, and no member may stand twice.
 func (l *lexer) object(known []string, read func(i int) error) (seen uint64, err error) {
-	err = l.members(func(name string, at int) error {
-		i := slices.Index(known, name)
+	err = l.rawMembers(func(name []byte, at int) error {
+		i := slices.IndexFunc(known, func(k string) bool { return k == string(name) })
 		if i < 0 {
-			return unknownMember(at, name, known)
+			return unknownMember(at, string(name), known)
 		}
 		if seen>>i&1 == 1 {
 			return faultAt(at, CodeDuplicate, "member %q stands twice", name)
@@ -186,6 +189,11 @@ func unknownMember(at int, name string, known []string) error {
 
 // members reads an object, and calls read at each value.
 func (l *lexer) members(read func(name string, at int) error) error {
+	return l.rawMembers(func(name []byte, at int) error { return read(string(name), at) })
+}
+
+// rawMembers is members for a caller that does not keep the names.
+func (l *lexer) rawMembers(read func(name []byte, at int) error) error {
 	if err := l.take('{'); err != nil {
 		return l.asType(err, "an object")
 	}
@@ -196,7 +204,7 @@ func (l *lexer) members(read func(name string, at int) error) error {
 	for {
 		l.next()
 		at := l.p
-		name, err := l.text(l.lim.Name)
+		name, err := l.rawText(l.lim.Name)
 		if err != nil {
 			return err
 		}
@@ -226,15 +234,27 @@ func (l *lexer) members(read func(name string, at int) error) error {
 
 // text reads a string of at most so many bytes.
 func (l *lexer) text(most int) (string, error) {
+	b, err := l.rawText(most)
+	return string(b), err
+}
+
+// rawText is text for a caller that does not keep it: where nothing is escaped it is a
+// part of what is read.
+func (l *lexer) rawText(most int) (b []byte, err error) {
 	start := l.p
-	b, err := l.appendText(nil, most)
-	if err != nil {
-		return "", err
+	if from := l.p + 1; l.next() == '"' && l.p == start {
+		if end := plain(l.b, from); end < len(l.b) && l.b[end] == '"' && end-from <= most && utf8.Valid(l.b[from:end]) {
+			l.p = end + 1
+			return l.b[from:end:end], nil
+		}
+	}
+	if b, err = l.appendText(nil, most); err != nil {
+		return nil, err
 	}
 	if len(b) > most {
-		return "", faultAt(start, CodeLimit, "a text of more than %d bytes", most)
+		return nil, faultAt(start, CodeLimit, "a text of more than %d bytes", most)
 	}
-	return string(b), nil
+	return b, nil
 }
 
 // appendText reads a string and appends its bytes to dst. Half of a surrogate pair

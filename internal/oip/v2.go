@@ -236,7 +236,7 @@ func numel(shape []int64) (n int64, ok bool) {
 
 func (r *reader) shape() ([]int64, error) {
 	at := r.p
-	shape := []int64{}
+	shape := make([]int64, 0, 4) // most have no more
 	err := r.list(len(r.b), func(int) error {
 		n, err := r.integer()
 		shape = append(shape, n)

@@ -64,6 +64,23 @@ func TestGVisor(t *testing.T) {
 	}
 }
 
+// A folder for temporary files that is relative is no matter: runsc reads the bundle only
+// by an absolute path, and fails elsewhere without a reason.
+func TestPitfall12(t *testing.T) {
+	python := pythons(t)[0]
+	f := newField(t)
+	names := f.checkpoints(t, python, []attack{{code: "x = 1"}})
+	t.Chdir(f.dir)
+	if err := os.Mkdir("temp", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", "temp")
+	if _, err := attempt(t, names[0], sandbox.Options{Python: python, Runsc: runsc(t), Limits: limits}); err != nil {
+		t.Error(err)
+	}
+	nothingLeft(t, "temp")
+}
+
 // nothingLeft makes sure that folders of workers are gone.
 func nothingLeft(t *testing.T, dir string) {
 	t.Helper()

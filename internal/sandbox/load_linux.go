@@ -75,7 +75,7 @@ func (w *Worker) Close() {
 	}
 	w.worker.kill()
 	if w.calls != nil {
-		<-w.calls.done
+		w.calls.finish()
 	}
 }
 
@@ -99,6 +99,9 @@ func (w *Worker) Load(ctx context.Context, in *Input, j Job) (*Result, *Report, 
 	}
 	if err := w.worker.imports(j.Imports, time.Now().Add(most.Start), r); err != nil {
 		return nil, r, err
+	}
+	if err := w.worker.group.limit(r.Limits); err != nil {
+		return nil, r, fmt.Errorf("the control group of the worker: %w", err)
 	}
 	out, err := child.Memfd("tensors", unix.MFD_NOEXEC_SEAL)
 	if err == nil && w.worker.mute { // gVisor has no limit on what is written to a file of the host
@@ -213,7 +216,7 @@ func (w *Worker) run(ctx context.Context, in *Input, wants []string, mode Mode, 
 	} else {
 		err = w.worker.why(err)
 		w.worker.stop()
-		<-w.calls.done
+		w.calls.finish()
 		r.CPU, r.MaxRSS = w.worker.used()
 	}
 	if w.worker.mute && w.worker.cmd.ProcessState.ExitCode() == 128+int(unix.SIGSYS) {

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -51,7 +52,21 @@ type listener struct {
 
 	mu     sync.Mutex
 	events []Event
+	ended  atomic.Bool // there is no worker any more
 	done   chan struct{}
+}
+
+// finish waits until all calls of a worker that has ended are written down.
+func (l *listener) finish() {
+	l.ended.Store(true)
+	<-l.done
+}
+
+// isListener reports whether a descriptor is what one hears of calls by.
+func isListener(fd int) bool {
+	var id uint64                                                                                  // of no call
+	_, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), notifValid, uintptr(unsafe.Pointer(&id))) //nolint:gosec // for the kernel
+	return e == unix.ENOENT
 }
 
 func listen(fd, most int, stop func()) *listener {
@@ -69,21 +84,22 @@ func (l *listener) run() {
 	defer func() { _ = unix.Close(l.fd) }() // whoever still waits gets ENOSYS
 	poll := []unix.PollFd{{Fd: int32(l.fd), Events: unix.POLLIN}}
 	for {
-		if _, err := unix.Poll(poll, -1); err == unix.EINTR {
+		n, err := unix.Poll(poll, 100)
+		if err == unix.EINTR || n == 0 && !l.ended.Load() {
 			continue
 		}
-		if poll[0].Revents&unix.POLLIN == 0 {
-			return // nobody has the filter any more
+		if n == 0 || poll[0].Revents&unix.POLLIN == 0 {
+			return // nobody has the filter any more, or only what the worker left behind
 		}
-		var n notif
-		if _, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(l.fd), notifReceive, uintptr(unsafe.Pointer(&n))); e != 0 { //nolint:gosec // for the kernel
+		var c notif
+		if _, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(l.fd), notifReceive, uintptr(unsafe.Pointer(&c))); e != 0 { //nolint:gosec // for the kernel
 			if e == unix.EINTR || e == unix.ENOENT {
 				continue
 			}
 			return
 		}
-		l.note(describe(&n))
-		a := answer{ID: n.ID, Error: -int32(unix.EPERM)}
+		l.note(describe(&c))
+		a := answer{ID: c.ID, Error: -int32(unix.EPERM)}
 		_, _, _ = unix.Syscall(unix.SYS_IOCTL, uintptr(l.fd), notifSend, uintptr(unsafe.Pointer(&a))) //nolint:gosec // for the kernel; it may be gone
 	}
 }

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -136,6 +137,9 @@ func null() error {
 // limits bounds what the process may take.
 func (p *stagePlan) limits() error {
 	for _, r := range p.Limits.kernel() {
+		if r.what == unix.RLIMIT_NPROC && !p.Namespaces && p.UID == 0 {
+			continue // all that the caller has are counted, and the filter lets none begin
+		}
 		var had unix.Rlimit
 		err := unix.Getrlimit(r.what, &had)
 		if err == nil {
@@ -156,12 +160,16 @@ type rlimit struct {
 	n    uint64
 }
 
+// stackSize is that of the first thread, in bytes: what Linux gives by default.
+const stackSize = 8 << 20
+
 // kernel are the limits that the kernel has for a process.
 func (l Limits) kernel() []rlimit {
 	return []rlimit{
 		{"RLIMIT_CORE", unix.RLIMIT_CORE, 0},
 		{"RLIMIT_NOFILE", unix.RLIMIT_NOFILE, uint64(l.Files)},
 		{"RLIMIT_NPROC", unix.RLIMIT_NPROC, uint64(l.Threads)},
+		{"RLIMIT_STACK", unix.RLIMIT_STACK, stackSize}, // RLIMIT_DATA does not count it
 		{"RLIMIT_FSIZE", unix.RLIMIT_FSIZE, uint64(l.Result)},
 		{"RLIMIT_CPU", unix.RLIMIT_CPU, uint64(l.cpuSeconds())},
 		{"RLIMIT_DATA", unix.RLIMIT_DATA, uint64(l.Memory)},
@@ -319,7 +327,7 @@ func attach(fd int, at string) error {
 
 // temporary makes the folder that may be written to.
 func temporary(dir string) error {
-	if err := os.MkdirAll(dir, seen); err != nil {
+	if err := os.MkdirAll(dir, seen); err != nil { //nolint:gosec // in the view that is being made
 		return err
 	}
 	if err := unix.Mount("tmp", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "mode=1777,size=4m,nr_inodes=256"); err != nil {
@@ -330,7 +338,7 @@ func temporary(dir string) error {
 
 // pivot makes the view all that there is.
 func pivot(root string) error {
-	if err := os.MkdirAll(root+"/proc", seen); err != nil {
+	if err := os.MkdirAll(root+"/proc", seen); err != nil { //nolint:gosec // likewise
 		return err
 	}
 	// Where a part of /proc is hidden, as in containers, the kernel gives none: then
@@ -354,13 +362,18 @@ func pivot(root string) error {
 	return unix.Sethostname([]byte(hostname))
 }
 
-// landlockABI is the version that the kernel has, or 0.
-func landlockABI() int {
+// landlockABI is the version that the kernel has.
+func landlockABI() (int, error) {
 	n, _, e := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
-	if e != 0 {
-		return 0
+	switch e { //nolint:exhaustive // the others are none that it documents
+	case 0:
+		return int(n), nil
+	case unix.ENOSYS:
+		return 0, errors.New("this kernel has none")
+	case unix.EOPNOTSUPP:
+		return 0, errors.New("this kernel has it switched off")
 	}
-	return int(n)
+	return 0, fmt.Errorf("landlock_create_ruleset: %w", e)
 }
 
 // What a version of Landlock can hold: linux/landlock.h.
@@ -386,9 +399,9 @@ func landlockRights(abi int) unix.LandlockRulesetAttr {
 
 // landlock leaves the folders of Python to read, and one to write.
 func (p *stagePlan) landlock() *layerError {
-	abi := landlockABI()
-	if abi < 1 {
-		return &layerError{Landlock, "this kernel has none"}
+	abi, err := landlockABI()
+	if err != nil {
+		return &layerError{Landlock, err.Error()}
 	}
 	attr := landlockRights(abi)
 	fd, _, e := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0) //nolint:gosec // for the kernel

@@ -52,6 +52,9 @@ func attempt(ctx context.Context, name Layer, o *Options) Trial {
 	}
 	if err != nil {
 		t.Why, t.Remedy = err.Error(), remedy(name, err.Error())
+		for _, l := range o.Need {
+			t.Remedy = cmp.Or(t.Remedy, remedy(l, r.Missing[l]))
+		}
 		return t
 	}
 	t.OK, t.Torch, t.Python = true, r.Torch, r.Python
@@ -93,7 +96,7 @@ func (w *worker) locks(o *Options) error {
 	if err == nil {
 		l := listen(fd, 1, func() {})
 		w.stop()
-		<-l.done
+		l.finish()
 	}
 	return err
 }
@@ -112,7 +115,9 @@ func remedy(l Layer, why string) string {
 		return "boot with systemd.unified_cgroup_hierarchy=1, and mount cgroup2 on /sys/fs/cgroup"
 	case l == GVisor && has("is not there"):
 		return "install runsc of gVisor, which needs no root, and name it with --runsc"
-	case l == Landlock && has("none"):
+	case l == Landlock && has("not permitted"):
+		return "what runs andiron refuses Landlock: a container whose seccomp profile allows landlock_create_ruleset, landlock_add_rule and landlock_restrict_self"
+	case l == Landlock && has("this kernel has"):
 		return "boot a kernel with CONFIG_SECURITY_LANDLOCK and landlock in lsm="
 	case has("No module named 'torch'"):
 		return "this Python has no torch: name another one with --python"

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"encoding/base64"
@@ -195,12 +196,30 @@ func (w *worker) hear(until time.Time, files bool) (m message, fd int, err error
 	if fd, err = received(oob[:oobn]); err != nil {
 		return m, fd, err
 	}
-	d := json.NewDecoder(strings.NewReader(string(b[:n])))
+	m, err = read(b[:n])
+	return m, fd, err
+}
+
+// read is one message, with nothing beside it.
+func read(b []byte) (m message, err error) {
+	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&m); err != nil {
-		return m, fd, fmt.Errorf("the worker said what nobody understands: %w", err)
+	if err = d.Decode(&m); err == nil && d.InputOffset() != int64(len(b)) {
+		err = errors.New("there is more behind it")
 	}
-	return m, fd, nil
+	said := 0
+	for _, is := range []bool{m.Ready != nil, m.Stage != nil, m.Locked != nil, m.Done != nil, m.Failed != nil} {
+		if is {
+			said++
+		}
+	}
+	if err == nil && said != 1 {
+		err = fmt.Errorf("it is %d words", said)
+	}
+	if err != nil {
+		return message{}, fmt.Errorf("the worker said what nobody understands: %w", err)
+	}
+	return m, nil
 }
 
 // received is the descriptor that came along, or -1.
@@ -315,7 +334,7 @@ func (w *worker) job(o *Options, wants []string, mode Mode, lim Limits, in, out 
 		return -1, err
 	}
 	m, fd, err := w.hear(time.Now().Add(lim.Start), true)
-	if err == nil && (m.Locked == nil || (fd < 0) != w.mute) {
+	if err == nil && (m.Locked == nil || isListener(fd) == w.mute) {
 		err = errors.New("the worker spoke out of turn")
 	}
 	if err != nil {

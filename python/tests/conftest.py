@@ -20,21 +20,23 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--torch", help="also run the tests that need torch, and want this version of it, as 1.13")
+    parser.addoption("--device", help="also run the tests of tensors on an accelerator, as cuda")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "torch: needs torch, and runs with --torch only")
+    config.addinivalue_line("markers", "device: needs an accelerator, and runs with --device only")
     config.addinivalue_line("markers", "pandas: needs pandas")
     config.addinivalue_line("markers", "attacks: needs torch, Foolbox, torchattacks and ART")
     config.addinivalue_line("markers", "slow: takes seconds, and does not depend on the version of Python")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--torch"):
-        return
-    heavy = [item for item in items if item.get_closest_marker("torch")]
-    config.hook.pytest_deselected(items=heavy)
-    items[:] = [item for item in items if item not in heavy]
+    for option in ("torch", "device"):
+        if not config.getoption(f"--{option}"):
+            heavy = [item for item in items if item.get_closest_marker(option)]
+            config.hook.pytest_deselected(items=heavy)
+            items[:] = [item for item in items if item not in heavy]
 
 
 @pytest.fixture(scope="session")

@@ -435,7 +435,7 @@ def saved(torch: Any, model: Any) -> Any:
 
 @pytest.mark.parametrize("way", ["script", "trace", "freeze"])
 def test_torchscript_is_saved_with_its_checks(torch: Any, small: Any, way: str) -> None:
-    guarded = andiron.guard(small, schema_of(IMAGE.partition("outputs")[0]))
+    guarded = andiron.guard(small, schema_of(IMAGE))
     made = torch.jit.trace(guarded, torch.rand(2, 3, 8, 8)) if way == "trace" else torch.jit.script(guarded)
     call = saved(torch, torch.jit.freeze(made) if way == "freeze" else made)
     hold_all(torch, call, small, (torch.jit.Error, RuntimeError))
@@ -481,27 +481,80 @@ def test_several_inputs_in_torchscript(torch: Any) -> None:
 
 
 def test_what_no_graph_can_check_is_not_left_out_in_silence(torch: Any, small: Any) -> None:
-    flat = IMAGE.replace("range:", "flat: {max_constant_fraction: 0.9}\n    range:").partition("outputs")[0]
-    guarded = andiron.guard(small, schema_of(flat))
+    stats = IMAGE.replace("range:", "stats: {axis: 1, mean: [0..1]}\n    range:").partition("outputs")[0]
+    guarded = andiron.guard(small, schema_of(stats))
     x = torch.rand(2, 3, 8, 8)
     guarded(x)
-    with pytest.raises(ValueError, match="flat of x"):
+    with pytest.raises(ValueError, match="stats of x"):
         torch.jit.script(guarded)
-    with pytest.raises(ValueError, match="flat of x"):
+    with pytest.raises(ValueError, match="stats of x"):
         torch.jit.trace(guarded, x)
-    torch.jit.script(andiron.guard(small, schema_of(flat), graph="what_fits"))
+    torch.jit.script(andiron.guard(small, schema_of(stats), graph="what_fits"))
     if version(torch) >= (2, 6):
-        with pytest.raises(Exception, match="flat of x"):
+        with pytest.raises(Exception, match="stats of x"):
             torch.export.export(guarded, (x,), strict=False)
-        torch.export.export(andiron.guard(small, schema_of(flat), graph="what_fits"), (x,), strict=False)
+        torch.export.export(andiron.guard(small, schema_of(stats), graph="what_fits"), (x,), strict=False)
 
 
-def test_scripts_have_no_outputs(small: Any) -> None:
-    import torch
+RULES = """andiron: tensor/v1
+dims: {B: 1..8, S: 1..16}
+constraints: [B*S <= 32, S % 2 == 0]
+inputs:
+  ids: {dtype: int64, shape: [B, S], values: [0, 1, 2, 50], max_new: 1}
+  x: {dtype: float32, shape: [B, 4], values: [0, 0.5, -1], flat: {max_constant_fraction: 0.5, axis: 0}}
+outputs:
+  y: {dtype: float32, shape: [B, 4], range: [-2, 2]}
+  z: {dtype: int64, shape: [B]}
+"""
 
-    with pytest.raises(ValueError, match="TorchScript cannot check outputs"):
-        torch.jit.script(andiron.guard(small, schema_of(IMAGE)))
-    torch.jit.script(andiron.guard(small, schema_of(IMAGE), graph="what_fits"))
+
+@pytest.mark.parametrize("way", ["script", "trace", "freeze", "export"])
+def test_a_graph_has_values_flat_constraints_and_outputs(torch: Any, way: str) -> None:
+    if way == "export" and version(torch) < (2, 6):
+        assert not hasattr(torch, "compiler")
+        return
+
+    class Two(torch.nn.Module):  # type: ignore[misc,name-defined,unused-ignore]
+        def forward(self, ids, x):  # type: ignore[no-untyped-def]
+            return x * ids.max(), ids.sum(1)
+
+    guarded = andiron.guard(Two(), schema_of(RULES))
+    x = torch.tensor([[0, 0.5, -1, -0.0], [0.5, 0, -1, -1]])
+    ids = torch.tensor([[0, 1, 2, 1], [1, 0, 0, 2]])
+    if way == "export":
+        call = torch.export.export(guarded, (ids, x)).module()
+    else:
+        made = torch.jit.trace(guarded, (ids, x)) if way == "trace" else torch.jit.script(guarded.eval())
+        call = saved(torch, torch.jit.freeze(made) if way == "freeze" else made)
+    new, flat, other, large = ids.clone(), x.clone(), x.clone(), ids.clone()
+    new[0, 0] = 3
+    torch.testing.assert_close(call(ids, x), (x * 2, ids.sum(1)))
+    flat[1] = torch.tensor([0, 0.5, -0.0, 0])
+    other[0, 0] = 0.25
+    large[0, 0] = 50
+    twice = torch.cat([new[:1], new[:1]])
+    wrong = {"flat": (ids, flat), "value": (ids, other), "output": (large, x), "values": (twice, x)}
+    if way != "export":  # it has one size
+        wrong |= {"odd": (ids[:, :3], x), "many": (ids.repeat(4, 2), x.repeat(4, 1)), "another": (ids[:1], x)}
+    for name, arguments in wrong.items():
+        with pytest.raises(andiron.TensorValidationError):
+            guarded(*arguments)
+        with pytest.raises((torch.jit.Error, RuntimeError), match="AT-"):
+            call(*arguments)
+        assert name
+
+
+def test_outputs_in_torchscript_are_named_by_what_they_are(torch: Any) -> None:
+    from tensor_models import ByKey, ByName, Listed, More, Wrong
+
+    x = torch.ones(3)
+    for model in (ByName(), ByKey()):
+        saved(torch, torch.jit.script(andiron.guard(model, schema_of(OUTPUTS))))(x)
+    with pytest.raises(torch.jit.Error, match='"z" is not'):
+        saved(torch, torch.jit.script(andiron.guard(Wrong(), schema_of(OUTPUTS))))(x)
+    for model, what in ((Listed(), "'z', which is List"), (More(), r"'\[2\]', which is Tensor")):
+        with pytest.raises(ValueError, match=f"TorchScript cannot check output {what}"):
+            torch.jit.script(andiron.guard(model, schema_of(OUTPUTS)))
 
 
 def test_a_decorated_forward_is_not_scripted_without_its_check(torch: Any) -> None:

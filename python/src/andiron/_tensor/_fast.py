@@ -38,6 +38,7 @@ class Plan:
         if d.fnuz:
             self.least = 1 << 8  # never: one NaN has the bits of a zero
         self.all = not d.is_float and (want.low, want.high) == d.extremes()
+        self.steps: dict[Any, Any] = {}  # by device
 
     def passes(self, t: Any) -> bool:
         """Tell whether all elements are well. False is no answer."""
@@ -59,22 +60,42 @@ class Plan:
         view = t.view(self.bits).contiguous().numpy()
         return Array(self.d, tuple(t.shape), view.view(f"u{self.d.size}"))
 
-    def reduced(self, torch: Any, t: Any) -> Any:
-        """Return the extremes of the keys, and the least magnitude above zero less one, on the device."""
+    def reduced(self, torch: Any, t: Any) -> tuple[Any, Any]:
+        """Return the extremes of what tells good elements from others, on the device: one reduction."""
         view = bits(torch, self.d, t)
-        mask = self.d.mask
-        if not self.d.is_float:
-            keys = view ^ (-mask - 1) if self.d.unsigned else view
-            low, high = torch.aminmax(keys)
-            return torch.stack((low, high, high)).to(torch.int64)
-        low, high = torch.aminmax(view ^ ((view >> (self.d.bits - 1)) & mask))
-        least = torch.amin(((view & mask) - 1) & mask) if self.want.tiny else high
-        return torch.stack((low, high, least)).to(torch.int64)
+        if self.d.is_float:
+            steps = self.steps.get(t.device)
+            if steps is None:
+                steps = torch.tensor(good_steps(self.d, self.want), dtype=view.dtype, device=t.device)
+                self.steps[t.device] = steps
+            view = torch.bucketize(view.contiguous(), steps, out_int32=True, right=True) & 1
+        elif self.d.unsigned:
+            view = view ^ (-self.d.mask - 1)
+        return torch.aminmax(view)  # type: ignore[no-any-return]
 
-    def accepts(self, low: int, high: int, least: int) -> bool:
+    def accepts(self, low: int, high: int) -> bool:
         """Judge what reduced returned."""
-        tiny = self.d.is_float and self.want.tiny and least < self.want.tiny - 1
-        return self.want.low <= low and high <= self.want.high and not tiny and not self.d.fnuz
+        return low == 1 if self.d.is_float else self.want.low <= low and high <= self.want.high
+
+
+def good_steps(d: DType, want: Want) -> list[int]:
+    """Return where the good elements of a floating type begin and end, in the order of their bits as integers.
+
+    An odd number of steps lies at or below a good element, and an even one at or below any other.
+    """
+    good, start = [], want.low
+    for low, high in ((-want.tiny, -2), (-1, -1 if d.fnuz else -2), (1, want.tiny - 1)):
+        if low <= high:
+            good.append((start, min(low - 1, want.high)))
+            start = max(start, high + 1)
+    good.append((start, want.high))
+    steps = []
+    for low, high in good:
+        if low <= min(high, -1):  # below zero, larger bits are further down
+            steps += [min(high, -1) ^ d.mask, (low ^ d.mask) + 1]
+        if max(low, 0) <= high:
+            steps += [max(low, 0), high + 1]
+    return sorted(step for step in steps if step <= d.mask)
 
 
 class Input:
@@ -153,13 +174,14 @@ class Fast:
 
     def devices_pass(self, waiting: list[tuple[Plan, Any]]) -> bool:
         """Wait for each device once."""
-        by_device: dict[Any, list[tuple[Plan, Any]]] = {}
+        by_device: dict[Any, list[tuple[Plan, tuple[Any, Any]]]] = {}
         for plan, t in waiting:
             by_device.setdefault(t.device, []).append((plan, plan.reduced(self.torch, t)))
         for results in by_device.values():
-            numbers = self.torch.stack([r for _, r in results]).tolist()
-            if not all(plan.accepts(*three) for (plan, _), three in zip(results, numbers, strict=True)):
-                return False
+            numbers = self.torch.stack([n for _, two in results for n in two]).tolist()
+            for (plan, _), low, high in zip(results, numbers[::2], numbers[1::2], strict=True):
+                if not plan.accepts(low, high):
+                    return False
         return True
 
 

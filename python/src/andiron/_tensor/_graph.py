@@ -8,7 +8,7 @@ graph each time that it runs.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from .._errors import TensorValidationError
@@ -17,7 +17,7 @@ from ._dtype import DType
 from ._expr import Constraint
 from ._given import INTEGERS
 from ._schema import Schema
-from ._spec import Spec
+from ._spec import Flat, Spec, Want
 
 
 def compiling() -> Callable[[], bool]:
@@ -71,16 +71,17 @@ def exporting(torch: Any) -> Callable[[], bool]:
     compiler = getattr(torch, "compiler", None)
     if compiler is None:
         return _never
-    if hasattr(compiler, "is_exporting"):
-        return compiler.is_exporting  # type: ignore[no-any-return]
+    # Before 2.7, the one flag is set by an export that is not strict. From 2.7 there is
+    # is_exporting(), which torch.compile takes for true in many versions.
+    flag = "_is_exporting_flag" if hasattr(compiler, "_is_exporting_flag") else "_is_compiling_flag"
 
-    # Before 2.7 there is a flag, which an export sets that is not strict. What makes the
-    # graph of one that is strict runs this and takes the answer for a constant.
+    # What makes the graph runs this and takes the answer for a constant.
     def found() -> bool:
-        if compiler._is_compiling_flag:
+        if getattr(compiler, flag):
             return True
-        translator = torch._dynamo.symbolic_convert.InstructionTranslator
-        return bool(translator.current_tx().export)
+        dynamo = sys.modules.get("torch._dynamo.symbolic_convert")
+        translator = dynamo and dynamo.InstructionTranslator.current_tx()
+        return bool(translator and translator.export)
 
     # What torch.compiler.assume_constant_result does, which imports all of dynamo for it.
     found._dynamo_marked_constant = True  # type: ignore[attr-defined]
@@ -97,9 +98,8 @@ def unfit(specs: Iterable[Spec]) -> str:
     """Name a rule that no graph can check, or nothing."""
     for s in specs:
         rules = {
-            "values": s.values or s.texts,
+            "values": s.texts,
             "text": s.text,
-            "flat": s.flat,
             "stats": s.stats,
             "drift": s.drift and s.drift.action == "reject",
             "normalize.by: client": s.normalize and s.normalize.kind == "lp" and s.normalize.by == "client",
@@ -123,6 +123,8 @@ class GraphInput:
         self.max_bytes = s.max_bytes or 1 << 43
         self.allow_nan = s.allow_nan
         self.allow_inf = s.allow_inf
+        self.max_new = s.max_new
+        self.flat = s.flat
         self.flush = bool(s.tiny and s.tiny.action == "flush")
         self.types = tuple(
             (getattr(torch, d.name), getattr(torch, INTEGERS[d.size]), d, s.wants[d.name], _message(s, d))
@@ -198,22 +200,39 @@ class GraphCheck:
                 if not self.asserts:
                     continue
                 self.torch._assert_tensor_metadata(t, None, None, dtype)
-                self.torch._assert_async(good(t, integer, d, want, i).all(), message)
+                for holds, said in assertions(self.torch, t, integer, d, want, message, i):
+                    # On the host, where it raises: on CUDA it would end every later call as well.
+                    self.torch._assert_async(holds.cpu(), said)
         if not fits:
             refuse(f'AT-DTYPE "{i.name}": got {t.dtype}, want {i.want}')
 
 
-def good(t: Any, integer: Any, d: Any, want: Any, i: GraphInput) -> Any:
-    """Return for each element whether it is as it should be, by integers only."""
+def assertions(
+    torch: Any, t: Any, integer: Any, d: DType, want: Want, message: str, i: GraphInput
+) -> Iterator[tuple[Any, str]]:
+    """Return what has to hold of the elements, and what to say otherwise."""
+    yield good(t, integer, d, want, i).all(), message
+    if want.values is not None:
+        new = unlisted(torch, t, integer, d, want.values)
+        yield new <= i.max_new, f'AT-VALUE "{i.name}": none of the values of the schema'
+    if i.flat and t.numel():
+        yield varies(t, integer, d, i.flat), f'AT-FLAT "{i.name}": too much of one value'
+
+
+def keys_of(t: Any, integer: Any, d: DType) -> Any:
+    """Return integers in the order of the values."""
     view = t.detach().view(integer)
-    keys = view
     if d.is_float:
-        keys = view ^ ((view >> (d.bits - 1)) & d.mask)
-    elif d.unsigned:
-        keys = view ^ (-d.mask - 1)
+        return view ^ ((view >> (d.bits - 1)) & d.mask)
+    return view ^ (-d.mask - 1) if d.unsigned else view
+
+
+def good(t: Any, integer: Any, d: DType, want: Want, i: GraphInput) -> Any:
+    """Return for each element whether it is as it should be, by integers only."""
+    keys = keys_of(t, integer, d)
     ok = (keys >= want.low) & (keys <= want.high)
     if d.is_float:
-        magnitudes = view & d.mask
+        magnitudes = t.detach().view(integer) & d.mask
         if d.fnuz:
             ok = ok & (keys != -1)
         if want.tiny and not i.flush:
@@ -223,6 +242,31 @@ def good(t: Any, integer: Any, d: Any, want: Any, i: GraphInput) -> Any:
         if i.allow_nan:
             ok = ok | (keys == -1 if d.fnuz else magnitudes > d.top + d.infinite)
     return ok
+
+
+def _one_zero(keys: Any, d: DType) -> Any:
+    return keys.masked_fill(keys == -1, 0) if d.is_float and not d.fnuz else keys
+
+
+def unlisted(torch: Any, t: Any, integer: Any, d: DType, values: list[int]) -> Any:
+    """Count the numbers that are not among those whose keys are given."""
+    keys = keys_of(t, integer, d)
+    new = ~torch.isin(_one_zero(keys, d), torch.tensor(values, dtype=integer, device=t.device))
+    if d.is_float:
+        new = new & (keys >= ~d.top) & (keys <= d.top)
+        if d.fnuz:
+            new = new & (keys != -1)
+    return new.sum()
+
+
+def varies(t: Any, integer: Any, d: DType, flat: Flat) -> Any:
+    """Tell whether no slice has too much of one value."""
+    keys = _one_zero(keys_of(t, integer, d), d)
+    slices = keys.reshape(1, -1) if flat.axis is None else keys.transpose(0, flat.axis).flatten(1)
+    # What has more than half of the elements is in the middle of them, sorted.
+    counts = (slices == slices.median(dim=1, keepdim=True)[0]).sum(dim=1)
+    most = slices.shape[1] * flat.fraction.numerator // flat.fraction.denominator
+    return ((counts <= most) | (counts == 1)).all()  # a slice of one element is not looked at
 
 
 def hold(c: Constraint, dims: Mapping[str, Any]) -> None:

@@ -98,14 +98,15 @@ class Guarded(torch.nn.Module):  # type: ignore[misc]
             dims: dict[str, Any] = {}
             self._graphs.check("inputs", values, dims)
         elif torch.jit.is_tracing():
-            dims = self._traced(values)
+            dims = self._traced("inputs", values, {}, {})
         else:
             dims = self._checker.check("inputs", values)
+        checked = dict(values)
         if self._flushed or self._keys or torch.jit.is_tracing():
             args, kwargs = self._binder.replace(args, kwargs, self._normalized(values))
         result = self.model(*args, **kwargs)
         if self._outputs:
-            self._check_outputs(result, dims)
+            self._check_outputs(result, dims, checked)
         return result
 
     def extra_repr(self) -> str:
@@ -120,22 +121,30 @@ class Guarded(torch.nn.Module):  # type: ignore[misc]
                 values[name] = self.normalize[key](values[name])
         return values
 
-    def _traced(self, values: dict[str, Any]) -> dict[str, int]:
+    def _traced(
+        self, group: str, values: dict[str, Any], dims: Mapping[str, int], bound: Mapping[str, Any]
+    ) -> dict[str, int]:
         """Check the example, and have the trace check what comes later."""
+        schema = self._checker.schema
+        names, known = (
+            sorted(name for name in found if name in schema.groups[of])
+            for found, of in ((values, group), (bound, "inputs"))
+        )
         with _not_traced():
-            dims = self._checker.check("inputs", values)
-        names = sorted(name for name in values if name in self.schema.groups["inputs"])
-        with _not_traced():
-            rest = tables(self._checker.schema, names, partial=self._graph == "what_fits")
+            dims = self._checker.check(group, values, dims)
+            rest = tables(schema, group, names, known, partial=self._graph == "what_fits")
             check = compiled()
-        values.update(zip(names, check([values[name] for name in names], *rest), strict=True))
+        tensors = check([values[name] for name in names], [bound[name] for name in known], *rest)
+        values.update(zip(names, tensors, strict=True))
         return dims
 
-    def _check_outputs(self, result: Any, dims: dict[str, Any]) -> None:
+    def _check_outputs(self, result: Any, dims: dict[str, Any], inputs: Mapping[str, Any]) -> None:
         values = outputs_of(self.schema, result)
         if self._compiling():
             self._graphs.check("outputs", values, dims)
-        elif not torch.jit.is_tracing():
+        elif torch.jit.is_tracing():
+            self._traced("outputs", values, dims, inputs)
+        else:
             self._checker.check("outputs", values, dims)
 
     def __prepare_scriptable__(self) -> Any:
