@@ -314,6 +314,8 @@ func (rec *sandboxRecord) note(r *sandbox.Report, err error) {
 	}
 	rec.Used = sandboxUsed{millis(r.Started), millis(r.Ran), millis(r.CPU), r.MaxRSS}
 	switch {
+	case errors.Is(err, sandbox.ErrNeeds):
+		rec.Said = fmt.Sprintf("%d refused system calls, all of which looked for modules", len(r.Events))
 	case len(r.Events) > 0:
 		rec.Said = fmt.Sprintf("%d forbidden system calls", len(r.Events))
 	case r.Ran == 0:

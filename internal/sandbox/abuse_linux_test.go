@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -22,6 +21,7 @@ import (
 
 var (
 	alone = flag.Bool("alone", false, "attack each layer alone as well")
+	brief = flag.Bool("brief", false, "attack with one of each kind, all layers and those without namespaces")
 	table = flag.String("table", "", "write what came of each attack to a `file`")
 )
 
@@ -44,7 +44,7 @@ func (s *stack) has(l sandbox.Layer) bool { return slices.Contains(s.in, l) }
 // options have the layers of the stack, and no other.
 func (s *stack) options(python string, waits bool) sandbox.Options {
 	o := sandbox.Options{Python: python, Need: s.in, Limits: sandbox.Limits{Load: 10 * time.Second, Result: 32 << 20, Memory: 1 << 30}}
-	for _, l := range stacks[0].in {
+	for _, l := range append([]sandbox.Layer{sandbox.Cgroup}, stacks[0].in...) {
 		if !s.has(l) {
 			o.Without = append(o.Without, l)
 		}
@@ -60,8 +60,8 @@ func (s *stack) options(python string, waits bool) sandbox.Options {
 func available(t *testing.T) stack {
 	t.Helper()
 	s := stack{name: "all"}
-	for _, l := range sandbox.Try(t.Context(), newField(t).plot(t, "", false).python) {
-		if l.OK && l.Layer != "" {
+	for _, l := range sandbox.Try(t.Context(), sandbox.Options{Python: newField(t).plot(t, "", false).python}) {
+		if l.OK && slices.Contains(stacks[0].in, l.Layer) {
 			s.in = append(s.in, l.Layer)
 		} else if !l.OK {
 			t.Log(l)
@@ -75,8 +75,11 @@ func available(t *testing.T) stack {
 
 // TestAbuse makes every attack of the hostile worker on every stack.
 func TestAbuse(t *testing.T) {
-	list := stacks
-	if !*alone {
+	list, attacks := stacks, hostile.Attacks
+	switch {
+	case *brief:
+		list, attacks = stacks[:2], one(attacks)
+	case !*alone:
 		list = []stack{available(t)}
 	}
 	r := &results{got: map[string]map[string]string{}}
@@ -85,7 +88,7 @@ func TestAbuse(t *testing.T) {
 			f := newField(t)
 			free := newEars(t, open(t)) // for what a layer is known not to hold
 			t.Run("attacks", func(t *testing.T) {
-				for _, a := range hostile.Attacks {
+				for _, a := range attacks {
 					t.Run(a.ID+" "+a.Name, func(t *testing.T) {
 						t.Parallel()
 						here := *f
@@ -102,6 +105,16 @@ func TestAbuse(t *testing.T) {
 		})
 	}
 	r.write(t)
+}
+
+// one has the first of each kind.
+func one(all []hostile.Attack) []hostile.Attack {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(slices.Clone(all), func(a hostile.Attack) bool {
+		was := seen[a.ID]
+		seen[a.ID] = true
+		return was
+	})
 }
 
 // known is what is known of a stack without a filter.
@@ -130,7 +143,7 @@ func (s *stack) attack(t *testing.T, f *field, a hostile.Attack) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := filepath.Join(p.dir, "x.pt")
+	name := p.file()
 	p.write(t, name, b)
 	rep, err := attempt(t, name, s.options(p.python, a.Waits))
 	if found := p.traces(t); len(found) > 0 && s.known(a) != hostile.Open {

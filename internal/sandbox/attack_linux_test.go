@@ -182,7 +182,7 @@ func checkpoints(t *testing.T, f *field, python string, all []attack) []*plot {
 	for _, a := range all {
 		p := f.plot(t, a.name, false)
 		plots = append(plots, p)
-		fmt.Fprintf(&list, "%s\x01%s\x00", filepath.Join(p.dir, "x.pt"), a.with(p))
+		fmt.Fprintf(&list, "%s\x01%s\x00", p.file(), a.with(p))
 	}
 	file := filepath.Join(t.TempDir(), "list")
 	if err := os.WriteFile(file, list.Bytes(), 0o600); err != nil {
@@ -192,7 +192,7 @@ func checkpoints(t *testing.T, f *field, python string, all []attack) []*plot {
 		t.Fatalf("%v: %s", err, out)
 	}
 	for _, p := range plots {
-		if err := os.Chmod(filepath.Join(p.dir, "x.pt"), 0o666); err != nil {
+		if err := os.Chmod(p.file(), 0o666); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -237,7 +237,7 @@ func TestAttacks(t *testing.T) {
 				for i, a := range attacks {
 					t.Run(a.id+" "+a.name, func(t *testing.T) {
 						t.Parallel()
-						rep, err := attempt(t, filepath.Join(plots[i].dir, "x.pt"), sandbox.Options{Python: python, Need: stacks[0].in, Limits: limits})
+						rep, err := attempt(t, plots[i].file(), sandbox.Options{Python: python, Need: stacks[0].in, Limits: limits})
 						if found := plots[i].traces(t); len(found) > 0 {
 							t.Errorf("%q", found)
 						}
@@ -291,7 +291,7 @@ func TestLayersAlone(t *testing.T) {
 		for i, a := range some {
 			t.Run(s.name+"/"+a.name, func(t *testing.T) {
 				t.Parallel()
-				_, err := attempt(t, filepath.Join(plots[i].dir, "x.pt"), s.options(python, false))
+				_, err := attempt(t, plots[i].file(), s.options(python, false))
 				t.Log(err)
 				if found := plots[i].traces(t); len(found) > 0 || f.hits.Load() > 0 {
 					t.Errorf("%q, %d connections", found, f.hits.Load())
@@ -305,7 +305,7 @@ func TestLayersAlone(t *testing.T) {
 func TestCompute(t *testing.T) {
 	for _, python := range append([]string{stub(t)}, pythons(t)...) {
 		plots := checkpoints(t, newField(t), python, []attack{{code: "x = sum(range(1000))"}})
-		if rep, err := attempt(t, filepath.Join(plots[0].dir, "x.pt"), sandbox.Options{Python: python, Limits: limits}); err != nil || len(rep.Events) > 0 {
+		if rep, err := attempt(t, plots[0].file(), sandbox.Options{Python: python, Limits: limits}); err != nil || len(rep.Events) > 0 {
 			t.Error(err, rep)
 		}
 	}
@@ -320,10 +320,10 @@ func TestPitfall02ThreadsFromBefore(t *testing.T) {
 		{code: "assert sys.modules['threads'].run(lambda: 1 + 1) == 2"},
 		{code: "sys.modules['threads'].run(lambda: open('SECRET').read())"},
 	})
-	if rep, err := attempt(t, filepath.Join(plots[0].dir, "x.pt"), o); err != nil || len(rep.Events) > 0 {
+	if rep, err := attempt(t, plots[0].file(), o); err != nil || len(rep.Events) > 0 {
 		t.Error(err, rep)
 	}
-	if rep, err := attempt(t, filepath.Join(plots[1].dir, "x.pt"), o); !errors.Is(err, sandbox.ErrContained) || !strings.HasPrefix(rep.Events[0].Call, "openat") {
+	if rep, err := attempt(t, plots[1].file(), o); !errors.Is(err, sandbox.ErrContained) || !strings.HasPrefix(rep.Events[0].Call, "openat") {
 		t.Error(err, rep)
 	}
 }
@@ -332,7 +332,7 @@ func TestPitfall02ThreadsFromBefore(t *testing.T) {
 func TestCancelled(t *testing.T) {
 	python := pythons(t)[0]
 	plots := checkpoints(t, newField(t), python, []attack{{code: "while True: pass"}})
-	in, err := sandbox.OpenInput(filepath.Join(plots[0].dir, "x.pt"))
+	in, err := sandbox.OpenInput(plots[0].file())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -164,6 +164,9 @@ func (f *field) plot(t *testing.T, name string, victim bool) *plot {
 	return p
 }
 
+// file is the checkpoint.
+func (p *plot) file() string { return filepath.Join(p.dir, "x.pt") }
+
 func (p *plot) write(t *testing.T, name string, b []byte) {
 	t.Helper()
 	if err := os.WriteFile(name, b, 0o666); err != nil {

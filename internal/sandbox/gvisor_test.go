@@ -33,13 +33,15 @@ func TestGVisor(t *testing.T) {
 		t.Errorf("%d of %d", len(some), len(pick))
 	}
 	some = append(some, attack{name: "nothing", code: "x = 1", want: "nothing"})
-	names := f.checkpoints(t, python, some)
+	plots := checkpoints(t, f, python, some)
 	t.Setenv("TMPDIR", t.TempDir())
 	t.Cleanup(func() { nothingLeft(t, os.TempDir()) })
 	for i, a := range some {
 		t.Run(a.name, func(t *testing.T) {
-			rep, err := attempt(t, names[i], sandbox.Options{Python: python, Runsc: runsc(t), Limits: limits})
-			f.untouched(t)
+			rep, err := attempt(t, plots[i].file(), sandbox.Options{Python: python, Runsc: runsc(t), Limits: limits})
+			if found := plots[i].traces(t); len(found) > 0 || f.hits.Load() > 0 {
+				t.Errorf("%q, %d connections", found, f.hits.Load())
+			}
 			t.Log(rep, err)
 			if !slices.Contains(rep.Layers, sandbox.GVisor) || !slices.Contains(rep.Layers, sandbox.Seccomp) {
 				t.Error(rep.Layers)

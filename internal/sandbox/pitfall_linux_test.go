@@ -148,7 +148,7 @@ func TestPitfall10Tmp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	python := filepath.Join(dir, "python")
+	python := filepath.Join(dir, hostile.Name)
 	if err := os.WriteFile(python, b, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +171,7 @@ func TestSupervisorKilled(t *testing.T) {
 	if dir := os.Getenv("ANDIRON_ORPHAN"); dir != "" {
 		in, err := sandbox.OpenInput(filepath.Join(dir, "x.pt"))
 		if err == nil {
-			_, _, err = sandbox.Load(t.Context(), in, sandbox.Options{Python: filepath.Join(dir, "bin", "python")})
+			_, _, err = sandbox.Load(t.Context(), in, sandbox.Options{Python: filepath.Join(dir, "bin", hostile.Name)})
 		}
 		t.Fatal(err)
 	}
@@ -197,7 +197,7 @@ func TestSupervisorKilled(t *testing.T) {
 }
 
 // D4: none of the values of Yama stands in the way. The init of make kernels sets them.
-func TestYama(t *testing.T) {
+func TestAttacksUnderYama(t *testing.T) {
 	s := available(t)
 	s.attacks(t, good, "read a file", "trace", "fork")
 }
