@@ -34,6 +34,11 @@ func openRecords(in *Input) (*records, error) {
 	if a.Len() == 0 {
 		return nil, errors.New("the zip is empty")
 	}
+	for i := range a.Len() {
+		if a.Numbers(i).Method != strictzip.Stored {
+			return nil, fmt.Errorf("%.80q is compressed", a.Entry(i).Name)
+		}
+	}
 	root, _, ok := strings.Cut(a.Entry(0).Name, "/")
 	if !ok {
 		return nil, errors.New("the zip has no folder")

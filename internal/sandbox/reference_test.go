@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"testing"
@@ -113,6 +114,25 @@ func TestReferencesLie(t *testing.T) {
 	}
 	if _, err := z.read(one(fmt.Sprintf(`["data/0",%d,[1]]`, 4*recordElements-8)), 1<<20); err != nil {
 		t.Errorf("the last two: %v", err)
+	}
+}
+
+// What torch would have to make of the bytes is no reference.
+func TestReferencesNeedPlainBytes(t *testing.T) {
+	for _, name := range []string{"deflated.pt", "../legacy/dtypes.pt"} {
+		f, err := os.Open("../../testdata/golden/torch/torch-1.13/zip/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := f.Stat()
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := &Input{file: f, Size: info.Size(), Kept: "copy"}
+		if _, _, err := modeFor(in, Reference); !errors.Is(err, ErrFailed) {
+			t.Errorf("%s: %v", name, err)
+		}
+		_ = f.Close() // it was only read
 	}
 }
 
