@@ -149,6 +149,7 @@ bench: build
 	CGO_ENABLED=0 go build -trimpath -o .bench/andiron ./cmd/andiron
 	python3 tools/bench.py
 	python3 tools/bench_deps.py
+	python3 tools/bench_sandbox.py
 	$(ANDIRON_CACHE)/venv-torch/bin/python tools/bench_sdk.py
 	$(ANDIRON_CACHE)/venv-torch/bin/python tools/bench_guard.py
 

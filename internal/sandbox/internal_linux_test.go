@@ -35,7 +35,7 @@ func TestPitfall05SealWhileMapped(t *testing.T) {
 			go func() { _ = unix.Munmap(m) }() // it was mapped
 			time.Sleep(200 * time.Microsecond)
 		}
-		if _, err := sealed(f, 1<<20); (err != nil) != kept || kept && !strings.Contains(err.Error(), "sealed") {
+		if err := seal(f); (err != nil) != kept || kept && !strings.Contains(err.Error(), "sealed") {
 			t.Errorf("kept %v: %v", kept, err)
 		}
 	}
@@ -119,7 +119,7 @@ func FuzzControl(f *testing.F) {
 			if r.Torch == "" && r.Python == "" && !strings.Contains(string(script), "ready") {
 				t.Error("it is ready, and nobody said so")
 			}
-			if fd, err := w.job(&Options{}, nil, Limits{Start: 5 * time.Second}, in, in); err == nil {
+			if fd, err := w.job(&Options{}, nil, Full, Limits{Start: 5 * time.Second}, in, in); err == nil {
 				t.Errorf("standard input is a listener: %d", fd)
 			}
 			m, _, err := w.hear(until, false)

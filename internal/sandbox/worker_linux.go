@@ -157,6 +157,7 @@ type message struct {
 	Done *struct {
 		Size        int64  `json:"size"`
 		WeightsOnly bool   `json:"weights_only"`
+		References  bool   `json:"references"`
 		Type        string `json:"type"`
 	} `json:"done"`
 	Failed *failure `json:"failed"`
@@ -313,7 +314,7 @@ func (w *worker) why(err error) error {
 
 // job gives the worker its checkpoint and returns the listener for its calls, or -1 where
 // there is none.
-func (w *worker) job(o *Options, wants []string, lim Limits, in, out *os.File) (listener int, err error) {
+func (w *worker) job(o *Options, wants []string, mode Mode, lim Limits, in, out *os.File) (listener int, err error) {
 	f := LoadFilter(seccomp.ArchOf(runtime.GOARCH))
 	if slices.Contains(o.Without, Seccomp) {
 		f.Rules, f.Else = nil, seccomp.Allow
@@ -326,7 +327,7 @@ func (w *worker) job(o *Options, wants []string, lim Limits, in, out *os.File) (
 		return -1, fmt.Errorf("internal error: %w", err)
 	}
 	err = w.tell(map[string]any{"job": map[string]any{
-		"filter": base64.StdEncoding.EncodeToString(p.Bytes()), "wants": append([]string{}, wants...), "told": !w.mute,
+		"filter": base64.StdEncoding.EncodeToString(p.Bytes()), "wants": append([]string{}, wants...), "told": !w.mute, "reference": mode,
 		"limits": map[string]int64{"RLIMIT_DATA": lim.Memory, "RLIMIT_FSIZE": lim.Result, "RLIMIT_CPU": lim.cpuSeconds()},
 	}}, in, out)
 	if err != nil {

@@ -211,7 +211,7 @@ def _start(python: str, size: int, folder: str | None) -> Iterator[_Asker]:
         with theirs:
             fd = theirs.fileno()
             args = ["sandbox", "pool", "--fd", str(fd), "--python", python, "--log", os.devnull]
-            args += ["--max-input", str(max(1, size))]
+            args += ["--max-input", str(max(1, size)), "--wait", "2m"]  # the start has a limit of its own
             process = _binary.start(args, stderr=said, pass_fds=(fd,), folder=folder)
         try:
             yield _Asker(ours, binary)
