@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/pattern"
 	"github.com/andiron-dev/andiron/internal/rule"
 )
 
@@ -134,11 +135,18 @@ type ownerLine struct {
 	line    int
 }
 
+// beneath is a name as it is from the root.
+func beneath(root, name string) string {
+	if root == "." {
+		return name
+	}
+	return strings.TrimPrefix(strings.TrimPrefix(name, root), "/")
+}
+
 // readOwners reads CODEOWNERS where a forge looks for it: the project's folder,
 // .github, .gitlab or docs.
 func readOwners(root, name, text string, before *owners) *owners {
-	rel := strings.TrimPrefix(strings.TrimPrefix(name, root), "/")
-	switch path.Dir(rel) {
+	switch path.Dir(beneath(root, name)) {
 	case ".", ".github", ".gitlab", "docs":
 	default:
 		return before
@@ -172,46 +180,20 @@ func (o *owners) of(rel string) *ownerLine {
 }
 
 // ownsPath matches as CODEOWNERS does: a pattern with a slash that is not its last is
-// from the root, any other at any depth; a folder stands for all in it.
-func ownsPath(pattern, rel string) bool {
-	rooted := strings.Contains(strings.TrimSuffix(pattern, "/"), "/")
-	p := strings.Trim(pattern, "/")
+// from the root, any other at any depth; a folder stands for all in it, and dir/* for
+// what is directly in it.
+func ownsPath(line, rel string) bool {
+	p := strings.Trim(strings.TrimSuffix(line, "/**"), "/")
 	if p == "*" || p == "**" {
 		return true
 	}
-	parts := strings.Split(rel, "/")
-	want := strings.Split(p, "/")
-	last := 0
-	if !rooted {
-		last = len(parts) - 1
+	if !strings.Contains(strings.TrimSuffix(line, "/"), "/") {
+		p = "**/" + p
 	}
-	for from := 0; from <= last; from++ {
-		if ownsParts(want, parts[from:]) {
-			return true
-		}
+	if pattern.Check(p) != nil {
+		return false
 	}
-	return false
-}
-
-func ownsParts(want, parts []string) bool {
-	for i, w := range want {
-		if w == "**" {
-			for j := i; j <= len(parts); j++ {
-				if ownsParts(want[i+1:], parts[j:]) {
-					return true
-				}
-			}
-			return false
-		}
-		if i >= len(parts) {
-			return false
-		}
-		if ok, err := path.Match(w, parts[i]); err != nil || !ok {
-			return false
-		}
-	}
-	// "dir/*" is about what is directly in it.
-	return len(want) == len(parts) || want[len(want)-1] != "*"
+	return pattern.Match(p, rel) || !strings.HasSuffix(p, "/*") && pattern.Match(p+"/", rel)
 }
 
 // evidence says how operators are built, tested and reviewed.
@@ -262,8 +244,7 @@ func (p *Project) ownership(l *looker) {
 			continue
 		}
 		done[dir] = true
-		rel := strings.TrimPrefix(strings.TrimPrefix(s.path, p.Root), "/")
-		if o := p.owners.of(rel); o != nil {
+		if o := p.owners.of(beneath(p.Root, s.path)); o != nil {
 			l.out(owned.Finding(finding.Where{Path: p.owners.name}.Line1(o.line, 1), fmt.Sprintf("%s answers for %s", o.who, dir)))
 			continue
 		}
