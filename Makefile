@@ -7,6 +7,7 @@
 # make oracle differential tests against CPython and real torch, and the corpora
 # make torchrun  convert --to, with real torch of several versions
 # make sandbox  attacks on the sandbox, as root and as another user, and real checkpoints, with real torch
+# make kernels  the sandbox on three kernels, emulated (nightly, not in CI)
 # make demo-sandbox  loads a checkpoint that runs code, and shows what it tried
 # make fault  files stay whole when any system call fails or is the last one
 # make keyless  the tests of the builds that verify Sigstore bundles
@@ -21,7 +22,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: sandbox demo-sandbox demo-serve gateway verifier deps corpus-real keyless interop sdk torchrun fault build demo test check race hostile fuzz oracle bench clean setup
+.PHONY: sandbox kernels demo-sandbox demo-serve gateway verifier deps corpus-real keyless interop sdk torchrun fault build demo test check race hostile fuzz oracle bench clean setup
 
 ifneq ($(MAKECMDGOALS),clean)
 GO := $(shell tools/env/go.sh)
@@ -94,16 +95,23 @@ torchrun: setup
 	ANDIRON_TORCH="/usr/bin/python3:$(CURDIR)/tools/env/torch26.sh$(TORCHRUN)" \
 		go test -tags torch -timeout 20m ./cmd/andiron -run Torch -count 1
 
-# The binary lies where another user can run it.
+# The binary lies where another user can run it. The tables say what came of each attack.
 sandbox: setup
-	tools/env/torch.sh
+	tools/env/torch.sh --trixie
 	dir=$$(mktemp -d --tmpdir=/tmp) && chmod 755 "$$dir" && trap 'rm -rf "$$dir"' EXIT && \
-	go test -tags sandbox -c -o "$$dir/sandbox.test" ./internal/sandbox && cd internal/sandbox && \
-	cp "$$($(CURDIR)/tools/env/gvisor.sh)" "$$dir/runsc" && \
+	CGO_ENABLED=0 go test -tags sandbox -c -o "$$dir/sandbox.test" ./internal/sandbox && cd internal/sandbox && \
+	cp "$$($(CURDIR)/tools/env/gvisor.sh)" "$$dir/runsc" && mkdir -m 1777 "$$dir/tmp" && \
 	export ANDIRON_TORCH_PYTHONS=/usr/bin/python3 ANDIRON_RUNSC="$$dir/runsc" ANDIRON_SANDBOX_LAYERS=namespaces,landlock,seccomp && \
-	"$$dir/sandbox.test" -test.timeout 20m && \
-	mkdir -m 1777 "$$dir/tmp" && cd / && \
-	TMPDIR="$$dir/tmp" setpriv --reuid=1001 --regid=1001 --clear-groups "$$dir/sandbox.test" -test.timeout 20m -test.run 'Attacks|Compute|Cancelled|GVisor|Needs|Degraded'
+	"$$dir/sandbox.test" -test.timeout 20m -alone -table "$$dir/root" && \
+	$(CURDIR)/tools/env/inside.sh trixie "$$dir/sandbox.test" -test.timeout 20m -test.run 'Attacks|Compute|Golden|RealCheckpoints|NoRuleTooMany' && \
+	user="setpriv --reuid=1001 --regid=1001 --clear-groups" && cp -r testdata "$$dir/tmp" && cd "$$dir/tmp" && export TMPDIR="$$dir/tmp" && \
+	$$user "$$dir/sandbox.test" -test.timeout 20m -alone -table "$$dir/tmp/user" -test.run 'Abuse$$|Pitfall|Replaced|Writers|LeaseBroken|Overlay|Attacks|Compute|Cancelled|GVisor|Needs|Degraded|PoorMachines|SupervisorKilled' && \
+	$(CURDIR)/tools/env/inside.sh trixie $$user "$$dir/sandbox.test" -test.timeout 20m -test.run 'Attacks|Compute' && \
+	cat "$$dir/root" "$$dir/tmp/user"
+
+# Linux 6.1, 6.12 and the newest of Debian, emulated: minutes for each, so it is not in CI.
+kernels: setup
+	tools/kernels/kernels.sh
 
 demo-sandbox: build
 	tools/env/torch.sh

@@ -37,8 +37,8 @@ type attack struct {
 }
 
 const (
-	seen    = "os = __import__('sys').modules['os']; sys = __import__('sys'); main = sys.modules['__main__']; libc, ctypes, socket = main.libc, main.ctypes, main.socket\n"
-	syscall = "def call(n, *a):\n  libc.syscall(n, *[ctypes.c_ulong(x) for x in a])\n"
+	seen     = "os = __import__('sys').modules['os']; sys = __import__('sys'); main = sys.modules['__main__']; libc, ctypes, socket = main.libc, main.ctypes, main.socket\n"
+	byNumber = "def call(n, *a):\n  libc.syscall(n, *[ctypes.c_ulong(x) for x in a])\n"
 )
 
 // attacks are for amd64, whose numbers they have.
@@ -171,7 +171,7 @@ for line in open(sys.argv[1]).read().split("\x00"):
 // with has the code of an attack on a part of the field.
 func (a attack) with(p *plot) string {
 	r := strings.NewReplacer("MARKER", p.target.Marker, "SECRET", p.target.Secret, "PORT", strconv.Itoa(p.target.TCP), "ABSTRACT", p.target.Abstract)
-	return seen + syscall + r.Replace(a.code)
+	return seen + byNumber + r.Replace(a.code)
 }
 
 // checkpoints writes one for each attack, and returns where they are.

@@ -322,6 +322,11 @@ func (w *worker) job(o *Options, wants []string, mode Mode, lim Limits, in, out 
 	if w.mute && f.Else == seccomp.Notify {
 		f.Else = seccomp.KillProcess
 	}
+	return w.jobWith(f, wants, mode, lim, in, out)
+}
+
+// jobWith does so with a filter.
+func (w *worker) jobWith(f *seccomp.Filter, wants []string, mode Mode, lim Limits, in, out *os.File) (listener int, err error) {
 	p, err := f.Compile()
 	if err != nil {
 		return -1, fmt.Errorf("internal error: %w", err)

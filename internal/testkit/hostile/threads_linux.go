@@ -114,8 +114,12 @@ func threads() int {
 // status is a line of /proc/self/status.
 func status(name string) string {
 	b := make([]byte, 1<<13)
-	n, _ := unix.Pread(state, b, 0)
-	for line := range bytes.Lines(b[:max(n, 0)]) {
+	// A call that the runtime knows of could lose its place to a thread that is ended.
+	n, _, e := unix.RawSyscall6(unix.SYS_PREAD64, state, uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), 0, 0, 0)
+	if e != 0 {
+		return ""
+	}
+	for line := range bytes.Lines(b[:n]) {
 		if rest, ok := bytes.CutPrefix(line, []byte(name+":")); ok {
 			return string(bytes.TrimSpace(rest))
 		}
