@@ -15,7 +15,7 @@
     ├── TensorValidationError    tensors are not as their schema says (also a builtin value error)
     ├── LoadError                torch could not load the verified bytes
     ├── SandboxError             the sandbox gave no tensors: record, events
-    │   └── ContainedError       it stopped what loading the file does (also a RefusedError)
+    │   └── ContainedError       it stopped what loading the file does (also one that refuses)
     └── BinaryError              the andiron binary gave no answer
         └── BinaryNotFoundError  the andiron binary is not installed
 """
