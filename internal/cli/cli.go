@@ -132,6 +132,7 @@ func (a *app) verbs() []verb {
 		{"data", a.dataCommand},
 		{"db", a.dbCommand},
 		{"deps", a.depsCommand},
+		{"exec", a.execCommand},
 		{"guard", a.guardCommand},
 		{"inspect", a.inspectCommand},
 		{"keygen", a.keygenCommand},
