@@ -129,23 +129,13 @@ func (a *app) execPlan(f *execFlags, path string) (plan execPlan, access enforce
 	if err != nil {
 		return plan, access, err
 	}
-	root, err := filepath.Abs(trust.Project(f.project, dir, policy.FileName, lockfile.FileName))
-	if err == nil {
-		root, err = filepath.EvalSymlinks(root)
-	}
-	if err != nil {
-		return plan, access, usage(fmt.Sprintf("project %q: %v", f.project, osfile.Cause(err)), "name the folder that holds "+policy.FileName+" or "+lockfile.FileName)
-	}
-	if root == "/" {
-		return plan, access, usage("the folder of the project is /", "--project names the folder that holds "+policy.FileName+" or "+lockfile.FileName)
-	}
-	p, err := openProject(root, f.policy, "")
+	p, err := execProject(f.project, f.policy, dir)
 	if err != nil {
 		return plan, access, err
 	}
-	e := &execPaths{root: root, home: a.getenv("HOME")}
+	e := &execPaths{root: p.root, home: a.getenv("HOME")}
 	x := p.policy.Exec
-	plan = execPlan{Root: root, Path: path, Report: x.Report, MaxCopy: int64(f.maxCopy)}
+	plan = execPlan{Root: p.root, Path: path, Report: x.Report, MaxCopy: int64(f.maxCopy)}
 	if f.policy != "" {
 		if plan.Policy, err = filepath.Abs(f.policy); err != nil {
 			return plan, access, err
@@ -161,7 +151,7 @@ func (a *app) execPlan(f *execFlags, path string) (plan execPlan, access enforce
 	if x.Write != nil {
 		access.Write = e.real("write", x.Write)
 	}
-	access.Read = concat(plan.Places.Code, plan.Places.Models, plan.Places.Unchecked, e.real("read", x.Read), enforce.Kernel, []string{root, path})
+	access.Read = concat(plan.Places.Code, plan.Places.Models, plan.Places.Unchecked, e.real("read", x.Read), enforce.Kernel, []string{p.root, path})
 	if dir != "/" && dir != e.home {
 		access.Read = append(access.Read, dir)
 	}
@@ -171,6 +161,22 @@ func (a *app) execPlan(f *execFlags, path string) (plan execPlan, access enforce
 	self, err := os.Executable()
 	access.Read = append(access.Read, self)
 	return plan, access, errors.Join(err, e.err)
+}
+
+// execProject reads the policy and the lock of a folder that was named, or of the nearest
+// upwards from dir.
+func execProject(named, policyName, dir string) (p project, err error) {
+	root, err := filepath.Abs(trust.Project(named, dir, policy.FileName, lockfile.FileName))
+	if err == nil {
+		root, err = filepath.EvalSymlinks(root)
+	}
+	if err != nil {
+		return p, usage(fmt.Sprintf("project %q: %v", named, osfile.Cause(err)), "name the folder that holds "+policy.FileName+" or "+lockfile.FileName)
+	}
+	if root == "/" {
+		return p, usage("the folder of the project is /", "--project names the folder that holds "+policy.FileName+" or "+lockfile.FileName)
+	}
+	return openProject(root, policyName, "")
 }
 
 func concat(lists ...[]string) (all []string) {
@@ -246,18 +252,7 @@ func (a *app) execConfined(ctx context.Context, where string) error {
 	if err := json.Unmarshal(text, &plan); err != nil {
 		return fmt.Errorf("internal error: %w", err)
 	}
-	rules, err := engine.Catalogue()
-	if err != nil {
-		return fmt.Errorf("internal error: %w", err)
-	}
-	p, err := openProject(plan.Root, plan.Policy, "")
-	if err == nil {
-		err = checkWaivers(p.policy, p.policyName, rules)
-	}
-	if err != nil {
-		return err
-	}
-	d, err := decider(p, rules)
+	d, err := judging(plan.Root, plan.Policy)
 	if err != nil {
 		return err
 	}
@@ -273,6 +268,22 @@ func (a *app) execConfined(ctx context.Context, where string) error {
 	log.LogAttrs(ctx, slog.LevelInfo, "end", append([]slog.Attr{slog.String("program", plan.Path), slog.Int("code", code)}, counted(counts)...)...)
 	a.code = code
 	return nil
+}
+
+// judging is what answers for the models of a project, which it opens.
+func judging(root, policyName string) (*trust.Decider, error) {
+	rules, err := engine.Catalogue()
+	if err != nil {
+		return nil, fmt.Errorf("internal error: %w", err)
+	}
+	p, err := openProject(root, policyName, "")
+	if err == nil {
+		err = checkWaivers(p.policy, p.policyName, rules)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return decider(p, rules)
 }
 
 func counted(c enforce.Counts) []slog.Attr {

@@ -474,9 +474,9 @@ func TestExecPermissions(t *testing.T) {
 // The real torch loads what is trusted, and gets PermissionError for the rest.
 func TestExecTorch(t *testing.T) {
 	y := newYard(t, "")
-	make := exec.Command(python(t), "-c", "import torch; torch.save({'w': torch.ones(3)}, 'models/net.pt'); torch.save({'w': torch.zeros(3)}, 'models/other.pt')")
-	make.Dir = y.dir
-	if out, err := make.CombinedOutput(); err != nil {
+	writer := exec.Command(python(t), "-c", "import torch; torch.save({'w': torch.ones(3)}, 'models/net.pt'); torch.save({'w': torch.zeros(3)}, 'models/other.pt')")
+	writer.Dir = y.dir
+	if out, err := writer.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	if out, err := y.command("trust", "add", "models/net.pt").CombinedOutput(); err != nil {

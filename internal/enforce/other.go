@@ -2,7 +2,10 @@
 
 package enforce
 
-import "os"
+import (
+	"context"
+	"os"
+)
 
 // Stage does nothing here.
 func Stage() {}
@@ -21,3 +24,15 @@ func Told(string) ([]byte, *os.File, error) { return nil, nil, ErrUnsupported }
 
 // Exec has nothing to hold a program with.
 func Exec(*Program) (int, Counts, error) { return 0, Counts{}, ErrUnsupported }
+
+// Mark has nobody to ask.
+func Mark([]string) (*os.File, error) { return nil, ErrUnsupported }
+
+// Guard has nothing to guard.
+func Guard(context.Context, *os.File, []string, []string, func(string)) error { return ErrUnsupported }
+
+// Watch has nothing to watch.
+func Watch(*os.File, *Watcher, func()) error { return ErrUnsupported }
+
+// Inherited are none.
+func Inherited() (*os.File, func()) { return nil, nil }
