@@ -108,13 +108,7 @@ func (s *supervisor) decide(e *Event, fd int, st *unix.Stat_t) (*held, error) {
 // plain has files that are no models.
 type plain struct {
 	mu    sync.Mutex
-	known map[named]bool
-}
-
-// named is a file in a state under a name, which counts as well.
-type named struct {
-	state
-	name string
+	known map[string]state // by path without links, which counts as well
 }
 
 const (
@@ -127,7 +121,16 @@ const (
 func (p *plain) has(st *unix.Stat_t, name string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.known[named{stateOf(st), name}]
+	s, ok := p.known[name]
+	return ok && s == stateOf(st)
+}
+
+// heard reports whether a path is one of those, in some state.
+func (p *plain) heard(name []byte) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, ok := p.known[string(name)]
+	return ok
 }
 
 func (p *plain) add(st *unix.Stat_t, name string) {
@@ -137,7 +140,7 @@ func (p *plain) add(st *unix.Stat_t, name string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.known == nil || len(p.known) >= mostPlain {
-		p.known = map[named]bool{}
+		p.known = map[string]state{}
 	}
-	p.known[named{stateOf(st), name}] = true
+	p.known[name] = stateOf(st)
 }

@@ -98,23 +98,55 @@ func (s *supervisor) refuse(r *request, err error) {
 // errDenied is the refusal that was told of.
 var errDenied = errors.Join(errors.New("denied"), unix.EACCES)
 
-// quick opens what lies with the code, without a link on the way. path ends with a NUL.
+// quick opens what lies with the code, or was looked at before and is no model, without
+// a link on the way. path ends with a NUL.
 func (w *worker) quick(r *request, path []byte) bool {
 	text := path[:len(path)-1]
-	if !lexicallyIn(text, w.Places.Code) || lexicallyIn(text, w.Places.Models) || bytes.Contains(text, []byte("/..")) {
+	code := lexicallyIn(text, w.Places.Code) && !lexicallyIn(text, w.Places.Models) && !bytes.Contains(text, []byte("/.."))
+	if !code && !w.plain.heard(text) {
 		return false
 	}
-	how := unix.OpenHow{Flags: uint64(r.flags | unix.O_CLOEXEC), Resolve: unix.RESOLVE_NO_SYMLINKS}
-	fd, _, e := unix.Syscall6(unix.SYS_OPENAT2, 0, uintptr(unsafe.Pointer(&path[0])), uintptr(unsafe.Pointer(&how)), unsafe.Sizeof(how), 0, 0) //nolint:gosec // for the kernel
-	switch e {
-	case 0:
-		w.give(r, int(fd))
-	case unix.ELOOP, unix.EAGAIN:
-		return false
-	default:
-		w.refuse(r, e)
+	flags := r.flags | unix.O_CLOEXEC
+	if !code {
+		flags |= unix.O_NONBLOCK // it may have become a pipe
 	}
+	fd, err := openat2(path, flags)
+	switch {
+	case errors.Is(err, unix.ELOOP) || errors.Is(err, unix.EAGAIN):
+		return false
+	case err != nil:
+		w.refuse(r, err)
+		return true
+	case !code && !w.still(r, fd, string(text)):
+		_ = unix.Close(fd) // it was only looked at
+		return false
+	}
+	w.give(r, fd)
 	return true
+}
+
+// openat2 opens a path that ends with a NUL, if no link is on the way.
+func openat2(path []byte, flags int) (int, error) {
+	how := unix.OpenHow{Flags: uint64(flags), Resolve: unix.RESOLVE_NO_SYMLINKS}
+	fd, _, e := unix.Syscall6(unix.SYS_OPENAT2, 0, uintptr(unsafe.Pointer(&path[0])), uintptr(unsafe.Pointer(&how)), unsafe.Sizeof(how), 0, 0) //nolint:gosec // for the kernel
+	if e != 0 {
+		return -1, e
+	}
+	return int(fd), nil
+}
+
+// still reports whether fd is open on a file that is as it was when it was looked at,
+// and has it block again if that was asked for.
+func (w *worker) still(r *request, fd int, name string) bool {
+	var st unix.Stat_t
+	if unix.Fstat(fd, &st) != nil || !w.plain.has(&st, name) {
+		return false
+	}
+	if r.flags&unix.O_NONBLOCK != 0 {
+		return true
+	}
+	_, err := unix.FcntlInt(uintptr(fd), unix.F_SETFL, 0)
+	return err == nil
 }
 
 // lexicallyIn reports whether a path is written as one beneath some folders.
