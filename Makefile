@@ -8,6 +8,7 @@
 # make torchrun  convert --to, with real torch of several versions
 # make sandbox  attacks on the sandbox, as root and as another user, and real checkpoints, with real torch
 # make kernels  the sandbox on three kernels, emulated (nightly, not in CI)
+# make enforce  attacks on what andiron exec and andiron enforce hold, as root and as another user, with real torch
 # make demo-sandbox  loads a checkpoint that runs code, and shows what it tried
 # make fault  files stay whole when any system call fails or is the last one
 # make keyless  the tests of the builds that verify Sigstore bundles
@@ -22,7 +23,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: sandbox kernels demo-sandbox demo-serve gateway verifier deps corpus-real keyless interop sdk torchrun fault build demo test check race hostile fuzz oracle bench clean setup
+.PHONY: enforce sandbox kernels demo-sandbox demo-serve gateway verifier deps corpus-real keyless interop sdk torchrun fault build demo test check race hostile fuzz oracle bench clean setup
 
 ifneq ($(MAKECMDGOALS),clean)
 GO := $(shell tools/env/go.sh)
@@ -112,6 +113,15 @@ sandbox: setup
 # Linux 6.1, 6.12 and the newest of Debian, emulated: minutes for each, so it is not in CI.
 kernels: setup
 	tools/kernels/kernels.sh
+
+enforce: build
+	tools/env/torch.sh
+	dir=$$(mktemp -d --tmpdir=/tmp) && chmod 755 "$$dir" && trap 'rm -rf "$$dir"' EXIT && \
+	go test -tags enforce -c -o "$$dir/enforce.test" ./internal/enforce && cp bin/andiron "$$dir" && cd internal/enforce && \
+	export ANDIRON_TORCH_PYTHONS=/usr/bin/python3 ANDIRON="$$dir/andiron" && \
+	"$$dir/enforce.test" -test.timeout 10m -test.run 'Exec|Watch' && \
+	mkdir -m 1777 "$$dir/tmp" && cd / && \
+	HOME="$$dir/tmp" TMPDIR="$$dir/tmp" setpriv --reuid=1001 --regid=1001 --clear-groups "$$dir/enforce.test" -test.timeout 10m -test.run Exec
 
 demo-sandbox: build
 	tools/env/torch.sh

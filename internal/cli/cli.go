@@ -132,6 +132,8 @@ func (a *app) verbs() []verb {
 		{"data", a.dataCommand},
 		{"db", a.dbCommand},
 		{"deps", a.depsCommand},
+		{"enforce", a.enforceCommand},
+		{"exec", a.execCommand},
 		{"guard", a.guardCommand},
 		{"inspect", a.inspectCommand},
 		{"keygen", a.keygenCommand},

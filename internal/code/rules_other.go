@@ -9,7 +9,7 @@ var (
 	unpickleRules = []*rule.Rule{unpickle, joblibLoad, numpyPickle, pandasPickle}
 	sourceRules   = []*rule.Rule{hubUnpinned, urlUnchecked, remoteCode, hubRevision, userModel}
 	otherRules    = []*rule.Rule{saveWhole, notRead}
-	evidenceRules = []*rule.Rule{verified, guarded, plainLoad, plainSave, digestChecked, validated, hardened, checkedData, forwardGuarded, modelElsewhere}
+	evidenceRules = []*rule.Rule{verified, guarded, plainLoad, plainSave, digestChecked, validated, hardened, checkedData, forwardGuarded, modelElsewhere, sandboxLoad, heldService, openService}
 	forwardRules  = []*rule.Rule{forwardOpen, schemaLost, gatewayElsewhere}
 )
 
@@ -75,7 +75,7 @@ var userModel = &rule.Rule{
 	Severity: finding.High, Verdict: finding.Safe, Since: since, Refs: []string{"CWE-502", "CWE-22"},
 	Text: "What a request brings, as an upload or as a name, reaches a loader that runs what a file says, within a function or through functions of the same file. " +
 		"A name that is first looked up on a list and refused where it is not there is not reported.",
-	Fix: "load only models of a fixed list, with andiron.load(path); what a user hands in is never loaded, at most scanned with andiron scan",
+	Fix: "load only models of a fixed list, with andiron.load(path); what a user hands in is loaded with andiron.load_untrusted(path), in the sandbox, or not at all",
 }
 
 var saveWhole = &rule.Rule{
@@ -188,4 +188,25 @@ var modelElsewhere = &rule.Rule{
 	Severity: finding.Info, Verdict: finding.Safe, Since: since, Refs: []string{"andiron Python SDK"},
 	Text: "The model comes out of a file or of another package, so its forward() is not in the code of the project, and no andiron.guard around it was seen. Whether something else checks what reaches it is not known.",
 	Fix:  `model = andiron.guard(model, "model.schema.yaml")`,
+}
+
+var sandboxLoad = &rule.Rule{
+	ID: "PY081", Title: "A load in the sandbox", Strategy: finding.SecureLoading,
+	Severity: finding.Info, Verdict: finding.Safe, Since: since, Refs: []string{"andiron, docs/spec/sandbox-v1.md"},
+	Text: "andiron.load_untrusted and andiron sandbox load run torch.load in a process that the kernel holds, and hand out tensors only.",
+	Fix:  "nothing needs to be done",
+}
+
+var heldService = &rule.Rule{
+	ID: "PY082", Title: "A service under andiron exec", Strategy: finding.TrustedSources,
+	Severity: finding.Info, Verdict: finding.Safe, Since: since, Refs: []string{"andiron, docs/spec/exec-v1.md"},
+	Text: "A container file, Compose, Kubernetes, systemd, supervisord or a Procfile starts a program under andiron exec: it can open the models that the lock and the policy allow, and no others.",
+	Fix:  "nothing needs to be done",
+}
+
+var openService = &rule.Rule{
+	ID: "PY083", Title: "A service that may open any model", Strategy: finding.TrustedSources,
+	Severity: finding.Info, Verdict: finding.Safe, Since: since, Refs: []string{"andiron, docs/spec/exec-v1.md"},
+	Text: "A container file, Compose, Kubernetes, systemd, supervisord or a Procfile starts Python, or a server that runs it, and nothing but its own code keeps it from a model that nobody trusts.",
+	Fix:  "put andiron exec -- before the command",
 }

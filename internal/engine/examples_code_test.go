@@ -140,6 +140,18 @@ func evidenceExamples() map[string]example {
 			training("", "import andiron\nmodel = andiron.guard(andiron.jit_load('m.pt'), 'm.schema.yaml')\n"),
 		},
 		"PY080": {project("old.py", "print 'x'\nimport os\n"), project("new.py", "print('x')\nimport os\n")},
+		"PY081": {
+			training("", "import andiron\nandiron.load_untrusted('m.pt')\n"),
+			project("Makefile", "weights.safetensors: m.pt\n\tandiron sandbox doctor\n"),
+		},
+		"PY082": {
+			project("Dockerfile", "FROM scratch\nENTRYPOINT [\"andiron\", \"exec\", \"--\"]\nCMD [\"python\", \"serve.py\"]\n"),
+			project("Dockerfile", "FROM scratch\n# ENTRYPOINT [\"andiron\", \"exec\", \"--\"]\nCMD [\"python\", \"serve.py\"]\n"),
+		},
+		"PY083": {
+			project("app.service", "[Service]\nExecStart=/srv/venv/bin/python3 serve.py\n"),
+			project("app.service", "[Service]\nExecStart=/usr/bin/andiron exec -- /srv/venv/bin/python3 serve.py\n"),
+		},
 		"PY090": {
 			training("", "from andiron import load_safetensors\nload_safetensors('m.safetensors')\n"),
 			training("", "from vendor import load_safetensors\nload_safetensors('m.safetensors')\n"),

@@ -53,6 +53,7 @@ func Parse(b []byte) (Policy, error) {
 		"limits":       func(n *yaml.Node) error { return p.Limits.parse(n) },
 		"dependencies": p.supply,
 		"sandbox":      p.sandbox,
+		"exec":         p.exec,
 	})
 	err := keys(doc.Content[0], "", known)
 	if err == nil && !version {

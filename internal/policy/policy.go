@@ -46,6 +46,7 @@ type Policy struct {
 	Waivers []waiver.Waiver
 	Supply  supply.Policy
 	Sandbox allowance.Policy
+	Exec    Exec
 }
 
 // Limits are the most that looking at one artifact may take; zero means the

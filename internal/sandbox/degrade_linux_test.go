@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/andiron-dev/andiron/internal/seccomp"
+	"github.com/andiron-dev/andiron/internal/unotify"
 )
 
 // Where a layer cannot be had, the reason and what helps are said, and whoever needs it is
@@ -237,7 +238,7 @@ func TestYama(t *testing.T) {
 	if !ok {
 		t.Fatal("there is no openat")
 	}
-	call, looked := describe(&notif{PID: 1 << 30, NR: n, Args: [6]uint64{3, 0x1000}})
+	call, looked := describe(&unotify.Call{PID: 1 << 30, NR: n, Args: [6]uint64{3, 0x1000}})
 	if call != "openat(0x3, 0x1000, 0x0, 0x0, 0x0, 0x0)" || looked != "" {
 		t.Errorf("%q, %q", call, looked)
 	}

@@ -142,7 +142,7 @@ func (w *Worker) load(ctx context.Context, in *Input, j *Job, out *os.File) (*Re
 	if _, err := in.Digest(); err != nil {
 		return nil, err
 	}
-	if err := in.unchanged(); err != nil {
+	if err := in.Unchanged(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrContained, err)
 	}
 	return result, nil
@@ -226,7 +226,7 @@ func (w *Worker) run(ctx context.Context, in *Input, wants []string, mode Mode, 
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if err := in.unchanged(); err != nil {
+	if err := in.Unchanged(); err != nil {
 		return fmt.Errorf("%w: %w", ErrContained, err)
 	}
 	if m.Done != nil && m.Done.References {

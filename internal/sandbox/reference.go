@@ -189,7 +189,7 @@ func (r *references) writeTo(w io.Writer) (int64, error) {
 		total += k
 	}
 	if err == nil {
-		err = r.in.unchanged()
+		err = r.in.Unchanged()
 	}
 	return total, err
 }
