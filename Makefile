@@ -8,6 +8,8 @@
 # make torchrun  convert --to, with real torch of several versions
 # make code   what code scan --fix makes, run with real torch
 # make sandbox  attacks on the sandbox, as root and as another user, and real checkpoints, with real torch
+# make kernels  the sandbox on three kernels, emulated (nightly, not in CI)
+# make enforce  attacks on what andiron exec and andiron enforce hold, as root and as another user, with real torch
 # make demo-sandbox  loads a checkpoint that runs code, and shows what it tried
 # make fault  files stay whole when any system call fails or is the last one
 # make keyless  the tests of the builds that verify Sigstore bundles
@@ -22,7 +24,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: code sandbox demo-sandbox demo-serve gateway verifier deps corpus-real keyless interop sdk torchrun fault build demo test check race hostile fuzz oracle bench clean setup
+.PHONY: code enforce sandbox kernels demo-sandbox demo-serve gateway verifier deps corpus-real keyless interop sdk torchrun fault build demo test check race hostile fuzz oracle bench clean setup
 
 ifneq ($(MAKECMDGOALS),clean)
 GO := $(shell tools/env/go.sh)
@@ -99,16 +101,32 @@ code: setup
 	tools/env/torch.sh
 	ANDIRON_TORCH="/usr/bin/python3$(TORCHRUN)" go test -tags torch -timeout 20m ./cmd/andiron -run FixedCode -count 1
 
-# The binary lies where another user can run it.
+# The binary lies where another user can run it. The tables say what came of each attack.
 sandbox: setup
+	tools/env/torch.sh --trixie
+	dir=$$(mktemp -d --tmpdir=/tmp) && chmod 755 "$$dir" && trap 'rm -rf "$$dir"' EXIT && \
+	CGO_ENABLED=0 go test -tags sandbox -c -o "$$dir/sandbox.test" ./internal/sandbox && cd internal/sandbox && \
+	cp "$$($(CURDIR)/tools/env/gvisor.sh)" "$$dir/runsc" && mkdir -m 1777 "$$dir/tmp" && \
+	export ANDIRON_TORCH_PYTHONS=/usr/bin/python3 ANDIRON_RUNSC="$$dir/runsc" ANDIRON_SANDBOX_LAYERS=namespaces,landlock,seccomp && \
+	"$$dir/sandbox.test" -test.timeout 20m -alone -table "$$dir/root" && \
+	$(CURDIR)/tools/env/inside.sh trixie "$$dir/sandbox.test" -test.timeout 20m -test.run 'Attacks|Compute|Golden|RealCheckpoints|NoRuleTooMany' && \
+	user="setpriv --reuid=1001 --regid=1001 --clear-groups" && cp -r testdata "$$dir/tmp" && cd "$$dir/tmp" && export TMPDIR="$$dir/tmp" && \
+	$$user "$$dir/sandbox.test" -test.timeout 20m -alone -table "$$dir/tmp/user" -test.run 'Abuse$$|Pitfall|Replaced|Writers|LeaseBroken|Overlay|Attacks|Compute|Cancelled|GVisor|Needs|Degraded|PoorMachines|SupervisorKilled' && \
+	$(CURDIR)/tools/env/inside.sh trixie $$user "$$dir/sandbox.test" -test.timeout 20m -test.run 'Attacks|Compute' && \
+	cat "$$dir/root" "$$dir/tmp/user"
+
+# Linux 6.1, 6.12 and the newest of Debian, emulated: minutes for each, so it is not in CI.
+kernels: setup
+	tools/kernels/kernels.sh
+
+enforce: build
 	tools/env/torch.sh
 	dir=$$(mktemp -d --tmpdir=/tmp) && chmod 755 "$$dir" && trap 'rm -rf "$$dir"' EXIT && \
-	go test -tags sandbox -c -o "$$dir/sandbox.test" ./internal/sandbox && cd internal/sandbox && \
-	cp "$$($(CURDIR)/tools/env/gvisor.sh)" "$$dir/runsc" && \
-	export ANDIRON_TORCH_PYTHONS=/usr/bin/python3 ANDIRON_RUNSC="$$dir/runsc" ANDIRON_SANDBOX_LAYERS=namespaces,landlock,seccomp && \
-	"$$dir/sandbox.test" -test.timeout 20m && \
+	go test -tags enforce -c -o "$$dir/enforce.test" ./internal/enforce && cp bin/andiron "$$dir" && cd internal/enforce && \
+	export ANDIRON_TORCH_PYTHONS=/usr/bin/python3 ANDIRON="$$dir/andiron" && \
+	"$$dir/enforce.test" -test.timeout 10m -test.run 'Exec|Watch' && \
 	mkdir -m 1777 "$$dir/tmp" && cd / && \
-	TMPDIR="$$dir/tmp" setpriv --reuid=1001 --regid=1001 --clear-groups "$$dir/sandbox.test" -test.timeout 20m -test.run 'Attacks|Compute|Cancelled|GVisor|Needs|Degraded'
+	HOME="$$dir/tmp" TMPDIR="$$dir/tmp" setpriv --reuid=1001 --regid=1001 --clear-groups "$$dir/enforce.test" -test.timeout 10m -test.run Exec
 
 demo-sandbox: build
 	tools/env/torch.sh
@@ -154,6 +172,7 @@ bench: build
 	CGO_ENABLED=0 go build -trimpath -o .bench/andiron ./cmd/andiron
 	python3 tools/bench.py
 	python3 tools/bench_deps.py
+	python3 tools/bench_sandbox.py
 	$(ANDIRON_CACHE)/venv-torch/bin/python tools/bench_sdk.py
 	$(ANDIRON_CACHE)/venv-torch/bin/python tools/bench_guard.py
 

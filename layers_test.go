@@ -24,7 +24,7 @@ var layers = []struct {
 	{"readers", []string{
 		"pickle", "safetensors", "torchfile", "internal/strictzip", "internal/torchscript", "internal/exportir",
 		"internal/npy", "internal/decomp", "internal/tarball", "internal/gguf", "internal/onnx", "internal/jinja",
-		"internal/hf", "internal/magic", "internal/mobile", "internal/objfile", "internal/pysrc",
+		"internal/hf", "internal/magic", "internal/mobile", "internal/objfile", "internal/pysrc", "internal/cppsrc",
 		"internal/pep440", "internal/pep508", "internal/manifest", "internal/osv", "internal/advisory", "internal/pyindex", "internal/family",
 		"internal/tensor", "internal/kernel", "internal/tensorfile", "internal/triton",
 		"internal/parquet", "internal/infer", "internal/oip", "internal/robust", "internal/dataset", "internal/survey",
@@ -34,7 +34,7 @@ var layers = []struct {
 	{"digest", []string{"internal/digest"}, []string{"osfile", "whole"}, quiet},
 	{"artifact", []string{"internal/artifact"}, []string{"ground", "readers", "osfile"}, quiet},
 	{"contract", []string{"internal/contract"}, []string{"ground", "readers"}, append(quiet, "os", "time")},
-	{"rooms", []string{"internal/model", "internal/code", "internal/posture", "internal/trust", "internal/deps", "internal/data"}, []string{"ground", "readers", "artifact", "contract", "terms", "osfile"}, quiet},
+	{"rooms", []string{"internal/model", "internal/code", "internal/posture", "internal/trust", "internal/deps", "internal/data", "internal/ops"}, []string{"ground", "readers", "artifact", "contract", "terms", "osfile"}, quiet},
 	{"judge", []string{"internal/policy"}, []string{"ground", "terms"}, append(quiet, "os", "time")},
 	{"report", []string{"internal/report"}, []string{"ground"}, append(quiet, "os", "time")},
 	{"ruledoc", []string{"internal/ruledoc"}, []string{"ground"}, append(quiet, "time")},
@@ -63,10 +63,16 @@ var layers = []struct {
 	// It starts other programs, and only a verb that says so may call it.
 	{"pyrun", []string{"internal/pyrun"}, []string{"ground", "readers", "child"}, []string{"net", "plugin", "unsafe", "log"}},
 	// It starts Python, and holds it; it speaks to the kernel as no other package does.
-	{"sandbox", []string{"internal/sandbox"}, []string{"ground", "readers", "terms", "child"}, []string{"plugin", "log"}},
-	{"cli", []string{"internal/cli"}, []string{"ground", "sandbox", "whole", "convert", "pyrun", "signing", "keyless", "bom", "engine", "rooms", "artifact", "judge", "report", "ruledoc", "terms", "osfile", "digest", "readers", "fetch", "feed", "record", "relock", "guard", "imagechild"}, []string{"os/exec", "unsafe", "plugin"}},
-	{"cmd", []string{"cmd/..."}, []string{"cli", "keyless", "imagechild", "sandbox"}, nil},
+	{"sandbox", []string{"internal/sandbox"}, []string{"ground", "readers", "terms", "child", "unotify"}, []string{"plugin", "log"}},
+	// It answers for system calls of other processes, and says nothing about which.
+	{"unotify", []string{"internal/unotify"}, []string{"ground"}, []string{"net", "os", "os/exec", "plugin", "log"}},
+	// It starts programs, and opens files for them.
+	{"enforce", []string{"internal/enforce"}, []string{"ground", "readers", "child", "sandbox", "unotify"}, []string{"net", "plugin", "log"}},
+	{"cli", []string{"internal/cli"}, []string{"ground", "sandbox", "enforce", "whole", "convert", "pyrun", "signing", "keyless", "bom", "engine", "rooms", "artifact", "judge", "report", "ruledoc", "terms", "osfile", "digest", "readers", "fetch", "feed", "record", "relock", "guard", "imagechild"}, []string{"os/exec", "unsafe", "plugin"}},
+	{"cmd", []string{"cmd/..."}, []string{"cli", "keyless", "imagechild", "sandbox", "enforce"}, nil},
 	{"testkit", []string{"internal/testkit", "internal/testkit/rawread"}, []string{"ground", "readers"}, quiet},
+	// For tests only, and no program links it: it does what no program should.
+	{"hostile", []string{"internal/testkit/hostile"}, nil, []string{"net", "os/exec", "plugin", "syscall", "log"}},
 	// For tests only, and no program links them: they listen on this machine.
 	{"servers", []string{"internal/testkit/fakeindex", "internal/testkit/fakeosv"}, []string{"ground", "readers"}, []string{"os", "os/exec", "plugin", "unsafe", "log"}},
 }

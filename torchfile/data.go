@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
+	"sync/atomic"
 
 	"github.com/andiron-dev/andiron/internal/bounded"
 )
@@ -57,6 +59,45 @@ func (f *File) TensorData(t *Tensor) (io.Reader, error) {
 		r = newGather(f, &window{r: at, size: size}, t, item)
 	}
 	return f.fixed(r, t, item), nil
+}
+
+// View streams the elements of a view of r's bytes, of which there are size, in row-major
+// order. An element has item bytes; stride and offset count elements.
+func View(r io.ReaderAt, size, item int64, shape, stride []int64, offset int64) (io.Reader, error) {
+	t := &Tensor{Shape: shape, Stride: stride, StorageOffset: offset}
+	n, err := t.within(size, item)
+	switch {
+	case err != nil:
+		return nil, err
+	case n == 0:
+		return bytes.NewReader(nil), nil
+	case t.contiguous():
+		return io.NewSectionReader(r, offset*item, n*item), nil
+	}
+	return newGather(&File{spare: new(atomic.Pointer[[]byte])}, &window{r: r, size: size}, t, item), nil
+}
+
+// within returns how many elements there are, which lie within so many bytes.
+func (t *Tensor) within(size, item int64) (int64, error) {
+	n, ok := t.numel()
+	if _, fits := bounded.Mul(n, item); !ok || !fits || item == 0 || len(t.Stride) != len(t.Shape) || t.StorageOffset < 0 {
+		return 0, fmt.Errorf("torchfile: no view: the shape %v with the strides %v at %d", t.Shape, t.Stride, t.StorageOffset)
+	}
+	if n == 0 {
+		return 0, nil
+	}
+	last := t.StorageOffset
+	for i, dim := range t.Shape {
+		step, ok := bounded.Mul(dim-1, t.Stride[i])
+		if !ok || last > math.MaxInt64-step {
+			return 0, fmt.Errorf("torchfile: no view: the shape %v with the strides %v at %d", t.Shape, t.Stride, t.StorageOffset)
+		}
+		last += step
+	}
+	if last >= size/item {
+		return 0, fmt.Errorf("torchfile: a view of element %d, of %d", last, size/item)
+	}
+	return n, nil
 }
 
 // home is the file that has the tensor's storage.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -155,6 +156,13 @@ func fixesVerified(t *testing.T, python string) {
 	t.Helper()
 	s := newScratch(t, python, "import torch\npath = 'in.bin'\nprint(int(torch.load(path, map_location='cpu', weights_only=False)['x'].sum()))\n")
 	if err := os.CopyFS(filepath.Join(s.dir, "andiron"), os.DirFS("../../python/src/andiron")); err != nil {
+		t.Fatal(err)
+	}
+	binary, err := exec.LookPath("andiron")
+	if err == nil {
+		err = errors.Join(os.MkdirAll(filepath.Join(s.dir, "bin"), 0o700), os.Symlink(binary, filepath.Join(s.dir, "bin", "andiron")))
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	s.must("-c", "import torch; torch.save({'x': torch.ones(3)}, 'in.bin')")

@@ -10,12 +10,16 @@ import (
 	"syscall"
 
 	"github.com/andiron-dev/andiron/internal/cli"
+	"github.com/andiron-dev/andiron/internal/enforce"
 	"github.com/andiron-dev/andiron/internal/imagechild"
 	"github.com/andiron-dev/andiron/internal/sandbox"
 )
 
 func main() {
-	sandbox.Stage() // does not return in a process that is to be a worker of the sandbox
+	// They do not return in a process that is to become a worker of the sandbox, or a
+	// program that is held.
+	sandbox.Stage()
+	enforce.Stage()
 	if imagechild.Asked(os.Args) {
 		decodeImages()
 	}

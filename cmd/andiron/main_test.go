@@ -14,9 +14,12 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/andiron-dev/andiron/internal/enforce"
 )
 
 func TestMain(m *testing.M) {
+	enforce.Stage() // what exec starts is this program
 	testscript.Main(m, map[string]func(){"andiron": main, "andiron-faulty": faultyMain, "measure": measureMain})
 }
 

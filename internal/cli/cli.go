@@ -133,9 +133,12 @@ func (a *app) verbs() []verb {
 		{"data", a.dataCommand},
 		{"db", a.dbCommand},
 		{"deps", a.depsCommand},
+		{"enforce", a.enforceCommand},
+		{"exec", a.execCommand},
 		{"guard", a.guardCommand},
 		{"inspect", a.inspectCommand},
 		{"keygen", a.keygenCommand},
+		{"ops", a.opsCommand},
 		{"robust", a.robustCommand},
 		{"rules", a.rulesCommand},
 		{"sandbox", a.sandboxCommand},
@@ -263,6 +266,8 @@ func reason(e *pflag.InvalidValueError) string {
 	switch e.GetFlag().Value.Type() {
 	case "int":
 		return fmt.Sprintf("%q is not a number", e.GetValue())
+	case "float64Slice":
+		return fmt.Sprintf("%q is not a list of numbers with commas between them", e.GetValue())
 	case "bool":
 		return fmt.Sprintf("%q is neither true nor false", e.GetValue())
 	}

@@ -122,7 +122,7 @@ func (a *app) dataCheck(cmd *cobra.Command, f *dataCheckFlags, args []string) er
 	}
 	images := imagechild.New(cmd.Context(), a.program)
 	defer images.Close()
-	d := engine.DataOptions{Files: files, Decoder: images}
+	d := engine.DataOptions{Files: files, Label: opt.Label, Decoder: images}
 	if f.schema != "" {
 		if d.Schema, err = readSchema(f.schema); err != nil {
 			return err
@@ -153,7 +153,7 @@ func (f *dataCheckFlags) alone(cmd *cobra.Command) error {
 	if f.schema == "" {
 		return usage("--schema-only without --schema would look at nothing", "--schema FILE names it")
 	}
-	for _, name := range []string{"baseline", "html", "max-samples", "label"} {
+	for _, name := range []string{"baseline", "html", "max-samples"} {
 		if cmd.Flags().Changed(name) {
 			return usage("--"+name+" needs a look at the whole set, which --schema-only leaves out", "leave one of them out")
 		}

@@ -156,6 +156,9 @@ func (f *robustFlags) evaluation() (*evaluation, error) {
 	if f.inputs == "" || f.labels == "" {
 		return nil, usage("robust eval: --inputs and --labels are both needed", "numpy.save(FILE, array) writes them")
 	}
+	if err := f.places(); err != nil {
+		return nil, err
+	}
 	var sample pyrun.Sample
 	for _, name := range []string{f.inputs, f.labels} {
 		t, err := e.readInput(name)
@@ -166,6 +169,21 @@ func (f *robustFlags) evaluation() (*evaluation, error) {
 	}
 	e.job.Samples = []pyrun.Sample{sample}
 	return e, nil
+}
+
+// places tries where the report will be written: an hour later is too late.
+func (f *robustFlags) places() error {
+	for _, name := range []string{f.output, f.plot, f.html} {
+		if name == "" {
+			continue
+		}
+		out, err := createOutput(name)
+		if err != nil {
+			return err
+		}
+		out.Abandon()
+	}
+	return nil
 }
 
 // requirements reads --require, whose sizes must be among those of --eps.

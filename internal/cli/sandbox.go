@@ -43,7 +43,7 @@ func (a *app) sandboxCommand() *cobra.Command {
 
 type sandboxFlags struct {
 	output, sha256, record, pool string
-	format                       choice
+	format, mode                 choice
 	holdFlags
 }
 
@@ -76,6 +76,7 @@ running them, everywhere.`,
 	flags.StringVar(&f.sha256, "sha256", "", "refuse IN if its `DIGEST` is another")
 	flags.StringVar(&f.record, "record", "", "write what is known of the load to `FILE`, as JSON")
 	addChoice(cmd, &f.format, "format", "how to write the same to the standard output", "text", "json")
+	addChoice(cmd, &f.mode, "mode", "how bytes leave the process: whether all of them are read in it, or Go takes them from the zip where torch.load says that they are; auto is reference from 32 MiB on, where that can be", "auto", "full", "reference")
 	flags.StringVar(&f.pool, "pool", "", "have it loaded by the \"andiron sandbox pool\" that listens on this `SOCKET`, with its Python, layers and policy")
 	f.add(flags)
 	flags.SortFlags = false
@@ -95,6 +96,7 @@ type sandboxRecord struct {
 	Python  string            `json:"python,omitempty"`
 	Type    string            `json:"type,omitempty"`
 	Weights bool              `json:"weights_only"`
+	Mode    sandbox.Mode      `json:"mode,omitempty"`
 	Layers  []sandbox.Layer   `json:"layers"`
 	Missing map[string]string `json:"missing"`
 	Allowed []string          `json:"imported"`
@@ -180,7 +182,7 @@ func (a *app) sandboxLoad(ctx context.Context, in string, f *sandboxFlags) error
 		return err
 	}
 	rec.Allowed = names.modules(allowed.Allows)
-	result, report, failed := worker.Load(ctx, input, sandbox.Job{Imports: rec.Allowed, Wants: names.modules(nil)})
+	result, report, failed := worker.Load(ctx, input, sandbox.Job{Mode: sandbox.Mode(f.mode.value), Imports: rec.Allowed, Wants: names.modules(nil)})
 	rec.note(report, failed)
 	if failed == nil {
 		defer func() { _ = result.Close() }() // it was only read
@@ -301,7 +303,7 @@ func (rec *sandboxRecord) note(r *sandbox.Report, err error) {
 	}
 	l := &r.Limits
 	rec.Limits = sandboxLimits{l.Load.Seconds(), l.CPU.Seconds(), l.Memory, l.Result, l.Files, l.Threads}
-	rec.Torch, rec.Python, rec.Type, rec.Weights = r.Torch, r.Python, r.Type, r.WeightsOnly
+	rec.Torch, rec.Python, rec.Type, rec.Weights, rec.Mode = r.Torch, r.Python, r.Type, r.WeightsOnly, r.Mode
 	rec.Layers = append(rec.Layers, r.Layers...)
 	for l, why := range r.Missing {
 		rec.Missing[string(l)] = why
@@ -312,6 +314,8 @@ func (rec *sandboxRecord) note(r *sandbox.Report, err error) {
 	}
 	rec.Used = sandboxUsed{millis(r.Started), millis(r.Ran), millis(r.CPU), r.MaxRSS}
 	switch {
+	case errors.Is(err, sandbox.ErrNeeds):
+		rec.Said = fmt.Sprintf("%d refused system calls, all of which looked for modules", len(r.Events))
 	case len(r.Events) > 0:
 		rec.Said = fmt.Sprintf("%d forbidden system calls", len(r.Events))
 	case r.Ran == 0:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -49,11 +50,14 @@ func (f *holdFlags) addPolicy(flags *pflag.FlagSet) {
 
 // options are what the policy and the flags ask of the sandbox together.
 func (f *holdFlags) options() (o sandbox.Options, pol allowance.Policy, err error) {
-	p, _, err := projectPolicy(f.policy, ".")
+	p, name, err := projectPolicy(f.policy, ".")
 	if err != nil {
 		return o, pol, err
 	}
 	pol = p.Sandbox
+	if err := f.runs(&pol, name); err != nil {
+		return o, pol, err
+	}
 	if f.time < 0 || f.cpu < 0 {
 		return o, pol, usage("a limit of time is below zero", "such as --max-time 30s")
 	}
@@ -87,6 +91,25 @@ func (f *holdFlags) options() (o sandbox.Options, pol allowance.Policy, err erro
 		Load: lim.Time, CPU: lim.CPU, Memory: lim.Memory, Result: lim.Result, Files: lim.Files, Threads: lim.Processes, Events: lim.Events,
 	}
 	return o, pol, nil
+}
+
+// runs complains about a policy that says what is to be run, and was only found: the
+// folder may be one that somebody else made.
+func (f *holdFlags) runs(pol *allowance.Policy, name string) error {
+	var what string
+	switch {
+	case f.policy != "":
+		return nil
+	case pol.Python != "" && f.python == "":
+		what = "python: " + pol.Python
+	case pol.Runsc != "" && f.runsc == "":
+		what = "runsc: " + pol.Runsc
+	case len(pol.Path) > 0:
+		what = "path: " + strings.Join(pol.Path, ", ")
+	default:
+		return nil
+	}
+	return usage(fmt.Sprintf("policy %q has code run that it names (%s), and you have not named it", name, what), "if it is yours: --policy "+name)
 }
 
 // needed are the layers of the policy and those of the flag.

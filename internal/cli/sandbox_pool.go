@@ -206,9 +206,9 @@ func (p *poolLoads) run(ctx context.Context, rec *sandboxRecord, in *sandbox.Inp
 		return nil, err
 	}
 	rec.Allowed = names.modules(p.allowed.Allows)
-	result, report, err := p.pool.Load(ctx, in, sandbox.Job{Imports: rec.Allowed, Wants: names.modules(nil), Limits: r.Limits.Limits()})
+	result, report, err := p.pool.Load(ctx, in, sandbox.Job{Mode: r.Mode, Imports: rec.Allowed, Wants: names.modules(nil), Limits: r.Limits.Limits()})
 	if err == nil {
-		err = p.digests(rec, in, result)
+		result, err = p.finish(rec, in, result)
 	}
 	rec.note(report, err)
 	if err != nil && result != nil {
@@ -229,13 +229,21 @@ func (p *poolLoads) check(rec *sandboxRecord, in *sandbox.Input, want string) (e
 	return err
 }
 
-// digests fills in those of what was loaded and of what came out.
-func (p *poolLoads) digests(rec *sandboxRecord, in *sandbox.Input, r *sandbox.Result) (err error) {
-	if rec.Input.SHA256, err = in.Digest(); err != nil {
-		return err
+// finish has the tensors in memory, and fills in the digests of what was loaded and of
+// what came out.
+func (p *poolLoads) finish(rec *sandboxRecord, in *sandbox.Input, r *sandbox.Result) (_ *sandbox.Result, err error) {
+	if r.File != nil {
+		rec.Output, err = writeTensors(io.Discard, r, "memory")
+	} else {
+		r, err = r.Copy(func(out io.Writer, r *sandbox.Result) (err error) {
+			rec.Output, err = writeTensors(out, r, "memory")
+			return err
+		})
 	}
-	rec.Output, err = writeTensors(io.Discard, r, "memory")
-	return err
+	if err == nil {
+		rec.Input.SHA256, err = in.Digest()
+	}
+	return r, err
 }
 
 // write appends a record to the log, in one line.
@@ -259,7 +267,7 @@ func (a *app) loadByPool(ctx context.Context, in string, o *sandbox.Options, f *
 	defer out.Abandon()
 	l := o.Limits
 	answer, err := sandbox.Ask(ctx, f.pool, &sandbox.Request{
-		Name: in, SHA256: f.sha256,
+		Name: in, SHA256: f.sha256, Mode: sandbox.Mode(f.mode.value),
 		Limits: sandbox.RequestLimits{Seconds: l.Load.Seconds(), CPUSeconds: l.CPU.Seconds(), Memory: l.Memory, Result: l.Result},
 	}, file)
 	if err != nil {

@@ -80,18 +80,26 @@ func (a *app) decide(ctx context.Context, q trust.Request) (trust.Response, erro
 	if err != nil {
 		return trust.Failed(q, "the project's policy or lock cannot be read", err, "mend the file that is named"), nil
 	}
-	now := trust.Now()
-	room, err := trust.New(p.options(now, verifyFor))
+	d, err := decider(p, rules)
 	if err != nil {
 		return trust.Failed(q, "the project's folder cannot be read", err, "name the folder that holds "+policy.FileName+" or "+lockfile.FileName), nil
 	}
-	defer closeRoom(room)
-	d := trust.Decider{
+	defer closeRoom(d.Room)
+	return d.Decide(ctx, q), nil
+}
+
+// decider is what answers for the models of a project. Its room is to be closed.
+func decider(p project, rules rule.Catalogue) (*trust.Decider, error) {
+	now := trust.Now()
+	room, err := trust.New(p.options(now, verifyFor))
+	if err != nil {
+		return nil, err
+	}
+	return &trust.Decider{
 		Room: room, Waivers: p.waivers(now),
 		Judge: func(fs []finding.Finding) finding.Verdict { return policy.Verdict(fs, rules) },
 		Scan:  scanCopy(p, rules),
-	}
-	return d.Decide(ctx, q), nil
+	}, nil
 }
 
 // scanCopy looks at a private copy of the bytes that are to be loaded, and hashes

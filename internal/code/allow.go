@@ -24,7 +24,7 @@ type Allow struct {
 }
 
 var allowLost = &rule.Rule{
-	ID: "PY081", Title: "An exception in the code that does not count", Strategy: finding.SecureLoading,
+	ID: "PY089", Title: "An exception in the code that does not count", Strategy: finding.SecureLoading,
 	Severity: finding.Low, Verdict: finding.Safe, Since: since, Refs: []string{"docs/spec/policy-v1.md, Code"},
 	Text: "The comment is not of the form # andiron: allow PY123 until=2027-01-01 reason=\"...\", so that it excuses nothing; or it is, and there is nothing left that it could excuse.",
 	Fix:  "write it in that form, or remove it",

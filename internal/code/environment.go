@@ -21,20 +21,22 @@ const isForced = forced + " is set here, so that torch.load unpickles whatever a
 // programs: container files, shell scripts, settings of services and of CI.
 func setsEnvironment(base string) bool {
 	switch path.Ext(base) {
-	case ".properties", ".sh", ".bash", ".env", ".yml", ".yaml", ".toml", ".cfg", ".ini", ".service", ".bat", ".ps1", ".slurm", ".sbatch":
+	case ".properties", ".sh", ".bash", ".env", ".yml", ".yaml", ".toml", ".cfg", ".ini", ".conf", ".service", ".bat", ".ps1", ".slurm", ".sbatch", ".mk":
 		return true
 	}
 	return strings.HasPrefix(base, ".env") || base == "dockerfile" || strings.HasPrefix(base, "dockerfile.") ||
-		strings.HasSuffix(base, ".dockerfile") || base == "containerfile" || base == "makefile" || base == "justfile"
+		strings.HasSuffix(base, ".dockerfile") || base == "containerfile" || base == "makefile" || base == "justfile" || base == "procfile"
 }
 
-// settings looks at a file that is no Python for the variable, and for what it lets
-// model servers load.
+// settings looks at a file that is no Python for the variable, for services, for the
+// sandbox, and for what it lets model servers load.
 func (l *looker) settings(a *artifact.Artifact) error {
 	b, err := l.read(a, "was not searched for "+forced)
 	if b == nil {
 		return err
 	}
+	l.services(a.Name(), b)
+	l.sandboxed(a.Name(), b)
 	if strings.HasSuffix(a.Name(), ".properties") {
 		l.properties(a.Name(), string(b))
 	}

@@ -47,10 +47,10 @@ func Forwards(ctx context.Context, root string, files []*Modules, with Validatio
 	j := &judge{
 		project: project, with: with, report: report,
 		classes: map[def]*module{}, calls: map[def][]place{}, makers: map[def]bool{}, inners: map[def]bool{},
-		part: map[madeAt]bool{}, safe: map[madeAt]bool{}, kept: map[string]int{},
+		part: map[madeAt]bool{}, safe: map[madeAt]bool{}, kept: map[string]int{}, lost: map[string]bool{},
 		schemas: map[string]*Schema{}, sole: map[string]*Schema{}, behind: map[string]string{},
 	}
-	for _, step := range []func(){j.index, j.gateways, j.declare, j.called, j.handOn, j.made, j.used, j.guarded, j.judge} {
+	for _, step := range []func(){j.index, j.gateways, j.declare, j.called, j.handOn, j.made, j.used, j.guarded, j.decorated, j.judge} {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -125,6 +125,7 @@ type module struct {
 	derived bool // another module derives from it
 	guards  []held
 	shadow  []guard
+	lost    bool   // a guard or decorator of it names a schema that is not there
 	past    string // a server that makes one, and that no gateway stands before
 }
 
@@ -170,6 +171,7 @@ type judge struct {
 	safe    map[madeAt]bool // what is made there is guarded
 	unseen  []string        // guards around something that is not seen
 	kept    map[string]int
+	lost    map[string]bool // places that name a schema that is not there
 
 	schemas map[string]*Schema
 	sole    map[string]*Schema // by the name of the file; nil where there are more
@@ -385,27 +387,57 @@ func (j *judge) guarded() {
 			if !j.is(f, g.check, "andiron.guard") && !j.is(f, g.check, "andiron.validate") {
 				continue
 			}
-			off := g.inactive || j.schema(f, g.schema).off()
+			s := j.schema(f, g.schema)
+			lost := j.isLost(f, g.where, s)
+			off := g.inactive || s.off()
 			seen := false
 			j.expand(f, g.made, func(d def) {
 				m := j.classes[d]
 				if seen = seen || m != nil; m == nil {
 					return
 				}
-				if off {
+				switch {
+				case lost:
+					m.lost = true
+				case off:
 					m.shadow = append(m.shadow, g)
-				} else {
+				default:
 					m.guards = append(m.guards, held{f, g})
 				}
 			}, func(at madeAt) {
 				seen = true
-				j.safe[at] = j.safe[at] || !off
+				j.safe[at] = j.safe[at] || lost || !off
 			})
 			if !seen {
 				j.unseen = append(j.unseen, g.where.String())
 			}
 		}
 	})
+}
+
+// decorated notes which decorators name a schema that is not there.
+func (j *judge) decorated() {
+	for _, m := range j.sorted {
+		for _, f := range m.owner.class().forwards {
+			for _, k := range f.checks {
+				if j.is(m.owner.file, k, "andiron.validate") && j.isLost(m.owner.file, k.where, j.schema(m.owner.file, k.schema)) {
+					m.lost = true
+				}
+			}
+		}
+	}
+}
+
+// isLost reports whether a schema is not there, and a place that names it, once.
+func (j *judge) isLost(f *Modules, at finding.Where, s namedSchema) bool {
+	if !s.lost() {
+		return false
+	}
+	if key := at.String(); !j.lost[key] {
+		j.lost[key] = true
+		j.keep(f, schemaLost.Finding(at, fmt.Sprintf("%.120q, which the model is guarded by, is not among the schemas of the project; if it is not there when the program runs, no model is made", s.arg.path)))
+	}
+	return true
 }
 
 // judge reports.
@@ -426,7 +458,9 @@ func (j *judge) judge() {
 			j.found(m, forwardGuarded.Finding(m.place(), fmt.Sprintf("what reaches forward() of %s is held against %s", m.def.class().title, text), "it "+m.why.text))
 			continue
 		}
-		j.unguarded(m)
+		if !m.lost {
+			j.unguarded(m)
+		}
 	}
 	j.others()
 }
@@ -488,7 +522,7 @@ func (j *judge) validated(m *module) (by, open []string) {
 		}
 		k := f.checks[i]
 		s := j.schema(m.owner.file, k.schema)
-		if s.off() {
+		if s.off() || s.lost() {
 			return nil, nil
 		}
 		by = append(by, fmt.Sprintf("%s by andiron.validate at %s", s, k.where))
@@ -564,6 +598,9 @@ func (j *judge) gateways() {
 	for _, g := range j.with.Gateways {
 		names[path.Base(g.Schema)] = true
 		s := j.named(path.Dir(g.Where.Path), g.Schema)
+		if s.lost() {
+			j.report(gatewayElsewhere.Finding(g.Where, fmt.Sprintf("the schema of the gateway that is started here, %.120q, is not among those of the project, and was not looked at", g.Schema)))
+		}
 		if s.off() || s.file == nil {
 			continue
 		}
@@ -612,10 +649,14 @@ type held struct {
 type namedSchema struct {
 	arg  schemaArg
 	file *Schema
+	many bool // there are several of its name
 }
 
 // off reports whether a schema enforces nothing.
 func (s namedSchema) off() bool { return s.file != nil && (s.file.Shadow || s.file.Broken) }
+
+// lost reports whether a schema that has a path is not there.
+func (s namedSchema) lost() bool { return s.arg.path != "" && s.file == nil && !s.many }
 
 func (s namedSchema) String() string {
 	switch {
@@ -624,7 +665,7 @@ func (s namedSchema) String() string {
 	case s.file != nil:
 		return fmt.Sprintf("%s (SHA-256 %s)", s.file.Path, s.file.SHA256)
 	case s.arg.path != "":
-		return fmt.Sprintf("%.120q, which is not among the schemas of the project,", s.arg.path)
+		return fmt.Sprintf("%.120q, of which name the project has several,", s.arg.path)
 	}
 	return "a schema that is not seen"
 }
@@ -648,7 +689,9 @@ func (j *judge) named(dir, name string) namedSchema {
 			return s
 		}
 	}
-	s.file = j.sole[path.Base(name)]
+	var known bool
+	s.file, known = j.sole[path.Base(name)]
+	s.many = known && s.file == nil
 	return s
 }
 

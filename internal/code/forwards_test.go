@@ -92,7 +92,17 @@ func TestForwards(t *testing.T) {
 			netHeld + netSchema + "a/serve.py:4:5", "  it is made at a/serve.py:4:19, outside of other modules",
 		}},
 		{"guarded with a schema of elsewhere", oneNet + "import andiron\nandiron.guard(Net(), 'other.yaml')\n", netSchemas, []string{
-			netHeld + `"other.yaml", which is not among the schemas of the project, by andiron.guard at net.py:7:1`, "  it is made at net.py:7:15, outside of other modules",
+			`net.py:7:1 PY061 medium: "other.yaml", which the model is guarded by, is not among the schemas of the project; if it is not there when the program runs, no model is made`,
+		}},
+		{"decorated with a schema of elsewhere", "-- net.py --\nimport andiron as a\n" + torchHead + "class Net(nn.Module):\n    @a.validate('other.yaml')\n    def forward(self, x):\n        return x\nclass More(Net): pass\nNet(), More()\n", netSchemas, []string{
+			`net.py:5:6 PY061 medium: "other.yaml", which the model is guarded by, is not among the schemas of the project; if it is not there when the program runs, no model is made`,
+		}},
+		{"one of several of a name", oneNet + "import andiron\nandiron.guard(Net(), 'x/net.schema.yaml')\n", Validation{Schemas: []Schema{{Path: "a/net.schema.yaml"}, {Path: "b/net.schema.yaml"}}}, []string{
+			netHeld + `"x/net.schema.yaml", of which name the project has several, by andiron.guard at net.py:7:1`, "  it is made at net.py:7:15, outside of other modules",
+		}},
+		{"a gateway with a schema of elsewhere", oneNet + "Net()\n", Validation{Gateways: []Gateway{{Where: finding.Where{Path: "run.sh"}, Schema: "/etc/other.yaml"}}}, []string{
+			`run.sh PY062 low: the schema of the gateway that is started here, "/etc/other.yaml", is not among those of the project, and was not looked at`,
+			netOpen + "is made at net.py:6:1, outside of other modules",
 		}},
 		{"guarded by another library", oneNet + "import vendor\nvendor.guard(Net(), 'net.schema.yaml')\n", netSchemas, []string{netOpen + "is made at net.py:7:14, outside of other modules"}},
 		{"guarded through a function of another file", oneNet + "-- build.py --\nfrom net import Net\ndef build(n=4):\n    m = Net()\n    return m.to('cpu')\n-- serve.py --\nimport andiron\nfrom build import build\nm = andiron.guard(build(), 'net.schema.yaml')\n", netSchemas, []string{
@@ -154,7 +164,7 @@ func TestForwards(t *testing.T) {
 			"net.py:4:5 PY060 medium: nothing holds what reaches forward() of Net against a schema, and it is made at net.py:5:1, outside of other modules",
 			"  what Net derives from is not in the project; it is taken for a module because it has a forward()",
 		}},
-		{"from a file", "-- load.py --\nimport torch, andiron\nfrom torchvision import models\na = torch.jit.load('a.pt')\ndef b():\n    return andiron.jit_load('b.pt').eval()\nandiron.guard(models.resnet18(), 'c.schema.yaml')\na.eval(), models.resnet18.__doc__, andiron.guard(models.resnet18(), 'c.schema.yaml').parameters()\n-- serve.py --\nimport andiron, load\nm = andiron.guard(load.b(), 'net.schema.yaml')\n", netSchemas, []string{
+		{"from a file", "-- load.py --\nimport torch, andiron\nfrom torchvision import models\na = torch.jit.load('a.pt')\ndef b():\n    return andiron.jit_load('b.pt').eval()\nandiron.guard(models.resnet18(), 'net.schema.yaml')\na.eval(), models.resnet18.__doc__, andiron.guard(models.resnet18(), 'net.schema.yaml').parameters()\n-- serve.py --\nimport andiron, load\nm = andiron.guard(load.b(), 'net.schema.yaml')\n", netSchemas, []string{
 			"load.py:3:5 PY099 info: torch.jit.load gives a model whose forward() is not in the code of the project, and no guard around it was seen",
 		}},
 		{"from a file, by andiron", "-- load.py --\nimport andiron\na = andiron.jit_load('a.pt')\nb = andiron.jit_load('b.pt')\n", Validation{}, []string{
@@ -185,7 +195,7 @@ func TestForwardsGateway(t *testing.T) {
 		{"by the name of the model", two, gateway("/schemas/net.schema.yaml", net), []string{"Net PY098", "Other PY060"}},
 		{"of another name", two, gateway("x.schema.yaml", Schema{Path: "x.schema.yaml", Model: "x"}), []string{"Net PY060", "Other PY060"}},
 		{"for the only one", oneNet, gateway("x.schema.yaml", Schema{Path: "x.schema.yaml", Model: "x"}), []string{"Net PY098"}},
-		{"without the schema's file", oneNet, gateway("x.schema.yaml", net), []string{"Net PY060"}},
+		{"without the schema's file", oneNet, gateway("x.schema.yaml", net), []string{" PY062", "Net PY060"}},
 		{"without a schema", oneNet, gateway("", net), []string{"Net PY060"}},
 		{"with one that only reports", oneNet, gateway("net.schema.yaml", Schema{Path: "net.schema.yaml", Model: "net", Shadow: true}), []string{"Net PY060"}},
 		{"past it", oneNet + "-- serve.py --\nimport flask\nfrom net import Net\nNet()\n", gateway("net.schema.yaml", net), []string{"Net PY060"}},
@@ -195,7 +205,8 @@ func TestForwardsGateway(t *testing.T) {
 			for _, line := range forwardsOf(t, "", tt.files, tt.with) {
 				if f := strings.Fields(line); !strings.HasPrefix(line, " ") {
 					_, of, _ := strings.Cut(line, "forward() of ")
-					got = append(got, strings.Fields(of)[0]+" "+f[1])
+					name, _, _ := strings.Cut(of, " ")
+					got = append(got, name+" "+f[1])
 				}
 			}
 			slices.Sort(got)

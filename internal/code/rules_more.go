@@ -103,21 +103,21 @@ var pickleWritten = &rule.Rule{
 }
 
 var notNormalised = &rule.Rule{
-	ID: "PY061", Title: "Nothing normalises what the model is given", Strategy: finding.InputValidation,
+	ID: "PY064", Title: "Nothing normalises what the model is given", Strategy: finding.InputValidation,
 	Severity: finding.Info, Verdict: finding.Safe, Since: since, Refs: []string{"CWE-20"},
 	Text: "The project trains a model, and no call of it scales or normalises its inputs: none of the names that torchvision, torchaudio, scikit-learn or Transformers have for that. Inputs far from what the model learned then reach it as they are.",
 	Fix:  "normalise in one place that training and serving share, and state the range in the schema (andiron guard infer)",
 }
 
 var notHardened = &rule.Rule{
-	ID: "PY062", Title: "A training loop without adversarial examples", Strategy: finding.InputValidation,
+	ID: "PY065", Title: "A training loop without adversarial examples", Strategy: finding.InputValidation,
 	Severity: finding.Info, Verdict: finding.Safe, Since: since, Refs: []string{"andiron Python SDK"},
 	Text: "The loop computes gradients and steps an optimizer, and nothing in the project attacks the model. Where others choose its inputs, small changes steer what it says.",
 	Fix:  "for x, y in andiron.adversarial.AdversarialBatches(loader, model, eps=...); andiron robust eval measures what it is worth",
 }
 
 var dataUnchecked = &rule.Rule{
-	ID: "PY063", Title: "Training data that nothing validates", Strategy: finding.InputValidation,
+	ID: "PY066", Title: "Training data that nothing validates", Strategy: finding.InputValidation,
 	Severity: finding.Info, Verdict: finding.Safe, Since: since, Refs: []string{"andiron Python SDK", "CWE-20"},
 	Text: "A DataLoader is made, and nothing in the project holds samples against a schema. What was planted in the data, or broke on the way, is learned.",
 	Fix:  "andiron.checked_dataset(dataset, \"model.schema.yaml\"), and andiron data check before training",

@@ -9,8 +9,8 @@ var (
 	unpickleRules = []*rule.Rule{unpickle, joblibLoad, numpyPickle, pandasPickle}
 	sourceRules   = []*rule.Rule{hubUnpinned, urlUnchecked, remoteCode, hubRevision, userModel, startedWith, downloaded}
 	otherRules    = []*rule.Rule{saveWhole, notRead}
-	evidenceRules = []*rule.Rule{verified, guarded, plainLoad, plainSave, digestChecked, validated, hardened, checkedData, forwardGuarded, modelElsewhere}
-	forwardRules  = []*rule.Rule{forwardOpen}
+	evidenceRules = []*rule.Rule{verified, guarded, plainLoad, plainSave, digestChecked, validated, hardened, checkedData, forwardGuarded, modelElsewhere, sandboxLoad, heldService, openService}
+	forwardRules  = []*rule.Rule{forwardOpen, schemaLost, gatewayElsewhere}
 )
 
 var unpickle = &rule.Rule{
@@ -77,7 +77,7 @@ var userModel = &rule.Rule{
 	Text: "What a request brings, as an upload or as a name, reaches a call that loads, imports, builds or evaluates what it is given, through however many functions and files of the project. " +
 		"The finding shows each step. A name that is first looked up on a list and refused where it is not there is not reported.\n\n" +
 		"The severity is critical where the call runs what it is given: weights_only=False, a torch that the project allows and that is older than 2.6, a pickle, eval.",
-	Fix: "load only models of a fixed list, with andiron.load(path); what a user hands in is never loaded, at most scanned with andiron scan",
+	Fix: "load only models of a fixed list, with andiron.load(path); what a user hands in is loaded with andiron.load_untrusted(path), in the sandbox, or not at all",
 }
 
 var startedWith = &rule.Rule{
@@ -117,6 +117,21 @@ var forwardOpen = &rule.Rule{
 		"A guard or a schema in shadow mode counts for nothing, because it refuses nothing. " +
 		"What forward() checks of dtype, shape, NaN and infinity, range and number of elements by itself is said beside what it does not; with all five the severity is low.",
 	Fix: `model = andiron.guard(model, "model.schema.yaml"), or @andiron.validate("model.schema.yaml") on forward(); andiron guard infer writes the schema`,
+}
+
+var schemaLost = &rule.Rule{
+	ID: "PY061", Title: "A guard whose schema is not there", Strategy: finding.InputValidation,
+	Severity: finding.Medium, Verdict: finding.Safe, Since: since, Refs: []string{"CWE-20", "andiron Python SDK"},
+	Text: "andiron.guard or andiron.validate names a file that is not among the schemas of the project. Without it the program ends where the model is guarded, and whoever wants it to run takes the guard away.\n\n" +
+		"Looked for is the path beside the file with the code, beneath the project, and then the name anywhere in the project. A schema that comes there in another way, such as a mounted one, can be waived.",
+	Fix: "put the schema into the project, or correct the path; andiron guard infer writes one",
+}
+
+var gatewayElsewhere = &rule.Rule{
+	ID: "PY062", Title: "A gateway whose schema is elsewhere", Strategy: finding.InputValidation,
+	Severity: finding.Low, Verdict: finding.Safe, Since: since, Refs: []string{"CWE-20", "andiron gateway-v1"},
+	Text: "A command of the project starts andiron guard serve with a schema that is not in the project. The gateway does not start without it; which models it protects, and from what, is not known here.",
+	Fix:  "keep the schema in the project, beside the code that it is about",
 }
 
 var notRead = &rule.Rule{
@@ -194,4 +209,25 @@ var modelElsewhere = &rule.Rule{
 	Severity: finding.Info, Verdict: finding.Safe, Since: since, Refs: []string{"andiron Python SDK"},
 	Text: "The model comes out of a file or of another package, so its forward() is not in the code of the project, and no andiron.guard around it was seen. Whether something else checks what reaches it is not known.",
 	Fix:  `model = andiron.guard(model, "model.schema.yaml")`,
+}
+
+var sandboxLoad = &rule.Rule{
+	ID: "PY081", Title: "A load in the sandbox", Strategy: finding.SecureLoading,
+	Severity: finding.Info, Verdict: finding.Safe, Since: since, Refs: []string{"andiron, docs/spec/sandbox-v1.md"},
+	Text: "andiron.load_untrusted and andiron sandbox load run torch.load in a process that the kernel holds, and hand out tensors only.",
+	Fix:  "nothing needs to be done",
+}
+
+var heldService = &rule.Rule{
+	ID: "PY082", Title: "A service under andiron exec", Strategy: finding.TrustedSources,
+	Severity: finding.Info, Verdict: finding.Safe, Since: since, Refs: []string{"andiron, docs/spec/exec-v1.md"},
+	Text: "A container file, Compose, Kubernetes, systemd, supervisord or a Procfile starts a program under andiron exec: it can open the models that the lock and the policy allow, and no others.",
+	Fix:  "nothing needs to be done",
+}
+
+var openService = &rule.Rule{
+	ID: "PY083", Title: "A service that may open any model", Strategy: finding.TrustedSources,
+	Severity: finding.Info, Verdict: finding.Safe, Since: since, Refs: []string{"andiron, docs/spec/exec-v1.md"},
+	Text: "A container file, Compose, Kubernetes, systemd, supervisord or a Procfile starts Python, or a server that runs it, and nothing but its own code keeps it from a model that nobody trusts.",
+	Fix:  "put andiron exec -- before the command",
 }

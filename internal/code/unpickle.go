@@ -184,6 +184,7 @@ var good = []struct {
 	message string
 }{
 	{[]string{"andiron.load", "andiron.jit_load", "andiron.load_safetensors"}, verified, " verifies the file before it is loaded"},
+	{[]string{"andiron.load_untrusted"}, sandboxLoad, " loads the file in the sandbox, and gives tensors only"},
 	{[]string{"andiron.guard", "andiron.validate"}, validated, " holds what reaches the model against its schema"},
 	{[]string{"andiron.checked_dataset", "andiron.checked_collate"}, checkedData, " holds training data against its schema"},
 	{[]string{"andiron.adversarial.AdversarialBatches"}, hardened, " trains the model against adversarial examples"},

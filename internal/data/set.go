@@ -21,6 +21,7 @@ const shownRows = 20
 // of its own: what the gateway would refuse is not to be trained on either.
 type SetCheck struct {
 	schema  *tensor.Schema
+	label   string // the column with the labels, where that was said
 	windows map[tensor.Group]*tensor.Windows
 	found   map[violation]*offenders
 	order   []violation
@@ -45,9 +46,10 @@ type offenders struct {
 }
 
 // NewSetCheck starts a check. Labels are held against the schema where it has any;
-// without a schema only cells without a value are found.
-func NewSetCheck(s *tensor.Schema) *SetCheck {
-	c := &SetCheck{schema: s, found: map[violation]*offenders{}, windows: map[tensor.Group]*tensor.Windows{}}
+// without a schema only cells without a value are found. label names the column with
+// the labels, or is empty.
+func NewSetCheck(s *tensor.Schema, label string) *SetCheck {
+	c := &SetCheck{schema: s, label: label, found: map[violation]*offenders{}, windows: map[tensor.Group]*tensor.Windows{}}
 	for _, g := range c.groups() {
 		c.windows[g] = s.Windows(g)
 	}
@@ -149,6 +151,9 @@ func (c *SetCheck) columns(g tensor.Group, rows *dataset.Rows, from, n int) []te
 	}
 	if g == tensor.Inputs && !c.schema.Wire.DropUnknown {
 		for _, name := range rows.Unread { // for their names only
+			if name == c.label {
+				continue
+			}
 			part = append(part, tensor.Tensor{Name: name, DType: tensor.Uint8, Shape: []int64{0}})
 		}
 	}
@@ -158,7 +163,7 @@ func (c *SetCheck) columns(g tensor.Group, rows *dataset.Rows, from, n int) []te
 // elsewhere reports whether a column that is no input need not be one.
 func (c *SetCheck) elsewhere(rows *dataset.Rows, name string) bool {
 	_, label := c.schema.Rows(tensor.Labels, name)
-	return label || name == rows.Label
+	return label || name == rows.Label || name == rows.LabelColumn(c.label)
 }
 
 // pinpoint finds the samples that are wrong.

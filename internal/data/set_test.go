@@ -63,7 +63,7 @@ func TestTogether(t *testing.T) {
 				c.column.DType = tensor.Float32
 			}
 			all := &dataset.Rows{N: int(c.column.Shape[0]), Columns: []tensor.Tensor{c.column}}
-			together, each := data.NewSetCheck(s), data.NewSetCheck(s)
+			together, each := data.NewSetCheck(s, ""), data.NewSetCheck(s, "")
 			together.Add(all)
 			for i := range all.N {
 				each.Add(&dataset.Rows{First: int64(i), N: 1, Columns: all.Part(i, 1)})
@@ -101,7 +101,7 @@ func TestCounts(t *testing.T) {
 	cell := func(sample int64, empty bool) *dataset.BadCell {
 		return &dataset.BadCell{Sample: sample, Name: "x", DType: tensor.Float32, Empty: empty}
 	}
-	c := data.NewSetCheck(s)
+	c := data.NewSetCheck(s, "")
 	c.Add(&dataset.Rows{N: 2, Columns: []tensor.Tensor{column("x"), column("a"), column("b")}, Bad: []*dataset.BadCell{cell(2, true), cell(3, false)}})
 	got, count := finish(c)
 	want := [][]string{

@@ -51,6 +51,12 @@ func (s *Survey) Finish(report func(finding.Finding)) {
 		s.differences(report)
 		s.drift(report)
 	}
+	if n := s.Survey.Unkept.Labels; n > 0 {
+		report(tenPartly.Undetermined(s.Where, fmt.Sprintf("%d samples have labels beyond the first 100,000, or of more than 1024 bytes, and count as if they had none", n)))
+	}
+	if s.Survey.Unkept.Columns > 0 {
+		report(tenPartly.Undetermined(s.Where, fmt.Sprintf("of the columns only the first %d were looked at", len(s.Survey.Columns))))
+	}
 	if n := int64(len(s.Survey.Samples)); n < s.Survey.Count {
 		report(tenPartly.Undetermined(s.Where, fmt.Sprintf("of %d samples the first %d were compared with each other", s.Survey.Count, n)))
 	}
@@ -193,6 +199,9 @@ func (s *Survey) patches(report func(finding.Finding)) {
 		report(tenUnsearched.Finding(s.Where, "no patches were looked for: "+found.Refused))
 	case found.Refused == "" && !found.Whole:
 		report(tenUnsearched.Finding(s.Where, fmt.Sprintf("patches were looked for on %d of %d samples, drawn by chance from all of them: one is found if it is on %d of those", found.Looked, s.Survey.Count, found.Least)))
+	}
+	if found.Cut {
+		report(tenUnsearched.Finding(s.Where, "more parts of pictures tell a label than are kept in memory; those that tell most were"))
 	}
 	if len(found.Crowded) > 0 {
 		f := tenUnsearched.Finding(s.Where, "patches were not looked for on the samples of "+counted(int64(len(found.Crowded)), "label", "labels")+": they have so many parts in common that none stands out")

@@ -91,7 +91,7 @@ func BenchmarkParquet(b *testing.B) {
 			continue
 		}
 		b.Run(name+"/check", func(b *testing.B) {
-			c := data.NewSetCheck(schema)
+			c := data.NewSetCheck(schema, "")
 			readAll(b, file, c.Add)
 			if got := c.Finish(nil); got.Rejected > 0 {
 				b.Fatalf("%+v", got)

@@ -78,6 +78,11 @@ func CSV(name string, r io.Reader, typeOf func(column string) tensor.DType, lim 
 		t.names = append(t.names, column)
 		t.types = append(t.types, typeOf(column))
 	}
+	for _, other := range []string{";", "\t", "|"} {
+		if len(t.names) == 1 && strings.Contains(t.names[0], other) {
+			return nil, fmt.Errorf("%q:1: the one column is called %.80q: its parts are separated by %q, and columns are by commas: write the file anew with these", name, t.names[0], other)
+		}
+	}
 	return t, nil
 }
 

@@ -120,6 +120,21 @@ func (r *Rows) Column(name string) *tensor.Tensor {
 	return &r.Columns[i]
 }
 
+// LabelColumn returns the name of the column with the labels: the one that is named, or
+// that of the format, or one that is called as they usually are and has one value for
+// each sample; or nothing.
+func (r *Rows) LabelColumn(named string) string {
+	if named != "" {
+		return named
+	}
+	for _, name := range []string{r.Label, "label", "labels", "y", "target"} {
+		if t := r.Column(name); name != "" && t != nil && len(t.Shape) == 1 {
+			return name
+		}
+	}
+	return ""
+}
+
 // Row returns the tensors of one sample, whose first size is 1.
 func (r *Rows) Row(i int) []tensor.Tensor { return r.Part(i, 1) }
 

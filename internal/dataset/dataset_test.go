@@ -73,6 +73,8 @@ func TestCSV(t *testing.T) {
 func TestCSVErrors(t *testing.T) {
 	for file, want := range map[string]string{
 		"":                               "it is empty",
+		"a;b;label\n1;2;x\n":             "separated by \";\"",
+		"a\tb\n1\t2\n":                   "separated by \"\\t\"",
 		"a,a\n":                          `called "a", which is empty or not the first`,
 		"a,\n":                           "column 2",
 		"a\n1,2\n":                       "wrong number of fields",

@@ -24,6 +24,7 @@ import (
 // DataOptions say what a data set is held against.
 type DataOptions struct {
 	Schema *tensor.Schema // nil for none
+	Label  string         // the column with the labels, which is no input; empty for what the format has
 	Survey *data.Survey   // nil for none, which is said
 	Limits dataset.Limits
 	Files  []TensorFile // one set: what has a name is put together
@@ -38,7 +39,7 @@ func Data(ctx context.Context, d DataOptions, opt Options, h finding.Handler) er
 	if err := h.Config(opt.Config); err != nil {
 		return err
 	}
-	l := &dataLook{d: d, ctx: ctx, opened: map[string]*artifact.Artifact{}, h: h, check: data.NewSetCheck(d.Schema)}
+	l := &dataLook{d: d, ctx: ctx, opened: map[string]*artifact.Artifact{}, h: h, check: data.NewSetCheck(d.Schema, d.Label)}
 	if d.Survey != nil {
 		l.beside = newBeside(ctx, d.Survey.Survey, opt.Jobs)
 	}

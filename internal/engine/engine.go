@@ -37,6 +37,7 @@ import (
 	"github.com/andiron-dev/andiron/internal/deps"
 	"github.com/andiron-dev/andiron/internal/digest"
 	"github.com/andiron-dev/andiron/internal/model"
+	"github.com/andiron-dev/andiron/internal/ops"
 	"github.com/andiron-dev/andiron/internal/posture"
 	"github.com/andiron-dev/andiron/internal/rule"
 	"github.com/andiron-dev/andiron/internal/supply"
@@ -73,6 +74,7 @@ type Options struct {
 	code       *code.Options          // look at code as well; nil does not
 	onlyCode   bool                   // and at nothing else
 	rewrite    func(Rewritten) error  // is told of files that change
+	operators  string                 // the folder whose operators are looked at as well; empty for none
 	looked     func(rule string) bool // the rules that the run looks for; nil is all
 	look       lookFunc               // replaced in tests
 	lookFolder folderFunc
@@ -88,7 +90,7 @@ const Interrupted = "interrupted"
 
 // Catalogue joins the rules of every room and of the engine.
 func Catalogue() (rule.Catalogue, error) {
-	return rule.NewCatalogue(model.Rules, code.Rules, trust.Rules, deps.Rules, data.Rules, Rules)
+	return rule.NewCatalogue(model.Rules, code.Rules, trust.Rules, deps.Rules, data.Rules, ops.Rules, Rules)
 }
 
 // Scan looks at the model files that paths name or hold. Whatever goes wrong with
@@ -102,11 +104,14 @@ func Scan(ctx context.Context, paths []string, opt Options, h finding.Handler) e
 // ofModels reports whether a rule is one that models are held against, and not only
 // the code and the dependencies around them.
 func ofModels(rule string) bool {
-	return !ofCode(rule) && !ofDependencies(rule) && !ofTensors(rule)
+	return !ofCode(rule) && !ofDependencies(rule) && !ofTensors(rule) && !ofOperators(rule)
 }
 
 // ofTensors reports whether a rule is one of the data room.
 func ofTensors(rule string) bool { return strings.HasPrefix(rule, "TEN") }
+
+// ofOperators reports whether a rule is one of the ops room.
+func ofOperators(rule string) bool { return strings.HasPrefix(rule, "OPS") }
 
 // ofDependencies reports whether a rule is one of the deps room.
 func ofDependencies(rule string) bool {
@@ -157,7 +162,7 @@ func Audit(ctx context.Context, dir string, opt Options, h finding.Handler) erro
 		}
 		opt.depends = p
 	}
-	opt.Whole = true
+	opt.Whole, opt.operators = true, dir
 	paths := []string{dir}
 	if opt.Trust != nil {
 		paths = append(paths, opt.Trust.Paths()...)
@@ -197,6 +202,11 @@ func run(ctx context.Context, paths []string, opt Options, h finding.Handler, la
 	}
 	if opt.code != nil && ctx.Err() == nil {
 		if err := e.emit(e.code.look(ctx, opt.code.Root)); err != nil {
+			return err
+		}
+	}
+	if opt.operators != "" && ctx.Err() == nil {
+		if _, err := e.operators(ctx, opt.operators); err != nil {
 			return err
 		}
 	}

@@ -128,14 +128,24 @@ func otherLoadExamples() map[string]example {
 }
 
 func evidenceExamples() map[string]example {
+	const schema = "andiron: tensor/v1\nmodel: net\ninputs: {x: {dtype: float32, shape: [1]}}\n"
+	const gateway = "andiron guard serve --schema net.schema.yaml --backend http://model:8000\n"
 	const net = "import andiron, torch\nclass Net(torch.nn.Module):\n    def forward(self, x):\n        return x\n"
 	return map[string]example{
 		"PY060": {
 			training("", net+"model = Net()\n"),
+			project("net.schema.yaml", schema, "train.py", net+"model = andiron.guard(Net(), 'net.schema.yaml')\n"),
+		},
+		"PY061": {
 			training("", net+"model = andiron.guard(Net(), 'net.schema.yaml')\n"),
+			project("net.schema.yaml", schema, "train.py", net+"model = andiron.guard(Net(), 'net.schema.yaml')\n"),
+		},
+		"PY062": {
+			project("serve.sh", gateway, "train.py", net),
+			project("serve.sh", gateway, "train.py", net, "net.schema.yaml", schema),
 		},
 		"PY098": {
-			training("", net+"model = andiron.guard(Net(), 'net.schema.yaml')\n"),
+			project("net.schema.yaml", schema, "train.py", net+"model = andiron.guard(Net(), 'net.schema.yaml')\n"),
 			training("", net+"model = andiron.guard(Net(), 'net.schema.yaml', mode='shadow')\n"),
 		},
 		"PY099": {
@@ -143,6 +153,18 @@ func evidenceExamples() map[string]example {
 			training("", "import andiron\nmodel = andiron.guard(andiron.jit_load('m.pt'), 'm.schema.yaml')\n"),
 		},
 		"PY080": {project("old.py", "print 'x'\nimport os\n"), project("new.py", "print('x')\nimport os\n")},
+		"PY081": {
+			training("", "import andiron\nandiron.load_untrusted('m.pt')\n"),
+			project("Makefile", "weights.safetensors: m.pt\n\tandiron sandbox doctor\n"),
+		},
+		"PY082": {
+			project("Dockerfile", "FROM scratch\nENTRYPOINT [\"andiron\", \"exec\", \"--\"]\nCMD [\"python\", \"serve.py\"]\n"),
+			project("Dockerfile", "FROM scratch\n# ENTRYPOINT [\"andiron\", \"exec\", \"--\"]\nCMD [\"python\", \"serve.py\"]\n"),
+		},
+		"PY083": {
+			project("app.service", "[Service]\nExecStart=/srv/venv/bin/python3 serve.py\n"),
+			project("app.service", "[Service]\nExecStart=/usr/bin/andiron exec -- /srv/venv/bin/python3 serve.py\n"),
+		},
 		"PY090": {
 			training("", "from andiron import load_safetensors\nload_safetensors('m.safetensors')\n"),
 			training("", "from vendor import load_safetensors\nload_safetensors('m.safetensors')\n"),
@@ -217,7 +239,7 @@ func moreExamples() map[string]example {
 			training("", "import pickle\npickle.dump(x, open('x.pkl', 'wb'))\n"),
 			training("", "import json\njson.dump(x, open('x.json', 'w'))\n"),
 		},
-		"PY081": {
+		"PY089": {
 			training("", "import joblib\njoblib.load('m.joblib')  # andiron: allow PY021 until=2027-01-01\n"),
 			training("", "import joblib\njoblib.load('m.joblib')  # andiron: allow PY021 until=2027-01-01 reason=\"written by our own job\"\n"),
 		},
@@ -248,12 +270,12 @@ func serverExamples() map[string]example {
 func trainingExamples() map[string]example {
 	const loop = "def train(model, loader, opt):\n    for x, y in loader:\n        loss = model(x)\n        loss.backward()\n        opt.step()\n"
 	return map[string]example{
-		"PY061": {training("", loop), training("", "from torchvision.transforms import Normalize\nt = Normalize(0.5, 0.5)\n"+loop)},
-		"PY062": {
+		"PY064": {training("", loop), training("", "from torchvision.transforms import Normalize\nt = Normalize(0.5, 0.5)\n"+loop)},
+		"PY065": {
 			training("", loop),
 			training("", "from andiron import adversarial\ndef train(model, loader, opt):\n    for x, y in adversarial.AdversarialBatches(loader, model, eps=0.1):\n        loss = model(x)\n        loss.backward()\n        opt.step()\n"),
 		},
-		"PY063": {
+		"PY066": {
 			training("", "from torch.utils.data import DataLoader\nloader = DataLoader(data)\n"),
 			training("", "import andiron\nfrom torch.utils.data import DataLoader\nloader = DataLoader(andiron.checked_dataset(data, 's.schema.yaml'))\n"),
 		},

@@ -24,11 +24,12 @@ type scene struct {
 	named   []string // what is scanned, by name; nil is the folder
 	// verdict is the worst that a near miss may be judged. The zero value stands
 	// for framework: most near misses are honest files.
-	verdict finding.Verdict
-	audit   bool                                  // as a project, with its code
-	depends bool                                  // for what it depends on
-	schema  string                                // that the files are held against, each as a request
-	set     func(t *testing.T) engine.DataOptions // that the files are one data set for
+	verdict   finding.Verdict
+	audit     bool                                  // as a project, with its code
+	operators bool                                  // for its operators
+	depends   bool                                  // for what it depends on
+	schema    string                                // that the files are held against, each as a request
+	set       func(t *testing.T) engine.DataOptions // that the files are one data set for
 }
 
 // file is a scene of one file that is named on the command line.
@@ -60,7 +61,7 @@ func allExamples(t *testing.T) map[string]example {
 	all := map[string]example{}
 	for _, part := range []map[string]example{
 		pickleExamples(), zipExamples(), torchExamples(), scriptExamples(), exportExamples(),
-		formatExamples(), arrayExamples(), otherExamples(), folderExamples(), engineExamples(), codeExamples(), trustExamples(t), depsExamples(), tensorExamples(t), dataExamples(t),
+		formatExamples(), arrayExamples(), otherExamples(), folderExamples(), engineExamples(), codeExamples(), trustExamples(t), depsExamples(), tensorExamples(t), dataExamples(t), opsExamples(),
 	} {
 		for id, e := range part {
 			if _, twice := all[id]; twice {
@@ -172,6 +173,8 @@ func look(t *testing.T, s scene, rules rule.Catalogue) *seen {
 	switch {
 	case s.audit:
 		err = engine.Audit(t.Context(), dir, opt, &got)
+	case s.operators:
+		err = engine.Operators(t.Context(), dir, opt, &got)
 	case s.depends:
 		err = engine.Dependencies(t.Context(), collect(t, dir, paths), engine.Vulnerabilities|engine.Pins|engine.Updates, opt, &got)
 	case s.set != nil:

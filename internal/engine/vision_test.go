@@ -50,9 +50,9 @@ func TestAuditVisionService(t *testing.T) {
 		"PY060 medium model.py:23:5" + open + "Backbone against a schema, and it is given weights at loader.py:19:5",
 		"PY060 medium model.py:37:5" + open + "Detector against a schema, and it is exported at make_models.py:32:5",
 		"PY060 medium model.py:50:5" + open + "Classifier against a schema, and it is exported at make_models.py:33:5",
-		"PY063 info train.py:70:15: the data of this DataLoader are held against no schema",
-		"PY061 info train.py:78:13: a model is trained here, and nothing in the project normalises what it is given",
-		"PY062 info train.py:78:13: a model is trained here without adversarial examples",
+		"PY066 info train.py:70:15: the data of this DataLoader are held against no schema",
+		"PY064 info train.py:78:13: a model is trained here, and nothing in the project normalises what it is given",
+		"PY065 info train.py:78:13: a model is trained here without adversarial examples",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("findings on input validation (-want +got):\n%s", diff)

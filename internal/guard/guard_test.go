@@ -386,6 +386,7 @@ func TestAnswers(t *testing.T) {
 			http.Error(w, "secret region 17", http.StatusInternalServerError)
 		}, 502, codeBackend},
 		{"bad request", func(w http.ResponseWriter, _ asked) { http.Error(w, "secret path /models", http.StatusBadRequest) }, 400, codeRefused},
+		{"not found", func(w http.ResponseWriter, _ asked) { http.Error(w, "secret version", http.StatusNotFound) }, 404, codeModel},
 		{"busy", func(w http.ResponseWriter, _ asked) { http.Error(w, "secret", http.StatusServiceUnavailable) }, 503, codeBackend},
 		{"denied", func(w http.ResponseWriter, _ asked) { http.Error(w, "secret", http.StatusUnauthorized) }, 502, codeBackend},
 		{"html", func(w http.ResponseWriter, _ asked) { _, _ = io.WriteString(w, "<html>secret") }, 502, codeAnswer},

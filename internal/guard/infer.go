@@ -230,6 +230,8 @@ func (x *exchange) noAnswer(err error) *fault {
 func serverRefused(status int) *fault {
 	err := fmt.Errorf("status %d", status)
 	switch {
+	case status == http.StatusNotFound: // a version, as the gateway knows the model
+		return refuse(codeModel, status, "the model server does not have this").because(err)
 	case status >= 400 && status < 500 && status != http.StatusTooManyRequests && status != http.StatusUnauthorized && status != http.StatusForbidden:
 		return refuse(codeRefused, status, "the model server refused the request").because(err)
 	case status == http.StatusServiceUnavailable, status == http.StatusTooManyRequests:

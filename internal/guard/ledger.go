@@ -16,6 +16,7 @@ const mostAsked = 1024
 // ledger has the sizes that the requests of a stream had. An answer belongs to those
 // with its model and id, and there may be many answers to one request, or none.
 type ledger struct {
+	room  *budget // that what is remembered is taken from
 	mu    sync.Mutex
 	of    map[askedKey][]*sized // the newest last
 	order list.List             // of *sized, the one that was used last at the end
@@ -31,32 +32,57 @@ type sized struct {
 	at   *list.Element
 }
 
-// add remembers a request, and forgets the one that was not used for longest.
-func (l *ledger) add(key askedKey, dims map[string]int64) {
+// entryCost is what a request takes beside its texts, at least.
+const entryCost = 512
+
+func (s *sized) cost() int64 {
+	n := entryCost + len(s.key.model) + len(s.key.id)
+	for name := range s.dims {
+		n += 64 + len(name)
+	}
+	return int64(n)
+}
+
+// add remembers a request, and forgets those that were not used for longest where there
+// is no room. It reports whether there was any.
+func (l *ledger) add(key askedKey, dims map[string]int64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, s := range l.of[key] {
 		if maps.Equal(s.dims, dims) {
 			s.open++
 			l.order.MoveToBack(s.at)
-			return
+			return true
 		}
 	}
 	if l.of == nil {
 		l.of = map[askedKey][]*sized{}
 	}
 	s := &sized{key: key, dims: dims, open: 1}
+	for l.order.Len() >= mostAsked || !l.room.try(s.cost()) {
+		oldest := l.order.Front()
+		if oldest == nil {
+			return false
+		}
+		l.forget(oldest.Value.(*sized)) //nolint:forcetypeassert // it has nothing else
+	}
 	s.at = l.order.PushBack(s)
 	l.of[key] = append(l.of[key], s)
-	if l.order.Len() > mostAsked {
-		if oldest, ok := l.order.Front().Value.(*sized); ok {
-			l.forget(oldest)
-		}
+	return true
+}
+
+// close gives back all room.
+func (l *ledger) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for e := l.order.Front(); e != nil; e = l.order.Front() {
+		l.forget(e.Value.(*sized)) //nolint:forcetypeassert // it has nothing else
 	}
 }
 
 func (l *ledger) forget(s *sized) {
 	l.order.Remove(s.at)
+	l.room.give(s.cost())
 	rest := slices.DeleteFunc(l.of[s.key], func(o *sized) bool { return o == s })
 	if l.of[s.key] = rest; len(rest) == 0 {
 		delete(l.of, s.key)

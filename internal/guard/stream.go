@@ -42,7 +42,8 @@ func (x *exchange) streamGRPC() *fault {
 	x.hold(func() { x.g.streams.give(1) })
 	ctx, cancel := context.WithCancelCause(x.ctx)
 	defer cancel(nil)
-	s := &stream{x: x, blank: *x, cancel: cancel}
+	s := &stream{x: x, blank: *x, cancel: cancel, asked: ledger{room: x.g.memory}}
+	defer s.asked.close()
 	s.blank.held = nil
 	s.timer = time.AfterFunc(s.patience(), func() { cancel(errStill) })
 	defer s.timer.Stop()
@@ -142,8 +143,8 @@ func (s *stream) forwardMessage(x *exchange, msg []byte, to io.Writer) *fault {
 	if err != nil {
 		return wireFault(err)
 	}
-	if len(x.model.output) > 0 {
-		s.asked.add(s.key(x.model.name, req.ID), dims)
+	if len(x.model.output) > 0 && !s.asked.add(s.key(x.model.name, req.ID), dims) {
+		return busy("there is no memory to remember the request")
 	}
 	r, _ := framed(parts)
 	if _, err := io.Copy(to, r); err != nil {

@@ -143,7 +143,7 @@ func TestBareStreamSizes(t *testing.T) {
 func TestLedger(t *testing.T) {
 	g := start(t, Config{BackendGRPC: "http://127.0.0.1:1"}, map[string]string{"toy.yaml": crossSchema})
 	schema := g.models.find("toy").schema
-	var l ledger
+	l := ledger{room: newBudget(1<<20, 0)}
 	key := func(i int) askedKey { return askedKey{"toy", strconv.Itoa(i)} }
 	for i := range 5 * mostAsked {
 		l.add(key(i), map[string]int64{"B": int64(i%64 + 1)})
@@ -162,5 +162,20 @@ func TestLedger(t *testing.T) {
 	}
 	if n := l.order.Len(); n != 0 || len(l.of) != 0 {
 		t.Errorf("%d requests are left, by %d keys", n, len(l.of))
+	}
+	long := strings.Repeat("x", 300<<10)
+	for i := range 9 {
+		if !l.add(askedKey{"toy", long + strconv.Itoa(i)}, nil) {
+			t.Errorf("there was no room for the %dth long id", i)
+		}
+	}
+	if n := l.order.Len(); n != 3 {
+		t.Errorf("%d requests with long ids are remembered in 1 MiB", n)
+	}
+	if l.add(askedKey{"toy", strings.Repeat(long, 4)}, nil) {
+		t.Error("an id that has no room was remembered")
+	}
+	if l.close(); l.room.used.Load() != 0 {
+		t.Errorf("%d bytes were not given back", l.room.used.Load())
 	}
 }

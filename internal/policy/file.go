@@ -54,6 +54,7 @@ func Parse(b []byte) (Policy, error) {
 		"dependencies": p.supply,
 		"sandbox":      p.sandbox,
 		"code":         p.code,
+		"exec":         p.exec,
 	})
 	err := keys(doc.Content[0], "", known)
 	if err == nil && !version {

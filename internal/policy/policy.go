@@ -49,6 +49,7 @@ type Policy struct {
 	// last decides.
 	CodeRules []CodeRule
 	Sandbox   allowance.Policy
+	Exec      Exec
 }
 
 // Limits are the most that looking at one artifact may take; zero means the

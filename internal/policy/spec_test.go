@@ -109,6 +109,19 @@ func TestSpecification(t *testing.T) {
 		}
 	}
 
+	example, table, rest = section(t, rest)
+	got, err = Parse([]byte(example))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(Exec{
+		Models: []string{"models/released"}, Code: []string{"/opt/runtime"}, Read: []string{"templates", "/srv/certificates"},
+		Write: []string{"/var/lib/service", "/tmp"}, Unchecked: []string{"/srv/samples"}, Connect: []uint16{443, 5432}, Bind: []uint16{8000},
+	}, got.Exec); diff != "" {
+		t.Errorf("the example of exec (-want +got):\n%s", diff)
+	}
+	sameKeys(t, strings.TrimPrefix(example, "version: 1\n"), table)
+
 	example, table, _ = section(t, rest)
 	got, err = Parse([]byte(example))
 	if err != nil {
@@ -168,7 +181,7 @@ func keysOf(n *yaml.Node, prefix string, found map[string]bool) {
 		switch {
 		case prefix == "signers.":
 			name = "signers.*"
-		case name != "limits" && name != "dependencies" && name != "sandbox" && name != "code" && name != "sandbox.limits" && name != "signers.*.sigstore":
+		case name != "limits" && name != "dependencies" && name != "sandbox" && name != "code" && name != "exec" && name != "sandbox.limits" && name != "signers.*.sigstore":
 			found[name] = true
 		}
 		keysOf(n.Content[i+1], name+".", found)

@@ -10,8 +10,14 @@ import (
 
 // The code room's rules that are evidence of what is in place.
 var (
-	goodLoads = []string{"PY090", "PY091", "PY092", "PY094"}
+	goodLoads = []string{"PY081", "PY090", "PY091", "PY092", "PY094"}
 	goodSaves = []string{"PY093"}
+)
+
+// The code room's rules on services: under andiron exec, and not.
+const (
+	serviceHeld = "PY082"
+	serviceOpen = "PY083"
 )
 
 // fromCode reports whether a finding is of the code room.
@@ -41,9 +47,18 @@ func codeLoading(in Input) view {
 }
 
 // codeSources is the code room's view of trusted sources: what comes from places
-// that nobody fixed.
+// that nobody fixed, and which services the kernel holds. A project that has no model
+// and loads none has no service that could open one.
 func codeSources(in Input) view {
-	return view{missing: sites(onlyCode(findings(in, finding.TrustedSources)))}
+	v := view{implemented: sites(informing(in, []string{serviceHeld})), missing: sites(onlyCode(findings(in, finding.TrustedSources)))}
+	loads := len(in.Artifacts) > 0 || len(informing(in, goodLoads)) > 0 || len(onlyCode(findings(in, finding.SecureLoading))) > 0
+	if open := informing(in, []string{serviceOpen}); loads {
+		for i, e := range sites(open) {
+			e.Fix = open[i].Fix
+			v.missing = append(v.missing, e)
+		}
+	}
+	return v
 }
 
 // informing are the findings of rules that say what is in place, by place.

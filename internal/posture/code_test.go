@@ -127,3 +127,26 @@ func TestReasonIsOfTheContent(t *testing.T) {
 		t.Errorf("the reason is %+v", f)
 	}
 }
+
+// Services that the kernel holds are in place, and the others missing, where there is a
+// model that they could open.
+func TestServices(t *testing.T) {
+	held := finding.Finding{Rule: "PY082", Outcome: finding.Present, Strategy: finding.TrustedSources, Message: "held", Where: finding.Where{Path: "Dockerfile"}}
+	open := finding.Finding{Rule: "PY083", Outcome: finding.Present, Strategy: finding.TrustedSources, Message: "open", Where: finding.Where{Path: "app.service"}, Fix: "put andiron exec before it"}
+	for _, c := range []struct {
+		in                   Input
+		implemented, missing int
+	}{
+		{Input{Findings: []finding.Finding{held, open}}, 1, 0},
+		{Input{Findings: []finding.Finding{held, open}, Artifacts: []finding.Artifact{{Path: "m.pt"}}}, 1, 1},
+		{Input{Findings: []finding.Finding{open, {Rule: "PY081", Outcome: finding.Present, Strategy: finding.SecureLoading, Where: finding.Where{Path: "a.py"}}}}, 0, 1},
+	} {
+		v := codeSources(c.in)
+		if len(v.implemented) != c.implemented || len(v.missing) != c.missing {
+			t.Errorf("%v: %v in place, %v missing", c.in, v.implemented, v.missing)
+		}
+		if len(v.missing) > 0 && v.missing[0].Fix != open.Fix {
+			t.Errorf("no fix: %v", v.missing[0])
+		}
+	}
+}

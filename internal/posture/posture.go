@@ -3,9 +3,9 @@
 // evidence for both.
 //
 // It looks at nothing itself. Other rooms look and make findings; this one sorts
-// what they found by strategy. A strategy that no room looks at is not assessed,
-// and one that is looked at only in part says what was left out: nothing here is
-// a guess, and nothing unseen counts as good.
+// what they found by strategy. A strategy that no room has anything to say about is
+// not assessed, and one that is looked at only in part says what was left out: nothing
+// here is a guess, and nothing unseen counts as good.
 //
 // # Security
 //
@@ -63,9 +63,6 @@ func (s strategy) assess(in Input) finding.Posture {
 		Strategy: s.id, Title: s.title, Text: s.text, Threats: slices.Clone(s.threats), Impact: s.impact,
 		Implemented: []finding.Evidence{}, Missing: []finding.Evidence{},
 	}
-	if len(s.rooms) == 0 {
-		return unassessed(p, in)
-	}
 	var open, reasons []string
 	for _, look := range s.rooms {
 		v := look(in)
@@ -102,16 +99,6 @@ func status(p finding.Posture, open []string) finding.Status {
 		return finding.Implemented
 	}
 	return finding.Partial
-}
-
-// unassessed lists what rooms of other strategies came across, but judges nothing.
-func unassessed(p finding.Posture, in Input) finding.Posture {
-	p.Status, p.Reason = finding.NotAssessed, "no room of andiron looks at this yet"
-	p.Missing = append(p.Missing, byRule(findings(in, p.Strategy))...)
-	if len(p.Missing) > 0 {
-		p.Reason = "no room of andiron looks at this as a whole yet; what was come across is listed"
-	}
-	return p
 }
 
 // findings lists those of a strategy that are more than information, from artifacts and

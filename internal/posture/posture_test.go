@@ -147,20 +147,6 @@ func TestSecureLoading(t *testing.T) {
 	}
 }
 
-// What a room comes across for a strategy that nobody looks at is listed, and
-// judges nothing.
-func TestUnassessed(t *testing.T) {
-	f := finding.Finding{Rule: "HF002", Strategy: finding.CustomOps, Severity: finding.High, Message: "names a library", Where: finding.Where{Path: "config.json"}}
-	got := lines(get(t, Input{Findings: []finding.Finding{f, f, f}}, finding.CustomOps))
-	want := []string{
-		"not assessed: no room of andiron looks at this as a whole yet; what was come across is listed",
-		"- config.json: names a library (and 2 more of HF002 in this file)",
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-}
-
 // A strategy is in place only where every room saw all of it.
 func TestStatus(t *testing.T) {
 	e := []finding.Evidence{{Text: "x"}}

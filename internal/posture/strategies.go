@@ -3,7 +3,7 @@ package posture
 import "github.com/andiron-dev/andiron/finding"
 
 // strategy is one of the eight, and the rooms that look at it. A later room adds
-// itself here; a strategy without one is not assessed.
+// itself here.
 type strategy struct {
 	id      finding.Strategy
 	title   string
@@ -105,5 +105,6 @@ var strategies = []strategy{
 			{Name: "logic errors", Severity: finding.Medium},
 		},
 		impact: "A malformed tensor ends in an exception instead of a write outside of its buffer, and a wrong gradient is found by a test instead of by a bad model.",
+		rooms:  []func(Input) view{customOps},
 	},
 }

@@ -29,6 +29,7 @@ const (
 	forwardOpen    = "PY060" // what reaches it is checked by nothing
 	forwardGuarded = "PY098" // it is held against a schema, which may be a short form in the code
 	forwardAbroad  = "PY099" // it is not in the code
+	schemaLost     = "PY061" // its guard names a schema that is not there
 )
 
 // inputValidation is what was found of schemas, guards, gateways, data and robustness.
@@ -39,7 +40,7 @@ func inputValidation(in Input) view {
 	guarded := informing(in, []string{forwardGuarded})
 	for i, w := range validations {
 		found := informing(in, w.rules)
-		v.implemented = append(v.implemented, sites(notTwice(found))...)
+		v.implemented = append(v.implemented, sites(notTwice(found, open))...)
 		said := len(found) > 0 || i == 0 && len(guarded) > 0 || i == 1 && len(open) > 0
 		if !said && in.Python > 0 {
 			v.missing = append(v.missing, finding.Evidence{Text: w.text, Where: finding.Where{Path: in.Root}, Fix: w.fix})
@@ -56,9 +57,15 @@ func inputValidation(in Input) view {
 	return v
 }
 
-// notTwice leaves out the calls of a guard that the findings of what they guard name.
-func notTwice(fs []finding.Finding) []finding.Finding {
+// notTwice leaves out the calls of a guard that the findings of what they guard name,
+// and those that something is wrong with.
+func notTwice(fs, open []finding.Finding) []finding.Finding {
 	named := map[string]bool{}
+	for _, f := range open {
+		if f.Rule == schemaLost {
+			named[f.Where.String()] = true
+		}
+	}
 	for _, f := range fs {
 		if f.Rule == forwardGuarded {
 			for part := range strings.SplitSeq(f.Message, " at ") {

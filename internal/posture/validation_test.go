@@ -20,6 +20,7 @@ func TestInputValidation(t *testing.T) {
 	call := of("PY095", "s.py", "a guard", finding.Info)
 	held := of("PY098", "n.py", "Net is held against n.schema.yaml by andiron.guard at s.py:1:1, and 3 times more", finding.Info)
 	open := of("PY060", "n.py", "Bare is open", finding.Medium)
+	lost := of("PY061", "s.py", "no schema", finding.Medium)
 	waived := open
 	waived.Waived = &finding.Waiver{}
 	rest := []finding.Finding{of("PY096", "t.py", "adversarial", finding.Info), of("PY097", "t.py", "data", finding.Info)}
@@ -40,6 +41,7 @@ func TestInputValidation(t *testing.T) {
 	}{
 		{"all in place", []finding.Finding{schema, call, held}, []string{"implemented: ", isHeld, "+ n.schema.yaml:1:1: a schema", robust, data}},
 		{"a short form is a schema", []finding.Finding{held}, []string{"implemented: ", isHeld, robust, data}},
+		{"a guard without its schema", []finding.Finding{schema, call, lost}, []string{"partial: " + unseen, "+ n.schema.yaml:1:1: a schema", robust, data, "- s.py:1:1: no schema | a fix"}},
 		{"one is open", []finding.Finding{schema, held, open}, []string{"partial: ", isHeld, "+ n.schema.yaml:1:1: a schema", robust, data, isOpen}},
 		{"all are open", []finding.Finding{open}, []string{"partial: ", robust, data, isOpen, noSchema}},
 		{"somebody answers for it", []finding.Finding{schema, held, waived}, []string{"implemented: ", isHeld, "+ n.schema.yaml:1:1: a schema", robust, data}},

@@ -47,7 +47,7 @@ func compareDependencies(a, b finding.Dependency) int {
 // aboutModels is false for a run that looked at dependencies and at nothing else.
 // An audit looks at both, also where a project has no models.
 func aboutModels(verb string, s finding.Summary) bool {
-	return s.Artifacts > 0 || verb == "audit" || s.Dependencies == nil && s.Tensors == nil && s.Code == nil && !strings.HasPrefix(verb, "deps ")
+	return s.Artifacts > 0 || verb == "audit" || s.Dependencies == nil && s.Tensors == nil && s.Code == nil && !strings.HasPrefix(verb, "deps ") && !strings.HasPrefix(verb, "ops ")
 }
 
 // packageTotals writes "packages: 3 vulnerable, 40 clean; advisories: OSV of

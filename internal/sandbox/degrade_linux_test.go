@@ -16,13 +16,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/andiron-dev/andiron/internal/child"
 	"github.com/andiron-dev/andiron/internal/seccomp"
+	"github.com/andiron-dev/andiron/internal/unotify"
 )
 
-// Where a layer cannot be had, the others hold, the reason is said, and whoever needs
-// it is refused. Each case makes a process whose kernel is poorer, and begins a worker in
-// that. The worker is a shell that says that it is ready.
+// Where a layer cannot be had, the reason and what helps are said, and whoever needs it is
+// refused. Each case makes a process whose kernel is poorer, and begins a worker in that.
+// The worker is a shell that says that it is ready. That what is left holds is in
+// TestPoorMachines.
 
 const shell = `#!/usr/bin/sh
 case "$4" in
@@ -71,19 +72,15 @@ var poorer = map[string]struct {
 	why     string // why that one is missing
 	refused bool
 }{
-	"as it is":               {layers: []Layer{Namespaces, Landlock, Seccomp}},
-	"no user namespaces":     {user: true, setup: noUserNamespaces, layers: []Layer{Landlock, Seccomp}, missing: Namespaces, why: "no space left"},
-	"a changed root":         {user: true, setup: changedRoot, layers: []Layer{Landlock, Seccomp}, missing: Namespaces, why: "operation not permitted"},
-	"no rights inside":       {rules: refuse(uint16(unix.EPERM), "mount"), layers: []Layer{Landlock, Seccomp}, missing: Namespaces, why: "private mounts: operation not permitted"},
-	"no Landlock":            {rules: refuse(uint16(unix.ENOSYS), "landlock_create_ruleset"), layers: []Layer{Namespaces, Seccomp}, missing: Landlock, why: "this kernel has none"},
-	"Landlock off":           {rules: refuse(uint16(unix.EOPNOTSUPP), "landlock_create_ruleset"), layers: []Layer{Namespaces, Seccomp}, missing: Landlock, why: "switched off"},
-	"a container":            {rules: container(), layers: []Layer{Landlock, Seccomp}, missing: Namespaces, why: "operation not permitted"},
-	"an old container":       {rules: append(container(), refuse(uint16(unix.EPERM), "landlock_create_ruleset")...), refused: true, missing: Landlock, why: "operation not permitted"},
-	"the filter alone":       {rules: append(container(), refuse(uint16(unix.EPERM), "landlock_create_ruleset")...), need: []Layer{Seccomp}, layers: []Layer{Seccomp}, missing: Landlock, why: "operation not permitted"},
-	"needs namespaces":       {rules: container(), need: []Layer{Seccomp, Namespaces}, refused: true, missing: Namespaces, why: "operation not permitted"},
-	"needs Landlock":         {rules: refuse(uint16(unix.ENOSYS), "landlock_create_ruleset"), need: []Layer{Landlock}, refused: true, missing: Landlock, why: "this kernel has none"},
-	"memory that is no file": {rules: []seccomp.Rule{{Call: "memfd_create", When: []seccomp.Cond{seccomp.With(1, unix.MFD_NOEXEC_SEAL)}, Do: seccomp.Errno(uint16(unix.EINVAL))}}, setup: needsMemfd, layers: []Layer{Namespaces, Landlock, Seccomp}},
-	"no other root":          {user: true, layers: []Layer{Namespaces, Landlock, Seccomp}},
+	"as it is":           {layers: []Layer{Namespaces, Landlock, Seccomp}},
+	"no user namespaces": {user: true, setup: noUserNamespaces, layers: []Layer{Landlock, Seccomp}, missing: Namespaces, why: "no space left"},
+	"a changed root":     {user: true, setup: changedRoot, layers: []Layer{Landlock, Seccomp}, missing: Namespaces, why: "operation not permitted"},
+	"a container":        {rules: container(), layers: []Layer{Landlock, Seccomp}, missing: Namespaces, why: "operation not permitted"},
+	"an old container":   {rules: append(container(), refuse(uint16(unix.EPERM), "landlock_create_ruleset")...), refused: true, missing: Landlock, why: "operation not permitted"},
+	"the filter alone":   {rules: append(container(), refuse(uint16(unix.EPERM), "landlock_create_ruleset")...), need: []Layer{Seccomp}, layers: []Layer{Seccomp}, missing: Landlock, why: "operation not permitted"},
+	"needs namespaces":   {rules: container(), need: []Layer{Seccomp, Namespaces}, refused: true, missing: Namespaces, why: "operation not permitted"},
+	"needs Landlock":     {rules: refuse(uint16(unix.ENOSYS), "landlock_create_ruleset"), need: []Layer{Landlock}, refused: true, missing: Landlock, why: "this kernel has none"},
+	"no other root":      {user: true, layers: []Layer{Namespaces, Landlock, Seccomp}},
 }
 
 func noUserNamespaces(string) error {
@@ -94,19 +91,6 @@ func noUserNamespaces(string) error {
 func changedRoot(dir string) error {
 	root := filepath.Join(dir, "root")
 	return errors.Join(os.Mkdir(root, 0o755), unix.Mount("/", root, "", unix.MS_BIND|unix.MS_REC, ""), unix.Chroot(root), unix.Chdir("/"))
-}
-
-// needsMemfd makes a file in memory on a kernel before 6.3, and seals it.
-func needsMemfd(string) error {
-	if fd, err := unix.MemfdCreate("x", unix.MFD_NOEXEC_SEAL); err != unix.EINVAL {
-		_ = unix.Close(fd)
-		return errors.New("the kernel is not as old as it should be")
-	}
-	f, err := child.Memfd("x", unix.MFD_NOEXEC_SEAL)
-	if err != nil {
-		return err
-	}
-	return errors.Join(child.Seal(f), f.Close())
 }
 
 func TestDegraded(t *testing.T) {
@@ -127,6 +111,9 @@ func TestDegraded(t *testing.T) {
 			}
 			if slices.Contains(here, c.missing) && !strings.Contains(got.Missing[c.missing], c.why) {
 				t.Errorf("%s is missing because of %q, not %q", c.missing, got.Missing[c.missing], c.why)
+			}
+			if why := got.Missing[c.missing]; why != "" && remedy(c.missing, why) == "" {
+				t.Errorf("nothing helps against %q", why)
 			}
 			if c.refused && slices.Contains(here, c.missing) && !strings.Contains(got.Err, c.why) {
 				t.Errorf("%q does not say %q", got.Err, c.why)
@@ -251,7 +238,7 @@ func TestYama(t *testing.T) {
 	if !ok {
 		t.Fatal("there is no openat")
 	}
-	call, looked := describe(&notif{PID: 1 << 30, NR: n, Args: [6]uint64{3, 0x1000}})
+	call, looked := describe(&unotify.Call{PID: 1 << 30, NR: n, Args: [6]uint64{3, 0x1000}})
 	if call != "openat(0x3, 0x1000, 0x0, 0x0, 0x0, 0x0)" || looked != "" {
 		t.Errorf("%q, %q", call, looked)
 	}

@@ -13,10 +13,12 @@ const (
 
 // What arguments mean: linux/mman.h, futex.h, ioctls.h.
 const (
-	protExec   = 4
-	mapPrivate = 2
-	futexOp    = 0x7f // without FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME
-	tcgets     = 0x5401
+	protExec     = 4
+	mapType      = 0x0f // shared, private, or shared and validated, which has the bits of both
+	mapPrivate   = 2
+	mapGrowsDown = 0x100
+	futexOp      = 0x7f // without FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME
+	tcgets       = 0x5401
 )
 
 // LoadFilter is what a worker may do from the last instruction that is trusted on.
@@ -41,7 +43,8 @@ func LoadFilter(a *seccomp.Arch) *seccomp.Filter {
 	for _, op := range []uint64{0, 1, 9, 10} { // FUTEX_WAIT, WAKE, WAIT_BITSET, WAKE_BITSET
 		allow("futex", seccomp.Cond{Arg: 1, Mask: futexOp, Value: op})
 	}
-	allow("mmap", seccomp.Without(2, protExec), seccomp.With(3, mapPrivate))
+	// RLIMIT_DATA counts neither what is shared nor what grows downwards.
+	allow("mmap", seccomp.Without(2, protExec), seccomp.Cond{Arg: 3, Mask: mapType | mapGrowsDown, Value: mapPrivate})
 	allow("mprotect", seccomp.Without(2, protExec))
 	for _, fd := range []uint64{1, 2, fdControl, fdOut} {
 		allow("write", seccomp.Is(0, fd))

@@ -10,7 +10,7 @@ import (
 
 // What every byte of a checkpoint could be used for, and what loading is made of.
 func TestLoadFilter(t *testing.T) {
-	const exec, private, shared, anonymous = 4, 2, 1, 0x20
+	const exec, private, shared, anonymous, growsDown = 4, 2, 1, 0x20, 0x100
 	for _, a := range []*seccomp.Arch{seccomp.AMD64, seccomp.ARM64} {
 		f := sandbox.LoadFilter(a)
 		if _, err := f.Compile(); err != nil {
@@ -25,6 +25,8 @@ func TestLoadFilter(t *testing.T) {
 			{"mmap", []uint64{0, 4096, 3, private | anonymous}, seccomp.Allow},
 			{"mmap", []uint64{0, 4096, 7, private | anonymous}, seccomp.Notify},
 			{"mmap", []uint64{0, 4096, 3, shared | anonymous}, seccomp.Notify},
+			{"mmap", []uint64{0, 4096, 3, shared | private}, seccomp.Notify}, // MAP_SHARED_VALIDATE
+			{"mmap", []uint64{0, 4096, 3, private | anonymous | growsDown}, seccomp.Notify},
 			{"mmap", []uint64{0, 4096, 1<<32 | exec, private}, seccomp.Notify},
 			{"mprotect", []uint64{0, 4096, 3}, seccomp.Allow},
 			{"mprotect", []uint64{0, 4096, exec}, seccomp.Notify},

@@ -24,6 +24,7 @@ type group struct {
 	path   string
 	dir    *os.File // the worker is started in it
 	memory int64
+	gvisor bool // its kernel is in there as well
 }
 
 // newGroup makes one beneath the nearest group above this process that may be divided.
@@ -45,14 +46,11 @@ func newGroup(lim Limits, gvisor bool) (*group, error) {
 		return nil, err
 	}
 	sweep(parent)
-	if gvisor { // it has threads and memory of its own
-		lim.Memory, lim.Threads = lim.Memory+1<<30, lim.Threads+1024
-	}
-	return makeGroup(parent, lim)
+	return makeGroup(parent, lim, gvisor)
 }
 
-func makeGroup(parent string, lim Limits) (*group, error) {
-	g := &group{}
+func makeGroup(parent string, lim Limits, gvisor bool) (*group, error) {
+	g := &group{gvisor: gvisor}
 	var err error
 	if g.path, err = os.MkdirTemp(parent, fmt.Sprintf("%s%d-", groupPrefix, os.Getpid())); err != nil {
 		return nil, err
@@ -132,6 +130,12 @@ func sweep(parent string) {
 // limit sets what all processes of the group may take together. What they write as
 // result lies in memory, too.
 func (g *group) limit(lim Limits) error {
+	if g == nil {
+		return nil
+	}
+	if g.gvisor { // it has threads and memory of its own
+		lim.Memory, lim.Threads = lim.Memory+1<<30, lim.Threads+1024
+	}
 	g.memory = lim.Memory + lim.Result
 	for _, c := range []struct{ file, text string }{
 		{"memory.max", strconv.FormatInt(g.memory, 10)},

@@ -75,7 +75,7 @@ func TestDivisible(t *testing.T) {
 // A group that cannot be limited is none.
 func TestGroupWithoutLimits(t *testing.T) {
 	parent := t.TempDir()
-	if g, err := makeGroup(parent, Limits{}.Filled(0)); err == nil {
+	if g, err := makeGroup(parent, Limits{}.Filled(0), false); err == nil {
 		t.Errorf("%s has no limits", g.path)
 	}
 	if left, err := os.ReadDir(parent); err != nil || len(left) > 0 {

@@ -118,7 +118,10 @@ func (w *worker) runsc(v *view, lim Limits) error {
 	if path, err = filepath.Abs(path); err != nil {
 		return err
 	}
-	if w.temp, err = os.MkdirTemp("", "andiron-"); err != nil {
+	if w.temp, err = os.MkdirTemp("", "andiron-"); err == nil {
+		w.temp, err = filepath.Abs(w.temp) // runsc takes no other, and does not say so
+	}
+	if err != nil {
 		return err
 	}
 	if err := newBundle(v, w.slot.uid, lim).write(w.temp, v); err != nil {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/andiron-dev/andiron/internal/sandbox"
 )
@@ -33,13 +34,19 @@ func TestGVisor(t *testing.T) {
 		t.Errorf("%d of %d", len(some), len(pick))
 	}
 	some = append(some, attack{name: "nothing", code: "x = 1", want: "nothing"})
-	names := f.checkpoints(t, python, some)
+	plots := checkpoints(t, f, python, some)
 	t.Setenv("TMPDIR", t.TempDir())
 	t.Cleanup(func() { nothingLeft(t, os.TempDir()) })
 	for i, a := range some {
 		t.Run(a.name, func(t *testing.T) {
-			rep, err := attempt(t, names[i], sandbox.Options{Python: python, Runsc: runsc(t), Limits: limits})
-			f.untouched(t)
+			limits := limits
+			if a.name == "memory" { // so that it is met in time on a machine with much to do
+				limits.Memory, limits.Load = 256<<20, 30*time.Second
+			}
+			rep, err := attempt(t, plots[i].file(), sandbox.Options{Python: python, Runsc: runsc(t), Limits: limits})
+			if found := plots[i].traces(t); len(found) > 0 || f.hits.Load() > 0 {
+				t.Errorf("%q, %d connections", found, f.hits.Load())
+			}
 			t.Log(rep, err)
 			if !slices.Contains(rep.Layers, sandbox.GVisor) || !slices.Contains(rep.Layers, sandbox.Seccomp) {
 				t.Error(rep.Layers)
@@ -62,6 +69,23 @@ func TestGVisor(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A folder for temporary files that is relative is no matter: runsc reads the bundle only
+// by an absolute path, and fails elsewhere without a reason.
+func TestPitfall12BundlePath(t *testing.T) {
+	python := pythons(t)[0]
+	f := newField(t)
+	plots := checkpoints(t, f, python, []attack{{code: "x = 1"}})
+	t.Chdir(t.TempDir())
+	if err := os.Mkdir("temp", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", "temp")
+	if _, err := attempt(t, plots[0].file(), sandbox.Options{Python: python, Runsc: runsc(t), Limits: limits}); err != nil {
+		t.Error(err)
+	}
+	nothingLeft(t, "temp")
 }
 
 // nothingLeft makes sure that folders of workers are gone.

@@ -118,7 +118,7 @@ func TestVerityHere(t *testing.T) {
 		_ = f.Close()
 		t.Error("it can be written to")
 	}
-	if err := in.unchanged(); err != nil {
+	if err := in.Unchanged(); err != nil {
 		t.Error(err)
 	}
 }

@@ -30,7 +30,7 @@ func OpenInput(path string) (*Input, error) {
 	if err != nil {
 		return nil, err
 	}
-	in, err := keep(f)
+	in, err := Hold(f, 0)
 	if err != nil {
 		_ = f.Close() // it was only read
 		return nil, &fs.PathError{Op: "read", Path: path, Err: err}
@@ -64,7 +64,7 @@ func AdoptInput(f *os.File) (*Input, error) {
 	if err != nil {
 		return nil, err
 	}
-	in, err := keep(own)
+	in, err := Hold(own, 0)
 	if err != nil {
 		_ = own.Close() // it was only read
 	}
@@ -78,7 +78,9 @@ func reopen(f *os.File) (*os.File, error) {
 	return os.Open(fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
 }
 
-func keep(f *os.File) (*Input, error) {
+// Hold keeps an open file as it is, and works out its digest meanwhile. It is copied only
+// if it cannot be kept in place, and has no more than so many bytes; 0 is any number.
+func Hold(f *os.File, most int64) (*Input, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
@@ -88,6 +90,9 @@ func keep(f *os.File) (*Input, error) {
 	}
 	in := &Input{file: f, Size: info.Size(), hashed: make(chan struct{})}
 	if in.Kept = in.way(); in.Kept == "copy" {
+		if most > 0 && in.Size > most {
+			return nil, fmt.Errorf("it cannot be kept in place, and a copy of %d bytes is more than %d", in.Size, most)
+		}
 		if err := in.copy(); err != nil {
 			return nil, err
 		}
@@ -127,6 +132,16 @@ func (in *Input) hash() {
 
 // Path names the same open file for this process.
 func (in *Input) Path() string { return fmt.Sprintf("/proc/self/fd/%d", in.file.Fd()) }
+
+// Still has the kernel keep a file as it is in place, as far as it can, while it is open:
+// "verity", "lease" or "".
+func Still(f *os.File) string {
+	in := &Input{file: f}
+	if way := in.way(); way != "copy" {
+		return way
+	}
+	return ""
+}
 
 // way is how the input is kept. With fs-verity, nobody can write to it; with a lease, the
 // kernel tells of who wants to.
@@ -177,8 +192,8 @@ func (in *Input) copy() error {
 	return nil
 }
 
-// unchanged reports whether nobody could have written since OpenInput.
-func (in *Input) unchanged() error {
+// Unchanged reports whether nobody could have written since it was held.
+func (in *Input) Unchanged() error {
 	if in.Kept != "lease" {
 		return nil
 	}

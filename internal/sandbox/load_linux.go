@@ -25,7 +25,7 @@ func Load(ctx context.Context, in *Input, o Options) (*Result, *Report, error) {
 	o.Size = in.Size
 	w := Start(ctx, o)
 	defer w.Close()
-	return w.Load(ctx, in, Job{Wants: o.Wants})
+	return w.Load(ctx, in, Job{Mode: o.Mode, Wants: o.Wants})
 }
 
 // Worker is a process that loads one checkpoint.
@@ -75,7 +75,7 @@ func (w *Worker) Close() {
 	}
 	w.worker.kill()
 	if w.calls != nil {
-		<-w.calls.done
+		w.calls.finish()
 	}
 }
 
@@ -89,7 +89,7 @@ func (w *Worker) Load(ctx context.Context, in *Input, j Job) (*Result, *Report, 
 	}
 	defer close(w.loaded)
 	r, most := &w.report, w.o.Limits.Filled(w.o.Size)
-	r.Input, r.Limits = in.Kept, j.Limits.within(w.o.Limits).Filled(in.Size).within(most)
+	r.Input, r.Mode, r.Limits = in.Kept, Full, j.Limits.within(w.o.Limits).Filled(in.Size).within(most)
 	if w.failed != nil {
 		return nil, r, w.failed
 	}
@@ -100,6 +100,9 @@ func (w *Worker) Load(ctx context.Context, in *Input, j Job) (*Result, *Report, 
 	if err := w.worker.imports(j.Imports, time.Now().Add(most.Start), r); err != nil {
 		return nil, r, err
 	}
+	if err := w.worker.group.limit(r.Limits); err != nil {
+		return nil, r, fmt.Errorf("the control group of the worker: %w", err)
+	}
 	out, err := child.Memfd("tensors", unix.MFD_NOEXEC_SEAL)
 	if err == nil && w.worker.mute { // gVisor has no limit on what is written to a file of the host
 		err = capped(out, r.Limits.Result)
@@ -107,27 +110,39 @@ func (w *Worker) Load(ctx context.Context, in *Input, j Job) (*Result, *Report, 
 	if err != nil {
 		return nil, r, err
 	}
-	result, err := w.load(ctx, in, j.Wants, out, r.Limits)
-	if err != nil {
+	result, err := w.load(ctx, in, &j, out)
+	if err != nil || result.File == nil {
 		_ = out.Close() // nothing of it is given out
-		return nil, r, err
 	}
-	return result, r, nil
+	return result, r, err
 }
 
 // load has the checkpoint loaded, and looks at what came out.
-func (w *Worker) load(ctx context.Context, in *Input, wants []string, out *os.File, lim Limits) (*Result, error) {
-	if err := w.run(ctx, in, wants, out, lim); err != nil {
+func (w *Worker) load(ctx context.Context, in *Input, j *Job, out *os.File) (*Result, error) {
+	lim := w.report.Limits
+	mode, zip, err := modeFor(in, j.Mode)
+	if err != nil {
 		return nil, err
 	}
-	result, err := sealed(out, lim.Result)
+	if err := w.run(ctx, in, j.Wants, mode, out, lim); err != nil {
+		return nil, err
+	}
+	if err := seal(out); err != nil {
+		return nil, fmt.Errorf("%w: what came out is no result: %w", ErrContained, err)
+	}
+	var result *Result
+	if w.report.Mode == Reference {
+		result, err = zip.result(out, lim.Result)
+	} else {
+		result, err = readResult(out, lim.Result)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: what came out is no result: %w", ErrContained, err)
 	}
 	if _, err := in.Digest(); err != nil {
 		return nil, err
 	}
-	if err := in.unchanged(); err != nil {
+	if err := in.Unchanged(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrContained, err)
 	}
 	return result, nil
@@ -156,14 +171,31 @@ func begin(ctx context.Context, o *Options, v *view, lim Limits, r *Report) (*wo
 	}
 }
 
+// modeFor is how the tensors of a checkpoint are to leave the worker.
+func modeFor(in *Input, m Mode) (Mode, *records, error) {
+	if m == Full || m != Reference && in.Size < referenceFrom {
+		return Full, nil, nil
+	}
+	zip, err := openRecords(in)
+	switch {
+	case err == nil && m == Reference:
+		return Reference, zip, nil
+	case err == nil:
+		return Auto, zip, nil
+	case m == Reference:
+		return "", nil, fmt.Errorf("%w: by reference: %w", ErrFailed, err)
+	}
+	return Full, nil, nil // torch says what it is
+}
+
 // run hands over the checkpoint, and waits for the last word.
-func (w *Worker) run(ctx context.Context, in *Input, wants []string, out *os.File, lim Limits) error {
+func (w *Worker) run(ctx context.Context, in *Input, wants []string, mode Mode, out *os.File, lim Limits) error {
 	source, err := reopen(in.file)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = source.Close() }() // it was only read
-	fd, err := w.worker.job(&w.o, wants, lim, source, out)
+	fd, err := w.worker.job(&w.o, wants, mode, lim, source, out)
 	if err != nil {
 		return err
 	}
@@ -184,7 +216,7 @@ func (w *Worker) run(ctx context.Context, in *Input, wants []string, out *os.Fil
 	} else {
 		err = w.worker.why(err)
 		w.worker.stop()
-		<-w.calls.done
+		w.calls.finish()
 		r.CPU, r.MaxRSS = w.worker.used()
 	}
 	if w.worker.mute && w.worker.cmd.ProcessState.ExitCode() == 128+int(unix.SIGSYS) {
@@ -194,8 +226,13 @@ func (w *Worker) run(ctx context.Context, in *Input, wants []string, out *os.Fil
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if err := in.unchanged(); err != nil {
+	if err := in.Unchanged(); err != nil {
 		return fmt.Errorf("%w: %w", ErrContained, err)
+	}
+	if m.Done != nil && m.Done.References {
+		if r.Mode = Reference; mode == Full {
+			return fmt.Errorf("%w: the worker spoke out of turn", ErrContained)
+		}
 	}
 	if err := judge(&m, err, r, w.worker.sees); err != nil || !w.worker.mute {
 		return err
@@ -289,8 +326,8 @@ func within(path, folder string) bool {
 	return path == filepath.Clean(path) && (path == folder || strings.HasPrefix(path, folder+"/"))
 }
 
-// sealed makes sure that a file cannot change any more, and reads it.
-func sealed(f *os.File, most int64) (r *Result, err error) {
+// seal makes sure that a file cannot change any more.
+func seal(f *os.File) (err error) {
 	for range 3 { // a page may be held for a moment after an honest end
 		if err = child.Seal(f); !errors.Is(err, unix.EBUSY) {
 			break
@@ -298,9 +335,9 @@ func sealed(f *os.File, most int64) (r *Result, err error) {
 		time.Sleep(time.Millisecond)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("it cannot be sealed: %w", err)
+		return fmt.Errorf("it cannot be sealed: %w", err)
 	}
-	return readResult(f, most)
+	return nil
 }
 
 // readResult reads a sealed file.
@@ -317,4 +354,24 @@ func readResult(f *os.File, most int64) (*Result, error) {
 		return nil, err
 	}
 	return &Result{File: f, Size: size, Header: h}, nil
+}
+
+// Copy copies a result to memory that is sealed then, by means of a function.
+func (r *Result) Copy(to func(w io.Writer, r *Result) error) (*Result, error) {
+	out, err := child.Memfd("tensors", unix.MFD_NOEXEC_SEAL)
+	if err != nil {
+		return nil, err
+	}
+	if err = to(out, r); err == nil {
+		err = seal(out)
+	}
+	var sealed *Result
+	if err == nil {
+		sealed, err = readResult(out, r.Size)
+	}
+	if err != nil {
+		_ = out.Close() // nothing of it is given out
+		return nil, err
+	}
+	return sealed, nil
 }

@@ -2,44 +2,20 @@ package sandbox
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/andiron-dev/andiron/internal/seccomp"
+	"github.com/andiron-dev/andiron/internal/unotify"
 )
-
-// The requests of a listener: SECCOMP_IOCTL_NOTIF_ of linux/seccomp.h.
-const (
-	notifReceive = 0xc0502100
-	notifSend    = 0xc0182101
-	notifValid   = 0x40082102
-)
-
-// notif is struct seccomp_notif.
-type notif struct {
-	ID    uint64
-	PID   uint32
-	Flags uint32
-	NR    int32
-	Arch  uint32
-	IP    uint64
-	Args  [6]uint64
-}
-
-// answer is struct seccomp_notif_resp.
-type answer struct {
-	ID    uint64
-	Val   int64
-	Error int32
-	Flags uint32
-}
 
 // listener hears of the calls that a worker may not make, writes them down, and refuses
 // them. It never lets one happen.
@@ -51,7 +27,19 @@ type listener struct {
 
 	mu     sync.Mutex
 	events []Event
+	ended  atomic.Bool // there is no worker any more
 	done   chan struct{}
+}
+
+// finish waits until all calls of a worker that has ended are written down.
+func (l *listener) finish() {
+	l.ended.Store(true)
+	<-l.done
+}
+
+// isListener reports whether a descriptor is what one hears of calls by.
+func isListener(fd int) bool {
+	return errors.Is(unotify.Listener(fd).Waits(&unotify.Call{}), unix.ENOENT) // of no call
 }
 
 func listen(fd, most int, stop func()) *listener {
@@ -69,22 +57,22 @@ func (l *listener) run() {
 	defer func() { _ = unix.Close(l.fd) }() // whoever still waits gets ENOSYS
 	poll := []unix.PollFd{{Fd: int32(l.fd), Events: unix.POLLIN}}
 	for {
-		if _, err := unix.Poll(poll, -1); err == unix.EINTR {
+		n, err := unix.Poll(poll, 100)
+		if err == unix.EINTR || n == 0 && !l.ended.Load() {
 			continue
 		}
-		if poll[0].Revents&unix.POLLIN == 0 {
-			return // nobody has the filter any more
+		if n == 0 || poll[0].Revents&unix.POLLIN == 0 {
+			return // nobody has the filter any more, or only what the worker left behind
 		}
-		var n notif
-		if _, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(l.fd), notifReceive, uintptr(unsafe.Pointer(&n))); e != 0 { //nolint:gosec // for the kernel
-			if e == unix.EINTR || e == unix.ENOENT {
+		var c unotify.Call
+		if err := unotify.Listener(l.fd).Receive(&c); err != nil {
+			if errors.Is(err, unix.EINTR) || errors.Is(err, unix.ENOENT) {
 				continue
 			}
 			return
 		}
-		l.note(describe(&n))
-		a := answer{ID: n.ID, Error: -int32(unix.EPERM)}
-		_, _, _ = unix.Syscall(unix.SYS_IOCTL, uintptr(l.fd), notifSend, uintptr(unsafe.Pointer(&a))) //nolint:gosec // for the kernel; it may be gone
+		l.note(describe(&c))
+		_ = unotify.Listener(l.fd).Refuse(&c, unix.EPERM) // it may be gone
 	}
 }
 
@@ -113,7 +101,7 @@ var paths = map[string]int{
 // describe is the call with its arguments: numbers, and the text of a path. What stands
 // behind a pointer may be written over while it is read, so it is evidence, and nothing
 // is decided by it but how it is worded. What only looked for a file has its path as well.
-func describe(n *notif) (call, looked string) {
+func describe(n *unotify.Call) (call, looked string) {
 	a := seccomp.ArchOf(runtime.GOARCH)
 	name := a.Call(n.NR)
 	path, has := paths[name]
@@ -142,7 +130,7 @@ func describe(n *notif) (call, looked string) {
 }
 
 // looks reports whether a call with a path changes nothing.
-func looks(name string, n *notif) bool {
+func looks(name string, n *unotify.Call) bool {
 	const reads = unix.O_CLOEXEC | unix.O_DIRECTORY | unix.O_NONBLOCK | unix.O_LARGEFILE
 	switch name {
 	case "stat", "lstat", "newfstatat", "fstatat", "statx", "access", "faccessat", "faccessat2", "readlink", "readlinkat":

@@ -126,7 +126,8 @@ func (p *Pool) Load(ctx context.Context, in *Input, j Job) (*Result, *Report, er
 }
 
 func (p *Pool) take(ctx context.Context) (*Worker, error) {
-	ctx, cancel := context.WithTimeout(ctx, p.options.Wait)
+	late := fmt.Errorf("none was in %v", p.options.Wait)
+	ctx, cancel := context.WithTimeoutCause(ctx, p.options.Wait, late)
 	defer cancel()
 	select {
 	case w := <-p.ready:

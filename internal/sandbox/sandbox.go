@@ -114,6 +114,7 @@ type Options struct {
 	Path    []string // folders with modules that the policy trusts
 	Imports []string // modules that the policy trusts, imported before the filter is in force
 	Wants   []string // modules that the checkpoint names
+	Mode    Mode     // as in Job
 	Runsc   string   // of gVisor, which then holds the worker in the place of namespaces and Landlock
 	Need    []Layer  // refuse to load without them; nil is the filter, and Landlock or namespaces
 	Without []Layer  // leave out, for tests of the others
@@ -128,8 +129,23 @@ type PoolOptions struct {
 	Wait   time.Duration // how long a load waits for one
 }
 
+// Mode is how tensors leave a worker.
+type Mode string
+
+// The modes. A reference says where in the checkpoint the bytes of a tensor are; the
+// worker then never has them.
+const (
+	Auto      Mode = "auto" // by reference where that can be, from a size on
+	Full      Mode = "full"
+	Reference Mode = "reference"
+)
+
+// referenceFrom is the size of a zip from which on references are worth it.
+const referenceFrom = 32 << 20
+
 // Job is what a worker does.
 type Job struct {
+	Mode    Mode     // "" is Auto
 	Imports []string // modules as in Options, for this checkpoint
 	Wants   []string // modules that the checkpoint names
 	Limits  Limits   // as in Options, and no higher
@@ -181,6 +197,7 @@ type Report struct {
 	WeightsOnly   bool             // torch.load(weights_only=True) did it
 	Type          string           // of what was loaded, as the worker says
 	Events        []Event
+	Mode          Mode     // Full or Reference
 	Lacks         []string // of the modules that it names, those that were not imported
 	Input         string   // how the input was kept from changing
 	Limits        Limits   // in force
@@ -201,13 +218,18 @@ type Trial struct {
 
 // Result is what came out. Close gives the memory back.
 type Result struct {
-	File   *os.File // sealed; it cannot change any more
+	File   *os.File // sealed; it cannot change any more. Nil if the bytes are in the checkpoint
 	Size   int64
 	Header *safetensors.File
+
+	refs *references
 }
 
-// WriteTo copies the tensors.
+// WriteTo copies the tensors. The checkpoint must be open still.
 func (r *Result) WriteTo(w io.Writer) (int64, error) {
+	if r.refs != nil {
+		return r.refs.writeTo(w)
+	}
 	return io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{io.NewSectionReader(r.File, 0, r.Size)}, make([]byte, pieceSize))
 }
 
@@ -215,7 +237,12 @@ func (r *Result) WriteTo(w io.Writer) (int64, error) {
 const pieceSize = 1 << 20
 
 // Close gives the tensors back.
-func (r *Result) Close() error { return r.File.Close() }
+func (r *Result) Close() error {
+	if r.refs != nil {
+		return nil
+	}
+	return r.File.Close()
+}
 
 // Errors that callers tell apart.
 var (

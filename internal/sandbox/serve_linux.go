@@ -72,10 +72,10 @@ func Listen(ctx context.Context, path string) (*net.UnixListener, error) {
 
 // privateFolder makes sure that nobody else can enter a folder.
 func privateFolder(dir string) error {
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) { //nolint:gosec // the user names it
 		return err
 	}
-	info, err := os.Stat(dir)
+	info, err := os.Stat(dir) //nolint:gosec // likewise
 	if err != nil {
 		return err
 	}

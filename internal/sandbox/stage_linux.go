@@ -137,6 +137,9 @@ func null() error {
 // limits bounds what the process may take.
 func (p *stagePlan) limits() error {
 	for _, r := range p.Limits.kernel() {
+		if r.what == unix.RLIMIT_NPROC && !p.Namespaces && p.UID == 0 {
+			continue // all that the caller has are counted, and the filter lets none begin
+		}
 		var had unix.Rlimit
 		err := unix.Getrlimit(r.what, &had)
 		if err == nil {
@@ -157,12 +160,16 @@ type rlimit struct {
 	n    uint64
 }
 
+// stackSize is that of the first thread, in bytes: what Linux gives by default.
+const stackSize = 8 << 20
+
 // kernel are the limits that the kernel has for a process.
 func (l Limits) kernel() []rlimit {
 	return []rlimit{
 		{"RLIMIT_CORE", unix.RLIMIT_CORE, 0},
 		{"RLIMIT_NOFILE", unix.RLIMIT_NOFILE, uint64(l.Files)},
 		{"RLIMIT_NPROC", unix.RLIMIT_NPROC, uint64(l.Threads)},
+		{"RLIMIT_STACK", unix.RLIMIT_STACK, stackSize}, // RLIMIT_DATA does not count it
 		{"RLIMIT_FSIZE", unix.RLIMIT_FSIZE, uint64(l.Result)},
 		{"RLIMIT_CPU", unix.RLIMIT_CPU, uint64(l.cpuSeconds())},
 		{"RLIMIT_DATA", unix.RLIMIT_DATA, uint64(l.Memory)},

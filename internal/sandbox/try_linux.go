@@ -92,11 +92,11 @@ func (w *worker) locks(o *Options) error {
 		return err
 	}
 	defer func() { _ = in.Close() }() // there is nothing in it
-	fd, err := w.job(o, nil, o.Limits.Filled(0), in, in)
+	fd, err := w.job(o, nil, Full, o.Limits.Filled(0), in, in)
 	if err == nil {
 		l := listen(fd, 1, func() {})
 		w.stop()
-		<-l.done
+		l.finish()
 	}
 	return err
 }

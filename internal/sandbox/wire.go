@@ -18,6 +18,7 @@ import (
 type Request struct {
 	Name   string        `json:"name"`             // of the checkpoint, for the record
 	SHA256 string        `json:"sha256,omitempty"` // refuse another one
+	Mode   Mode          `json:"mode,omitempty"`   // "" is auto
 	Limits RequestLimits `json:"limits,omitzero"`  // where they are lower than the pool's
 }
 
@@ -59,6 +60,7 @@ const (
 	KindFailed    FailureKind = "failed"    // ErrFailed
 	KindMissing   FailureKind = "missing"   // ErrMissing
 	KindDigest    FailureKind = "digest"    // the checkpoint is another one
+	KindNeeds     FailureKind = "needs"     // ErrNeeds
 	KindBusy      FailureKind = "busy"      // ErrNoWorker
 	KindRequest   FailureKind = "request"   // nobody understands the request
 	KindOther     FailureKind = "other"
@@ -67,7 +69,7 @@ const (
 var kinds = []struct {
 	kind FailureKind
 	err  error
-}{{KindContained, ErrContained}, {KindFailed, ErrFailed}, {KindMissing, ErrMissing}, {KindBusy, ErrNoWorker}, {KindDigest, ErrDigest}, {KindRequest, errRequest}}
+}{{KindContained, ErrContained}, {KindNeeds, ErrNeeds}, {KindFailed, ErrFailed}, {KindMissing, ErrMissing}, {KindBusy, ErrNoWorker}, {KindDigest, ErrDigest}, {KindRequest, errRequest}}
 
 // ErrDigest says that the checkpoint is not the one that was asked for.
 var ErrDigest = errors.New("it has another digest")
@@ -148,6 +150,8 @@ func decodeRequest(b []byte) (*Request, error) {
 		return nil, fmt.Errorf("%w: a name of %d bytes", errRequest, len(r.Name))
 	case r.SHA256 != "" && !isDigest(r.SHA256):
 		return nil, fmt.Errorf("%w: %q is no SHA-256", errRequest, r.SHA256)
+	case r.Mode != "" && r.Mode != Auto && r.Mode != Full && r.Mode != Reference:
+		return nil, fmt.Errorf("%w: there is no mode %.20q", errRequest, r.Mode)
 	case l.Memory < 0 || l.Result < 0 || !spans(l.Seconds) || !spans(l.CPUSeconds):
 		return nil, fmt.Errorf("%w: a limit is out of range", errRequest)
 	}

@@ -76,6 +76,8 @@ import torch  # noqa: E402  # after libc, which must not come from it
 sys.path += filter(None, os.environ["ANDIRON_PATH"].split(":"))  # behind all else: it takes no name from torch
 importlib.util.find_spec("andiron_is_no_module")  # has each folder looked at once
 
+READER = torch._C.PyTorchFileReader
+UNTYPED = getattr(torch, "UntypedStorage", None)
 TYPES = {
     name: kind
     for name, kind in {
@@ -87,8 +89,15 @@ TYPES = {
 }  # fmt: skip
 
 
+def unread(*_):
+    raise OSError("sources are not looked at")
+
+
 def warm():
     """Use what torch.load imports late, with bytes that are ours."""
+    # What holds a module in a file of before torch 1.6 is compared with the source that
+    # is installed, for a warning; it is a file that no filter lets one open.
+    torch.serialization.get_source_lines_and_file = unread
     held = torch.nn.Linear(1, 1)
     state = collections.OrderedDict(a=torch.zeros(1), b=held.state_dict(), c=torch.zeros(1, dtype=torch.bfloat16))
     for zipped in (True, False):
@@ -106,9 +115,17 @@ def warm():
             codecs.lookup(name)
         except LookupError:  # this Python has fewer
             pass
-    out = Output(os.open(os.devnull, os.O_WRONLY))
-    out.emit(state)
-    os.close(out.fd)
+    null = os.open(os.devnull, os.O_WRONLY)
+    Output(null).emit(state)
+    b = io.BytesIO()
+    torch.save(state, b)
+    b.seek(0)
+    try:
+        value, records = refer(b)
+        References(null, records).emit(value)
+    except Exception:  # noqa: BLE001, S110  # this torch cannot
+        pass
+    os.close(null)
 
 
 class Source(io.RawIOBase):
@@ -132,8 +149,58 @@ class Source(io.RawIOBase):
         return os.lseek(SOURCE, at, whence)
 
 
+class Whole(Exception):
+    """What was loaded has to be loaded with its bytes."""
+
+
+class Records:
+    """Stands in for torch's reader of zips, and gives storages that have no bytes."""
+
+    def __init__(self, source):
+        self.inner, self.given, self.names = READER(source), {}, {}
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+    def get_storage_from_record(self, name, size, kind):
+        if kind is not UNTYPED:
+            raise Whole("a storage of %s" % kind)
+        if name not in self.given:
+            t = torch.empty(size, dtype=torch.uint8, device="meta")
+            self.given[name], self.names[storage(t)] = t, name
+        return self.given[name]
+
+
+def storage(t):
+    """Tell the storages of tensors apart, for as long as they are there."""
+    return (t.untyped_storage() if hasattr(t, "untyped_storage") else t.storage().untyped())._cdata
+
+
+def refer(source):
+    """Load tensors without their bytes, and say which records they are in.
+
+    It is torch.load(weights_only=True), whose few functions never look at bytes.
+    """
+    made = []
+
+    def reader(file):
+        made.append(Records(file))
+        return made[-1]
+
+    torch._C.PyTorchFileReader = reader
+    try:
+        value = torch.load(source, map_location="cpu", weights_only=True)
+    finally:
+        torch._C.PyTorchFileReader = READER
+    if len(made) != 1:
+        raise Whole("it is no zip")
+    return value, made[0].names
+
+
 class Output:
     """Writes tensors as safetensors, and says what held them."""
+
+    device = "cpu"
 
     def __init__(self, fd):
         self.fd, self.tensors, self.names, self.depth, self.size = fd, {}, {}, 0, 0
@@ -152,8 +219,11 @@ class Output:
         text += b" " * (-len(text) % 8)
         self.write(len(text).to_bytes(8, "little") + text)
         for t in self.tensors.values():
-            t = t.contiguous()
-            self.write_from(t.data_ptr(), t.numel() * t.element_size())
+            self.put(t)
+
+    def put(self, t):
+        t = t.contiguous()
+        self.write_from(t.data_ptr(), t.numel() * t.element_size())
 
     def write(self, data):
         self.write_from(ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value, len(data))
@@ -204,12 +274,12 @@ class Output:
 
     def tensor(self, t, path):
         t = t.detach()
-        if t.layout != torch.strided or t.is_quantized or t.device.type != "cpu":
+        if t.layout != torch.strided or t.is_quantized or t.device.type != self.device:
             raise Refused("%s is a tensor that is %s" % (path or "it", "quantized" if t.is_quantized else t.layout if t.layout != torch.strided else "on " + t.device.type))
         if str(t.dtype).replace("torch.", "") not in TYPES:
             raise Refused("%s has the type %s" % (path or "it", t.dtype))
         t = t.resolve_conj().resolve_neg()
-        same = (t.data_ptr(), tuple(t.shape), tuple(t.stride()), t.dtype)
+        same = (*self.place(t), tuple(t.shape), tuple(t.stride()), t.dtype)
         if t.numel() and same in self.names:
             return self.names[same]
         name = path or "tensor"
@@ -217,6 +287,39 @@ class Output:
             name += "_"
         self.tensors[name], self.names[same] = t, name
         return name
+
+    def place(self, t):
+        return (t.data_ptr(),)
+
+
+class References(Output):
+    """Writes the header, and behind it where in the zip the bytes are."""
+
+    device = "meta"
+
+    def __init__(self, fd, records):
+        super().__init__(fd)
+        self.records = records
+
+    def place(self, t):
+        name = self.records.get(storage(t))
+        if name is None:
+            raise Whole("a tensor of no record")
+        return name, t.storage_offset() * t.element_size()
+
+    def emit(self, value):
+        super().emit(value)
+        parts = {name: [*self.place(t), list(t.stride())] for name, t in self.tensors.items()}
+        size = sum(t.numel() * t.element_size() for t in self.tensors.values())
+        self.write(json.dumps({"size": size, "parts": parts}, separators=(",", ":")).encode())
+
+    def put(self, t):
+        pass
+
+    def tensor(self, t, path):
+        if t.device.type != "meta" or t.layout != torch.strided or t.is_quantized or t.is_conj() or t.is_neg():
+            raise Whole("%s has no bytes in the zip" % path)
+        return super().tensor(t, path)
 
 
 def grow(more):
@@ -277,6 +380,23 @@ def take(control):
                 os._exit(1)
 
 
+def produce(source, reference):
+    """Load the checkpoint and write what comes of it: where bytes are, or bytes."""
+    if reference != "full":
+        try:
+            value, records = refer(source)
+            out = References(OUT, records)
+            out.emit(value)
+            return value, True, out
+        except Exception:  # noqa: BLE001
+            if reference == "reference" or os.lseek(OUT, 0, os.SEEK_CUR):
+                raise
+    value, only = load(source)
+    out = Output(OUT)
+    out.emit(value)
+    return value, only, out
+
+
 def main():
     control = socket.socket(fileno=CONTROL)
     warm()
@@ -284,7 +404,7 @@ def main():
     for fd, to in zip(got, (SOURCE, OUT)):
         os.dup2(fd, to)
         os.close(fd)
-    source, out = io.BufferedReader(Source(), 1 << 16), Output(OUT)
+    source = io.BufferedReader(Source(), 1 << 16)
     bound(job["limits"])
     lacks = [name for name in job["wants"] if name not in sys.modules]
     if not job["told"]:
@@ -298,9 +418,11 @@ def main():
         os.close(told)
     hear()
     try:
-        value, only = load(source)
-        out.emit(value)
-        say({"done": {"size": out.size, "weights_only": only, "type": "%s.%s" % (type(value).__module__, type(value).__qualname__)}})
+        value, only, out = produce(source, job["reference"])
+        say({"done": {
+            "size": out.size, "weights_only": only, "references": isinstance(out, References),
+            "type": "%s.%s" % (type(value).__module__, type(value).__qualname__),
+        }})  # fmt: skip
     except BaseException as e:  # noqa: BLE001  # whatever it is, andiron is told
         say({"failed": {"kind": type(e).__qualname__, "text": str(e)[:4096]}})
     os.read(CONTROL, 1)  # until it is ended

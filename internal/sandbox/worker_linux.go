@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"encoding/base64"
@@ -156,6 +157,7 @@ type message struct {
 	Done *struct {
 		Size        int64  `json:"size"`
 		WeightsOnly bool   `json:"weights_only"`
+		References  bool   `json:"references"`
 		Type        string `json:"type"`
 	} `json:"done"`
 	Failed *failure `json:"failed"`
@@ -194,12 +196,30 @@ func (w *worker) hear(until time.Time, files bool) (m message, fd int, err error
 	if fd, err = received(oob[:oobn]); err != nil {
 		return m, fd, err
 	}
-	d := json.NewDecoder(strings.NewReader(string(b[:n])))
+	m, err = read(b[:n])
+	return m, fd, err
+}
+
+// read is one message, with nothing beside it.
+func read(b []byte) (m message, err error) {
+	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&m); err != nil {
-		return m, fd, fmt.Errorf("the worker said what nobody understands: %w", err)
+	if err = d.Decode(&m); err == nil && d.InputOffset() != int64(len(b)) {
+		err = errors.New("there is more behind it")
 	}
-	return m, fd, nil
+	said := 0
+	for _, is := range []bool{m.Ready != nil, m.Stage != nil, m.Locked != nil, m.Done != nil, m.Failed != nil} {
+		if is {
+			said++
+		}
+	}
+	if err == nil && said != 1 {
+		err = fmt.Errorf("it is %d words", said)
+	}
+	if err != nil {
+		return message{}, fmt.Errorf("the worker said what nobody understands: %w", err)
+	}
+	return m, nil
 }
 
 // received is the descriptor that came along, or -1.
@@ -294,7 +314,7 @@ func (w *worker) why(err error) error {
 
 // job gives the worker its checkpoint and returns the listener for its calls, or -1 where
 // there is none.
-func (w *worker) job(o *Options, wants []string, lim Limits, in, out *os.File) (listener int, err error) {
+func (w *worker) job(o *Options, wants []string, mode Mode, lim Limits, in, out *os.File) (listener int, err error) {
 	f := LoadFilter(seccomp.ArchOf(runtime.GOARCH))
 	if slices.Contains(o.Without, Seccomp) {
 		f.Rules, f.Else = nil, seccomp.Allow
@@ -302,19 +322,24 @@ func (w *worker) job(o *Options, wants []string, lim Limits, in, out *os.File) (
 	if w.mute && f.Else == seccomp.Notify {
 		f.Else = seccomp.KillProcess
 	}
+	return w.jobWith(f, wants, mode, lim, in, out)
+}
+
+// jobWith does so with a filter.
+func (w *worker) jobWith(f *seccomp.Filter, wants []string, mode Mode, lim Limits, in, out *os.File) (listener int, err error) {
 	p, err := f.Compile()
 	if err != nil {
 		return -1, fmt.Errorf("internal error: %w", err)
 	}
 	err = w.tell(map[string]any{"job": map[string]any{
-		"filter": base64.StdEncoding.EncodeToString(p.Bytes()), "wants": append([]string{}, wants...), "told": !w.mute,
+		"filter": base64.StdEncoding.EncodeToString(p.Bytes()), "wants": append([]string{}, wants...), "told": !w.mute, "reference": mode,
 		"limits": map[string]int64{"RLIMIT_DATA": lim.Memory, "RLIMIT_FSIZE": lim.Result, "RLIMIT_CPU": lim.cpuSeconds()},
 	}}, in, out)
 	if err != nil {
 		return -1, err
 	}
 	m, fd, err := w.hear(time.Now().Add(lim.Start), true)
-	if err == nil && (m.Locked == nil || (fd < 0) != w.mute) {
+	if err == nil && (m.Locked == nil || isListener(fd) == w.mute) {
 		err = errors.New("the worker spoke out of turn")
 	}
 	if err != nil {

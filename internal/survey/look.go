@@ -92,15 +92,7 @@ func (s *Survey) Labelled() string { return s.opt.Label }
 
 // labelColumn is the column with the labels, or nil.
 func (s *Survey) labelColumn(rows *dataset.Rows) *tensor.Tensor {
-	if s.opt.Label != "" {
-		return rows.Column(s.opt.Label)
-	}
-	for _, name := range []string{rows.Label, "label", "labels", "y", "target"} {
-		if t := rows.Column(name); name != "" && t != nil && len(t.Shape) == 1 {
-			return t
-		}
-	}
-	return nil
+	return rows.Column(rows.LabelColumn(s.opt.Label))
 }
 
 // smallCell is how many bytes are copied rather than hashed by themselves.

@@ -104,6 +104,7 @@ type PatchSearch struct {
 	Whole   bool     // whether they are all of the set
 	Least   int      // so many samples a patch needs to be on to be found, whatever its label
 	Crowded []string // labels whose pictures have so much in common that no patch stands out
+	Cut     bool     // more contents told a label than are kept; those that tell most were
 	Refused string   // why nothing can be said
 }
 
@@ -150,6 +151,7 @@ func (s *Survey) search() PatchSearch {
 	out := PatchSearch{Looked: p.n, Whole: int64(p.n) == m.count}
 	p.places()
 	p.anywhere()
+	out.Cut = p.cut
 	var all []Patch
 	least := 0
 	for _, moving := range []bool{false, true} {

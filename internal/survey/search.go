@@ -27,7 +27,9 @@ type patches struct {
 
 // judgement is what was found of the contents that were looked at.
 type judgement struct {
-	found  []Patch
+	found  []Patch // those that tell most, as far as members are kept
+	held   int     // their members
+	cut    bool    // there were more
 	judged int
 	chance []float64          // the best score under each order of chance
 	usual  map[kindOf][]Patch // the best contents, there often or not
@@ -45,7 +47,10 @@ func newJudgement() judgement {
 }
 
 func (j *judgement) plus(k judgement) {
-	j.found = append(j.found, k.found...)
+	for _, x := range k.found {
+		j.keep(x)
+	}
+	j.cut = j.cut || k.cut
 	j.judged += k.judged
 	for i, score := range k.chance {
 		j.chance[i] = max(j.chance[i], score)
@@ -54,6 +59,24 @@ func (j *judgement) plus(k judgement) {
 		j.usual[kind] = append(j.usual[kind], list...)
 		j.trim(kind)
 	}
+}
+
+// mostMembers is how many samples of found contents are kept, of all of them together.
+const mostMembers = 4 << 20
+
+// keep adds a content that was found. Which ones are kept does not depend on the order.
+func (j *judgement) keep(x Patch) {
+	j.found = append(j.found, x)
+	if j.held += len(x.members); j.held <= 2*mostMembers {
+		return
+	}
+	slices.SortFunc(j.found, func(a, b Patch) int { return better(&a, &b) })
+	n, held := 0, 0
+	for n < len(j.found) && held+len(j.found[n].members) <= mostMembers {
+		held += len(j.found[n].members)
+		n++
+	}
+	j.found, j.held, j.cut = slices.Delete(j.found, n, len(j.found)), held, true
 }
 
 // mostUsual are kept of a kind.
@@ -128,17 +151,16 @@ func (p *patches) newScratch() *scratch {
 
 // parts does work in n parts, perhaps side by side, and adds up what they found.
 func (p *patches) parts(n int, do func(s *scratch, part int)) {
-	found := make([]judgement, n)
+	var mu sync.Mutex
 	p.run(n, func(i int) {
 		s, _ := p.scratch.Get().(*scratch)
 		s.judgement = newJudgement()
 		do(s, i)
-		found[i] = s.judgement
+		mu.Lock()
+		defer mu.Unlock()
+		p.plus(s.judgement)
 		p.scratch.Put(s)
 	})
-	for _, f := range found {
-		p.plus(f)
-	}
 }
 
 // places looks at the contents of squares of one to three pixels at each place.
@@ -291,7 +313,7 @@ func (s *scratch) judge(list []int32, at Patch) {
 	}
 	at.Count, at.Of, at.label, at.score, at.members = len(list), of, label, score, slices.Clone(list)
 	if keep {
-		s.found = append(s.found, at)
+		s.judgement.keep(at)
 	}
 	s.usual[kind] = append(s.usual[kind], at)
 	if len(s.usual[kind]) > 2*mostUsual {

@@ -43,6 +43,13 @@ func (o Options) orDefaults() Options {
 	return o
 }
 
+// What is kept of labels and columns, whose names a set chooses.
+const (
+	mostLabels  = 100_000
+	mostLabel   = 1 << 10 // bytes
+	mostColumns = 1 << 12
+)
+
 // Runner calls do with the numbers below n, in any order and perhaps several at a time,
 // and returns when all calls have returned.
 type Runner func(n int, do func(i int))
@@ -75,6 +82,7 @@ type Survey struct {
 	Labels  []string // what labels there are, in the order of their first samples
 	Counts  []int64  // of the labels
 	Columns []*Column
+	Unkept  struct{ Labels, Columns int64 } // samples with labels beyond what is kept, and looks at columns
 	images  *images
 	texts   []text
 	bases   map[string]*base // of columns, to count into
@@ -113,7 +121,9 @@ func (s *Survey) Add(rows *dataset.Rows) { s.Take(s.Look(rows)) }
 func (s *Survey) Take(l *Look) {
 	labels := s.labels(l)
 	for i := range l.columns {
-		s.columnOf(l.columns[i].tensor.Name).take(&l.columns[i])
+		if c := s.columnOf(l.columns[i].tensor.Name); c != nil {
+			c.take(&l.columns[i])
+		}
 	}
 	s.keepImages(l, labels)
 	before := len(s.Samples)
@@ -156,19 +166,27 @@ func (s *Survey) labels(l *Look) []int32 {
 			k := labelKey{t.DType, tensor.Key(t.DType, t.Data, i)}
 			n, ok := s.labelKey[k]
 			if !ok {
-				n = s.labelNumber(t.DType.Show(k.key))
-				s.labelKey[k] = n
+				if n = s.labelNumber(t.DType.Show(k.key)); n >= 0 {
+					s.labelKey[k] = n
+				}
 			}
 			list[i] = n
 		}
-		s.Counts[list[i]]++
+		if list[i] >= 0 {
+			s.Counts[list[i]]++
+		}
 	}
 	return list
 }
 
+// labelNumber is -1 for a label beyond what is kept.
 func (s *Survey) labelNumber(name string) int32 {
 	n, ok := s.labelOf[name]
 	if !ok {
+		if len(s.Labels) == mostLabels || len(name) > mostLabel {
+			s.Unkept.Labels++
+			return -1
+		}
 		n = int32(len(s.Labels))
 		s.labelOf[name] = n
 		s.Labels = append(s.Labels, name)
@@ -177,9 +195,14 @@ func (s *Survey) labelNumber(name string) int32 {
 	return n
 }
 
+// columnOf is nil for a column beyond what is kept.
 func (s *Survey) columnOf(name string) *Column {
 	c := s.column[name]
 	if c == nil {
+		if len(s.Columns) >= mostColumns {
+			s.Unkept.Columns++
+			return nil
+		}
 		c = newColumn(name)
 		s.column[name] = c
 		s.Columns = append(s.Columns, c)

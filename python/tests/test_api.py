@@ -17,7 +17,10 @@ import andiron
 from andiron import _binary
 from conftest import REPOSITORY
 
-FUNCTIONS = ["load", "jit_load", "load_safetensors", "load_unsafe", "hash_file", "install_guard", "uninstall_guard"]
+FUNCTIONS = [
+    "load", "jit_load", "load_safetensors", "load_unsafe", "load_untrusted", "hash_file",
+    "install_guard", "uninstall_guard",
+]  # fmt: skip
 
 
 def exceptions() -> list[type[andiron.AndironError]]:

@@ -20,12 +20,14 @@ from ._errors import (
     AndironSecurityWarning,
     BinaryError,
     BinaryNotFoundError,
+    ContainedError,
     DigestMismatchError,
     FileAccessError,
     FormatError,
     LoadError,
     PolicyError,
     RefusedError,
+    SandboxError,
     ScanError,
     SchemaError,
     SignatureError,
@@ -38,6 +40,7 @@ from ._tensor._data import checked_collate, checked_dataset
 from ._tensor._schema import Schema, read_schema
 from ._tensor._validate import guard, validate
 from ._tensor._violation import Violation
+from ._untrusted import load_untrusted
 
 __version__ = "0.1.0"
 
@@ -46,12 +49,14 @@ __all__ = [
     "AndironSecurityWarning",
     "BinaryError",
     "BinaryNotFoundError",
+    "ContainedError",
     "DigestMismatchError",
     "FileAccessError",
     "FormatError",
     "LoadError",
     "PolicyError",
     "RefusedError",
+    "SandboxError",
     "ScanError",
     "Schema",
     "SchemaError",
@@ -68,6 +73,7 @@ __all__ = [
     "load",
     "load_safetensors",
     "load_unsafe",
+    "load_untrusted",
     "read_schema",
     "uninstall_guard",
     "validate",

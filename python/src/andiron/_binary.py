@@ -14,6 +14,7 @@ import os
 import subprocess
 import sysconfig
 from collections.abc import Iterator, Sequence
+from typing import IO
 
 from ._errors import BinaryError, BinaryNotFoundError
 
@@ -70,6 +71,41 @@ def _usable(path: str) -> bool:
     return os.path.isfile(path) and os.access(path, os.X_OK)
 
 
+def _environment() -> dict[str, str]:
+    return {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+
+
+def start(
+    args: Sequence[str], *, stderr: IO[bytes], pass_fds: Sequence[int], folder: str | None
+) -> subprocess.Popen[bytes]:
+    """Start the binary, in a folder if one is given.
+
+    Raises BinaryError if it cannot be started.
+    """
+    binary = find()
+    try:
+        return subprocess.Popen(  # noqa: S603 - our own binary, no shell
+            [binary, *args],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            env=_environment(),
+            cwd=folder,
+            pass_fds=pass_fds,
+        )
+    except (OSError, subprocess.SubprocessError) as exc:
+        raise _not_run(binary, exc) from exc
+
+
+def _not_run(binary: str, exc: Exception) -> BinaryError:
+    return BinaryError(
+        "the andiron binary could not be run",
+        where=binary,
+        why=str(exc),
+        hint="install the package again, or try again",
+    )
+
+
 def run(args: Sequence[str], stdin: bytes, *, timeout: float, pass_fds: Sequence[int] = ()) -> bytes:
     """Run the binary and return what it wrote to its output.
 
@@ -77,18 +113,13 @@ def run(args: Sequence[str], stdin: bytes, *, timeout: float, pass_fds: Sequence
     than timeout seconds.
     """
     binary = find()
-    env = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    env = _environment()
     try:
         done = subprocess.run(  # noqa: S603 - our own binary, no shell
             [binary, *args], input=stdin, capture_output=True, env=env, timeout=timeout, check=False, pass_fds=pass_fds
         )
     except (OSError, subprocess.SubprocessError) as exc:
-        raise BinaryError(
-            "the andiron binary could not be run",
-            where=binary,
-            why=str(exc),
-            hint="install the package again, or try again",
-        ) from exc
+        raise _not_run(binary, exc) from exc
     if done.returncode != 0:
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
         raise BinaryError(

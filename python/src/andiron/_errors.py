@@ -14,6 +14,8 @@
     │   └── SchemaError          a tensor schema is wrong (also a builtin value error)
     ├── TensorValidationError    tensors are not as their schema says (also a builtin value error)
     ├── LoadError                torch could not load the verified bytes
+    ├── SandboxError             the sandbox gave no tensors: record, events
+    │   └── ContainedError       it stopped what loading the file does (also one that refuses)
     └── BinaryError              the andiron binary gave no answer
         └── BinaryNotFoundError  the andiron binary is not installed
 """
@@ -21,7 +23,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ._tensor._violation import Violation
@@ -150,6 +152,37 @@ class TensorValidationError(AndironError, ValueError):
 
 class LoadError(AndironError):
     """torch could not load the verified bytes; its own error is ``__cause__``."""
+
+
+class SandboxError(AndironError):
+    """The sandbox gave no tensors.
+
+    ``record`` is what is known of the load (docs/spec/sandbox-v1.md), and empty where
+    it did not come to one; ``events`` are the system calls that were refused.
+    """
+
+    record: dict[str, Any]
+
+    def __init__(
+        self, what: str, *, where: str = "", why: str = "", hint: str = "", record: dict[str, Any] | None = None
+    ) -> None:
+        AndironError.__init__(self, what, where=where, why=why, hint=hint)
+        self.record = record or {}
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        events = self.record.get("events") or ()
+        return tuple(str(event.get("call")) for event in events if isinstance(event, dict))
+
+
+class ContainedError(SandboxError, RefusedError):
+    """Loading the file did what it may not, and was stopped; ``events`` say what."""
+
+    def __init__(
+        self, what: str, *, where: str = "", why: str = "", hint: str = "", record: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(what, where=where, why=why, hint=hint, record=record)
+        self.rules = ()
 
 
 class BinaryError(AndironError):

@@ -45,8 +45,11 @@ def operator() -> Any:
     """Return the operator, or None where torch cannot have one."""
     if not hasattr(torch.library, "custom_op"):
         return None
+    # A CUDA graph is replayed without the host, which has to see what came of a check.
+    tag = getattr(torch.Tag, "cudagraph_unsafe", None)
+    tags: Any = {} if tag is None else {"tags": (tag,)}
     schema = "(Tensor[] tensors, Tensor(a!) state, str names, str group, int handle) -> ()"
-    op = torch.library.custom_op("andiron::check", _check, mutates_args=("state",), schema=schema)
+    op = torch.library.custom_op("andiron::check", _check, mutates_args=("state",), schema=schema, **tags)
     op.register_fake(_fake)
     return torch.ops.andiron.check.default
 

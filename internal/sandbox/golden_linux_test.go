@@ -51,7 +51,7 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer in.Close()
+			defer func() { _ = in.Close() }() // it was only read
 			r, rep, err := sandbox.Load(t.Context(), in, sandbox.Options{Python: pythons(t)[0]})
 			if s.File == makesCode {
 				if !errors.Is(err, sandbox.ErrContained) || !strings.HasPrefix(rep.Events[0].Call, "mprotect") {

@@ -1,0 +1,66 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/engine"
+)
+
+func (a *app) opsCommand() *cobra.Command {
+	const verbs = "scan"
+	cmd := &cobra.Command{
+		Use:   "ops " + verbs,
+		Short: "Look at custom C++ and CUDA operators",
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(_ *cobra.Command, args []string) error {
+			const hint = "usage: andiron ops " + verbs
+			if len(args) == 0 {
+				return usage("ops: no verb given", hint)
+			}
+			return usage(fmt.Sprintf("ops: unknown verb %q", args[0]), hint)
+		},
+	}
+	cmd.AddCommand(a.opsScanCommand())
+	return cmd
+}
+
+func (a *app) opsScanCommand() *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use:   "scan [DIR]",
+		Short: "Hold operators against the rules of memory safety",
+		Long: `Read the C++ and CUDA sources of a project's operators, find the functions that
+Python can call, and say what each does with its tensors without having checked them:
+raw pointers of any dtype, device or layout, indices and sizes that nothing is held
+against, numbers in 32 bits, memory that is lost or never written, races, launches
+whose errors nobody reads, writes that the schema does not declare. It also says which
+operators no test calls, and whether gradients, sanitizers and owners were seen.
+DIR is the current folder if not given.
+
+Nothing is compiled or run.`,
+		Example: `  andiron ops scan
+  andiron ops scan --format sarif --output ops.sarif csrc/`,
+		Args: wants("DIR", 0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir := "."
+			if len(args) > 0 {
+				dir = args[0]
+			}
+			if err := folder(dir); err != nil {
+				return err
+			}
+			return a.run(cmd.Context(), cmd, &f, dir, []string{dir}, func(ctx context.Context, opt engine.Options, h finding.Handler) error {
+				return engine.Operators(ctx, dir, opt, h)
+			})
+		},
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		},
+	}
+	f.addReport(cmd)
+	return cmd
+}

@@ -1,0 +1,44 @@
+package code
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/andiron-dev/andiron/finding"
+)
+
+func TestServices(t *testing.T) {
+	for _, c := range []struct {
+		name, text string
+		want       string // rules and lines
+	}{
+		{"Dockerfile", "FROM python:3.12\nRUN python -m pip install torch\nCMD [\"python\", \"serve.py\"]\n", "PY083:3"},
+		{"Dockerfile", "cmd python serve.py\n", "PY083:1"},
+		{"Dockerfile", "ENTRYPOINT [\"/usr/bin/andiron\", \"exec\", \"--\"]\nCMD [\"python\", \"serve.py\"]\n", "PY082:1"},
+		{"Dockerfile", "ENTRYPOINT andiron exec -- gunicorn app:app\n", "PY082:1"},
+		{"Dockerfile", "CMD [\"nginx\"]\n", ""},
+		{"Dockerfile", "ENTRYPOINT [\"python\", \"andiron\", \"exec\"]\n", "PY083:1"},
+		{"Dockerfile", "CMDS python\n", ""},
+		{"compose.yaml", "services:\n  app:\n    command: uvicorn app:app\n  db:\n    command: postgres\n", "PY083:3"},
+		{"compose.yaml", "services:\n  app:\n    command: [andiron, exec, --, uvicorn, app:app]\n", "PY082:3"},
+		{"pod.yaml", "spec:\n  containers:\n  - name: app\n    command:\n    - andiron\n    - exec\n    - --\n    args: [\"python\", \"serve.py\"]\n", "PY082:4"},
+		{"pod.yaml", "spec:\n  containers:\n  - command:\n    - python3.12\n    - serve.py\n    image: x\n", "PY083:3"},
+		{"app.service", "ExecStart=/srv/venv/bin/gunicorn app:app\n", "PY083:1"},
+		{"app.service", "ExecStart=/usr/bin/andiron exec --project /srv/app -- gunicorn app:app\n", "PY082:1"},
+		{"Procfile", "web: gunicorn app:app\nrelease: ./migrate\n", "PY083:1"},
+		{"supervisord.conf", "[program:app]\ncommand=python serve.py\n", "PY083:2"},
+		{"build.sh", "andiron sandbox load m.pt -o m.safetensors\n# andiron sandbox load x\n", "PY081:1"},
+		{"Makefile", "m.safetensors: m.pt\n\tbin/andiron sandbox load $< -o $@\n", "PY081:2"},
+		{"Makefile", "x:\n\tandiron sandbox doctor\n", ""},
+		{"odd.yaml", "command:\n- \n-\ncommand\nargs:", ""},
+	} {
+		var got []string
+		l := &looker{out: func(f finding.Finding) { got = append(got, f.Rule+":"+strconv.Itoa(f.Where.Line)) }, kept: map[string]int{}}
+		l.services(c.name, []byte(c.text))
+		l.sandboxed(c.name, []byte(c.text))
+		if s := strings.Join(got, " "); s != c.want {
+			t.Errorf("%s: %q: %s, want %s", c.name, c.text, s, c.want)
+		}
+	}
+}

@@ -1,0 +1,9 @@
+package enforce
+
+// Access is what a program may reach. Paths are absolute.
+type Access struct {
+	Read  []string // folders and files
+	Write []string // folders
+	// Connect and Bind are ports of TCP; nil is any, and an empty list none.
+	Connect, Bind []uint16
+}

@@ -1,0 +1,51 @@
+package enforce
+
+import (
+	"github.com/andiron-dev/andiron/internal/seccomp"
+)
+
+// What arguments mean, and errors: linux/sched.h, prctl.h, errno-base.h and errno.h.
+const (
+	cloneNewUser  = 0x10000000
+	prSecurebits  = 28
+	prBoundingSet = 24 // PR_CAPBSET_DROP
+	eperm         = 1
+	enosys        = 38
+)
+
+// ProgramFilter is what a program is held by: opens are asked about, and what would get
+// around that fails. With rights, as root has them, it may not give them up, because the
+// supervisor opens with its own.
+func ProgramFilter(a *seccomp.Arch, privileged bool) *seccomp.Filter {
+	f := &seccomp.Filter{Arch: a, Else: seccomp.Allow}
+	each := func(do seccomp.Action, calls ...string) {
+		for _, c := range calls {
+			if _, ok := a.Number(c); ok { // arm64 has fewer
+				f.Rules = append(f.Rules, seccomp.Rule{Call: c, Do: do})
+			}
+		}
+	}
+	each(seccomp.Notify, "openat", "open", "creat")
+	// Callers know what to do on a kernel that has none of these.
+	each(seccomp.Errno(enosys), "openat2", "io_uring_setup", "io_uring_enter", "io_uring_register",
+		"landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self")
+	each(seccomp.Errno(eperm),
+		"open_by_handle_at", "name_to_handle_at", // other ways to a file
+		"ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "kcmp", // to other processes
+		"chroot", "pivot_root", "setns", "mount", "umount2", "move_mount", "open_tree", "fsopen", "fsmount", "fspick", "mount_setattr", // to other paths
+		"fanotify_init", "uselib", "bpf")
+	if !privileged {
+		return f
+	}
+	each(seccomp.Errno(enosys), "clone3") // its flags stand behind a pointer; clone is tried then
+	each(seccomp.Errno(eperm), "setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setfsuid", "setfsgid", "setgroups", "capset")
+	for _, c := range []string{"clone", "unshare"} {
+		f.Rules = append(f.Rules, seccomp.Rule{Call: c, When: []seccomp.Cond{seccomp.With(0, cloneNewUser)}, Do: seccomp.Errno(eperm)},
+			seccomp.Rule{Call: c, Do: seccomp.Allow})
+	}
+	for _, op := range []uint64{prSecurebits, prBoundingSet} {
+		f.Rules = append(f.Rules, seccomp.Rule{Call: "prctl", When: []seccomp.Cond{{Arg: 0, Mask: 1<<32 - 1, Value: op}}, Do: seccomp.Errno(eperm)})
+	}
+	f.Rules = append(f.Rules, seccomp.Rule{Call: "prctl", Do: seccomp.Allow})
+	return f
+}

@@ -1,0 +1,13 @@
+package enforce
+
+// Program says what is run, and what is asked of what it opens.
+type Program struct {
+	Path   string   // of the file that is started
+	Args   []string // the first is its name
+	Places Places
+	Judge  Judge
+	// Report lets everything through, and says what would have been refused.
+	Report  bool
+	MaxCopy int64       // bytes of a model that may be copied into memory
+	Told    func(Event) // of each model; any number of goroutines call it
+}

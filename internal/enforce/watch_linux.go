@@ -1,0 +1,300 @@
+package enforce
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/andiron-dev/andiron/internal/sandbox"
+)
+
+// Mark has the kernel ask about opens in folders: of everything on their file systems,
+// and where that is the one of the system, of what lies in the folders and those beneath
+// them. What it returns holds back every open there until it is answered or closed.
+func Mark(dirs []string) (*os.File, error) {
+	fd, err := unix.FanotifyInit(unix.FAN_CLASS_CONTENT|unix.FAN_CLOEXEC|unix.FAN_UNLIMITED_MARKS, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_LARGEFILE)
+	if errors.Is(err, unix.EPERM) {
+		return nil, fmt.Errorf("fanotify: %w: it takes root, or CAP_SYS_ADMIN", err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("fanotify: %w", err)
+	}
+	group := os.NewFile(uintptr(fd), "fanotify")
+	for _, d := range dirs {
+		if err := mark(group, d); err != nil {
+			_ = group.Close() // nothing is held back then
+			return nil, fmt.Errorf("%q: %w", d, err)
+		}
+	}
+	return group, nil
+}
+
+// mark marks one folder. Where this program or the system lies, no file system is marked.
+func mark(group *os.File, dir string) error {
+	own, err := shared(dir, "/", "/proc/self/exe")
+	if err != nil {
+		return err
+	}
+	if !own {
+		return unix.FanotifyMark(int(group.Fd()), unix.FAN_MARK_ADD|unix.FAN_MARK_FILESYSTEM, unix.FAN_OPEN_PERM, unix.AT_FDCWD, dir)
+	}
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		return unix.FanotifyMark(int(group.Fd()), unix.FAN_MARK_ADD|unix.FAN_MARK_ONLYDIR, unix.FAN_OPEN_PERM|unix.FAN_EVENT_ON_CHILD, unix.AT_FDCWD, path)
+	})
+}
+
+// shared reports whether a folder is on the file system of one of some files.
+func shared(dir string, files ...string) (bool, error) {
+	var at, st unix.Stat_t
+	if err := unix.Stat(dir, &at); err != nil {
+		return false, err
+	}
+	for _, f := range files {
+		if err := unix.Stat(f, &st); err != nil {
+			return false, err
+		}
+		if st.Dev == at.Dev {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// whole reports whether all folders are marked by their file systems.
+func whole(dirs []string) bool {
+	return !slices.ContainsFunc(dirs, func(d string) bool {
+		own, err := shared(d, "/", "/proc/self/exe")
+		return own || err != nil
+	})
+}
+
+// watch answers opens.
+type watch struct {
+	*Watcher
+	group *os.File
+	ready chan struct{} // closed once it is prepared
+	plain plain
+	whole bool // file systems are marked, and nothing but the models in kept by its inode
+
+	mu   sync.Mutex
+	kept map[[2]uint64]*leased
+}
+
+// leased is a model that the kernel does not ask about any more, until somebody wants
+// to write to it.
+type leased struct {
+	file  *os.File
+	state state
+}
+
+// Watch answers opens until the group is closed by all who have it, or cannot be read.
+// beat is called at least every second.
+func Watch(group *os.File, w *Watcher, beat func()) error {
+	a := &watch{Watcher: w, group: group, ready: make(chan struct{}), kept: map[[2]uint64]*leased{}}
+	failed := make(chan error, 2)
+	go func() { failed <- a.prepare() }()
+	go func() { failed <- a.read(beat) }()
+	broken := make(chan os.Signal, 1)
+	signal.Notify(broken, unix.SIGIO)
+	defer signal.Stop(broken)
+	for {
+		select {
+		case <-broken:
+			a.release()
+		case err := <-failed:
+			if err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (a *watch) prepare() error {
+	if err := a.Prepare(a.Watcher); err != nil {
+		return err
+	}
+	a.whole = whole(a.Places.Models)
+	close(a.ready)
+	return nil
+}
+
+// read takes one event after the other.
+func (a *watch) read(beat func()) error {
+	buf := make([]byte, 64<<10)
+	for {
+		beat()
+		poll := []unix.PollFd{{Fd: int32(a.group.Fd()), Events: unix.POLLIN}}
+		if n, err := unix.Poll(poll, 500); n == 0 || errors.Is(err, unix.EINTR) {
+			continue
+		}
+		n, err := unix.Read(int(a.group.Fd()), buf)
+		if errors.Is(err, unix.EINTR) || errors.Is(err, unix.EAGAIN) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("fanotify: %w", err)
+		}
+		for e := range events(buf[:n]) {
+			if int(e.Pid) == os.Getpid() {
+				a.answer(int(e.Fd), true) // of its own
+				_ = unix.Close(int(e.Fd)) // it was only opened
+				continue
+			}
+			go a.event(int(e.Fd), int(e.Pid))
+		}
+	}
+}
+
+// events are those that were read.
+func events(b []byte) func(func(unix.FanotifyEventMetadata) bool) {
+	return func(yield func(unix.FanotifyEventMetadata) bool) {
+		const size = int(unsafe.Sizeof(unix.FanotifyEventMetadata{}))
+		for len(b) >= size {
+			e := *(*unix.FanotifyEventMetadata)(unsafe.Pointer(&b[0])) //nolint:gosec // as the kernel wrote it
+			n := int(e.Event_len)
+			if n < size || n > len(b) || e.Vers != unix.FANOTIFY_METADATA_VERSION {
+				return
+			}
+			b = b[n:]
+			if e.Fd >= 0 && e.Mask&unix.FAN_OPEN_PERM != 0 && !yield(e) {
+				return
+			}
+		}
+	}
+}
+
+// answer says whether an open goes on.
+func (a *watch) answer(fd int, ok bool) { respond(a.group, fd, ok) }
+
+func respond(group *os.File, fd int, ok bool) {
+	r := unix.FanotifyResponse{Fd: int32(fd), Response: unix.FAN_DENY}
+	if ok {
+		r.Response = unix.FAN_ALLOW
+	}
+	b := (*[unsafe.Sizeof(r)]byte)(unsafe.Pointer(&r))[:] //nolint:gosec // for the kernel
+	for {
+		if _, err := unix.Write(int(group.Fd()), b); !errors.Is(err, unix.EINTR) {
+			return // it may have been answered
+		}
+	}
+}
+
+// event decides about one open, in time.
+func (a *watch) event(fd, pid int) {
+	f := os.NewFile(uintptr(fd), "event")
+	var once sync.Once
+	e := &Event{PID: pid}
+	timer := time.AfterFunc(a.Deadline, func() {
+		once.Do(func() {
+			a.Told(Event{PID: pid, Path: "?", Why: fmt.Sprintf("there was no decision within %v", a.Deadline)})
+			a.answer(fd, a.Late)
+		})
+	})
+	defer timer.Stop()
+	keep, err := a.decide(f, e)
+	if err != nil {
+		e.Why = err.Error()
+	}
+	once.Do(func() {
+		if e.Kind != "" || e.Why != "" {
+			a.Told(*e)
+		}
+		a.answer(fd, e.Why == "" || a.Report)
+	})
+	if !keep {
+		_ = f.Close() // it was only read; the kernel knows the answer by its number
+	}
+}
+
+// decide fills in what is known of the file that f is open on, and reports whether f is
+// kept. An event without a reason is let through, and one without a kind is not told.
+func (a *watch) decide(f *os.File, e *Event) (keep bool, err error) {
+	fd := int(f.Fd())
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return false, err
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size == 0 { // what is downloaded begins so
+		return false, nil
+	}
+	<-a.ready
+	name, err := nameOf(fd)
+	if err != nil || a.Places.trusted(name) || Beneath(name, a.Places.Unchecked) || a.plain.has(&st, name) {
+		return false, err
+	}
+	kind, model, err := Looks(name, f, st.Size)
+	if err != nil {
+		return false, err
+	}
+	if !model {
+		a.plain.add(&st, name)
+		return false, nil
+	}
+	e.Path, e.Kind, e.Size = name, kind, st.Size
+	held := sandbox.Still(f)
+	sum := sha256.New()
+	n, err := io.Copy(sum, io.NewSectionReader(f, 0, st.Size+1))
+	if err != nil || n != st.Size {
+		return false, errors.Join(err, fmt.Errorf("it had %d bytes, and %d were read", st.Size, n))
+	}
+	e.SHA256 = hex.EncodeToString(sum.Sum(nil))
+	why, ok := a.Judge(Candidate{Path: name, SHA256: e.SHA256, Size: st.Size, Mode: st.Mode, UID: st.Uid, File: link(fd)})
+	if !ok {
+		e.Why = why
+		return false, nil
+	}
+	if held != "" && a.whole {
+		e.Held = held
+		return a.remember(f, &st), nil
+	}
+	return false, nil
+}
+
+// remember has the kernel ask no more about a model as long as its lease is held.
+func (a *watch) remember(f *os.File, st *unix.Stat_t) bool {
+	id := [2]uint64{uint64(st.Dev), st.Ino} //nolint:unconvert // signed on some architectures
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.kept) >= mostHeld || a.kept[id] != nil {
+		return false
+	}
+	if a.ignore(f, unix.FAN_MARK_ADD) != nil {
+		return false
+	}
+	a.kept[id] = &leased{file: f, state: stateOf(st)}
+	return true
+}
+
+func (a *watch) ignore(f *os.File, what uint) error {
+	return unix.FanotifyMark(int(a.group.Fd()), what|unix.FAN_MARK_IGNORED_MASK, unix.FAN_OPEN_PERM, unix.AT_FDCWD, link(int(f.Fd())))
+}
+
+// release lets models go that somebody wants to write to.
+func (a *watch) release() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for id, k := range a.kept {
+		lease, err := unix.FcntlInt(k.file.Fd(), unix.F_GETLEASE, 0)
+		if err == nil && lease == unix.F_RDLCK {
+			continue
+		}
+		_ = a.ignore(k.file, unix.FAN_MARK_REMOVE) // first: who waits for the lease goes on at once
+		_ = k.file.Close()                         // it was only read
+		delete(a.kept, id)
+	}
+}

@@ -1,0 +1,504 @@
+package ops
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/andiron-dev/andiron/finding"
+)
+
+// taken lists the raw pointers and accessors of tensors that were not made here.
+func (a *fn) taken() (list []*access) {
+	for _, x := range a.accesses {
+		if x.tensor != "" && a.known(x.tensor, x.at)&isMade == 0 {
+			list = append(list, x)
+		}
+	}
+	return list
+}
+
+// hasTensors reports whether a function takes tensors.
+func (a *fn) hasTensors() bool { return len(a.paramsOf(tensor, maybeTensor, tensorList)) > 0 }
+
+// nothingChecked is OPS001.
+func (l *looker) nothingChecked(a *fn) {
+	if len(a.entries) == 0 || !a.hasTensors() || !a.below(func(b *fn) bool { return slices.ContainsFunc(b.taken(), (*access).raw) && !b.device() }) {
+		return
+	}
+	checks := a.below(func(b *fn) bool {
+		return slices.ContainsFunc(b.checks, func(c *check) bool { return c.hard && len(c.tensors) > 0 })
+	})
+	if checks || a.below(func(b *fn) bool {
+		return slices.ContainsFunc(b.taken(), func(x *access) bool { return b.state(x.tensor, x.at)&hasLayout != 0 })
+	}) {
+		return
+	}
+	var names []string
+	for _, v := range a.paramsOf(tensor, maybeTensor, tensorList) {
+		names = append(names, v.name)
+	}
+	l.found(nothingChecked, a, a.def.At, fmt.Sprintf("the operator %s takes raw pointers of its arguments and checks nothing about them", a.operator()),
+		"tensors: "+strings.Join(names, ", "))
+}
+
+// operator is what Python calls a function, or its own name.
+func (a *fn) operator() string {
+	if len(a.entries) > 0 {
+		return a.entries[0].name
+	}
+	return a.def.Name
+}
+
+// untypedPointers is OPS002.
+func (l *looker) untypedPointers(a *fn) {
+	for _, x := range a.taken() {
+		if !x.untyped() || a.state(x.tensor, x.at)&hasType != 0 || a.bytesOnly(x) {
+			continue
+		}
+		l.found(untypedPointer, a, x.at, fmt.Sprintf("%s() gives the memory of %s, whose dtype nothing has checked", x.method, x.tensor))
+	}
+}
+
+// bytesOnly reports whether a pointer goes where types do not matter.
+func (a *fn) bytesOnly(x *access) bool {
+	n := a.nodeAt(x.at)
+	if n == nil {
+		return false
+	}
+	for i := n.stmt.Head.First; i < x.at; i++ {
+		if w := a.f.Word(i); strings.Contains(w, "memcpy") || strings.Contains(w, "Memcpy") || strings.Contains(w, "emset") || w == "printf" || w == "from_blob" {
+			return true
+		}
+	}
+	for _, w := range []string{"==", "!="} { // x.data_ptr() == y.data_ptr()
+		if end := a.f.Mate(x.at+1) + 1; a.f.Is(end, w) || a.f.Is(x.at-3, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// devices is OPS003.
+func (l *looker) devices(a *fn) {
+	if a.device() || a.everyCaller((*fn).guarded) || !a.reachable {
+		return
+	}
+	var open []string
+	at := -1
+	for _, x := range a.taken() {
+		v := a.lookup(a.root(x.tensor, x.at).name, x.at)
+		if v == nil || v.param < 0 || a.state(x.tensor, x.at)&hasDevice != 0 || slices.Contains(open, v.name) {
+			continue
+		}
+		if open = append(open, v.name); at < 0 {
+			at = x.at
+		}
+	}
+	if len(open) > 0 {
+		l.found(deviceOpen, a, at, fmt.Sprintf("nothing checks on which device %s, before the memory is used", lies(open)))
+	}
+}
+
+func lies(names []string) string {
+	if len(names) == 1 {
+		return names[0] + " lies"
+	}
+	return strings.Join(names, ", ") + " lie"
+}
+
+// sizes is OPS004.
+func (l *looker) sizes(a *fn) {
+	done := map[string]bool{}
+	for _, s := range a.subs {
+		x, indices := a.ofSubscript(s)
+		if x == nil || x.tensor == "" || a.known(x.tensor, x.at)&(isMade|hasSize) != 0 {
+			continue
+		}
+		r := a.root(x.tensor, x.at)
+		b, counts := newBound(), false
+		for _, i := range indices {
+			a.reaches(b, i, 0, map[string]bool{})
+			counts = counts || a.counted(i)
+		}
+		if !counts || done[r.name] || b.tensors[r.name] || b.tensors[x.tensor] || len(b.tensors)+len(b.params) == 0 || a.state(x.tensor, s.at)&hasSize != 0 {
+			continue
+		}
+		done[r.name] = true
+		l.found(sizesOpen, a, s.at, fmt.Sprintf("%s is indexed as far as %s, and its size is never compared with that", r.name, reaching(b)))
+	}
+}
+
+func reaching(b *bound) string {
+	var list []string
+	for name := range b.tensors {
+		list = append(list, "the size of "+name)
+	}
+	for name := range b.params {
+		list = append(list, "the argument "+name)
+	}
+	slices.Sort(list)
+	return strings.Join(list, " and ") + map[bool]string{true: " says", false: " say"}[len(list) == 1]
+}
+
+// layouts is OPS005.
+func (l *looker) layouts(a *fn) {
+	done := map[string]bool{}
+	for _, x := range a.taken() {
+		r := a.root(x.tensor, x.at)
+		if !x.raw() || done[r.name] || a.state(x.tensor, x.at)&hasLayout != 0 || a.linked(x) || a.strided(r.name, x.tensor) || !a.linear(x) {
+			continue
+		}
+		done[r.name] = true
+		l.found(layoutOpen, a, x.at, r.name+" is read through a raw pointer, and nothing makes sure that it is contiguous")
+	}
+}
+
+// linked reports whether the pointer is of x.contiguous() itself.
+func (*fn) linked(x *access) bool {
+	return strings.HasPrefix(x.copy, "contiguous") || strings.HasPrefix(x.copy, "expect_contiguous")
+}
+
+// strided reports whether a function asks for the strides of a tensor.
+func (a *fn) strided(names ...string) bool {
+	found := false
+	a.each(func(i int) {
+		if w := a.f.Word(i); (w == "stride" || w == "strides") && a.member(i) {
+			if c, ok := a.chainBefore(i - 1); ok && slices.Contains(names, c.base) {
+				found = true
+			}
+		}
+	})
+	return found
+}
+
+// linear reports whether elements are taken from a pointer by a place that is more
+// than one number, or it is handed on.
+func (a *fn) linear(x *access) bool {
+	if !a.spend(len(a.subs)) {
+		return false
+	}
+	if x.moved {
+		return true
+	}
+	for _, s := range a.subs {
+		of, indices := a.ofSubscript(s)
+		if of != x {
+			continue
+		}
+		for _, i := range indices {
+			if _, one := a.literal(i); !one {
+				return true
+			}
+		}
+	}
+	if x.pointer == "" {
+		return false
+	}
+	handed := false
+	a.each(func(i int) {
+		if a.f.Is(i, x.pointer) && i > x.at && (a.f.Is(i-1, "(") || a.f.Is(i-1, ",")) && (a.f.Is(i+1, ",") || a.f.Is(i+1, ")") || a.f.Is(i+1, "+")) {
+			handed = true
+		}
+	})
+	return handed
+}
+
+// loads gives the pointer or accessor of integers that a span takes an element of.
+func (a *fn) loads(s span) (x *access, name string) {
+	for i := s.First; i < s.Last; i++ {
+		if !a.f.IsIdent(i) {
+			continue
+		}
+		if a.f.Is(i+1, "[") {
+			if x, _ := a.accessOf(a.f.Word(i)); x != nil && integers(x.typ) {
+				return x, x.tensor
+			}
+			if v := a.lookup(a.f.Word(i), i); v != nil && v.param >= 0 {
+				if k := kindOf(v.typ); (k == pointer || k == accessor) && integers(v.typ) {
+					return nil, v.name
+				}
+			}
+		}
+		if accessMethods[a.f.Word(i)] && a.member(i) && a.spend(len(a.accesses)) { // idx.data_ptr<int64_t>()[k]
+			for _, x := range a.accesses {
+				if open, ok := a.argsAt(i); x.at == i && ok && integers(x.typ) && a.f.Is(a.f.Mate(open)+1, "[") {
+					return x, x.tensor
+				}
+			}
+		}
+		if w := a.f.Word(i); a.member(i) && (w == "item" && a.integerItem(i) || w == "toLong" || w == "toInt") {
+			if c, ok := a.chainBefore(i - 1); ok && !c.call && (w == "item" || slices.Contains(c.links, "item()")) {
+				return nil, c.base
+			}
+		}
+	}
+	return nil, ""
+}
+
+func (a *fn) integerItem(i int) bool {
+	return a.f.Is(i+1, "<") && integers(a.f.Source(span{First: i + 2, Last: a.f.Angles(i+1) - 1}))
+}
+
+// integers reports whether a type is one of integers, as an index has.
+func integers(typ string) bool {
+	for _, w := range strings.FieldsFunc(typ, func(r rune) bool {
+		return !(r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9')
+	}) {
+		switch w {
+		case "int64_t", "int32_t", "int", "long", "index_t", "idx_t", "int16_t", "IndexType":
+			return true
+		}
+	}
+	return false
+}
+
+// indexValues is OPS006.
+func (l *looker) indexValues(a *fn) {
+	reported := map[string]bool{}
+	sev := indexOpen.Severity
+	if a.device() {
+		sev = finding.Medium
+	}
+	for _, s := range a.subs {
+		_, indices := a.ofSubscript(s)
+		for _, index := range indices {
+			from, at, ok := a.unchecked(index, s.at)
+			if !ok || reported[from] {
+				continue
+			}
+			reported[from] = true
+			l.foundAs(indexOpen, sev, a.src, at, fmt.Sprintf("an element of %s is used as an index and is not held against both 0 and a size", from))
+		}
+	}
+	for _, d := range a.derived {
+		if from, at, ok := a.unchecked(d.index, d.index.First); ok && !reported[from] {
+			reported[from] = true
+			l.foundAs(indexOpen, sev, a.src, at, fmt.Sprintf("an element of %s moves a pointer and is not held against both 0 and a size", from))
+		}
+	}
+}
+
+// unchecked follows an index to an element of a tensor that nothing was asked about.
+func (a *fn) unchecked(index span, at int) (from string, where int, found bool) {
+	if x, name := a.loads(index); name != "" {
+		if (x == nil || a.state(x.tensor, at)&hasValues == 0) && !a.clamped(index) && !a.comparedElement(index, at) {
+			return name, index.First, true
+		}
+		return "", 0, false
+	}
+	return a.uncheckedNames(index, at, 0, map[string]bool{})
+}
+
+// comparedElement reports whether an element that is an index was compared as it
+// stands: p[i] >= 0 && p[i] < n.
+func (a *fn) comparedElement(s span, at int) bool {
+	return slices.ContainsFunc(a.names(s), func(i int) bool {
+		below, above := a.compared(a.f.Word(i), at)
+		return a.f.Is(i+1, "[") && below && above
+	})
+}
+
+func (a *fn) uncheckedNames(index span, at, depth int, seen map[string]bool) (from string, where int, found bool) {
+	if depth > mostSteps || !a.spend(index.Last-index.First+1) {
+		return "", 0, false
+	}
+	for _, i := range a.names(index) {
+		name := a.f.Word(i)
+		v := a.lookup(name, i)
+		if v == nil || seen[name] || v.param >= 0 {
+			continue
+		}
+		seen[name] = true
+		if below, above := a.compared(name, at); below && above || above && strings.Contains(v.typ, "unsigned") {
+			continue
+		}
+		sources := append([]span{v.init}, v.assigned...)
+		if n := a.loopOf(name, i); n != nil {
+			sources = []span{n.loop.start, n.loop.bound}
+		}
+		for _, s := range sources {
+			if s.First >= s.Last || a.clamped(s) {
+				continue
+			}
+			x, of := a.loads(s)
+			if of != "" {
+				if x == nil && !a.device() && a.state(of, at)&hasValues != 0 || x != nil && a.state(x.tensor, at)&hasValues != 0 {
+					continue
+				}
+				return of, i, true
+			}
+			if from, _, ok := a.uncheckedNames(s, at, depth+1, seen); ok {
+				return from, i, true
+			}
+		}
+	}
+	return "", 0, false
+}
+
+// clamped reports whether an expression bounds what it gives.
+func (a *fn) clamped(s span) bool {
+	for i := s.First; i < s.Last; i++ {
+		switch a.f.Word(i) {
+		case "%", "clamp", "min", "max", "maybe_wrap_dim", "&":
+			return true
+		}
+	}
+	return false
+}
+
+// scalars is OPS007.
+func (l *looker) scalars(a *fn) {
+	if a.device() || !a.hasTensors() || len(a.callers) > 0 && len(a.entries) == 0 || !a.reachable && len(a.p.entries) > 0 {
+		return
+	}
+	for _, v := range a.paramsOf(integer32, integer64) {
+		if at := a.indexedBy(v.name); at >= 0 {
+			l.found(scalarOpen, a, at, fmt.Sprintf("the argument %s is used as an index and is held against nothing before", v.name))
+		}
+	}
+}
+
+// indexedBy finds a subscript whose index is a parameter that was not checked.
+func (a *fn) indexedBy(name string) int {
+	at := -1
+	a.each(func(i int) {
+		if at >= 0 || !a.f.Is(i, "[") || a.f.Mate(i) < i || !a.f.IsIdent(i-1) && !a.f.Is(i-1, ")") && !a.f.Is(i-1, "]") {
+			return
+		}
+		if a.f.IsIdent(i-1) && a.tensorNamed(a.f.Word(i-1), i) { // x[k] of a tensor checks by itself
+			return
+		}
+		for _, j := range a.names(span{First: i + 1, Last: a.f.Mate(i)}) {
+			if !a.f.Is(j, name) && !a.isOnly(a.f.Word(j), name, j) || a.f.Is(j-1, "%") || a.f.Is(j-1, "/") {
+				continue
+			}
+			below, above := a.compared(name, j)
+			if below && above || a.wrapped(name, j) {
+				return
+			}
+			at = j
+		}
+	})
+	return at
+}
+
+// isOnly reports whether a local begins as another name.
+func (a *fn) isOnly(local, name string, at int) bool {
+	v := a.lookup(local, at)
+	return v != nil && v.param < 0 && v.init.Last == v.init.First+1 && a.f.Is(v.init.First, name)
+}
+
+// wrapped reports whether torch was asked about a number before: x.size(dim) throws.
+func (a *fn) wrapped(name string, before int) bool {
+	if !a.spend(before - a.def.Body.First) {
+		return true
+	}
+	for i := a.def.Body.First; i < before; i++ {
+		if !a.f.Is(i, name) || !a.f.Is(i-1, "(") && !a.f.Is(i-1, ",") {
+			continue
+		}
+		for j := i - 1; j > i-12 && j > a.def.Body.First; j-- {
+			switch a.f.Word(j) {
+			case "size", "maybe_wrap_dim", "select", "narrow", "stride", "unsqueeze", "clamp", "sum", "transpose":
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// optionals is OPS008.
+func (l *looker) optionals(a *fn) {
+	for _, par := range a.def.Params {
+		if !strings.Contains(par.Type, "optional") || par.Name == "" {
+			continue
+		}
+		if at := a.dereferenced(par.Name); at >= 0 {
+			l.found(optionalOpen, a, at, par.Name+" is used without asking whether it has a value")
+		}
+	}
+}
+
+func (a *fn) dereferenced(name string) int {
+	at := -1
+	a.each(func(i int) {
+		if at >= 0 || !a.f.Is(i, name) || a.member(i) {
+			return
+		}
+		star := a.f.Is(i-1, "*") && !a.f.IsIdent(i-2) && !a.f.Is(i-2, ")") && !a.f.Is(i-2, "]")
+		if !star && !a.f.Is(i+1, "->") {
+			return
+		}
+		asked := slices.ContainsFunc(a.checks, func(c *check) bool { return c.names[name] && c.at <= i })
+		if !asked {
+			at = i
+		}
+	})
+	return at
+}
+
+// firstElements is OPS009.
+func (l *looker) firstElements(a *fn) {
+	if a.device() {
+		return
+	}
+	a.each(func(i int) { // *std::max_element(p, p + n)
+		w := a.f.Word(i)
+		if w != "max_element" && w != "min_element" || !a.f.Is(i-3, "*") && !a.f.Is(i-1, "*") || !a.f.Is(i+1, "(") {
+			return
+		}
+		x, _ := a.accessOf(a.f.Word(i + 2))
+		if x != nil && x.tensor != "" && a.state(x.tensor, i)&(hasElements|isMade) == 0 {
+			l.found(firstOpen, a, i, fmt.Sprintf("%s of %s is used, and nothing asks whether it is empty", w, a.root(x.tensor, x.at).name))
+		}
+	})
+	for _, s := range a.subs {
+		x, indices := a.ofSubscript(s)
+		if x == nil || x.tensor == "" || len(indices) == 0 || !a.edge(indices) || a.inLoop(s.at) {
+			continue
+		}
+		if a.state(x.tensor, s.at)&(hasElements|isMade) == 0 && a.elementsOf(x.tensor, s.at) {
+			l.found(firstOpen, a, s.at, fmt.Sprintf("an element of %s is used, and nothing asks whether it is empty", a.root(x.tensor, x.at).name))
+		}
+	}
+}
+
+// elementsOf reports whether no number that is made from the sizes of a tensor is held
+// against nothing.
+func (a *fn) elementsOf(tensor string, at int) bool {
+	for _, c := range a.checks {
+		if c.at >= at || !c.hard {
+			continue
+		}
+		for _, i := range a.names(c.cond) {
+			if a.f.Is(i+2, "0") && a.boundOf(span{First: i, Last: i + 1}).tensors[a.root(tensor, at).name] {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// edge reports whether an element is the first or the last one.
+func (a *fn) edge(indices []span) bool {
+	for _, s := range indices {
+		if n, ok := a.literal(s); ok && n == "0" {
+			continue
+		}
+		if s.Last-s.First >= 3 && a.f.Is(s.Last-1, "1") && a.f.Is(s.Last-2, "-") && !a.counted(s) && len(a.boundOf(s).tensors) > 0 {
+			continue
+		}
+		return false
+	}
+	return true
+}
+
+func (a *fn) inLoop(at int) bool {
+	for n := a.nodeAt(at); n != nil; n = n.up {
+		if n.loops() || n.lambda != nil {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,482 @@
+package ops
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/andiron-dev/andiron/internal/cppsrc"
+)
+
+// check is a condition that what follows depends on.
+type check struct {
+	at      int
+	cond    span
+	tensors map[string]aspect // what it says about tensors, by name
+	names   map[string]bool   // every name in it
+	hard    bool              // it throws or returns
+}
+
+// throwing reports whether a name is a macro or a function that throws unless its
+// argument holds.
+func throwing(name string) bool {
+	switch {
+	case strings.Contains(name, "DEBUG_ONLY"), strings.HasPrefix(name, "TORCH_WARN"):
+		return false
+	case strings.HasPrefix(name, "TORCH_CHECK"), strings.HasPrefix(name, "TORCH_INTERNAL_ASSERT"), strings.HasPrefix(name, "STD_TORCH_CHECK"),
+		strings.HasPrefix(name, "AT_ASSERT"), strings.HasPrefix(name, "AT_CHECK"), strings.HasPrefix(name, "C10_CHECK"):
+		return true
+	}
+	return false
+}
+
+// aspectOf is what a member or a word of a condition says something about.
+var aspectOf = map[string]aspect{
+	"scalar_type": hasType, "dtype": hasType, "is_floating_point": hasType, "is_complex": hasType, "typeMetaToScalarType": hasType,
+	"type": hasType | hasDevice, "options": hasType | hasDevice, "itemsize": hasType, "element_size": hasType, "isIntegralType": hasType, "isFloatingType": hasType,
+	"is_cuda": hasDevice, "is_cpu": hasDevice, "device": hasDevice, "device_type": hasDevice, "get_device": hasDevice, "is_hip": hasDevice, "is_xpu": hasDevice, "is_mps": hasDevice, "is_privateuseone": hasDevice,
+	"dim": hasRank, "ndimension": hasRank,
+	"size": hasSize, "sizes": hasSize | hasRank, "numel": hasSize, "sym_size": hasSize, "sym_sizes": hasSize | hasRank, "is_same_size": hasSize | hasRank, "nbytes": hasSize, "equal": hasSize | hasValues,
+	"is_contiguous": hasLayout, "stride": hasLayout, "strides": hasLayout, "is_non_overlapping_and_dense": hasLayout, "suggest_memory_format": hasLayout,
+	"min": hasValues, "max": hasValues, "all": hasValues, "any": hasValues, "item": hasValues, "aminmax": hasValues, "lt": hasValues, "ge": hasValues, "le": hasValues, "gt": hasValues,
+	"defined": isThere, "has_value": isThere,
+}
+
+// everything is what a check is taken for that is not seen: a macro of a header that
+// lies elsewhere.
+const everything = hasType | hasDevice | hasRank | hasSize | hasElements | hasLayout | hasValues | isThere
+
+// findChecks finds the conditions of a function.
+func (a *fn) findChecks() {
+	a.each(func(i int) {
+		open, ok := a.argsAt(i)
+		if !ok || a.member(i) {
+			return
+		}
+		name := a.f.Word(i)
+		inner := span{First: open + 1, Last: a.f.Mate(open)}
+		args := a.f.Split(inner)
+		switch m := a.p.macro(a.src, name); {
+		case len(args) == 0:
+		case throwing(name):
+			cond := args[0]
+			if name != "TORCH_CHECK" && len(args) > 1 { // TORCH_CHECK_EQ(a, b)
+				cond.Last = args[1].Last
+			}
+			a.condition(cond, true)
+		case m != nil:
+			a.expanded(m, args, i, 0)
+		case strings.HasPrefix(name, "AT_DISPATCH") || strings.HasPrefix(name, "THO_DISPATCH"):
+			a.condition(args[0], true)
+		case checksByName(name) && len(a.p.byName[name]) == 0:
+			a.unseen(i, inner)
+		}
+	})
+	for _, n := range a.nodes {
+		if n.stmt.Kind == cppsrc.If || n.stmt.Kind == cppsrc.While {
+			a.condition(n.stmt.Head, n.stmt.Kind == cppsrc.If && a.leaves(n.stmt.Body))
+		}
+	}
+	a.ternaries()
+	slices.SortStableFunc(a.checks, func(x, y *check) int { return x.at - y.at })
+}
+
+func digit(c byte) bool { return c >= '0' && c <= '9' }
+
+// ternaries notes the conditions of c ? x : y.
+func (a *fn) ternaries() {
+	a.each(func(i int) {
+		if !a.f.Is(i, "?") {
+			return
+		}
+		first := i
+		for n := 0; n < mostCondition && first > a.def.Body.First; n++ {
+			w := a.f.Word(first - 1)
+			if w == ")" || w == "]" {
+				if m := a.f.Mate(first - 1); m >= a.def.Body.First {
+					first = m
+					continue
+				}
+			}
+			if w == "(" || w == "[" || w == ";" || w == "{" || w == "}" || w == "=" || w == "," || w == "return" {
+				break
+			}
+			first--
+		}
+		a.condition(span{First: first, Last: i}, false)
+	})
+}
+
+// mostCondition bounds how far the beginning of a condition is looked for.
+const mostCondition = 64
+
+// checksByName reports whether a name that is not defined here says that it checks.
+func checksByName(name string) bool {
+	l := strings.ToLower(name)
+	return (strings.HasPrefix(l, "check") || strings.Contains(l, "_check") || strings.HasPrefix(l, "expect_") || strings.HasPrefix(l, "validate")) &&
+		!strings.Contains(l, "launch") && !strings.Contains(l, "error") && !strings.HasPrefix(l, "cuda")
+}
+
+// leaves reports whether statements end the function or the round of a loop.
+func (a *fn) leaves(list []*cppsrc.Stmt) bool {
+	for _, s := range list {
+		switch s.Kind {
+		case cppsrc.Return, cppsrc.Jump:
+			return true
+		case cppsrc.Expr:
+			w := a.f.Word(s.Head.First)
+			if throwing(w) || w == "AT_ERROR" || w == "TORCH_CHECK" {
+				return true
+			}
+		case cppsrc.Block:
+			if a.leaves(s.Body) {
+				return true
+			}
+		default:
+		}
+	}
+	return false
+}
+
+// condition notes what a condition says.
+func (a *fn) condition(s span, hard bool) {
+	c := &check{at: s.First, cond: s, tensors: map[string]aspect{}, names: map[string]bool{}, hard: hard}
+	for i := s.First; i < s.Last; i++ {
+		if !a.f.IsIdent(i) || a.f.Is(i+1, "::") {
+			continue
+		}
+		w := a.f.Word(i)
+		if a.member(i) {
+			a.saysOfMember(c, i)
+			continue
+		}
+		c.names[w] = true
+		v := a.lookup(w, i)
+		if v == nil {
+			continue
+		}
+		switch kindOf(v.typ) {
+		case tensor, maybeTensor:
+			if !a.f.Is(i+1, ".") && !a.f.Is(i+1, "->") {
+				c.tensors[w] |= isThere | a.bare(s, i)
+			}
+		case integer32, integer64, otherKind:
+			for name := range a.boundOf(span{First: i, Last: i + 1}).tensors {
+				c.tensors[name] |= a.sizeOr0(i + 1)
+			}
+			for j := v.init.First; j < v.init.Last; j++ { // auto type = x.scalar_type();
+				if a.member(j) && aspectOf[a.f.Word(j)]&hasSize == 0 {
+					a.saysOfMember(c, j)
+				}
+			}
+		default:
+		}
+	}
+	a.checks = append(a.checks, c)
+}
+
+// bare is what a call in a condition says of a tensor that it is given: at::equal(x, y),
+// is_same_shape(x, y), at::isFloatingType(x).
+func (a *fn) bare(s span, i int) aspect {
+	for j := i - 1; j > s.First && j > i-40; j-- {
+		if a.f.Is(j, "(") && a.f.Mate(j) > i {
+			if as := aspectOf[a.f.Word(j-1)]; as != 0 {
+				return as
+			}
+			if a.f.IsIdent(j - 1) {
+				return everything &^ isThere
+			}
+		}
+	}
+	return 0
+}
+
+func (a *fn) saysOfMember(c *check, i int) {
+	as, ok := aspectOf[a.f.Word(i)]
+	if !ok {
+		return
+	}
+	ch, ok := a.chainBefore(i - 1)
+	if !ok || ch.call {
+		return
+	}
+	if as&hasSize != 0 {
+		end := i + 1
+		if open, ok := a.argsAt(i); ok {
+			end = a.f.Mate(open) + 1
+		}
+		as = as&^hasSize | a.sizeOr0(end)
+	}
+	for _, l := range ch.links { // x.sizes().size(), idx.max().item()
+		as |= aspectOf[strings.TrimSuffix(l, "()")]
+	}
+	if v := a.lookup(ch.base, i); v != nil && !a.tensorNamed(ch.base, i) {
+		c.tensors[ch.base] |= as
+		for name := range a.boundOf(v.init).tensors {
+			c.tensors[name] |= as
+		}
+		return
+	}
+	c.tensors[ch.base] |= as
+	c.tensors[a.rootName(ch.base, i)] |= as
+}
+
+// sizeOr0 says whether a size is held against something or only against nothing.
+func (a *fn) sizeOr0(i int) aspect {
+	for a.f.Is(i, ")") {
+		i++
+	}
+	switch a.f.Word(i) {
+	case ">", "!=", "==", ">=", "<", "<=":
+		w := a.f.Word(i + 1)
+		if w == "0" || w == "1" && (a.f.Is(i, ">=") || a.f.Is(i, "<")) {
+			return hasElements
+		}
+		if w != "" && digit(w[0]) && !a.f.Is(i, "<") && !a.f.Is(i, "<=") {
+			return hasSize | hasElements
+		}
+	}
+	return hasSize
+}
+
+// unseen is a check by a macro or a function that lies elsewhere.
+func (a *fn) unseen(at int, args span) {
+	c := &check{at: at, cond: args, tensors: map[string]aspect{}, names: map[string]bool{}, hard: true}
+	for _, i := range a.names(args) {
+		c.names[a.f.Word(i)] = true
+		c.tensors[a.f.Word(i)] |= everything
+		c.tensors[a.rootName(a.f.Word(i), i)] |= everything
+	}
+	a.checks = append(a.checks, c)
+}
+
+// expanded is a check by a macro of the project: CHECK_INPUT(x).
+func (a *fn) expanded(m *cppsrc.Macro, args []span, at, depth int) {
+	says := a.p.macroSays(a.src, m, depth)
+	if len(says) == 0 {
+		return
+	}
+	c := &check{at: at, cond: span{First: args[0].First, Last: args[len(args)-1].Last}, tensors: map[string]aspect{}, names: map[string]bool{}, hard: true}
+	for i, arg := range args {
+		if i >= len(says) {
+			break
+		}
+		for _, j := range a.names(arg) {
+			c.names[a.f.Word(j)] = true
+			c.tensors[a.f.Word(j)] |= says[i]
+			c.tensors[a.rootName(a.f.Word(j), j)] |= says[i]
+		}
+	}
+	a.checks = append(a.checks, c)
+}
+
+// macroSays gives what a macro checks of each of its arguments.
+func (p *world) macroSays(src *source, m *cppsrc.Macro, depth int) []aspect {
+	if got, ok := p.says[m]; ok {
+		return got
+	}
+	p.says[m] = nil
+	says := make([]aspect, len(m.Params))
+	checks := false
+	for i := range m.Body.Tokens {
+		w := m.Body.Word(i)
+		if !m.Body.Is(i+1, "(") || !m.Body.IsIdent(i) {
+			continue
+		}
+		if throwing(w) || w == "throw" || w == "AT_ERROR" {
+			checks = true
+		}
+		if other := p.macro(src, w); other != nil && other != m && depth < mostSteps {
+			inner := p.macroSays(src, other, depth+1)
+			for k, arg := range m.Body.Split(span{First: i + 2, Last: m.Body.Mate(i + 1)}) {
+				if k < len(inner) {
+					p.give(m, arg, inner[k], says)
+					checks = checks || inner[k] != 0
+				}
+			}
+		}
+	}
+	if checks {
+		p.direct(m, says)
+		p.says[m] = says
+	} else if checksByName(m.Name) && len(m.Params) > 0 { // it calls a function that is looked at elsewhere
+		for i := range says {
+			says[i] = everything
+		}
+		p.says[m] = says
+	}
+	return p.says[m]
+}
+
+// give adds what is said of the parameters that an argument names.
+func (*world) give(m *cppsrc.Macro, arg span, as aspect, says []aspect) {
+	for i := arg.First; i < arg.Last; i++ {
+		if k := slices.Index(m.Params, m.Body.Word(i)); k >= 0 {
+			says[k] |= as
+		}
+	}
+}
+
+// direct adds what a macro's own condition says of its parameters.
+func (*world) direct(m *cppsrc.Macro, says []aspect) {
+	for i := range m.Body.Tokens {
+		k := slices.Index(m.Params, m.Body.Word(i))
+		if k < 0 {
+			continue
+		}
+		j := i + 1
+		for m.Body.Is(j, ")") { // (x).is_cuda()
+			j++
+		}
+		if m.Body.Is(j, ".") || m.Body.Is(j, "->") {
+			says[k] |= aspectOf[m.Body.Word(j+1)]
+		} else if m.Body.Is(i-1, "(") || m.Body.Is(i-1, ",") {
+			says[k] |= aspectOf[m.Body.Word(i-2)]
+		}
+	}
+}
+
+// state is what is known of a tensor where it is used: by how it came about, by the
+// checks before, by those of functions that it was handed to, and by what every
+// caller made sure of.
+func (a *fn) state(name string, at int) aspect {
+	r := a.root(name, at)
+	as := r.at
+	if !a.spend(len(a.checks) + len(a.calls)) {
+		return everything
+	}
+	for _, c := range a.checks {
+		if c.at < at {
+			as |= c.tensors[name] | c.tensors[r.name]
+		}
+	}
+	for _, c := range a.calls {
+		if c.at < at {
+			as |= c.inside(name, r.name)
+		}
+	}
+	if v := a.lookup(r.name, at); v != nil && v.param >= 0 {
+		as |= a.fromCallers(v)
+	}
+	return as
+}
+
+// inside is what a called function checks of a tensor that it is given.
+func (c *call) inside(names ...string) (as aspect) {
+	for k, arg := range c.args {
+		if !slices.ContainsFunc(c.by.names(arg), func(i int) bool { return slices.Contains(names, c.by.f.Word(i)) }) {
+			continue
+		}
+		for n, to := range c.to {
+			if k >= len(to.def.Params) {
+				continue
+			}
+			one := to.ofParam(to.def.Params[k].Name)
+			if n > 0 {
+				one &= as
+			}
+			as = one
+		}
+	}
+	return as
+}
+
+// ofParam is what a function, or one that it calls, checks of a parameter.
+func (a *fn) ofParam(name string) (as aspect) {
+	key := "in " + name
+	if got, ok := a.states[key]; ok {
+		return got
+	}
+	a.states[key] = 0
+	for _, c := range a.checks {
+		if c.hard {
+			as |= c.tensors[name]
+		}
+	}
+	for _, c := range a.calls {
+		as |= c.inside(name)
+	}
+	a.states[key] = as
+	return as
+}
+
+// fromCallers is what all callers make sure of. An operator that is registered is
+// called by others than those that are seen.
+func (a *fn) fromCallers(v *variable) aspect {
+	if len(a.callers) == 0 || len(a.entries) > 0 {
+		return 0
+	}
+	key := "from " + v.name
+	if got, ok := a.states[key]; ok {
+		return got
+	}
+	a.states[key] = 0
+	as := everything
+	for _, c := range a.callers {
+		if v.param >= len(c.args) {
+			return 0
+		}
+		arg := c.args[v.param]
+		r, ok := c.by.follow(arg, 0)
+		var one aspect
+		if ok {
+			one = r.at
+		}
+		if first := c.by.names(arg); len(first) > 0 {
+			one |= c.by.state(c.by.f.Word(first[0]), c.at)
+		}
+		as &= one
+	}
+	a.states[key] = as
+	return as
+}
+
+// compared reports whether a name is in a condition before at, and which signs stand
+// beside it.
+func (a *fn) compared(name string, at int) (below, above bool) {
+	if !a.spend(len(a.checks)) {
+		return true, true
+	}
+	for _, c := range a.checks {
+		if c.at >= at || !c.names[name] {
+			continue
+		}
+		lo, hi := a.signs(c.cond, name)
+		below, above = below || lo, above || hi
+	}
+	return below, above
+}
+
+// signs looks for comparisons of a name: with 0 or a negative number from below, and
+// with anything else from above.
+func (a *fn) signs(s span, name string) (below, above bool) {
+	for _, i := range a.names(s) {
+		if a.f.Word(i) != name || a.f.Is(i-1, "%") || a.f.Is(i-1, "/") { // n % name == 0
+			continue
+		}
+		for _, side := range []int{1, -1} {
+			at := i
+			if side > 0 && a.f.Is(i+1, "[") { // p[k] < n
+				at = max(i, a.f.Mate(i+1))
+			}
+			op, other := a.f.Word(at+side), a.f.Word(at+2*side)
+			if a.f.Is(at+side, ")") || a.f.Is(at+side, "(") {
+				op, other = a.f.Word(at+2*side), a.f.Word(at+3*side)
+			}
+			switch op {
+			case "<", "<=", ">", ">=":
+				if other == "0" || other == "-" || other == "1" && side < 0 {
+					below = true
+				} else {
+					above = true
+				}
+			case "==", "!=":
+				if other != "-" && other != "0" {
+					above, below = true, true
+				} else {
+					below = true
+				}
+			}
+		}
+	}
+	return below, above
+}

@@ -1,0 +1,44 @@
+package ops
+
+import "testing"
+
+func TestOwnsPath(t *testing.T) {
+	for _, tt := range []struct {
+		pattern, path string
+		want          bool
+	}{
+		{"*", "csrc/op.cpp", true},
+		{"*.cpp", "csrc/cpu/op.cpp", true},
+		{"*.cu", "csrc/op.cpp", false},
+		{"/csrc/", "csrc/cpu/op.cpp", true},
+		{"/csrc", "lib/csrc/op.cpp", false},
+		{"csrc/", "lib/csrc/op.cpp", true},
+		{"csrc/*", "csrc/op.cpp", true},
+		{"csrc/*", "csrc/cpu/op.cpp", false},
+		{"csrc/**", "csrc/cpu/op.cpp", true},
+		{"**/cpu", "csrc/cpu/op.cpp", true},
+		{"**/cuda/*.cu", "csrc/a/cuda/op.cu", true},
+		{"csrc/op.cpp", "csrc/op.cpp", true},
+		{"[", "csrc/op.cpp", false},
+	} {
+		if got := ownsPath(tt.pattern, tt.path); got != tt.want {
+			t.Errorf("%s owns %s: %v", tt.pattern, tt.path, got)
+		}
+	}
+}
+
+func TestOwners(t *testing.T) {
+	o := readOwners(".", ".github/CODEOWNERS", "* @all\n# c\n/csrc/ @kernels @b # why\n/csrc/free/\n", nil)
+	for path, want := range map[string]string{"a.py": "@all", "csrc/op.cpp": "@kernels @b", "csrc/free/op.cpp": ""} {
+		who := ""
+		if l := o.of(path); l != nil {
+			who = l.who
+		}
+		if who != want {
+			t.Errorf("%s belongs to %q, want %q", path, who, want)
+		}
+	}
+	if readOwners("p", "p/vendor/x/CODEOWNERS", "* @x\n", nil) != nil {
+		t.Error("a file that no forge reads counts")
+	}
+}

@@ -1,0 +1,522 @@
+package ops
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/cppsrc"
+)
+
+// knowsLimits reports whether a function says anything about 32 bits.
+func (a *fn) knowsLimits() bool {
+	found := false
+	a.each(func(i int) {
+		switch w := a.f.Word(i); w {
+		case "INT_MAX", "INT32_MAX", "canUse32BitIndexMath", "numeric_limits", "UINT_MAX":
+			found = true
+		}
+	})
+	return found
+}
+
+// narrowed is OPS020.
+func (l *looker) narrowed(a *fn) {
+	if a.device() || a.knowsLimits() {
+		return
+	}
+	at, worst := -1, finding.Low
+	var names []string
+	note := func(i int, name string, s finding.Severity) {
+		if at < 0 || i < at {
+			at = i
+		}
+		worst = max(worst, s)
+		names = append(names, name)
+	}
+	for name, list := range a.vars {
+		for _, v := range list {
+			if v.param >= 0 || kindOf(v.typ) != integer32 {
+				continue
+			}
+			if s, ok := a.sizeIn(v.init); ok {
+				note(v.at, name, s)
+			}
+		}
+	}
+	for _, n := range a.nodes {
+		if n.loop == nil || n.stmt.Kind != cppsrc.For {
+			continue
+		}
+		v := a.lookup(n.loop.name, n.stmt.Head.First+2)
+		if v == nil || kindOf(v.typ) != integer32 {
+			continue
+		}
+		if s, ok := a.wideBound(n.loop.bound); ok {
+			note(v.at, v.name, s)
+		}
+	}
+	if at < 0 {
+		return
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	l.foundAs(narrowedSize, worst, a.src, at, fmt.Sprintf("%s %s in 32 bits what is 64 bits in torch", strings.Join(names, ", "), map[bool]string{true: "keeps", false: "keep"}[len(names) == 1]))
+}
+
+// sizeIn looks for a size of a tensor in an expression that a number begins as.
+func (a *fn) sizeIn(s span) (worst finding.Severity, ok bool) {
+	for i := s.First; i < s.Last; i++ {
+		if !a.member(i) {
+			continue
+		}
+		w := a.f.Word(i)
+		if !sizeMembers[w] || w == "dim" || w == "ndimension" || w == "sizes" && !a.f.Is(i+3, "[") || w == "size" && a.f.Is(i+2, ")") {
+			continue
+		}
+		if w == "numel" || w == "nbytes" || a.has(s, "*") {
+			worst = finding.Medium
+		}
+		ok = true
+	}
+	return max(worst, finding.Low), ok
+}
+
+// wideBound reports whether a bound is a number of elements in 64 bits.
+func (a *fn) wideBound(s span) (finding.Severity, bool) {
+	if worst, ok := a.sizeIn(s); ok {
+		return worst, true
+	}
+	for _, i := range a.names(s) {
+		if v := a.lookup(a.f.Word(i), i); v != nil && !v.loop && kindOf(v.typ) != integer32 {
+			if worst, ok := a.sizeIn(v.init); ok && worst == finding.Medium {
+				return worst, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// products is OPS021.
+func (l *looker) products(a *fn) {
+	if a.device() || a.knowsLimits() {
+		return
+	}
+	for i := a.def.Body.First + 1; i+1 < a.def.Body.Last; i++ {
+		if !a.f.Is(i, "*") || !a.narrow(i-1) || !a.narrow(i+1) || a.f.Is(i+2, ".") || a.f.Is(i+2, "(") || a.widened(i) {
+			continue
+		}
+		if where := a.takesMemory(i); where != "" {
+			sev := narrowProduct.Severity
+			if strings.HasPrefix(where, "what") {
+				sev = finding.Medium
+			}
+			l.foundAs(narrowProduct, sev, a.src, i, fmt.Sprintf("%s * %s is computed in 32 bits and says %s", a.f.Word(i-1), a.f.Word(i+1), where))
+			return
+		}
+	}
+}
+
+// narrow reports whether a name is a number of 32 bits that comes from sizes or from
+// the caller.
+func (a *fn) narrow(i int) bool {
+	if !a.f.IsIdent(i) || a.member(i) {
+		return false
+	}
+	v := a.lookup(a.f.Word(i), i)
+	if v == nil || kindOf(v.typ) != integer32 || v.loop {
+		return false
+	}
+	b := a.boundOf(span{First: i, Last: i + 1})
+	return len(b.tensors)+len(b.params) > 0
+}
+
+// widened reports whether a factor before is of 64 bits: static_cast<int64_t>(a) * b * c.
+func (a *fn) widened(i int) bool {
+	for j := i - 2; j > a.def.Body.First && a.f.Is(j, "*"); j -= 2 {
+		if a.f.Is(j-1, ")") {
+			return true
+		}
+		if v := a.lookup(a.f.Word(j-1), j); v != nil && kindOf(v.typ) == integer64 {
+			return true
+		}
+	}
+	return false
+}
+
+// takesMemory says what a product is for, where that matters.
+func (a *fn) takesMemory(i int) string {
+	for j := i - 1; j > a.def.Body.First && j > i-60; j-- {
+		switch w := a.f.Word(j); {
+		case w == ";" || w == "}":
+			return ""
+		case w == "<<<":
+			return ""
+		case (w == "(" || w == "{") && a.f.Mate(j) > i:
+			before := a.f.Word(j - 1)
+			if w == "{" && a.f.Is(j-1, "(") {
+				before = a.f.Word(j - 2)
+			}
+			switch {
+			case allocators[before] || factories[before] || before == "resize" || before == "reserve" || strings.Contains(before, "memcpy") || strings.Contains(before, "memset") || before == "resize_":
+				return "how much memory is taken"
+			case a.f.IsIdent(j-1) && a.f.Is(j-2, ">"): // std::vector<float> v(a * b)
+				return "how much memory is taken"
+			case throwing(before):
+				return ""
+			}
+		case w == "new":
+			return "how much memory is taken"
+		case w == "[" && a.f.Mate(j) > i && !a.f.Is(j-1, "new"):
+			return "which element is taken"
+		case w == "=":
+			if v := a.lookup(a.f.Word(j-1), j); v != nil && kindOf(v.typ).integer() && v.at == j-1 {
+				return "what " + v.name + " is"
+			}
+			return ""
+		}
+	}
+	return ""
+}
+
+// packed32 is OPS022.
+func (l *looker) packed32(a *fn) {
+	if a.everyCaller((*fn).knowsLimits) {
+		return
+	}
+	var names []string
+	at := -1
+	for _, x := range a.accesses {
+		if x.method != "packed_accessor32" || slices.ContainsFunc(a.checks, func(c *check) bool {
+			return c.hard && c.at < x.at && c.tensors[x.tensor]&hasSize != 0 && a.has(c.cond, "numel")
+		}) {
+			continue
+		}
+		if at < 0 {
+			at = x.at
+		}
+		if x.tensor != "" && !slices.Contains(names, x.tensor) {
+			names = append(names, x.tensor)
+		}
+	}
+	if at >= 0 {
+		l.found(narrowAccessor, a, at, fmt.Sprintf("packed_accessor32 of %s, and nothing makes sure that 32 bits are enough", strings.Join(names, ", ")))
+	}
+}
+
+// divisions is OPS023.
+func (l *looker) divisions(a *fn) {
+	if a.device() || !a.hasTensors() {
+		return // the caller of a helper says how much it is given
+	}
+	at := -1
+	var by []string
+	for i := a.def.Body.First + 1; i+1 < a.def.Body.Last; i++ {
+		switch a.f.Word(i) {
+		case "/", "%", "/=", "%=":
+		default:
+			continue
+		}
+		s := a.divisor(i + 1)
+		if s.First >= s.Last || a.floats(i-1) || a.floatTarget(i) {
+			continue
+		}
+		b := a.boundOf(s)
+		if len(b.tensors)+len(b.params) == 0 && !b.loaded || b.rank || b.numbers && a.neverZero(s) || a.nonZero(s, b, i) {
+			continue
+		}
+		if at < 0 {
+			at = i
+		}
+		if name := a.f.Source(s); !slices.Contains(by, name) {
+			by = append(by, name)
+		}
+	}
+	switch {
+	case len(by) == 1:
+		l.found(zeroDivisor, a, at, by[0]+" is divided by, and nothing asks whether it is 0")
+	case len(by) > 1:
+		l.found(zeroDivisor, a, at, strings.Join(by, ", ")+" are divided by, and nothing asks whether they are 0")
+	}
+}
+
+// neverZero reports whether a local is made so that it is not 0: std::max(n, 1).
+func (a *fn) neverZero(s span) bool {
+	if a.has(s, "max") {
+		return true
+	}
+	for _, i := range a.names(s) {
+		if v := a.lookup(a.f.Word(i), i); v != nil && (a.has(v.init, "max") || a.has(v.init, "+")) {
+			return true
+		}
+	}
+	return false
+}
+
+// divisor gives what stands behind a division: a whole number that has a name, or a
+// size; nothing for others.
+func (a *fn) divisor(i int) span {
+	if !a.f.IsIdent(i) || a.f.Is(i+1, "(") || a.f.Is(i+1, "::") || a.f.Is(i+1, "<") {
+		return span{}
+	}
+	if a.f.Is(i+1, ".") {
+		if open, ok := a.argsAt(i + 2); ok && sizeMembers[a.f.Word(i+2)] && a.tensorNamed(a.f.Word(i), i) {
+			return span{First: i, Last: a.f.Mate(open) + 1}
+		}
+		return span{}
+	}
+	v := a.lookup(a.f.Word(i), i)
+	if v == nil || v.loop || !kindOf(v.typ).integer() && !(strings.Contains(v.typ, "auto") && a.integral(v.init)) {
+		return span{}
+	}
+	return span{First: i, Last: i + 1}
+}
+
+// integral reports whether what an auto begins as is a size or an element of integers.
+func (a *fn) integral(s span) bool {
+	last := a.lastMember(s)
+	if last == "size" || last == "numel" {
+		return true
+	}
+	_, of := a.loads(s)
+	return of != ""
+}
+
+// floats reports whether the operand that ends at i is a floating number.
+func (a *fn) floats(i int) bool {
+	if a.f.Is(i, ")") {
+		m := a.f.Mate(i)
+		if a.f.Is(m-1, ">") {
+			for j := m - 1; j > m-8; j-- {
+				if w := a.f.Word(j); kindOf(w) == floating {
+					return true
+				}
+			}
+		}
+		return strings.Contains(a.f.Source(span{First: max(m, 0), Last: i}), "float") || a.anyFloat(span{First: max(m, 0), Last: i})
+	}
+	if i >= 0 && i < len(a.f.Tokens) && a.f.Tokens[i].Kind == cppsrc.Number {
+		return strings.ContainsAny(a.f.Word(i), ".f") && !strings.HasPrefix(a.f.Word(i), "0x")
+	}
+	if a.f.Is(i, "]") {
+		i = a.f.Mate(i) - 1
+		if x, _ := a.accessOf(a.f.Word(i)); x != nil {
+			return !integers(x.typ)
+		}
+	}
+	v := a.lookup(a.f.Word(i), i)
+	return v != nil && (kindOf(v.typ) == floating || kindOf(v.typ) == pointer && !integers(v.typ))
+}
+
+func (a *fn) anyFloat(s span) bool {
+	return slices.ContainsFunc(a.names(s), func(i int) bool {
+		v := a.lookup(a.f.Word(i), i)
+		return v != nil && kindOf(v.typ) == floating
+	})
+}
+
+// floatTarget reports whether the left side of x /= n is a floating number.
+func (a *fn) floatTarget(i int) bool {
+	return strings.HasSuffix(a.f.Word(i), "=") && a.floats(i-1)
+}
+
+// nonZero reports whether a divisor cannot be 0 where it is used: it was compared, or
+// stands in a loop that would not run.
+func (a *fn) nonZero(s span, b *bound, at int) bool {
+	for _, i := range a.names(s) {
+		below, above := a.compared(a.f.Word(i), at)
+		if below || above {
+			return true
+		}
+		if v := a.lookup(a.f.Word(i), i); v != nil {
+			for _, j := range a.names(v.init) {
+				if below, above := a.compared(a.f.Word(j), at); below || above {
+					return true
+				}
+			}
+		}
+	}
+	for name := range b.tensors {
+		if a.state(name, at)&hasElements != 0 {
+			return true
+		}
+	}
+	for n := a.nodeAt(at); n != nil; n = n.up {
+		if n.loop != nil && a.implies(a.reach(n.loop.bound), b) {
+			return true
+		}
+		if n.lambda != nil && a.lambdaImplies(n, b) {
+			return true
+		}
+	}
+	return false
+}
+
+// lambdaImplies is implies for the bounds of at::parallel_for.
+func (a *fn) lambdaImplies(n *node, b *bound) bool {
+	return slices.ContainsFunc(n.lambda.Params, func(p cppsrc.Param) bool {
+		v := a.lookup(p.Name, p.At)
+		return v != nil && v.init.First < v.init.Last && a.implies(a.reach(v.init), b)
+	})
+}
+
+// implies reports whether a loop that runs at all has a divisor that is not 0.
+func (*fn) implies(loop, divisor *bound) bool {
+	for name := range divisor.params {
+		if loop.params[name] {
+			return true
+		}
+	}
+	for size := range divisor.sizes {
+		tensor, _, _ := strings.Cut(size, ".")
+		if loop.sizes[size] || loop.sizes[tensor+".numel()"] {
+			return true
+		}
+	}
+	return false
+}
+
+// kernelIndices is OPS024.
+func (l *looker) kernelIndices(a *fn) {
+	if !a.kernel() || a.knowsLimits() {
+		return
+	}
+	for _, list := range a.vars {
+		for _, v := range list {
+			if v.param >= 0 || kindOf(v.typ) != integer32 || !a.has(v.init, "blockIdx") || !a.has(v.init, "blockDim") || a.has(v.init, "int64_t") {
+				continue
+			}
+			if callers := a.p.launchers(a.def.Name); len(callers) > 0 && !slices.ContainsFunc(callers, func(c *fn) bool { return !c.everyCaller((*fn).knowsLimits) }) {
+				continue
+			}
+			l.found(narrowKernelIndex, a, v.at, v.name+" is computed in 32 bits, and nothing makes sure that there are no more elements")
+		}
+	}
+}
+
+// launchers are the functions that launch a kernel.
+func (p *world) launchers(kernel string) (list []*fn) {
+	for _, a := range p.all() {
+		if slices.ContainsFunc(a.launches, func(l *launch) bool { return l.name == kernel }) {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// launches is OPS030, OPS031 and OPS032.
+func (l *looker) launches(a *fn) {
+	for n, x := range a.launches {
+		end := a.def.Body.Last
+		if n+1 < len(a.launches) {
+			end = max(a.launches[n+1].at, x.at)
+		}
+		if !a.asksError(x.at, end) && !a.asksError(x.at, a.def.Body.Last) && !a.everyCallerAsks() {
+			l.found(launchOpen, a, x.at, fmt.Sprintf("nobody asks whether %s was launched", x.name))
+		}
+		if len(x.config) < 4 || len(x.config) == 4 && a.f.Source(x.config[3]) == "0" {
+			l.found(defaultStream, a, x.at, x.name+" is launched on the default stream and not on the current one of torch")
+		}
+	}
+	if len(a.launches) > 0 && !a.everyCaller((*fn).guardsDevice) && a.reachable {
+		x := a.launches[0]
+		l.found(noGuard, a, x.at, x.name+" is launched without a guard for the device that its tensors lie on")
+	}
+}
+
+// asksError reports whether the error of a launch is asked for between two tokens.
+func (a *fn) asksError(from, to int) bool {
+	if !a.spend(to - from) {
+		return true
+	}
+	for i := from; i < to; i++ {
+		w := a.f.Word(i)
+		if !a.f.IsIdent(i) {
+			continue
+		}
+		if asksForError(w) {
+			return true
+		}
+		if m := a.p.macro(a.src, w); m != nil {
+			for j := range m.Body.Tokens {
+				if asksForError(m.Body.Word(j)) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+func asksForError(w string) bool {
+	return strings.Contains(w, "LAUNCH_CHECK") || w == "cudaGetLastError" || w == "cudaPeekAtLastError" || w == "hipGetLastError" || w == "AT_CUDA_CHECK" || w == "C10_CUDA_CHECK" || w == "CUDA_CHECK" || w == "gpuErrchk"
+}
+
+func (a *fn) everyCallerAsks() bool {
+	return len(a.callers) > 0 && a.everyCaller(func(b *fn) bool { return b != a && b.asksError(b.def.Body.First, b.def.Body.Last) })
+}
+
+func (a *fn) guardsDevice() bool {
+	found := false
+	a.each(func(i int) {
+		w := a.f.Word(i)
+		if strings.HasSuffix(w, "CUDAGuard") || strings.HasSuffix(w, "DeviceGuard") || w == "device_guard" || w == "cudaSetDevice" || strings.HasSuffix(w, "HIPGuard") || strings.HasSuffix(w, "HIPGuardMasqueradingAsCUDA") {
+			found = true
+		}
+	})
+	return found
+}
+
+// kernelBounds is OPS033.
+func (l *looker) kernelBounds(a *fn) {
+	if !a.kernel() {
+		return
+	}
+	for name, list := range a.vars {
+		for _, v := range list {
+			if v.param >= 0 || v.loop || !a.has(v.init, "blockIdx") || !a.has(v.init, "threadIdx") || a.comparedAnywhere(name) {
+				continue
+			}
+			for _, s := range a.subs {
+				if s.at > v.at && slices.ContainsFunc(s.indices, func(i span) bool { return a.dependsOn(i, name) }) {
+					l.found(kernelOpen, a, s.at, name+" is computed from the block and the thread, and is used as an index without being compared with anything")
+					break
+				}
+			}
+		}
+	}
+}
+
+// comparedAnywhere reports whether a name, or one made of it, is in a condition.
+func (a *fn) comparedAnywhere(name string) bool {
+	related := map[string]bool{name: true}
+	for other, list := range a.vars {
+		if slices.ContainsFunc(list, func(v *variable) bool { return v.param < 0 && a.has(v.init, name) }) {
+			related[other] = true
+		}
+	}
+	for _, c := range a.checks {
+		for n := range c.names {
+			if related[n] {
+				return true
+			}
+		}
+	}
+	return slices.ContainsFunc(a.nodes, func(n *node) bool {
+		return n.stmt.Kind == cppsrc.For && a.has(n.stmt.Head, name)
+	})
+}
+
+// dependsOn reports whether an index has a name, or a local that is made of it.
+func (a *fn) dependsOn(s span, name string) bool {
+	for _, i := range a.names(s) {
+		if a.f.Is(i, name) {
+			return true
+		}
+		if v := a.lookup(a.f.Word(i), i); v != nil && v.param < 0 && a.has(v.init, name) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,28 @@
+package posture
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/andiron-dev/andiron/finding"
+)
+
+// goodOps are the ops room's rules that are evidence of what is in place.
+var goodOps = []string{"OPS090", "OPS091", "OPS092", "OPS093", "OPS094"}
+
+func ofOps(f finding.Finding) bool { return strings.HasPrefix(f.Rule, "OPS") }
+
+// customOps is the ops room's view: which operators check their arguments, and are
+// owned, tested and watched; and what each lacks. What the model room came across,
+// such as a configuration that names a library, is missing as well.
+func customOps(in Input) view {
+	all := findings(in, finding.CustomOps)
+	return view{
+		implemented: sites(informing(in, goodOps)),
+		missing: slices.Concat(
+			sites(slices.DeleteFunc(slices.Clone(all), func(f finding.Finding) bool { return !ofOps(f) })),
+			byRule(slices.DeleteFunc(slices.Clone(all), ofOps)),
+		),
+		reason: "no C++ or CUDA source of a custom operator was found",
+	}
+}
