@@ -13,12 +13,12 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/andiron-dev/andiron/internal/child"
 	"github.com/andiron-dev/andiron/internal/seccomp"
+	"github.com/andiron-dev/andiron/internal/unotify"
 )
 
 // benign has real torch write what people keep in checkpoints.
@@ -184,25 +184,23 @@ func letGo(fd int, used []bool) (strange []string) {
 		if poll[0].Revents&unix.POLLIN == 0 {
 			return strange
 		}
-		var n notif
-		if _, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), notifReceive, uintptr(unsafe.Pointer(&n))); e != 0 {
+		var c unotify.Call
+		if unotify.Listener(fd).Receive(&c) != nil {
 			continue
 		}
-		const goOn = 1 // SECCOMP_USER_NOTIF_FLAG_CONTINUE
-		a := answer{ID: n.ID, Flags: goOn}
-		if i := ruleOf(f, &n); i < 0 || used == nil {
-			call, _ := describe(&n)
-			strange = append(strange, call)
-			a = answer{ID: n.ID, Error: -int32(unix.EPERM)}
-		} else {
+		if i := ruleOf(f, &c); i >= 0 && used != nil {
 			used[i] = true
+			_ = unotify.Listener(fd).Continue(&c) // it may be gone
+			continue
 		}
-		_, _, _ = unix.Syscall(unix.SYS_IOCTL, uintptr(fd), notifSend, uintptr(unsafe.Pointer(&a))) // it may be gone
+		call, _ := describe(&c)
+		strange = append(strange, call)
+		_ = unotify.Listener(fd).Refuse(&c, unix.EPERM) // it may be gone
 	}
 }
 
 // ruleOf is the rule that lets a call through.
-func ruleOf(f *seccomp.Filter, n *notif) int {
+func ruleOf(f *seccomp.Filter, n *unotify.Call) int {
 	return slices.IndexFunc(f.Rules, func(r seccomp.Rule) bool {
 		one := &seccomp.Filter{Arch: f.Arch, Rules: []seccomp.Rule{r}, Else: seccomp.Notify}
 		return one.Decide(seccomp.Data{Number: n.NR, Audit: n.Arch, IP: n.IP, Args: n.Args}) == seccomp.Allow

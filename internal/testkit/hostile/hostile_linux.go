@@ -127,6 +127,7 @@ func work() {
 	w := &Worker{pool: newPool()}
 	keep("/proc/self/status", state)
 	keep("/proc/self/exe", self)
+	pin()
 	alone()
 	w.say(`{"ready":{"torch":"hostile","python":"go"}}`)
 	w.hearJob()

@@ -12,6 +12,12 @@ import (
 
 func dieAddress() uintptr
 
+// pin has the runtime never take this thread's place from it. When the other threads are
+// gone, nobody would give it back.
+//
+//go:linkname pin runtime.procPin
+func pin() int
+
 // spawn makes a system call that may start a process or thread, which ends at once.
 //
 //go:noescape
@@ -38,6 +44,7 @@ func newPool() *pool {
 func (p *pool) run() {
 	runtime.LockOSThread()
 	block()
+	pin()
 	p.set(0)
 	for {
 		p.wait(0)

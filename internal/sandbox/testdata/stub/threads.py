@@ -22,3 +22,4 @@ def run(what):
 
 
 _thread.start_new_thread(serve, ())
+run(int)  # it has begun

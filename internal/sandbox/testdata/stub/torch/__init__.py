@@ -58,6 +58,10 @@ class serialization:
     pass
 
 
+class _C:
+    PyTorchFileReader = None
+
+
 class nn:
     class Module:
         def state_dict(self):
