@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import andiron
-from andiron._tensor import _fast, _flush, _given, _graph, _script
+from andiron._tensor import _fast, _flush, _given, _graph
 from andiron._tensor._arrays import Array
 from andiron._tensor._check import Given
 from andiron._tensor._elements import Elements, Plain
@@ -138,6 +138,8 @@ def test_a_graph_says_the_same_of_elements_as_the_corpus(torch: Any) -> None:
 
 
 def test_torchscript_says_the_same_as_the_corpus(torch: Any) -> None:
+    from andiron._tensor import _script  # it needs torch
+
     check, passed, refused = _script.compiled(), 0, set()
     for case in cases():
         values, codes = values_of(torch, case), {o["code"] for o in case.line.get("want") or []}
