@@ -87,7 +87,8 @@ func (r *Result) Copy(func(w io.Writer, r *Result) error) (*Result, error) {
 	return nil, ErrUnsupported
 }
 
-func (in *Input) unchanged() error { return nil }
+// Unchanged has no input.
+func (in *Input) Unchanged() error { return nil }
 
 // OpenOnly opens a file to hand it to a pool.
 func OpenOnly(string) (*os.File, error) { return nil, ErrUnsupported }
