@@ -243,6 +243,11 @@ func (p *poolLoads) finish(rec *sandboxRecord, in *sandbox.Input, r *sandbox.Res
 	if err == nil {
 		rec.Input.SHA256, err = in.Digest()
 	}
+	if err == nil {
+		if err = in.Unchanged(); err != nil {
+			err = fmt.Errorf("%w: %w", sandbox.ErrContained, err)
+		}
+	}
 	return r, err
 }
 
