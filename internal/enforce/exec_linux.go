@@ -169,6 +169,9 @@ func foreground() bool {
 // on with that as long as they are quickly answered, because it costs more to wake
 // another thread than to answer.
 func (s *supervisor) work() {
+	if unotify.Quiet() != nil {
+		return // the system has no such error
+	}
 	w := &worker{supervisor: s}
 	for {
 		s.turn <- struct{}{}
@@ -181,6 +184,19 @@ func (s *supervisor) work() {
 			s.refuse(r, err)
 		}
 	}
+}
+
+// later answers a call beside the workers.
+func (s *supervisor) later(r *request, answer func() error) {
+	go func() {
+		err := unotify.Quiet()
+		if err == nil {
+			err = answer()
+		}
+		if err != nil {
+			s.refuse(r, err)
+		}
+	}()
 }
 
 // next answers calls until there is one that may take longer.

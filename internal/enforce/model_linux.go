@@ -31,7 +31,7 @@ func (w *worker) file(r *request, fd int, st *unix.Stat_t, name string) (taken b
 		w.plain.add(st, name)
 		return false, w.reopen(r, fd)
 	}
-	go w.model(r, fd, st, name, kind)
+	w.later(r, func() error { return w.model(r, fd, st, name, kind) })
 	return true, nil
 }
 
@@ -46,7 +46,7 @@ func looksAt(fd int, st *unix.Stat_t, name string) (magic.Kind, bool, error) {
 }
 
 // model answers with a model, if it may be opened.
-func (s *supervisor) model(r *request, fd int, st *unix.Stat_t, name string, kind magic.Kind) {
+func (s *supervisor) model(r *request, fd int, st *unix.Stat_t, name string, kind magic.Kind) error {
 	defer func() { _ = unix.Close(fd) }() // it was only looked up
 	e := Event{Path: name, Kind: kind, Size: st.Size, PID: int(r.call.PID)}
 	h, err := s.decide(&e, fd, st)
@@ -59,8 +59,7 @@ func (s *supervisor) model(r *request, fd int, st *unix.Stat_t, name string, kin
 	s.Told(e)
 	if e.Why != "" && !s.Report {
 		s.counts.denied.Add(1)
-		s.refuse(r, errDenied)
-		return
+		return errDenied
 	}
 	var got int
 	if h != nil && !r.writes() {
@@ -70,10 +69,10 @@ func (s *supervisor) model(r *request, fd int, st *unix.Stat_t, name string, kin
 		got, err = r.again(fd)
 	}
 	if err != nil {
-		s.refuse(r, err)
-		return
+		return err
 	}
 	s.give(r, got)
+	return nil
 }
 
 // decide holds a model, and has it judged.

@@ -322,7 +322,7 @@ func (w *worker) found(r *request, base, fd int) error {
 		return err
 	case unix.S_IFIFO:
 		kept = true
-		go w.pipe(r, fd)
+		w.later(r, func() error { return w.pipe(r, fd) })
 		return nil
 	}
 	return unix.ENXIO // a socket, or a device where there are none
@@ -339,9 +339,7 @@ func (s *supervisor) reopen(r *request, fd int) error {
 }
 
 // pipe answers once the other end of a pipe is there.
-func (s *supervisor) pipe(r *request, fd int) {
+func (s *supervisor) pipe(r *request, fd int) error {
 	defer func() { _ = unix.Close(fd) }() // it was only looked up
-	if err := s.reopen(r, fd); err != nil {
-		s.refuse(r, err)
-	}
+	return s.reopen(r, fd)
 }

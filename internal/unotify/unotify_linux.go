@@ -89,25 +89,23 @@ func (l Listener) Continue(c *Call) error {
 	return l.ioctl(send, unsafe.Pointer(&a)) //nolint:gosec // for the kernel
 }
 
-// Give has a call return a new descriptor for what fd is open on; flags is 0 or O_CLOEXEC.
-func (l Listener) Give(c *Call, fd, flags int) error {
-	g := given{id: c.ID, flags: addAndSend, source: uint32(fd), newFlags: uint32(flags)}
-	// A signal that comes in between would have the call return 0, which is another file:
-	// the kernel marks it as answered before the descriptor is in place.
+// Quiet keeps the goroutine on its thread, for good, and signals away from that. A
+// signal in the middle of Give would have the call return 0, which is another file: the
+// kernel marks it as answered before the descriptor is in place.
+func Quiet() error {
 	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	var all, before unix.Sigset_t
+	var all unix.Sigset_t
 	for i := range all.Val {
 		all.Val[i] = ^all.Val[i]
 	}
-	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &all, &before); err != nil {
-		return err
-	}
-	err := l.ioctl(addFD, unsafe.Pointer(&g)) //nolint:gosec // for the kernel
-	if restored := unix.PthreadSigmask(unix.SIG_SETMASK, &before, nil); err == nil {
-		err = restored
-	}
-	return err
+	return unix.PthreadSigmask(unix.SIG_SETMASK, &all, nil)
+}
+
+// Give has a call return a new descriptor for what fd is open on; flags is 0 or
+// O_CLOEXEC. The thread is Quiet.
+func (l Listener) Give(c *Call, fd, flags int) error {
+	g := given{id: c.ID, flags: addAndSend, source: uint32(fd), newFlags: uint32(flags)}
+	return l.ioctl(addFD, unsafe.Pointer(&g)) //nolint:gosec // for the kernel
 }
 
 // Waits is no error if a call still waits, and its PID is still that of who made it.
