@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -25,6 +26,10 @@ type slot struct {
 	lock *os.File // held as long as the worker is there
 }
 
+// nextSlot goes round, so that a number is not taken again at once: what a worker left
+// behind, where only Landlock held it, counts until it is reaped.
+var nextSlot atomic.Uint32
+
 // takeSlot finds a number that no other worker has. Whoever is not root has only its own.
 func takeSlot() (*slot, error) {
 	if os.Geteuid() != 0 {
@@ -38,13 +43,14 @@ func takeSlot() (*slot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("a number for the worker: %w", err)
 	}
-	for i := range mostSlots {
-		f, err := os.OpenFile(filepath.Join(dir, strconv.Itoa(base+i)), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600) //nolint:gosec // in a folder that only root can write to
+	for range mostSlots {
+		uid := base + int(nextSlot.Add(1)%mostSlots)
+		f, err := os.OpenFile(filepath.Join(dir, strconv.Itoa(uid)), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600) //nolint:gosec // in a folder that only root can write to
 		if err != nil {
 			return nil, fmt.Errorf("a number for the worker: %w", err)
 		}
 		if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
-			return &slot{uid: base + i, lock: f}, nil
+			return &slot{uid: uid, lock: f}, nil
 		}
 		_ = f.Close() // another worker has it
 	}
