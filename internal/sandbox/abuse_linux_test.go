@@ -49,6 +49,9 @@ func (s *stack) options(python string, waits bool) sandbox.Options {
 			o.Without = append(o.Without, l)
 		}
 	}
+	if !s.has(sandbox.Namespaces) {
+		o.Limits.Threads = 256 // whoever has the same number on this machine is counted, also what was left behind
+	}
 	if waits {
 		o.Limits.Load = 300 * time.Millisecond
 	}
