@@ -43,7 +43,7 @@ var machines = map[string]machine{
 	"user namespaces switched off":   {with(unix.ENOSPC, "clone", 0, unix.CLONE_NEWUSER), []sandbox.Layer{sandbox.Namespaces}, "no space left", false},
 	"user namespaces not allowed":    {with(unix.EPERM, "clone", 0, unix.CLONE_NEWUSER), []sandbox.Layer{sandbox.Namespaces}, "not permitted", false},
 	"no capabilities in a namespace": {refuse(unix.EACCES, "mount"), []sandbox.Layer{sandbox.Namespaces}, "permission denied", false},
-	"no new calls of mount":          {refuse(unix.ENOSYS, "open_tree", "mount_setattr"), []sandbox.Layer{sandbox.Namespaces}, "not implemented", false},
+	"no new calls of mount":          {refuse(unix.ENOSYS, "open_tree", "mount_setattr"), []sandbox.Layer{sandbox.Namespaces}, unix.ENOSYS.Error(), false},
 	"no Landlock":                    {refuse(unix.ENOSYS, "landlock_create_ruleset"), []sandbox.Layer{sandbox.Landlock}, "none", false},
 	"Landlock switched off":          {refuse(unix.EOPNOTSUPP, "landlock_create_ruleset"), []sandbox.Layer{sandbox.Landlock}, "switched off", false},
 	"neither of them":                {append(refuse(unix.ENOSYS, "landlock_create_ruleset"), refuse(unix.EPERM, "unshare", "mount")...), []sandbox.Layer{sandbox.Namespaces, sandbox.Landlock}, "not permitted", false},
