@@ -22,11 +22,8 @@ missing, with the command that fixes it. DIR is the current folder if not given.
   andiron audit --format html --output posture.html service/`,
 		Args: wants("DIR", 0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			dir := "."
-			if len(args) > 0 {
-				dir = args[0]
-			}
-			if err := folder(dir); err != nil {
+			dir, err := folderOf(args, ".")
+			if err != nil {
 				return err
 			}
 			return a.run(cmd.Context(), cmd, &f, dir, []string{dir}, func(ctx context.Context, opt engine.Options, h finding.Handler) error {
@@ -38,9 +35,7 @@ missing, with the command that fixes it. DIR is the current folder if not given.
 				return engine.Audit(ctx, dir, opt, h)
 			})
 		},
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return nil, cobra.ShellCompDirectiveFilterDirs
-		},
+		ValidArgsFunction: completeFolders,
 	}
 	f.add(cmd)
 	addNoCache(cmd, &f.noCache)

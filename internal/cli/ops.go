@@ -46,20 +46,15 @@ Nothing is compiled or run.`,
   andiron ops scan --format sarif --output ops.sarif csrc/`,
 		Args: wants("DIR", 0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			dir := "."
-			if len(args) > 0 {
-				dir = args[0]
-			}
-			if err := folder(dir); err != nil {
+			dir, err := folderOf(args, ".")
+			if err != nil {
 				return err
 			}
 			return a.run(cmd.Context(), cmd, &f, dir, []string{dir}, func(ctx context.Context, opt engine.Options, h finding.Handler) error {
 				return engine.Operators(ctx, dir, opt, h)
 			})
 		},
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return nil, cobra.ShellCompDirectiveFilterDirs
-		},
+		ValidArgsFunction: completeFolders,
 	}
 	f.addReport(cmd)
 	return cmd

@@ -221,6 +221,19 @@ func slashed(paths []string) []string {
 	return out
 }
 
+// folderOf is the folder that the arguments name, or another one.
+func folderOf(args []string, otherwise string) (string, error) {
+	if len(args) > 0 {
+		otherwise = args[0]
+	}
+	return otherwise, folder(otherwise)
+}
+
+// completeFolders has a shell offer folders.
+func completeFolders(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveFilterDirs
+}
+
 // folder complains about a path that is not one.
 func folder(path string) error {
 	info, err := os.Stat(path)

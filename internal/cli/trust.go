@@ -66,12 +66,11 @@ computes all of them.`,
 		Args: wants("DIR", 0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := "."
-			if len(args) > 0 {
-				dir = args[0]
-			} else if f.lock != "" {
+			if f.lock != "" {
 				dir = filepath.Dir(f.lock)
 			}
-			if err := folder(dir); err != nil {
+			dir, err := folderOf(args, dir)
+			if err != nil {
 				return err
 			}
 			return a.run(cmd.Context(), cmd, &f, dir, []string{dir}, func(ctx context.Context, opt engine.Options, h finding.Handler) error {
@@ -79,9 +78,7 @@ computes all of them.`,
 				return engine.Scan(ctx, append([]string{dir}, opt.Trust.Paths()...), opt, h)
 			})
 		},
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return nil, cobra.ShellCompDirectiveFilterDirs
-		},
+		ValidArgsFunction: completeFolders,
 	}
 	f.add(cmd)
 	addLock(cmd, &f.lock)
