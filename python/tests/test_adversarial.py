@@ -55,7 +55,10 @@ def test_attacks_stay_within_reach_and_succeed(torch: Any, problem: tuple[Any, A
         assert found.dtype == x.dtype
         assert not found.requires_grad
         shares[method] = right(torch, model, found, y)
-    assert shares["pgd"] <= shares["fgsm"] < right(torch, model, x, y) == 1
+    # Twenty steps from a random start may end in another corner than one step does:
+    # which of the two is better for a single image depends on the last bit.
+    assert shares["pgd"] <= shares["fgsm"] + 2 / 64
+    assert max(shares.values()) < 0.75 * right(torch, model, x, y) == 0.75
     # The model is as it was: mode, statistics, gradients.
     assert all(module.training for module in model.modules())
     assert all(torch.equal(value, statistics[name]) for name, value in model.state_dict().items())
