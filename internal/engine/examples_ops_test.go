@@ -34,6 +34,7 @@ func opsExamples() map[string]example {
 	maps.Copy(all, cudaExamples())
 	maps.Copy(all, interfaceExamples())
 	maps.Copy(all, reviewExamples())
+	maps.Copy(all, testedExamples())
 	return all
 }
 

@@ -34,6 +34,7 @@ func writeMarkdown(w io.Writer, r *run) error {
 	}
 	passing := m.failing()
 	m.packages()
+	m.operators(normalOperators(m.run.summary.Operators))
 	m.loose()
 	m.strategies()
 	m.passing(passing)

@@ -117,6 +117,7 @@ func normalSummary(m finding.Summary) finding.Summary {
 		t.Schema = safetext.Valid(t.Schema)
 		m.Tensors = &t
 	}
+	m.Operators = normalOperators(m.Operators)
 	m.Reasons = validAll(m.Reasons)
 	slices.Sort(m.Reasons)
 	return m
