@@ -365,7 +365,7 @@ func (r *run) take(name string, b opbuild.Built) (whole bool, err error) {
 		case e.Event == "finding":
 			r.add(op, e.Found(string(b.Variant)), b)
 		case e.Event == "row" && b.Variant == opbuild.Plain:
-			op.Counts, op.Asked, op.Skipped, op.Cut = e.Counts, e.Asked, e.Skipped, e.Cut
+			op.Counts, op.Asked, op.Skipped, op.Cut, op.Stage = e.Counts, e.Asked, e.Skipped, e.Cut, e.Stage
 			r.pools[key] = e.Pool
 		}
 		return nil

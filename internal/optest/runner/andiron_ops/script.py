@@ -18,12 +18,12 @@ import sys
 {imports}
 '''
 
-COMPARE = '''
+COMPARE = """
 
 def flat(v):
     return [e for item in v for e in flat(item)] if isinstance(v, (list, tuple)) else [v]
 
-'''
+"""
 
 
 def script(op, found, name, libraries, modules):
@@ -46,8 +46,10 @@ def plain(text):
 
 def load(op, modules, case):
     if case.get("device"):
-        return load_any(op, modules) + "# The library of the tripwire device is the last argument; andiron keeps it in the user's cache.\n" + (
-            "torch.ops.load_library(sys.argv[-1])\n" if op["kind"] != "torch" or modules else ""
+        return (
+            load_any(op, modules)
+            + "# The library of the tripwire device is the last argument; andiron keeps it in the user's cache.\n"
+            + ("torch.ops.load_library(sys.argv[-1])\n" if op["kind"] != "torch" or modules else "")
         )
     return load_any(op, modules)
 
@@ -56,7 +58,9 @@ def load_any(op, modules):
     if op["kind"] == "torch" and not modules:
         return "\nfor path in sys.argv[1:]:\n    torch.ops.load_library(path)\n"
     names = modules if op["kind"] == "torch" else [op["name"].rpartition(".")[0]]
-    return "\nsys.path[:0] = sys.argv[1:]  # folders of the extension, if it is not installed\n" + "".join(f"import {n}  # noqa: E402\n" for n in names)
+    return "\nsys.path[:0] = sys.argv[1:]  # folders of the extension, if it is not installed\n" + "".join(
+        f"import {n}  # noqa: E402\n" for n in names
+    )
 
 
 def callee(op):
@@ -93,7 +97,11 @@ def body(op, found, case):
 def shown(kind, call, lines, names, op):
     """What shows that a finding is true."""
     if kind in ("poison", "determinism"):
-        return ["for pattern in (0x11, 0xEE):", "    ctypes.CDLL(None).mallopt(-6, pattern)  # what is in fresh memory", f"    print({call})"]
+        return [
+            "for pattern in (0x11, 0xEE):",
+            "    ctypes.CDLL(None).mallopt(-6, pattern)  # what is in fresh memory",
+            f"    print({call})",
+        ]
     if kind == "leak":
         return [
             "for i in range(100000):", "    try:", f"        {call}", "    except Exception:", "        pass",
@@ -102,14 +110,22 @@ def shown(kind, call, lines, names, op):
     if kind == "threads":
         return ["for threads in (1, 4, 4, 4, 4):", "    torch.set_num_threads(threads)", f"    print({call})"]
     if kind == "mutation":
-        return [f"given = [v.clone() if isinstance(v, torch.Tensor) else v for v in [{positional(names)}]]", call, f"print(given, [{positional(names)}])"]
+        return [
+            f"given = [v.clone() if isinstance(v, torch.Tensor) else v for v in [{positional(names)}]]",
+            call,
+            f"print(given, [{positional(names)}])",
+        ]
     if kind == "layout":
-        plain_names = [f"{n}.contiguous() if isinstance({n}, torch.Tensor) else {n}" for n in positional(names).split(", ") if n]
+        plain_names = [
+            f"{n}.contiguous() if isinstance({n}, torch.Tensor) else {n}" for n in positional(names).split(", ") if n
+        ]
         return [f"print({call})", f"print({callee(op)}({', '.join(plain_names)}))"]
     if kind in ("gradcheck", "gradgradcheck"):
         return [f"print(torch.autograd.{kind}({callee(op)}, ({positional(names)},)))"]
     if kind == "opcheck":
-        return [f"print(torch.library.opcheck({callee(op)}{'' if op['overload'] else '.default'}, ({positional(names)},)))"]
+        return [
+            f"print(torch.library.opcheck({callee(op)}{'' if op['overload'] else '.default'}, ({positional(names)},)))"
+        ]
     return [f"print({call})"]
 
 
