@@ -235,8 +235,9 @@ class OperatorRun:
             found["key"] = "hang"
         else:
             found["key"], found["detail"] = nature(answer, self.settings["sources"])
-        if case.get("device"):
-            found["kind"] = "device"
+        if case.get("device") and "andiron tripwire: " in answer["output"]:
+            found["kind"], found["key"] = "device", "tripwire"
+            found["detail"] = "the memory of a tensor of another device is touched"
         if (found["kind"], found["key"]) in self.found:
             self.found[found["kind"], found["key"]]["times"] += 1
             return
@@ -313,6 +314,8 @@ class OperatorRun:
             if found["kind"] not in ("crash", "device") or answer["how"] in ("time", "memory", "exit code 70"):
                 return None
             key, detail = nature(answer, self.settings["sources"])
+            if found["kind"] == "device":
+                key, detail = ("tripwire", found["detail"]) if "andiron tripwire: " in answer["output"] else ("", "")
             return (
                 {"detail": detail, "output": answer["output"], "phase": answer["phase"]}
                 if key == found["key"]

@@ -467,7 +467,7 @@ class Worker:
             else:
                 verdicts.append(self.checked(made, keywords))
         if all(v[0] == "wrong" for v in verdicts):
-            self.find(verdicts[0][1], verdicts[0][2])
+            self.find(verdicts[0][1], verdicts[0][2], big=nudged(double, 21))
         return {"skipped": verdicts[0][2]} if verdicts[0][0] == "skipped" else {"asked": 1}
 
     def silent(self, made, keywords, step):
@@ -521,7 +521,7 @@ class Worker:
             except Exception as e:
                 text = " ".join(str(e).split())
                 if any(w in text for w in WRONG):
-                    return "wrong", name, f"{name} says: {text[:400]}"
+                    return "wrong", name, f"{name} says: {re.split(r',? numerical: ?', text)[0][:300]}"
                 return "skipped", "", f"{name}: {type(e).__name__}: {text[:160]}"
         return "right", "", ""
 
