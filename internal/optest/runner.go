@@ -135,7 +135,7 @@ func (r *run) python(ctx context.Context, b opbuild.Built, name string, p *plan,
 	cmd.Stderr = said
 	cmd.Stdout = &listener{heard: heard}
 	cmd.Dir = b.Dir
-	cmd.Env = append(os.Environ(), "TMPDIR="+r.Work, "PYTHONDONTWRITEBYTECODE=1", "OMP_NUM_THREADS=4")
+	cmd.Env = append(os.Environ(), "TMPDIR="+r.Work, "PYTHONDONTWRITEBYTECODE=1", "OMP_NUM_THREADS=4", "OMP_WAIT_POLICY=passive")
 	cmd.Env = append(append(cmd.Env, b.Env...), env...)
 	cmd.WaitDelay = patience
 	child.OwnGroup(cmd)

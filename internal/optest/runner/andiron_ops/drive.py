@@ -210,8 +210,11 @@ class OperatorRun:
             or how == "signal SIGXFSZ"
             or (how == "time" and (large(case) or case.get("ask")))
         ):
-            self.counts["limit"] += 1
-            self.hangs += how == "time"
+            if case.get("ask"):
+                self.skipped.setdefault(case["ask"], f"it took more {how} than a case may")
+            else:
+                self.counts["limit"] += 1
+                self.hangs += how == "time"
             return
         if how == "exit code 70":
             self.lost += 1  # the worker itself failed
