@@ -45,10 +45,10 @@ func (r *routines) fine(f *format, data []byte, b bounds) (n int) {
 	var l look
 	for o := b.first(f, data); o < ops; o = b.next(f, o) {
 		l.set(r, f, o, b)
-		for n < len(data) {
+		for size := glance; n < len(data); size = block {
 			part := data[n:]
-			if len(part) > glance {
-				part = part[:glance]
+			if len(part) > size {
+				part = part[:size]
 			} else if len(part) < few { // to look twice does no harm
 				part = data[len(data)-few:]
 			}
@@ -56,7 +56,7 @@ func (r *routines) fine(f *format, data []byte, b bounds) (n int) {
 			if x-l.least > l.width || y^l.turn > l.most {
 				break
 			}
-			n += glance
+			n += size
 		}
 		if n >= len(data) {
 			return len(data)
