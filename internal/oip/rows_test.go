@@ -45,8 +45,13 @@ func TestRows(t *testing.T) {
 			}
 			form := `{"inputs":[{"name":"x","shape":[%d,%d],"datatype":"` + kind + `","data":[%s]}]}` + strings.Repeat(" ", rng.IntN(2)*room)
 			n += rng.IntN(30) / 29
-			at := []byte(fmt.Sprintf(form, n, width, strings.Join(list, comma)))
-			alone := []byte(fmt.Sprintf(form, n, width, strings.Join(list, ",\n")))
+			rest := strings.Join(list, comma)
+			if rng.IntN(8) == 0 { // one byte is another
+				i := rng.IntN(len(rest))
+				rest = rest[:i] + string("[]{},:1 "[rng.IntN(8)]) + rest[i+1:]
+			}
+			at := []byte(fmt.Sprintf(form, n, width, rest))
+			alone := []byte(fmt.Sprintf(form, n, width, strings.ReplaceAll(rest, "],", "],\n")))
 			got, gotErr := ParseJSON(at, Options{})
 			want, wantErr := ParseJSON(alone, Options{})
 			if a, b := faultOf(at, gotErr), faultOf(alone, wantErr); a != b {
