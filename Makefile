@@ -111,11 +111,11 @@ sandbox: setup
 	CGO_ENABLED=0 go test -tags sandbox -c -o "$$dir/sandbox.test" ./internal/sandbox && cd internal/sandbox && \
 	cp "$$($(CURDIR)/tools/env/gvisor.sh)" "$$dir/runsc" && mkdir -m 1777 "$$dir/tmp" && \
 	export ANDIRON_TORCH_PYTHONS=/usr/bin/python3 ANDIRON_RUNSC="$$dir/runsc" ANDIRON_SANDBOX_LAYERS=namespaces,landlock,seccomp && \
-	"$$dir/sandbox.test" -test.timeout 20m -alone -table "$$dir/root" $(if $(MORE),,-test.skip 'NoRuleTooMany|Modes') && \
-	$(CURDIR)/tools/env/inside.sh trixie "$$dir/sandbox.test" -test.timeout 20m -test.run '$(if $(MORE),Attacks|Golden|)Compute|RealCheckpoints' && \
+	"$$dir/sandbox.test" -test.timeout $(if $(MORE),90m,20m) -alone -table "$$dir/root" $(if $(MORE),,-test.skip 'NoRuleTooMany|Modes') && \
+	$(CURDIR)/tools/env/inside.sh trixie "$$dir/sandbox.test" -test.timeout $(if $(MORE),90m,20m) -test.run '$(if $(MORE),Attacks|Golden|)Compute|RealCheckpoints' && \
 	user="setpriv --reuid=1001 --regid=1001 --clear-groups" && cp -r testdata "$$dir/tmp" && cd "$$dir/tmp" && export TMPDIR="$$dir/tmp" && \
-	$$user "$$dir/sandbox.test" -test.timeout 20m -alone -table "$$dir/tmp/user" -test.run '$(if $(MORE),Pitfall|Replaced|Overlay|Attacks|Compute|Cancelled|GVisor|Needs|PoorMachines|)Abuse$$|Pitfall0[3-9]|LeaseBroken|Writers|SupervisorKilled|Degraded' && \
-	$(if $(MORE),$(CURDIR)/tools/env/inside.sh trixie $$user "$$dir/sandbox.test" -test.timeout 20m -test.run 'Attacks|Compute' && \
+	$$user "$$dir/sandbox.test" -test.timeout $(if $(MORE),90m,20m) -alone -table "$$dir/tmp/user" -test.run '$(if $(MORE),Pitfall|Replaced|Overlay|Attacks|Compute|Cancelled|GVisor|Needs|PoorMachines|)Abuse$$|Pitfall0[3-9]|LeaseBroken|Writers|SupervisorKilled|Degraded' && \
+	$(if $(MORE),$(CURDIR)/tools/env/inside.sh trixie $$user "$$dir/sandbox.test" -test.timeout $(if $(MORE),90m,20m) -test.run 'Attacks|Compute' && \
 	)cat "$$dir/root" "$$dir/tmp/user"
 
 # Linux 6.1, 6.12 and the newest of Debian, emulated: minutes for each, so it is not in CI.

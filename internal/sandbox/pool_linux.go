@@ -78,7 +78,7 @@ func (p *Pool) keep(ctx context.Context, see func() (*view, error)) {
 		p.note(&w.report, w.failed)
 		taken := w.failed == nil && p.offer(w)
 		if taken {
-			<-w.loaded
+			<-w.used
 			pause = leastPause
 		}
 		w.Close()
@@ -118,13 +118,21 @@ func (p *Pool) note(r *Report, err error) {
 	}
 }
 
-// Load loads a checkpoint in the first worker that is ready.
-func (p *Pool) Load(ctx context.Context, in *Input, j Job) (*Result, *Report, error) {
+// Load loads a checkpoint in the first worker that is ready. What is to be done with the
+// result is done by a function, which may return another one: only then does the next
+// worker start, which takes a processor for a second, and who waits for this result does
+// not wait for that.
+func (p *Pool) Load(ctx context.Context, in *Input, j Job, use func(*Result) (*Result, error)) (*Result, *Report, error) {
 	w, err := p.take(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	return w.Load(ctx, in, j)
+	defer close(w.used)
+	r, report, err := w.Load(ctx, in, j)
+	if err == nil {
+		r, err = use(r)
+	}
+	return r, report, err
 }
 
 // never is why no worker could be started yet, if one was tried: nobody waits for what

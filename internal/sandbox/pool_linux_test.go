@@ -29,7 +29,7 @@ func loadFrom(ctx context.Context, t *testing.T, p *sandbox.Pool, what string, j
 		t.Fatal(err)
 	}
 	defer func() { _ = in.Close() }()
-	r, _, err := p.Load(ctx, in, j)
+	r, _, err := p.Load(ctx, in, j, func(r *sandbox.Result) (*sandbox.Result, error) { return r, nil })
 	if err != nil {
 		return 0, nil, err
 	}
