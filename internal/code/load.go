@@ -17,7 +17,7 @@ var inspects = []string{"inspect.signature", "isinstance", "hasattr", "callable"
 // torchLoads judges every torch.load.
 func (v *view) torchLoads() {
 	for _, c := range v.m.Calls {
-		if c.Is(torchLoad...) && (!c.Partial || overrides(c)) {
+		if c.Is(torchLoad...) && (!c.Partial || overrides(c)) && !v.copies(c) {
 			v.torchLoad(c)
 		}
 	}

@@ -26,7 +26,8 @@ var loadUnsafe = &rule.Rule{
 	ID: "PY002", Title: "torch.load with weights_only=False", Strategy: finding.SecureLoading,
 	Severity: finding.High, Verdict: finding.Safe, Since: since, Refs: []string{"torch v2.6.0 torch/serialization.py load", "CWE-502"},
 	Text: "weights_only=False hands the file to Python's unpickler: whoever can write the file runs code in this process. " +
-		"The argument may be the constant, a name that may stand for it, or a part of a dictionary behind **.",
+		"The argument may be the constant, a name that may stand for it, or a part of a dictionary behind **. " +
+		"A copy by way of a buffer that the same function made and saved to is not reported.",
 	Fix: useAndiron + "; where the file holds a whole object, save its state_dict() instead",
 }
 

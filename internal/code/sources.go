@@ -63,6 +63,7 @@ func (t *tracer) entry(fn *pysrc.Scope, i int) {
 		}
 		param := fn.Params.All()[at]
 		switch {
+		case handler && p == "context" && fn.Func.Name != "predict": // of TorchServe, Lambda and Triton: what the server says of itself
 		case handler && !t.injected(param, fn) || t.requested(param, fn):
 			t.enters(fn, p, fromRequest, fmt.Sprintf("%s, which a request brings to %s", p, fn.Title()))
 		case command:

@@ -59,6 +59,18 @@ func TestRetriesTwins(t *testing.T) {
 			verify + "def f(p, q, want):\n    verify(p, want)\n    return torch.load(p, weights_only=True)",
 		},
 		{
+			"a copy that somebody else fills", "PY002 high", "import io\ndef f(m):\n    b = io.BytesIO()\n    fill(b)\n    torch.save(m, b)\n    return torch.load(b, weights_only=False)",
+			"import io\ndef f(m):\n    b = io.BytesIO()\n    torch.save(m, b)\n    b.seek(0)\n    return torch.load(b, weights_only=False)",
+		},
+		{
+			"a copy of what is written", "PY002 high", "import tempfile\ndef f(x):\n    with tempfile.TemporaryFile() as b:\n        b.write(x)\n        return torch.load(b, weights_only=False)",
+			"import tempfile\ndef f(m):\n    with tempfile.TemporaryFile() as b:\n        torch.save(m, b)\n        b.seek(0)\n        return torch.load(b, weights_only=False)",
+		},
+		{
+			"TorchServe's handler", "PY040 critical", "from ts.torch_handler.base_handler import BaseHandler\nclass H(BaseHandler):\n    def handle(self, data, context):\n        return torch.load(data[0]['body'], weights_only=False)",
+			"from ts.torch_handler.base_handler import BaseHandler\nclass H(BaseHandler):\n    def handle(self, data, context):\n        return torch.load(context.manifest['model'], weights_only=False)",
+		},
+		{
 			"verified too late", "PY009 high", verify + "def f(p, want):\n    m = torch.load(p, weights_only=False)\n    verify(p, want)\n    return m",
 			verify + "def f(p, want):\n    verify(p, want)\n    m = torch.load(p, weights_only=False)\n    return m",
 		},

@@ -93,7 +93,7 @@ func (v *view) unpickles() {
 	for _, c := range v.m.Calls {
 		l, name := v.loaderOf(c)
 		switch {
-		case name == "" || c.Partial || v.ownBytes(c):
+		case name == "" || c.Partial || v.ownBytes(c) || v.copies(c):
 			continue
 		case l.rule != packageImporter && v.checked(c):
 			continue

@@ -35,14 +35,17 @@ func torchRanges(ctx context.Context, dir string) *ranges {
 	if err != nil {
 		return r
 	}
+	setup := path.Join(r.root, "setup.py")
+	inWords := slices.Contains(files, setup)
 	for _, u := range project.TorchUses() {
+		inWords = inWords && u.Where.Path != setup
 		at := path.Dir(u.Where.Path)
 		for at != r.root && slices.Contains(statedIn, strings.ToLower(path.Base(at))) {
 			at = path.Dir(at)
 		}
 		r.by[at] = r.by[at].Allow(u.Version, u.Specifier, u.Where.Path)
 	}
-	if setup := path.Join(r.root, "setup.py"); !r.by[r.root].Known() && slices.Contains(files, setup) {
+	if inWords {
 		r.by[r.root] = r.by[r.root].Sentence(setup, readText(setup, 64<<10))
 	}
 	return r

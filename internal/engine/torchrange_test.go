@@ -24,6 +24,7 @@ func TestTorchRanges(t *testing.T) {
 		{"setup.cfg", map[string]string{"setup.cfg": "[options]\ninstall_requires =\n  torch~=2.5\n"}, "", "setup.cfg: torch~=2.5"},
 		{"setup.py", map[string]string{"setup.py": "from setuptools import setup\nneeds = ['torch>=1.10']\nsetup(name='x', install_requires=needs)\n"}, "", "setup.py: torch>=1.10"},
 		{"setup.py in words", map[string]string{"setup.py": "from setuptools import setup\nassert v >= [1, 8], 'Requires PyTorch >= 1.8'\nsetup(name='x')\n"}, "", "setup.py: PyTorch >= 1.8"},
+		{"setup.py in words beside a container file", map[string]string{"setup.py": "assert v >= [1, 8], 'Requires PyTorch >= 1.8'\n", "docker/Dockerfile": "FROM python\nRUN pip install torch==2.0.0\n"}, "", "setup.py: PyTorch >= 1.8"},
 		{"Pipfile", map[string]string{"Pipfile": "[packages]\ntorch = '==2.0.1'\n"}, "", "Pipfile: torch==2.0.1"},
 		{"a lock instead of what it locks", map[string]string{
 			"pyproject.toml": "[project]\nname='x'\nversion='1'\ndependencies=['torch>=1.13']\n",
