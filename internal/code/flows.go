@@ -464,7 +464,7 @@ func (w *follower) loosens(f *Flow, s *sink, p parameter, said map[*passing]bool
 		for _, e := range w.in[at] {
 			switch {
 			case keywords && e.name != "weights_only" && e.name != "**":
-			case e.word == "False" && !said[e.by]:
+			case e.word == "False" && !said[e.by] && !e.by.again:
 				said[e.by] = true
 				w.loosened(f, s, e, at, by)
 			case e.word == "" && e.from.source == nil:

@@ -25,8 +25,11 @@ var others = []struct {
 	what     action
 }{
 	{[]string{"torch.hub.load"}, 0, "repo_or_dir", imports},
-	{[]string{"torch.ops.load_library", "torch.classes.load_library", "ctypes.CDLL", "ctypes.cdll.LoadLibrary"}, 0, "path", imports},
+	{[]string{"torch.ops.load_library", "torch.classes.load_library", "torch.ops.import_module", "ctypes.CDLL", "ctypes.cdll.LoadLibrary"}, 0, "path", imports},
 	{[]string{"importlib.import_module", "__import__"}, 0, "name", imports},
+	{[]string{"bentoml.models.import_model", "bentoml.import_model"}, 0, "path", loads},
+	{[]string{"tritonclient.http.InferenceServerClient().load_model", "tritonclient.grpc.InferenceServerClient().load_model"}, 0, "model_name", loads},
+	{[]string{"gradio.load"}, 0, "name", loads},
 	{[]string{"eval", "exec"}, 0, "", evaluates},
 	{[]string{"yaml.load", "yaml.load_all", "yaml.unsafe_load", "yaml.full_load"}, 0, "stream", loads},
 	{[]string{"torch.utils.cpp_extension.load"}, 1, "sources", builds},
