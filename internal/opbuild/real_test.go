@@ -185,3 +185,75 @@ func TestRealBroken(t *testing.T) {
 		t.Errorf("the project was changed: %q", after)
 	}
 }
+
+// The presets do with CMake alone what Build does.
+func TestRealPresets(t *testing.T) {
+	dir := t.TempDir()
+	files, err := Presets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{
+		"CMakeLists.txt": `cmake_minimum_required(VERSION 3.21)
+project(ops CXX)
+find_package(Torch REQUIRED)
+add_library(ops MODULE ops.cpp)
+target_link_libraries(ops PRIVATE ${TORCH_LIBRARIES})
+set_target_properties(ops PROPERTIES CXX_STANDARD 17)
+enable_testing()
+add_test(NAME good COMMAND ${PYTHON} ${CMAKE_SOURCE_DIR}/call.py $<TARGET_FILE:ops> good)
+add_test(NAME bad COMMAND ${PYTHON} ${CMAKE_SOURCE_DIR}/call.py $<TARGET_FILE:ops> bad)
+`,
+		"call.py": "import sys, torch\ntorch.ops.load_library(sys.argv[1])\nprint(getattr(torch.ops.ops, sys.argv[2])(torch.ones(1 << 16, dtype=torch.float64)))\n",
+		"ops.cpp": `#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <torch/library.h>
+double good(const at::Tensor& x) {
+  const double* p = x.data_ptr<double>();
+  return at::parallel_reduce(0, x.numel(), 1024, 0.0, [p](int64_t a, int64_t b, double s) {
+    for (int64_t i = a; i < b; ++i) s += p[i];
+    return s;
+  }, [](double a, double b) { return a + b; });
+}
+double bad(const at::Tensor& x) {
+  const double* p = x.data_ptr<double>();
+  double sum = p[x.numel()];
+  at::parallel_for(0, x.numel(), 1024, [&](int64_t a, int64_t b) {
+    for (int64_t i = a; i < b; ++i) sum += p[i];
+  });
+  return sum;
+}
+TORCH_LIBRARY(ops, m) {
+  m.def("good(Tensor x) -> float", good);
+  m.def("bad(Tensor x) -> float", bad);
+}
+`,
+	}
+	for _, f := range files {
+		all[f.Name] = string(f.Text)
+	}
+	write(t, dir, all)
+	f, err := ask(t.Context(), python(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := func(name string, args ...string) (bool, string) {
+		cmd := exec.Command(name, args...)
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		return err == nil, string(out)
+	}
+	for preset, found := range map[string]string{"asan": "heap-buffer-overflow", "tsan": "data race"} {
+		for _, args := range [][]string{{"--preset", preset, "-DCMAKE_PREFIX_PATH=" + f.CMake, "-DPYTHON=" + python(t)}, {"--build", "--preset", preset}} {
+			if ok, out := call("cmake", args...); !ok {
+				t.Fatal(out)
+			}
+		}
+		if ok, out := call("ctest", "--preset", preset, "-R", "good"); !ok {
+			t.Errorf("%s: %s", preset, out)
+		}
+		if ok, out := call("ctest", "--preset", preset, "-R", "bad"); ok || !strings.Contains(out, found) {
+			t.Errorf("%s: %s", preset, out)
+		}
+	}
+}
