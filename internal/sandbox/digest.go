@@ -5,43 +5,67 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"sync"
+	"sync/atomic"
 )
 
-// pieceSize is how much is copied at once, and pieces how many of those are on their way
-// to the digest.
+// pieceSize is how much is copied at once, and pieces how many of those are on their way.
 const (
 	pieceSize = 1 << 20
-	pieces    = 4
+	pieces    = 6
 )
 
-// copyHashed copies what a reader gives, and returns its SHA-256, which is worked out
-// beside that: a digest takes longer than a copy. It reads no more than so many bytes.
+// piece is a part of what is copied, with how many still need it.
+type piece struct {
+	room, b []byte
+	left    atomic.Int32
+}
+
+// copyHashed copies what a reader gives, and returns its SHA-256. Reading, writing and
+// the digest go on beside each other: each takes about as long as the others together on
+// one processor. It reads no more than so many bytes.
 func copyHashed(w io.Writer, r io.Reader, most int64) (n int64, digest string, err error) {
 	h := sha256.New()
-	free, full, done := make(chan []byte, pieces), make(chan []byte, pieces), make(chan struct{})
+	free := make(chan *piece, pieces)
 	for range min(pieces, most/pieceSize+1) {
-		free <- make([]byte, min(pieceSize, most))
+		free <- &piece{room: make([]byte, min(pieceSize, most))}
 	}
-	go func() {
-		defer close(done)
-		for b := range full {
-			_, _ = h.Write(b) // a hash takes everything
-			free <- b[:cap(b)]
-		}
-	}()
-	for err == nil && n < most {
-		b := <-free
+	var all sync.WaitGroup
+	var failed atomic.Pointer[error]
+	each := func(do func(b []byte) (int, error)) chan<- *piece {
+		in := make(chan *piece, pieces)
+		all.Go(func() {
+			for p := range in {
+				if failed.Load() == nil {
+					if _, err := do(p.b); err != nil {
+						failed.Store(&err)
+					}
+				}
+				if p.left.Add(-1) == 0 {
+					free <- p
+				}
+			}
+		})
+		return in
+	}
+	hash, write := each(h.Write), each(w.Write)
+	for err == nil && n < most && failed.Load() == nil {
+		p := <-free
 		var k int
-		if k, err = fill(r, b[:min(int64(len(b)), most-n)]); k > 0 {
-			full <- b[:k]
-			_, e := w.Write(b[:k])
-			n, err = n+int64(k), errors.Join(e, err)
-		}
+		k, err = fill(r, p.room[:min(int64(len(p.room)), most-n)])
+		p.b, n = p.room[:k], n+int64(k)
+		p.left.Store(2)
+		hash <- p
+		write <- p
 	}
-	close(full)
-	<-done
+	close(hash)
+	close(write)
+	all.Wait()
 	if errors.Is(err, io.EOF) {
 		err = nil
+	}
+	if e := failed.Load(); e != nil {
+		err = *e
 	}
 	return n, hex.EncodeToString(h.Sum(nil)), err
 }
