@@ -97,9 +97,12 @@ torchrun: setup
 	ANDIRON_TORCH="/usr/bin/python3:$(CURDIR)/tools/env/torch26.sh$(TORCHRUN)" \
 		go test -tags torch -timeout 20m ./cmd/andiron -run Torch -count 1
 
+# Programs that code scan --fix rewrote are run, with both versions of torch.
 code: setup
-	tools/env/torch.sh
-	ANDIRON_TORCH="/usr/bin/python3$(TORCHRUN)" go test -tags torch -timeout 20m ./cmd/andiron -run FixedCode -count 1
+	tools/env/torch.sh --trixie
+	tools/env/python.sh --code
+	ANDIRON_HUB="$(ANDIRON_CACHE)/code/bin/python" ANDIRON_TORCH="/usr/bin/python3:$(CURDIR)/tools/env/torch26.sh$(TORCHRUN)" \
+		go test -tags torch -timeout 20m ./cmd/andiron -run FixedCode -count 1
 
 # The binary lies where another user can run it. The tables say what came of each attack.
 # With MORE=1, which CI does not have the time for, torch 2.6 is attacked as well, pickles
