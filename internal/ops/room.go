@@ -30,7 +30,7 @@ import (
 )
 
 // Rules are the rules of the room.
-var Rules = slices.Concat(argumentRules, memoryRules, numberRules, cudaRules, interfaceRules, evidenceRules, readRules)
+var Rules = slices.Concat(argumentRules, memoryRules, numberRules, cudaRules, interfaceRules, evidenceRules, outsideRules, readRules)
 
 const since = "0.1.0"
 
