@@ -206,9 +206,13 @@ var cppcheckIDs = map[string]Class{
 	"memleak": Leak, "memleakOnRealloc": Leak, "resourceLeak": Leak, "leakNoVarFunctionCall": Leak,
 	"arrayIndexOutOfBounds": Bounds, "bufferAccessOutOfBounds": Bounds, "negativeIndex": Bounds, "containerOutOfBounds": Bounds,
 	"zerodiv": Division, "nullPointer": Null, "ctunullpointer": Null,
-	"uninitvar": Uninitialised, "uninitdata": Uninitialised, "legacyUninitvar": Uninitialised,
+	"uninitvar": Uninitialised, "legacyUninitvar": Uninitialised,
 	"danglingLifetime": Dangling, "returnDanglingLifetime": Dangling, "danglingTemporaryLifetime": Dangling, "deallocuse": Dangling, "autoVariables": Dangling, "invalidLifetime": Dangling,
 }
+
+// cppcheckWrong are those that are often wrong: memory that is freed without having been
+// written is a fault of nobody.
+var cppcheckWrong = []string{"uninitdata"}
 
 // cppcheckOwn are those that say that it could not read a file.
 var cppcheckOwn = []string{"syntaxError", "unknownMacro", "internalAstError", "internalError", "cppcheckError", "preprocessorErrorDirective", "noValidConfiguration", "noValidConfigurationFiles"}
@@ -236,7 +240,7 @@ func readCppcheck(out string, r *reader) {
 	for text := range strings.Lines(out) {
 		s, ok := r.parse(strings.TrimRight(text, "\n"))
 		switch {
-		case !ok || s.kind != "error":
+		case !ok || s.kind != "error" || slices.Contains(cppcheckWrong, s.check):
 		case slices.Contains(cppcheckOwn, s.check):
 			r.failed(s)
 		case cppcheckIDs[s.check] != "":

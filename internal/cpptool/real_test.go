@@ -14,10 +14,10 @@ func TestRealTools(t *testing.T) {
 	dir := t.TempDir()
 	name := filepath.Join(dir, "op.cpp")
 	put(t, name, `#include "op.h"
-#include <cstdlib>
+#include <stdlib.h>
 int shorten(long n) { return n; }
 int lost(int n) {
-  int* p = (int*)std::malloc(n * sizeof(int));
+  int* p = (int*)malloc(n * sizeof(int));
   if (p == nullptr) return 0;
   p[0] = n;
   return p[0];
