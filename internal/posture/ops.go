@@ -23,6 +23,7 @@ func customOps(in Input) view {
 			sites(slices.DeleteFunc(slices.Clone(all), func(f finding.Finding) bool { return !ofOps(f) })),
 			byRule(slices.DeleteFunc(slices.Clone(all), ofOps)),
 		),
-		reason: "no C++ or CUDA source of a custom operator was found",
+		searched: "no C++ or CUDA source of a custom operator, and nothing that builds one, in the " +
+			count(in.Sources, "file that was", "files that were") + " read for them",
 	}
 }
