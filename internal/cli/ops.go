@@ -30,6 +30,7 @@ func (a *app) opsCommand() *cobra.Command {
 
 func (a *app) opsScanCommand() *cobra.Command {
 	var f runFlags
+	var with withTools
 	cmd := &cobra.Command{
 		Use:   "scan [DIR]",
 		Short: "Hold operators against the rules of memory safety",
@@ -42,8 +43,14 @@ operators no test calls, whether gradients, sanitizers, owners and branch rules 
 seen, and which changes to operators name no second person in the history (.git).
 DIR is the current folder if not given.
 
-Nothing is compiled or run.`,
+Nothing is compiled or run, unless --with names other tools. It starts them: clang-tidy,
+cppcheck, and with gcc the compiler, which only checks syntax and types. Nothing of
+the project is executed by that. Of what they say is kept what tells a fault in an
+operator; what a rule sees as well is one finding, with both as evidence. They do not
+read CUDA. A tool that is not installed, or cannot check a source, makes the result
+incomplete.`,
 		Example: `  andiron ops scan
+  andiron ops scan --with gcc,clang-tidy --python .venv/bin/python
   andiron ops scan --format sarif --output ops.sarif csrc/`,
 		Args: wants("DIR", 0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -51,12 +58,17 @@ Nothing is compiled or run.`,
 			if err != nil {
 				return err
 			}
+			if err := with.check(); err != nil {
+				return err
+			}
 			return a.run(cmd.Context(), cmd, &f, dir, []string{dir}, func(ctx context.Context, opt engine.Options, h finding.Handler) error {
+				opt.Outside = a.outside(&with, dir)
 				return engine.Operators(ctx, dir, opt, h)
 			})
 		},
 		ValidArgsFunction: completeFolders,
 	}
+	with.add(cmd)
 	f.addReport(cmd)
 	return cmd
 }

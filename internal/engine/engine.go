@@ -71,6 +71,8 @@ type Options struct {
 	// Code gives a finding in Python code the severity that the policy has for it, by the
 	// path of the file in the project, and says whether it is kept; nil keeps all as is.
 	Code func(path string, f finding.Finding) (finding.Finding, bool)
+	// Outside has other programs look at sources of operators; nil: none does.
+	Outside Outside
 
 	depends    *deps.Project          // what the project depends on; nil was not looked at
 	code       *code.Options          // look at code as well; nil does not

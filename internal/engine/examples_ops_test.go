@@ -1,10 +1,16 @@
 package engine_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"strings"
+	"testing"
 
+	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/engine"
+	"github.com/andiron-dev/andiron/internal/ops"
 	"github.com/andiron-dev/andiron/internal/testkit"
 )
 
@@ -37,7 +43,35 @@ func opsExamples() map[string]example {
 	maps.Copy(all, cudaExamples())
 	maps.Copy(all, interfaceExamples())
 	maps.Copy(all, reviewExamples())
+	maps.Copy(all, outsideExamples())
 	return all
+}
+
+// outsideExamples are of what other programs say.
+func outsideExamples() map[string]example {
+	said := func(s scene, o ops.Outside) scene {
+		s.prepare = func(_ *testing.T, dir string, opt *engine.Options) {
+			opt.Outside = func(context.Context, []ops.SourceFile) (ops.Outside, error) {
+				for i := range o.Warnings {
+					o.Warnings[i].Where.Path = filepath.ToSlash(filepath.Join(dir, "op.cpp"))
+				}
+				return o, nil
+			}
+		}
+		return s
+	}
+	warns := func(class string, line int) ops.Outside {
+		return ops.Outside{Warnings: []ops.Warning{{Tool: "gcc", Where: finding.Where{}.Line1(line, 3), Check: "-Wx", Class: class, Text: "text"}}}
+	}
+	op := unary("  return x.clone();")
+	narrow := unary("  const int n = x.numel();\n  return at::scalar_tensor(n);")
+	zero := operator("f(Tensor x, int n) -> int", "int64_t f(const at::Tensor& x, int64_t n) {\n  return x.numel() / n;\n}")
+	return map[string]example{
+		"OPS070": {said(op, warns("narrowed", 3)), said(narrow, warns("narrowed", 3))},
+		"OPS071": {said(op, warns("leak", 3)), said(zero, warns("division", 3))},
+		"OPS072": {said(op, ops.Outside{Unchecked: []ops.Unchecked{{Tool: "gcc", Why: "there is no g++ on PATH"}}}), said(op, ops.Outside{})},
+		"OPS073": {said(op, ops.Outside{CUDA: []string{"op.cu"}}), said(op, ops.Outside{})},
+	}
 }
 
 func argumentExamples() map[string]example {

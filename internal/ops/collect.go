@@ -33,6 +33,7 @@ type Project struct {
 	unread  []finding.Finding
 	bytes   int64
 	steps   int // that looking may take
+	outside Outside
 }
 
 // place is a line of a file and what it says.
@@ -191,6 +192,7 @@ func (p *Project) Look(report func(finding.Finding)) {
 		w.python = p.python
 		l.look(w)
 		p.evidence(w, l)
+		all = p.merge(all, w)
 		if w.work <= 0 {
 			all = append(all, notRead.Undetermined(finding.Where{Path: p.Root}, "the sources are made so that looking at them takes too long, and not all was looked at"))
 		}
