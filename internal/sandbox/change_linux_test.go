@@ -47,7 +47,7 @@ func loads(t *testing.T, p *plot, in *sandbox.Input) error {
 	return err
 }
 
-var limits = sandbox.Limits{Load: 5 * time.Second, Result: 32 << 20}
+var limits = sandbox.Limits{Load: 15 * time.Second, Result: 32 << 20}
 
 // T1: what was opened is loaded, whatever has its name by then, and its digest is of
 // one file or the other.
