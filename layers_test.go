@@ -76,7 +76,7 @@ var layers = []struct {
 	{"cmd", []string{"cmd/..."}, []string{"cli", "keyless", "imagechild", "sandbox", "enforce"}, nil},
 	{"testkit", []string{"internal/testkit", "internal/testkit/rawread"}, []string{"ground", "readers"}, quiet},
 	// For tests only, and no program links it: it does what no program should.
-	{"hostile", []string{"internal/testkit/hostile"}, nil, []string{"net", "os/exec", "plugin", "syscall", "log"}},
+	{"hostile", []string{"internal/testkit/hostile", "internal/testkit/hostile/python"}, []string{"hostile"}, []string{"net", "os/exec", "plugin", "syscall", "log"}},
 	// For tests only, and no program links them: they listen on this machine.
 	{"servers", []string{"internal/testkit/fakeindex", "internal/testkit/fakeosv"}, []string{"ground", "readers"}, []string{"os", "os/exec", "plugin", "unsafe", "log"}},
 }
