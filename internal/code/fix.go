@@ -33,7 +33,7 @@ func (v *view) fix() {
 	}
 	x := &fixer{view: v, to: to}
 	for _, c := range v.m.Calls {
-		if !c.Deferred && !c.Partial && !c.Node.Broken && !v.allowed(c) {
+		if !c.Deferred && !c.Partial && !c.Node.Broken && !v.allowed(c) && !v.copies(c) {
 			x.call(c)
 		}
 	}

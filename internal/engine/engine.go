@@ -74,6 +74,7 @@ type Options struct {
 
 	depends    *deps.Project          // what the project depends on; nil was not looked at
 	code       *code.Options          // look at code as well; nil does not
+	torch      *ranges                // which torch the code runs with, by folder
 	onlyCode   bool                   // and at nothing else
 	rewrite    func(Rewritten) error  // is told of files that change
 	operators  string                 // the folder whose operators are looked at as well; empty for none
@@ -144,7 +145,7 @@ const textBytes = 64 << 20
 // eight strategies.
 func Audit(ctx context.Context, dir string, opt Options, h finding.Handler) error {
 	keep := &collector{Handler: h}
-	opt.code = codeOptions(ctx, dir)
+	opt.code, opt.torch = codeOptions(dir), torchRanges(ctx, dir)
 	assess := func(s finding.Summary, t *tally) error {
 		in := posture.Input{
 			Root: dir, Artifacts: keep.artifacts, Findings: keep.findings,

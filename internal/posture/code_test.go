@@ -151,6 +151,31 @@ func TestServices(t *testing.T) {
 	}
 }
 
+// Loads of what nobody trusts stand under secure loading, once each: those that the
+// sandbox has as what is in place, the others as what is missing, but where somebody
+// answers for one.
+func TestUntrustedLoads(t *testing.T) {
+	waived := said("PY085", finding.SecureLoading, "a.py", 9, "torch.load loads outside of the sandbox")
+	waived.Waived = &finding.Waiver{}
+	in := Input{Python: 1, Findings: []finding.Finding{
+		said("PY081", finding.SecureLoading, "a.py", 3, "andiron.load_untrusted loads the file in the sandbox"),
+		said("PY081", finding.SecureLoading, "a.py", 4, "andiron.load_untrusted loads the file in the sandbox"),
+		said("PY084", finding.SecureLoading, "a.py", 4, "andiron.load_untrusted loads in the sandbox"),
+		said("PY085", finding.SecureLoading, "a.py", 7, "torch.load loads outside of the sandbox"), waived,
+	}}
+	want := []string{
+		"partial: ",
+		"+ a.py:3:1: andiron.load_untrusted loads the file in the sandbox",
+		"+ a.py:4:1: andiron.load_untrusted loads in the sandbox",
+		"- a.py:7:1: torch.load loads outside of the sandbox | fix of PY085",
+	}
+	got := lines(get(t, in, finding.SecureLoading))
+	got[0] = "partial: " // that no models are there is said, too
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // Code that loads models has the strategies apply, also where no model is in the folder.
 func TestLoadsWithoutModels(t *testing.T) {
 	in := Input{Python: 1, Findings: []finding.Finding{said("PY002", finding.SecureLoading, "a.py", 3, "!unsafe")}}
