@@ -38,6 +38,9 @@ type Finding struct {
 	// Waived says who answers for this. A waived finding stays visible and counts
 	// neither for a verdict nor for an exit code.
 	Waived *Waiver `json:"waived,omitempty"`
+	// Known says that the report that the run was compared with has it as well. It stays
+	// visible, and counts for a verdict, but for no exit code.
+	Known bool `json:"known,omitempty"`
 }
 
 // Step is a place that something passes on its way.

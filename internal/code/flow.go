@@ -82,6 +82,8 @@ type sink struct {
 	labels []label // of what it is given
 	// unsafe says that what it is given runs code; else it is only read.
 	unsafe bool
+	// model says that it loads models, and held that it does so in the sandbox.
+	model, held bool
 	// checked says that a digest is compared before.
 	checked bool
 	// flags are parameters that say whether torch.load reads safely.

@@ -380,6 +380,14 @@ func (w *follower) found(f *Flow, s *sink, kind sourceKind, start finding.Step, 
 	s.reported = true
 	where := f.names.at(s.spot)
 	steps = append(steps, finding.Step{Where: where, Text: s.shown})
+	flow := append([]finding.Step{start}, steps...)
+	if s.held {
+		w.tell(untrustedHeld, untrustedHeld.Severity, where, fmt.Sprintf("%s loads in the sandbox what nobody trusts: %s", s.name, start.Text), flow)
+		return
+	}
+	if s.model && !isTest(w.rel(where.Path)) {
+		w.tell(untrustedOpen, untrustedOpen.Severity, where, fmt.Sprintf("%s loads outside of the sandbox what nobody trusts: %s", s.name, start.Text), flow)
+	}
 	var r *rule.Rule
 	var message string
 	severity := finding.High
@@ -406,7 +414,7 @@ func (w *follower) found(f *Flow, s *sink, kind sourceKind, start finding.Step, 
 			severity = finding.Low
 		}
 	}
-	w.tell(r, severity, where, message, append([]finding.Step{start}, steps...))
+	w.tell(r, severity, where, message, flow)
 }
 
 // tell reports a finding with its steps, the first of which is in the message already.

@@ -40,17 +40,25 @@ var others = []struct {
 func (t *tracer) sinkOf(c *pysrc.Invocation) *sink {
 	s := &sink{what: loads, unsafe: true}
 	position, keyword := 0, "f"
+	given, held := t.sandboxArg(c)
 	switch s.name = nameOf(c, torchLoad...); {
 	case s.name != "" && c.Partial && !overrides(c):
 		s.flags = nil
 	case s.name != "":
 		s.unsafe = t.runs(c)
 		s.flags, s.refs = t.flagsOf(c)
+	case held != "":
+		s.name, s.held = held, true
 	default:
 		var l loader
 		l, s.name = t.loaderOf(c)
 		position, keyword, s.unsafe = l.position, l.keyword, !l.reads
+		if s.name == "" {
+			position, keyword, s.name = t.libraryArg(c)
+			s.unsafe = !slices.Equal(t.view.words(c, -1, "weights_only"), []string{"True"})
+		}
 	}
+	s.model = s.name != ""
 	for _, o := range others {
 		if n := nameOf(c, o.names...); n != "" && s.name == "" && (o.what != loads || t.yamlOpen(c)) {
 			s.name, position, keyword, s.what = n, o.position, o.keyword, o.what
@@ -59,7 +67,10 @@ func (t *tracer) sinkOf(c *pysrc.Invocation) *sink {
 	if s.name == "" {
 		return nil
 	}
-	args, _ := c.Arg(position, keyword)
+	args := given
+	if !s.held {
+		args, _ = c.Arg(position, keyword)
+	}
 	for _, a := range args {
 		if s.what == evaluates && t.numeric(c, a) {
 			return nil
@@ -70,7 +81,7 @@ func (t *tracer) sinkOf(c *pysrc.Invocation) *sink {
 		return nil
 	}
 	s.fn, s.spot, s.shown = t.fns[c.Scope.Function()], t.spot(c.Node), strings.Clone(t.shown(c.Node))
-	s.checked = len(s.labels) > 0 && s.what == loads && t.checked(c)
+	s.checked = len(s.labels) > 0 && !s.held && s.what == loads && t.checked(c)
 	return s
 }
 

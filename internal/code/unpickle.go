@@ -220,7 +220,6 @@ var good = []struct {
 	message string
 }{
 	{[]string{"andiron.load", "andiron.jit_load", "andiron.load_safetensors"}, verified, " verifies the file before it is loaded"},
-	{[]string{"andiron.load_untrusted"}, sandboxLoad, " loads the file in the sandbox, and gives tensors only"},
 	{[]string{"andiron.guard", "andiron.validate"}, validated, " holds what reaches the model against its schema"},
 	{[]string{"andiron.checked_dataset", "andiron.checked_collate"}, checkedData, " holds training data against its schema"},
 	{[]string{"andiron.adversarial.AdversarialBatches"}, hardened, " trains the model against adversarial examples"},
@@ -247,6 +246,9 @@ func (v *view) evidence() {
 		if name := nameOf(c, "andiron.load_unsafe"); name != "" {
 			v.loosened(c)
 			continue
+		}
+		if _, name := v.sandboxArg(c); name != "" && !c.Partial {
+			v.found(sandboxLoad, c.Node, name+inSandbox)
 		}
 		for _, g := range good {
 			if name := nameOf(c, g.names...); name != "" && !c.Partial {

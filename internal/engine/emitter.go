@@ -165,6 +165,7 @@ func normal(f finding.Finding) finding.Finding {
 type tally struct {
 	artifacts, other int
 	python           int           // files of Python code
+	sources          int           // files that were read for custom operators
 	code             *finding.Code // nil where a run is not about code
 	verdicts         map[finding.Verdict]int
 	severities       map[finding.Severity]int

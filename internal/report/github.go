@@ -178,7 +178,7 @@ func (r *run) commandTitle(f finding.Finding) string {
 
 func kindOf(f finding.Finding) kind {
 	switch {
-	case isWaived(f):
+	case isWaived(f), f.Known:
 		return noticeKind
 	case f.Outcome == finding.Undetermined:
 		return warningKind

@@ -46,7 +46,7 @@ func render(t *testing.T, format string, s stream, opt report.Options) string {
 func TestGolden(t *testing.T) {
 	ext := map[string]string{"text": "txt", "json": "json", "jsonl": "jsonl", "sarif": "sarif", "markdown": "md", "html": "html", "github": "github.txt"}
 	for _, format := range report.Formats() {
-		for _, name := range []string{"scan", "audit", "hostile", "waived", "empty", "dead", "deps", "both", "clean"} {
+		for _, name := range []string{"scan", "audit", "compared", "hostile", "waived", "empty", "dead", "deps", "both", "clean"} {
 			t.Run(name+"/"+format, func(t *testing.T) {
 				got := render(t, format, streams()[name], report.Options{})
 				golden(t, name+"."+ext[format], got)

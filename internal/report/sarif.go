@@ -161,6 +161,13 @@ func (s *sarifRun) finding(f finding.Finding, artifact int, inv *sarif.Invocatio
 	if f.Waived != nil {
 		res.AddSuppression(suppression(f))
 	}
+	if s.run.summary.Baseline != nil { // 2.1.0 §3.27.24
+		state := "new"
+		if f.Known {
+			state = "unchanged"
+		}
+		res.BaselineState = &state
+	}
 	s.out.Results = append(s.out.Results, res)
 	if f.Outcome != finding.Undetermined {
 		return
