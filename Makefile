@@ -98,9 +98,12 @@ torchrun: setup
 	ANDIRON_TORCH="/usr/bin/python3:$(CURDIR)/tools/env/torch26.sh$(TORCHRUN)" \
 		go test -tags torch -timeout 20m ./cmd/andiron -run Torch -count 1
 
+# Programs that code scan --fix rewrote are run, with both versions of torch.
 code: setup
-	tools/env/torch.sh
-	ANDIRON_TORCH="/usr/bin/python3$(TORCHRUN)" go test -tags torch -timeout 20m ./cmd/andiron -run FixedCode -count 1
+	tools/env/torch.sh --trixie
+	tools/env/python.sh --code
+	ANDIRON_HUB="$(ANDIRON_CACHE)/code/bin/python" ANDIRON_TORCH="/usr/bin/python3:$(CURDIR)/tools/env/torch26.sh$(TORCHRUN)" \
+		go test -tags torch -timeout 20m ./cmd/andiron -run FixedCode -count 1
 
 # With MORE=1 it is more than CI has the time for: an hour and more on two cores.
 sandbox: setup

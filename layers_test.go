@@ -27,7 +27,7 @@ var layers = []struct {
 		"internal/hf", "internal/magic", "internal/mobile", "internal/objfile", "internal/pysrc", "internal/cppsrc",
 		"internal/pep440", "internal/pep508", "internal/manifest", "internal/osv", "internal/advisory", "internal/pyindex", "internal/family",
 		"internal/tensor", "internal/kernel", "internal/tensorfile", "internal/triton",
-		"internal/parquet", "internal/infer", "internal/oip", "internal/robust", "internal/dataset", "internal/survey",
+		"internal/parquet", "internal/infer", "internal/gitsrc", "internal/oip", "internal/robust", "internal/dataset", "internal/survey",
 	}, []string{"ground", "readers"}, append(quiet, "os", "time")},
 	{"terms", []string{"internal/day", "internal/pattern", "internal/source", "internal/waiver", "internal/lockfile", "internal/openvex", "internal/supply", "internal/allowance"}, []string{"ground", "terms"}, append(quiet, "os")},
 	{"osfile", []string{"internal/osfile"}, nil, []string{"net", "os/exec", "plugin", "unsafe", "log"}},
@@ -76,7 +76,7 @@ var layers = []struct {
 	{"cmd", []string{"cmd/..."}, []string{"cli", "keyless", "imagechild", "sandbox", "enforce"}, nil},
 	{"testkit", []string{"internal/testkit", "internal/testkit/rawread"}, []string{"ground", "readers"}, quiet},
 	// For tests only, and no program links it: it does what no program should.
-	{"hostile", []string{"internal/testkit/hostile"}, nil, []string{"net", "os/exec", "plugin", "syscall", "log"}},
+	{"hostile", []string{"internal/testkit/hostile", "internal/testkit/hostile/python"}, []string{"hostile"}, []string{"net", "os/exec", "plugin", "syscall", "log"}},
 	// For tests only, and no program links them: they listen on this machine.
 	{"servers", []string{"internal/testkit/fakeindex", "internal/testkit/fakeosv"}, []string{"ground", "readers"}, []string{"os", "os/exec", "plugin", "unsafe", "log"}},
 }

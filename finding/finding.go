@@ -26,6 +26,8 @@ type Finding struct {
 	// Flow is how something comes here, step by step: where it comes from first, and
 	// what is done with it last.
 	Flow []Step `json:"flow,omitempty"`
+	// Edits put it right, all together and without changing what else stands in the file.
+	Edits []Edit `json:"edits,omitempty"`
 	// Package and Advisory are set where a finding is about a dependency.
 	Package  *Package  `json:"package,omitempty"`
 	Advisory *Advisory `json:"advisory,omitempty"`
@@ -45,6 +47,16 @@ type Finding struct {
 type Step struct {
 	Where Where  `json:"where"`
 	Text  string `json:"text"` // what happens there, or the source itself
+}
+
+// Edit replaces a part of the file that a finding is in; an empty part is an insertion.
+// Lines and columns are from 1, columns in characters; the end is the place behind the part.
+type Edit struct {
+	Line      int    `json:"line"`
+	Column    int    `json:"column"`
+	EndLine   int    `json:"end_line"`
+	EndColumn int    `json:"end_column"`
+	Text      string `json:"text"`
 }
 
 // Waiver is an exception: somebody answers for a finding, until a day.

@@ -34,13 +34,15 @@ inside=("$here/tools/env/inside.sh" trixie)
 user=(env "TMPDIR=$dir/tmp" setpriv --reuid=1001 --regid=1001 --clear-groups)
 test=("$dir/sandbox.test" -test.timeout 20m)
 
+failed=
+
 # part runs one, if it is wanted, and says how long it took.
 part() {
 	local name=$1 begun=$SECONDS
 	shift
 	case " $wanted " in *" $name "*) ;; *) return ;; esac
 	echo "sandbox: $name"
-	"$@"
+	"$@" || failed="$failed $name"
 	echo "sandbox: $name took $((SECONDS - begun)) s"
 }
 
@@ -64,3 +66,7 @@ for table in "$dir/root" "$dir/tmp/user"; do
 		cat "$table"
 	fi
 done
+if [ -n "$failed" ]; then
+	echo "sandbox: failed:$failed" >&2
+	exit 1
+fi

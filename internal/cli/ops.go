@@ -39,7 +39,8 @@ Python can call, and say what each does with its tensors without having checked 
 raw pointers of any dtype, device or layout, indices and sizes that nothing is held
 against, numbers in 32 bits, memory that is lost or never written, races, launches
 whose errors nobody reads, writes that the schema does not declare. It also says which
-operators no test calls, and whether gradients, sanitizers and owners were seen.
+operators no test calls, whether gradients, sanitizers, owners and branch rules were
+seen, and which changes to operators name no second person in the history (.git).
 DIR is the current folder if not given.
 
 Nothing is compiled or run, unless --with names other tools. It starts them: clang-tidy,

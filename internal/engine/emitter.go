@@ -86,7 +86,7 @@ func (e *emitter) emit(r result) error {
 		e.says = allowed{}
 	}
 	e.says.add(r.allows)
-	if r.rewritten != nil {
+	if r.rewritten != nil && e.opt.rewrite != nil {
 		if err := e.opt.rewrite(*r.rewritten); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/engine"
 	"github.com/andiron-dev/andiron/internal/ops"
+	"github.com/andiron-dev/andiron/internal/testkit"
 )
 
 // operators is a folder of sources that is looked at for its operators.
@@ -236,6 +238,21 @@ func interfaceExamples() map[string]example {
 	}
 }
 
+// versioned is a scene with a history: a first commit that has nothing of operators, and
+// one by the same person that brings them.
+func versioned(s scene, message string) scene {
+	const alice = "Alice <alice@example.com>"
+	g := testkit.NewGit()
+	first := g.Commit(map[string]string{"README": "x"}, alice, alice, "first\n")
+	head := g.Commit(s.files, alice, alice, message, first)
+	files := maps.Clone(s.files)
+	for name, text := range g.Packed(head) {
+		files[".git/"+name] = text
+	}
+	s.files = files
+	return s
+}
+
 func reviewExamples() map[string]example {
 	with := func(s scene, pairs ...string) scene {
 		files := maps.Clone(s.files)
@@ -253,7 +270,19 @@ func reviewExamples() map[string]example {
 	calls := with(op, "tests/test_op.py", "import torch\nassert torch.ops.ns.f(torch.ones(3)).sum() == 3\n")
 	checks := with(function, "tests/test_op.py", "import torch\nfrom torch.autograd import gradcheck\ngradcheck(torch.ops.ns.f, torch.ones(3))\n")
 	watched := with(op, "CMakeLists.txt", "find_package(Torch REQUIRED)\nadd_compile_options(-fsanitize=address,undefined)\n")
+	const ruleset = `{"name": "main", "target": "branch", "enforcement": "active", "rules": [{"type": "pull_request", "parameters": {"required_approving_review_count": %s, "require_code_owner_review": true}}]}`
+	export := func(approvals string) scene {
+		return with(op, ".github/rulesets/main.json", fmt.Sprintf(ruleset, approvals))
+	}
+	ci := with(calls, ".github/workflows/ci.yml", "jobs:\n  test:\n    steps:\n      - run: python -m pytest tests\n")
 	return map[string]example{
+		"OPS064": {versioned(op, "fix\n"), versioned(op, "fix\n\nReviewed-by: Bob <bob@example.com>\n")},
+		"OPS065": {export("0"), export("1")},
+		"OPS066": {calls, ci},
+		"OPS067": {op, versioned(op, "fix\n")},
+		"OPS096": {versioned(op, "fix\n\nReviewed By: bob\n"), versioned(op, "fix\n\nSigned-off-by: Alice <alice@example.com>\nCo-authored-by: helper[bot] <1+helper[bot]@users.noreply.github.com>\n")},
+		"OPS097": {export("2"), with(op, ".github/rulesets/main.json", strings.ReplaceAll(fmt.Sprintf(ruleset, "1"), "active", "disabled"))},
+		"OPS098": {ci, with(calls, ".github/workflows/ci.yml", "jobs:\n  test:\n    steps:\n      # - run: pytest\n      - run: pip install pytest-cov\n")},
 		"OPS060": {op, with(op, ".github/CODEOWNERS", "*.cpp @kernel-team\n")},
 		"OPS061": {op, calls},
 		"OPS062": {function, checks},

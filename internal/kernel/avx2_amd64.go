@@ -171,3 +171,9 @@ func splitSum32AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
 //
 //go:noescape
 func splitSum64AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
+
+// tops16AVX2 returns the greatest upper half of the elements of 32 bits and plus, as an unsigned, and as a signed integer of 16 bits.
+// There are at least 64 bytes, and whole elements. As many of plus as are in 64 bits are added.
+//
+//go:noescape
+func tops16AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)

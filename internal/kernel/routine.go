@@ -16,6 +16,10 @@ const (
 	opPlainSum            // smallest unsigned of elements with a number added, and greatest unsigned of elements
 	opSplitSum            // greatest unsigned, greatest signed, both of elements with a number added
 	ops
+
+	// opTops is as opSplitSum, of the upper halves of elements of 32 bits. It has a
+	// routine of its own.
+	opTops op = -1
 )
 
 // routine does an op. What it gets is at least a vector, and whole elements. What
@@ -27,6 +31,7 @@ type routines struct {
 	name   string
 	vector int // bytes: what is shorter is left to portable; 0: everything is
 	by     [ops][4]routine
+	tops   routine // for elements of 32 bits: 64 bytes or more
 }
 
 // feature is what a processor may have.

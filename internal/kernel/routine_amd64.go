@@ -19,7 +19,7 @@ func here() feature {
 func choose(f feature) routines {
 	switch {
 	case f.avx2 && f.avx512f && f.avx512bw && f.avx512vl:
-		return routines{"avx512", 64, [ops][4]routine{
+		return routines{name: "avx512", vector: 64, tops: tops16AVX2, by: [ops][4]routine{
 			opPlain:     {plain8AVX512, plain16AVX512, plain32AVX512, plain64AVX512},
 			opSplit:     {split8AVX512, split16AVX512, split32AVX512, split64AVX512},
 			opSigned:    {signed8AVX512, signed16AVX512, signed32AVX512, signed64AVX512},
@@ -29,7 +29,7 @@ func choose(f feature) routines {
 			opSplitSum:  {splitSum8AVX512, splitSum16AVX512, splitSum32AVX512, splitSum64AVX512},
 		}}
 	case f.avx2:
-		return routines{"avx2", 32, [ops][4]routine{
+		return routines{name: "avx2", vector: 32, tops: tops16AVX2, by: [ops][4]routine{
 			opPlain:     {plain8AVX2, plain16AVX2, plain32AVX2, plain64AVX2},
 			opSplit:     {split8AVX2, split16AVX2, split32AVX2, split64AVX2},
 			opSigned:    {signed8AVX2, signed16AVX2, signed32AVX2, signed64AVX2},

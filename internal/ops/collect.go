@@ -26,6 +26,10 @@ type Project struct {
 	builds  []place // what builds an extension
 	checked []place // lines that name a sanitizer
 	owners  *owners
+	history history
+	asked   []asked  // what branch rules ask for
+	exports []string // files that hold branch rules
+	ran     []place  // lines of CI that run tests
 	unread  []finding.Finding
 	bytes   int64
 	steps   int // that looking may take
@@ -60,12 +64,16 @@ func Collect(ctx context.Context, root string) (*Project, error) {
 		case reads(e.Path):
 			if p.Files++; p.Files > mostFiles || p.bytes > mostBytes {
 				p.unseen(p.Root, "the project has more sources than are looked at")
-				return p.finish(), ctx.Err()
+				p.finish().readHistory(root)
+				return p, ctx.Err()
 			}
 			p.file(e)
 		}
 	}
-	return p.finish(), ctx.Err()
+	if p.finish(); ctx.Err() == nil {
+		p.readHistory(root)
+	}
+	return p, ctx.Err()
 }
 
 func reads(name string) bool {

@@ -18,6 +18,8 @@ var (
 // What belongs to no room, such as a folder that could not be listed, may hide anything.
 func touches(f finding.Finding, ofArtifact bool) []finding.Strategy {
 	switch {
+	case strings.HasPrefix(f.Rule, "DEP") && f.Rule != "DEP006" && f.Rule != "DEP007": // about advisories, and not about files
+		return aboutDeps[:1]
 	case strings.HasPrefix(f.Rule, "DEP"), strings.HasPrefix(f.Rule, "PIN"), strings.HasPrefix(f.Rule, "UPD"):
 		return aboutDeps
 	case ofOps(f):
@@ -42,7 +44,7 @@ func (in *Input) unread(s finding.Strategy) string {
 		}
 		blind = true
 		if slices.Contains(touches(f, ofArtifact), s) {
-			places = append(places, f.Where.String())
+			places = append(places, spot(f))
 		}
 	}
 	for _, a := range in.Artifacts {
@@ -66,6 +68,14 @@ func (in *Input) unread(s finding.Strategy) string {
 		return "the run is incomplete: something could not be looked at"
 	}
 	return named(places)
+}
+
+// spot is where a finding is, or what it says where that is no place.
+func spot(f finding.Finding) string {
+	if at := f.Where.String(); at != "" {
+		return at
+	}
+	return f.Message
 }
 
 // mostNamed is how many places are named.

@@ -19,6 +19,7 @@ func TestUnread(t *testing.T) {
 		touched string
 	}{
 		{blindAt("DEP006", "x.txt"), "dependency-scanning dependency-pinning framework-updates"},
+		{blindAt("DEP003", "x.txt"), "dependency-scanning"},
 		{blindAt("OPS080", "x.cu"), "custom-ops"},
 		{blindAt("TEN011", "x.npz"), "input-validation"},
 		{blindAt("PY080", "x.py"), "safe-serialization trusted-sources secure-loading input-validation custom-ops"},
@@ -43,6 +44,11 @@ func TestUnreadMany(t *testing.T) {
 		in.Findings = append(in.Findings, blindAt("OPS080", p))
 	}
 	if got, want := in.unread(finding.CustomOps), "could not be looked at: a, b, c, d, e and 2 more places"; got != want {
+		t.Errorf("got %q", got)
+	}
+	placeless := blindAt("OPS080", "")
+	placeless.Message = "nothing was read"
+	if got := (&Input{Findings: []finding.Finding{placeless}}).unread(finding.CustomOps); got != "could not be looked at: nothing was read" {
 		t.Errorf("got %q", got)
 	}
 	in.Interrupted = true

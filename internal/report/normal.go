@@ -37,6 +37,9 @@ func normalFinding(f finding.Finding) finding.Finding {
 			return finding.Step{Where: normalWhere(s.Where), Text: safetext.Valid(s.Text)}
 		})
 	}
+	if f.Edits != nil {
+		f.Edits = each(f.Edits, func(e finding.Edit) finding.Edit { e.Text = safetext.Valid(e.Text); return e })
+	}
 	f.Code, f.Input = safetext.Valid(f.Code), safetext.Valid(f.Input)
 	if p := f.Package; p != nil {
 		q := normalPackage(*p)

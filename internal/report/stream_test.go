@@ -184,6 +184,7 @@ func auditStream() stream {
 	train := finding.Where{Path: "train.py"}.Line1(12, 5)
 	loose := ruleUnknown.Finding(train, "torch.load is called without weights_only", "torch.load(path)")
 	loose.Flow = []finding.Step{{Where: finding.Where{Path: "serve.py"}.Line1(3, 1), Text: "name, which a request brings to get"}, {Where: train, Text: "torch.load(path)"}}
+	loose.Edits = []finding.Edit{{Line: 12, Column: 20, EndLine: 12, EndColumn: 20, Text: ", weights_only=True"}}
 	s.findings = append(s.findings, loose)
 	s.posture = []finding.Posture{
 		{
@@ -272,7 +273,8 @@ func hostileStream() stream {
 					ruleCommand.Finding(at(path, nasty).At(1<<62), nasty, nasty, strings.Repeat(nasty, 20)),
 					{
 						Rule: "XYZ999", Severity: finding.Low, Outcome: finding.Present, Strategy: finding.TrustedSources, Message: strings.Repeat("\u202e", 700), Where: at(path, ""), Fix: nasty,
-						Flow: []finding.Step{{Where: at(nasty, nasty), Text: nasty}, {Text: strings.Repeat(nasty, 20)}},
+						Flow:  []finding.Step{{Where: at(nasty, nasty), Text: nasty}, {Text: strings.Repeat(nasty, 20)}},
+						Edits: []finding.Edit{{Line: 1, Column: 1, EndLine: 2, EndColumn: 1, Text: nasty}, {Line: 1 << 30, Column: 1, EndLine: 1 << 30, EndColumn: 1}},
 					},
 				},
 			},
