@@ -12,14 +12,17 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/andiron-dev/andiron/internal/enforce"
+	"github.com/andiron-dev/andiron/internal/sandbox"
 )
 
 func TestMain(m *testing.M) {
 	enforce.Stage() // what exec starts is this program
+	sandbox.Stage() // and what the sandbox does
 	testscript.Main(m, map[string]func(){"andiron": main, "andiron-faulty": faultyMain, "measure": measureMain})
 }
 
@@ -38,7 +41,8 @@ func TestScripts(t *testing.T) {
 	cache := t.TempDir()
 	testscript.Run(t, testscript.Params{
 		Setup: func(e *testscript.Env) error {
-			e.Setenv("XDG_CACHE_HOME", cache) // outside of what the scripts look at
+			e.Setenv("XDG_CACHE_HOME", cache)                        // outside of what the scripts look at
+			e.Setenv("BIN", filepath.SplitList(e.Getenv("PATH"))[0]) // where this program is, for those that hide what else there is
 			return nil
 		},
 		Files:         scripts(t),
@@ -47,6 +51,9 @@ func TestScripts(t *testing.T) {
 			"exits": exits,
 			"unhex": unhex,
 			"fifo":  fifo,
+			"until": until,
+
+			"interpreter": interpreter,
 
 			"index":    index,
 			"tells":    tells,
@@ -143,6 +150,20 @@ func fifo(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: fifo NAME")
 	}
 	ts.Check(syscall.Mkfifo(ts.MkAbs(args[0]), 0o644))
+}
+
+// until waits until there is such a file.
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: until NAME")
+	}
+	for range 1200 {
+		if _, err := os.Lstat(ts.MkAbs(args[0])); err == nil {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	ts.Fatalf("%s is not there after a minute", args[0])
 }
 
 // Ctrl-C and SIGTERM end a run with a summary that says so, and with exit code 3.

@@ -3,8 +3,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -182,7 +179,7 @@ func (a *app) sandboxLoad(ctx context.Context, in string, f *sandboxFlags) error
 		return err
 	}
 	rec.Allowed = names.modules(allowed.Allows)
-	result, report, failed := worker.Load(ctx, input, sandbox.Job{Mode: sandbox.Mode(f.mode.value), Imports: rec.Allowed, Wants: names.modules(nil)})
+	result, report, failed := worker.Load(ctx, input, sandbox.Job{Mode: sandbox.Mode(f.mode.value), Imports: rec.Allowed, Wants: func() []string { return names.modules(nil) }})
 	rec.note(report, failed)
 	if failed == nil {
 		defer func() { _ = result.Close() }() // it was only read
@@ -325,39 +322,12 @@ func (rec *sandboxRecord) note(r *sandbox.Report, err error) {
 
 // writeTensors copies the result.
 func writeTensors(out io.Writer, r *sandbox.Result, name string) (*sandboxOutput, error) {
-	sum, err := copyHashed(out, r)
+	sum, err := r.CopyTo(out)
 	if err != nil {
 		return nil, fmt.Errorf("output %q cannot be written: %w", name, err)
 	}
 	return &sandboxOutput{Path: filepath.ToSlash(name), SHA256: sum, Size: r.Size, Tensors: len(r.Header.Tensors)}, nil
 }
-
-// copyHashed copies a result, and returns the digest of what was copied. Both are done
-// at once.
-func copyHashed(out io.Writer, r *sandbox.Result) (string, error) {
-	h := sha256.New()
-	pieces, done := make(chan []byte), make(chan struct{})
-	var hashed sync.WaitGroup
-	hashed.Go(func() {
-		for b := range pieces {
-			_, _ = h.Write(b) // a hash takes everything
-			done <- struct{}{}
-		}
-	})
-	_, err := r.WriteTo(writerFunc(func(b []byte) (int, error) {
-		pieces <- b
-		n, err := out.Write(b)
-		<-done
-		return n, err
-	}))
-	close(pieces)
-	hashed.Wait()
-	return hex.EncodeToString(h.Sum(nil)), err
-}
-
-type writerFunc func([]byte) (int, error)
-
-func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 
 // tellRecord writes the record to its file and to the standard output.
 func (a *app) tellRecord(rec *sandboxRecord, f *sandboxFlags) error {

@@ -200,15 +200,23 @@ func (p *poolLoads) run(ctx context.Context, rec *sandboxRecord, in *sandbox.Inp
 		rec.note(nil, err)
 		return nil, err
 	}
-	names, err := rec.look(ctx, in)
-	if err != nil {
-		rec.note(nil, err)
-		return nil, err
+	// The scan goes on beside the load, unless it says what is to be imported first.
+	scan := sync.OnceValues(func() (names, error) { return rec.look(ctx, in) })
+	var scanned sync.WaitGroup
+	scanned.Go(func() { _, _ = scan() }) // who asks for it has the error
+	defer scanned.Wait()
+	rec.Allowed = []string{}
+	if len(p.allowed.Globals) > 0 {
+		names, _ := scan() // likewise
+		rec.Allowed = names.modules(p.allowed.Allows)
 	}
-	rec.Allowed = names.modules(p.allowed.Allows)
-	result, report, err := p.pool.Load(ctx, in, sandbox.Job{Mode: r.Mode, Imports: rec.Allowed, Wants: names.modules(nil), Limits: r.Limits.Limits()})
-	if err == nil {
-		result, err = p.finish(rec, in, result)
+	job := sandbox.Job{Mode: r.Mode, Imports: rec.Allowed, Limits: r.Limits.Limits(), Wants: func() []string {
+		names, _ := scan() // likewise
+		return names.modules(nil)
+	}}
+	result, report, err := p.pool.Load(ctx, in, job, func(r *sandbox.Result) (*sandbox.Result, error) { return p.finish(rec, in, r) })
+	if _, failed := scan(); err == nil {
+		err = failed
 	}
 	rec.note(report, err)
 	if err != nil && result != nil {

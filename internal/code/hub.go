@@ -71,6 +71,9 @@ func (v *view) fromURL(c *pysrc.Invocation) {
 		message += ", and unpickles it without weights_only=True"
 	}
 	v.found(urlUnchecked, c.Node, message)
+	if !c.Is("torch.hub.download_url_to_file") {
+		v.outside(c, "a download")
+	}
 }
 
 // fetchers download from the Hugging Face Hub.
@@ -122,5 +125,8 @@ func (v *view) fromHub(c *pysrc.Invocation) {
 	// A name that is a path on this machine is pinned by whoever keeps the machine.
 	if known && hubIDRE().MatchString(id) && !pinned && !given(c, -1, "revision") && !slices.Contains(v.words(c, -1, "local_files_only"), "True") {
 		v.found(hubRevision, c.Node, name+" takes "+what+" at no fixed revision")
+		if v.weights(c) {
+			v.outside(c, "a download from the Hub")
+		}
 	}
 }

@@ -9,7 +9,7 @@ var (
 	unpickleRules = []*rule.Rule{unpickle, joblibLoad, numpyPickle, pandasPickle}
 	sourceRules   = []*rule.Rule{hubUnpinned, urlUnchecked, remoteCode, hubRevision, userModel, startedWith, downloaded}
 	otherRules    = []*rule.Rule{saveWhole, notRead}
-	evidenceRules = []*rule.Rule{verified, guarded, plainLoad, plainSave, digestChecked, validated, hardened, checkedData, forwardGuarded, modelElsewhere, sandboxLoad, heldService, openService}
+	evidenceRules = []*rule.Rule{verified, guarded, plainLoad, plainSave, digestChecked, validated, hardened, checkedData, forwardGuarded, modelElsewhere, sandboxLoad, heldService, openService, untrustedHeld, untrustedOpen}
 	forwardRules  = []*rule.Rule{forwardOpen, schemaLost, gatewayElsewhere}
 )
 

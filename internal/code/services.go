@@ -121,7 +121,7 @@ func (l *looker) sandboxed(name string, b []byte) {
 		}
 		for i := range len(words) - 2 {
 			if path.Base(words[i]) == "andiron" && words[i+1] == "sandbox" && words[i+2] == "load" {
-				l.report(sandboxLoad.Finding(finding.Where{Path: name}.Line1(line, 1), "andiron sandbox load loads a file that nobody trusts, and hands out its tensors"))
+				l.report(sandboxLoad.Finding(finding.Where{Path: name}.Line1(line, 1), "andiron sandbox load"+inSandbox))
 			}
 		}
 	}

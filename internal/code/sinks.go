@@ -25,8 +25,11 @@ var others = []struct {
 	what     action
 }{
 	{[]string{"torch.hub.load"}, 0, "repo_or_dir", imports},
-	{[]string{"torch.ops.load_library", "torch.classes.load_library", "ctypes.CDLL", "ctypes.cdll.LoadLibrary"}, 0, "path", imports},
+	{[]string{"torch.ops.load_library", "torch.classes.load_library", "torch.ops.import_module", "ctypes.CDLL", "ctypes.cdll.LoadLibrary"}, 0, "path", imports},
 	{[]string{"importlib.import_module", "__import__"}, 0, "name", imports},
+	{[]string{"bentoml.models.import_model", "bentoml.import_model"}, 0, "path", loads},
+	{[]string{"tritonclient.http.InferenceServerClient().load_model", "tritonclient.grpc.InferenceServerClient().load_model"}, 0, "model_name", loads},
+	{[]string{"gradio.load"}, 0, "name", loads},
 	{[]string{"eval", "exec"}, 0, "", evaluates},
 	{[]string{"yaml.load", "yaml.load_all", "yaml.unsafe_load", "yaml.full_load"}, 0, "stream", loads},
 	{[]string{"torch.utils.cpp_extension.load"}, 1, "sources", builds},
@@ -37,17 +40,25 @@ var others = []struct {
 func (t *tracer) sinkOf(c *pysrc.Invocation) *sink {
 	s := &sink{what: loads, unsafe: true}
 	position, keyword := 0, "f"
+	given, held := t.sandboxArg(c)
 	switch s.name = nameOf(c, torchLoad...); {
 	case s.name != "" && c.Partial && !overrides(c):
 		s.flags = nil
 	case s.name != "":
 		s.unsafe = t.runs(c)
-		s.flags = t.flagsOf(c)
+		s.flags, s.refs = t.flagsOf(c)
+	case held != "":
+		s.name, s.held = held, true
 	default:
 		var l loader
 		l, s.name = t.loaderOf(c)
 		position, keyword, s.unsafe = l.position, l.keyword, !l.reads
+		if s.name == "" {
+			position, keyword, s.name = t.libraryArg(c)
+			s.unsafe = !slices.Equal(t.view.words(c, -1, "weights_only"), []string{"True"})
+		}
 	}
+	s.model = s.name != ""
 	for _, o := range others {
 		if n := nameOf(c, o.names...); n != "" && s.name == "" && (o.what != loads || t.yamlOpen(c)) {
 			s.name, position, keyword, s.what = n, o.position, o.keyword, o.what
@@ -56,18 +67,21 @@ func (t *tracer) sinkOf(c *pysrc.Invocation) *sink {
 	if s.name == "" {
 		return nil
 	}
-	args, _ := c.Arg(position, keyword)
+	args := given
+	if !s.held {
+		args, _ = c.Arg(position, keyword)
+	}
 	for _, a := range args {
 		if s.what == evaluates && t.numeric(c, a) {
 			return nil
 		}
 		s.labels = t.join(s.labels, t.taint(a.Expr, a.Scope, 0))
 	}
-	if len(s.labels)+len(s.flags) == 0 {
+	if len(s.labels)+len(s.flags)+len(s.refs) == 0 {
 		return nil
 	}
 	s.fn, s.spot, s.shown = t.fns[c.Scope.Function()], t.spot(c.Node), strings.Clone(t.shown(c.Node))
-	s.checked = len(s.labels) > 0 && s.what == loads && t.checked(c)
+	s.checked = len(s.labels) > 0 && !s.held && s.what == loads && t.checked(c)
 	return s
 }
 
@@ -83,11 +97,19 @@ func (t *tracer) runs(c *pysrc.Invocation) bool {
 	return slices.Contains(words, "False") || old
 }
 
-// flagsOf are the parameters that say how a torch.load reads.
-func (t *tracer) flagsOf(c *pysrc.Invocation) (out []label) {
+// flagsOf are the parameters, and the names of other files, that say how a torch.load
+// reads.
+func (t *tracer) flagsOf(c *pysrc.Invocation) (out []label, refs []string) {
 	c.Each(func(_ int, name string, a pysrc.Arg) {
 		if name != "weights_only" && name != "**" {
 			return
+		}
+		if name == "weights_only" {
+			for _, n := range t.m.Names(a.Expr, a.Scope) {
+				if ref := ofProject(n); ref != "" {
+					refs = append(refs, t.word(ref))
+				}
+			}
 		}
 		for _, l := range t.taint(a.Expr, a.Scope, 0) {
 			if l.kind == ofParam && (name == "**") == (t.out.routines[l.fn].stars == l.at) {
@@ -95,5 +117,5 @@ func (t *tracer) flagsOf(c *pysrc.Invocation) (out []label) {
 			}
 		}
 	})
-	return out
+	return out, refs
 }

@@ -13,6 +13,15 @@ const (
 	enosys        = 38
 )
 
+// Flags of opens, in asm-generic/fcntl.h; arm64 has one of its own.
+const (
+	oCreat   = 0x40
+	oPath    = 0x200000
+	oTmpfile = 0x400000 // without O_DIRECTORY, which programs give as well
+)
+
+var oDirectory = map[*seccomp.Arch]uint64{seccomp.AMD64: 0x10000, seccomp.ARM64: 0x4000}
+
 // ProgramFilter is what a program is held by: opens are asked about, and what would get
 // around that fails. With rights, as root has them, it may not give them up, because the
 // supervisor opens with its own.
@@ -23,6 +32,18 @@ func ProgramFilter(a *seccomp.Arch, privileged bool) *seccomp.Filter {
 			if _, ok := a.Number(c); ok { // arm64 has fewer
 				f.Rules = append(f.Rules, seccomp.Rule{Call: c, Do: do})
 			}
+		}
+	}
+	// The kernel itself opens what can only be a folder, and what nothing can be read
+	// through: no content is asked about, and flags are in no memory that changes meanwhile.
+	for _, c := range []struct {
+		name  string
+		flags int
+	}{{"openat", 2}, {"open", 1}} {
+		if _, ok := a.Number(c.name); ok {
+			f.Rules = append(f.Rules,
+				seccomp.Rule{Call: c.name, When: []seccomp.Cond{{Arg: c.flags, Mask: oDirectory[a] | oCreat | oTmpfile, Value: oDirectory[a]}}, Do: seccomp.Allow},
+				seccomp.Rule{Call: c.name, When: []seccomp.Cond{seccomp.With(c.flags, oPath)}, Do: seccomp.Allow})
 		}
 	}
 	each(seccomp.Notify, "openat", "open", "creat")

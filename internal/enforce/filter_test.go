@@ -54,3 +54,30 @@ func TestProgramFilter(t *testing.T) {
 		}
 	}
 }
+
+// Folders and O_PATH are the kernel's, and nothing that makes or reads a file.
+func TestFolders(t *testing.T) {
+	const write, create, trunc, noFollow, cloexec, high = 1, 0x40, 0x200, 0x8000, 0x80000, 1 << 40
+	for _, a := range []*seccomp.Arch{seccomp.AMD64, seccomp.ARM64} {
+		dir := oDirectory[a]
+		f := ProgramFilter(a, false)
+		for flags, want := range map[uint64]seccomp.Action{
+			0: seccomp.Notify, noFollow | cloexec: seccomp.Notify, write | create: seccomp.Notify, high: seccomp.Notify,
+			dir: seccomp.Allow, dir | cloexec: seccomp.Allow, dir | trunc: seccomp.Allow,
+			dir | create: seccomp.Notify, dir | oTmpfile | write: seccomp.Notify, oTmpfile: seccomp.Notify, dir << 32: seccomp.Notify,
+			oPath: seccomp.Allow, oPath | noFollow: seccomp.Allow, oPath << 32: seccomp.Notify,
+		} {
+			for call, at := range map[string]int{"openat": 2, "open": 1} {
+				n, ok := a.Number(call)
+				if !ok {
+					continue
+				}
+				d := seccomp.Data{Number: n, Audit: a.Audit()}
+				d.Args[at] = flags
+				if got := f.Decide(d); got != want {
+					t.Errorf("%s: %s with %#x: %v, want %v", a, call, flags, got, want)
+				}
+			}
+		}
+	}
+}

@@ -179,9 +179,6 @@ func (w *worker) open(r *request) error {
 	switch {
 	case r.path == "":
 		return unix.ENOENT
-	case r.flags&unix.O_PATH != 0: // nothing can be read through that, and it is opened again for it
-		w.leave(r)
-		return nil
 	case ofKernel(r.path):
 		return w.openKernel(r)
 	}

@@ -165,6 +165,14 @@ func evidenceExamples() map[string]example {
 			project("app.service", "[Service]\nExecStart=/srv/venv/bin/python3 serve.py\n"),
 			project("app.service", "[Service]\nExecStart=/usr/bin/andiron exec -- /srv/venv/bin/python3 serve.py\n"),
 		},
+		"PY084": {
+			training("", "import andiron, sys\nandiron.load_untrusted(sys.argv[1])\n"),
+			training("", "import andiron, sys\nandiron.load_untrusted('m.pt', pool=sys.argv[1])\n"),
+		},
+		"PY085": {
+			training("", "import sys, torch\ntorch.load(sys.argv[1], weights_only=True)\n"),
+			training("", "import andiron, sys\nandiron.load_untrusted(sys.argv[1])\n"),
+		},
 		"PY090": {
 			training("", "from andiron import load_safetensors\nload_safetensors('m.safetensors')\n"),
 			training("", "from vendor import load_safetensors\nload_safetensors('m.safetensors')\n"),

@@ -1,6 +1,7 @@
 package opbuild
 
 import (
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -91,6 +92,18 @@ func TestFind(t *testing.T) {
 				t.Errorf("%v, -want +got:\n%s", err, diff)
 			}
 		})
+	}
+}
+
+func TestFindBehindLink(t *testing.T) {
+	dir, link := t.TempDir(), filepath.Join(t.TempDir(), "link")
+	write(t, dir, map[string]string{"setup.py": torchSetup, "x.cpp": ""})
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
+	p, err := Find(link)
+	if want, _ := filepath.EvalSymlinks(dir); err != nil || p.Dir != want || !slices.Equal(p.Sources, []string{"x.cpp"}) {
+		t.Errorf("%+v, %v", p, err)
 	}
 }
 
@@ -256,5 +269,50 @@ func TestNoPython(t *testing.T) {
 	}
 	if _, err := Build(t.Context(), Project{Dir: dir}, "other", Options{}); err == nil || !strings.Contains(err.Error(), `no such variant: "other"`) {
 		t.Error(err)
+	}
+}
+
+// The presets are JSON with a preset of each kind for each name, and build as Build
+// does: what one has the other has.
+func TestPresets(t *testing.T) {
+	list, err := Presets()
+	if err != nil || len(list) != 2 || list[1].Name != "andiron-tsan/ATen/ParallelOpenMP.h" || len(list[1].Text) == 0 {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	type preset struct {
+		Name           string            `json:"name"`
+		CacheVariables map[string]string `json:"cacheVariables"`
+		Environment    map[string]string `json:"environment"`
+	}
+	var file struct {
+		Configure []preset `json:"configurePresets"`
+		Build     []preset `json:"buildPresets"`
+		Test      []preset `json:"testPresets"`
+	}
+	if err := json.Unmarshal(list[0].Text, &file); err != nil {
+		t.Fatal(err)
+	}
+	for i, name := range []string{"plain", "asan", "tsan", "valgrind"} {
+		if file.Configure[i].Name != name || file.Build[i].Name != name || file.Test[i].Name != name {
+			t.Errorf("no presets called %s", name)
+		}
+	}
+	for i, v := range []Variant{Plain, ASan, TSan} {
+		has := strings.Fields(file.Configure[i].CacheVariables["CMAKE_CXX_FLAGS"])
+		for _, f := range flagsOf(v, facts{}, "/c", "/p", "${sourceDir}/andiron-tsan").compile {
+			if strings.HasPrefix(f, "-O") || strings.HasPrefix(f, "-g") || strings.HasPrefix(f, "-ffile-prefix-map") || strings.HasPrefix(f, "-fsanitize-recover") {
+				continue
+			}
+			if !slices.Contains(has, f) {
+				t.Errorf("the preset %s has no %s: %q", v, f, has)
+			}
+		}
+	}
+	for i, options := range map[int]map[string]string{1: {"ASAN_OPTIONS": asanOptions, "UBSAN_OPTIONS": ubsanOptions}, 2: {"TSAN_OPTIONS": tsanOptions}} {
+		for name, want := range options {
+			if got := file.Test[i].Environment[name]; got != want {
+				t.Errorf("%s: got %q, want %q", name, got, want)
+			}
+		}
 	}
 }

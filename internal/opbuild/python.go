@@ -64,6 +64,13 @@ func ask(ctx context.Context, python string) (facts, error) {
 	return f, nil
 }
 
+// Headers asks an interpreter with torch where its headers are, and in which version of
+// C++ they are written.
+func Headers(ctx context.Context, python string) (include []string, standard string, err error) {
+	f, err := ask(ctx, python)
+	return append(f.Include, f.PythonInclude), f.standard(), err
+}
+
 // standard is the version of C++ that the headers of torch are written in.
 func (f facts) standard() string {
 	major, rest, _ := strings.Cut(f.Torch, ".")

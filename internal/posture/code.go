@@ -10,7 +10,7 @@ import (
 
 // The code room's rules that are evidence of what is in place.
 var (
-	goodLoads = []string{"PY081", "PY090", "PY091", "PY092", "PY094"}
+	goodLoads = []string{inSandbox, untrustedHeld, "PY090", "PY091", "PY092", "PY094"}
 	goodSaves = []string{"PY093"}
 )
 
@@ -18,6 +18,14 @@ var (
 const (
 	serviceHeld = "PY082"
 	serviceOpen = "PY083"
+)
+
+// The code room's rules on loads in the sandbox, on those of what nobody trusts, and on
+// the latter outside of it.
+const (
+	inSandbox     = "PY081"
+	untrustedHeld = "PY084"
+	untrustedOpen = "PY085"
 )
 
 // fromCode reports whether a finding is of the code room.
@@ -40,10 +48,25 @@ func codeSaving(in Input) view {
 // codeLoading is the code room's view of secure loading: which loads are verified,
 // and where the others remain.
 func codeLoading(in Input) view {
-	return view{
-		implemented: sites(informing(in, goodLoads)),
-		missing:     sites(onlyCode(findings(in, finding.SecureLoading))),
+	more := map[finding.Where]bool{}
+	for _, f := range informing(in, []string{untrustedHeld}) {
+		more[f.Where] = true
 	}
+	good := slices.DeleteFunc(informing(in, goodLoads), func(f finding.Finding) bool { return f.Rule == inSandbox && more[f.Where] })
+	return view{
+		implemented: sites(good),
+		missing:     append(sites(onlyCode(findings(in, finding.SecureLoading))), remaining(in, untrustedOpen)...),
+	}
+}
+
+// remaining is what a rule says that remains to be done, though it is but information.
+func remaining(in Input, rule string) (out []finding.Evidence) {
+	open := slices.DeleteFunc(informing(in, []string{rule}), func(f finding.Finding) bool { return f.Waived != nil })
+	for i, e := range sites(open) {
+		e.Fix = open[i].Fix
+		out = append(out, e)
+	}
+	return out
 }
 
 // codeSources is the code room's view of trusted sources: what comes from places
@@ -51,14 +74,21 @@ func codeLoading(in Input) view {
 // and loads none has no service that could open one.
 func codeSources(in Input) view {
 	v := view{implemented: sites(informing(in, []string{serviceHeld})), missing: sites(onlyCode(findings(in, finding.TrustedSources)))}
-	loads := len(in.Artifacts) > 0 || len(informing(in, goodLoads)) > 0 || len(onlyCode(findings(in, finding.SecureLoading))) > 0
-	if open := informing(in, []string{serviceOpen}); loads {
-		for i, e := range sites(open) {
-			e.Fix = open[i].Fix
-			v.missing = append(v.missing, e)
-		}
+	loads := len(in.Artifacts) > 0 || len(loading(in)) > 0
+	if loads {
+		v.missing = append(v.missing, remaining(in, serviceOpen)...)
 	}
 	return v
+}
+
+// loading are the findings on calls that load something, verified or not.
+func loading(in Input) []finding.Finding {
+	out := informing(in, goodLoads)
+	for _, s := range aboutModels {
+		out = append(out, onlyCode(findings(in, s))...)
+	}
+	slices.SortStableFunc(out, finding.Compare)
+	return out
 }
 
 // informing are the findings of rules that say what is in place, by place.
@@ -105,7 +135,7 @@ func sites(fs []finding.Finding) []finding.Evidence {
 		text := f.Message
 		fix := f.Fix
 		if f.Outcome == finding.Undetermined {
-			text = "undetermined: " + text
+			text = unsure + text
 		}
 		if !matters(f) {
 			fix = ""

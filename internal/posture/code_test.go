@@ -101,7 +101,7 @@ func TestAllInPlace(t *testing.T) {
 // Without the trust room nothing is said about what is locked.
 func TestNoTrustRoom(t *testing.T) {
 	p := get(t, Input{Artifacts: []finding.Artifact{tensors}, Python: 1}, finding.TrustedSources)
-	if p.Status != finding.NotAssessed || p.Reason != noTrust || len(p.Missing) > 0 {
+	if p.Status != finding.Undecided || p.Reason != noTrust || len(p.Missing) > 0 {
 		t.Errorf("%q", lines(p))
 	}
 }
@@ -148,5 +148,45 @@ func TestServices(t *testing.T) {
 		if len(v.missing) > 0 && v.missing[0].Fix != open.Fix {
 			t.Errorf("no fix: %v", v.missing[0])
 		}
+	}
+}
+
+// Loads of what nobody trusts stand under secure loading, once each: those that the
+// sandbox has as what is in place, the others as what is missing, but where somebody
+// answers for one.
+func TestUntrustedLoads(t *testing.T) {
+	waived := said("PY085", finding.SecureLoading, "a.py", 9, "torch.load loads outside of the sandbox")
+	waived.Waived = &finding.Waiver{}
+	in := Input{Python: 1, Findings: []finding.Finding{
+		said("PY081", finding.SecureLoading, "a.py", 3, "andiron.load_untrusted loads the file in the sandbox"),
+		said("PY081", finding.SecureLoading, "a.py", 4, "andiron.load_untrusted loads the file in the sandbox"),
+		said("PY084", finding.SecureLoading, "a.py", 4, "andiron.load_untrusted loads in the sandbox"),
+		said("PY085", finding.SecureLoading, "a.py", 7, "torch.load loads outside of the sandbox"), waived,
+	}}
+	want := []string{
+		"partial: ",
+		"+ a.py:3:1: andiron.load_untrusted loads the file in the sandbox",
+		"+ a.py:4:1: andiron.load_untrusted loads in the sandbox",
+		"- a.py:7:1: torch.load loads outside of the sandbox | fix of PY085",
+	}
+	got := lines(get(t, in, finding.SecureLoading))
+	got[0] = "partial: " // that no models are there is said, too
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Code that loads models has the strategies apply, also where no model is in the folder.
+func TestLoadsWithoutModels(t *testing.T) {
+	in := Input{Python: 1, Findings: []finding.Finding{said("PY002", finding.SecureLoading, "a.py", 3, "!unsafe")}}
+	if p := get(t, in, finding.SafeSerialization); p.Status != finding.Undecided || !strings.Contains(p.Reason, "(a.py:3:1)") {
+		t.Errorf("%q", lines(p))
+	}
+	if p := get(t, in, finding.TrustedSources); p.Status != finding.Missing || len(p.Missing) != 1 || p.Missing[0].Where.Line != 3 {
+		t.Errorf("%q", lines(p))
+	}
+	in.Findings = append(in.Findings, said("TRU091", finding.TrustedSources, "andiron.yaml", 1, "a policy"))
+	if p := get(t, in, finding.TrustedSources); len(p.Missing) != 0 || len(p.Implemented) != 1 {
+		t.Errorf("with a policy: %q", lines(p))
 	}
 }

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -122,12 +121,11 @@ func verity(f *os.File) (string, error) {
 // hash works out the digest.
 func (in *Input) hash() {
 	defer close(in.hashed)
-	h := sha256.New()
-	n, err := io.CopyBuffer(h, struct{ io.Reader }{io.NewSectionReader(in.file, 0, in.Size+1)}, make([]byte, pieceSize))
+	n, digest, err := copyHashed(io.Discard, io.NewSectionReader(in.file, 0, in.Size+1), in.Size+1)
 	if err == nil && n != in.Size {
 		err = fmt.Errorf("it had %d bytes, and now it has another number", in.Size)
 	}
-	in.digest, in.failed = hex.EncodeToString(h.Sum(nil)), err
+	in.digest, in.failed = digest, err
 }
 
 // Path names the same open file for this process.
@@ -176,7 +174,7 @@ func (in *Input) copy() error {
 	if err != nil {
 		return err
 	}
-	n, err := io.CopyBuffer(struct{ io.Writer }{m}, struct{ io.Reader }{io.LimitReader(in.file, in.Size+1)}, make([]byte, pieceSize))
+	n, err := io.CopyBuffer(struct{ io.Writer }{m}, struct{ io.Reader }{io.LimitReader(in.file, in.Size+1)}, make([]byte, min(pieceSize, in.Size+1)))
 	if err == nil && n != in.Size {
 		err = fmt.Errorf("it had %d bytes, and now it has another number", in.Size)
 	}

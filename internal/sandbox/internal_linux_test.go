@@ -119,7 +119,7 @@ func FuzzControl(f *testing.F) {
 			if r.Torch == "" && r.Python == "" && !strings.Contains(string(script), "ready") {
 				t.Error("it is ready, and nobody said so")
 			}
-			if fd, err := w.job(&Options{}, nil, Full, Limits{Start: 5 * time.Second}, in, in); err == nil {
+			if fd, err := w.job(Full, Limits{Start: 5 * time.Second}, in, in); err == nil {
 				t.Errorf("standard input is a listener: %d", fd)
 			}
 			m, _, err := w.hear(until, false)

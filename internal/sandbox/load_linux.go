@@ -25,14 +25,14 @@ func Load(ctx context.Context, in *Input, o Options) (*Result, *Report, error) {
 	o.Size = in.Size
 	w := Start(ctx, o)
 	defer w.Close()
-	return w.Load(ctx, in, Job{Mode: o.Mode, Wants: o.Wants})
+	return w.Load(ctx, in, Job{Mode: o.Mode, Wants: func() []string { return o.Wants }})
 }
 
 // Worker is a process that loads one checkpoint.
 type Worker struct {
 	o      Options
 	begun  chan struct{} // closed when it waits, or cannot
-	loaded chan struct{} // closed when Load is over
+	used   chan struct{} // closed when a pool has done with it
 	failed error
 	worker *worker
 	report Report
@@ -45,7 +45,7 @@ func Start(ctx context.Context, o Options) *Worker {
 }
 
 func start(ctx context.Context, o Options, see func() (*view, error)) *Worker {
-	w := &Worker{o: o, begun: make(chan struct{}), loaded: make(chan struct{}), report: Report{Missing: map[Layer]string{}}}
+	w := &Worker{o: o, begun: make(chan struct{}), used: make(chan struct{}), report: Report{Missing: map[Layer]string{}}}
 	go func() {
 		defer close(w.begun)
 		at := time.Now()
@@ -62,6 +62,9 @@ func (w *Worker) begin(ctx context.Context, see func() (*view, error)) error {
 	}
 	lim := w.o.Limits.Filled(w.o.Size)
 	if w.worker, err = begin(ctx, &w.o, v, lim, &w.report); err != nil {
+		return err
+	}
+	if err = w.worker.prepare(&w.o); err != nil {
 		return err
 	}
 	return w.worker.imports(w.o.Imports, time.Now().Add(lim.Start), &w.report)
@@ -89,7 +92,6 @@ func (w *Worker) Load(ctx context.Context, in *Input, j Job) (*Result, *Report, 
 	case <-ctx.Done():
 		return nil, &Report{}, context.Cause(ctx)
 	}
-	defer close(w.loaded)
 	r, most := &w.report, w.o.Limits.Filled(w.o.Size)
 	r.Input, r.Mode, r.Limits = in.Kept, Full, j.Limits.within(w.o.Limits).Filled(in.Size).within(most)
 	if w.failed != nil {
@@ -126,7 +128,7 @@ func (w *Worker) load(ctx context.Context, in *Input, j *Job, out *os.File) (*Re
 	if err != nil {
 		return nil, err
 	}
-	if err := w.run(ctx, in, j.Wants, mode, out, lim); err != nil {
+	if err := w.run(ctx, in, j, mode, out, lim); err != nil {
 		return nil, err
 	}
 	if err := seal(out); err != nil {
@@ -188,13 +190,13 @@ func modeFor(in *Input, m Mode) (Mode, *records, error) {
 }
 
 // run hands over the checkpoint, and waits for the last word.
-func (w *Worker) run(ctx context.Context, in *Input, wants []string, mode Mode, out *os.File, lim Limits) error {
+func (w *Worker) run(ctx context.Context, in *Input, j *Job, mode Mode, out *os.File, lim Limits) error {
 	source, err := reopen(in.file)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = source.Close() }() // it was only read
-	fd, err := w.worker.job(&w.o, wants, mode, lim, source, out)
+	fd, err := w.worker.job(mode, lim, source, out)
 	if err != nil {
 		return err
 	}
@@ -219,9 +221,12 @@ func (w *Worker) run(ctx context.Context, in *Input, wants []string, mode Mode, 
 		r.CPU, r.MaxRSS = w.worker.used()
 	}
 	if w.worker.mute && w.worker.cmd.ProcessState.ExitCode() == 128+int(unix.SIGSYS) {
-		w.calls.note("a system call that gVisor does not name", "")
+		w.calls.note(w.worker.debug.killer(), "")
 	}
-	r.Lacks, r.Events = w.worker.lacks, w.calls.all()
+	r.Events = w.calls.all()
+	if j.Wants != nil {
+		r.Lacks = w.worker.lacks(j.Wants())
+	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

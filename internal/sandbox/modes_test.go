@@ -25,7 +25,7 @@ func loadAs(t *testing.T, name string, m sandbox.Mode) ([]byte, *sandbox.Report,
 	}
 	defer func() { _ = r.Close() }()
 	var b bytes.Buffer
-	if _, err := r.WriteTo(&b); err != nil {
+	if _, err := r.CopyTo(&b); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes(), rep, nil

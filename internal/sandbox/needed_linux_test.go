@@ -179,7 +179,10 @@ func watch(t *testing.T, python, name string, told *seccomp.Filter, used []bool)
 		t.Fatal(err)
 	}
 	defer func() { _ = out.Close() }() // nobody reads it
-	fd, err := w.jobWith(told, nil, Full, lim, in, out)
+	if err := w.prepareWith(told); err != nil {
+		t.Fatal(err)
+	}
+	fd, err := w.job(Full, lim, in, out)
 	if err != nil {
 		return nil, err
 	}

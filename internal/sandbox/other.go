@@ -57,7 +57,7 @@ func (p *Pool) Close() {}
 func (p *Pool) Wait(context.Context) (*Report, error) { return nil, ErrUnsupported }
 
 // Load has nothing to hold a process with.
-func (p *Pool) Load(context.Context, *Input, Job) (*Result, *Report, error) {
+func (p *Pool) Load(context.Context, *Input, Job, func(*Result) (*Result, error)) (*Result, *Report, error) {
 	return nil, nil, ErrUnsupported
 }
 

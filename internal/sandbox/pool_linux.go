@@ -21,6 +21,7 @@ type Pool struct {
 
 	mu     sync.Mutex
 	report *Report // of the first worker
+	once   bool    // some worker was ready
 	failed error   // why the last worker could not be started
 }
 
@@ -77,7 +78,7 @@ func (p *Pool) keep(ctx context.Context, see func() (*view, error)) {
 		p.note(&w.report, w.failed)
 		taken := w.failed == nil && p.offer(w)
 		if taken {
-			<-w.loaded
+			<-w.used
 			pause = leastPause
 		}
 		w.Close()
@@ -109,6 +110,7 @@ func (p *Pool) note(r *Report, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.failed = err
+	p.once = p.once || err == nil
 	if p.report == nil {
 		own := *r
 		p.report = &own
@@ -116,19 +118,45 @@ func (p *Pool) note(r *Report, err error) {
 	}
 }
 
-// Load loads a checkpoint in the first worker that is ready.
-func (p *Pool) Load(ctx context.Context, in *Input, j Job) (*Result, *Report, error) {
+// Load loads a checkpoint in the first worker that is ready. What is to be done with the
+// result is done by a function, which may return another one: only then does the next
+// worker start, which takes a processor for a second, and who waits for this result does
+// not wait for that.
+func (p *Pool) Load(ctx context.Context, in *Input, j Job, use func(*Result) (*Result, error)) (*Result, *Report, error) {
 	w, err := p.take(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	return w.Load(ctx, in, j)
+	defer close(w.used)
+	r, report, err := w.Load(ctx, in, j)
+	if err == nil {
+		r, err = use(r)
+	}
+	return r, report, err
+}
+
+// never is why no worker could be started yet, if one was tried: nobody waits for what
+// may never be.
+func (p *Pool) never() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.once {
+		return nil
+	}
+	return p.failed
 }
 
 func (p *Pool) take(ctx context.Context) (*Worker, error) {
 	late := fmt.Errorf("none was in %v", p.options.Wait)
 	ctx, cancel := context.WithTimeoutCause(ctx, p.options.Wait, late)
 	defer cancel()
+	select {
+	case <-p.first:
+	case <-ctx.Done():
+	}
+	if err := p.never(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoWorker, err)
+	}
 	select {
 	case w := <-p.ready:
 		return w, nil

@@ -29,7 +29,7 @@ func loadFrom(ctx context.Context, t *testing.T, p *sandbox.Pool, what string, j
 		t.Fatal(err)
 	}
 	defer func() { _ = in.Close() }()
-	r, _, err := p.Load(ctx, in, j)
+	r, _, err := p.Load(ctx, in, j, func(r *sandbox.Result) (*sandbox.Result, error) { return r, nil })
 	if err != nil {
 		return 0, nil, err
 	}
@@ -161,7 +161,7 @@ func TestPoolWorkersDie(t *testing.T) {
 
 // A Python that is not there is said at once.
 func TestPoolWithoutPython(t *testing.T) {
-	p := newPool(t, sandbox.PoolOptions{Options: sandbox.Options{Python: "/nonexistent/python"}, Places: 2, Wait: 10 * time.Millisecond})
+	p := newPool(t, sandbox.PoolOptions{Options: sandbox.Options{Python: "/nonexistent/python"}, Places: 2, Wait: time.Hour})
 	if _, err := p.Wait(t.Context()); err == nil {
 		t.Error("a worker is ready")
 	}

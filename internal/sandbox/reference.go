@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -175,21 +176,7 @@ func (z *records) part(t *safetensors.Tensor, ref *reference) (io.Reader, error)
 	return torchfile.View(s, s.Size(), item, t.Shape, ref.stride, ref.offset/item)
 }
 
-// writeTo copies the tensors, if the checkpoint did not change until then.
-func (r *references) writeTo(w io.Writer) (int64, error) {
-	n, err := w.Write(r.head)
-	total := int64(n)
-	buffer := make([]byte, pieceSize)
-	for _, p := range r.parts {
-		if err != nil {
-			return total, err
-		}
-		var k int64
-		k, err = io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{p}, buffer)
-		total += k
-	}
-	if err == nil {
-		err = r.in.Unchanged()
-	}
-	return total, err
+// reader gives the tensors, with their header.
+func (r *references) reader() io.Reader {
+	return io.MultiReader(append([]io.Reader{bytes.NewReader(r.head)}, r.parts...)...)
 }

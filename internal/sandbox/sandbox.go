@@ -29,6 +29,7 @@ package sandbox
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"time"
@@ -147,8 +148,10 @@ const referenceFrom = 32 << 20
 type Job struct {
 	Mode    Mode     // "" is Auto
 	Imports []string // modules as in Options, for this checkpoint
-	Wants   []string // modules that the checkpoint names
 	Limits  Limits   // as in Options, and no higher
+	// Wants says which modules the checkpoint names; nil is none. It is asked when the load
+	// is over.
+	Wants func() []string
 }
 
 // Input is a checkpoint that cannot change while it is loaded, or it shows.
@@ -225,16 +228,22 @@ type Result struct {
 	refs *references
 }
 
-// WriteTo copies the tensors. The checkpoint must be open still.
-func (r *Result) WriteTo(w io.Writer) (int64, error) {
+// CopyTo copies the tensors, and returns the SHA-256 of the copy. The checkpoint must be
+// open still.
+func (r *Result) CopyTo(w io.Writer) (digest string, err error) {
+	from := io.Reader(io.NewSectionReader(r.File, 0, r.Size))
 	if r.refs != nil {
-		return r.refs.writeTo(w)
+		from = r.refs.reader()
 	}
-	return io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{io.NewSectionReader(r.File, 0, r.Size)}, make([]byte, pieceSize))
+	n, digest, err := copyHashed(w, from, r.Size)
+	if err == nil && n != r.Size {
+		err = fmt.Errorf("they have %d bytes, not %d", n, r.Size)
+	}
+	if err == nil && r.refs != nil {
+		err = r.refs.in.Unchanged()
+	}
+	return digest, err
 }
-
-// pieceSize is how much is copied at once.
-const pieceSize = 1 << 20
 
 // Close gives the tensors back.
 func (r *Result) Close() error {

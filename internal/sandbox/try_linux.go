@@ -92,7 +92,10 @@ func (w *worker) locks(o *Options) error {
 		return err
 	}
 	defer func() { _ = in.Close() }() // there is nothing in it
-	fd, err := w.job(o, nil, Full, o.Limits.Filled(0), in, in)
+	if err := w.prepare(o); err != nil {
+		return err
+	}
+	fd, err := w.job(Full, o.Limits.Filled(0), in, in)
 	if err == nil {
 		l := listen(fd, 1, func() {})
 		w.stop()

@@ -3,7 +3,7 @@
 andiron starts this in a sandbox; nobody else does. It speaks over descriptor 3,
 a socket that keeps messages apart:
 
-    worker   {"ready": {...}}            torch is imported
+    worker   {"ready": {...}}            torch is imported, and which other modules
     andiron  {"import": [...]}           modules that the policy allows; answered by "ready",
                                          and left out where there are none
     andiron  {"job": {...}} + 2 files    the checkpoint and where tensors go
@@ -365,9 +365,9 @@ def bound(limits):
 
 def take(control):
     """Import what andiron asks for, until it has a job."""
-    ready = {"ready": {"torch": str(torch.__version__), "python": sys.version.split()[0]}}
+    ready = {"torch": str(torch.__version__), "python": sys.version.split()[0]}
     while True:
-        say(ready)
+        say({"ready": {**ready, "modules": list(sys.modules)}})
         data, extra, _, _ = control.recvmsg(MOST, socket.CMSG_LEN(8))
         message = json.loads(data)
         if "job" in message:
@@ -406,12 +406,11 @@ def main():
         os.close(fd)
     source = io.BufferedReader(Source(), 1 << 16)
     bound(job["limits"])
-    lacks = [name for name in job["wants"] if name not in sys.modules]
     if not job["told"]:
         grow(job["limits"]["RLIMIT_DATA"])
     filter_ = base64.b64decode(job["filter"])
     ancillary = (socket.SOL_SOCKET, socket.SCM_RIGHTS)
-    locked = json.dumps({"locked": {"lacks": lacks}}).encode()
+    locked = b'{"locked": {}}'
     told = lock(filter_, LISTENER if job["told"] else ALL)
     control.sendmsg([locked], [(*ancillary, array.array("i", [told]))] if job["told"] else [])
     if job["told"]:

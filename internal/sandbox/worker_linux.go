@@ -32,13 +32,16 @@ type worker struct {
 	cmd     *exec.Cmd
 	control *net.UnixConn
 	said    child.Tail
-	ended   chan struct{} // closed when there is no process any more
-	lacks   []string      // modules that the checkpoint names, and that are not there
-	sees    []string      // folders of Python
-	mute    bool          // the filter ends it, and tells nobody of calls: gVisor
-	slot    *slot         // who it is
-	group   *group        // what bounds it, if the kernel has that
-	temp    string        // a folder of its own, where its file system is not, or ""
+	ended   chan struct{}   // closed when there is no process any more
+	has     map[string]bool // modules that it has imported
+	filter  string          // that comes into force for its job
+	sees    []string        // folders of Python
+	debug   *debugLog       // what gVisor says, if it holds it
+	mute    bool            // the filter ends it, and tells nobody of calls: gVisor
+	slot    *slot           // who it is
+	group   *group          // what bounds it, if the kernel has that
+	heard   []byte          // room for what it says
+	temp    string          // a folder of its own, where its file system is not, or ""
 }
 
 // mostMessage bounds what a worker says at a time.
@@ -139,6 +142,7 @@ func (w *worker) kill() {
 func (w *worker) leave() {
 	w.group.remove()
 	w.slot.free()
+	w.debug.close()
 	if w.temp != "" {
 		_ = os.RemoveAll(w.temp) // what is left is a private temporary folder
 	}
@@ -147,14 +151,13 @@ func (w *worker) leave() {
 // message is one from a worker. Exactly one of the pointers is set.
 type message struct {
 	Ready *struct {
-		Torch  string `json:"torch"`
-		Python string `json:"python"`
+		Torch   string   `json:"torch"`
+		Python  string   `json:"python"`
+		Modules []string `json:"modules"`
 	} `json:"ready"`
 	Stage  *layerError `json:"stage"`
-	Locked *struct {
-		Lacks []string `json:"lacks"`
-	} `json:"locked"`
-	Done *struct {
+	Locked *struct{}   `json:"locked"`
+	Done   *struct {
 		Size        int64  `json:"size"`
 		WeightsOnly bool   `json:"weights_only"`
 		References  bool   `json:"references"`
@@ -181,7 +184,10 @@ func (w *worker) hear(until time.Time, files bool) (m message, fd int, err error
 	if err := w.control.SetReadDeadline(until); err != nil {
 		return m, fd, err
 	}
-	b := make([]byte, mostMessage)
+	if w.heard == nil {
+		w.heard = make([]byte, mostMessage)
+	}
+	b := w.heard
 	var oob []byte
 	if files {
 		oob = make([]byte, unix.CmsgSpace(4))
@@ -276,7 +282,10 @@ func (w *worker) ready(until time.Time, r *Report) error {
 	if err != nil {
 		return w.why(err)
 	}
-	r.Torch, r.Python = m.Ready.Torch, m.Ready.Python
+	r.Torch, r.Python, w.has = m.Ready.Torch, m.Ready.Python, map[string]bool{}
+	for _, name := range m.Ready.Modules {
+		w.has[name] = true
+	}
 	return nil
 }
 
@@ -312,9 +321,18 @@ func (w *worker) why(err error) error {
 	return err
 }
 
-// job gives the worker its checkpoint and returns the listener for its calls, or -1 where
-// there is none.
-func (w *worker) job(o *Options, wants []string, mode Mode, lim Limits, in, out *os.File) (listener int, err error) {
+// lacks are those of some modules that it did not import.
+func (w *worker) lacks(modules []string) (list []string) {
+	for _, name := range modules {
+		if !w.has[name] {
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
+// prepare makes the filter for the worker, so that its job does not wait for that.
+func (w *worker) prepare(o *Options) error {
 	f := LoadFilter(seccomp.ArchOf(runtime.GOARCH))
 	if slices.Contains(o.Without, Seccomp) {
 		f.Rules, f.Else = nil, seccomp.Allow
@@ -322,17 +340,24 @@ func (w *worker) job(o *Options, wants []string, mode Mode, lim Limits, in, out 
 	if w.mute && f.Else == seccomp.Notify {
 		f.Else = seccomp.KillProcess
 	}
-	return w.jobWith(f, wants, mode, lim, in, out)
+	return w.prepareWith(f)
 }
 
-// jobWith does so with a filter.
-func (w *worker) jobWith(f *seccomp.Filter, wants []string, mode Mode, lim Limits, in, out *os.File) (listener int, err error) {
+// prepareWith does so of another filter.
+func (w *worker) prepareWith(f *seccomp.Filter) error {
 	p, err := f.Compile()
 	if err != nil {
-		return -1, fmt.Errorf("internal error: %w", err)
+		return fmt.Errorf("internal error: %w", err)
 	}
+	w.filter = base64.StdEncoding.EncodeToString(p.Bytes())
+	return nil
+}
+
+// job gives the worker its checkpoint and returns the listener for its calls, or -1 where
+// there is none.
+func (w *worker) job(mode Mode, lim Limits, in, out *os.File) (listener int, err error) {
 	err = w.tell(map[string]any{"job": map[string]any{
-		"filter": base64.StdEncoding.EncodeToString(p.Bytes()), "wants": append([]string{}, wants...), "told": !w.mute, "reference": mode,
+		"filter": w.filter, "told": !w.mute, "reference": mode,
 		"limits": map[string]int64{"RLIMIT_DATA": lim.Memory, "RLIMIT_FSIZE": lim.Result, "RLIMIT_CPU": lim.cpuSeconds()},
 	}}, in, out)
 	if err != nil {
@@ -348,6 +373,5 @@ func (w *worker) jobWith(f *seccomp.Filter, wants []string, mode Mode, lim Limit
 		}
 		return -1, w.why(err)
 	}
-	w.lacks = m.Locked.Lacks
 	return fd, nil
 }
