@@ -500,7 +500,7 @@ def nature(answer, sources):
     summary = re.search(r"^SUMMARY: (\w+): (\S+)(?: (\S+?)(?::\d+)? in (\S+)| (\S+))?", output, re.M)
     if summary:
         frame = extension_frame(output, sources) or summary[3] or summary[5] or ""
-        return f"{summary[2]} {frame}", first_line(runtime_error(output) or summary.group().partition(": ")[2])
+        return f"{summary[2]} {frame}", first_line(runtime_error(output) or f"{summary[1]}: {summary[2]}")
     if m:
         text = runtime_error(output) or first_line(next(g for g in m.groups() if g))
         return re.sub(r"\d+", "#", text)[:120] + " " + extension_frame(output, sources), text
