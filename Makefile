@@ -15,6 +15,7 @@
 # make keyless  the tests of the builds that verify Sigstore bundles
 # make interop  signatures, against the reference implementation in Python
 # make gateway  the gateway in front of MLServer, KServe, Triton, TorchServe and LitServe
+# make optest operators are built in every way and called with all that may break them: the planted bugs, with real torch
 # make sdk    the Python package: its wheel, types, and tests with and without torch
 # make deps   locks by real uv, pip-tools and poetry, against an index on this machine
 # make demo-serve  the example's classifier behind the gateway, and what becomes of bad requests
@@ -24,7 +25,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: code enforce sandbox kernels demo-sandbox demo-serve gateway verifier deps corpus-real keyless interop sdk torchrun fault build demo test check race hostile fuzz oracle bench clean setup
+.PHONY: optest code enforce sandbox kernels demo-sandbox demo-serve gateway verifier deps corpus-real keyless interop sdk torchrun fault build demo test check race hostile fuzz oracle bench clean setup
 
 ifneq ($(MAKECMDGOALS),clean)
 GO := $(shell tools/env/go.sh)
@@ -97,9 +98,12 @@ torchrun: setup
 	ANDIRON_TORCH="/usr/bin/python3:$(CURDIR)/tools/env/torch26.sh$(TORCHRUN)" \
 		go test -tags torch -timeout 20m ./cmd/andiron -run Torch -count 1
 
+# Programs that code scan --fix rewrote are run, with both versions of torch.
 code: setup
-	tools/env/torch.sh
-	ANDIRON_TORCH="/usr/bin/python3$(TORCHRUN)" go test -tags torch -timeout 20m ./cmd/andiron -run FixedCode -count 1
+	tools/env/torch.sh --trixie
+	tools/env/python.sh --code
+	ANDIRON_HUB="$(ANDIRON_CACHE)/code/bin/python" ANDIRON_TORCH="/usr/bin/python3:$(CURDIR)/tools/env/torch26.sh$(TORCHRUN)" \
+		go test -tags torch -timeout 20m ./cmd/andiron -run FixedCode -count 1
 
 # With MORE=1 it is more than CI has the time for: an hour and more on two cores.
 sandbox: setup
@@ -130,6 +134,11 @@ sdk: setup
 	tools/env/torch.sh --trixie --forky
 	tools/env/python.sh
 	tools/sdk.sh
+
+optest: build
+	tools/env/torch.sh --trixie --compilers
+	ANDIRON_OPTEST_PYTHON=/usr/bin/python3 ANDIRON_OPTEST_NEWER="$(CURDIR)/tools/env/inside.sh trixie $(CURDIR)/$(BIN)" \
+		go test -tags optest -timeout 40m -count 1 ./internal/cpptool ./internal/opbuild ./cmd/andiron -run 'Real|Optest'
 
 deps: setup
 	tools/deps.sh

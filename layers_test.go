@@ -27,7 +27,7 @@ var layers = []struct {
 		"internal/hf", "internal/magic", "internal/mobile", "internal/objfile", "internal/pysrc", "internal/cppsrc",
 		"internal/pep440", "internal/pep508", "internal/manifest", "internal/osv", "internal/advisory", "internal/pyindex", "internal/family",
 		"internal/tensor", "internal/kernel", "internal/tensorfile", "internal/triton",
-		"internal/parquet", "internal/infer", "internal/oip", "internal/robust", "internal/dataset", "internal/survey",
+		"internal/parquet", "internal/infer", "internal/gitsrc", "internal/oip", "internal/robust", "internal/dataset", "internal/survey",
 	}, []string{"ground", "readers"}, append(quiet, "os", "time")},
 	{"terms", []string{"internal/day", "internal/pattern", "internal/source", "internal/waiver", "internal/lockfile", "internal/openvex", "internal/supply", "internal/allowance"}, []string{"ground", "terms"}, append(quiet, "os")},
 	{"osfile", []string{"internal/osfile"}, nil, []string{"net", "os/exec", "plugin", "unsafe", "log"}},
@@ -62,13 +62,17 @@ var layers = []struct {
 	{"relock", []string{"internal/relock"}, []string{"ground", "readers", "fetch", "whole", "child"}, []string{"net", "plugin", "unsafe", "log"}},
 	// It starts other programs, and only a verb that says so may call it.
 	{"pyrun", []string{"internal/pyrun"}, []string{"ground", "readers", "child"}, []string{"net", "plugin", "unsafe", "log"}},
+	// It starts other checkers of C++, and only a verb that says so may call it.
+	{"cpptool", []string{"internal/cpptool"}, []string{"child"}, []string{"net", "plugin", "unsafe", "log"}},
+	// It starts compilers and what a project says builds it, and only a verb that says so may call it.
+	{"opbuild", []string{"internal/opbuild"}, []string{"ground", "child"}, []string{"net", "plugin", "unsafe", "log"}},
 	// It starts Python, and holds it; it speaks to the kernel as no other package does.
 	{"sandbox", []string{"internal/sandbox"}, []string{"ground", "readers", "terms", "child", "unotify"}, []string{"plugin", "log"}},
 	// It answers for system calls of other processes, and says nothing about which.
 	{"unotify", []string{"internal/unotify"}, []string{"ground"}, []string{"net", "os", "os/exec", "plugin", "log"}},
 	// It starts programs, and opens files for them.
 	{"enforce", []string{"internal/enforce"}, []string{"ground", "readers", "child", "sandbox", "unotify"}, []string{"net", "plugin", "log"}},
-	{"cli", []string{"internal/cli"}, []string{"ground", "sandbox", "enforce", "whole", "convert", "pyrun", "signing", "keyless", "bom", "engine", "rooms", "artifact", "judge", "report", "ruledoc", "terms", "osfile", "digest", "readers", "fetch", "feed", "record", "relock", "guard", "imagechild"}, []string{"os/exec", "unsafe", "plugin"}},
+	{"cli", []string{"internal/cli"}, []string{"ground", "sandbox", "enforce", "whole", "convert", "pyrun", "opbuild", "cpptool", "signing", "keyless", "bom", "engine", "rooms", "artifact", "judge", "report", "ruledoc", "terms", "osfile", "digest", "readers", "fetch", "feed", "record", "relock", "guard", "imagechild"}, []string{"os/exec", "unsafe", "plugin"}},
 	{"cmd", []string{"cmd/..."}, []string{"cli", "keyless", "imagechild", "sandbox", "enforce"}, nil},
 	{"testkit", []string{"internal/testkit", "internal/testkit/rawread"}, []string{"ground", "readers"}, quiet},
 	// For tests only, and no program links it: it does what no program should.

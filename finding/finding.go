@@ -26,6 +26,8 @@ type Finding struct {
 	// Flow is how something comes here, step by step: where it comes from first, and
 	// what is done with it last.
 	Flow []Step `json:"flow,omitempty"`
+	// Edits put it right, all together and without changing what else stands in the file.
+	Edits []Edit `json:"edits,omitempty"`
 	// Package and Advisory are set where a finding is about a dependency.
 	Package  *Package  `json:"package,omitempty"`
 	Advisory *Advisory `json:"advisory,omitempty"`
@@ -36,12 +38,25 @@ type Finding struct {
 	// Waived says who answers for this. A waived finding stays visible and counts
 	// neither for a verdict nor for an exit code.
 	Waived *Waiver `json:"waived,omitempty"`
+	// Known says that the report that the run was compared with has it as well. It stays
+	// visible, and counts for a verdict, but for no exit code.
+	Known bool `json:"known,omitempty"`
 }
 
 // Step is a place that something passes on its way.
 type Step struct {
 	Where Where  `json:"where"`
 	Text  string `json:"text"` // what happens there, or the source itself
+}
+
+// Edit replaces a part of the file that a finding is in; an empty part is an insertion.
+// Lines and columns are from 1, columns in characters; the end is the place behind the part.
+type Edit struct {
+	Line      int    `json:"line"`
+	Column    int    `json:"column"`
+	EndLine   int    `json:"end_line"`
+	EndColumn int    `json:"end_column"`
+	Text      string `json:"text"`
 }
 
 // Waiver is an exception: somebody answers for a finding, until a day.

@@ -70,9 +70,24 @@ type Posture struct {
 	Threats     []Threat   `json:"threats"`
 	Impact      string     `json:"impact"`
 	Status      Status     `json:"status"`
-	Reason      string     `json:"reason,omitempty"` // why it was not assessed
+	Required    Status     `json:"required,omitempty"` // the least that the policy asks for
+	Reason      string     `json:"reason,omitempty"`   // what was searched, or what was not looked at
 	Implemented []Evidence `json:"implemented"`
 	Missing     []Evidence `json:"missing"`
+	Residual    string     `json:"residual_risk"` // what remains possible as it is
+}
+
+// Short reports whether a strategy is less in place than the policy asks for. One that
+// is undetermined is not short of anything; nobody knows.
+func (p Posture) Short() bool {
+	switch p.Required {
+	case Implemented:
+		return p.Status == Partial || p.Status == Missing
+	case Partial:
+		return p.Status == Missing
+	case Missing, NotApplicable, Undecided:
+	}
+	return false
 }
 
 // Threat is what a strategy mitigates.
@@ -84,12 +99,16 @@ type Threat struct {
 // Status is how far a strategy is in place.
 type Status string
 
+// Statuses lists all of them, best first.
+func Statuses() []Status { return []Status{Implemented, Partial, Missing, Undecided, NotApplicable} }
+
 // The statuses.
 const (
-	Implemented Status = "implemented"
-	Partial     Status = "partial"
-	Missing     Status = "missing"
-	NotAssessed Status = "not assessed"
+	Implemented   Status = "implemented"
+	Partial       Status = "partial"
+	Missing       Status = "missing"
+	NotApplicable Status = "not applicable" // there is nothing that it is about
+	Undecided     Status = "undetermined"   // it could not be looked at, which is never good
 )
 
 // Evidence is one thing seen, where, and, for what is missing, the command that
@@ -114,9 +133,41 @@ type Summary struct {
 	// Tensors counts what was held against a schema of tensors; nil where nothing was.
 	Tensors *Tensors `json:"tensors,omitempty"`
 	// Code counts what a run over Python code looked at; nil where it was about more.
-	Code       *Code    `json:"code,omitempty"`
+	Code *Code `json:"code,omitempty"`
+	// Baseline says how the findings compare with those of an earlier report; nil where
+	// they were compared with none.
+	Baseline *Baseline `json:"baseline,omitempty"`
+	// Trend says what changed since the last audit on record; nil where there is none.
+	Trend      *Trend   `json:"trend,omitempty"`
 	Incomplete bool     `json:"incomplete"` // something could not be looked at
 	Reasons    []string `json:"reasons"`    // why it is incomplete, sorted
+}
+
+// Baseline is how a run compares with an earlier report. What is only information, what
+// somebody answers for and what could not be looked at is left aside.
+type Baseline struct {
+	Report string    `json:"report"` // the file, as the user named it
+	Known  int       `json:"known"`  // findings that it has as well
+	New    int       `json:"new"`    // findings that it has not
+	Gone   []Finding `json:"gone"`   // those that are not found any more, by place
+}
+
+// Trend is how a project stands to the last audit on record.
+type Trend struct {
+	Since      string           `json:"since"` // when that was, RFC 3339 in UTC
+	Commit     string           `json:"commit,omitempty"`
+	Complete   bool             `json:"complete"` // everything could be looked at then
+	Strategies []Turn           `json:"strategies"`
+	Severities map[Severity]int `json:"severities"` // of the findings then
+}
+
+// Turn is one strategy then and now.
+type Turn struct {
+	Strategy   Strategy `json:"strategy"`
+	Was        Status   `json:"was"`
+	Is         Status   `json:"is"`
+	MissingWas int      `json:"missing_was"` // pieces of evidence
+	MissingIs  int      `json:"missing_is"`
 }
 
 // Code is what a run over Python code looked at.

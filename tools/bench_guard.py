@@ -5,8 +5,8 @@ One thread, the best of many short runs, so that other work on the machine matte
 little. "usual" is isnan, isinf, min and max of torch, which finds less: no tiny values.
 "one pass" is torch's maximum of the same bytes, which is what reading them costs.
 The promise is 20 µs for a 1x3x224x224 float32 in [0, 1], and 20 times less than the usual
-code. Zeros hide tiny values, and two signs have four extremes: these take two or three
-further looks at memory, and are printed and not promised.
+code. It has room for one look at memory. Zeros hide tiny values, and two signs have four
+extremes: these take two to four further looks, and are printed and not promised.
 Ends with 1 when a promise is missed by more than a quarter.
 
     tools/bench_guard.py          tensors on the host

@@ -41,7 +41,8 @@ func TestScripts(t *testing.T) {
 	cache := t.TempDir()
 	testscript.Run(t, testscript.Params{
 		Setup: func(e *testscript.Env) error {
-			e.Setenv("XDG_CACHE_HOME", cache) // outside of what the scripts look at
+			e.Setenv("XDG_CACHE_HOME", cache)                        // outside of what the scripts look at
+			e.Setenv("BIN", filepath.SplitList(e.Getenv("PATH"))[0]) // where this program is, for those that hide what else there is
 			return nil
 		},
 		Files:         scripts(t),

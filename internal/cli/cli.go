@@ -136,6 +136,7 @@ func (a *app) verbs() []verb {
 		{"enforce", a.enforceCommand},
 		{"exec", a.execCommand},
 		{"guard", a.guardCommand},
+		{"init", a.initCommand},
 		{"inspect", a.inspectCommand},
 		{"keygen", a.keygenCommand},
 		{"ops", a.opsCommand},

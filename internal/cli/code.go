@@ -61,7 +61,11 @@ there is something; nothing is written. With --fix --yes the patch goes to the s
 error, the files are written, each whole or not at all, and looked at again. torch.load
 gets weights_only=True, numpy.load allow_pickle=False, yaml.load becomes yaml.safe_load,
 and from_pretrained gets the commit that andiron.lock has. --verified replaces loads of
-paths by andiron.load and andiron.jit_load.`,
+paths by andiron.load and andiron.jit_load. In a notebook only the code is changed, and
+every other byte stays. A file of which something does not parse is left alone.
+
+SARIF and JSON have the same rewrites without --fix, beside the findings in files of
+Python.`,
 		Example: `  andiron code scan
   andiron code scan --format sarif --output code.sarif service/
   andiron code scan train.py serve.ipynb
@@ -72,6 +76,11 @@ paths by andiron.load and andiron.jit_load.`,
 			if err != nil {
 				return err
 			}
+			of, err := revisions(what.Dir)
+			if err != nil {
+				return err
+			}
+			what.Fix = &engine.CodeFix{Revisions: of} // for what findings say of how they are put right
 			switch {
 			case fix.fix:
 				if more, err := a.fixCode(cmd.Context(), &f, fix, what); err != nil || !more {
@@ -99,10 +108,7 @@ paths by andiron.load and andiron.jit_load.`,
 
 // fixCode shows what can be rewritten, or does it; then it says that there is more to do.
 func (a *app) fixCode(ctx context.Context, f *runFlags, fix fixFlags, what engine.CodeRun) (more bool, err error) {
-	what.Fix = &engine.CodeFix{Verified: fix.verified}
-	if what.Fix.Revisions, err = revisions(what.Dir); err != nil {
-		return false, err
-	}
+	what.Fix = &engine.CodeFix{Verified: fix.verified, Revisions: what.Fix.Revisions}
 	plan := relock.Plan{Edits: map[string]relock.Edit{}}
 	what.Rewrite = func(r engine.Rewritten) error {
 		plan.Edits[r.Abs] = relock.Edit{Before: []byte(r.Before), After: []byte(r.After)}

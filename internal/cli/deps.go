@@ -187,10 +187,10 @@ func (a *app) dependencies(cmd *cobra.Command, f *depsFlags, paths []string, wha
 }
 
 // auditedDependencies has an audit look at what the project depends on as well.
-func (a *app) auditedDependencies(ctx context.Context, dir, db string, opt *engine.Options) (done func(), err error) {
+func (a *app) auditedDependencies(dir, db string, f *record.Folded, opt *engine.Options) (done func(), err error) {
 	now := trust.Now()
 	opt.Deps = &deps.Options{Policy: opt.Supply, PolicyFile: filepath.ToSlash(opt.Policy), Now: now}
-	if opt.Deps.Record, err = recorded(ctx, dir); err != nil {
+	if opt.Deps.Record, err = recorded(dir, f); err != nil {
 		return nil, err
 	}
 	return a.advisories(db, opt.Deps)
@@ -398,16 +398,21 @@ func (r *depsRun) ask(ctx context.Context) {
 // unrecorded says that a scan is not on record. Where the project may not be written
 // to, that is nothing wrong; a record that is broken is.
 func (r *depsRun) unrecorded(err error) error {
+	return r.notOnRecord("scan", "--no-record does without", err)
+}
+
+// notOnRecord is unrecorded for what is to be put there, and how to do without.
+func (a *app) notOnRecord(what, without string, err error) error {
 	if err == nil {
 		return nil
 	}
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
-		r.warn(fmt.Sprintf("the scan is not on record: %v", osfile.Cause(err)))
+		a.warn(fmt.Sprintf("the %s is not on record: %v", what, osfile.Cause(err)))
 		return nil
 	}
-	f := &fault{text: fmt.Sprintf("the scan cannot be put on record: %v", osfile.Cause(err)), hint: `"andiron deps history --verify" says more; --no-record does without`}
+	f := &fault{text: fmt.Sprintf("the %s cannot be put on record: %v", what, osfile.Cause(err)), hint: `"andiron deps history --verify" says more; ` + without}
 	if errors.Is(err, record.ErrTorn) {
-		f.hint = `"andiron deps history --repair" cuts the incomplete line off; --no-record does without`
+		f.hint = `"andiron deps history --repair" cuts the incomplete line off; ` + without
 	}
 	return f
 }

@@ -166,6 +166,7 @@ type historyJSON struct {
 	Remediations []record.Remedied `json:"remediations"`
 	Tests        []record.Tested   `json:"tests"`
 	Releases     []record.Step     `json:"releases"`
+	Audits       []record.Audited  `json:"audits"`
 }
 
 type lastScan struct {
@@ -187,6 +188,7 @@ func writeHistory(ctx context.Context, w io.Writer, l *record.Log, f *historyFla
 			Schema: "andiron/history/v1", Entries: h.Entries, Head: h.Head, Foreign: h.Foreign, Scans: h.Scans,
 			Findings: append([]*record.State{}, h.States...), Decisions: append([]record.Decided{}, h.Decisions...),
 			Remediations: append([]record.Remedied{}, h.Remediations...), Tests: append([]record.Tested{}, h.Tests...), Releases: append([]record.Step{}, h.Steps...),
+			Audits: append([]record.Audited{}, h.Audits...),
 		}
 		if h.Last != nil {
 			doc.LastScan = &lastScan{h.LastTime, h.Last}
@@ -214,6 +216,9 @@ func historyText(h *record.Folded) string {
 			fmt.Fprintf(&b, "  %s\n", safetext.Plain(e))
 		}
 	}
+	for _, a := range h.Audits {
+		fmt.Fprintf(&b, "%s  audit: %s\n", a.Time, safetext.Plain(auditLine(&a.Audit)))
+	}
 	fmt.Fprintf(&b, "%s, %s", quantity(h.Entries, "entry", "entries"), quantity(h.Scans, "scan", "scans"))
 	if h.Last != nil {
 		fmt.Fprintf(&b, ", the last at %s", h.LastTime)
@@ -223,6 +228,19 @@ func historyText(h *record.Folded) string {
 	}
 	b.WriteString("\n")
 	return b.String()
+}
+
+// auditLine is an audit in one line: "secure-loading partial, 4 missing; …".
+func auditLine(a *record.Audit) string {
+	var parts []string
+	for _, s := range a.Strategies {
+		part := s.Strategy + " " + s.Status
+		if s.Missing > 0 {
+			part += fmt.Sprintf(", %d missing", s.Missing)
+		}
+		parts = append(parts, part)
+	}
+	return strings.Join(parts, "; ")
 }
 
 // doneText says what was done about findings.

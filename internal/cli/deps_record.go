@@ -378,9 +378,8 @@ func commitForm(s string) string {
 	return ""
 }
 
-// recorded is what the project's record has of earlier scans.
-func recorded(ctx context.Context, root string) (*deps.Record, error) {
-	out := &deps.Record{File: filepath.ToSlash(filepath.Join(root, record.FileName))}
+// folded is what is true now by the project's record.
+func folded(ctx context.Context, root string) (*record.Folded, error) {
 	log, err := record.Open(root)
 	if err != nil {
 		return nil, err
@@ -390,6 +389,12 @@ func recorded(ctx context.Context, root string) (*deps.Record, error) {
 	if err != nil {
 		return nil, recordFault(err)
 	}
+	return f, nil
+}
+
+// recorded is what the project's record has of earlier scans.
+func recorded(root string, f *record.Folded) (out *deps.Record, err error) {
+	out = &deps.Record{File: filepath.ToSlash(filepath.Join(root, record.FileName))}
 	out.Scans = f.Scans
 	if f.Last != nil {
 		out.Open = f.Last.Findings

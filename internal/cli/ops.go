@@ -11,7 +11,7 @@ import (
 )
 
 func (a *app) opsCommand() *cobra.Command {
-	const verbs = "scan"
+	const verbs = "scan|presets"
 	cmd := &cobra.Command{
 		Use:   "ops " + verbs,
 		Short: "Look at custom C++ and CUDA operators",
@@ -24,12 +24,13 @@ func (a *app) opsCommand() *cobra.Command {
 			return usage(fmt.Sprintf("ops: unknown verb %q", args[0]), hint)
 		},
 	}
-	cmd.AddCommand(a.opsScanCommand())
+	cmd.AddCommand(a.opsScanCommand(), a.opsPresetsCommand())
 	return cmd
 }
 
 func (a *app) opsScanCommand() *cobra.Command {
 	var f runFlags
+	var with withTools
 	cmd := &cobra.Command{
 		Use:   "scan [DIR]",
 		Short: "Hold operators against the rules of memory safety",
@@ -38,11 +39,18 @@ Python can call, and say what each does with its tensors without having checked 
 raw pointers of any dtype, device or layout, indices and sizes that nothing is held
 against, numbers in 32 bits, memory that is lost or never written, races, launches
 whose errors nobody reads, writes that the schema does not declare. It also says which
-operators no test calls, and whether gradients, sanitizers and owners were seen.
+operators no test calls, whether gradients, sanitizers, owners and branch rules were
+seen, and which changes to operators name no second person in the history (.git).
 DIR is the current folder if not given.
 
-Nothing is compiled or run.`,
+Nothing is compiled or run, unless --with names other tools. It starts them: clang-tidy,
+cppcheck, and with gcc the compiler, which only checks syntax and types. Nothing of
+the project is executed by that. Of what they say is kept what tells a fault in an
+operator; what a rule sees as well is one finding, with both as evidence. They do not
+read CUDA. A tool that is not installed, or cannot check a source, makes the result
+incomplete.`,
 		Example: `  andiron ops scan
+  andiron ops scan --with gcc,clang-tidy --python .venv/bin/python
   andiron ops scan --format sarif --output ops.sarif csrc/`,
 		Args: wants("DIR", 0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -50,12 +58,17 @@ Nothing is compiled or run.`,
 			if err != nil {
 				return err
 			}
+			if err := with.check(); err != nil {
+				return err
+			}
 			return a.run(cmd.Context(), cmd, &f, dir, []string{dir}, func(ctx context.Context, opt engine.Options, h finding.Handler) error {
+				opt.Outside = a.outside(&with, dir)
 				return engine.Operators(ctx, dir, opt, h)
 			})
 		},
 		ValidArgsFunction: completeFolders,
 	}
+	with.add(cmd)
 	f.addReport(cmd)
 	return cmd
 }

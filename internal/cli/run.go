@@ -58,10 +58,14 @@ func (a *app) run(ctx context.Context, cmd *cobra.Command, f *runFlags, project 
 		opt.Walk.Except = out.files()
 		opt.Model.Spilled = a.heap.tighten
 		opt.Project, opt.Policy, opt.Trust, opt.Waivers = proj.root, proj.policyName, room, proj.waivers(now)
-		opt.Supply, opt.Code = pol.Supply, pol.Code
+		opt.Supply, opt.Code, opt.Required = pol.Supply, pol.Code, pol.Required
 		opt.Digests = a.digests(f)
 		err = look(ctx, opt, h)
 		a.keep(opt.Digests)
+	}
+	if f, ok := errors.AsType[*fault](err); ok {
+		out.abandon()
+		return f
 	}
 	if err != nil {
 		out.abandon()

@@ -37,12 +37,12 @@ func (l *looker) settings(a *artifact.Artifact) error {
 	}
 	l.services(a.Name(), b)
 	l.sandboxed(a.Name(), b)
+	l.sets(a.Name(), string(b))
 	if strings.HasSuffix(a.Name(), ".properties") {
 		l.properties(a.Name(), string(b))
 	}
-	if bytes.Contains(b, []byte("--")) {
-		l.commands(a.Name(), string(b))
-	}
+	l.commands(a.Name(), string(b))
+	l.bento(a.Name(), string(b))
 	line := 0
 	for text := range bytes.Lines(b) {
 		line++
@@ -82,6 +82,7 @@ func truthy(s string) bool {
 
 // environment reports Python that sets the variable.
 func (v *view) environment() {
+	v.variables()
 	if !strings.Contains(v.f.Text, forced) {
 		return
 	}

@@ -5,11 +5,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/pysrc"
+	"github.com/andiron-dev/andiron/internal/rule"
 )
 
-// Fix says how code is rewritten; files that it changes come back in Facts. Notebooks
-// are left as they are.
+// Fix says how code is rewritten; files that it changes come back in Facts, and how a
+// finding is put right with it.
 type Fix struct {
 	// Verified replaces loads by those of the Python package andiron, where they are of a
 	// path and have no argument that these do not take.
@@ -28,13 +30,16 @@ type edit struct {
 // fix rewrites what can be rewritten safely. The result has to parse.
 func (v *view) fix() {
 	to := v.l.opt.Fix
-	if to == nil || v.l.moved != nil || len(v.f.Errors) > 0 || v.f.Text != v.l.bytes {
+	if to == nil || len(v.f.Errors) > 0 || v.f.Text != v.l.bytes {
 		return
 	}
 	x := &fixer{view: v, to: to}
+	of := map[int32][]edit{}
 	for _, c := range v.m.Calls {
-		if !c.Deferred && !c.Partial && !c.Node.Broken && !v.allowed(c) {
+		if !c.Deferred && !c.Partial && !c.Node.Broken && !v.allowed(c) && !v.copies(c) {
+			before := len(x.edits)
 			x.call(c)
+			of[c.Node.Start] = append(of[c.Node.Start], x.edits[before:]...)
 		}
 	}
 	if len(x.edits) == 0 {
@@ -45,8 +50,25 @@ func (v *view) fix() {
 	}
 	text, ok := x.apply()
 	if again, err := pysrc.Parse([]byte(text), pysrc.Limits{}); ok && err == nil && len(again.Errors) == 0 {
-		v.l.fixed = text
+		v.l.fixed, v.l.edits = text, x.edits
+		v.edits = of
 	}
+}
+
+// fixed are the rules of which findings may be put right.
+var fixed = []*rule.Rule{loadDefault, loadUnsafe, loadModule, numpyPickle, yamlLoad, hubRevision}
+
+// placed are edits as a report has them; those in a notebook are not of its file.
+func (v *view) placed(list []edit) (out []finding.Edit) {
+	if v.l.moved != nil {
+		return nil
+	}
+	for _, e := range list {
+		line, column := v.f.Place(e.start)
+		endLine, endColumn := v.f.Place(e.end)
+		out = append(out, finding.Edit{Line: line, Column: column, EndLine: endLine, EndColumn: endColumn, Text: e.text})
+	}
+	return out
 }
 
 // allowed reports whether somebody answers for what is in the line of a call.

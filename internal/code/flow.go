@@ -61,6 +61,7 @@ type passing struct {
 	bound bool     // it is called on an object
 	shown string
 	args  []argument
+	again bool // it is the unsafe one of two loads, and said to be
 	spot
 }
 
@@ -86,7 +87,9 @@ type sink struct {
 	// checked says that a digest is compared before.
 	checked bool
 	// flags are parameters that say whether torch.load reads safely.
-	flags    []label
+	flags []label
+	// refs are what else in the project may say that.
+	refs     []string
 	reported bool
 	spot
 }
@@ -122,6 +125,7 @@ type tracer struct {
 	words  map[string]string
 	local  map[*pysrc.Scope]string
 	grown  bool
+	serves bool     // a function of the file answers requests
 	brings []string // prefixes of dotted names that come from outside, of which the file speaks
 }
 
@@ -447,6 +451,7 @@ func (t *tracer) passing(e *pysrc.Call, s *pysrc.Scope, names []string, defs []*
 	if len(p.refs) > 0 && len(t.out.passings) < mostPassings {
 		at = len(t.out.passings)
 		p.spot, p.shown = t.spot(e), strings.Clone(t.shown(e))
+		p.again = t.done[placed{loadRetry.ID, e.Start}]
 		t.out.passings = append(t.out.passings, p)
 	}
 	t.known[e] = at

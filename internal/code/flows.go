@@ -451,6 +451,16 @@ func (w *follower) loosen() {
 			for _, l := range s.flags {
 				w.loosens(f, s, parameter{f, l.fn, l.at}, said)
 			}
+			for _, ref := range s.refs {
+				to, name := w.locate(f.names, ref)
+				if to == nil || !slices.Contains(to.untrue, name) {
+					continue
+				}
+				where := f.names.at(s.spot)
+				w.tell(loadUnsafe, loadUnsafe.Severity, where, fmt.Sprintf("weights_only is %s of %s, which is False, and then %s runs whatever the file says", name, to.where.Path, s.name),
+					[]finding.Step{{Where: where, Text: s.shown}})
+				break
+			}
 		}
 	}
 }
@@ -464,7 +474,7 @@ func (w *follower) loosens(f *Flow, s *sink, p parameter, said map[*passing]bool
 		for _, e := range w.in[at] {
 			switch {
 			case keywords && e.name != "weights_only" && e.name != "**":
-			case e.word == "False" && !said[e.by]:
+			case e.word == "False" && !said[e.by] && !e.by.again:
 				said[e.by] = true
 				w.loosened(f, s, e, at, by)
 			case e.word == "" && e.from.source == nil:

@@ -21,6 +21,10 @@ func (v *view) lateDigests() {
 			continue
 		}
 		fn := c.Scope.Function()
+		if at := v.verifiedBy(fn, c, pysrc.Span{Start: c.Node.End, End: int32(len(v.f.Text))}); at != nil {
+			v.found(lateDigest, c.Node, "the file is loaded here, and its digest is computed and compared afterwards, in line "+itoa(v.line(at))+", when it has run")
+			continue
+		}
 		for _, h := range v.calls[fn] {
 			if h.Node.Start < c.Node.End || !h.Is(hashes...) && !h.Is(weakHashes...) || !v.sameFile(c, h, fn) {
 				continue

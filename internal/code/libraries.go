@@ -19,6 +19,7 @@ var libraryLoads = []string{
 	"gensim.models.Word2Vec.load", "gensim.models.KeyedVectors.load", "gensim.models.Doc2Vec.load", "gensim.models.FastText.load",
 	"stable_baselines3.PPO.load", "stable_baselines3.A2C.load", "stable_baselines3.DQN.load", "stable_baselines3.SAC.load", "stable_baselines3.TD3.load",
 	"stable_baselines3.common.save_util.load_from_pkl", "skorch.NeuralNet().load_params", "spacy.util.load_model_from_path", "torchtext.vocab.Vectors",
+	"bentoml.pytorch.load_model", "bentoml.pytorch_lightning.load_model", "bentoml.picklable_model.load_model", "bentoml.sklearn.load_model", "bentoml.fastai.load_model", "bentoml.models.import_model", "bentoml.import_model",
 }
 
 // shardedLoads read distributed checkpoints.

@@ -1,11 +1,15 @@
 package code
 
 import (
+	"fmt"
+	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/pysrc"
+	"github.com/andiron-dev/andiron/internal/rule"
 )
 
 // listeners reports what listens to the network, and trusts who connects.
@@ -27,15 +31,61 @@ func (v *view) listeners() {
 			}
 		case c.Is(objectCollectives...):
 			v.found(objectsSent, c.Node, nameOf(c, objectCollectives...)+" unpickles what the other processes send")
+		case c.Method() == "recv_pyobj" && strings.Contains(v.f.Text, "zmq"):
+			v.pickledMessages(c)
+		case c.Is(pickledConnections...):
+			v.connection(c)
+		case c.Is("ray.init"):
+			if host, ok := v.text(c, -1, "dashboard_host"); ok && everywhere(host) {
+				v.foundAs(openListener, finding.High, c.Node, "Ray's dashboard listens at "+host+" and runs the jobs that whoever can connect hands in")
+			}
 		default:
 			v.pages(c)
 		}
 	}
 }
 
-var objectCollectives = []string{
-	"torch.distributed.broadcast_object_list", "torch.distributed.all_gather_object", "torch.distributed.gather_object",
-	"torch.distributed.scatter_object_list", "torch.distributed.send_object_list", "torch.distributed.recv_object_list",
+var objectCollectives = func() (list []string) {
+	for _, name := range []string{"broadcast_object_list", "all_gather_object", "gather_object", "scatter_object_list", "send_object_list", "recv_object_list"} {
+		list = append(list, "torch.distributed."+name, "torch.distributed.distributed_c10d."+name)
+	}
+	return append(list, "accelerate.utils.broadcast_object_list", "accelerate.utils.gather_object", "accelerate.utils.operations.gather_object")
+}()
+
+// pickledMessages judges recv_pyobj of ZeroMQ.
+func (v *view) pickledMessages(c *pysrc.Invocation) {
+	for _, b := range v.m.Calls {
+		at, ok := v.text(b, 0, "addr")
+		_, host, tcp := strings.Cut(at, "tcp://")
+		if b.Method() == "bind" && ok && tcp && (strings.HasPrefix(host, "*") || !ofThisMachine(host)) {
+			v.foundAs(objectsSent, finding.High, c.Node, "recv_pyobj unpickles what whoever can connect to "+at+" sends", "bound in line "+itoa(v.line(b.Node)))
+			return
+		}
+	}
+	v.foundAs(objectsSent, finding.Medium, c.Node, "recv_pyobj unpickles what comes over the socket")
+}
+
+// pickledConnections are connections of multiprocessing, over which pickles go.
+var pickledConnections = []string{"multiprocessing.connection.Listener", "multiprocessing.connection.Client", "multiprocessing.managers.BaseManager", "multiprocessing.managers.SyncManager"}
+
+// connection judges such a connection, where its address is seen to be of a network.
+func (v *view) connection(c *pysrc.Invocation) {
+	args, _ := c.Arg(0, "address")
+	for _, a := range args {
+		for _, value := range v.m.Eval(a.Expr, a.Scope) {
+			seq, ok := value.Arg.Expr.(*pysrc.Sequence)
+			if direct, is := a.Expr.(*pysrc.Sequence); is {
+				seq, ok = direct, true
+			}
+			if !ok || len(seq.Elems) == 0 {
+				continue
+			}
+			host, ok := seq.Elems[0].(*pysrc.Str)
+			if ok && (host.Value == "" || !ofThisMachine(host.Value)) {
+				v.foundAs(objectsSent, finding.Medium, c.Node, nameOf(c, pickledConnections...)+" at "+strconv.Quote(host.Value)+" unpickles what the other side sends, and only a shared key keeps others out")
+			}
+		}
+	}
 }
 
 // ofThisMachine reports whether an address, with or without a port, is of this machine.
@@ -51,7 +101,7 @@ func ofThisMachine(host string) bool {
 func everywhere(host string) bool { return host == "0.0.0.0" || host == "::" || host == "[::]" }
 
 // servesBy are methods of objects that serve pages.
-var servesBy = []string{"flask.Flask().run", "quart.Quart().run", "sanic.Sanic().run", "bottle.run", "uvicorn.run", "aiohttp.web.run_app", "litserve.LitServer().run"}
+var servesBy = []string{"flask.Flask().run", "quart.Quart().run", "sanic.Sanic().run", "bottle.run", "uvicorn.run", "aiohttp.web.run_app", "litserve.LitServer().run", "bentoml.HTTPServer", "bentoml.serve", "waitress.serve", "hypercorn.run", "gevent.pywsgi.WSGIServer"}
 
 // pages judges servers of web pages.
 func (v *view) pages(c *pysrc.Invocation) {
@@ -61,6 +111,14 @@ func (v *view) pages(c *pysrc.Invocation) {
 		}
 		if host, ok := v.text(c, -1, "server_name"); ok && everywhere(host) {
 			v.foundAs(openListener, finding.Low, c.Node, "the page listens at "+host+", which is every address of the machine")
+		}
+		args, _ := c.Arg(-1, "allowed_paths")
+		for _, a := range args {
+			v.textsIn(a.Expr, func(t *pysrc.Str) {
+				if wholeDisk(t.Value) {
+					v.found(openServer, a.Expr, "launch(allowed_paths=[\"/\"]) gives every file of the machine to whoever asks")
+				}
+			})
 		}
 		return
 	}
@@ -81,19 +139,33 @@ func (v *view) pages(c *pysrc.Invocation) {
 	v.foundAs(openListener, finding.Low, c.Node, "the server listens at "+host+", which is every address of the machine")
 }
 
-// torchserve are settings of TorchServe by which somebody else gives it models.
-var torchserve = []struct {
+// property is a setting of TorchServe.
+type property struct {
 	key      string
 	bad      func(string) bool
 	severity finding.Severity
 	text     string
-}{
+}
+
+// torchserve are settings of TorchServe by which somebody else gives it models, or
+// reaches it.
+var torchserve = []property{
 	{"management_address", open, finding.High, "the management address is open to the network, so that whoever can connect registers a model, which runs its code"},
 	{"grpc_management_address", everywhere, finding.High, "the management address is open to the network, so that whoever can connect registers a model, which runs its code"},
 	{"disable_token_authorization", isTrue, finding.Medium, "the token is off, so that whoever reaches the management address registers models"},
 	{"install_py_dep_per_model", isTrue, finding.Medium, "a model's archive says which packages are installed when it is registered"},
 	{"allowed_urls", func(s string) bool { return strings.Contains(s, "://.*") }, finding.Medium, "a model may be registered from any address"},
 	{"enable_model_api", isTrue, finding.Low, "models may be registered and removed while the server runs"},
+	{"inference_address", open, finding.Low, "the server listens at every address of the machine"},
+	{"grpc_inference_address", everywhere, finding.Low, "the server listens at every address of the machine"},
+}
+
+// of is the rule that a setting is against.
+func (p property) of() *rule.Rule {
+	if strings.HasSuffix(p.key, "inference_address") {
+		return openListener
+	}
+	return openServer
 }
 
 func isTrue(s string) bool { return strings.EqualFold(s, "true") }
@@ -119,7 +191,7 @@ func (l *looker) properties(name, text string) {
 		}
 		for _, t := range torchserve {
 			if t.key == key && t.bad(value) {
-				f := openServer.Finding(finding.Where{Path: name}.Line1(line, 1), t.text, strings.TrimSpace(s))
+				f := t.of().Finding(finding.Where{Path: name}.Line1(line, 1), t.text, strings.TrimSpace(s))
 				f.Severity = t.severity
 				l.report(f)
 			}
@@ -127,13 +199,29 @@ func (l *looker) properties(name, text string) {
 	}
 }
 
-// commandSettings are words of command lines by which somebody else gives a server models.
-var commandSettings = []struct{ word, with, text string }{
-	{"--model-control-mode=explicit", "triton", "Triton loads and unloads models on request"},
-	{"--model-control-mode explicit", "triton", "Triton loads and unloads models on request"},
-	{"--model-control-mode=poll", "triton", "Triton loads what somebody puts into its repository, while it runs"},
-	{"--disable-token-auth", "torchserve", "TorchServe's token is off, so that whoever reaches the management address registers models"},
-	{"--enable-model-api", "torchserve", "TorchServe registers and removes models on request"},
+// commandSettings are words of command lines by which somebody else gives a server models,
+// or reaches it: the word, what the file has to speak of, what makes it harmless where it
+// stands in the same line, and what it does.
+var commandSettings = []struct {
+	word, with, unless string
+	rule               *rule.Rule
+	severity           finding.Severity
+	text               string
+}{
+	{"--model-control-mode=explicit", "triton", "restricted-", openServer, finding.Medium, "Triton loads and unloads models on request"},
+	{"--model-control-mode explicit", "triton", "restricted-", openServer, finding.Medium, "Triton loads and unloads models on request"},
+	{"--model-control-mode=poll", "triton", "", openServer, finding.Medium, "Triton loads what somebody puts into its repository, while it runs"},
+	{"--model-control-mode poll", "triton", "", openServer, finding.Medium, "Triton loads what somebody puts into its repository, while it runs"},
+	{"--disable-token-auth", "torchserve", "", openServer, finding.Medium, "TorchServe's token is off, so that whoever reaches the management address registers models"},
+	{"--enable-model-api", "torchserve", "", openServer, finding.Low, "TorchServe registers and removes models on request"},
+	{"start-runner-server", "bentoml", "127.0.0.1", openServer, finding.High, "a runner of BentoML unpickles what whoever can connect sends"},
+	{"bentoml serve", "0.0.0.0", "", openListener, finding.Low, "BentoML listens at every address of the machine"},
+	{"--dashboard-host=0.0.0.0", "ray", "", openListener, finding.High, "Ray's dashboard runs the jobs that whoever can connect hands in"},
+	{"--dashboard-host 0.0.0.0", "ray", "", openListener, finding.High, "Ray's dashboard runs the jobs that whoever can connect hands in"},
+	{"--trust-remote-code", "", "--trust-remote-code=false", remoteCode, finding.High, "the server runs the Python code that comes with its model"},
+	{"--trust_remote_code", "", "--trust_remote_code=false", remoteCode, finding.High, "the program runs the Python code that comes with its model"},
+	{"mlflow server", "0.0.0.0", "", openListener, finding.Medium, "MLflow takes models from whoever can connect"},
+	{"mlflow ui", "0.0.0.0", "", openListener, finding.Medium, "MLflow takes models from whoever can connect"},
 }
 
 // commands looks at the command lines of a file for what they let servers load.
@@ -142,9 +230,67 @@ func (l *looker) commands(name, text string) {
 	line := 0
 	for s := range strings.Lines(text) {
 		line++
+		low := strings.ToLower(s)
 		for _, c := range commandSettings {
-			if at := strings.Index(s, c.word); at >= 0 && !comment([]byte(s[:at])) && strings.Contains(whole, c.with) {
-				l.report(openServer.Finding(finding.Where{Path: name}.Line1(line, len([]rune(s[:at]))+1), c.text, strings.TrimSpace(s)))
+			at := strings.Index(s, c.word)
+			if at < 0 || comment([]byte(s[:at])) || !speaks(whole, c.with) || c.unless != "" && strings.Contains(low, c.unless) {
+				continue
+			}
+			if c.with == "0.0.0.0" && !strings.Contains(s, c.with) {
+				continue
+			}
+			f := c.rule.Finding(finding.Where{Path: name}.Line1(line, len([]rune(s[:at]))+1), c.text, strings.TrimSpace(s))
+			f.Severity = c.severity
+			l.report(f)
+		}
+	}
+}
+
+// speaks reports whether a text has a word, and not as a part of a longer one.
+func speaks(text, word string) bool {
+	for from := 0; ; {
+		i := strings.Index(text[from:], word)
+		if i < 0 {
+			return false
+		}
+		i += from
+		if from = i + len(word); i == 0 || !isWord(text[i-1]) {
+			return true
+		}
+		if from >= len(text) {
+			return false
+		}
+	}
+}
+
+// bento looks at the files of BentoML: what a bento is made of, and how it is served.
+func (l *looker) bento(name, text string) {
+	base := strings.ToLower(path.Base(name))
+	served := strings.Contains(text, "api_server:")
+	if base != "bentofile.yaml" && base != "bentofile.yml" && !served {
+		return
+	}
+	line, within := 0, false
+	for s := range strings.Lines(text) {
+		line++
+		word := strings.TrimSpace(s)
+		where := finding.Where{Path: name}.Line1(line, 1)
+		key, value, _ := strings.Cut(word, ":")
+		switch {
+		case strings.HasPrefix(word, "#") || word == "":
+		case served && key == "host" && everywhere(strings.Trim(strings.TrimSpace(value), `"'`)):
+			f := openListener.Finding(where, "BentoML listens at every address of the machine", word)
+			f.Severity = finding.Low
+			l.report(f)
+		case served:
+		case s[0] != ' ' && s[0] != '-':
+			within = key == "models"
+		case within && strings.HasPrefix(word, "- "):
+			tag := strings.Trim(strings.TrimPrefix(strings.TrimPrefix(word, "- "), "tag:"), ` "'`)
+			if _, version, ok := strings.Cut(tag, ":"); !strings.Contains(tag, " ") && (!ok || version == "latest") {
+				f := openServer.Finding(where, fmt.Sprintf("the bento holds whichever model %q is when it is built", tag), word)
+				f.Severity = finding.Low
+				l.report(f)
 			}
 		}
 	}

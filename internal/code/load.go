@@ -17,7 +17,7 @@ var inspects = []string{"inspect.signature", "isinstance", "hasattr", "callable"
 // torchLoads judges every torch.load.
 func (v *view) torchLoads() {
 	for _, c := range v.m.Calls {
-		if c.Is(torchLoad...) && (!c.Partial || overrides(c)) {
+		if c.Is(torchLoad...) && (!c.Partial || overrides(c)) && !v.copies(c) {
 			v.torchLoad(c)
 		}
 	}
@@ -103,22 +103,57 @@ func (v *view) retries() {
 func (v *view) retry(try *pysrc.Try) {
 	body := pysrc.Span{Start: try.Body[0].Where().Start, End: try.Body[len(try.Body)-1].Where().End}
 	calls := v.callsIn(body)
-	i := slices.IndexFunc(calls, func(c *pysrc.Invocation) bool { return c.Is(torchLoad...) })
-	if i < 0 {
-		return
-	}
-	first := calls[i]
-	if slices.Contains(v.words(first, -1, "weights_only"), "False") {
-		return
-	}
+	goesOn := len(try.Handlers) > 0
 	for _, h := range try.Handlers {
+		goesOn = goesOn && !ends(h.Body)
 		for _, c := range v.callsIn(h.Span) {
-			if c.Is(torchLoad...) && slices.Contains(v.words(c, -1, "weights_only"), "False") {
-				v.found(loadRetry, c.Node, "when the safe torch.load fails, the file is loaded again with weights_only=False, and whoever made the file decides whether it fails",
-					"first tried: "+v.shown(first.Node))
+			if first := v.triedFirst(calls, c); first != nil {
+				v.retried(c, first)
 			}
 		}
 	}
+	if !goesOn || len(calls) == 0 {
+		return
+	}
+	// try: m = load(p); except: m = None; if m is None: m = load(p, weights_only=False)
+	for _, c := range v.calls[calls[0].Scope.Function()] {
+		if first := v.triedFirst(calls, c); c.Node.Start >= try.End && first != nil && v.sameFirst(first, c) {
+			v.retried(c, first)
+		}
+	}
+}
+
+func (v *view) retried(c, first *pysrc.Invocation) {
+	v.found(loadRetry, c.Node, "when the safe load fails, the file is loaded again with weights_only=False, and whoever made the file decides whether it fails",
+		"first tried: "+v.shown(first.Node))
+}
+
+// triedFirst is the safe one among calls of which c is the unsafe one: both are torch.load,
+// or the same function that hands weights_only on.
+func (v *view) triedFirst(calls []*pysrc.Invocation, c *pysrc.Invocation) *pysrc.Invocation {
+	unsafe := func(c *pysrc.Invocation) bool { return slices.Contains(v.words(c, -1, "weights_only"), "False") }
+	if !unsafe(c) {
+		return nil
+	}
+	i := slices.IndexFunc(calls, func(first *pysrc.Invocation) bool {
+		switch {
+		case unsafe(first):
+			return false
+		case c.Is(torchLoad...):
+			return first.Is(torchLoad...)
+		}
+		return v.f.Source(first.Node.Func) == v.f.Source(c.Node.Func)
+	})
+	if i < 0 {
+		return nil
+	}
+	return calls[i]
+}
+
+// sameFirst reports whether two calls are given the same first argument.
+func (v *view) sameFirst(a, b *pysrc.Invocation) bool {
+	x, y := a.Positional(), b.Positional()
+	return len(x) > 0 && len(y) > 0 && v.f.Source(x[0].Expr) == v.f.Source(y[0].Expr)
 }
 
 // callsIn are the calls that begin within a span.
@@ -142,9 +177,13 @@ var hashes = []string{
 }
 
 // checked reports whether the function of a load computes a digest before it, and
-// then compares and refuses.
+// then compares and refuses, by itself or by a function of the file that does.
 func (v *view) checked(c *pysrc.Invocation) bool {
 	fn := c.Scope.Function()
+	if at := v.verifiedBy(fn, c, pysrc.Span{End: c.Node.Start}); at != nil {
+		v.found(digestChecked, c.Node, "the code checks a digest of its own before this load", "compared in line "+itoa(v.line(at)))
+		return true
+	}
 	hashed, ok := v.hashed[fn]
 	if !ok || hashed > c.Node.Start || v.sought >= mostSought {
 		return false
@@ -159,6 +198,68 @@ func (v *view) checked(c *pysrc.Invocation) bool {
 		return true
 	}
 	return false
+}
+
+// verifiedBy is the comparison in a function of the file that refuses a file of another
+// digest, and that is called within span with something that the load is given as well.
+func (v *view) verifiedBy(fn *pysrc.Scope, load *pysrc.Invocation, span pysrc.Span) pysrc.Node {
+	if len(v.hashed) == 0 {
+		return nil
+	}
+	for _, c := range v.calls[fn] {
+		if c.Node.Start < span.Start || c.Node.Start >= span.End {
+			continue
+		}
+		for _, d := range c.Defs {
+			if at := v.refuses(d); at != nil && shareName(c, load) {
+				return at
+			}
+		}
+	}
+	return nil
+}
+
+// refuses is where a function computes a digest, compares it and raises.
+func (v *view) refuses(d *pysrc.Scope) pysrc.Node {
+	hashed, ok := v.hashed[d]
+	if !ok || d.Func == nil || v.sought >= mostSought {
+		return nil
+	}
+	v.sought++
+	return raisesWhere(d.Func.Body, hashed)
+}
+
+// raisesWhere finds the comparison after a place that raises where it does not hold.
+func raisesWhere(list []pysrc.Stmt, from int32) (at pysrc.Node) {
+	for _, s := range list {
+		switch s := s.(type) {
+		case *pysrc.If:
+			for _, b := range s.Branches {
+				if b.Test.Where().Start >= from && compares(b.Test) && (raises(b.Body) || raises(s.Else)) {
+					return b.Test
+				}
+			}
+		case *pysrc.Keyworded:
+			if s.Word == "assert" && s.Start >= from && len(s.Values) > 0 && compares(s.Values[0]) {
+				return s
+			}
+		}
+		pysrc.Blocks(s, func(inner []pysrc.Stmt) {
+			if at == nil {
+				at = raisesWhere(inner, from)
+			}
+		})
+		if at != nil {
+			return at
+		}
+	}
+	return nil
+}
+
+// shareName reports whether two calls are given a name in common.
+func shareName(a, b *pysrc.Invocation) bool {
+	names := namesIn(a.Every())
+	return slices.ContainsFunc(namesIn(b.Every()), func(n string) bool { return slices.Contains(names, n) })
 }
 
 // mostSought bounds how often one file is searched for a comparison.

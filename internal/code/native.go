@@ -1,6 +1,7 @@
 package code
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/andiron-dev/andiron/finding"
@@ -12,17 +13,92 @@ func (v *view) natives() {
 	for _, c := range v.m.Calls {
 		switch {
 		case c.Partial:
-		case c.Is("torch.ops.load_library", "torch.classes.load_library"):
-			args, _ := c.Arg(0, "path")
-			for _, a := range args {
-				if !v.fixedPath(a, 0) {
-					v.found(nativeLibrary, c.Node, c.Names[0]+" runs the native code of "+v.shown(a.Expr)+", which is decided elsewhere")
-				}
-			}
+		case c.Is(nativeLoads...):
+			v.native(c)
 		case c.Is("torch.utils.cpp_extension.load", "torch.utils.cpp_extension.load_inline"):
 			v.built(c)
 		}
 	}
+}
+
+// nativeLoads run native code of a file, as soon as they open it.
+var nativeLoads = []string{"torch.ops.load_library", "torch.classes.load_library"}
+
+func (v *view) native(c *pysrc.Invocation) {
+	args, _ := c.Arg(0, "path")
+	for _, a := range args {
+		text, constant := v.text(c, 0, "path")
+		switch dir := v.shared(a, 0); {
+		case dir != "":
+			v.foundAs(nativeLibrary, finding.High, c.Node, nameOf(c, nativeLoads...)+" runs the native code of a file in "+dir+", where everybody on the machine can put one")
+		case !v.fixedPath(a, 0):
+			v.found(nativeLibrary, c.Node, nameOf(c, nativeLoads...)+" runs the native code of "+v.shown(a.Expr)+", which is decided elsewhere")
+		case constant && !strings.HasPrefix(text, "/"):
+			v.foundAs(nativeLibrary, finding.Low, c.Node, nameOf(c, nativeLoads...)+" runs the native code of "+v.shown(a.Expr)+", which is looked for where the program is started")
+		}
+	}
+}
+
+// shared is the folder that everybody can write to in which a path lies, or empty.
+func (v *view) shared(a pysrc.Arg, depth int) string {
+	if depth > mostTurns {
+		return ""
+	}
+	in := func(e pysrc.Expr) string { return v.shared(pysrc.Arg{Expr: e, Scope: a.Scope}, depth+1) }
+	switch e := a.Expr.(type) {
+	case *pysrc.Str:
+		return sharedText(e.Value)
+	case *pysrc.Joined:
+		if len(e.Parts) > 0 {
+			return in(e.Parts[0])
+		}
+	case *pysrc.Field:
+		return in(e.Value)
+	case *pysrc.Binary: // "/tmp/%s" % x, "/tmp/" + x, Path("/tmp") / x
+		return in(e.Left)
+	case *pysrc.Sequence:
+		for _, x := range e.Elems {
+			if dir := in(x); dir != "" {
+				return dir
+			}
+		}
+	case *pysrc.Call:
+		names := v.m.Names(e.Func, a.Scope)
+		if slices.Contains(names, "tempfile.gettempdir") {
+			return "the folder for temporary files"
+		}
+		made := slices.ContainsFunc(names, func(n string) bool { return n == "os.path.join" || n == "str" || strings.HasPrefix(n, "pathlib.") })
+		if made && len(e.Args) > 0 {
+			return in(e.Args[0])
+		}
+		if f, ok := e.Func.(*pysrc.Attribute); ok && (f.Attr == "format" || f.Attr == "joinpath" || f.Attr == "as_posix" || f.Attr == "with_name") {
+			return in(f.Value)
+		}
+	case *pysrc.Name:
+		owner := a.Scope.Owner(e.ID)
+		if owner == nil {
+			return ""
+		}
+		for _, b := range owner.Bindings(e.ID) {
+			if b.Kind == pysrc.Assigned && b.Value != nil {
+				if dir := v.shared(pysrc.Arg{Expr: b.Value, Scope: b.Scope}, depth+1); dir != "" {
+					return dir
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// sharedText is the folder that everybody can write to in which a path that is written
+// out lies, or empty.
+func sharedText(path string) string {
+	for _, w := range writable {
+		if path == w || strings.HasPrefix(path, w+"/") {
+			return w
+		}
+	}
+	return ""
 }
 
 // fixedPath reports whether a path is written out, or put together beside the code.
@@ -63,16 +139,23 @@ func (v *view) fixedPath(a pysrc.Arg, depth int) bool {
 	return false
 }
 
+// buildPlace is the variable that says where extensions are built.
+const buildPlace = "TORCH_EXTENSIONS_DIR"
+
 // writable are folders that everybody on a machine can write to.
 var writable = []string{"/tmp", "/var/tmp", "/dev/shm"}
 
 // built judges an extension that is built where the program runs.
 func (v *view) built(c *pysrc.Invocation) {
 	name := nameOf(c, "torch.utils.cpp_extension.load", "torch.utils.cpp_extension.load_inline")
-	if dir, ok := v.text(c, -1, "build_directory"); ok {
-		for _, w := range writable {
-			if dir == w || strings.HasPrefix(dir, w+"/") {
-				v.foundAs(builtAtRun, finding.High, c.Node, name+" builds in "+w+", where everybody on the machine can put what it then loads")
+	for _, param := range []struct {
+		position       int
+		name, of, does string
+	}{{5, "build_directory", "", "builds in "}, {1, "sources", "load", "builds sources that lie in "}, {-1, "extra_include_paths", "", "includes headers from "}} {
+		args, _ := c.Arg(param.position, param.name)
+		for _, a := range args {
+			if dir := v.shared(a, 0); dir != "" && strings.HasSuffix(name, param.of) && (param.position != 5 || given(c, -1, param.name)) {
+				v.foundAs(builtAtRun, finding.High, c.Node, name+" "+param.does+dir+", where everybody on the machine can put what is then built or loaded")
 				return
 			}
 		}

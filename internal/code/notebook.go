@@ -63,12 +63,15 @@ func (l *looker) notebook(a *artifact.Artifact) error {
 		return nil
 	}
 	l.code = true
-	l.cells(doc.Cells, where)
+	text := l.cells(doc.Cells, where)
+	if l.fixed != "" {
+		l.bytes, l.fixed = string(b), rewritten(string(b), text, l.edits)
+	}
 	return nil
 }
 
 // cells puts the code of cells together. What is found is said to be in its cell.
-func (l *looker) cells(cells []cell, where finding.Where) {
+func (l *looker) cells(cells []cell, where finding.Where) string {
 	var text strings.Builder
 	var starts []int // line of the text at which each code cell begins
 	var numbers []int
@@ -97,6 +100,7 @@ func (l *looker) cells(cells []cell, where finding.Where) {
 	}
 	l.source([]byte(text.String()), where)
 	l.moved = nil
+	return text.String()
 }
 
 // cellName counts the cells as a reader of the notebook does.

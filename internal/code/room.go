@@ -49,7 +49,7 @@ type Options struct {
 	// Memory is what is left of bytes to keep the text of files in until Forwards knows
 	// whether they matter; nil is none, and each is looked at in full at once.
 	Memory *atomic.Int64
-	Fix    *Fix // rewrite what can be; nil rewrites nothing
+	Fix    *Fix // say how what can be rewritten is, and what becomes of each file; nil does not
 }
 
 // Rules are the rules of the room.
@@ -114,6 +114,7 @@ type looker struct {
 	allows  []Allow
 	bytes   string // of the file, where it may be rewritten
 	fixed   string
+	edits   []edit // that make it so
 }
 
 func (l *looker) before() string {
@@ -216,6 +217,8 @@ type view struct {
 	hashed  map[*pysrc.Scope]int32               // where a function first computes a digest
 	sought  int                                  // comparisons of digests that were looked for
 	refused map[*pysrc.Scope]map[string]bool     // names that a function refuses
+	waits   []waiting                            // findings that may be put right
+	edits   map[int32][]edit                     // by the call that they put right
 	work    int                                  // left to follow what requests bring
 }
 
@@ -251,6 +254,10 @@ func (v *view) look() {
 	for _, check := range checks {
 		check(v)
 	}
+	for _, h := range v.waits {
+		h.f.Edits = v.placed(v.edits[h.at])
+		v.l.report(h.f)
+	}
 	if v.m.Exhausted {
 		v.l.report(notRead.Undetermined(v.where, "the file is made so that what its names stand for could not be found out"))
 	}
@@ -281,7 +288,17 @@ func (v *view) foundAs(r *rule.Rule, s finding.Severity, n pysrc.Node, message s
 	v.done[key] = true
 	f := r.Finding(v.at(n), message, evidence...)
 	f.Severity = s
+	if v.l.opt.Fix != nil && slices.Contains(fixed, r) {
+		v.waits = append(v.waits, waiting{f, n.Where().Start})
+		return
+	}
 	v.l.report(f)
+}
+
+// waiting is a finding that waits for what would put it right.
+type waiting struct {
+	f  finding.Finding
+	at int32
 }
 
 // shown is source on one line and of a length that fits a sentence.
@@ -302,23 +319,35 @@ func (v *view) words(c *pysrc.Invocation, position int, name string) []string {
 	args, open := c.Arg(position, name)
 	var out []string
 	for _, a := range args {
-		for _, value := range v.m.Eval(a.Expr, a.Scope) {
-			w := ""
-			switch value.Kind {
-			case pysrc.Word:
-				w = value.Name
-			case pysrc.Digits: // 0 and 1 are what people write as well
-				w = map[bool]string{true: "False", false: "True"}[value.Name == "0"]
-			default:
-			}
-			out = append(out, w)
-		}
+		out = append(out, v.wordsOf(a)...)
 	}
 	if open {
 		out = append(out, "")
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// wordsOf are the constants that an expression may be.
+func (v *view) wordsOf(a pysrc.Arg) (out []string) {
+	if not, ok := a.Expr.(*pysrc.Unary); ok && not.Op == "not" {
+		for _, w := range v.wordsOf(pysrc.Arg{Expr: not.Value, Scope: a.Scope}) {
+			out = append(out, map[string]string{"True": "False", "False": "True", "None": "True"}[w])
+		}
+		return out
+	}
+	for _, value := range v.m.Eval(a.Expr, a.Scope) {
+		w := ""
+		switch value.Kind {
+		case pysrc.Word:
+			w = value.Name
+		case pysrc.Digits: // 0 and 1 are what people write as well
+			w = map[bool]string{true: "False", false: "True"}[value.Name == "0"]
+		default:
+		}
+		out = append(out, w)
+	}
+	return out
 }
 
 // text is an argument where it is one constant string.

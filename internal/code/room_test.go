@@ -33,8 +33,8 @@ func look(t *testing.T, name, src string, opt Options) (out []string, all []find
 }
 
 var (
-	newTorch = Options{Torch: Torch{}.Requirements("requirements.txt", "torch==2.11.0\n")}
-	oldTorch = Options{Torch: Torch{}.Requirements("requirements.txt", "torch>=1.13\n")}
+	newTorch = Options{Torch: Torch{}.Allow("2.11.0", "", "requirements.txt")}
+	oldTorch = Options{Torch: Torch{}.Allow("", ">=1.13", "requirements.txt")}
 )
 
 func TestTorchLoad(t *testing.T) {
@@ -47,7 +47,7 @@ func TestTorchLoad(t *testing.T) {
 		{"default, old", "torch.load(p)", oldTorch, []string{"2:1 PY001 high"}},
 		{"default, not stated", "torch.load(p)", Options{}, []string{"2:1 PY001 medium"}},
 		{"safe, old", "torch.load(p, weights_only=True)", oldTorch, []string{"2:1 PY006 high"}},
-		{"safe, not so old", "torch.load(p, weights_only=True)", Options{Torch: Torch{}.Requirements("r.txt", "torch>=2.6")}, []string{"2:1 PY006 medium"}},
+		{"safe, not so old", "torch.load(p, weights_only=True)", Options{Torch: Torch{}.Allow("", ">=2.6", "r.txt")}, []string{"2:1 PY006 medium"}},
 		{"None, old", "torch.load(p, weights_only=None)", oldTorch, []string{"2:1 PY001 high"}},
 		{"zero", "torch.load(p, weights_only=0)", newTorch, []string{"2:1 PY002 high"}},
 		{"a flag", "SAFE = False\ntorch.load(p, weights_only=SAFE)", newTorch, []string{"3:1 PY002 high"}},
@@ -56,6 +56,11 @@ func TestTorchLoad(t *testing.T) {
 		{"a parameter that is unsafe by default", "def f(w=False): return torch.load(p, weights_only=w)", newTorch, []string{"2:24 PY002 high"}},
 		{"a result", "torch.load(p, weights_only=not x)", newTorch, []string{"2:1 PY005 low"}},
 		{"keywords", "k = dict(weights_only=False)\ntorch.load(p, **k)", newTorch, []string{"3:1 PY002 high"}},
+		{"keywords that are added", "k = {}\nk.update(weights_only=False)\ntorch.load(p, **k)", newTorch, []string{"4:1 PY002 high"}},
+		{"keywords by default", "k = {}\nk.setdefault('weights_only', False)\ntorch.load(p, **k)", newTorch, []string{"4:1 PY002 high"}},
+		{"keywords of elsewhere", "k = {}\nk.update(other)\ntorch.load(p, **k)", newTorch, []string{"4:1 PY005 low"}},
+		{"keywords by a name", "k = {}\nk[n] = 1\ntorch.load(p, **k)", newTorch, []string{"4:1 PY005 low"}},
+		{"not true", "torch.load(p, weights_only=not True)", newTorch, []string{"2:1 PY002 high"}},
 		{"partial", "from functools import partial\nf = partial(torch.load, weights_only=False)\nf(p)", newTorch, []string{"3:5 PY002 high"}},
 		{"partial, loosened", "from functools import partial\nf = partial(torch.load, weights_only=True)\nf(p, weights_only=False)", newTorch, []string{"3:5 PY005 low", "4:1 PY002 high"}},
 		{"replaced", "from functools import partial\ntorch.load = partial(torch.load, weights_only=False)", newTorch, []string{"3:14 PY002 high"}},
@@ -257,29 +262,36 @@ func TestNotebook(t *testing.T) {
 	}
 }
 
-func TestRequirements(t *testing.T) {
+func TestTorchRange(t *testing.T) {
 	for _, tt := range []struct {
-		text  string
-		known bool
-		safe  bool // at least 2.6
+		version, spec string
+		known, safe   bool // safe is at least 2.6
 	}{
-		{"torch==2.6.0+cu118", true, true},
-		{"torch>=2.10", true, true},
-		{"torch[opt] ~= 2.5", true, false},
-		{"  \"torch>=1.8,<3\",", true, false},
-		{"torch = \"^2.7\"", true, true},
-		{"  - pytorch=2.1", true, false},
-		{"torch", false, false},
-		{"torch<2.6", false, false},
-		{"torchvision==0.15.2\npytorch-lightning>=1.0\ntorch-scatter>=2.0", false, false},
-		{"# torch==1.0\n", false, false},
-		{"torch==2.9\ntorch==1.13 ; python_version < '3.8'", true, false},
-		{"", false, false},
+		{"2.6.0+cu118", "", true, true},
+		{"", ">=2.10", true, true},
+		{"", "~=2.5", true, false},
+		{"", ">=1.8,<3", true, false},
+		{"", ">=0.4", true, false},
+		{"", "==2.7.*", true, true},
+		{"", "<2.6", true, false},
+		{"", "<3", false, false},
+		{"", "!=2.0.1", false, false},
+		{"", "newest", false, false},
+		{"", "", false, false},
 	} {
-		got := Torch{}.Requirements("r.txt", tt.text)
+		got := Torch{}.Allow(tt.version, tt.spec, "r.txt")
 		if got.Known() != tt.known || got.AtLeast(2, 6) != tt.safe {
-			t.Errorf("%q: %+v", tt.text, got)
+			t.Errorf("%q %q: %+v", tt.version, tt.spec, got)
 		}
+	}
+	if got := (Torch{}).Allow("2.9", "", "a").Allow("", ">=1.13", "b").Allow("", ">=2", "c"); got.Evidence() != "b: torch>=1.13" {
+		t.Errorf("the oldest of several is %q", got.Evidence())
+	}
+	if got := (Torch{}).Sentence("setup.py", "assert v >= [1, 8], \"Requires PyTorch >= 1.8\"\n"); got.Evidence() != "setup.py: PyTorch >= 1.8" || got.AtLeast(2, 6) {
+		t.Errorf("a sentence says %q", got.Evidence())
+	}
+	if got := (Torch{}).Sentence("setup.py", "x = 'torchvision>=0.9'  # torch>=1.8\n"); got.Known() {
+		t.Errorf("a sentence says %q", got.Evidence())
 	}
 }
 
@@ -314,7 +326,7 @@ func FuzzLook(f *testing.F) {
 		if !slices.Equal(one, two) {
 			t.Errorf("%q and %q", one, two)
 		}
-		Torch{}.Requirements(name, src)
+		Torch{}.Allow(name, src, name).Sentence(name, src)
 	})
 }
 

@@ -26,14 +26,15 @@ var loadUnsafe = &rule.Rule{
 	ID: "PY002", Title: "torch.load with weights_only=False", Strategy: finding.SecureLoading,
 	Severity: finding.High, Verdict: finding.Safe, Since: since, Refs: []string{"torch v2.6.0 torch/serialization.py load", "CWE-502"},
 	Text: "weights_only=False hands the file to Python's unpickler: whoever can write the file runs code in this process. " +
-		"The argument may be the constant, a name that may stand for it, or a part of a dictionary behind **.",
+		"The argument may be the constant, a name that may stand for it, or a part of a dictionary behind **. " +
+		"A copy by way of a buffer that the same function made and saved to is not reported.",
 	Fix: useAndiron + "; where the file holds a whole object, save its state_dict() instead",
 }
 
 var loadRetry = &rule.Rule{
 	ID: "PY003", Title: "A safe load that is tried again unsafely", Strategy: finding.SecureLoading,
 	Severity: finding.High, Verdict: finding.Safe, Since: since, Refs: []string{"CWE-636", "CWE-502"},
-	Text: "When torch.load refuses a file, the handler loads it with weights_only=False. The refusal is the protection, and whoever made the file chooses whether there is one: " +
+	Text: "When torch.load refuses a file, or a function that hands weights_only on to it does, the handler or what follows loads it with weights_only=False. The refusal is the protection, and whoever made the file chooses whether there is one: " +
 		"one forbidden name in it turns the safe load into the unsafe one.",
 	Fix: "remove the second load; " + useAndiron,
 }

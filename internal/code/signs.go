@@ -8,24 +8,53 @@ import (
 	"github.com/andiron-dev/andiron/internal/rule"
 )
 
-// signs say how a file trains.
+// signs say how a file trains, and how it answers requests.
 type signs struct {
-	trains  *spot // the first place where gradients are computed and an optimizer steps
-	loader  *spot // the first DataLoader
+	trains  *spot // the first place where a model is trained
+	loader  *spot // the first place where data for that are loaded
+	infers  *spot // the first place where a model is run without gradients
+	serves  bool  // what requests bring comes in here
 	normal  bool  // something normalises
 	attacks bool  // something attacks the model
 	checks  bool  // something holds data against a schema
+	samples []string
 }
 
-// words of names by which code normalises, attacks and checks.
+// words of names by which code normalises, attacks and checks, and of those that only
+// look like it.
 var (
-	normalWords = []string{"normaliz", "normalise", "scaler", "imageprocessor", "featureextractor", "autoprocessor", "tokeniz", "tiktoken"}
+	normalWords = []string{"normaliz", "normalise", "scaler", "imageprocessor", "featureextractor", "autoprocessor", "tokeniz", "tiktoken", "standardize", "standardise"}
 	attackWords = []string{"adversarial", "torchattacks", "foolbox", "art.attacks", "cleverhans", "advertorch", "autoattack", "fgsm", "pgd"}
 	checkWords  = []string{"andiron.checked_", "pandera.", "great_expectations.", "pydantic.", "jsonschema.", "cerberus."}
+	otherWords  = []string{"gradscaler", "lossscaler", "loss_scaler", "ampscaler", "nativescaler", "adversarial_loss", "adversarialloss", "normalize_path", "normalize_name", "os.path.normal"}
 )
+
+// trainers are what trains a model in one call: method names of what they are called on.
+var trainers = []struct{ of, method string }{
+	{"transformers.Trainer", "train"},
+	{"transformers.Seq2SeqTrainer", "train"},
+	{"trl.", "train"},
+	{"ultralytics.", "train"},
+	{"lightning.", "fit"},
+	{"pytorch_lightning.", "fit"},
+	{"fastai.", "fit_one_cycle"},
+	{"fastai.", "fine_tune"},
+	{"fastai.", "fit"},
+}
+
+// loaders of data, and data sets that come ready-made.
+var dataLoaders = []string{
+	"torch.utils.data.DataLoader", "torch.utils.data.dataloader.DataLoader", "torch_geometric.loader.DataLoader", "monai.data.DataLoader",
+	"datasets.load_dataset", "datasets.load_from_disk", "torchvision.datasets.ImageFolder", "torchvision.datasets.DatasetFolder", "webdataset.WebDataset", "webdataset.WebLoader",
+}
 
 func (t *tracer) signs() (s signs) {
 	steps, back := map[*pysrc.Scope]bool{}, map[*pysrc.Scope]*pysrc.Invocation{}
+	first := func(at **spot, n pysrc.Node) {
+		if *at == nil {
+			*at = new(t.spot(n))
+		}
+	}
 	for _, c := range t.m.Calls {
 		fn := c.Scope.Function()
 		switch c.Method() {
@@ -36,8 +65,11 @@ func (t *tracer) signs() (s signs) {
 		case "step":
 			steps[fn] = true
 		}
-		if s.loader == nil && c.Is("torch.utils.data.DataLoader", "torch.utils.data.dataloader.DataLoader") {
-			s.loader = new(t.spot(c.Node))
+		switch {
+		case c.Is(dataLoaders...):
+			first(&s.loader, c.Node)
+		case c.Is("torch.no_grad", "torch.inference_mode"):
+			first(&s.infers, c.Node)
 		}
 		for _, n := range append([]string{c.Method()}, c.Names...) {
 			s.see(strings.ToLower(n))
@@ -47,51 +79,126 @@ func (t *tracer) signs() (s signs) {
 		}
 	}
 	for _, c := range t.m.Calls {
-		if fn := c.Scope.Function(); steps[fn] && back[fn] == c {
-			s.trains = new(t.spot(c.Node))
-			break
+		if fn := c.Scope.Function(); steps[fn] && back[fn] == c || trainsBy(c) {
+			first(&s.trains, c.Node)
 		}
 	}
+	s.serves = t.serves || slices.ContainsFunc(t.out.sources, func(s source) bool { return s.kind == fromRequest })
+	if (s.trains != nil || s.serves && s.infers != nil) && !s.normal {
+		s.normal = t.standardised()
+	}
+	if s.loader != nil || strings.Contains(t.f.Text, "__getitem__") {
+		s.samples = t.sampleChecks()
+	}
 	return s
+}
+
+// trainsBy reports whether a call trains a model in one go.
+func trainsBy(c *pysrc.Invocation) bool {
+	return slices.ContainsFunc(trainers, func(x struct{ of, method string }) bool {
+		return c.Method() == x.method && slices.ContainsFunc(c.Names, func(n string) bool { return strings.HasPrefix(n, x.of) })
+	})
 }
 
 func (s *signs) see(name string) {
 	has := func(words []string) bool {
 		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(name, w) })
 	}
+	if name == "" || has(otherWords) {
+		return
+	}
 	s.normal = s.normal || has(normalWords)
 	s.attacks = s.attacks || has(attackWords)
 	s.checks = s.checks || has(checkWords)
 }
 
+// standardised reports whether the file takes a mean off and divides, or divides by the
+// largest value of a byte.
+func (t *tracer) standardised() (yes bool) {
+	t.everyExpr(t.f.Body, func(e pysrc.Expr) {
+		b, ok := e.(*pysrc.Binary)
+		if !ok || b.Op != "/" {
+			return
+		}
+		if n, ok := b.Right.(*pysrc.Number); ok && strings.HasPrefix(n.Text, "255") {
+			yes = true
+		}
+		left := b.Left
+		if minus, ok := left.(*pysrc.Binary); ok && minus.Op == "-" {
+			name := strings.ToLower(t.f.Source(minus.Right))
+			yes = yes || strings.Contains(name, "mean") || name == "mu" || strings.Contains(name, "min")
+		}
+	})
+	return yes
+}
+
+// sampleChecks are the checks that data sets of the file, and what puts batches together,
+// have of their own.
+func (t *tracer) sampleChecks() (out []string) {
+	t.m.Top.Each(func(s *pysrc.Scope) {
+		if s.Kind != pysrc.FunctionScope || s.Func.Name != "__getitem__" && !strings.Contains(s.Func.Name, "collate") || len(out) >= len(inputChecks) {
+			return
+		}
+		for i, line := range t.ownChecks(s.Func) {
+			if line > 0 && len(out) < len(inputChecks) {
+				out = append(out, s.Func.Name+" checks "+inputChecks[i].what+" in line "+itoa(line))
+			}
+		}
+	})
+	return out
+}
+
 // training says what the training of a project lacks.
 func (w *follower) training() {
 	var all signs
+	var order []*Flow
 	for _, f := range w.order {
 		all.normal = all.normal || f.signs.normal
 		all.attacks = all.attacks || f.signs.attacks
 		all.checks = all.checks || f.signs.checks
+		if !isTest(w.rel(f.names.where.Path)) {
+			order = append(order, f)
+			if f.signs.trains != nil {
+				all.trains = f.signs.trains
+			}
+		}
 	}
-	say := func(f *Flow, r *rule.Rule, at *spot, message string) {
+	say := func(f *Flow, r *rule.Rule, at *spot, message string, evidence ...string) {
 		if at != nil {
-			w.report(r.Finding(f.names.at(*at), message))
+			w.report(r.Finding(f.names.at(*at), message, evidence...))
 		}
 	}
-	for _, f := range w.order {
-		if isTest(w.rel(f.names.where.Path)) {
-			continue
-		}
-		if !all.normal {
+	lacks := !all.normal
+	for _, f := range order {
+		switch {
+		case lacks && f.signs.trains != nil:
 			say(f, notNormalised, f.signs.trains, "a model is trained here, and nothing in the project normalises what it is given")
-			all.normal = all.normal || f.signs.trains != nil // once in a project
+			lacks = false // once in a project
+		case all.normal && all.trains != nil && f.signs.serves && !w.normalises(f):
+			say(f, notNormalised, f.signs.infers, "requests are given to a model here, and nothing normalises them, as the training does")
 		}
 		if !all.attacks {
 			say(f, notHardened, f.signs.trains, "a model is trained here without adversarial examples")
 		}
 		if !all.checks {
-			say(f, dataUnchecked, f.signs.loader, "the data of this DataLoader are held against no schema")
+			say(f, dataUnchecked, f.signs.loader, "the data that are loaded here are held against no schema", f.signs.samples...)
 		}
 	}
+}
+
+// normalises reports whether a file, or one of the project that it imports, normalises.
+func (w *follower) normalises(f *Flow) bool {
+	if f.signs.normal {
+		return true
+	}
+	for _, refs := range f.names.aliases {
+		for _, ref := range refs {
+			if m := w.imported(f.names, ref); m != nil && w.files[m] != nil && w.files[m].signs.normal {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // inputChecks are what code may check of a tensor, in the order in which it is said.
@@ -108,7 +215,7 @@ var inputChecks = []struct {
 
 // ownChecks are the lines in which a function checks what it is given, by inputChecks; 0
 // is nowhere. A check raises, or is an assert.
-func (x *collector) ownChecks(fn *pysrc.FunctionDef) (lines []int) {
+func (v *view) ownChecks(fn *pysrc.FunctionDef) (lines []int) {
 	lines = make([]int, len(inputChecks))
 	see := func(test pysrc.Expr) {
 		pysrc.Walk(test, func(e pysrc.Expr) bool {
@@ -121,7 +228,7 @@ func (x *collector) ownChecks(fn *pysrc.FunctionDef) (lines []int) {
 			}
 			for i, k := range inputChecks {
 				if lines[i] == 0 && slices.Contains(k.names, name) {
-					lines[i] = x.line(e)
+					lines[i] = v.line(e)
 				}
 			}
 			return true

@@ -25,8 +25,11 @@ var others = []struct {
 	what     action
 }{
 	{[]string{"torch.hub.load"}, 0, "repo_or_dir", imports},
-	{[]string{"torch.ops.load_library", "torch.classes.load_library", "ctypes.CDLL", "ctypes.cdll.LoadLibrary"}, 0, "path", imports},
+	{[]string{"torch.ops.load_library", "torch.classes.load_library", "torch.ops.import_module", "ctypes.CDLL", "ctypes.cdll.LoadLibrary"}, 0, "path", imports},
 	{[]string{"importlib.import_module", "__import__"}, 0, "name", imports},
+	{[]string{"bentoml.models.import_model", "bentoml.import_model"}, 0, "path", loads},
+	{[]string{"tritonclient.http.InferenceServerClient().load_model", "tritonclient.grpc.InferenceServerClient().load_model"}, 0, "model_name", loads},
+	{[]string{"gradio.load"}, 0, "name", loads},
 	{[]string{"eval", "exec"}, 0, "", evaluates},
 	{[]string{"yaml.load", "yaml.load_all", "yaml.unsafe_load", "yaml.full_load"}, 0, "stream", loads},
 	{[]string{"torch.utils.cpp_extension.load"}, 1, "sources", builds},
@@ -43,7 +46,7 @@ func (t *tracer) sinkOf(c *pysrc.Invocation) *sink {
 		s.flags = nil
 	case s.name != "":
 		s.unsafe = t.runs(c)
-		s.flags = t.flagsOf(c)
+		s.flags, s.refs = t.flagsOf(c)
 	case held != "":
 		s.name, s.held = held, true
 	default:
@@ -74,7 +77,7 @@ func (t *tracer) sinkOf(c *pysrc.Invocation) *sink {
 		}
 		s.labels = t.join(s.labels, t.taint(a.Expr, a.Scope, 0))
 	}
-	if len(s.labels)+len(s.flags) == 0 {
+	if len(s.labels)+len(s.flags)+len(s.refs) == 0 {
 		return nil
 	}
 	s.fn, s.spot, s.shown = t.fns[c.Scope.Function()], t.spot(c.Node), strings.Clone(t.shown(c.Node))
@@ -94,11 +97,19 @@ func (t *tracer) runs(c *pysrc.Invocation) bool {
 	return slices.Contains(words, "False") || old
 }
 
-// flagsOf are the parameters that say how a torch.load reads.
-func (t *tracer) flagsOf(c *pysrc.Invocation) (out []label) {
+// flagsOf are the parameters, and the names of other files, that say how a torch.load
+// reads.
+func (t *tracer) flagsOf(c *pysrc.Invocation) (out []label, refs []string) {
 	c.Each(func(_ int, name string, a pysrc.Arg) {
 		if name != "weights_only" && name != "**" {
 			return
+		}
+		if name == "weights_only" {
+			for _, n := range t.m.Names(a.Expr, a.Scope) {
+				if ref := ofProject(n); ref != "" {
+					refs = append(refs, t.word(ref))
+				}
+			}
 		}
 		for _, l := range t.taint(a.Expr, a.Scope, 0) {
 			if l.kind == ofParam && (name == "**") == (t.out.routines[l.fn].stars == l.at) {
@@ -106,5 +117,5 @@ func (t *tracer) flagsOf(c *pysrc.Invocation) (out []label) {
 			}
 		}
 	})
-	return out
+	return out, refs
 }

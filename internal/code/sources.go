@@ -55,6 +55,7 @@ var commands = []string{
 // entry marks the parameters that a request or the command line fills.
 func (t *tracer) entry(fn *pysrc.Scope, i int) {
 	handler := slices.ContainsFunc(fn.Func.Decorators, func(d pysrc.Expr) bool { return t.routed(d, fn) }) || t.handles(fn)
+	t.serves = t.serves || handler
 	command := slices.ContainsFunc(fn.Func.Decorators, func(d pysrc.Expr) bool { return t.commands(d, fn) })
 	for at, p := range t.out.routines[i].params {
 		if at == 0 && fn.Parent.Kind == pysrc.ClassScope {
@@ -62,6 +63,7 @@ func (t *tracer) entry(fn *pysrc.Scope, i int) {
 		}
 		param := fn.Params.All()[at]
 		switch {
+		case handler && p == "context" && fn.Func.Name != "predict": // of TorchServe, Lambda and Triton: what the server says of itself
 		case handler && !t.injected(param, fn) || t.requested(param, fn):
 			t.enters(fn, p, fromRequest, fmt.Sprintf("%s, which a request brings to %s", p, fn.Title()))
 		case command:
@@ -268,7 +270,7 @@ var gifts = map[string]struct {
 
 // readers are functions that give what a model file holds.
 var readers = []string{
-	"torch.load", "torch.serialization.load", "pickle.load", "joblib.load", "numpy.load", "safetensors.torch.load_file", "h5py.File", "onnx.load",
+	"torch.load", "torch.serialization.load", "pickle.load", "joblib.load", "numpy.load", "safetensors.torch.load_file", "safetensors.safe_open", "safetensors.torch.safe_open", "h5py.File", "onnx.load", "gguf.GGUFReader",
 }
 
 // fetches are functions that write a download to the file of this argument.

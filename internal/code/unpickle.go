@@ -3,6 +3,7 @@ package code
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/pysrc"
@@ -92,7 +93,7 @@ func (v *view) unpickles() {
 	for _, c := range v.m.Calls {
 		l, name := v.loaderOf(c)
 		switch {
-		case name == "" || c.Partial || v.ownBytes(c):
+		case name == "" || c.Partial || v.ownBytes(c) || v.copies(c):
 			continue
 		case l.rule != packageImporter && v.checked(c):
 			continue
@@ -122,10 +123,45 @@ func (v *view) saves() {
 			continue
 		}
 		args, _ := c.Arg(0, "obj")
-		if len(args) == 1 && v.whole(args[0]) {
+		if len(args) != 1 {
+			continue
+		}
+		if v.whole(args[0]) {
 			v.found(saveWhole, c.Node, "torch.save writes the whole object "+v.shown(args[0].Expr)+", so that only unpickling its class gets it back")
+			continue
+		}
+		for _, value := range v.m.Eval(args[0].Expr, args[0].Scope) {
+			d, ok := value.Arg.Expr.(*pysrc.Dict)
+			if !ok {
+				continue
+			}
+			for _, e := range d.Values {
+				if e != nil && v.whole(pysrc.Arg{Expr: v.unwrapped(e, value.Arg.Scope), Scope: value.Arg.Scope}) {
+					v.found(saveWhole, c.Node, "torch.save writes a dictionary with the whole object "+v.shown(e)+", so that only unpickling its class gets it back")
+				}
+			}
 		}
 	}
+}
+
+// unwrapped is what copies and conversions of a module are of: deepcopy(model).half().
+func (v *view) unwrapped(e pysrc.Expr, s *pysrc.Scope) pysrc.Expr {
+	for range mostTurns {
+		c, ok := e.(*pysrc.Call)
+		if !ok {
+			break
+		}
+		f, method := c.Func.(*pysrc.Attribute)
+		switch {
+		case len(c.Args) == 1 && slices.ContainsFunc(v.m.Names(c.Func, s), func(n string) bool { return n == "copy.deepcopy" || strings.HasSuffix(n, ".de_parallel") }):
+			e = c.Args[0]
+		case method && len(c.Args) == 0 && slices.Contains([]string{"half", "float", "cpu", "eval", "bfloat16"}, f.Attr):
+			e = f.Value
+		default:
+			return e
+		}
+	}
+	return e
 }
 
 // moduleNames are what people call a whole module.

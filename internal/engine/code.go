@@ -2,15 +2,11 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/artifact"
-	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/code"
 	"github.com/andiron-dev/andiron/internal/data"
 	"github.com/andiron-dev/andiron/internal/day"
@@ -27,7 +23,9 @@ func lookCode(ctx context.Context, a *artifact.Artifact, opt Options) (r result)
 			report(broken(a.Name(), p))
 		}
 	}()
-	facts, err := code.Look(ctx, a, *opt.code, report)
+	with := *opt.code
+	with.Torch = opt.torch.of(a.Name())
+	facts, err := code.Look(ctx, a, with, report)
 	if err != nil {
 		report(unreadable.Undetermined(finding.Where{Path: a.Name()}, err.Error()))
 	}
@@ -144,36 +142,4 @@ func (a allowed) unused() (out []finding.Finding) {
 		}
 	}
 	return out
-}
-
-// requirementsLimit is the most that is read of a requirements file.
-const requirementsLimit = 1 << 20
-
-// requirements reads what a project states about torch: in its folder, and in one
-// named requirements. A file that cannot be read states nothing; the walk reports it.
-func requirements(ctx context.Context, dir string) (t code.Torch) {
-	for _, folder := range []string{dir, filepath.Join(dir, "requirements")} {
-		list, err := os.ReadDir(folder)
-		if err != nil {
-			continue
-		}
-		for _, d := range list {
-			if ctx.Err() != nil {
-				return t
-			}
-			if !code.RequirementFile(d.Name()) && folder == dir {
-				continue
-			}
-			name := filepath.Join(folder, d.Name())
-			a, err := artifact.Open(name, filepath.ToSlash(name))
-			if err != nil {
-				continue
-			}
-			b, err := bounded.ReadRange(a.ReaderAt(), a.Size(), 0, min(a.Size(), requirementsLimit), requirementsLimit)
-			if err = errors.Join(err, a.Close()); err == nil {
-				t = t.Requirements(a.Name(), string(b))
-			}
-		}
-	}
-	return t
 }

@@ -38,7 +38,7 @@ type Rewritten struct {
 // else: models are not opened.
 func Code(ctx context.Context, what CodeRun, opt Options, h finding.Handler) error {
 	opt.looked = ofCode
-	opt.code = codeOptions(ctx, what.Dir)
+	opt.code, opt.torch = codeOptions(what.Dir), torchRanges(ctx, what.Dir)
 	opt.code.Fix, opt.rewrite = what.Fix, what.Rewrite
 	opt.onlyCode = true
 	paths := what.Paths
@@ -49,8 +49,8 @@ func Code(ctx context.Context, what CodeRun, opt Options, h finding.Handler) err
 }
 
 // codeOptions are what is known of a project before its code is read.
-func codeOptions(ctx context.Context, dir string) *code.Options {
-	opt := &code.Options{Torch: requirements(ctx, dir), Root: filepath.ToSlash(filepath.Clean(dir)), Memory: new(atomic.Int64)}
+func codeOptions(dir string) *code.Options {
+	opt := &code.Options{Root: filepath.ToSlash(filepath.Clean(dir)), Memory: new(atomic.Int64)}
 	opt.Memory.Store(textBytes)
 	return opt
 }

@@ -86,7 +86,7 @@ func (e *emitter) emit(r result) error {
 		e.says = allowed{}
 	}
 	e.says.add(r.allows)
-	if r.rewritten != nil {
+	if r.rewritten != nil && e.opt.rewrite != nil {
 		if err := e.opt.rewrite(*r.rewritten); err != nil {
 			return err
 		}
@@ -165,6 +165,7 @@ func normal(f finding.Finding) finding.Finding {
 type tally struct {
 	artifacts, other int
 	python           int           // files of Python code
+	sources          int           // files that were read for custom operators
 	code             *finding.Code // nil where a run is not about code
 	verdicts         map[finding.Verdict]int
 	severities       map[finding.Severity]int

@@ -66,12 +66,17 @@ type Options struct {
 	Digests *digest.Cache // digests of files that have not changed; nil: every one is computed
 	Deps    *deps.Options // what packages are held against; nil does not look at them
 	Supply  supply.Policy // what is asked of them
+	// Required is the least that is asked of strategies.
+	Required map[finding.Strategy]finding.Status
 	// Code gives a finding in Python code the severity that the policy has for it, by the
 	// path of the file in the project, and says whether it is kept; nil keeps all as is.
 	Code func(path string, f finding.Finding) (finding.Finding, bool)
+	// Outside has other programs look at sources of operators; nil: none does.
+	Outside Outside
 
 	depends    *deps.Project          // what the project depends on; nil was not looked at
 	code       *code.Options          // look at code as well; nil does not
+	torch      *ranges                // which torch the code runs with, by folder
 	onlyCode   bool                   // and at nothing else
 	rewrite    func(Rewritten) error  // is told of files that change
 	operators  string                 // the folder whose operators are looked at as well; empty for none
@@ -142,11 +147,12 @@ const textBytes = 64 << 20
 // eight strategies.
 func Audit(ctx context.Context, dir string, opt Options, h finding.Handler) error {
 	keep := &collector{Handler: h}
-	opt.code = codeOptions(ctx, dir)
-	assess := func(s finding.Summary, python int) error {
+	opt.code, opt.torch = codeOptions(dir), torchRanges(ctx, dir)
+	assess := func(s finding.Summary, t *tally) error {
 		in := posture.Input{
 			Root: dir, Artifacts: keep.artifacts, Findings: keep.findings,
-			Other: s.Other, Python: python, Incomplete: s.Incomplete,
+			Other: s.Other, Python: t.python, Sources: t.sources, Incomplete: s.Incomplete,
+			Interrupted: t.reasons[Interrupted], Required: opt.Required,
 		}
 		for _, p := range posture.Assess(in) {
 			if err := h.Posture(p); err != nil {
@@ -188,7 +194,7 @@ func (c *collector) Finding(f finding.Finding) error {
 	return c.Handler.Finding(f)
 }
 
-func run(ctx context.Context, paths []string, opt Options, h finding.Handler, last func(s finding.Summary, python int) error) error {
+func run(ctx context.Context, paths []string, opt Options, h finding.Handler, last func(s finding.Summary, t *tally) error) error {
 	opt = opt.withDefaults()
 	if err := h.Config(opt.Config); err != nil {
 		return err
@@ -206,7 +212,8 @@ func run(ctx context.Context, paths []string, opt Options, h finding.Handler, la
 		}
 	}
 	if opt.operators != "" && ctx.Err() == nil {
-		if _, err := e.operators(ctx, opt.operators); err != nil {
+		var err error
+		if e.sum.sources, err = e.operators(ctx, opt.operators); err != nil {
 			return err
 		}
 	}
@@ -223,7 +230,7 @@ func run(ctx context.Context, paths []string, opt Options, h finding.Handler, la
 	}
 	s := e.sum.summary()
 	if last != nil {
-		if err := last(s, e.sum.python); err != nil {
+		if err := last(s, e.sum); err != nil {
 			return err
 		}
 	}

@@ -1,8 +1,17 @@
 package engine_test
 
 import (
+	"context"
+	"fmt"
 	"maps"
+	"path/filepath"
 	"strings"
+	"testing"
+
+	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/engine"
+	"github.com/andiron-dev/andiron/internal/ops"
+	"github.com/andiron-dev/andiron/internal/testkit"
 )
 
 // operators is a folder of sources that is looked at for its operators.
@@ -34,7 +43,35 @@ func opsExamples() map[string]example {
 	maps.Copy(all, cudaExamples())
 	maps.Copy(all, interfaceExamples())
 	maps.Copy(all, reviewExamples())
+	maps.Copy(all, outsideExamples())
 	return all
+}
+
+// outsideExamples are of what other programs say.
+func outsideExamples() map[string]example {
+	said := func(s scene, o ops.Outside) scene {
+		s.prepare = func(_ *testing.T, dir string, opt *engine.Options) {
+			opt.Outside = func(context.Context, []ops.SourceFile) (ops.Outside, error) {
+				for i := range o.Warnings {
+					o.Warnings[i].Where.Path = filepath.ToSlash(filepath.Join(dir, "op.cpp"))
+				}
+				return o, nil
+			}
+		}
+		return s
+	}
+	warns := func(class string, line int) ops.Outside {
+		return ops.Outside{Warnings: []ops.Warning{{Tool: "gcc", Where: finding.Where{}.Line1(line, 3), Check: "-Wx", Class: class, Text: "text"}}}
+	}
+	op := unary("  return x.clone();")
+	narrow := unary("  const int n = x.numel();\n  return at::scalar_tensor(n);")
+	zero := operator("f(Tensor x, int n) -> int", "int64_t f(const at::Tensor& x, int64_t n) {\n  return x.numel() / n;\n}")
+	return map[string]example{
+		"OPS070": {said(op, warns("narrowed", 3)), said(narrow, warns("narrowed", 3))},
+		"OPS071": {said(op, warns("leak", 3)), said(zero, warns("division", 3))},
+		"OPS072": {said(op, ops.Outside{Unchecked: []ops.Unchecked{{Tool: "gcc", Why: "there is no g++ on PATH"}}}), said(op, ops.Outside{})},
+		"OPS073": {said(op, ops.Outside{CUDA: []string{"op.cu"}}), said(op, ops.Outside{})},
+	}
 }
 
 func argumentExamples() map[string]example {
@@ -201,6 +238,21 @@ func interfaceExamples() map[string]example {
 	}
 }
 
+// versioned is a scene with a history: a first commit that has nothing of operators, and
+// one by the same person that brings them.
+func versioned(s scene, message string) scene {
+	const alice = "Alice <alice@example.com>"
+	g := testkit.NewGit()
+	first := g.Commit(map[string]string{"README": "x"}, alice, alice, "first\n")
+	head := g.Commit(s.files, alice, alice, message, first)
+	files := maps.Clone(s.files)
+	for name, text := range g.Packed(head) {
+		files[".git/"+name] = text
+	}
+	s.files = files
+	return s
+}
+
 func reviewExamples() map[string]example {
 	with := func(s scene, pairs ...string) scene {
 		files := maps.Clone(s.files)
@@ -218,7 +270,19 @@ func reviewExamples() map[string]example {
 	calls := with(op, "tests/test_op.py", "import torch\nassert torch.ops.ns.f(torch.ones(3)).sum() == 3\n")
 	checks := with(function, "tests/test_op.py", "import torch\nfrom torch.autograd import gradcheck\ngradcheck(torch.ops.ns.f, torch.ones(3))\n")
 	watched := with(op, "CMakeLists.txt", "find_package(Torch REQUIRED)\nadd_compile_options(-fsanitize=address,undefined)\n")
+	const ruleset = `{"name": "main", "target": "branch", "enforcement": "active", "rules": [{"type": "pull_request", "parameters": {"required_approving_review_count": %s, "require_code_owner_review": true}}]}`
+	export := func(approvals string) scene {
+		return with(op, ".github/rulesets/main.json", fmt.Sprintf(ruleset, approvals))
+	}
+	ci := with(calls, ".github/workflows/ci.yml", "jobs:\n  test:\n    steps:\n      - run: python -m pytest tests\n")
 	return map[string]example{
+		"OPS064": {versioned(op, "fix\n"), versioned(op, "fix\n\nReviewed-by: Bob <bob@example.com>\n")},
+		"OPS065": {export("0"), export("1")},
+		"OPS066": {calls, ci},
+		"OPS067": {op, versioned(op, "fix\n")},
+		"OPS096": {versioned(op, "fix\n\nReviewed By: bob\n"), versioned(op, "fix\n\nSigned-off-by: Alice <alice@example.com>\nCo-authored-by: helper[bot] <1+helper[bot]@users.noreply.github.com>\n")},
+		"OPS097": {export("2"), with(op, ".github/rulesets/main.json", strings.ReplaceAll(fmt.Sprintf(ruleset, "1"), "active", "disabled"))},
+		"OPS098": {ci, with(calls, ".github/workflows/ci.yml", "jobs:\n  test:\n    steps:\n      # - run: pytest\n      - run: pip install pytest-cov\n")},
 		"OPS060": {op, with(op, ".github/CODEOWNERS", "*.cpp @kernel-team\n")},
 		"OPS061": {op, calls},
 		"OPS062": {function, checks},

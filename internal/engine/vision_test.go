@@ -50,8 +50,9 @@ func TestAuditVisionService(t *testing.T) {
 		"PY060 medium model.py:23:5" + open + "Backbone against a schema, and it is given weights at loader.py:19:5",
 		"PY060 medium model.py:37:5" + open + "Detector against a schema, and it is exported at make_models.py:32:5",
 		"PY060 medium model.py:50:5" + open + "Classifier against a schema, and it is exported at make_models.py:33:5",
-		"PY066 info train.py:70:15: the data of this DataLoader are held against no schema",
-		"PY064 info train.py:78:13: a model is trained here, and nothing in the project normalises what it is given",
+		"PY064 info serve.py:57:10: requests are given to a model here, and nothing normalises them, as the training does",
+		"PY064 info serve_v2.py:28:14: requests are given to a model here, and nothing normalises them, as the training does",
+		"PY066 info train.py:70:15: the data that are loaded here are held against no schema",
 		"PY065 info train.py:78:13: a model is trained here without adversarial examples",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

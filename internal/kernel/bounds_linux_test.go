@@ -28,6 +28,10 @@ func TestReadsWithin(t *testing.T) {
 			if n > 1200 && n < page-8 {
 				continue // past what the loops tell apart
 			}
+			if r.tops != nil && n >= few {
+				r.tops(middle[:n], 1)
+				r.tops(middle[page-n:], 1)
+			}
 			for o := range ops {
 				for log := range uint(4) {
 					r.run(o, log, middle[:n], 1)

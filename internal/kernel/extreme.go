@@ -24,15 +24,20 @@ func (p *pass) guess(data []byte) {
 // guessZero looks at one element that may be zero. If it is, and not minus zero,
 // it is an element that the extremes are of.
 func (p *pass) guessZero(element []byte) {
-	var v [1]uint64
-	widen(v[:], element, p.size)
-	if v[0]&^p.sign != 0 {
+	if !p.zero(element) {
 		return
 	}
 	p.zeros = true
-	if v[0] == 0 {
+	if element[p.size-1] == 0 {
 		p.seeZero()
 	}
+}
+
+// zero says whether an element is, of either sign.
+func (f *format) zero(element []byte) bool {
+	var v [1]uint64
+	widen(v[:], element, f.size)
+	return v[0]&^f.sign == 0
 }
 
 func (p *pass) seeZero() {

@@ -7,6 +7,11 @@
 // elements at the speed at which one core reads; extremes alone decide that a
 // block is clean. Only what is not clean is looked at element by element.
 //
+// Mostly nobody asks for the extremes of a tensor with which nothing is wrong. Then
+// bounds on what a routine finds are enough, and these may be coarse (see fine): of
+// float32 the upper halves tell almost always. Where they do not, the rest is looked
+// at exactly.
+//
 // # How extremes decide
 //
 // Elements are compared as integers, never as floats, so that no setting of
@@ -32,7 +37,7 @@
 // # Security
 //
 // This package is made for hostile input. Any bytes are elements, misaligned
-// ones too. Time is linear: no contents make a block be read more than ten
+// ones too. Time is linear: no contents make a block be read more than fourteen
 // times by the routines and once element by element. Nothing is allocated.
 // The assembly reads within the slice it is given, and at most 128 KiB a
 // call, so that it never keeps the scheduler waiting.
@@ -61,6 +66,10 @@ type Range struct{ Lo, Hi uint64 }
 type Want struct {
 	In   *Range // nil: any
 	Tiny uint64 // a positive float, as its bits: what is nearer to zero, and not zero, is tiny; 0: nothing is
+
+	// Extremes asks for the least and the greatest element even if none is out of
+	// the range. To find them costs a little more than to see that.
+	Extremes bool
 }
 
 // Count is of elements. First is the index of the first; it means nothing if N
@@ -79,8 +88,9 @@ type Stats struct {
 	Tiny Count // by Want.Tiny, whether in range or not
 
 	// Finite is how many elements are neither NaN nor infinite, nor NotBool.
-	// Min and Max are the least and the greatest of those, as their bits; they
-	// mean nothing if Finite is 0. Minus zero is less than zero.
+	// Min and Max are the least and the greatest of those, as their bits. They are
+	// 0 if Finite is, and if nothing is Below or Above and Want.Extremes is not set.
+	// Minus zero is less than zero.
 	Finite   int64
 	Min, Max uint64
 }
@@ -109,24 +119,47 @@ func (r *routines) scan(s *Stats, d DType, data []byte, want Want) error {
 	if !ok {
 		return fmt.Errorf("kernel: there is no type %d", uint8(d))
 	}
-	p := pass{format: f, routines: r, tiny: want.Tiny}
-	if err := p.prepare(want); err != nil {
-		return err
+	b, ok := f.bounds(want)
+	if !ok {
+		if err := f.check(want); err != nil {
+			return err
+		}
 	}
-	if len(data)&(p.size-1) != 0 {
-		return fmt.Errorf("kernel: %d bytes of %s: not a multiple of %d", len(data), f.name, p.size)
+	if len(data)&(f.size-1) != 0 {
+		return fmt.Errorf("kernel: %d bytes of %s: not a multiple of %d", len(data), f.name, f.size)
 	}
+	n := 0
+	if ok {
+		n = r.fine(f, data, b)
+	}
+	if n < len(data) {
+		r.exact(s, f, data, n, want)
+		return nil
+	}
+	s.Elements = int64(len(data) >> (f.log & 3))
+	s.Finite = s.Elements
+	return nil
+}
+
+// exact looks at what lies behind the n bytes that are fine.
+func (r *routines) exact(s *Stats, f *format, data []byte, n int, want Want) {
+	p := pass{format: f, routines: r, tiny: want.Tiny, extremal: want.Extremes}
+	p.prepare(want)
+	p.finite = p.elements(data[:n])
 	if f.kind == float {
 		p.guess(data)
 	}
-	for at := 0; at < len(data); at += block {
+	for at := n; at < len(data); at += block {
 		b := data[at:min(at+block, len(data))]
 		if !p.clean(b) {
 			p.divide(b, p.elements(data[:at]))
 		}
 	}
+	if p.counts[below].N > 0 || p.counts[above].N > 0 {
+		p.extremal = true
+		p.revisit(data[:n])
+	}
 	p.stats(s, p.elements(data))
-	return nil
 }
 
 // pass is one call of Scan.
@@ -134,6 +167,7 @@ type pass struct {
 	*format
 	routines *routines
 	tiny     uint64
+	extremal bool // the extremes are wanted
 	mixed    bool // elements of both signs are expected
 	zeros    bool // zeros are expected, or what is tiny
 
@@ -150,7 +184,7 @@ type pass struct {
 // stats sets s.
 func (p *pass) stats(s *Stats, elements int64) {
 	s.Elements, s.Finite = elements, p.finite
-	if p.finite > 0 {
+	if p.finite > 0 && p.extremal {
 		s.Min, s.Max = p.unkey(p.least), p.unkey(p.greatest)
 	}
 	if !p.counted {
@@ -164,45 +198,56 @@ func (p *pass) stats(s *Stats, elements int64) {
 // elements is how many are in b.
 func (p *pass) elements(b []byte) int64 { return int64(len(b) >> (p.log & 3)) }
 
-// prepare makes keys of what is wanted.
-func (p *pass) prepare(want Want) error {
-	p.hi = p.mask
+// check says what makes no sense.
+func (f *format) check(want Want) error {
 	if want.In != nil {
-		if err := p.setRange(*want.In); err != nil {
+		if err := f.checkRange(want.In); err != nil {
 			return err
 		}
 	}
-	if p.tiny != 0 && p.kind != float {
-		return fmt.Errorf("kernel: %s has no tiny elements", p.name)
+	if want.Tiny != 0 && f.kind != float {
+		return fmt.Errorf("kernel: %s has no tiny elements", f.name)
 	}
-	if p.tiny > p.huge {
-		return fmt.Errorf("kernel: %#x is not a positive %s", p.tiny, p.name)
+	if want.Tiny > f.huge {
+		return fmt.Errorf("kernel: %#x is not a positive %s", want.Tiny, f.name)
 	}
-	p.cleanLo, p.cleanHi = max(p.lo, p.finiteLo), min(p.hi, p.finiteHi)
-	p.least, p.greatest = p.mask, 0
 	return nil
 }
 
-func (p *pass) setRange(in Range) error {
+func (f *format) checkRange(in *Range) error {
 	for _, end := range [...]uint64{in.Lo, in.Hi} {
-		if end > p.mask || !p.ordered(end) {
-			return fmt.Errorf("kernel: %#x is not an end of a range of %s", end, p.name)
+		if end > f.mask || !f.ordered(end) {
+			return fmt.Errorf("kernel: %#x is not an end of a range of %s", end, f.name)
 		}
 	}
-	lo, hi := in.Lo, in.Hi
-	if p.kind == float && !p.fnuz { // both zeros
+	if lo, hi := f.ends(in); lo > hi {
+		return fmt.Errorf("kernel: the range of %s from %#x to %#x is empty", f.name, in.Lo, in.Hi)
+	}
+	return nil
+}
+
+// ends are keys.
+func (f *format) ends(in *Range) (lo, hi uint64) {
+	lo, hi = in.Lo, in.Hi
+	if f.kind == float && !f.fnuz { // both zeros
 		if lo == 0 {
-			lo = p.sign
+			lo = f.sign
 		}
-		if hi == p.sign {
+		if hi == f.sign {
 			hi = 0
 		}
 	}
-	p.lo, p.hi = p.key(lo), p.key(hi)
-	if p.lo > p.hi {
-		return fmt.Errorf("kernel: the range of %s from %#x to %#x is empty", p.name, in.Lo, in.Hi)
+	return f.key(lo), f.key(hi)
+}
+
+// prepare makes keys of what is wanted.
+func (p *pass) prepare(want Want) {
+	p.hi = p.mask
+	if want.In != nil {
+		p.lo, p.hi = p.ends(want.In)
 	}
-	return nil
+	p.cleanLo, p.cleanHi = max(p.lo, p.finiteLo), min(p.hi, p.finiteHi)
+	p.least, p.greatest = p.mask, 0
 }
 
 // divide looks at a block that is not clean in parts.
@@ -216,6 +261,14 @@ func (p *pass) divide(b []byte, first int64) {
 		if !p.clean(c) {
 			p.count(c, first+p.elements(b[:at]))
 		}
+	}
+}
+
+// revisit takes the extremes of what is fine.
+func (p *pass) revisit(data []byte) {
+	for at := 0; at < len(data); at += block {
+		least, greatest, _ := p.extremes(data[at:min(at+block, len(data))])
+		p.least, p.greatest = min(p.least, p.key(least)), max(p.greatest, p.key(greatest))
 	}
 }
 

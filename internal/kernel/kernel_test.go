@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -86,17 +87,17 @@ func TestSigns(t *testing.T) {
 		minusOne := &Range{f.sign | f.huge, f.sign | f.huge/2}
 		for _, tiny := range []uint64{0, f.least} {
 			data := repeat(d, negative, 16<<10)
-			compare(t, d, data, Want{minusOne, tiny})
+			compare(t, d, data, Want{In: minusOne, Tiny: tiny})
 			copy(data[33*d.Size():], put(d.Size(), f.sign))
-			compare(t, d, data, Want{nil, tiny})
+			compare(t, d, data, Want{Tiny: tiny})
 			// Blocks of which the first is mixed, and the others are not.
 			data = repeat(d, calm, block)
 			data = append(data, repeat(d, negative, 16<<10)...)
-			compare(t, d, data, Want{minusOne, tiny})
+			compare(t, d, data, Want{In: minusOne, Tiny: tiny})
 			// Few positive elements, that the guess does not see.
 			data = repeat(d, negative, 16<<10)
 			copy(data[len(data)-2*d.Size():], put(d.Size(), f.huge))
-			compare(t, d, data, Want{nil, tiny})
+			compare(t, d, data, Want{Tiny: tiny})
 		}
 	}
 }
@@ -158,9 +159,92 @@ func TestBlocksDiffer(t *testing.T) {
 			data := append(repeat(d, test.first, block), repeat(d, test.second, block)...)
 			copy(data, put(d.Size(), test.put))
 			t.Log(d, test.name)
-			compare(t, d, data, Want{test.in, f.least})
+			compare(t, d, data, Want{In: test.in, Tiny: f.least})
 		}
 	}
+}
+
+// One element at an edge of what is wanted, among others that are fine, wherever it
+// lies: what only looks whether all is fine does not miss it.
+func TestEdges(t *testing.T) {
+	rng := rand.New(rand.NewPCG(15, 16))
+	for _, d := range []DType{Float64, Float32, BFloat16, Float8E4M3FN} {
+		f := formats[d]
+		one := f.huge/2 - f.huge/1000
+		ranges := []*Range{nil, {0, one}, {f.sign, f.huge}, {one / 2, one}, {f.sign | one, one / 2}, {f.sign | one/3, max(f.huge, f.inf)}, {f.sign | one, 0}, {f.sign | 1, 1}, {f.sign | one, f.sign | one/2}}
+		for _, in := range ranges {
+			for _, tiny := range []uint64{0, 1, 2, f.least, f.least + f.least/3, one} {
+				for _, zeros := range []bool{false, true} {
+					want := Want{In: in, Tiny: tiny}
+					n, all := 64+rng.IntN(100), edges(d, want)
+					rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+					if d != Float32 {
+						all = all[:8]
+					}
+					if rng.IntN(20) == 0 {
+						n, all = 2*glance/d.Size()+rng.IntN(20), []uint64{f.mask, f.huge + 1}
+					}
+					data := inside(rng, d, want, n, zeros)
+					for _, e := range all {
+						i := rng.IntN(n) * d.Size()
+						if rng.IntN(2) == 0 {
+							i = (n - 1) * d.Size()
+						}
+						old := string(data[i : i+d.Size()])
+						copy(data[i:], put(d.Size(), e))
+						compare(t, d, data, want)
+						copy(data[i:], old)
+					}
+				}
+			}
+		}
+	}
+}
+
+// inside has elements that are as wanted, where there are such.
+func inside(rng *rand.Rand, d DType, want Want, n int, zeros bool) []byte {
+	f := formats[d]
+	lo, hi := f.sign|f.huge, f.huge
+	if want.In != nil {
+		lo, hi = want.In.Lo, min(want.In.Hi, f.sign|f.huge)
+	}
+	some := []uint64{hi - hi&^f.sign>>3, lo - lo&^f.sign>>3, f.least << 1, f.sign | f.least<<1}
+	if rng.IntN(2) == 0 {
+		some = append(some, hi, lo, want.Tiny, want.Tiny|f.sign)
+	}
+	if zeros {
+		some = append(some, 0)
+	}
+	some = slices.DeleteFunc(some, func(e uint64) bool {
+		s := reference(d, put(d.Size(), e), want)
+		return s.NaN.N+s.PosInf.N+s.NegInf.N+s.Below.N+s.Above.N+s.Tiny.N > 0 || e&^f.sign == 0 && !zeros
+	})
+	var data []byte
+	for range n {
+		e := f.least
+		if len(some) > 0 {
+			e = some[rng.IntN(len(some))]
+		}
+		data = append(data, put(d.Size(), e)...)
+	}
+	return data
+}
+
+// edges are the elements next to where something changes, and some whose upper
+// halves are the same.
+func edges(d DType, want Want) []uint64 {
+	f := formats[d]
+	at := []uint64{0, f.huge, f.least, want.Tiny}
+	if want.In != nil {
+		at = append(at, want.In.Lo, want.In.Hi)
+	}
+	var all []uint64
+	for _, e := range at {
+		for _, v := range []uint64{e - 1, e, e + 1, e &^ 0xffff, e | 0xffff} {
+			all = append(all, v&f.mask, (v^f.sign)&f.mask)
+		}
+	}
+	return all
 }
 
 // Every element of 8 and 16 bits, alone and among others.
@@ -189,6 +273,13 @@ func TestEveryElement(t *testing.T) {
 
 func compare(t *testing.T, d DType, data []byte, want Want) {
 	t.Helper()
+	for _, want.Extremes = range []bool{false, true} {
+		compareOne(t, d, data, want)
+	}
+}
+
+func compareOne(t *testing.T, d DType, data []byte, want Want) {
+	t.Helper()
 	expected := reference(d, data, want)
 	for _, r := range all() {
 		var got Stats
@@ -202,10 +293,14 @@ func compare(t *testing.T, d DType, data []byte, want Want) {
 }
 
 func show(w Want) string {
-	if w.In == nil {
-		return fmt.Sprintf("tiny %#x", w.Tiny)
+	text := fmt.Sprintf("tiny %#x", w.Tiny)
+	if w.In != nil {
+		text = fmt.Sprintf("from %#x to %#x, %s", w.In.Lo, w.In.Hi, text)
 	}
-	return fmt.Sprintf("from %#x to %#x, tiny %#x", w.In.Lo, w.In.Hi, w.Tiny)
+	if w.Extremes {
+		text += ", extremes"
+	}
+	return text
 }
 
 // What fill makes.
@@ -219,6 +314,7 @@ const (
 	kinds
 	image // float32 from 0 to 1
 	ink   // the same, of which many are 0
+	drip  // calm, of which many are 0
 )
 
 // repeat fills size bytes with the same 16 KiB, but for one special element.
@@ -256,7 +352,7 @@ func element(rng *rand.Rand, d DType, kind int) uint64 {
 		return rng.Uint64() & f.mask
 	case kind == special9:
 		return s[rng.IntN(len(s))]
-	case kind == ink && rng.IntN(4) > 0:
+	case (kind == ink || kind == drip) && rng.IntN(4) > 0:
 		return 0
 	case kind == image || kind == ink:
 		return uint64(math.Float32bits(rng.Float32()))
@@ -472,6 +568,9 @@ func TestFeatures(t *testing.T) {
 		r := choose(test.f)
 		if r.name != test.want {
 			t.Errorf("%+v: got %s, want %s", test.f, r.name, test.want)
+		}
+		if (r.tops == nil) != (r.vector == 0) {
+			t.Errorf("%s: the routine for upper halves is missing", r.name)
 		}
 		for o, by := range r.by {
 			for i, f := range by {

@@ -152,6 +152,9 @@ func reference(d DType, data []byte, want Want) Stats {
 		}
 		s.Finite++
 	}
+	if !want.Extremes && s.Below.N+s.Above.N == 0 {
+		s.Min, s.Max = 0, 0
+	}
 	return s
 }
 

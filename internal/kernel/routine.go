@@ -14,8 +14,13 @@ const (
 	opPlainTiny           // as opPlain, and tiny
 	opSplitTiny           // as opSplit, and tiny
 	opPlainSum            // smallest unsigned of elements with a number added, and greatest unsigned of elements
+	opTwice               // greatest and smallest magnitude, twice, the smallest less one
 	opSplitSum            // greatest unsigned, greatest signed, both of elements with a number added
 	ops
+
+	// opTops is as opSplitSum, of the upper halves of elements of 32 bits. It has a
+	// routine of its own.
+	opTops op = -1
 )
 
 // routine does an op. What it gets is at least a vector, and whole elements. What
@@ -27,6 +32,7 @@ type routines struct {
 	name   string
 	vector int // bytes: what is shorter is left to portable; 0: everything is
 	by     [ops][4]routine
+	tops   routine // for elements of 32 bits: 64 bytes or more
 }
 
 // feature is what a processor may have.
@@ -46,7 +52,7 @@ var ones = [4]uint64{(1<<64 - 1) / (1<<8 - 1), (1<<64 - 1) / (1<<16 - 1), 1<<32 
 
 // portable is what every processor can do.
 func portable(o op, width int, b []byte, plus uint64) (x, y, least uint64) {
-	if o == opPlainSum || o == opSplitSum {
+	if o == opPlainSum || o == opSplitSum || o == opTwice {
 		return sums(o, width, b, plus)
 	}
 	var e extreme
@@ -75,16 +81,23 @@ func sums(o op, width int, b []byte, plus uint64) (x, y, least uint64) {
 	var element [1]uint64
 	all, sign := uint64(1)<<(width-1)<<1-1, uint64(1)<<(width-1)
 	x, y = all, 0
-	if o == opSplitSum {
+	switch o {
+	case opSplitSum:
 		x, y = 0, sign
+	case opTwice:
+		x, y = 0, all
+	default:
 	}
 	for ; len(b) > 0; b = b[width/8:] {
 		widen(element[:], b, width/8)
 		v := element[0]
 		s := (v + plus) & all
-		if o == opPlainSum {
+		switch o {
+		case opPlainSum:
 			x, y = min(x, s), max(y, v)
-		} else {
+		case opTwice:
+			x, y = max(x, v<<1&all), min(y, (v<<1-1)&all)
+		default:
 			x, y = max(x, s), max(y^sign, s^sign)^sign
 		}
 	}

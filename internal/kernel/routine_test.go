@@ -37,6 +37,30 @@ func TestRoutines(t *testing.T) {
 	}
 }
 
+// The routine for upper halves finds what that for elements of 16 bits finds of them.
+func TestTops(t *testing.T) {
+	rng := rand.New(rand.NewPCG(17, 18))
+	for _, r := range all() {
+		if r.tops == nil {
+			continue
+		}
+		for n := few / 4; n < 600; n++ {
+			data := fill(rng, Float32, n+1, n%kinds)[1:]
+			data = data[:4*n]
+			plus := rng.Uint64() & 0xffff
+			var upper []byte
+			for i := 2; i < len(data); i += 4 {
+				upper = append(upper, data[i:i+2]...)
+			}
+			x, y, _ := slow(opSplitSum, 16, upper, plus)
+			gotX, gotY, _ := r.tops(data, plus*ones[1])
+			if gotX != x || gotY != y {
+				t.Fatalf("%s: %d elements, plus %#x: got %#x and %#x, want %#x and %#x", r.name, n, plus, gotX, gotY, x, y)
+			}
+		}
+	}
+}
+
 func slow(o op, width int, data []byte, plus uint64) (a, b, least uint64) {
 	elements := make([]uint64, len(data)*8/width)
 	widen(elements, data, width/8)
@@ -45,6 +69,14 @@ func slow(o op, width int, data []byte, plus uint64) (a, b, least uint64) {
 		_, greatest, _ := slow(opPlain, width, data, 0)
 		a, _, _ = slow(opPlain, width, added(elements, plus, width), 0)
 		return a, greatest, 0
+	}
+	if o == opTwice {
+		for i, v := range elements {
+			elements[i] = v << 1 & all
+		}
+		_, a, _ = slow(opPlain, width, put(width/8, elements...), 0)
+		b, _, _ = slow(opPlain, width, added(elements, all, width), 0)
+		return a, b, 0
 	}
 	if o == opSplitSum {
 		return slow(opSplit, width, added(elements, plus, width), 0)

@@ -55,11 +55,14 @@ func (l *looker) zip(v view) (string, bool) {
 		l.zipMembers(v)
 		return "zip", true
 	}
-	if format == string(torchfile.Zip) && strings.EqualFold(path.Ext(v.name), ".npz") {
+	if format == string(torchfile.Zip) && isNPZ(v.name) {
 		format = "npz"
 	}
 	return format, true
 }
+
+// isNPZ reports whether numpy.savez writes archives with such a name.
+func isNPZ(name string) bool { return strings.EqualFold(path.Ext(name), ".npz") }
 
 // prefixedZip looks at a zip that does not begin the file: torch.jit.load and
 // torch.package take it, and so does whatever opens zips from their end.

@@ -324,6 +324,7 @@ func (l *looker) member(v view, a *strictzip.Archive, entry int, stranger bool) 
 	}
 	format, isModel := l.look(m)
 	switch {
+	case format == "npy" && isNPZ(v.name): // its loader reads it
 	case isModel && format != "" && format != tooDeep && v.fed == "":
 		l.report(fmtMember.Finding(m.where, "a member of the archive is "+format))
 	case stranger:

@@ -65,6 +65,7 @@ func (l *lexer) inside(s *sink, n *nest, level int) (int64, error) {
 		return l.leaf(s, want)
 	}
 	for count := int64(1); ; count++ {
+		count += l.rows(s, n, level+1)
 		if err := l.value(s, n, level+1); err != nil {
 			return 0, err
 		}
@@ -80,13 +81,32 @@ func (l *lexer) inside(s *sink, n *nest, level int) (int64, error) {
 	}
 }
 
+// wide is how many elements a row may have that is short: what it costs to begin
+// another list matters less then.
+const wide = 64
+
+// rows reads lists of elements which are like the one before, and behind each of which
+// another one follows, and says how many it read.
+func (l *lexer) rows(s *sink, n *nest, level int) int64 {
+	if n.rank != level+1 || len(n.dims) != n.rank {
+		return 0
+	}
+	width := n.dims[level]
+	if width <= 0 || width > wide || l.next() != '[' {
+		return 0
+	}
+	from := s.n
+	l.p = s.quick(l.b, l.p+1, s.most-s.n, rows{int(width), int(width), l.p})
+	return (s.n - from) / width
+}
+
 // leaf reads the elements of a list, of which there should be want at most, and
 // its end.
 func (l *lexer) leaf(s *sink, want int64) (int64, error) {
 	from := s.n
 	for {
 		l.next()
-		l.p = s.quick(l.b, l.p, want-(s.n-from)-1)
+		l.p = s.quick(l.b, l.p, want-(s.n-from)-1, rows{})
 		if err := s.element(l); err != nil {
 			return 0, err
 		}

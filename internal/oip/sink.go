@@ -50,11 +50,13 @@ func wholeOf(d tensor.DType) whole {
 	}
 }
 
-// quick reads as many as it can of n elements of which each is followed by a
-// comma. The text bounds what is allocated: an element takes two bytes of it.
-func (s *sink) quick(b []byte, p int, n int64) (end int) {
+// quick reads as many as it can of n elements of which each is followed by a comma
+// or, in rows, by another row. The text bounds what is allocated: an element takes
+// two bytes of it.
+func (s *sink) quick(b []byte, p int, n int64, r rows) (end int) {
 	n = min(n, s.most-s.n, int64(len(b)-p+1)/2)
 	if s.size == 0 || n <= 0 {
+		_, p = r.end(0, p)
 		return p
 	}
 	from := len(s.buf)
@@ -62,13 +64,13 @@ func (s *sink) quick(b []byte, p int, n int64) (end int) {
 	var k int
 	switch {
 	case s.whole.size > 0:
-		k, p = integers(dst, b, p, s.whole)
+		k, p = integers(dst, b, p, s.whole, r)
 	case s.dtype == tensor.Float32:
-		k, p = singles(dst, b, p)
+		k, p = singles(dst, b, p, r)
 	case s.dtype == tensor.Float64:
-		k, p = doubles(dst, b, p)
+		k, p = doubles(dst, b, p, r)
 	default:
-		k, p = bools(dst, b, p)
+		k, p = bools(dst, b, p, r)
 	}
 	s.buf = s.buf[:from+k*s.size]
 	s.n += int64(k)

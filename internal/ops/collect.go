@@ -26,9 +26,14 @@ type Project struct {
 	builds  []place // what builds an extension
 	checked []place // lines that name a sanitizer
 	owners  *owners
+	history history
+	asked   []asked  // what branch rules ask for
+	exports []string // files that hold branch rules
+	ran     []place  // lines of CI that run tests
 	unread  []finding.Finding
 	bytes   int64
 	steps   int // that looking may take
+	outside Outside
 }
 
 // place is a line of a file and what it says.
@@ -59,12 +64,16 @@ func Collect(ctx context.Context, root string) (*Project, error) {
 		case reads(e.Path):
 			if p.Files++; p.Files > mostFiles || p.bytes > mostBytes {
 				p.unseen(p.Root, "the project has more sources than are looked at")
-				return p.finish(), ctx.Err()
+				p.finish().readHistory(root)
+				return p, ctx.Err()
 			}
 			p.file(e)
 		}
 	}
-	return p.finish(), ctx.Err()
+	if p.finish(); ctx.Err() == nil {
+		p.readHistory(root)
+	}
+	return p, ctx.Err()
 }
 
 func reads(name string) bool {
@@ -183,6 +192,7 @@ func (p *Project) Look(report func(finding.Finding)) {
 		w.python = p.python
 		l.look(w)
 		p.evidence(w, l)
+		all = p.merge(all, w)
 		if w.work <= 0 {
 			all = append(all, notRead.Undetermined(finding.Where{Path: p.Root}, "the sources are made so that looking at them takes too long, and not all was looked at"))
 		}

@@ -83,21 +83,27 @@ func setting(name string) bool {
 	case base == "CMakeLists.txt", base == "CMakePresets.json", base == "Makefile", base == "CODEOWNERS", base == "pyproject.toml", base == "setup.cfg",
 		base == "tox.ini", base == "noxfile.py", base == "meson.build", base == "Jenkinsfile", base == ".gitlab-ci.yml", base == "azure-pipelines.yml":
 		return true
-	case strings.HasSuffix(base, ".cmake"), strings.HasSuffix(base, ".sh"):
+	case strings.HasSuffix(base, ".cmake"), strings.HasSuffix(base, ".sh"), strings.HasPrefix(base, "Dockerfile"), base == ".bazelrc":
+		return true
+	case exported(name), ofCI(name):
 		return true
 	}
 	dir := path.Dir(name)
 	return (strings.HasSuffix(base, ".yml") || strings.HasSuffix(base, ".yaml")) &&
-		(strings.HasSuffix(dir, ".github/workflows") || strings.Contains(dir, ".circleci") || strings.Contains(dir, ".gitlab") || strings.Contains(dir, "packaging"))
+		(strings.Contains(dir, ".github/actions") || strings.Contains(dir, "packaging"))
 }
 
 // sanitizers are what names one.
-var sanitizers = []string{"-fsanitize=", "compute-sanitizer", "cuda-memcheck", "valgrind", "ANDIRON_SANITIZE", "andiron ops test"}
+var sanitizers = []string{"-fsanitize=", "compute-sanitizer", "cuda-memcheck", "valgrind", "USE_ASAN", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "ANDIRON_SANITIZE", "andiron ops test"}
 
 // settings reads what one such file says.
 func (p *Project) settings(name, text string) {
 	if path.Base(name) == "CODEOWNERS" {
 		p.owners = readOwners(p.Root, name, text, p.owners)
+		return
+	}
+	if exported(name) {
+		p.branchRules(name, text)
 		return
 	}
 	line := 0
@@ -108,6 +114,9 @@ func (p *Project) settings(name, text string) {
 			continue
 		}
 		at := finding.Where{Path: name}.Line1(line, 1)
+		if w := runsTests(s); w != "" && ofCI(name) {
+			p.ran = append(p.ran, place{at, w + " is run"})
+		}
 		for _, w := range sanitizers {
 			if strings.Contains(s, w) {
 				p.checked = append(p.checked, place{at, strings.TrimSuffix(w, "=") + " is named"})
@@ -206,6 +215,8 @@ func (p *Project) evidence(w *world, l *looker) {
 		return
 	}
 	p.ownership(l)
+	p.branches(l)
+	p.review(l)
 	p.tests(w, l)
 	if len(p.checked) == 0 {
 		l.out(noSanitizer.Finding(finding.Where{Path: first.path}, "no file that builds or tests the operators names a sanitizer"))
@@ -258,16 +269,28 @@ func (p *Project) ownership(l *looker) {
 
 // tests is OPS061 and OPS092, once for each operator.
 func (p *Project) tests(w *world, l *looker) {
-	done := map[string]bool{}
+	done, some := map[string]bool{}, false
 	for _, r := range w.entries {
 		if r.src.test || done[r.name] || !r.def {
 			continue
 		}
 		done[r.name] = true
 		if at, ok := p.python.testedAs(r.name); ok {
+			some = true
 			l.out(tested.Finding(at, "a test calls the operator "+r.name))
 			continue
 		}
 		l.foundAs(untested, untested.Severity, r.src, r.at, "no test was seen that calls the operator "+r.name)
+	}
+	p.workflows(some, l)
+}
+
+// workflows is OPS066 and OPS098: whether CI runs the tests, if there are any.
+func (p *Project) workflows(tests bool, l *looker) {
+	for _, r := range p.ran {
+		l.out(testsRun.Finding(r.where, r.text))
+	}
+	if tests && len(p.ran) == 0 {
+		l.out(testsNotRun.Finding(finding.Where{Path: firstSource(p.sources).path}, "tests call the operators, and no workflow that was found runs tests"))
 	}
 }

@@ -31,6 +31,9 @@ var builders = []string{
 func (p *Project) pythonFile(name string, b []byte) {
 	text := string(b)
 	test := isTest(name)
+	if base := path.Base(name); base == "setup.py" || base == "noxfile.py" {
+		p.settings(name, text)
+	}
 	if !test && !strings.Contains(text, "ext") && !strings.Contains(text, "torch") && !strings.Contains(text, "_C") {
 		return
 	}
@@ -43,9 +46,6 @@ func (p *Project) pythonFile(name string, b []byte) {
 		line, column := f.Place(c.Node.Start)
 		at := finding.Where{Path: name}.Line1(line, column)
 		p.pythonCall(m, f, c, at, test)
-	}
-	if path.Base(name) == "setup.py" {
-		p.settings(name, text)
 	}
 }
 

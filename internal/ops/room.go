@@ -10,7 +10,8 @@
 //
 // # Limits
 //
-// Those of package cppsrc for one file, and of [Collect] for all. Calls are followed
+// Those of package cppsrc for one file, and of [Collect] for all; of the history, those
+// of package gitsrc, and the last 2,000 commits. Calls are followed
 // eight deep; of one rule 200 findings are reported in one file.
 //
 // # Specification
@@ -30,7 +31,7 @@ import (
 )
 
 // Rules are the rules of the room.
-var Rules = slices.Concat(argumentRules, memoryRules, numberRules, cudaRules, interfaceRules, evidenceRules, readRules)
+var Rules = slices.Concat(argumentRules, memoryRules, numberRules, cudaRules, interfaceRules, evidenceRules, reviewRules, outsideRules, readRules)
 
 const since = "0.1.0"
 

@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/bounded"
 )
 
@@ -55,6 +56,7 @@ func Parse(b []byte) (Policy, error) {
 		"sandbox":      p.sandbox,
 		"code":         p.code,
 		"exec":         p.exec,
+		"strategies":   p.strategies,
 	})
 	err := keys(doc.Content[0], "", known)
 	if err == nil && !version {
@@ -67,6 +69,23 @@ func Parse(b []byte) (Policy, error) {
 		return Policy{}, err
 	}
 	return p, nil
+}
+
+// strategies reads the least that is asked of each.
+func (p *Policy) strategies(n *yaml.Node) error {
+	p.Required = map[finding.Strategy]finding.Status{}
+	known := map[string]func(*yaml.Node) error{}
+	for _, s := range finding.Strategies() {
+		known[string(s)] = func(n *yaml.Node) error {
+			least := finding.Status(n.Value)
+			if least != finding.Implemented && least != finding.Partial {
+				return fmt.Errorf("line %d: %s: %q is neither implemented nor partial", n.Line, s, n.Value)
+			}
+			p.Required[s] = least
+			return nil
+		}
+	}
+	return keys(n, "strategies.", known)
 }
 
 func (l *Limits) parse(n *yaml.Node) error {

@@ -29,8 +29,17 @@ func (j *Judge) Progress(finding.Progress) error { return nil }
 // Dependency has no part in the judgement: what is wrong with a package is a finding.
 func (j *Judge) Dependency(finding.Dependency) error { return nil }
 
-// Posture has no part in the judgement: what it says is missing was found before.
-func (j *Judge) Posture(finding.Posture) error { return nil }
+// Posture judges a strategy that the policy asks for. What else it says is missing was
+// found before.
+func (j *Judge) Posture(p finding.Posture) error {
+	switch {
+	case p.Short() && !j.policy.FailOn.none:
+		j.failed = true
+	case p.Required != "" && p.Status == finding.Undecided:
+		j.incomplete = true
+	}
+	return nil
+}
 
 // Artifact judges one artifact.
 func (j *Judge) Artifact(a finding.Artifact) error {
@@ -77,7 +86,7 @@ func (j *Judge) verdict(v finding.Verdict) {
 
 func (j *Judge) one(f finding.Finding) {
 	switch {
-	case f.Waived != nil:
+	case f.Waived != nil, f.Known && f.Outcome == finding.Present:
 	case f.Outcome != finding.Present:
 		j.incomplete = true
 	case j.policy.FailOn.reached(f.Severity):

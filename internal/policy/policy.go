@@ -50,6 +50,7 @@ type Policy struct {
 	CodeRules []CodeRule
 	Sandbox   allowance.Policy
 	Exec      Exec
+	Required  map[finding.Strategy]finding.Status // the least that is asked of strategies
 }
 
 // Limits are the most that looking at one artifact may take; zero means the

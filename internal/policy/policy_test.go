@@ -105,6 +105,55 @@ func TestExitCode(t *testing.T) {
 	}
 }
 
+// A strategy that the policy asks for fails a run by itself.
+func TestRequired(t *testing.T) {
+	for _, tt := range []struct {
+		required, status finding.Status
+		failOn           string
+		want             int
+	}{
+		{"", finding.Missing, "high", ExitClean},
+		{"", finding.Undecided, "high", ExitClean},
+		{finding.Implemented, finding.Implemented, "high", ExitClean},
+		{finding.Implemented, finding.Partial, "high", ExitFindings},
+		{finding.Implemented, finding.Missing, "critical", ExitFindings},
+		{finding.Implemented, finding.Missing, "none", ExitClean},
+		{finding.Implemented, finding.Undecided, "high", ExitIncomplete},
+		{finding.Implemented, finding.NotApplicable, "high", ExitClean},
+		{finding.Partial, finding.Partial, "high", ExitClean},
+		{finding.Partial, finding.Missing, "high", ExitFindings},
+		{finding.Partial, finding.Undecided, "high", ExitIncomplete},
+	} {
+		level, err := ParseLevel(tt.failOn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		j := NewJudge(Policy{FailOn: level}, "audit", rules)
+		if err := errors.Join(j.Posture(finding.Posture{Required: tt.required, Status: tt.status}), j.Summary(finding.Summary{})); err != nil {
+			t.Fatal(err)
+		}
+		if got := j.ExitCode(); got != tt.want {
+			t.Errorf("asked for %q, is %q, fails on %s: %d, want %d", tt.required, tt.status, tt.failOn, got, tt.want)
+		}
+	}
+}
+
+// What an earlier report has as well fails no run, and what could not be looked at is
+// never known.
+func TestKnown(t *testing.T) {
+	fs := found("PKL001", "PKL001?")
+	for i, want := range []int{ExitClean, ExitIncomplete} {
+		j := NewJudge(Policy{}, "audit", rules)
+		fs[i].Known = true
+		if err := errors.Join(j.Finding(fs[i]), j.Summary(finding.Summary{})); err != nil {
+			t.Fatal(err)
+		}
+		if got := j.ExitCode(); got != want {
+			t.Errorf("%s: %d, want %d", fs[i].Outcome, got, want)
+		}
+	}
+}
+
 func feed(t *testing.T, j *Judge, ids, loose []string, broken bool) {
 	t.Helper()
 	errs := []error{j.Config(finding.Config{})}
@@ -151,6 +200,13 @@ func TestParse(t *testing.T) {
 			Policy{Limits: Limits{MaxDepth: 3, MaxInflated: 64 << 20, MaxValues: 2000}},
 			"",
 		},
+		{
+			"version: 1\nstrategies: {custom-ops: partial}\n",
+			Policy{Required: map[finding.Strategy]finding.Status{finding.CustomOps: finding.Partial}},
+			"",
+		},
+		{"version: 1\nstrategies:\n  custom-ops: missing\n", Policy{}, `line 3: custom-ops: "missing" is neither implemented nor partial`},
+		{"version: 1\nstrategies:\n  ops: partial\n", Policy{}, `line 3: key "strategies.ops" is not known`},
 		{"", Policy{}, "the file is empty"},
 		{"fail_on: high\n", Policy{}, `key "version" is missing`},
 		{"version: 2\n", Policy{}, `line 1: version "2" is not 1`},

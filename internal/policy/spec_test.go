@@ -36,7 +36,7 @@ func section(t *testing.T, page string) (example, table, rest string) {
 
 // rows are the keys of a table.
 func rows(table string) (keys []string) {
-	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z0-9_.*]+)` \\|").FindAllStringSubmatch(table, -1) {
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z0-9_.*-]+)` \\|").FindAllStringSubmatch(table, -1) {
 		keys = append(keys, row[1])
 	}
 	return keys
@@ -122,13 +122,24 @@ func TestSpecification(t *testing.T) {
 	}
 	sameKeys(t, strings.TrimPrefix(example, "version: 1\n"), table)
 
-	example, table, _ = section(t, rest)
+	example, table, rest = section(t, rest)
 	got, err = Parse([]byte(example))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(codeOfSpecification, got.CodeRules, cmpopts.IgnoreFields(CodeRule{}, "Line")); diff != "" {
 		t.Errorf("the example of code (-want +got):\n%s", diff)
+	}
+	sameKeys(t, strings.TrimPrefix(example, "version: 1\n"), table)
+
+	example, table, _ = section(t, rest)
+	if got, err = Parse([]byte(example)); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range finding.Strategies() {
+		if least := got.Required[s]; least != finding.Implemented && least != finding.Partial {
+			t.Errorf("the example of strategies asks for %q of %s", least, s)
+		}
 	}
 	sameKeys(t, strings.TrimPrefix(example, "version: 1\n"), table)
 }
@@ -181,7 +192,7 @@ func keysOf(n *yaml.Node, prefix string, found map[string]bool) {
 		switch {
 		case prefix == "signers.":
 			name = "signers.*"
-		case name != "limits" && name != "dependencies" && name != "sandbox" && name != "code" && name != "exec" && name != "sandbox.limits" && name != "signers.*.sigstore":
+		case name != "limits" && name != "dependencies" && name != "sandbox" && name != "code" && name != "exec" && name != "strategies" && name != "sandbox.limits" && name != "signers.*.sigstore":
 			found[name] = true
 		}
 		keysOf(n.Content[i+1], name+".", found)

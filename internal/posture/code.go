@@ -74,11 +74,21 @@ func remaining(in Input, rule string) (out []finding.Evidence) {
 // and loads none has no service that could open one.
 func codeSources(in Input) view {
 	v := view{implemented: sites(informing(in, []string{serviceHeld})), missing: sites(onlyCode(findings(in, finding.TrustedSources)))}
-	loads := len(in.Artifacts) > 0 || len(informing(in, goodLoads)) > 0 || len(onlyCode(findings(in, finding.SecureLoading))) > 0
+	loads := len(in.Artifacts) > 0 || len(loading(in)) > 0
 	if loads {
 		v.missing = append(v.missing, remaining(in, serviceOpen)...)
 	}
 	return v
+}
+
+// loading are the findings on calls that load something, verified or not.
+func loading(in Input) []finding.Finding {
+	out := informing(in, goodLoads)
+	for _, s := range aboutModels {
+		out = append(out, onlyCode(findings(in, s))...)
+	}
+	slices.SortStableFunc(out, finding.Compare)
+	return out
 }
 
 // informing are the findings of rules that say what is in place, by place.
@@ -125,7 +135,7 @@ func sites(fs []finding.Finding) []finding.Evidence {
 		text := f.Message
 		fix := f.Fix
 		if f.Outcome == finding.Undetermined {
-			text = "undetermined: " + text
+			text = unsure + text
 		}
 		if !matters(f) {
 			fix = ""

@@ -101,7 +101,7 @@ func TestAllInPlace(t *testing.T) {
 // Without the trust room nothing is said about what is locked.
 func TestNoTrustRoom(t *testing.T) {
 	p := get(t, Input{Artifacts: []finding.Artifact{tensors}, Python: 1}, finding.TrustedSources)
-	if p.Status != finding.NotAssessed || p.Reason != noTrust || len(p.Missing) > 0 {
+	if p.Status != finding.Undecided || p.Reason != noTrust || len(p.Missing) > 0 {
 		t.Errorf("%q", lines(p))
 	}
 }
@@ -173,5 +173,20 @@ func TestUntrustedLoads(t *testing.T) {
 	got[0] = "partial: " // that no models are there is said, too
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Code that loads models has the strategies apply, also where no model is in the folder.
+func TestLoadsWithoutModels(t *testing.T) {
+	in := Input{Python: 1, Findings: []finding.Finding{said("PY002", finding.SecureLoading, "a.py", 3, "!unsafe")}}
+	if p := get(t, in, finding.SafeSerialization); p.Status != finding.Undecided || !strings.Contains(p.Reason, "(a.py:3:1)") {
+		t.Errorf("%q", lines(p))
+	}
+	if p := get(t, in, finding.TrustedSources); p.Status != finding.Missing || len(p.Missing) != 1 || p.Missing[0].Where.Line != 3 {
+		t.Errorf("%q", lines(p))
+	}
+	in.Findings = append(in.Findings, said("TRU091", finding.TrustedSources, "andiron.yaml", 1, "a policy"))
+	if p := get(t, in, finding.TrustedSources); len(p.Missing) != 0 || len(p.Implemented) != 1 {
+		t.Errorf("with a policy: %q", lines(p))
 	}
 }

@@ -10,7 +10,6 @@ import (
 )
 
 const (
-	noModels    = "no model files were found"
 	noCode      = "no Python code was found beside the model files, so how they are saved and loaded is not known"
 	refusedHint = "save only tensors and plain containers, torch.save(model.state_dict(), path), so that weights_only=True loads it"
 )
@@ -64,7 +63,7 @@ func serialization(a finding.Artifact) []finding.Finding {
 // modelFormats is the model room's view of safe serialization: one piece of
 // evidence for each artifact.
 func modelFormats(in Input) view {
-	v := view{reason: noModels}
+	v := view{searched: noModels(in)}
 	for _, a := range byPath(in.Artifacts) {
 		if kinds[a.Format] == config && a.Verdict.Passes() {
 			continue
@@ -81,6 +80,10 @@ func modelFormats(in Input) view {
 	}
 	v.missing = append(v.missing, byRule(notCode(loose(in, finding.SafeSerialization)))...)
 	v.open = unseen(in)
+	if calls := loading(in); len(in.Artifacts) == 0 && len(calls) > 0 {
+		v.reason = fmt.Sprintf("the code loads or saves models (%s), and none is in the folder, so which formats they have is not known", calls[0].Where)
+		v.open = []string{v.reason}
+	}
 	return v
 }
 
@@ -90,7 +93,7 @@ func formatEvidence(a finding.Artifact) (finding.Evidence, bool) {
 	switch {
 	case a.Verdict == finding.Unreadable:
 		f := worst(a)
-		e.Text = "could not be looked at, so what loading it does is not known" + because(f)
+		e.Text = unsure + "could not be looked at, so what loading it does is not known" + because(f)
 		e.Where, e.Fix = whereOf(f, e.Where), "replace the file, or raise the limit that the finding names"
 	case !a.Verdict.Passes():
 		f := worst(a)
@@ -166,6 +169,14 @@ func convertFix(a finding.Artifact) string {
 	return "andiron convert " + quote(a.Path) + " -o " + quote(out+".safetensors")
 }
 
+// noModels says where models were searched, and code that knows of one.
+func noModels(in Input) string {
+	if in.Python == 0 {
+		return "no model file and no Python code in " + in.files()
+	}
+	return fmt.Sprintf("no model file in %s, and no call that loads or saves one in %s of Python code", in.files(), count(in.Python, "file", "files"))
+}
+
 // unseen says what was not looked at of the code.
 func unseen(in Input) []string {
 	if len(in.Artifacts) > 0 && in.Python == 0 {
@@ -177,7 +188,7 @@ func unseen(in Input) []string {
 // modelLoading is the model room's view of secure loading: what the files need
 // from a loader, and what they would do to one.
 func modelLoading(in Input) view {
-	v := view{reason: noModels}
+	v := view{searched: noModels(in)}
 	for _, a := range byPath(in.Artifacts) {
 		for _, f := range a.Findings {
 			loads, known := weightsOnly(f)
@@ -277,7 +288,7 @@ func byRule(fs []finding.Finding) []finding.Evidence {
 		at[k] = len(out)
 		text := f.Message
 		if f.Outcome == finding.Undetermined {
-			text = "undetermined: " + text
+			text = unsure + text
 		}
 		out = append(out, finding.Evidence{Text: text, Where: f.Where, Fix: f.Fix})
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // goodOps are the ops room's rules that are evidence of what is in place.
-var goodOps = []string{"OPS090", "OPS091", "OPS092", "OPS093", "OPS094"}
+var goodOps = []string{"OPS090", "OPS091", "OPS092", "OPS093", "OPS094", "OPS096", "OPS097", "OPS098"}
 
 func ofOps(f finding.Finding) bool { return strings.HasPrefix(f.Rule, "OPS") }
 
@@ -17,12 +17,20 @@ func ofOps(f finding.Finding) bool { return strings.HasPrefix(f.Rule, "OPS") }
 // such as a configuration that names a library, is missing as well.
 func customOps(in Input) view {
 	all := findings(in, finding.CustomOps)
-	return view{
+	v := view{
 		implemented: sites(informing(in, goodOps)),
 		missing: slices.Concat(
 			sites(slices.DeleteFunc(slices.Clone(all), func(f finding.Finding) bool { return !ofOps(f) })),
 			byRule(slices.DeleteFunc(slices.Clone(all), ofOps)),
 		),
-		reason: "no C++ or CUDA source of a custom operator was found",
+		searched: "no C++ or CUDA source of a custom operator, and nothing that builds one, in the " +
+			count(in.Sources, "file that was", "files that were") + " read for them",
 	}
+	for _, f := range informing(in, []string{noHistory}) {
+		v.open = append(v.open, f.Message)
+	}
+	return v
 }
+
+// noHistory is the ops room's rule on a history that is not there.
+const noHistory = "OPS067"

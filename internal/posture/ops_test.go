@@ -19,7 +19,7 @@ func TestCustomOps(t *testing.T) {
 		in   []finding.Finding
 		want []string
 	}{
-		{"nothing", nil, []string{"not assessed: no C++ or CUDA source of a custom operator was found"}},
+		{"nothing", nil, []string{"not applicable: no C++ or CUDA source of a custom operator, and nothing that builds one, in the 0 files that were read for them"}},
 		{"all in place", []finding.Finding{op("OPS090", 3, "f checks dtype"), op("OPS095", 1, "builds an extension")}, []string{
 			"implemented: ", "+ csrc/op.cpp:3:1: f checks dtype",
 		}},

@@ -3,9 +3,11 @@
 // evidence for both.
 //
 // It looks at nothing itself. Other rooms look and make findings; this one sorts
-// what they found by strategy. A strategy that no room has anything to say about is
-// not assessed, and one that is looked at only in part says what was left out: nothing
-// here is a guess, and nothing unseen counts as good.
+// what they found by strategy. A strategy is not applicable only where everything was
+// looked at and there is nothing that it is about; it then says what was searched. One
+// that could not be looked at is undetermined and names what was not read, and one that
+// was looked at in part is in place in part at most: nothing here is a guess, and
+// nothing unseen counts as good.
 //
 // # Security
 //
@@ -24,6 +26,7 @@
 package posture
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -37,14 +40,28 @@ type Input struct {
 	Findings   []finding.Finding // those that belong to no artifact
 	Other      int               // files that are not model files
 	Python     int               // of them, files of Python code that were looked at
+	Sources    int               // files that were read for custom operators
 	Incomplete bool              // something could not be looked at
+
+	Interrupted bool                                // the run ended before everything was looked at
+	Required    map[finding.Strategy]finding.Status // the least that the policy asks for
+}
+
+// files is how many files the project has, as they were counted.
+func (in *Input) files() string { return count(in.Other+len(in.Artifacts), "file", "files") }
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // Assess gives all eight strategies in order.
 func Assess(in Input) []finding.Posture {
 	var out []finding.Posture
-	for _, s := range strategies {
-		out = append(out, s.assess(in))
+	for i := range strategies {
+		out = append(out, strategies[i].assess(in))
 	}
 	return out
 }
@@ -54,16 +71,17 @@ type view struct {
 	implemented []finding.Evidence
 	missing     []finding.Evidence
 	open        []string // what the room did not look at
-	reason      string   // why it has nothing to say
+	reason      string   // why it cannot say anything
+	searched    string   // where it searched, and found nothing that the strategy is about
 }
 
 // assess joins the views of all rooms that look at a strategy.
-func (s strategy) assess(in Input) finding.Posture {
+func (s *strategy) assess(in Input) finding.Posture {
 	p := finding.Posture{
 		Strategy: s.id, Title: s.title, Text: s.text, Threats: slices.Clone(s.threats), Impact: s.impact,
-		Implemented: []finding.Evidence{}, Missing: []finding.Evidence{},
+		Required: in.Required[s.id], Implemented: []finding.Evidence{}, Missing: []finding.Evidence{},
 	}
-	var open, reasons []string
+	var open, reasons, searched []string
 	for _, look := range s.rooms {
 		v := look(in)
 		p.Implemented = append(p.Implemented, v.implemented...)
@@ -72,34 +90,50 @@ func (s strategy) assess(in Input) finding.Posture {
 		if v.reason != "" {
 			reasons = append(reasons, v.reason)
 		}
-	}
-	p.Status = status(p, open)
-	if p.Status == finding.NotAssessed {
-		open = reasons
-	}
-	if in.Incomplete {
-		open = append(open, "the run is incomplete: something could not be looked at")
-		if p.Status == finding.Implemented {
-			p.Status = finding.Partial
+		if v.searched != "" {
+			searched = append(searched, v.searched)
 		}
 	}
-	p.Reason = strings.Join(open, "; ")
+	if unread := in.unread(s.id); unread != "" {
+		open, reasons = append(open, unread), append(reasons, unread)
+	}
+	p.Status = status(p, len(open) > 0, len(reasons) > 0)
+	switch p.Status {
+	case finding.Undecided:
+		open = reasons
+	case finding.NotApplicable:
+		open = searched
+	case finding.Implemented, finding.Partial, finding.Missing:
+	}
+	slices.Sort(open)
+	p.Reason = strings.Join(slices.Compact(open), "; ")
+	p.Residual = s.remains(p)
 	return p
 }
 
 // status is no better than what was looked at: with something left open a strategy
-// is in place in part at most.
-func status(p finding.Posture, open []string) finding.Status {
+// is in place in part at most, and what nobody could look at is neither missing nor
+// without a subject.
+func status(p finding.Posture, open, blind bool) finding.Status {
+	unsure := slices.ContainsFunc(p.Missing, isUnsure)
+	missing := slices.ContainsFunc(p.Missing, func(e finding.Evidence) bool { return !isUnsure(e) })
 	switch {
-	case len(p.Implemented) == 0 && len(p.Missing) == 0:
-		return finding.NotAssessed
-	case len(p.Implemented) == 0:
+	case len(p.Implemented) == 0 && missing:
 		return finding.Missing
-	case len(p.Missing) == 0 && len(open) == 0:
+	case len(p.Implemented) == 0 && (blind || unsure):
+		return finding.Undecided
+	case len(p.Implemented) == 0:
+		return finding.NotApplicable
+	case len(p.Missing) == 0 && !open:
 		return finding.Implemented
 	}
 	return finding.Partial
 }
+
+// unsure begins the text of what could not be looked at.
+const unsure = "undetermined: "
+
+func isUnsure(e finding.Evidence) bool { return strings.HasPrefix(e.Text, unsure) }
 
 // findings lists those of a strategy that are more than information, from artifacts and
 // from elsewhere, by place.

@@ -78,7 +78,7 @@ func TestStrategies(t *testing.T) {
 		if p.Title == "" || p.Text == "" || p.Impact == "" || len(p.Threats) == 0 {
 			t.Errorf("%s: a text is missing", p.Strategy)
 		}
-		if p.Status != finding.NotAssessed || p.Reason == "" {
+		if p.Status != finding.NotApplicable || !strings.Contains(p.Reason, "0 files") || p.Residual == "" {
 			t.Errorf("%s of nothing: %s, %q", p.Strategy, p.Status, p.Reason)
 		}
 		if p.Implemented == nil || p.Missing == nil {
@@ -97,8 +97,9 @@ func TestSafeSerialization(t *testing.T) {
 		in   Input
 		want []string
 	}{
-		{"no models", Input{Other: 3}, []string{"not assessed: no model files were found"}},
-		{"no models, incomplete", Input{Incomplete: true}, []string{"not assessed: no model files were found; the run is incomplete: something could not be looked at"}},
+		{"no models", Input{Other: 3}, []string{"not applicable: no model file and no Python code in 3 files"}},
+		{"no models in code", Input{Other: 3, Python: 2}, []string{"not applicable: no model file in 3 files, and no call that loads or saves one in 2 files of Python code"}},
+		{"no models, incomplete", Input{Incomplete: true}, []string{"undetermined: the run is incomplete: something could not be looked at"}},
 		{"good", Input{Artifacts: []finding.Artifact{weights, tensors, scripted, exported}}, []string{
 			"partial: " + open,
 			"+ m/e.pt2: is pt2, which is loaded without Python's pickle, and nothing in it does harm",
@@ -107,9 +108,9 @@ func TestSafeSerialization(t *testing.T) {
 			"+ m/w.pt: is a pickle (torch-zip), proved to hold tensors and plain containers only",
 		}},
 		{"bad", Input{Artifacts: []finding.Artifact{frame, evil, own, bad}}, []string{
-			"missing: " + open,
+			"missing: could not be looked at: m/bad.pt; " + open,
 			"- -own.pkl: is unknown | andiron inspect --trace ./-own.pkl shows what would run; where the model is yours, save its data in a format that runs no code, such as safetensors",
-			"- m/bad.pt: could not be looked at, so what loading it does is not known: the archive is cut short | replace the file, or raise the limit that the finding names",
+			"- m/bad.pt: undetermined: could not be looked at, so what loading it does is not known: the archive is cut short | replace the file, or raise the limit that the finding names",
 			"- m/f.ckpt!archive/data.pkl: runs code of reviewed packages when it is loaded (torch-zip): loading it runs code of numpy | andiron convert m/f.ckpt -o m/f.safetensors",
 			`- m/it's evil.pt!archive/data.pkl@0x1f: is dangerous: loading it would run a command | do not load it; andiron inspect --trace 'm/it'\''s evil.pt' shows what would run`,
 		}},
@@ -150,12 +151,18 @@ func TestSecureLoading(t *testing.T) {
 // A strategy is in place only where every room saw all of it.
 func TestStatus(t *testing.T) {
 	e := []finding.Evidence{{Text: "x"}}
+	blind := []finding.Evidence{{Text: unsure + "x"}}
 	for _, tt := range []struct {
 		view       view
 		incomplete bool
 		want       finding.Status
 	}{
-		{view{}, false, finding.NotAssessed},
+		{view{searched: "everywhere"}, false, finding.NotApplicable},
+		{view{searched: "everywhere"}, true, finding.Undecided},
+		{view{reason: "no reader"}, false, finding.Undecided},
+		{view{missing: blind}, false, finding.Undecided},
+		{view{implemented: e, missing: blind}, false, finding.Partial},
+		{view{missing: append(blind, e...)}, false, finding.Missing},
 		{view{implemented: e}, false, finding.Implemented},
 		{view{implemented: e}, true, finding.Partial},
 		{view{implemented: e, open: []string{"the rest"}}, false, finding.Partial},
@@ -206,9 +213,14 @@ func TestWeightsOnly(t *testing.T) {
 func TestUpdatesWithoutTorch(t *testing.T) {
 	for _, tt := range []struct {
 		rule, want string
-	}{{"DEP090", "no file that was read names torch"}, {"PIN090", "no file that was read names torch"}, {"DEP007", noDeps}} {
-		if got := depsUpdates(Input{Findings: []finding.Finding{{Rule: tt.rule}}}).reason; got != tt.want {
-			t.Errorf("%s: %q", tt.rule, got)
+	}{
+		{"DEP090", "not applicable: none of the files that say what the project depends on names torch"},
+		{"PIN090", "not applicable: none of the files that say what the project depends on names torch"},
+		{"DEP007", "undetermined: " + noTorch},
+	} {
+		got := lines(get(t, Input{Python: 1, Findings: []finding.Finding{{Rule: tt.rule}}}, finding.FrameworkUpdates))
+		if diff := cmp.Diff([]string{tt.want}, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.rule, diff)
 		}
 	}
 }

@@ -10,7 +10,9 @@ type strategy struct {
 	text    string
 	threats []finding.Threat // with the worst severity where the catalogue gives a range
 	impact  string
-	rooms   []func(Input) view
+	// residual is what remains possible when all of it is in place.
+	residual string
+	rooms    []func(Input) view
 }
 
 var strategies = []strategy{
@@ -23,7 +25,8 @@ var strategies = []strategy{
 		threats: []finding.Threat{{Name: "dependency vulnerabilities in the PyTorch ecosystem", Severity: finding.High}},
 		impact: "Known holes are found in hours instead of after an incident, and the record shows an auditor when each was " +
 			"found and closed.",
-		rooms: []func(Input) view{depsScanning},
+		residual: "A vulnerability that nobody has published, or that no feed covers, is found by no scan.",
+		rooms:    []func(Input) view{depsScanning},
 	},
 	{
 		id:    finding.DependencyPinning,
@@ -34,17 +37,19 @@ var strategies = []strategy{
 			{Name: "dependency vulnerabilities", Severity: finding.Medium},
 			{Name: "supply-chain attacks", Severity: finding.Low},
 		},
-		impact: "Every machine runs what was tested. A release that was replaced or taken over after the fact does not install, because its hash differs.",
-		rooms:  []func(Input) view{depsPinning},
+		impact:   "Every machine runs what was tested. A release that was replaced or taken over after the fact does not install, because its hash differs.",
+		residual: "A release that was malicious when it was pinned installs as it was locked; the cooldown and the review of the lock are what stands against that.",
+		rooms:    []func(Input) view{depsPinning},
 	},
 	{
 		id:    finding.SafeSerialization,
 		title: "Safe serialization",
 		text: "Keep models in a format that holds data and nothing else, such as safetensors, or in TorchScript or torch.export where the graph is needed too. " +
 			"A pickle is a program: loading one runs whatever its maker wrote into it, so production code should have no torch.load of a pickled model.",
-		threats: []finding.Threat{{Name: "model deserialisation", Severity: finding.High}},
-		impact:  "A swapped or poisoned model file can no longer run commands in the process that loads it. What remains to be checked is data: names, shapes and numbers.",
-		rooms:   []func(Input) view{modelFormats, codeSaving},
+		threats:  []finding.Threat{{Name: "model deserialisation", Severity: finding.High}},
+		impact:   "A swapped or poisoned model file can no longer run commands in the process that loads it. What remains to be checked is data: names, shapes and numbers.",
+		residual: "A file of tensors can still hold poisoned weights, and the reader of its format can have holes of its own.",
+		rooms:    []func(Input) view{modelFormats, codeSaving},
 	},
 	{
 		id:    finding.TrustedSources,
@@ -55,8 +60,9 @@ var strategies = []strategy{
 			{Name: "model deserialisation", Severity: finding.High},
 			{Name: "model poisoning", Severity: finding.Medium},
 		},
-		impact: "An attacker has to get past whoever may publish a model, and not only past the network. A file that changed since it was reviewed is noticed before it is loaded.",
-		rooms:  []func(Input) view{modelSources, codeSources},
+		impact:   "An attacker has to get past whoever may publish a model, and not only past the network. A file that changed since it was reviewed is noticed before it is loaded.",
+		residual: "Whoever may publish a model, or edit the lock, is trusted, and so is what they were trained on.",
+		rooms:    []func(Input) view{modelSources, codeSources},
 	},
 	{
 		id:    finding.FrameworkUpdates,
@@ -67,8 +73,9 @@ var strategies = []strategy{
 			{Name: "native-code vulnerabilities", Severity: finding.High},
 			{Name: "dependency vulnerabilities", Severity: finding.Low},
 		},
-		impact: "Published holes in the native code that parses models and runs operators are closed before they are used against you.",
-		rooms:  []func(Input) view{depsUpdates},
+		impact:   "Published holes in the native code that parses models and runs operators are closed before they are used against you.",
+		residual: "Holes that are not public, or not repaired yet, are in the latest version too.",
+		rooms:    []func(Input) view{depsUpdates},
 	},
 	{
 		id:    finding.SecureLoading,
@@ -79,8 +86,9 @@ var strategies = []strategy{
 			{Name: "arbitrary code execution", Severity: finding.Critical},
 			{Name: "model tampering", Severity: finding.High},
 		},
-		impact: "A file that is not the reviewed one is refused before a byte of it is interpreted, and one that is hostile all the same meets a loader that runs none of its code.",
-		rooms:  []func(Input) view{modelLoading, codeLoading},
+		impact:   "A file that is not the reviewed one is refused before a byte of it is interpreted, and one that is hostile all the same meets a loader that runs none of its code.",
+		residual: "A reviewed file that exploits a hole of the loader itself is loaded; the sandbox and current versions of torch are what stands against that.",
+		rooms:    []func(Input) view{modelLoading, codeLoading},
 	},
 	{
 		id:    finding.InputValidation,
@@ -92,8 +100,9 @@ var strategies = []strategy{
 			{Name: "model exploitation", Severity: finding.Medium},
 			{Name: "data poisoning", Severity: finding.Medium},
 		},
-		impact: "Requests that would exhaust memory, crash an operator or steer the model fail early and are counted. Training data that drifts or was planted shows up before the model learns it.",
-		rooms:  []func(Input) view{inputValidation},
+		impact:   "Requests that would exhaust memory, crash an operator or steer the model fail early and are counted. Training data that drifts or was planted shows up before the model learns it.",
+		residual: "An input within the schema can still be adversarial, and a poisoned sample can look like all others.",
+		rooms:    []func(Input) view{inputValidation},
 	},
 	{
 		id:    finding.CustomOps,
@@ -104,7 +113,8 @@ var strategies = []strategy{
 			{Name: "memory-safety vulnerabilities", Severity: finding.Critical},
 			{Name: "logic errors", Severity: finding.Medium},
 		},
-		impact: "A malformed tensor ends in an exception instead of a write outside of its buffer, and a wrong gradient is found by a test instead of by a bad model.",
-		rooms:  []func(Input) view{customOps},
+		impact:   "A malformed tensor ends in an exception instead of a write outside of its buffer, and a wrong gradient is found by a test instead of by a bad model.",
+		residual: "Tests and analysis show that errors are there, not that there are none; a GPU kernel runs beside the memory of others.",
+		rooms:    []func(Input) view{customOps},
 	},
 }

@@ -21,7 +21,7 @@ const noTrust = "whether the model files are locked was not looked at"
 // modelSources is the trust room's view of trusted sources: which models are
 // locked, which are not, and what the policy says.
 func modelSources(in Input) view {
-	v := view{reason: noModels}
+	v := view{searched: noModels(in)}
 	v.implemented = sites(informing(in, []string{ruleLocked, rulePolicy, ruleSigned}))
 	covered, looked := map[string]bool{}, false
 	for f := range every(in) {
@@ -41,6 +41,12 @@ func modelSources(in Input) view {
 		}
 	}
 	v.missing = append(v.missing, others(in, verdicts)...)
+	if calls := loading(in); len(in.Artifacts) == 0 && len(calls) > 0 && len(v.implemented) == 0 {
+		v.missing = append(v.missing, finding.Evidence{
+			Text: "the code loads models, and neither a lock nor a policy says which are trusted", Where: calls[0].Where,
+			Fix: "andiron init, and then andiron trust add for each model",
+		})
+	}
 	if !looked && len(in.Artifacts) > 0 {
 		v.open, v.reason = []string{noTrust}, noTrust
 	}

@@ -49,7 +49,7 @@ func inputValidation(in Input) view {
 	v.missing = append(v.missing, sites(onlyTensors(findings(in, finding.InputValidation)))...)
 	v.missing = append(v.missing, sites(open)...)
 	if len(v.implemented) == 0 && len(v.missing) == 0 {
-		v.reason = "there is no Python code that a model could be in, and no schema"
+		v.searched = "no Python code that a model could be in, and no schema, in " + in.files()
 	}
 	if len(v.implemented) > 0 {
 		v.open = notSeen(informing(in, []string{forwardAbroad}), len(guarded) > 0 || hasRule(in, forwardOpen))

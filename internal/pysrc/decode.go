@@ -84,6 +84,9 @@ func cookie(src []byte) string {
 
 // codec writes an encoding's name as CPython compares it, without separators.
 func codec(name string) string {
+	if name == "" {
+		return ""
+	}
 	name = strings.ToLower(name)
 	name = strings.NewReplacer("-", "", "_", "", " ", "").Replace(name)
 	switch name {

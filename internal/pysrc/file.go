@@ -61,8 +61,15 @@ func Parse(src []byte, lim Limits) (*File, error) {
 	}
 	f := &File{Text: text}
 	errs := &errorList{most: lim.MaxErrors}
-	p := &parser{src: text, toks: lex(text, errs), errs: errs, most: lim.MaxDepth}
+	space, ok := tokenSpace.Get().(*[]token)
+	if !ok {
+		space = new([]token)
+	}
+	p := &parser{src: text, toks: lex(text, *space, errs), errs: errs, most: lim.MaxDepth, arena: newArena(len(text))}
 	f.Body = p.file()
+	if *space = p.toks[:0]; cap(*space) <= mostTokens {
+		tokenSpace.Put(space)
+	}
 	slices.SortStableFunc(errs.list, func(a, b SyntaxError) int { return cmp.Compare(a.Offset, b.Offset) })
 	f.Errors, f.More = errs.list, errs.more
 	return f, nil

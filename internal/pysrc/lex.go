@@ -42,9 +42,12 @@ type fstring struct {
 	depth int // of the stack where it began
 }
 
-func lex(src string, errs *errorList) []token {
-	l := &lexer{src: src, errs: errs, indents: []int{0}}
-	l.tokens = make([]token, 0, len(src)/4+16)
+// lex makes tokens, in space if that is enough.
+func lex(src string, space []token, errs *errorList) []token {
+	l := &lexer{src: src, errs: errs, indents: []int{0}, tokens: space[:0]}
+	if cap(space) < len(src)/5 {
+		l.tokens = make([]token, 0, len(src)/4+16)
+	}
 	l.line()
 	for l.pos < len(l.src) {
 		if n := len(l.strings); n > 0 && l.inText() {
@@ -197,11 +200,14 @@ func letter(c byte) bool {
 func digit(c byte) bool { return c >= '0' && c <= '9' }
 
 func (l *lexer) comment() {
-	if i := strings.IndexAny(l.src[l.pos:], "\r\n"); i >= 0 {
-		l.pos += i
-	} else {
-		l.pos = len(l.src)
+	line := l.src[l.pos:]
+	if i := strings.IndexByte(line, '\n'); i >= 0 {
+		line = line[:i]
 	}
+	if i := strings.IndexByte(line, '\r'); i >= 0 {
+		line = line[:i]
+	}
+	l.pos += len(line)
 }
 
 // join passes over a backslash at the end of a line.

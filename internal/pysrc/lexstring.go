@@ -31,7 +31,7 @@ func prefix(s string) (flag, bool) {
 func (l *lexer) text(start int, f flag) {
 	quote := l.src[l.pos]
 	n := 1
-	if strings.HasPrefix(l.src[l.pos:], strings.Repeat(string(quote), 3)) {
+	if rest := l.src[l.pos:]; len(rest) >= 3 && rest[1] == quote && rest[2] == quote {
 		f |= flagTriple
 		n = 3
 	}

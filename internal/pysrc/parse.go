@@ -19,6 +19,9 @@ type parser struct {
 	failed bool
 	errs   *errorList
 	tries  int // to read a part of the statement that failed
+
+	arena   arena
+	pending []Expr // elements of what is being read, innermost last
 }
 
 func (p *parser) peek() sym {

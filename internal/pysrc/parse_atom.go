@@ -7,41 +7,49 @@ func (p *parser) atom() Expr {
 	switch s := p.peek(); s {
 	case symName:
 		name := p.word(p.take())
-		return &Name{isExpr{p.span(start)}, name}
+		return p.newName(start, name)
 	case symNumber:
 		t := p.take()
-		return &Number{isExpr{p.span(start)}, p.src[t.start:t.end]}
+		e := p.arena.numbers.next(p.arena.room)
+		e.Span, e.Text = p.span(start), p.src[t.start:t.end]
+		return e
 	case symString, symFStart:
 		return p.strings()
 	case symNone, symTrue, symFalse, symEllipsis:
 		t := p.take()
-		return &Const{isExpr{p.span(start)}, p.src[t.start:t.end]}
-	case symLParen:
-		return p.bracketed(p.parenthesised)
-	case symLBracket:
-		return p.bracketed(p.list)
-	case symLBrace:
-		return p.bracketed(p.braced)
+		return p.newConst(p.span(start), p.src[t.start:t.end])
+	case symLParen, symLBracket, symLBrace:
+		return p.bracketed(s)
 	default:
 		p.fail("an expression is missing")
-		return &Const{isExpr{Span{start, start}}, "None"}
+		return p.newConst(Span{start, start}, "None")
 	}
 }
 
-// bracketed counts a level of nesting around what parses a bracket.
-func (p *parser) bracketed(parse func(start int32) Expr) Expr {
+// bracketed counts a level of nesting around a bracket; symBang stands for the brace of
+// a field.
+func (p *parser) bracketed(open sym) Expr {
 	start := p.at()
 	defer p.leave()
 	if !p.enter() {
-		return &Const{isExpr{p.span(p.last)}, "None"}
+		return p.newConst(p.span(p.last), "None")
 	}
 	p.take()
-	return parse(start)
+	switch open {
+	case symLParen:
+		return p.parenthesised(start)
+	case symLBracket:
+		return p.list(start)
+	case symBang:
+		return p.field(start)
+	default:
+		return p.braced(start)
+	}
 }
 
 func (p *parser) parenthesised(start int32) Expr {
 	if p.accept(symRParen) {
-		return &Sequence{isExpr{p.span(start)}, Tuple, nil}
+		return p.newSequence(start, Tuple, nil)
 	}
 	if p.peek() == symYield {
 		e := p.yielded()
@@ -60,22 +68,23 @@ func (p *parser) parenthesised(start int32) Expr {
 		return first
 	}
 	elems := p.rest(first, symRParen)
-	return &Sequence{isExpr{p.span(start)}, Tuple, elems}
+	return p.newSequence(start, Tuple, elems)
 }
 
 // rest parses elements behind the first up to a closing bracket, which it takes.
 func (p *parser) rest(first Expr, end sym) []Expr {
-	elems := []Expr{first}
+	from := p.begin()
+	p.push(first)
 	for p.accept(symComma) && p.peek() != end {
-		elems = append(elems, p.starred())
+		p.push(p.starred())
 	}
 	p.expect(end, "a bracket is not closed")
-	return elems
+	return p.elements(from)
 }
 
 func (p *parser) list(start int32) Expr {
 	if p.accept(symRBracket) {
-		return &Sequence{isExpr{p.span(start)}, List, nil}
+		return p.newSequence(start, List, nil)
 	}
 	first := p.starred()
 	if p.clausesNext() {
@@ -85,7 +94,7 @@ func (p *parser) list(start int32) Expr {
 		return e
 	}
 	elems := p.rest(first, symRBracket)
-	return &Sequence{isExpr{p.span(start)}, List, elems}
+	return p.newSequence(start, List, elems)
 }
 
 // braced parses a dictionary or a set.
@@ -107,7 +116,7 @@ func (p *parser) braced(start int32) Expr {
 		return e
 	}
 	elems := p.rest(first, symRBrace)
-	return &Sequence{isExpr{p.span(start)}, Set, elems}
+	return p.newSequence(start, Set, elems)
 }
 
 // dict parses a dictionary whose first key was read, or that begins with **.
@@ -146,6 +155,9 @@ func (p *parser) item(d *Dict, key Expr) {
 // strings parses adjacent literals.
 func (p *parser) strings() Expr {
 	start := p.at()
+	if next := p.second(); p.peek() == symString && next != symString && next != symFStart { // one alone, as nearly all are
+		return p.literal(p.take())
+	}
 	var parts []Expr
 	template, joined := false, false
 	for {
@@ -198,7 +210,8 @@ func (p *parser) literal(t token) Expr {
 	if t.flag&flagTriple != 0 {
 		n = 3
 	}
-	e := &Str{isExpr: isExpr{Span{t.start, t.end}}, Bytes: t.flag&flagBytes != 0}
+	e := p.newStr(Span{t.start, t.end})
+	e.Bytes = t.flag&flagBytes != 0
 	e.Value, e.Inexact = unescape(s[n:len(s)-n], t.flag)
 	return e
 }
@@ -217,14 +230,14 @@ func (p *parser) pieces(parts []Expr, end sym) []Expr {
 		switch p.peek() {
 		case symFMiddle:
 			t := p.take()
-			e := &Str{isExpr: isExpr{Span{t.start, t.end}}}
+			e := p.newStr(Span{t.start, t.end})
 			e.Value, e.Inexact = unescape(p.src[t.start:t.end], t.flag)
 			if t.flag&flagSpec == 0 {
 				e.Value = braces(e.Value)
 			}
 			parts = append(parts, e)
 		case symLBrace:
-			parts = append(parts, p.bracketed(p.field))
+			parts = append(parts, p.bracketed(symBang))
 		default:
 			p.fail("an f-string does not parse")
 		}

@@ -11,11 +11,12 @@ func (p *parser) tuple(element func() Expr, start int32) Expr {
 	if p.peek() != symComma {
 		return first
 	}
-	elems := []Expr{first}
+	from := p.begin()
+	p.push(first)
 	for p.accept(symComma) && p.begins() {
-		elems = append(elems, element())
+		p.push(element())
 	}
-	return &Sequence{isExpr{p.span(start)}, Tuple, elems}
+	return p.newSequence(start, Tuple, p.elements(from))
 }
 
 // begins reports whether an expression begins here.
@@ -80,7 +81,7 @@ func (p *parser) yielded() Expr {
 func (p *parser) expression() Expr {
 	defer p.leave()
 	if !p.enter() {
-		return &Const{isExpr{p.span(p.last)}, "None"}
+		return p.newConst(p.span(p.last), "None")
 	}
 	if p.peek() == symLambda {
 		return p.lambda()
@@ -138,7 +139,7 @@ func (p *parser) not() Expr {
 	}
 	defer p.leave()
 	if !p.enter() {
-		return &Const{isExpr{p.span(p.last)}, "None"}
+		return p.newConst(p.span(p.last), "None")
 	}
 	start := p.at()
 	p.take()
@@ -216,7 +217,7 @@ func (p *parser) binary(floor int) Expr {
 		}
 		t := p.take()
 		right := p.binary(prec)
-		left = &Binary{isExpr{p.span(start)}, p.src[t.start:t.end], left, right}
+		left = p.newBinary(start, p.src[t.start:t.end], left, right)
 	}
 }
 
@@ -228,7 +229,7 @@ func (p *parser) unary() Expr {
 	}
 	defer p.leave()
 	if !p.enter() {
-		return &Const{isExpr{p.span(p.last)}, "None"}
+		return p.newConst(p.span(p.last), "None")
 	}
 	t := p.take()
 	v := p.unary()
@@ -247,7 +248,7 @@ func (p *parser) power() Expr {
 	}
 	p.take()
 	exp := p.unary()
-	return &Binary{isExpr{p.span(start)}, "**", base, exp}
+	return p.newBinary(start, "**", base, exp)
 }
 
 func (p *parser) awaited() Expr {
@@ -269,14 +270,18 @@ func (p *parser) primary() Expr {
 		case symDot:
 			p.take()
 			name := p.identifier()
-			e = &Attribute{isExpr{p.span(start)}, e, name}
+			a := p.arena.attributes.next(p.arena.room)
+			a.Span, a.Value, a.Attr = p.span(start), e, name
+			e = a
 		case symLParen:
 			e = p.call(start, e)
 		case symLBracket:
 			p.take()
 			index := p.index()
 			p.expect(symRBracket, "a bracket is not closed")
-			e = &Subscript{isExpr{p.span(start)}, e, index}
+			s := p.arena.subscripts.next(p.arena.room)
+			s.Span, s.Value, s.Index = p.span(start), e, index
+			e = s
 		default:
 			return e
 		}
@@ -290,11 +295,12 @@ func (p *parser) index() Expr {
 	if p.peek() != symComma {
 		return first
 	}
-	elems := []Expr{first}
+	from := p.begin()
+	p.push(first)
 	for p.accept(symComma) && p.peek() != symRBracket {
-		elems = append(elems, p.slice())
+		p.push(p.slice())
 	}
-	return &Sequence{isExpr{p.span(start)}, Tuple, elems}
+	return p.newSequence(start, Tuple, p.elements(from))
 }
 
 func (p *parser) slice() Expr {
@@ -328,20 +334,24 @@ func (p *parser) bound() Expr {
 // call parses the arguments of a call of f.
 func (p *parser) call(start int32, f Expr) Expr {
 	p.take()
-	c := &Call{Func: f}
+	c := p.arena.calls.next(p.arena.room)
+	c.Func = f
+	from := p.begin()
 	for p.peek() != symRParen && !p.failed {
-		p.argument(c)
+		p.argument(c, from)
 		if !p.accept(symComma) {
 			break
 		}
 	}
+	c.Args = p.elements(from)
 	p.expect(symRParen, "a bracket is not closed")
 	c.Broken = p.failed
 	c.Span = p.span(start)
 	return c
 }
 
-func (p *parser) argument(c *Call) {
+// argument parses one of a call, of which those by place are pending.
+func (p *parser) argument(c *Call, from int) {
 	start := p.at()
 	switch {
 	case p.accept(symDoubleStar):
@@ -349,7 +359,7 @@ func (p *parser) argument(c *Call) {
 		c.Keywords = append(c.Keywords, Keyword{p.span(start), "", v})
 	case p.accept(symStar):
 		v := p.expression()
-		c.Args = append(c.Args, &Starred{isExpr{p.span(start)}, v})
+		p.push(&Starred{isExpr{p.span(start)}, v})
 	case p.peek() == symName && p.second() == symAssign:
 		name := p.identifier()
 		p.take()
@@ -359,11 +369,11 @@ func (p *parser) argument(c *Call) {
 		e := p.named()
 		if p.clausesNext() {
 			e = p.comprehension(start, Generator, nil, e)
-			if len(c.Args)+len(c.Keywords) == 0 { // ast gives it the call's brackets
+			if p.begin() == from && len(c.Keywords) == 0 { // ast gives it the call's brackets
 				e.(*Comprehension).Start--
 			}
 		}
-		c.Args = append(c.Args, e)
+		p.push(e)
 	}
 }
 

@@ -188,7 +188,9 @@ func (p *parser) assignment() Stmt {
 	case symColon:
 		return p.annotated(start, e)
 	default:
-		return &ExprStmt{isStmt{p.span(start)}, e}
+		s := p.arena.effects.next(p.arena.room)
+		s.Span, s.Value = p.span(start), e
+		return s
 	}
 }
 
@@ -203,7 +205,9 @@ func (p *parser) assign(start int32, first Expr) Stmt {
 			p.fail("this cannot be assigned to")
 		}
 	}
-	return &Assign{isStmt{p.span(start)}, list[:n], list[n]}
+	s := p.arena.assigns.next(p.arena.room)
+	s.Span, s.Targets, s.Value = p.span(start), list[:n], list[n]
+	return s
 }
 
 func assignable(e Expr) bool {

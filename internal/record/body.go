@@ -19,6 +19,7 @@ const (
 	KindRelease     Kind = "release"
 	KindTest        Kind = "test"
 	KindRepair      Kind = "repair"
+	KindAudit       Kind = "audit"
 )
 
 // maxIDs is how many ids one vulnerability has.
@@ -43,6 +44,8 @@ func meaning(k Kind) body {
 		return &Test{}
 	case KindRepair:
 		return &Repair{}
+	case KindAudit:
+		return &Audit{}
 	}
 	return nil
 }
@@ -210,6 +213,41 @@ type Repair struct {
 func (r *Repair) check() error {
 	if r.Bytes < 1 || !isDigest(r.SHA256) {
 		return fmt.Errorf("bytes %d or sha256 %.80q makes no sense", r.Bytes, r.SHA256)
+	}
+	return nil
+}
+
+// Audit is how a project stood on the strategies.
+type Audit struct {
+	Tool       string     `json:"tool"`             // andiron's version
+	Commit     string     `json:"commit,omitempty"` // of the project, where it is known
+	Complete   bool       `json:"complete"`         // everything could be looked at
+	Strategies []Standing `json:"strategies"`
+	Critical   int        `json:"critical"` // findings that nobody answers for, by severity
+	High       int        `json:"high"`
+	Medium     int        `json:"medium"`
+	Low        int        `json:"low"`
+}
+
+// Standing is one strategy in an audit.
+type Standing struct {
+	Strategy    string `json:"strategy"`
+	Status      string `json:"status"`
+	Implemented int    `json:"implemented"` // pieces of evidence
+	Missing     int    `json:"missing"`
+}
+
+func (a *Audit) check() error {
+	if len(a.Strategies) == 0 || len(a.Strategies) > maxIDs {
+		return fmt.Errorf("an audit of %d strategies", len(a.Strategies))
+	}
+	for _, s := range a.Strategies {
+		if s.Strategy == "" || s.Status == "" || s.Implemented < 0 || s.Missing < 0 {
+			return fmt.Errorf("strategy %.80q with status %.80q makes no sense", s.Strategy, s.Status)
+		}
+	}
+	if min(a.Critical, a.High, a.Medium, a.Low) < 0 {
+		return fmt.Errorf("an audit with %d findings", min(a.Critical, a.High, a.Medium, a.Low))
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ type Entry struct {
 	Prev string // SHA-256 of the line before, without its end
 
 	// Meaning is what the body says, where the kind is known: a pointer to Scan,
-	// Finding, Decision, Remediation, Release, Test or Repair.
+	// Finding, Decision, Remediation, Release, Test, Repair or Audit.
 	Meaning any
 	Digest  string // SHA-256 of this line
 }

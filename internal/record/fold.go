@@ -79,6 +79,12 @@ type Tested struct {
 	Test
 }
 
+// Audited is an audit, with its time.
+type Audited struct {
+	Time string `json:"time"`
+	Audit
+}
+
 // Folded is what is true now.
 type Folded struct {
 	Summary
@@ -94,6 +100,7 @@ type Folded struct {
 	Remediations []Remedied
 	Tests        []Tested
 	Steps        []Step // of releases
+	Audits       []Audited
 
 	index map[string]*State
 	seen  map[string]sighting // by scope
@@ -151,11 +158,13 @@ func (f *Folded) add(e *Entry) error {
 		f.Remediations = append(f.Remediations, Remedied{e.Time, *m})
 	case *Test:
 		f.Tests = append(f.Tests, Tested{e.Time, *m})
+	case *Audit:
+		f.Audits = append(f.Audits, Audited{e.Time, *m})
 	case *Release:
 		f.Steps = append(f.Steps, Step{e.Time, *m})
 	}
-	if max(len(f.Decisions), len(f.Remediations), len(f.Tests), len(f.Steps)) > maxFindings {
-		return bounded.Exceeded("decisions, remediations, tests or steps of releases", maxFindings)
+	if max(len(f.Decisions), len(f.Remediations), len(f.Tests), len(f.Steps), len(f.Audits)) > maxFindings {
+		return bounded.Exceeded("decisions, remediations, tests, steps of releases or audits", maxFindings)
 	}
 	return nil
 }

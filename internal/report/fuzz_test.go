@@ -62,9 +62,12 @@ func everywhere(s string) stream {
 		},
 		posture: []finding.Posture{{
 			Strategy: finding.SafeSerialization, Status: finding.Partial, Title: "Safe serialization",
-			Missing: []finding.Evidence{{Text: s, Where: w, Fix: s}},
+			Missing: []finding.Evidence{{Text: s, Where: w, Fix: s}}, Reason: s, Residual: s,
 		}},
-		summary: finding.Summary{Incomplete: true, Reasons: []string{s}, Database: s},
+		summary: finding.Summary{
+			Incomplete: true, Reasons: []string{s}, Database: s,
+			Baseline: &finding.Baseline{Report: s, Gone: []finding.Finding{bad}}, Trend: &finding.Trend{Since: s, Commit: s},
+		},
 	}
 }
 
@@ -91,10 +94,16 @@ func checkTags(t *testing.T, out string) {
 		name, _, _ := strings.Cut(strings.Trim(s, "</>"), " ")
 		names = append(names, name)
 	}
+	pictures := 0
 	for _, n := range names {
 		switch n {
-		case "script", "img", "iframe", "link", "object", "embed", "svg", "form", "base":
+		case "script", "img", "iframe", "link", "object", "embed", "form", "base", "image", "use", "foreignObject", "animate", "set":
 			t.Errorf("html: the page holds <%s>", n)
+		case "svg":
+			pictures++
 		}
+	}
+	if pictures != 2 {
+		t.Errorf("html: the page has %d tags of a picture, want the overview's two", pictures)
 	}
 }

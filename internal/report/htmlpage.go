@@ -63,6 +63,8 @@ func writeHTML(w io.Writer, r *run) error {
 	p.head(&v)
 	p.tallies(&v)
 	p.incomplete(&v)
+	p.overview(v.Posture)
+	p.compared(r.summary)
 	p.posture(v.Posture)
 	p.artifacts(v.Artifacts)
 	for i := range v.Tables {
@@ -148,7 +150,8 @@ func (p *page) posture(list []htmlPosture) {
 	for _, s := range list {
 		p.details(len(s.Missing) > 0)
 		p.put("\n<summary><span class=\"badge %s\">%s</span> <h3>%s</h3></summary>\n<div class=\"body\">",
-			strings.ReplaceAll(string(s.Status), " ", "-"), string(s.Status), safetext.Plain(s.Title))
+			statusClass(s.Status), string(s.Status), safetext.Plain(s.Title))
+		p.when(short(s.Posture), "\n<p><strong>%s</strong></p>")
 		p.when(safetext.Plain(s.Reason), "\n<p><em>%s</em></p>")
 		p.put("\n<p>%s</p>\n<h4>Mitigates</h4>\n<p>", safetext.Plain(s.Text))
 		for i, t := range s.Threats {
@@ -161,6 +164,7 @@ func (p *page) posture(list []htmlPosture) {
 		for _, l := range s.Lists {
 			p.evidence(l)
 		}
+		p.when(safetext.Plain(s.Residual), "\n<h4>Residual risk</h4>\n<p>%s</p>")
 		p.put("\n</div>\n</details>")
 	}
 }

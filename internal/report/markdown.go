@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"html"
 	"io"
 	"slices"
 	"strings"
@@ -16,27 +15,38 @@ import (
 const maxMarkdown = 56_000
 
 // writeMarkdown writes a report that fits a pull-request comment: what does not
-// pass in full, what passes in a folded list.
+// pass in full, what passes in a folded list. An audit is a document of its own.
 func writeMarkdown(w io.Writer, r *run) error {
-	m := markdown{run: r}
+	if len(r.posture) > 0 {
+		return writePosture(w, r)
+	}
+	m := markdown{run: r, most: maxMarkdown}
 	m.printf("## %s: %s\n", prose(r.title()), headline(r))
-	if aboutModels(r.config.Verb, r.summary) {
-		m.printf("\n%s.\n", prose(totals(r.summary)))
-	}
-	if line := packageTotals(r.summary); line != "" {
-		m.printf("\n%s.\n", prose(line))
-	}
-	if r.summary.Incomplete {
-		m.printf("\n> **Incomplete:** what could not be looked at is not known to be safe.\n")
-		for _, reason := range r.summary.Reasons {
-			m.printf("> - %s\n", prose(brief(reason, maxMessage)))
-		}
-	}
+	m.totals()
 	passing := m.failing()
 	m.packages()
 	m.loose()
-	m.strategies()
 	m.passing(passing)
+	return m.end(w)
+}
+
+// totals says how much was looked at, and what was not.
+func (m *markdown) totals() {
+	if aboutModels(m.config.Verb, m.summary) {
+		m.printf("\n%s.\n", prose(totals(m.summary)))
+	}
+	if line := packageTotals(m.summary); line != "" {
+		m.printf("\n%s.\n", prose(line))
+	}
+	if m.summary.Incomplete {
+		m.printf("\n> **Incomplete:** what could not be looked at is not known to be safe.\n")
+		for _, reason := range m.summary.Reasons {
+			m.printf("> - %s\n", prose(brief(reason, maxMessage)))
+		}
+	}
+}
+
+func (m *markdown) end(w io.Writer) error {
 	if m.left > 0 {
 		fmt.Fprintf(&m.b, "\n_%s left out to keep this short; `--format json` has everything._\n",
 			count(m.left, "part was", "parts were"))
@@ -48,13 +58,14 @@ func writeMarkdown(w io.Writer, r *run) error {
 type markdown struct {
 	*run
 	b    strings.Builder
-	left int // parts that did not fit
+	most int // bytes that fit
+	left int // parts that did not
 }
 
 // printf adds one part, or counts it where it does not fit.
 func (m *markdown) printf(format string, args ...any) {
 	s := fmt.Sprintf(format, args...)
-	if m.b.Len()+len(s) > maxMarkdown {
+	if m.b.Len()+len(s) > m.most {
 		m.left++
 		return
 	}
@@ -133,54 +144,6 @@ func (m *markdown) loose() {
 	}
 }
 
-// strategies writes a table of the eight, then what each has and lacks.
-func (m *markdown) strategies() {
-	if len(m.posture) == 0 {
-		return
-	}
-	s := "\n### Posture\n\n| strategy | status | implemented | missing |\n| --- | --- | ---: | ---: |\n"
-	for _, p := range m.posture {
-		s += fmt.Sprintf("| %s | %s | %d | %d |\n", prose(p.Title), prose(string(p.Status)), len(p.Implemented), len(p.Missing))
-	}
-	m.printf("%s", s)
-	for _, p := range m.posture {
-		m.strategy(p)
-	}
-}
-
-func (m *markdown) strategy(p finding.Posture) {
-	s := fmt.Sprintf("\n<details><summary>%s: %s</summary>\n\n",
-		summary(p.Title), summary(string(p.Status)))
-	if p.Reason != "" {
-		s += prose(p.Reason) + "\n\n"
-	}
-	s += prose(p.Text) + "\n\n**Mitigates:** " + prose(threats(p)) + "\n\n**Impact:** " + prose(p.Impact) + "\n"
-	s += m.evidence("Implemented", p.Implemented) + m.evidence("Missing", p.Missing)
-	m.printf("%s\n</details>\n", s)
-}
-
-func (m *markdown) evidence(title string, es []finding.Evidence) string {
-	if len(es) == 0 {
-		return ""
-	}
-	s := "\n**" + title + "**\n\n"
-	shown, left := cut(es)
-	for _, e := range shown {
-		s += "- "
-		if at := e.Where.String(); at != "" {
-			s += code(at) + ": "
-		}
-		s += prose(brief(e.Text, maxMessage)) + "\n"
-		if e.Fix != "" {
-			s += "  - **Fix:** " + code(brief(e.Fix, maxMessage)) + "\n"
-		}
-	}
-	if left > 0 {
-		s += fmt.Sprintf("- … %d more\n", left)
-	}
-	return s
-}
-
 func (m *markdown) passing(as []finding.Artifact) {
 	if len(as) == 0 {
 		return
@@ -235,19 +198,6 @@ func prose(s string) string {
 			b.WriteByte('\\')
 		}
 		b.WriteByte(c)
-		if active(s, i) {
-			b.WriteString(apart)
-		}
-	}
-	return b.String()
-}
-
-// summary writes text for HTML inside of Markdown.
-func summary(s string) string {
-	var b strings.Builder
-	s = safetext.Plain(s)
-	for i := range len(s) {
-		b.WriteString(html.EscapeString(s[i : i+1]))
 		if active(s, i) {
 			b.WriteString(apart)
 		}

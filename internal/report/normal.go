@@ -37,6 +37,9 @@ func normalFinding(f finding.Finding) finding.Finding {
 			return finding.Step{Where: normalWhere(s.Where), Text: safetext.Valid(s.Text)}
 		})
 	}
+	if f.Edits != nil {
+		f.Edits = each(f.Edits, func(e finding.Edit) finding.Edit { e.Text = safetext.Valid(e.Text); return e })
+	}
 	f.Code, f.Input = safetext.Valid(f.Code), safetext.Valid(f.Input)
 	if p := f.Package; p != nil {
 		q := normalPackage(*p)
@@ -76,7 +79,7 @@ func normalPosture(p finding.Posture) finding.Posture {
 	p.Threats = append([]finding.Threat{}, p.Threats...)
 	p.Implemented = normalEvidence(p.Implemented)
 	p.Missing = normalEvidence(p.Missing)
-	p.Reason = safetext.Valid(p.Reason)
+	p.Reason, p.Residual = safetext.Valid(p.Reason), safetext.Valid(p.Residual)
 	return p
 }
 
@@ -117,9 +120,31 @@ func normalSummary(m finding.Summary) finding.Summary {
 		t.Schema = safetext.Valid(t.Schema)
 		m.Tensors = &t
 	}
+	m.Baseline, m.Trend = normalBaseline(m.Baseline), normalTrend(m.Trend)
 	m.Reasons = validAll(m.Reasons)
 	slices.Sort(m.Reasons)
 	return m
+}
+
+func normalBaseline(b *finding.Baseline) *finding.Baseline {
+	if b == nil {
+		return nil
+	}
+	return &finding.Baseline{Report: safetext.Valid(b.Report), Known: b.Known, New: b.New, Gone: each(sorted(b.Gone), normalFinding)}
+}
+
+func normalTrend(t *finding.Trend) *finding.Trend {
+	if t == nil {
+		return nil
+	}
+	out := *t
+	out.Since, out.Commit = safetext.Valid(t.Since), safetext.Valid(t.Commit)
+	out.Strategies = append([]finding.Turn{}, t.Strategies...)
+	out.Severities = map[finding.Severity]int{}
+	for _, s := range finding.Severities() {
+		out.Severities[s] = t.Severities[s]
+	}
+	return &out
 }
 
 func validAll(ss []string) []string { return each(ss, safetext.Valid) }

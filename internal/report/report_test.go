@@ -46,7 +46,7 @@ func render(t *testing.T, format string, s stream, opt report.Options) string {
 func TestGolden(t *testing.T) {
 	ext := map[string]string{"text": "txt", "json": "json", "jsonl": "jsonl", "sarif": "sarif", "markdown": "md", "html": "html", "github": "github.txt"}
 	for _, format := range report.Formats() {
-		for _, name := range []string{"scan", "audit", "hostile", "waived", "empty", "dead", "deps", "both", "clean"} {
+		for _, name := range []string{"scan", "audit", "compared", "hostile", "waived", "empty", "dead", "deps", "both", "clean"} {
 			t.Run(name+"/"+format, func(t *testing.T) {
 				got := render(t, format, streams()[name], report.Options{})
 				golden(t, name+"."+ext[format], got)
@@ -410,8 +410,8 @@ func TestSARIFMeaning(t *testing.T) {
 	if run.Invocations[0].ExecutionSuccessful {
 		t.Error("an incomplete run is successful")
 	}
-	if got := len(run.Invocations[0].ToolExecutionNotifications); got != 4 {
-		t.Errorf("%d notifications, want 2 of findings and 2 of reasons", got)
+	if got := len(run.Invocations[0].ToolExecutionNotifications); got != 5 {
+		t.Errorf("%d notifications, want 2 of findings, 2 of reasons and 1 of a strategy", got)
 	}
 	prints := map[string]bool{}
 	for _, r := range run.Results {

@@ -32,7 +32,7 @@ const (
 // notification, and executionSuccessful is false.
 func writeSARIF(w io.Writer, r *run) error {
 	s := sarifRun{run: r, index: map[string]int{}, seen: map[string]int{}}
-	s.out = sarif.NewRun(*sarif.NewTool(s.driver()))
+	s.out = sarif.NewRun(*sarif.NewTool(s.driver())).WithColumnKind("unicodeCodePoints")
 	invocation := sarif.NewInvocation().WithExecutionSuccess(!r.summary.Incomplete)
 	s.out.Invocations = []*sarif.Invocation{invocation}
 	s.artifacts(invocation)
@@ -41,7 +41,7 @@ func writeSARIF(w io.Writer, r *run) error {
 		invocation.ToolExecutionNotifications = append(invocation.ToolExecutionNotifications,
 			notification("error", "incomplete: "+reason))
 	}
-	s.posture()
+	s.posture(invocation)
 	s.packages()
 	return encode(w, "  ", &sarif.Report{Version: string(sarif.Version210), Schema: sarifSchema, Runs: []*sarif.Run{s.out}})
 }
@@ -155,8 +155,18 @@ func (s *sarifRun) finding(f finding.Finding, artifact int, inv *sarif.Invocatio
 	if len(f.Flow) > 0 {
 		res.CodeFlows = []*sarif.CodeFlow{codeFlow(f.Flow)}
 	}
+	if len(f.Edits) > 0 {
+		res.AddFix(repair(f, artifact))
+	}
 	if f.Waived != nil {
 		res.AddSuppression(suppression(f))
+	}
+	if s.run.summary.Baseline != nil { // 2.1.0 §3.27.24
+		state := "new"
+		if f.Known {
+			state = "unchanged"
+		}
+		res.BaselineState = &state
 	}
 	s.out.Results = append(s.out.Results, res)
 	if f.Outcome != finding.Undetermined {
@@ -167,6 +177,18 @@ func (s *sarifRun) finding(f finding.Finding, artifact int, inv *sarif.Invocatio
 	n.AssociatedRule = sarif.NewReportingDescriptorReference().WithId(f.Rule)
 	n.AssociatedRule.Index = res.RuleIndex
 	inv.ToolExecutionNotifications = append(inv.ToolExecutionNotifications, n)
+}
+
+// repair is what puts a finding right (2.1.0 §3.55): all its edits in one change.
+func repair(f finding.Finding, artifact int) *sarif.Fix {
+	change := sarif.NewArtifactChange(artifactLocation(f.Where.Path, artifact))
+	for _, e := range f.Edits {
+		region := sarif.NewRegion().WithStartLine(e.Line).WithStartColumn(e.Column).WithEndLine(e.EndLine).WithEndColumn(e.EndColumn)
+		change.WithReplacement(sarif.NewReplacement(region).WithInsertedContent(sarif.NewArtifactContent().WithText(e.Text)))
+	}
+	fix := sarif.NewFix().WithDescriptionText(literal(brief(f.Fix, maxMessage)))
+	fix.AddArtifactChanges(change)
+	return fix
 }
 
 // codeFlow shows how something comes to where a finding is, step by step.
@@ -248,13 +270,16 @@ func (s *sarifRun) fingerprint(f finding.Finding) string {
 }
 
 // posture keeps an audit's strategies as properties of the run.
-func (s *sarifRun) posture() {
+func (s *sarifRun) posture(inv *sarif.Invocation) {
 	if len(s.run.posture) == 0 {
 		return
 	}
 	states := map[string]string{}
 	for _, p := range s.run.posture {
 		states[string(p.Strategy)] = string(p.Status)
+		if p.Short() { // it makes the exit code 1, so it is said
+			inv.ToolExecutionNotifications = append(inv.ToolExecutionNotifications, notification("error", fmt.Sprintf("%s is %s: %s", p.Title, p.Status, short(p))))
+		}
 	}
 	s.property("posture", states)
 }

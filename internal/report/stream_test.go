@@ -127,11 +127,12 @@ func scanConfig(paths ...string) finding.Config {
 // streams are the shapes that every format is tested on.
 func streams() map[string]stream {
 	return map[string]stream{
-		"scan":    scanStream(),
-		"audit":   auditStream(),
-		"hostile": hostileStream(),
-		"empty":   {config: scanConfig("src"), summary: finding.Summary{Other: 1}},
-		"zero":    {},
+		"scan":     scanStream(),
+		"audit":    auditStream(),
+		"compared": comparedStream(),
+		"hostile":  hostileStream(),
+		"empty":    {config: scanConfig("src"), summary: finding.Summary{Other: 1}},
+		"zero":     {},
 		"dead": {
 			config:  scanConfig("-"),
 			summary: finding.Summary{Incomplete: true, Reasons: []string{"interrupted", "gone.pt: no such file"}},
@@ -183,24 +184,45 @@ func auditStream() stream {
 	train := finding.Where{Path: "train.py"}.Line1(12, 5)
 	loose := ruleUnknown.Finding(train, "torch.load is called without weights_only", "torch.load(path)")
 	loose.Flow = []finding.Step{{Where: finding.Where{Path: "serve.py"}.Line1(3, 1), Text: "name, which a request brings to get"}, {Where: train, Text: "torch.load(path)"}}
+	loose.Edits = []finding.Edit{{Line: 12, Column: 20, EndLine: 12, EndColumn: 20, Text: ", weights_only=True"}}
 	s.findings = append(s.findings, loose)
 	s.posture = []finding.Posture{
 		{
 			Strategy: finding.DependencyScanning, Title: "Dependency scanning", Text: "Scan what is installed.",
 			Threats: []finding.Threat{{Name: "dependency vulnerabilities", Severity: finding.High}},
-			Impact:  "Known holes are found early.", Status: finding.NotAssessed, Reason: "no room of andiron looks at this yet",
+			Impact:  "Known holes are found early.", Status: finding.NotApplicable, Reason: "no file that says what a project depends on in 3 files", Residual: "None.",
 		},
 		{
 			Strategy: finding.SafeSerialization, Title: "Safe serialization",
 			Text:    "Keep weights in a format that holds data and nothing else. " + strings.Repeat("A long paragraph is broken at a fixed width. ", 4),
 			Threats: []finding.Threat{{Name: "model deserialization", Severity: finding.High}, {Name: "another", Severity: finding.Low}},
-			Impact:  "Loading cannot run code.", Status: finding.Partial,
+			Impact:  "Loading cannot run code.", Status: finding.Partial, Required: finding.Implemented, Reason: "could not be looked at: models/cut.pt",
+			Residual:    "Through 1 point that is missing: model deserialization (high).",
 			Implemented: []finding.Evidence{{Text: "holds tensors only", Where: finding.Where{Path: "models/tensors.safetensors"}}},
 			Missing: []finding.Evidence{{
 				Text: "would run a shell command", Where: at("models/evil.pt", "archive/data.pkl").At(31),
 				Fix: "andiron inspect --trace models/evil.pt",
 			}},
 		},
+	}
+	s.summary.Trend = &finding.Trend{
+		Since: "2026-11-25T00:00:00Z", Commit: strings.Repeat("0a", 20), Strategies: []finding.Turn{
+			{Strategy: finding.DependencyScanning, Was: finding.NotApplicable, Is: finding.NotApplicable},
+			{Strategy: finding.SafeSerialization, Was: finding.Missing, Is: finding.Partial, MissingWas: 4, MissingIs: 1},
+		}, Severities: map[finding.Severity]int{finding.High: 9},
+	}
+	return s
+}
+
+// comparedStream is an audit that was compared with an earlier one.
+func comparedStream() stream {
+	s := auditStream()
+	known := ruleUnknown.Finding(finding.Where{Path: "old.py"}.Line1(1, 1), "torch.load is called without weights_only")
+	known.Known = true
+	s.findings = append(s.findings, known)
+	s.summary.Baseline = &finding.Baseline{
+		Report: "before.json", Known: 1, New: 4,
+		Gone: []finding.Finding{ruleUnknown.Finding(finding.Where{Path: "gone.py"}.Line1(7, 1), "torch.load is called without weights_only")},
 	}
 	return s
 }
@@ -251,7 +273,8 @@ func hostileStream() stream {
 					ruleCommand.Finding(at(path, nasty).At(1<<62), nasty, nasty, strings.Repeat(nasty, 20)),
 					{
 						Rule: "XYZ999", Severity: finding.Low, Outcome: finding.Present, Strategy: finding.TrustedSources, Message: strings.Repeat("\u202e", 700), Where: at(path, ""), Fix: nasty,
-						Flow: []finding.Step{{Where: at(nasty, nasty), Text: nasty}, {Text: strings.Repeat(nasty, 20)}},
+						Flow:  []finding.Step{{Where: at(nasty, nasty), Text: nasty}, {Text: strings.Repeat(nasty, 20)}},
+						Edits: []finding.Edit{{Line: 1, Column: 1, EndLine: 2, EndColumn: 1, Text: nasty}, {Line: 1 << 30, Column: 1, EndLine: 1 << 30, EndColumn: 1}},
 					},
 				},
 			},

@@ -148,11 +148,14 @@ func (t *text) Posture(p finding.Posture) error {
 	t.release()
 	t.unauditable()
 	t.states[p.Status]++
-	if t.opt.Quiet && len(p.Missing) == 0 {
+	if t.opt.Quiet && len(p.Missing) == 0 && !p.Short() {
 		return t.flush()
 	}
 	t.heading("Posture")
 	fmt.Fprintf(&t.b, "\n%s: %s\n", t.paint(bold, safetext.Plain(p.Title)), t.paint(statusColor(p.Status), safetext.Plain(string(p.Status))))
+	if line := short(p); line != "" {
+		t.prose(line)
+	}
 	if p.Reason != "" {
 		t.prose(p.Reason)
 	}
@@ -161,6 +164,9 @@ func (t *text) Posture(p finding.Posture) error {
 	t.prose("impact: " + p.Impact)
 	t.evidence("implemented", "+", p.Implemented)
 	t.evidence("missing", "-", p.Missing)
+	if p.Residual != "" {
+		t.prose("remains: " + p.Residual)
+	}
 	return t.flush()
 }
 
@@ -186,6 +192,26 @@ func (t *text) evidence(title, mark string, es []finding.Evidence) {
 	}
 }
 
+// compared says what became of an earlier report, and what changed since the last audit.
+func (t *text) compared(s finding.Summary) {
+	if b := s.Baseline; b != nil {
+		t.fill(t.opt.Width, 0, 2, split(baselineTotals(s)))
+		for _, f := range b.Gone[:min(len(b.Gone), mostGone)] {
+			t.item("gone: ", goneLine(f), 2)
+		}
+		if n := len(b.Gone) - mostGone; n > 0 {
+			fmt.Fprintf(&t.b, "  … %d more; --format json lists all of them\n", n)
+		}
+	}
+	if s.Trend != nil {
+		t.fill(t.opt.Width, 0, 2, split(trendHead(*s.Trend)))
+		for _, line := range trendLines(s) {
+			t.b.WriteString("  ")
+			t.fill(t.opt.Width, 2, 4, split(line))
+		}
+	}
+}
+
 // Summary ends the report. Quiet says only what could not be looked at.
 func (t *text) Summary(s finding.Summary) error {
 	s = normalSummary(s)
@@ -207,6 +233,7 @@ func (t *text) Summary(s finding.Summary) error {
 		if line := t.stateTotals(); line != "" {
 			fmt.Fprintf(&t.b, "strategies: %s\n", line)
 		}
+		t.compared(s)
 	}
 	if s.Incomplete {
 		fmt.Fprintf(&t.b, "%s\n", t.paint(yellow, "incomplete: not everything could be looked at"))
@@ -354,7 +381,7 @@ func statusColor(s finding.Status) color {
 		return yellow
 	case finding.Missing:
 		return red
-	case finding.NotAssessed:
+	case finding.Undecided, finding.NotApplicable:
 	}
 	return dim
 }
@@ -381,8 +408,11 @@ func about(a finding.Artifact) string {
 }
 
 func undetermined(f finding.Finding) string {
-	if f.Outcome == finding.Undetermined {
+	switch {
+	case f.Outcome == finding.Undetermined:
 		return "undetermined: "
+	case f.Known:
+		return "known: "
 	}
 	return ""
 }
@@ -410,7 +440,7 @@ func totals(s finding.Summary) string {
 
 func (t *text) stateTotals() string {
 	var parts []string
-	for _, s := range []finding.Status{finding.Implemented, finding.Partial, finding.Missing, finding.NotAssessed} {
+	for _, s := range finding.Statuses() {
 		if n := t.states[s]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, s))
 		}

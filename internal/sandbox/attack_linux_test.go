@@ -42,6 +42,18 @@ const (
 	byNumber = "def call(n, *a):\n  libc.syscall(n, *[ctypes.c_ulong(x) for x in a])\n"
 )
 
+// limits are such that what ends an attack is what holds it, and not the time.
+func (a *attack) limits() sandbox.Limits {
+	l := limits
+	switch a.name {
+	case "busy":
+		l.Load = 2 * time.Second
+	case "memory":
+		l.Memory = 256 << 20
+	}
+	return l
+}
+
 // attacks are for amd64, whose numbers they have.
 var attacks = []attack{
 	// Files.
@@ -238,7 +250,7 @@ func TestAttacks(t *testing.T) {
 				for i, a := range attacks {
 					t.Run(a.id+" "+a.name, func(t *testing.T) {
 						t.Parallel()
-						rep, err := attempt(t, plots[i].file(), sandbox.Options{Python: python, Need: stacks[0].in, Limits: limits})
+						rep, err := attempt(t, plots[i].file(), sandbox.Options{Python: python, Need: stacks[0].in, Limits: a.limits()})
 						if found := plots[i].traces(t); len(found) > 0 {
 							t.Errorf("%q", found)
 						}

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/andiron-dev/andiron/internal/sandbox"
 )
@@ -39,11 +38,7 @@ func TestGVisor(t *testing.T) {
 	t.Cleanup(func() { nothingLeft(t, os.TempDir()) })
 	for i, a := range some {
 		t.Run(a.name, func(t *testing.T) {
-			limits := limits
-			if a.name == "memory" { // so that it is met in time on a machine with much to do
-				limits.Memory, limits.Load = 256<<20, 30*time.Second
-			}
-			rep, err := attempt(t, plots[i].file(), sandbox.Options{Python: python, Runsc: runsc(t), Limits: limits})
+			rep, err := attempt(t, plots[i].file(), sandbox.Options{Python: python, Runsc: runsc(t), Limits: a.limits()})
 			if found := plots[i].traces(t); len(found) > 0 || f.hits.Load() > 0 {
 				t.Errorf("%q, %d connections", found, f.hits.Load())
 			}

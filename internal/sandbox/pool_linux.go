@@ -21,6 +21,7 @@ type Pool struct {
 
 	mu     sync.Mutex
 	report *Report // of the first worker
+	once   bool    // some worker was ready
 	failed error   // why the last worker could not be started
 }
 
@@ -109,6 +110,7 @@ func (p *Pool) note(r *Report, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.failed = err
+	p.once = p.once || err == nil
 	if p.report == nil {
 		own := *r
 		p.report = &own
@@ -133,10 +135,28 @@ func (p *Pool) Load(ctx context.Context, in *Input, j Job, use func(*Result) (*R
 	return r, report, err
 }
 
+// never is why no worker could be started yet, if one was tried: nobody waits for what
+// may never be.
+func (p *Pool) never() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.once {
+		return nil
+	}
+	return p.failed
+}
+
 func (p *Pool) take(ctx context.Context) (*Worker, error) {
 	late := fmt.Errorf("none was in %v", p.options.Wait)
 	ctx, cancel := context.WithTimeoutCause(ctx, p.options.Wait, late)
 	defer cancel()
+	select {
+	case <-p.first:
+	case <-ctx.Done():
+	}
+	if err := p.never(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoWorker, err)
+	}
 	select {
 	case w := <-p.ready:
 		return w, nil

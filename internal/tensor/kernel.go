@@ -23,7 +23,7 @@ var kernelTypes = [...]kernel.DType{
 func ScanKernel(data []byte, w Want) Scan {
 	if want, ok := w.kernel(); ok {
 		if st, err := kernel.Scan(kernelTypes[w.DType], data, want); err == nil {
-			return scanOf(w.DType, &st)
+			return scanOf(w, &st)
 		}
 	}
 	return ScanPure(data, w)
@@ -32,6 +32,7 @@ func ScanKernel(data []byte, w Want) Scan {
 // kernel says the same in the words of the kernel, which are the bits of elements.
 func (w Want) kernel() (want kernel.Want, ok bool) {
 	f := &formats[w.DType]
+	want.Extremes = w.Extremes
 	if f.kind == floating {
 		if w.Tiny < 0 {
 			return want, false
@@ -64,13 +65,13 @@ func (d DType) bits(key int64) uint64 {
 	return k << l.shift >> l.shift
 }
 
-func scanOf(d DType, st *kernel.Stats) Scan {
+func scanOf(w Want, st *kernel.Stats) Scan {
 	s := Scan{
 		NaN: tally(st.NaN), Inf: tally(st.PosInf, st.NegInf), Tiny: tally(st.Tiny), Out: tally(st.Below, st.Above),
 		Min: math.MaxInt64, Max: math.MinInt64,
 	}
-	if st.Finite > 0 {
-		l := d.layout()
+	if st.Finite > 0 && (w.Extremes || s.Out.Count > 0) {
+		l := w.DType.layout()
 		s.Min, s.Max = l.key(st.Min), l.key(st.Max)
 	}
 	return s

@@ -57,7 +57,7 @@ func wants(d DType) []Want {
 	}
 	for _, b := range bounds {
 		for _, tiny := range []int64{0, 1, 2, one / 2, last, -1} {
-			all = append(all, Want{DType: d, Lo: b[0], Hi: b[1], Tiny: tiny})
+			all = append(all, Want{DType: d, Lo: b[0], Hi: b[1], Tiny: tiny}, Want{DType: d, Lo: b[0], Hi: b[1], Tiny: tiny, Extremes: true})
 		}
 	}
 	return all
@@ -185,7 +185,7 @@ func FuzzScanKernel(f *testing.F) {
 		f.Add(uint8(d), int64(-1), int64(0x3f800000), int64(0x0d800000), uint8(3), []byte("\x00\x00\x80\x3f\x00\x00\xc0\x7f\x01\x00\x00\x00\x00\x00\x80\xff"))
 	}
 	f.Fuzz(func(t *testing.T, d uint8, lo, hi, tiny int64, offset uint8, data []byte) {
-		w := Want{DType: DType(d), Lo: lo, Hi: hi, Tiny: tiny}
+		w := Want{DType: DType(d), Lo: lo, Hi: hi, Tiny: tiny, Extremes: offset&64 != 0}
 		n := w.DType.Size()
 		if n == 0 {
 			return

@@ -16,12 +16,17 @@ type Want struct {
 	DType  DType
 	Lo, Hi int64 // a finite value outside is out of range
 	Tiny   int64 // a value other than zero whose magnitude lies below is tiny
+
+	// Extremes asks for Min and Max even where nothing is out of range.
+	Extremes bool
 }
 
 // Scan is what there was. First is -1 where there was none.
 type Scan struct {
 	NaN, Inf, Tiny, Out Tally
-	Min, Max            int64 // keys of the finite values; Min > Max when there are none
+	// Min and Max are keys of the finite values. Min > Max when there are none, and
+	// when nothing is out of range and nobody asked for them.
+	Min, Max int64
 }
 
 // Tally counts offenders.
@@ -102,10 +107,15 @@ func ScanPure(data []byte, w Want) Scan {
 	first, last := w.DType.extremes()
 	first, last = max(first, w.Lo), min(last, w.Hi)
 	if lo >= first && hi <= last && (w.Tiny == 0 || least >= uint64(w.Tiny)) && !f.fnuz {
-		s.Min, s.Max = lo, hi
+		if w.Extremes {
+			s.Min, s.Max = lo, hi
+		}
 		return s
 	}
 	s.count(data, w)
+	if s.Out.Count == 0 && !w.Extremes {
+		s.Min, s.Max = math.MaxInt64, math.MinInt64
+	}
 	return s
 }
 

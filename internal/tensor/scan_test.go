@@ -82,6 +82,9 @@ func plainScan(data []byte, w Want) Scan {
 		}
 		s.Min, s.Max = min(s.Min, k), max(s.Max, k)
 	}
+	if s.Out.Count == 0 && !w.Extremes {
+		s.Min, s.Max = math.MaxInt64, math.MinInt64
+	}
 	return s
 }
 
@@ -128,6 +131,7 @@ func TestScanPureOfOne(t *testing.T) {
 			w.Tiny, _ = d.ceil(mustReal("2^-8"))
 		}
 		for i := range 1 << (8 * d.Size()) {
+			w.Extremes = !w.Extremes
 			data := binary.LittleEndian.AppendUint16(nil, uint16(i))[:d.Size()]
 			if got, want := ScanPure(data, w), plainScan(data, w); got != want {
 				t.Fatalf("%s %x: got %+v, want %+v", d, data, got, want)

@@ -71,6 +71,7 @@ func (c *checker) look(in *Tensor, src *Source, w Want) (seen, error) {
 	if err != nil {
 		return all, err
 	}
+	w.Extremes = true // if a later block is out of range, what this one has matters to the hint
 	if c.buffer == nil {
 		c.buffer = make([]byte, readBlock)
 	}

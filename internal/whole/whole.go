@@ -97,6 +97,39 @@ func WriteFile(name string, b []byte) error {
 	return f.Commit()
 }
 
+// AddFile writes a small file in one go where nothing has its name yet, not even a link;
+// otherwise the error is fs.ErrExist, and what is there stays as it is.
+func AddFile(name string, b []byte) error {
+	if _, err := os.Lstat(name); err == nil {
+		return fmt.Errorf("%q: %w", name, fs.ErrExist)
+	}
+	f, err := Create(name)
+	if err != nil {
+		return err
+	}
+	defer f.Abandon()
+	if _, err := f.Write(b); err != nil {
+		return err
+	}
+	return f.commitNew()
+}
+
+// commitNew is Commit for a name that nothing has. A link is made only where there is
+// none; a file system without links has the file renamed.
+func (f *File) commitNew() error {
+	err := errors.Join(f.File.Chmod(f.mode), f.Sync(), f.Close())
+	if err == nil {
+		if err = os.Link(f.File.Name(), f.name); err != nil && !errors.Is(err, fs.ErrExist) {
+			if _, there := os.Lstat(f.name); errors.Is(there, fs.ErrNotExist) {
+				if err = os.Rename(f.File.Name(), f.name); err == nil {
+					return syncFolder(filepath.Dir(f.name))
+				}
+			}
+		}
+	}
+	return errors.Join(err, os.Remove(f.File.Name()), syncFolder(filepath.Dir(f.name)))
+}
+
 // syncFolder makes a rename last. A file system that cannot sync folders says
 // so with an error that changes nothing.
 func syncFolder(dir string) error {

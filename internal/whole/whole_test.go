@@ -2,6 +2,7 @@ package whole_test
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -83,5 +84,30 @@ func TestOnlyRegularFilesAreReplaced(t *testing.T) {
 	}
 	if err := whole.WriteFile(filepath.Join(dir, "none", "x"), nil); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no folder: %v", err)
+	}
+}
+
+// A new file appears whole, and replaces nothing: no file, and no link, wherever it leads.
+func TestAddFile(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "new")
+	if err := whole.AddFile(name, []byte("one")); err != nil {
+		t.Fatal(err)
+	}
+	dangling := filepath.Join(dir, "link")
+	if err := os.Symlink(filepath.Join(dir, "nowhere"), dangling); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []string{name, dangling} {
+		if err := whole.AddFile(n, []byte("two")); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("%s: %v", n, err)
+		}
+	}
+	if b, err := os.ReadFile(name); err != nil || string(b) != "one" {
+		t.Errorf("%q, %v", b, err)
+	}
+	list, err := os.ReadDir(dir)
+	if err != nil || len(list) != 2 {
+		t.Errorf("%v, %v", list, err)
 	}
 }

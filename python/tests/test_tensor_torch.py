@@ -118,6 +118,22 @@ def test_the_short_way_never_lets_through_what_the_corpus_refuses(
     assert refused > 200
 
 
+def test_what_one_tensor_was_like_says_nothing_of_the_next(torch: Any) -> None:
+    good = [torch.linspace(-3.9, 3.9, 500), torch.linspace(0.5, 3, 500), torch.zeros(500), -torch.zeros(500)]
+    good.append(torch.cat([good[0], good[2], good[3]]))
+    values = [1e-40, -1e-40, 1e-31, -1e-31, 4.1, -4.1, float("nan"), -float("nan"), float("inf"), -float("inf")]
+    bad = []
+    for start in good:
+        for value in values:
+            bad.append(start.clone())
+            bad[-1][len(start) // 3] = value
+    check = andiron.validate("float32[N] in [-4, 4]")(lambda x: x)
+    for i, wrong in enumerate(bad * 3):
+        check(good[i * 7 % len(good)])  # its zeros, or that it has none, are remembered
+        with pytest.raises(andiron.TensorValidationError):
+            check(wrong)
+
+
 def test_a_graph_says_the_same_of_elements_as_the_corpus(torch: Any) -> None:
     looked = 0
     for case in cases():

@@ -8,6 +8,8 @@
 #   peers       with --peers, requirements-peers.txt: what the bench compares with
 #   deps        with --deps, and then nothing else: requirements-deps.txt
 #   interop     with --interop, and then nothing else: requirements-interop.txt
+#   code        with --code, and then nothing else: requirements-code.txt on top of
+#               Debian's torch 1.13 (tools/env/torch.sh)
 #   gateway-mlserver, -kserve, -triton, -torchserve, -litserve
 #               with --gateway, and then nothing else: requirements-gateway-*.txt on
 #               top of Debian's torch 1.13 (tools/env/torch.sh)
@@ -66,6 +68,11 @@ fi
 if [ "${1:-}" = --interop ]; then
 	make_venv "$python" interop requirements-interop.txt
 	echo "interop: $cache/interop/bin/python"
+	exit 0
+fi
+if [ "${1:-}" = --code ]; then
+	make_venv /usr/bin/python3 code requirements-code.txt --system-site-packages
+	echo "code: $cache/code/bin/python"
 	exit 0
 fi
 if [ "${1:-}" = --gateway ]; then

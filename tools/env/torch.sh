@@ -6,6 +6,9 @@
 #                                 ${ANDIRON_CACHE:-~/.cache/andiron}/trixie (1.6 GB)
 #   tools/env/torch.sh --forky    also the Python and torch of Debian testing, which
 #                                 are 3.14 and 2.14 or newer, in .../forky (1.6 GB)
+#   tools/env/torch.sh --trixie --compilers
+#                                 also what builds and checks extensions, for 1.13 and
+#                                 in the chroots named before (0.5 GB each)
 #
 # Running it again does nothing when the oracle already answers, so forky stands
 # still until its folder is removed. A chroot is entered with tools/env/torch26.sh
@@ -59,7 +62,7 @@ make_chroot() {
 	local suite=$1 root=$cache/$1 log=$cache/$1.log mirror
 	shift
 	command -v debootstrap >/dev/null || apt debootstrap
-	echo "torch.sh: installing torch of $suite into $root" >&2
+	echo "torch.sh: installing $1 and others of $suite into $root" >&2
 	if [ ! -e "$root/.andiron-base" ]; then
 		mirror=$(apt_mirror)
 		# A half-made chroot cannot be continued.
@@ -96,19 +99,44 @@ install_new() {
 	make_chroot forky python3-torch python3-numpy python3-safetensors python3-pandas
 }
 
+# builders are the packages that an extension is built, checked and tested with.
+builders="g++ libtorch-dev python3-dev python3-setuptools python3-pytest ninja-build cmake"
+
+install_compilers() {
+	local suite
+	# shellcheck disable=SC2086 # they are words
+	if ! dpkg -s $builders clang-tidy cppcheck valgrind >/dev/null 2>&1; then
+		echo "torch.sh: installing compilers for torch 1.13" >&2
+		apt $builders clang-tidy cppcheck valgrind
+	fi
+	for suite in "$@"; do
+		# shellcheck disable=SC2086
+		if ! chroot "$cache/$suite" dpkg -s $builders >/dev/null 2>&1; then
+			make_chroot "$suite" $builders
+		fi
+	done
+}
+
 [ "$(id -u)" = 0 ] || die "run as root: it installs Debian packages"
 mkdir -p "$cache"
 install_113
 /usr/bin/python3 -I -c 'import torch; print("torch", torch.__version__, "for /usr/bin/python3")'
+suites=
 for option in "$@"; do
 	case $option in
 	--trixie)
 		install_26
+		suites="$suites trixie"
 		"$here/torch26.sh" -I -c 'import torch; print("torch", torch.__version__, "for tools/env/torch26.sh")'
 		;;
 	--forky)
 		install_new
+		suites="$suites forky"
 		"$here/torchnew.sh" -I -c 'import sys, torch; print("torch", torch.__version__, "on Python", sys.version.split()[0], "for tools/env/torchnew.sh")'
+		;;
+	--compilers)
+		# shellcheck disable=SC2086
+		install_compilers $suites
 		;;
 	*) die "unknown option $option" ;;
 	esac

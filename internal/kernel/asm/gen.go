@@ -25,7 +25,7 @@ var (
 const (
 	// unroll is how many vectors one turn of the main loop takes.
 	unroll = 8
-	line   = 64 // bytes of a line of the cache
+	line   = 64 // bytes of a line of the cache, and of what a routine of halves takes at once
 	// prefetch is how far ahead memory is asked for by the routines that do
 	// most, in which the processor does not run far enough ahead by itself.
 	// It may be past the end: asking for what is not there does nothing.
@@ -46,9 +46,12 @@ const (
 type view int
 
 const (
-	whole view = iota // their bits
-	sum               // their bits and the number that the routine is given
-	less              // their magnitudes less one
+	whole     view = iota // their bits
+	sum                   // their bits and the number that the routine is given
+	less                  // their magnitudes less one
+	twice                 // their magnitudes, twice
+	twiceLess             // the same less one
+	upper                 // as sum, of the upper halves of elements of twice the bits
 )
 
 // acc is what an accumulator gathers.
@@ -74,8 +77,14 @@ var routines = []routine{
 	{"plainTiny", "what plain does, and the smallest magnitude less one", []acc{{umin, whole}, {umax, whole}, {umin, less}}},
 	{"splitTiny", "what split does, and the smallest magnitude less one", []acc{{umax, whole}, {smax, whole}, {umin, less}}},
 	{"plainSum", "the least element and plus, and the greatest element, as unsigned integers", []acc{{umin, sum}, {umax, whole}}},
+	{"twice", "the greatest magnitude, and the smallest less one, both of elements twice, without their signs", []acc{{umax, twice}, {umin, twiceLess}}},
 	{"splitSum", "the greatest element and plus as an unsigned, and as a signed integer", []acc{{umax, sum}, {smax, sum}}},
 }
+
+// tops is for elements of 32 bits of which the upper 16 say enough: those of two
+// vectors are looked at as one. There is one for AVX2, and none but that.
+var tops = routine{"tops", "the greatest upper half of the elements of 32 bits and plus, as an unsigned, and as a signed integer of 16 bits",
+	[]acc{{umax, upper}, {smax, upper}}}
 
 // routineFunc writes one routine. Its main loop takes unroll vectors a turn,
 // a second loop one, and the last vector may overlap the one before, since
@@ -87,17 +96,17 @@ func routineFunc(c *build.Context, set isa, r routine, bits int) {
 	c.Pragma("noescape")
 	c.SignatureExpr("func(data []byte, plus uint64) (a, b, least uint64)")
 	c.Doc(fmt.Sprintf("%s returns %s.", name, r.doc),
-		fmt.Sprintf("There are at least %d bytes, and whole elements. As many of plus as are in 64 bits are added.", set.vector))
+		fmt.Sprintf("There are at least %d bytes, and whole elements. As many of plus as are in 64 bits are added.", r.step(set)))
 	g := newGen(c, set, r, bits)
 	ptr := c.Load(c.Param("data").Base(), c.GP64())
 	n := c.Load(c.Param("data").Len(), c.GP64())
 	g.constants()
 	g.start(operand.Mem{Base: ptr})
 	ahead := 0
-	if g.has(less) || g.biased() {
+	if g.r.has(less) || g.r.has(twice) || g.biased() {
 		ahead = prefetch
 	}
-	passes(c, set, ptr, n, ahead, g.take)
+	passes(c, isa{vector: r.step(set), sets: g.set.sets}, ptr, n, ahead, g.take)
 	for i, a := range r.accs {
 		c.Store(g.reduce(a.extreme, i), c.ReturnIndex(i))
 	}
@@ -108,6 +117,19 @@ func routineFunc(c *build.Context, set isa, r routine, bits int) {
 	}
 	c.VZEROUPPER()
 	c.RET()
+}
+
+// step is how many bytes are taken at once.
+func (r routine) step(set isa) int {
+	if r.has(upper) {
+		return line
+	}
+	return set.vector
+}
+
+// has says whether an accumulator of the routine has the view.
+func (r routine) has(v view) bool {
+	return slices.ContainsFunc(r.accs, func(a acc) bool { return a.view == v })
 }
 
 // passes writes the loops: take gets the address of each vector and the number
@@ -203,22 +225,19 @@ func (g *gen) constant(v uint64) reg.VecVirtual {
 	return g.broadcast(r)
 }
 
-// has says whether an accumulator of the routine has the view.
-func (g *gen) has(v view) bool {
-	return slices.ContainsFunc(g.r.accs, func(a acc) bool { return a.view == v })
-}
-
 func (g *gen) constants() {
 	if g.biased() {
 		g.top = g.constant(g.topBit())
 	}
-	if g.has(sum) {
+	if g.r.has(sum) || g.r.has(upper) {
 		g.plus = g.broadcast(g.Load(g.Param("plus"), g.GP64()))
 	}
-	if !g.has(less) {
+	if !g.r.has(less) && !g.r.has(twiceLess) {
 		return
 	}
-	g.mag = g.constant(^g.topBit())
+	if g.r.has(less) {
+		g.mag = g.constant(^g.topBit())
+	}
 	// Less one, and the top bit turned over where it is biased: 2⁶³-1.
 	if g.biased() {
 		g.less = g.constant(^g.topBit())
@@ -246,9 +265,17 @@ func (g *gen) views(m operand.Mem) []reg.VecVirtual {
 	made := map[key]reg.VecVirtual{}
 	var x reg.VecVirtual
 	var at operand.Op = m
-	if g.has(whole) || g.has(less) {
+	switch {
+	case g.r.has(upper):
+		at = g.halves(m)
+	case g.r.has(whole) || g.r.has(less) || g.r.has(twice):
 		x = g.load(m)
 		at = x
+	}
+	if g.r.has(twice) { // to add an element to itself loses the sign
+		y := g.vec()
+		g.add(x, x, y)
+		x = y
 	}
 	views := make([]reg.VecVirtual, len(g.r.accs))
 	for i, a := range g.r.accs {
@@ -262,20 +289,32 @@ func (g *gen) views(m operand.Mem) []reg.VecVirtual {
 	return views
 }
 
+// halves has the upper halves of the elements in a line. Those of its second
+// vector stay where they are; the others are read from two bytes behind where they
+// lie, which brings them into the places between. No byte outside the line is read.
+func (g *gen) halves(m operand.Mem) reg.VecVirtual {
+	x := g.load(m.Offset(g.set.vector))
+	g.VPBLENDW(operand.Imm(0x55), m.Offset(g.bits/8), x, x)
+	return x
+}
+
 // view makes one of the element in x, which is also at m.
 func (g *gen) view(v view, biased bool, x reg.VecVirtual, m operand.Op) reg.VecVirtual {
-	add := g.width(g.VPADDB, g.VPADDW, g.VPADDD, g.VPADDQ)
 	to := x
 	switch v {
 	case less: // biased in itself
 		to = g.vec()
 		g.and(g.mag, x, to)
-		add(g.less, to, to)
+		g.add(g.less, to, to)
 		return to
-	case sum:
+	case twiceLess: // too
 		to = g.vec()
-		add(m, g.plus, to)
-	case whole:
+		g.add(g.less, x, to)
+		return to
+	case sum, upper:
+		to = g.vec()
+		g.add(m, g.plus, to)
+	case whole, twice:
 	}
 	if biased {
 		y := g.vec()
@@ -283,6 +322,10 @@ func (g *gen) view(v view, biased bool, x reg.VecVirtual, m operand.Op) reg.VecV
 		return y
 	}
 	return to
+}
+
+func (g *gen) add(a operand.Op, b, to reg.VecVirtual) {
+	g.width(g.VPADDB, g.VPADDW, g.VPADDD, g.VPADDQ)(a, b, to)
 }
 
 func (g *gen) and(a, b, to reg.VecVirtual) {

@@ -23,14 +23,25 @@ func TestOnMachine(t *testing.T) {
 	ran := 0
 	for _, set := range []isa{avx2, avx512} {
 		code := parse(string(files["../"+strings.ToLower(set.name)+"_amd64.s"]))
-		for _, r := range routines {
+		of := routines
+		if set == avx2 {
+			of = append(slices.Clone(of), tops)
+		}
+		for _, r := range of {
 			for width := 8; width <= 64; width *= 2 {
+				if r.has(upper) && width != 16 {
+					continue
+				}
 				name := fmt.Sprintf("%s%d%s", r.name, width, set.name)
 				body, ok := code[name]
 				if !ok {
 					t.Fatalf("there is no %s", name)
 				}
-				for n := set.vector; n <= 2*unroll*set.vector+3*set.vector; n += max(width/8, 8*rng.IntN(9)) {
+				step, size := r.step(set), width/8
+				if r.has(upper) {
+					size *= 2
+				}
+				for n := step; n <= 2*unroll*step+3*step; n += max(size, 8*rng.IntN(9)) {
 					data := random(rng, width, n/(width/8))
 					plus := rng.Uint64() & (1<<width - 1) >> rng.IntN(width)
 					want := answer(r.accs, width, data, plus)
@@ -93,6 +104,15 @@ func answer(accs []acc, width int, data []byte, plus uint64) []uint64 {
 				elements[j] = (v + plus) & all
 			case less:
 				elements[j] = (v&^top - 1) & all
+			case twice:
+				elements[j] = v << 1 & all
+			case twiceLess:
+				elements[j] = (v<<1 - 1) & all
+			case upper:
+				elements[j] = (elements[j|1] + plus) & all
+				if j&1 == 1 {
+					elements[j] = elements[j-1]
+				}
 			case whole:
 			}
 		}
@@ -306,6 +326,14 @@ func (m *machine) vector(l command) {
 		m.set(last, m.bytes(a[1], 2*size)[size*int(m.value(a[0])):][:size])
 	case "VPSRLDQ":
 		m.set(last, append(m.bytes(a[1], 16)[m.value(a[0]):], make([]byte, m.value(a[0]))...))
+	case "VPBLENDW":
+		mask, x, y := m.value(a[0]), m.bytes(a[1], size), m.bytes(a[2], size)
+		for i := 0; i < size; i += 2 {
+			if mask>>(i/2%8)&1 == 1 {
+				copy(y[i:i+2], x[i:i+2])
+			}
+		}
+		m.set(last, y)
 	case "VBLENDVPD":
 		mask, x, y := m.bytes(a[0], size), m.bytes(a[1], size), m.bytes(a[2], size)
 		for i := 0; i < size; i += 8 {

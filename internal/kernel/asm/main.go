@@ -56,6 +56,9 @@ func generate() (map[string][]byte, error) {
 					routineFunc(c, set, r, bits)
 				}
 			}
+			if set == avx2 {
+				routineFunc(c, set, tops, 16)
+			}
 		})
 		if err != nil {
 			return nil, err

@@ -88,7 +88,7 @@ int64_t size_along_bad(const at::Tensor& x, int64_t dim) {
 // twin
 int64_t size_along(const at::Tensor& x, int64_t dim) {
   const auto sizes = x.sizes();
-  dim = at::maybe_wrap_dim(dim, x.dim());
+  dim = at::maybe_wrap_dim(dim, x.dim(), /*wrap_scalar=*/false);
   const int64_t* p = sizes.data();
   return p[dim];
 }

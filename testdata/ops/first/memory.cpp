@@ -34,6 +34,7 @@ at::Tensor repeat(const at::Tensor& x, int64_t times) {
   TORCH_CHECK(x.dim() == 1 && times >= 0, "repeat takes a vector and a number that is not negative");
   const auto xc = x.contiguous();
   const int64_t n = xc.numel();
+  TORCH_CHECK(times <= (int64_t{1} << 40) / std::max<int64_t>(n, 1), "the result is too large");
   const int64_t total = n * times;
   auto out = at::empty({total}, xc.options());
   const float* xp = xc.data_ptr<float>();
@@ -272,6 +273,7 @@ at::Tensor grown_bad(at::Tensor& x, int64_t by) {
 // twin
 at::Tensor grown(at::Tensor& x, int64_t by) {
   TORCH_CHECK(x.dim() == 1 && x.is_contiguous() && by >= 0, "grown takes a contiguous vector");
+  TORCH_CHECK(by <= int64_t{1} << 40, "the result is too large");
   const int64_t n = x.size(0);
   x.resize_({n + by});
   float* xp = x.data_ptr<float>();

@@ -216,7 +216,7 @@ torch::Tensor bilinear_row(torch::Tensor row, torch::Tensor at) {
   const int64_t width = row.size(0);
   for (int64_t i = 0; i < at.size(0); ++i) {
     const float x = std::min(std::max(a[i], 0.f), static_cast<float>(width - 1));
-    const auto left = std::min(static_cast<int64_t>(x), width - 2);
+    const auto left = std::max<int64_t>(std::min(static_cast<int64_t>(x), width - 2), 0); // not a number is 0
     const float t = x - static_cast<float>(left);
     o[i] = r[left] * (1 - t) + r[left + 1] * t;
   }

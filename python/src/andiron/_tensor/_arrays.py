@@ -67,7 +67,7 @@ class Array:
         low, high = int(np.minimum.reduce(self._signed)), int(np.maximum.reduce(self._signed))
         if not d.is_float:
             return want.low <= low and high <= want.high
-        return floats_are_clean(np, self._signed, d.mask, want, low, high)
+        return Signed(np, d.size, d.mask, want).clean(self._signed, low, high)
 
     def _count(self, want: Want) -> Scan:
         scan, d = Scan(), self.dtype
@@ -171,39 +171,59 @@ class Array:
         return [int(n) for n in self._np.bincount(bins, minlength=len(edges) + 1)]
 
 
-def floats_are_clean(np: Any, signed: Any, mask: int, want: Want, low: int, high: int) -> bool:
-    """Tell whether all is well with numbers that have a sign.
+class Signed:
+    """The short way of one kind of float that may be negative."""
 
-    signed: their bits as signed integers, in one dimension; low, high: the extremes of these.
-    """
-    # Bits rise with positive values. Negative ones fall, from -0, which has the lowest.
-    if (high if high >= 0 else ~(low & mask)) > want.high:
-        return False
-    if low >= 0:
-        return low >= want.low and (low >= want.tiny or _only_zero_is_below(np, signed, 0, want.tiny))
-    unsigned = signed.view(f"u{signed.itemsize}")
-    if ~(int(np.maximum.reduce(unsigned)) & mask) < want.low:
-        return False
-    if low & mask < want.tiny and not _only_zero_is_below(np, signed, -mask - 1, want.tiny):
-        return False
-    if high < 0 or int(np.minimum.reduce(unsigned)) >= want.tiny:
+    def __init__(self, np: Any, size: int, mask: int, want: Want) -> None:
+        self.np = np
+        self.mask = mask
+        self.want = want
+        self.unsigned = np.dtype(f"u{size}")
+        self.zeros = False  # whether the last tensor had any, which the next one has then, too
+        # Two steps for each sign: below the first one, and not the second one, lies what is tiny.
+        signed = np.dtype(f"i{size}")
+        self.plus = (np.array(want.tiny, self.unsigned), np.array(0, self.unsigned))
+        self.minus = (np.array(want.tiny - mask - 1, signed), np.array(-mask - 1, signed))
+
+    def clean(self, signed: Any, low: int, high: int) -> bool:
+        """Tell whether all is well.
+
+        signed: the bits as signed integers, in one dimension; low, high: the extremes of these.
+        """
+        want, mask = self.want, self.mask
+        # Bits rise with positive values. Negative ones fall, from -0, which has the lowest.
+        if (high if high >= 0 else ~(low & mask)) > want.high:
+            return False
+        unsigned = signed.view(self.unsigned)
+        if low >= 0:
+            return low >= want.low and (low >= want.tiny or (low == 0 and self.only_zeros(unsigned, self.plus)))
+        if ~(int(self.np.maximum.reduce(unsigned)) & mask) < want.low:
+            return False
+        if low & mask < want.tiny and not (low & mask == 0 and self.only_zeros(signed, self.minus)):
+            return False
+        if high < 0 or not want.tiny:
+            return True
+        if not self.zeros and (least := int(self.np.minimum.reduce(unsigned))):
+            return least >= want.tiny
+        self.zeros = False
+        return self.only_zeros(unsigned, self.plus)
+
+    def only_zeros(self, values: Any, steps: tuple[Any, Any]) -> bool:
+        """Tell whether no bits lie above those of a zero and below those of what is not tiny."""
+        limit, zero = steps
+        np, seen = self.np, False
+        for start in range(0, len(values), _PLANE):
+            block = values[start : start + _PLANE]
+            # A byte for each element is little to write, and bytes are searched and compared fast.
+            below, equal, memory, other = _planes(np, len(block))
+            np.less(block, limit, below)
+            if 1 in memory:
+                seen = True
+                np.equal(block, zero, equal)
+                if memory != other:
+                    return False
+        self.zeros |= seen and steps is self.plus
         return True
-    return _only_zero_is_below(np, unsigned, 0, want.tiny)
-
-
-def _only_zero_is_below(np: Any, values: Any, zero: int, tiny: int) -> bool:
-    """Tell whether no bits lie above those of a zero and below those of what is not tiny."""
-    limit, zeros = np.array(zero + tiny, values.dtype), np.array(zero, values.dtype)
-    for start in range(0, len(values), _PLANE):
-        block = values[start : start + _PLANE]
-        # A byte for each element is little to write, and bytes are searched and compared fast.
-        below, equal, memory, other = _planes(np, len(block))
-        np.less(block, limit, below)
-        if 1 in memory:
-            np.equal(block, zeros, equal)
-            if memory != other:
-                return False
-    return True
 
 
 _own = threading.local()

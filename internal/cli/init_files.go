@@ -1,0 +1,235 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/infer"
+	"github.com/andiron-dev/andiron/internal/lockfile"
+	"github.com/andiron-dev/andiron/internal/policy"
+	"github.com/andiron-dev/andiron/internal/trust"
+)
+
+// starterPolicy is a policy of what is there today.
+func starterPolicy(models []initModel, now *stood) (starter, error) {
+	var b strings.Builder
+	b.WriteString(`# What this project trusts, and what "andiron audit" asks of it. docs/spec/policy-v1.md
+# of andiron explains every key; "andiron init" wrote what was true that day.
+version: 1
+`)
+	places, formats := placesOf(models)
+	if len(places) > 0 {
+		b.WriteString("# Models from here are loaded only if andiron.lock has their digest, and none from\n# anywhere else.\nsources:\n")
+	}
+	for _, p := range places {
+		fmt.Fprintf(&b, "  - path: %s\n    trust: locked\n    formats: [%s]\n", strconv.Quote(p), strings.Join(formats[p], ", "))
+	}
+	b.WriteString("# What users upload is never loaded.\nuser_uploads: deny\n")
+	asked := starterStrategies(now.postures)
+	text, err := checkedPolicy(b.String() + asked)
+	if len(now.policy.Required) > 0 {
+		asked = ""
+	}
+	return starter{
+		name: policy.FileName, text: text, need: asked,
+		why: "the policy: where models may come from, that no upload is loaded, and that no strategy gets worse than it is today",
+	}, err
+}
+
+// starterStrategies asks for what is in place.
+func starterStrategies(postures []finding.Posture) string {
+	asked := least(postures)
+	if len(asked) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("# The least that is asked of a strategy: what is in place today. Raise it as gaps close.\nstrategies:\n")
+	for _, p := range asked {
+		fmt.Fprintf(&b, "  %s: %s\n", p.Strategy, p.Status)
+	}
+	return b.String()
+}
+
+// placesOf are the folders at the top that hold models, and models at the top
+// themselves, with the formats there.
+func placesOf(models []initModel) (places []string, formats map[string][]string) {
+	formats = map[string][]string{}
+	for _, m := range models {
+		p := m.rel
+		if top, _, ok := strings.Cut(p, "/"); ok {
+			p = top + "/"
+		}
+		if !slices.Contains(places, p) {
+			places = append(places, p)
+		}
+		if !slices.Contains(formats[p], m.Format) {
+			formats[p] = append(formats[p], m.Format)
+		}
+	}
+	slices.Sort(places)
+	for _, f := range formats {
+		slices.Sort(f)
+	}
+	return places, formats
+}
+
+// starterLock lists the models that pass.
+func (a *app) starterLock(f *initFlags, models []initModel) (starter, error) {
+	s := starter{name: lockfile.FileName}
+	by := f.by
+	if by == "" {
+		by = a.who()
+	}
+	at, err := a.when(trust.Now())
+	if err != nil {
+		return s, err
+	}
+	var lock lockfile.File
+	var names []string
+	for _, m := range models {
+		if m.SHA256 == "" { // a folder that is one model: each of its parts is an artifact too
+			continue
+		}
+		lock.Put(lockfile.Model{
+			Path: m.rel, SHA256: m.SHA256, Size: m.Size, Format: m.Format, Verdict: m.Verdict.String(), AddedBy: by, AddedAt: at, Reason: "it passed when andiron init looked at it",
+		})
+		if !slices.ContainsFunc(m.Findings, func(f finding.Finding) bool { return f.Rule == "TRU090" }) { // it is not listed
+			names = append(names, quoteWord(m.rel))
+		}
+	}
+	if len(lock.Models) == 0 {
+		s.why = `no model in the project passes, so there is nothing to trust; "andiron trust add FILE" makes the lock`
+		return s, nil
+	}
+	if len(names) > 0 {
+		s.need = "andiron trust add " + strings.Join(names, " ") + "\n"
+	}
+	s.why = fmt.Sprintf("the digests of %s that passed, vouched for by %s: look at the list before you commit it", countOf(len(lock.Models), "model", "models"), by)
+	s.text, err = lock.Encode()
+	if err == nil {
+		_, err = lockfile.Parse(s.text)
+	}
+	if err != nil {
+		return s, fmt.Errorf("internal error: the lock that was made: %w", err)
+	}
+	return s, nil
+}
+
+// quoteWord writes a path as one word of a POSIX shell.
+func quoteWord(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return !strings.ContainsRune("_./-+:@%,", r) && !isWord(r) }) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+func isWord(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+}
+
+const (
+	// mostSchemas is how many models a schema is made for.
+	mostSchemas = 20
+	schemaEnd   = ".schema.yaml"
+)
+
+// learnable are the formats of models that say what they take.
+var learnable = []string{"pt2", "onnx", "torchscript"}
+
+// starterSchemas learns a schema of each model that says what it takes. Nothing in it
+// is run.
+func starterSchemas(ctx context.Context, dir string, models []initModel) (list []starter) {
+	for _, m := range models {
+		if !slices.Contains(learnable, m.Format) || ctx.Err() != nil || len(list) == mostSchemas {
+			continue
+		}
+		base := path.Base(m.rel)
+		s := starter{name: strings.TrimSuffix(base, path.Ext(base)) + schemaEnd}
+		if slices.ContainsFunc(list, func(o starter) bool { return o.name == s.name }) {
+			continue
+		}
+		text, err := learned(ctx, filepath.Join(dir, filepath.FromSlash(m.rel)))
+		if err != nil {
+			s.why = fmt.Sprintf("%s does not say what it takes (%v); \"andiron guard infer\" learns it from samples as well", m.rel, err)
+		} else {
+			s.text = text
+			s.why = fmt.Sprintf("which tensors %s takes, as the file says; lines with \"decide\" are for a person, and andiron.guard(model, %q) holds requests against it", m.rel, s.name)
+			s.need = "andiron guard infer " + quoteWord(m.rel) + " prints what the model says\n"
+		}
+		list = append(list, s)
+	}
+	if len(list) == 0 {
+		list = append(list, starter{name: "*" + schemaEnd, why: `no model in the project says what it takes; "andiron guard infer" learns a schema from samples as well`})
+	}
+	return list
+}
+
+func learned(ctx context.Context, name string) ([]byte, error) {
+	l := &learning{Draft: infer.New()}
+	defer l.close()
+	return l.learn(ctx, &guardInferFlags{}, []string{name})
+}
+
+const hookEntry = `  - repo: local
+    hooks:
+      - id: andiron-audit
+        name: andiron audit
+        entry: andiron audit --quiet --no-progress
+        language: system # it runs the andiron that is installed, and fetches nothing
+        always_run: true
+        pass_filenames: false
+`
+
+func starterHook() starter {
+	return starter{
+		name: ".pre-commit-config.yaml", need: hookEntry,
+		why: `a hook that audits before each commit, once "pre-commit install" was run; it runs the andiron that is installed`,
+		text: []byte(`# "pre-commit install" has Git run this before each commit. A finding at or above fail_on
+# stops it; where old ones have to wait, keep a report and add --baseline FILE to the entry:
+#   andiron audit --format json --output andiron.baseline.json
+repos:
+` + hookEntry),
+	}
+}
+
+const auditStep = `      - name: Audit
+        run: andiron audit --format github --no-progress
+`
+
+func starterWorkflow() starter {
+	return starter{
+		name: ".github/workflows/andiron.yml", need: auditStep,
+		why: "a workflow that audits each push, and each week because advisories come without a commit; it uses no action of others and downloads no program, so its runner has to have andiron",
+		text: []byte(`# Audits each push, and each week, because advisories come without a commit.
+#
+# It uses no action of others, so there is nothing to pin, and downloads no program: the
+# runner has to have andiron installed. Add pull_request only in a private repository,
+# because a runner of your own would run what strangers propose.
+name: andiron
+on:
+  push:
+  schedule:
+    - cron: "17 5 * * 1"
+permissions:
+  contents: read
+jobs:
+  audit:
+    runs-on: [self-hosted, andiron]
+    steps:
+      - name: Check out with the whole history, which says who reviewed
+        env:
+          TOKEN: ${{ github.token }}
+        run: |
+          git init --quiet .
+          auth="$(printf 'x-access-token:%s' "$TOKEN" | base64 -w0)"
+          git -c "http.extraHeader=AUTHORIZATION: basic $auth" fetch --quiet "$GITHUB_SERVER_URL/$GITHUB_REPOSITORY" "$GITHUB_SHA"
+          git checkout --quiet --force --detach FETCH_HEAD
+` + auditStep),
+	}
+}

@@ -1,0 +1,245 @@
+package code
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// rewritten is a notebook after edits of the text that its cells make together. What is
+// not edited stays byte for byte as it is. It is empty where that cannot be done: an edit
+// is of a line that is not Python as it stands, or the file is not as it seems.
+func rewritten(raw, text string, edits []edit) string {
+	sources, ok := sourcesOf(raw)
+	if !ok {
+		return ""
+	}
+	var places []lineOf
+	for _, s := range sources {
+		places = append(places, s.lines()...)
+	}
+	var out strings.Builder
+	at := 0
+	starts := lineStarts(text)
+	for _, e := range edits {
+		start, end, ok := moved(text, starts, places, e)
+		if !ok || start < at {
+			return ""
+		}
+		quoted, err := json.Marshal(e.text)
+		if err != nil {
+			return ""
+		}
+		out.WriteString(raw[at:start])
+		out.Write(quoted[1 : len(quoted)-1])
+		at = end
+	}
+	out.WriteString(raw[at:])
+	if !json.Valid([]byte(strings.TrimPrefix(out.String(), "\xef\xbb\xbf"))) {
+		return ""
+	}
+	return out.String()
+}
+
+// cellSource is the code of one cell: its text, and where each byte of it stands in the file.
+type cellSource struct {
+	text   strings.Builder
+	at, to []int // for each byte of text, where what stands for it begins and ends
+}
+
+// lineOf is a line of a cell.
+type lineOf struct {
+	of         *cellSource
+	start, end int
+}
+
+// lines are the lines of a cell, as they are put together with those of others: each has
+// an end.
+func (s *cellSource) lines() (out []lineOf) {
+	text := s.text.String()
+	start := 0
+	for line := range strings.SplitSeq(text, "\n") {
+		out = append(out, lineOf{s, start, start + len(line)})
+		start += len(line) + 1
+	}
+	return out
+}
+
+func lineStarts(text string) []int {
+	out := []int{0}
+	for i := range len(text) {
+		if text[i] == '\n' {
+			out = append(out, i+1)
+		}
+	}
+	return out
+}
+
+// moved finds where an edit of a text is in the file.
+func moved(text string, starts []int, places []lineOf, e edit) (start, end int, ok bool) {
+	where := func(offset int) (lineOf, int, bool) {
+		i, exact := slices.BinarySearch(starts, offset)
+		if !exact {
+			i--
+		}
+		if i < 0 || i >= len(places) {
+			return lineOf{}, 0, false
+		}
+		p := places[i]
+		line, _, _ := strings.Cut(text[starts[i]:], "\n")
+		return p, p.start + offset - starts[i], p.of.text.String()[p.start:p.end] == line
+	}
+	from, a, ok := where(int(e.start))
+	to, b, ok2 := where(int(e.end))
+	if !ok || !ok2 || from.of != to.of || a >= len(from.of.at) {
+		return 0, 0, false
+	}
+	if a == b {
+		return from.of.at[a], from.of.at[a], true
+	}
+	return from.of.at[a], from.of.to[b-1], true
+}
+
+// sourcesOf reads where the code cells of a notebook stand in its file.
+func sourcesOf(raw string) (out []*cellSource, ok bool) {
+	d := json.NewDecoder(strings.NewReader(strings.TrimPrefix(raw, "\xef\xbb\xbf")))
+	n := &notebookReader{raw: raw, d: d, skipped: len(raw) - len(strings.TrimPrefix(raw, "\xef\xbb\xbf"))}
+	if !n.open('{') {
+		return nil, false
+	}
+	for d.More() {
+		key, ok := n.token().(string)
+		if !ok {
+			return nil, false
+		}
+		if key != "cells" {
+			n.skip()
+			continue
+		}
+		if out != nil || !n.open('[') {
+			return nil, false
+		}
+		for d.More() && !n.bad {
+			if s := n.cell(); s != nil {
+				out = append(out, s)
+			}
+		}
+		n.token()
+	}
+	return out, !n.bad
+}
+
+type notebookReader struct {
+	raw     string
+	d       *json.Decoder
+	skipped int
+	bad     bool
+}
+
+func (n *notebookReader) token() json.Token {
+	t, err := n.d.Token()
+	if err != nil {
+		n.bad = true
+		return nil
+	}
+	return t
+}
+
+func (n *notebookReader) open(delim json.Delim) bool { return n.token() == delim }
+
+func (n *notebookReader) skip() {
+	var v json.RawMessage
+	if err := n.d.Decode(&v); err != nil {
+		n.bad = true
+	}
+}
+
+// cell reads a cell, and gives its code if it has some.
+func (n *notebookReader) cell() *cellSource {
+	if !n.open('{') {
+		n.bad = true
+		return nil
+	}
+	var s *cellSource
+	kind := ""
+	for n.d.More() && !n.bad {
+		switch n.token() {
+		case "cell_type":
+			kind, _ = n.token().(string)
+		case "source":
+			n.bad = n.bad || s != nil // two of them, and readers differ
+			s = n.source()
+		default:
+			n.skip()
+		}
+	}
+	n.token()
+	if kind != "code" {
+		return nil
+	}
+	return s
+}
+
+func (n *notebookReader) source() *cellSource {
+	s := &cellSource{}
+	if first := n.token(); first != json.Delim('[') {
+		_, text := first.(string)
+		n.bad = n.bad || !text
+		n.add(s)
+		return s
+	}
+	for n.d.More() && !n.bad {
+		if _, text := n.token().(string); !text {
+			n.bad = true
+		}
+		n.add(s)
+	}
+	n.token()
+	return s
+}
+
+// add adds the string that was read last.
+func (n *notebookReader) add(s *cellSource) {
+	if n.bad {
+		return
+	}
+	end := int(n.d.InputOffset()) + n.skipped - 1 // the quote that closes it
+	at := end - 1
+	for ; at >= 0; at-- { // the quote that opens it: not escaped
+		if n.raw[at] == '"' {
+			slashes := 0
+			for i := at - 1; i >= 0 && n.raw[i] == '\\'; i-- {
+				slashes++
+			}
+			if slashes%2 == 0 {
+				break
+			}
+		}
+	}
+	for at++; at < end; {
+		size := 1
+		if n.raw[at] == '\\' {
+			size = 2
+			if at+1 < end && n.raw[at+1] == 'u' {
+				size = 6
+				if at+12 <= end && n.raw[at+6:at+8] == `\u` && strings.ContainsAny(n.raw[at+2:at+3], "dD") {
+					size = 12 // a pair of surrogates
+				}
+			}
+		} else if r, width := utf8.DecodeRuneInString(n.raw[at:end]); r != utf8.RuneError {
+			size = width
+		}
+		size = min(size, end-at)
+		var text string
+		if err := json.Unmarshal([]byte(`"`+n.raw[at:at+size]+`"`), &text); err != nil || strings.Contains(text, "\r") {
+			n.bad = true
+			return
+		}
+		s.text.WriteString(text)
+		for range len(text) {
+			s.at, s.to = append(s.at, at), append(s.to, at+size)
+		}
+		at += size
+	}
+}

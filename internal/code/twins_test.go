@@ -1,0 +1,228 @@
+package code
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/andiron-dev/andiron/finding"
+)
+
+// twin is what a rule fires on with a severity, and the nearest that it does not. Each
+// stands behind the imports of its file.
+type twin struct{ what, rule, fires, quiet string }
+
+func checkTwins(t *testing.T, file, imports string, twins []twin) {
+	t.Helper()
+	for _, tt := range twins {
+		has := func(src, rule string) bool {
+			got, _ := look(t, file, imports+src+"\n", newTorch)
+			return slices.ContainsFunc(got, func(s string) bool { return strings.HasSuffix(s, " "+rule) })
+		}
+		if !has(tt.fires, tt.rule) {
+			got, _ := look(t, file, imports+tt.fires+"\n", newTorch)
+			t.Errorf("%s: %s is not found, but %q", tt.what, tt.rule, got)
+		}
+		rule, _, _ := strings.Cut(tt.rule, " ")
+		got, _ := look(t, file, imports+tt.quiet+"\n", newTorch)
+		if i := slices.IndexFunc(got, func(s string) bool {
+			return strings.Contains(s, " "+tt.rule) || !strings.Contains(tt.rule, " ") && strings.Contains(s, rule)
+		}); i >= 0 {
+			t.Errorf("%s, quiet: %q", tt.what, got[i])
+		}
+	}
+}
+
+func TestRetriesTwins(t *testing.T) {
+	const wrapper = "def read(p, weights_only=True):\n    return torch.load(p, weights_only=weights_only)\n"
+	const verify = "def verify(p, want):\n    if hashlib.sha256(open(p, 'rb').read()).hexdigest() != want:\n        raise ValueError\n"
+	const said = "def verify(p, want):\n    if hashlib.sha256(open(p, 'rb').read()).hexdigest() != want:\n        print('no')\n"
+	checkTwins(t, "a.py", "import hashlib, torch\n", []twin{
+		{
+			"a wrapper", "PY003 high", wrapper + "def f(p):\n    try:\n        return read(p)\n    except Exception:\n        return read(p, weights_only=False)",
+			wrapper + "def f(p):\n    try:\n        return read(p)\n    except Exception:\n        return read(p, weights_only=True)",
+		},
+		{
+			"one of another file", "PY003 high", "from io import read\ntry:\n    m = read(p)\nexcept Exception:\n    m = read(p, weights_only=False)",
+			"from io import read, other\ntry:\n    m = read(p)\nexcept Exception:\n    m = other(p, weights_only=False)",
+		},
+		{
+			"later", "PY003 high", "def f(p):\n    m = None\n    try:\n        m = torch.load(p, weights_only=True)\n    except Exception:\n        pass\n    if m is None:\n        m = torch.load(p, weights_only=False)\n    return m",
+			"def f(p):\n    m = None\n    try:\n        m = torch.load(p, weights_only=True)\n    except Exception:\n        raise\n    m = torch.load(p, weights_only=False)\n    return m",
+		},
+		{
+			"verified by a function", "PY006 low", said + "def f(p, want):\n    verify(p, want)\n    return torch.load(p, weights_only=True)",
+			verify + "def f(p, want):\n    verify(p, want)\n    return torch.load(p, weights_only=True)",
+		},
+		{
+			"another file verified", "PY006 low", verify + "def f(p, q, want):\n    verify(q, want)\n    return torch.load(p, weights_only=True)",
+			verify + "def f(p, q, want):\n    verify(p, want)\n    return torch.load(p, weights_only=True)",
+		},
+		{
+			"a copy that somebody else fills", "PY002 high", "import io\ndef f(m):\n    b = io.BytesIO()\n    fill(b)\n    torch.save(m, b)\n    return torch.load(b, weights_only=False)",
+			"import io\ndef f(m):\n    b = io.BytesIO()\n    torch.save(m, b)\n    b.seek(0)\n    return torch.load(b, weights_only=False)",
+		},
+		{
+			"two copies", "PY002 high", "import io\ndef f(m, n):\n    b = io.BytesIO()\n    torch.load(b, weights_only=False)",
+			"import io\ndef f(m, n):\n    b = io.BytesIO()\n    torch.save(m, b)\n    torch.load(b, weights_only=False)\n    b = io.BytesIO()\n    torch.save(n, b)\n    return torch.load(b, weights_only=False)",
+		},
+		{
+			"a copy of what is written", "PY002 high", "import tempfile\ndef f(x):\n    with tempfile.TemporaryFile() as b:\n        b.write(x)\n        return torch.load(b, weights_only=False)",
+			"import tempfile\ndef f(m):\n    with tempfile.TemporaryFile() as b:\n        torch.save(m, b)\n        b.seek(0)\n        return torch.load(b, weights_only=False)",
+		},
+		{
+			"TorchServe's handler", "PY040 critical", "from ts.torch_handler.base_handler import BaseHandler\nclass H(BaseHandler):\n    def handle(self, data, context):\n        return torch.load(data[0]['body'], weights_only=False)",
+			"from ts.torch_handler.base_handler import BaseHandler\nclass H(BaseHandler):\n    def handle(self, data, context):\n        return torch.load(context.manifest['model'], weights_only=False)",
+		},
+		{
+			"verified too late", "PY009 high", verify + "def f(p, want):\n    m = torch.load(p, weights_only=False)\n    verify(p, want)\n    return m",
+			verify + "def f(p, want):\n    verify(p, want)\n    m = torch.load(p, weights_only=False)\n    return m",
+		},
+	})
+}
+
+func TestNativeTwins(t *testing.T) {
+	checkTwins(t, "a.py", "import os, pathlib, tempfile, torch\nfrom torch.utils import cpp_extension as e\nhere = os.path.dirname(__file__)\n", []twin{
+		{"a library in /tmp", "PY034 high", "torch.ops.load_library('/tmp/ops.so')", "torch.ops.load_library('/opt/ops.so')"},
+		{"one of a name", "PY034 high", "d = pathlib.Path('/dev/shm')\ntorch.ops.load_library(d / 'ops.so')", "torch.ops.load_library(pathlib.Path(__file__).with_name('ops.so'))"},
+		{"a path of no folder", "PY034 low", "torch.classes.load_library('build/ops.so')", "torch.classes.load_library(os.path.join(here, 'ops.so'))"},
+		{"a search", "PY034 medium", "import glob\ntorch.ops.load_library(glob.glob('*.so')[0])", "import glob\nprint(glob.glob('*.so')[0])"},
+		{"sources in /tmp", "PY035 high", "e.load(name='x', sources=[os.path.join('/tmp', n)])", "e.load(name='x', sources=[os.path.join(here, 'x.cpp')])"},
+		{"a build folder", "PY035 high", "e.load('x', [here + 'x.cpp'], build_directory=f'/tmp/{user}')", "e.load('x', [here + 'x.cpp'], build_directory=tempfile.mkdtemp())"},
+		{"the temporary folder", "PY035 high", "e.load_inline('x', 'int f;', build_directory=os.path.join(tempfile.gettempdir(), 'x'))", "e.load_inline('x', 'int f;', build_directory=here)"},
+		{"source put together", "PY035 high", "def f(n):\n    e.load_inline('x', 'int f' + n)", "e.load_inline('x', 'int f' + 'g')"},
+		{"the variable", "PY035 high", "os.environ['TORCH_EXTENSIONS_DIR'] = '/tmp/x'", "os.environ['TORCH_EXTENSIONS_DIR'] = here"},
+	})
+}
+
+func TestNetworkTwins(t *testing.T) {
+	checkTwins(t, "a.py", "import os, pickle, ray, torch, zmq\nimport torch.distributed as dist\nfrom multiprocessing.connection import Listener\nfrom multiprocessing.managers import BaseManager\n", []twin{
+		{"objects by another name", "PY037 low", "from torch.distributed.distributed_c10d import all_gather_object as g\ng(a, b)", "from torch.distributed.distributed_c10d import all_gather as g\ng(a, b)"},
+		{"pickles over a socket", "PY037 high", "s = zmq.Context().socket(zmq.PULL)\ns.bind('tcp://*:5555')\nx = s.recv_pyobj()", "s = zmq.Context().socket(zmq.PULL)\ns.bind('tcp://*:5555')\nx = s.recv_json()"},
+		{"pickles over one of this machine", "PY037 medium", "s.bind('ipc:///run/x')\nx = s.recv_pyobj()", "s.bind('ipc:///run/x')\nx = s.recv()"},
+		{"a manager", "PY037 medium", "BaseManager(address=('0.0.0.0', 5000), authkey=key)", "BaseManager(address=('127.0.0.1', 5000), authkey=key)"},
+		{"a listener", "PY037 medium", "at = ('', 5000)\nListener(at)", "Listener('/run/x.sock')"},
+		{"where a job meets", "PY036 medium", "os.environ['MASTER_ADDR'] = '10.0.0.4'", "os.environ['MASTER_ADDR'] = 'localhost'"},
+		{"where a job meets, by default", "PY036 medium", "os.environ.setdefault('MASTER_ADDR', '10.0.0.4')", "os.environ.setdefault('MASTER_ADDR', '127.0.0.1')"},
+		{"a store", "PY036 medium", "dist.TCPStore('0.0.0.0', 1234)", "dist.TCPStore('127.0.0.1', 1234)"},
+		{"functions that peers name", "PY036 medium", "dist.rpc.init_rpc('w0', rank=0, world_size=2)", "dist.init_process_group('gloo')"},
+		{"Ray's dashboard", "PY036 high", "ray.init(dashboard_host='0.0.0.0')", "ray.init(dashboard_host='127.0.0.1')"},
+	})
+}
+
+func TestServerTwins(t *testing.T) {
+	checkTwins(t, "a.py", "import bentoml, gradio as gr, torch\n", []twin{
+		{"a bento's model", "PY014 medium", "bentoml.pytorch.load_model('x:v1')", "bentoml.models.get('x:v1')"},
+		{"a shared page", "PY038 medium", "gr.Interface(f).launch(share=True)", "gr.Interface(f).launch(share=False)"},
+		{"every file", "PY038 medium", "gr.Interface(f).launch(allowed_paths=['/'])", "gr.Interface(f).launch(allowed_paths=['/srv/data'])"},
+		{"a page at every address", "PY036 low", "gr.Blocks().launch(server_name='0.0.0.0')", "gr.Blocks().launch(server_name='127.0.0.1')"},
+		{"a server of BentoML", "PY036 low", "bentoml.serve('s:S', host='0.0.0.0')", "bentoml.serve('s:S', host='127.0.0.1')"},
+		{"an upload of a bento", "PY040 critical", "def f(file):\n    return bentoml.models.import_model(file)\ngr.Interface(f, 'file', 'text')", "def f(file):\n    return bentoml.models.import_model('base.bentomodel')\ngr.Interface(f, 'file', 'text')"},
+		{"a model of Triton by request", "PY040 critical", "from tritonclient.http import InferenceServerClient\nc = InferenceServerClient('x')\ndef f(n):\n    c.load_model(n)\ngr.Interface(f, 'text', 'text')", "from tritonclient.http import InferenceServerClient\nc = InferenceServerClient('x')\ndef f(n):\n    c.load_model('base')\ngr.Interface(f, 'text', 'text')"},
+	})
+	for file, twins := range map[string][]twin{
+		"config.properties": {
+			{"management", "PY038 high", "management_address=http://0.0.0.0:8081", "management_address=http://127.0.0.1:8081"},
+			{"a token", "PY038 medium", "disable_token_authorization=true", "disable_token_authorization=false"},
+			{"any address", "PY038 medium", "allowed_urls=https://.*", "allowed_urls=https://models\\.example\\.com/.*"},
+			{"inference", "PY036 low", "inference_address=http://0.0.0.0:8080", "inference_address=http://10.0.0.5:8080"},
+		},
+		"Dockerfile": {
+			{"TorchServe's variable", "PY038 high", "ENV TS_MANAGEMENT_ADDRESS=http://0.0.0.0:8081", "ENV TS_MANAGEMENT_ADDRESS=http://127.0.0.1:8081"},
+			{"Gradio's", "PY038 medium", "ENV GRADIO_SHARE=\"True\"", "ENV GRADIO_SHARE=\"False\""},
+			{"a comment", "PY036 low", "ENV GRADIO_SERVER_NAME 0.0.0.0", "# ENV GRADIO_SERVER_NAME 0.0.0.0"},
+			{"a longer name", "PY036 low", "ENV GRADIO_SERVER_NAME=0.0.0.0", "ENV MY_GRADIO_SERVER_NAME=0.0.0.0"},
+			{"where extensions are built", "PY035 medium", "ENV TORCH_EXTENSIONS_DIR=/tmp/x", "ENV TORCH_EXTENSIONS_DIR=/opt/x"},
+			{"Triton", "PY038 medium", "CMD [\"tritonserver\", \"--model-control-mode=explicit\"]", "CMD [\"tritonserver\", \"--model-control-mode=explicit\", \"--http-restricted-api=model-repository:key=value\"]"},
+			{"a model's code", "PY032 high", "CMD [\"vllm\", \"serve\", \"x\", \"--trust-remote-code\"]", "CMD [\"vllm\", \"serve\", \"x\"]"},
+			{"a runner of BentoML", "PY038 high", "CMD bentoml start-runner-server s:S --host 0.0.0.0", "CMD bentoml start-runner-server s:S --host 127.0.0.1"},
+			{"a server of BentoML", "PY036 low", "CMD bentoml serve s:S --host 0.0.0.0", "CMD bentoml serve s:S --host 127.0.0.1"},
+			{"Ray", "PY036 high", "CMD ray start --head --dashboard-host=0.0.0.0", "CMD ray start --head --dashboard-host=127.0.0.1"},
+		},
+		"bentofile.yaml": {
+			{"a model of no version", "PY038 low", "service: s:S\nmodels:\n  - net:latest", "service: s:S\nmodels:\n  - net:fxyz2024\ninclude:\n  - \"*.py\""},
+			{"of none at all", "PY038 low", "models:\n- net", "models:\n- net:v1"},
+		},
+		"bentoml_configuration.yaml": {{"a server of BentoML", "PY036 low", "api_server:\n  host: 0.0.0.0", "api_server:\n  host: 127.0.0.1"}},
+	} {
+		checkTwins(t, file, "", twins)
+	}
+}
+
+func TestWrittenTwins(t *testing.T) {
+	checkTwins(t, "a.py", "import copy, dill, pickle, torch, numpy as np\nfrom transformers import AutoModel\nmodel = make()\n", []twin{
+		{"a pickler", "PY051 low", "pickle.Pickler(f).dump(x)", "pickle.Unpickler(f)"},
+		{"bytes to a file", "PY051 low", "f.write(pickle.dumps(x))", "copied = pickle.loads(pickle.dumps(x))"},
+		{"bytes to a store", "PY051 low", "b = pickle.dumps(x)\nredis.set('k', b)", "b = pickle.dumps(x)\nprint(len(b))"},
+		{"another pickle_module", "PY051 low", "torch.save(model.state_dict(), 'm.pt', pickle_module=dill)", "torch.save(model.state_dict(), 'm.pt')"},
+		{"an array of a dictionary", "PY051 low", "np.save('x.npy', {'a': 1})", "np.save('x.npy', np.ones(3))"},
+		{"no safetensors", "PY051 low", "model.save_pretrained('d', safe_serialization=False)", "model.save_pretrained('d')"},
+		{"a module in a dictionary", "PY050 low", "torch.save({'model': copy.deepcopy(model).half()}, 'm.pt')", "torch.save({'model': model.state_dict()}, 'm.pt')"},
+	})
+}
+
+func TestSecretTwins(t *testing.T) {
+	const args = "p = argparse.ArgumentParser()\np.add_argument('--hf-token')\nargs = p.parse_args()\n"
+	checkTwins(t, "a.py", "import argparse, os, torch\nimport lightning as L\nfrom safetensors.torch import save_file\n", []twin{
+		{"an entry", "PY070 medium", "torch.save({'api_key': k}, 'm.pt')", "torch.save({'epoch': k, 'token': None}, 'm.pt')"},
+		{"an entry that is added", "PY070 medium", "c = {}\nc['api_key'] = k\ntorch.save(c, 'm.pt')", "c = {}\nd['api_key'] = k\ntorch.save(c, 'm.pt')"},
+		{"one of the environment", "PY070 medium", "torch.save({'k': os.environ['OPENAI_API_KEY']}, 'm.pt')", "torch.save({'k': os.environ['RANK']}, 'm.pt')"},
+		{"one by a call", "PY070 medium", "torch.save({'k': os.getenv('WANDB_API_KEY')}, 'm.pt')", "torch.save({'k': os.getenv('RANK')}, 'm.pt')"},
+		{"the environment", "PY070 medium", "torch.save({'env': dict(os.environ)}, 'm.pt')", "torch.save({'env': dict(other)}, 'm.pt')"},
+		{"of a configuration", "PY070 medium", "torch.save({'k': cfg.api_key}, 'm.pt')", "torch.save({'k': cfg.lr}, 'm.pt')"},
+		{"the command line", "PY070 medium", args + "torch.save({'args': vars(args)}, 'm.pt')", strings.ReplaceAll(args, "hf-token", "epochs") + "torch.save({'args': vars(args)}, 'm.pt')"},
+		{"metadata", "PY070 medium", "save_file(t, 'm.safetensors', metadata={'hf_token': k})", "save_file(t, 'm.safetensors', metadata={'format': 'pt'})"},
+		{"files of a program", "PY070 medium", "torch.jit.save(m, 'm.pt', _extra_files={'secret': k})", "torch.jit.save(m, 'm.pt', _extra_files={'config': k})"},
+		{"hyperparameters", "PY070 medium", "class M(L.LightningModule):\n    def __init__(self, api_key):\n        self.save_hyperparameters()", "class M(L.LightningModule):\n    def __init__(self, api_key):\n        self.save_hyperparameters(ignore=['api_key'])"},
+		{"an address", "PY070 high", "u = 'https://alice:hunter22x@example.org/m.pt'", "u = 'https://alice:<password>@example.org/m.pt'\nv = 'https://user:password@example.org'"},
+		{"a key", "PY070 high", "k = '-----BEGIN RSA " + "PRIVATE KEY-----\\n" + strings.Repeat("MIIEow", 40) + "'", "k = '-----BEGIN CERTIFICATE-----\\n" + strings.Repeat("MIIEow", 40) + "'"},
+	})
+}
+
+func TestTrainingTwins(t *testing.T) {
+	const loop = "def train(model, loader, opt):\n    for x, y in loader:\n        loss = model(x)\n        loss.backward()\n        opt.step()\n"
+	checkTwins(t, "a.py", "import torch\n", []twin{
+		{"a scaler of gradients", "PY064 info", "s = torch.cuda.amp.GradScaler()\n" + loop, "from sklearn.preprocessing import StandardScaler\ns = StandardScaler()\n" + loop},
+		{"by hand", "PY064 info", loop + "x = (x - y) / z\n", loop + "x = (x - mean) / std\n"},
+		{"a loss of that name", "PY065 info", "l = adversarial_loss(x)\n" + loop, "x = fgsm_attack(x)\n" + loop},
+		{"Lightning", "PY065 info", "import lightning as L\nL.Trainer().fit(model)", "import lightning as L\nL.Trainer().test(model)"},
+		{"Transformers", "PY065 info", "from transformers import Trainer\nTrainer(model=m).train()", "from transformers import Trainer\nTrainer(model=m).evaluate()"},
+		{"a data set", "PY066 info", "from datasets import load_dataset\nd = load_dataset('csv')", "import pandera\nfrom datasets import load_dataset\nd = load_dataset('csv')\npandera.check(d)"},
+	})
+	_, all := look(t, "a.py", "from torch.utils.data import DataLoader\nclass D:\n    def __getitem__(self, i):\n        x = self.x[i]\n        if x.shape != (3,):\n            raise ValueError\n        return x\nDataLoader(D())\n", newTorch)
+	i := slices.IndexFunc(all, func(f finding.Finding) bool { return f.Rule == dataUnchecked.ID })
+	if i < 0 || !slices.Equal(all[i].Evidence, []string{"__getitem__ checks shape in line 5"}) {
+		t.Errorf("%v", all)
+	}
+	const train = "-- train.py --\nfrom torchvision.transforms import Normalize\nn = Normalize(0.5, 0.5)\ndef train(m, o):\n    m(n).backward()\n    o.step()\n"
+	const serve = "-- serve.py --\nimport flask, torch\n"
+	const answer = "app = flask.Flask('x')\n@app.post('/')\ndef f():\n    with torch.no_grad():\n        return m(flask.request.data)\n"
+	for _, tt := range []struct {
+		files string
+		found bool
+	}{
+		{train + serve + answer, true},
+		{train + serve + "import train\n" + answer, false},
+		{train + serve + "from torchvision.transforms import Normalize\nn = Normalize(0.5, 0.5)\n" + answer, false},
+		{strings.ReplaceAll(train, "o.step", "o.other") + serve + answer, false},
+	} {
+		got := flowsOf(t, tt.files, newTorch)
+		if found := slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, "serve.py:5:10 PY064 info") }); found != tt.found {
+			t.Errorf("%s: %q", tt.files, got)
+		}
+	}
+}
+
+// TestSecondHandTwins: what one file holds is given to a loader of another.
+func TestSecondHandTwins(t *testing.T) {
+	checkTwins(t, "a.py", "import h5py, io, joblib, numpy as np, pickle, safetensors, torch, yaml\nd = torch.load(p, weights_only=True)\n", []twin{
+		{"a tensor's bytes", "PY013 high", "pickle.loads(d['x'].numpy().tobytes())", "print(d['x'].numpy().tobytes())"},
+		{"code", "PY013 high", "exec(d['code'])", "exec('x = 1')"},
+		{"YAML", "PY013 high", "yaml.load(d['c'], Loader=yaml.Loader)", "yaml.load(d['c'], Loader=yaml.SafeLoader)"},
+		{"a name", "PY013 high", "joblib.load(d['scaler'])", "joblib.load('scaler')"},
+		{"another checkpoint", "PY013 medium", "torch.load(d['next'], weights_only=True)", "torch.load('next.pt', weights_only=True)"},
+		{"metadata", "PY013 high", "f = safetensors.safe_open(p, 'pt')\nexec(f.metadata()['setup'])", "f = safetensors.safe_open(p, 'pt')\nprint(f.metadata()['setup'])"},
+		{"an attribute of HDF5", "PY013 high", "f = h5py.File(p)\npickle.loads(f.attrs['x'])", "f = h5py.File(p)\nprint(f.attrs['x'])"},
+		{"a part of an array", "PY013 high", "z = np.load(p)\npickle.loads(z['x'].tobytes())", "z = np.load(p)\nx = z['x']"},
+	})
+}
