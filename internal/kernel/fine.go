@@ -85,6 +85,11 @@ func (l *look) set(r *routines, f *format, o op, b bounds) {
 		least, l.plus = max(b.lo, least), 0
 	case opPlainSum: // no element is negative; 0-1 is the greatest of all
 		least, l.plus = least-1, 1<<64-1
+	case opTwice: // 0-1 here as well
+		l.routine, l.plus = r.by[o][f.log&3], 0
+		l.least, l.width = 0, 2*min(b.hi, b.lo-f.sign)
+		l.turn, l.most = f.mask, f.mask^(2*b.tiny-1)
+		return
 	default: // opSplit, opSplitSum
 		l.routine = r.by[o][f.log&3]
 		l.apart(b.lo, b.hi, b.tiny, f.sign, ones[f.log&3])
@@ -107,10 +112,17 @@ func (l *look) apart(lo, hi, tiny, sign, ones uint64) {
 
 // first is the look with which to begin, or ops.
 func (b bounds) first(f *format, data []byte) op {
-	switch signs := b.lo >= f.sign; {
+	signs := b.lo >= f.sign
+	switch {
 	case b.tiny == 0 && signs:
 		return opSplit
-	case b.tiny > 0 && f.sparse(data):
+	case b.tiny == 0:
+		return opPlain
+	}
+	switch zeros, negative := f.sample(data); {
+	case zeros && signs && negative:
+		return opTwice
+	case zeros:
 		return b.next(f, opPlain)
 	case !signs:
 		return opPlain
@@ -120,25 +132,31 @@ func (b bounds) first(f *format, data []byte) op {
 	return opSplitSum
 }
 
-// sparse says whether one of four elements is zero.
-func (f *format) sparse(data []byte) bool {
+// sample looks at four elements.
+func (f *format) sample(data []byte) (zeros, negative bool) {
 	quarter := len(data) / 4 &^ (f.size - 1)
 	for at := f.size - 1; at < 4*quarter; at += quarter {
-		if data[at]&0x7f == 0 && f.zero(data[at-f.size+1:at+1]) {
-			return true
+		top := data[at]
+		if top&0x7f == 0 && f.zero(data[at-f.size+1:at+1]) {
+			zeros = true
+		} else if top >= 0x80 {
+			negative = true
 		}
 	}
-	return false
+	return zeros, negative
 }
 
 // next is the look to take where another did not do, or ops. Those that see less
 // in less time come first.
 func (b bounds) next(f *format, o op) op {
+	signs := b.lo >= f.sign
 	switch {
 	case o == opTops:
 		return opSplitSum
-	case (o == opPlain || o == opSplitSum) && b.tiny > 0 && (b.lo >= f.sign || b.lo == 0):
+	case o == opPlain && b.tiny > 0 && (signs || b.lo == 0):
 		return opPlainSum
+	case (o == opSplitSum || o == opPlainSum) && signs:
+		return opTwice
 	}
 	return ops
 }

@@ -314,6 +314,7 @@ const (
 	kinds
 	image // float32 from 0 to 1
 	ink   // the same, of which many are 0
+	drip  // calm, of which many are 0
 )
 
 // repeat fills size bytes with the same 16 KiB, but for one special element.
@@ -351,7 +352,7 @@ func element(rng *rand.Rand, d DType, kind int) uint64 {
 		return rng.Uint64() & f.mask
 	case kind == special9:
 		return s[rng.IntN(len(s))]
-	case kind == ink && rng.IntN(4) > 0:
+	case (kind == ink || kind == drip) && rng.IntN(4) > 0:
 		return 0
 	case kind == image || kind == ink:
 		return uint64(math.Float32bits(rng.Float32()))
