@@ -50,6 +50,7 @@ type Operator struct {
 	Asked          map[string]int    // questions, how often each was asked
 	Skipped        map[string]string // questions, why they were not
 	Cut            string            // why not all was asked
+	Stage          string            // how far that was: "seeds", "questions", "edges", "mutations", "all"
 	Found          []Found
 }
 
@@ -124,6 +125,7 @@ type Event struct {
 	Skipped   map[string]string `json:"skipped"`
 	Pool      []json.RawMessage `json:"pool"`
 	Cut       string            `json:"cut"`
+	Stage     string            `json:"stage"`
 	Exception map[string]int    `json:"exceptions"`
 }
 

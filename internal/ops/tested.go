@@ -146,8 +146,8 @@ var testHarmless = &rule.Rule{
 var testNot = &rule.Rule{
 	ID: "OPS120", Title: "An operator that was not tested", Strategy: finding.CustomOps,
 	Severity: finding.Medium, Since: since, Verdict: finding.Unreadable, Refs: []string{"docs/spec/optest-v1.md"},
-	Text: "No call of the operator came back with a result, or its time was up before all was asked, so nothing is known of what it does with arguments that are right. That is not a pass.",
-	Fix:  "give it a test that calls it, or an example in ops-test.yaml",
+	Text: "No call of the operator came back with a result, or its time was up before the questions were asked and the edges of its arguments tried, so that little or nothing is known of it. That is not a pass.",
+	Fix:  "give it a test that calls it, or an example in ops-test.yaml; or more time, with --budget",
 }
 
 var testPass = &rule.Rule{
@@ -176,7 +176,7 @@ func Tested(dir string, r *opreport.Result, report func(finding.Finding)) {
 			report(found(o, f, where))
 		}
 		if why := notTested(o); why != "" {
-			report(testNot.Undetermined(home, fmt.Sprintf("%s was not tested: %s", o.Full(), why)))
+			report(testNot.Undetermined(home, o.Full()+why))
 		}
 	}
 	for _, text := range r.Incomplete {
@@ -189,10 +189,12 @@ func notTested(o *opreport.Operator) string {
 	switch {
 	case o.Skip != "":
 		return "" // the project answers for it
-	case o.Cut != "":
-		return o.Cut
+	case o.Cut != "" && o.Stage == "edges":
+		return " was tested in part only: " + o.Cut + " before the edges of its arguments were"
+	case o.Cut != "" && o.Stage != "mutations" && o.Stage != "all":
+		return " was not tested: " + o.Cut
 	case o.Counts.Valid == 0 && len(o.Found) == 0:
-		return "0 valid calls in " + strconv.Itoa(o.Counts.Raised+o.Counts.Limit)
+		return " was not tested: 0 valid calls in " + strconv.Itoa(o.Counts.Raised+o.Counts.Limit)
 	}
 	return ""
 }

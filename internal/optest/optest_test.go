@@ -232,3 +232,18 @@ func TestKnown(t *testing.T) {
 		}
 	}
 }
+
+// The Python package ships the recorder as well.
+func TestRecorderIsThatOfThePackage(t *testing.T) {
+	ours, err := runner.ReadFile("runner/andiron_ops/recorder.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := os.ReadFile("../../python/src/andiron/_op_recorder.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(ours) != string(theirs) {
+		t.Error("cp python/src/andiron/_op_recorder.py internal/optest/runner/andiron_ops/recorder.py")
+	}
+}

@@ -135,7 +135,7 @@ func (r *run) python(ctx context.Context, b opbuild.Built, name string, p *plan,
 	cmd.Stderr = said
 	cmd.Stdout = &listener{heard: heard}
 	cmd.Dir = b.Dir
-	cmd.Env = append(os.Environ(), "TMPDIR="+r.Work, "PYTHONDONTWRITEBYTECODE=1", "OMP_NUM_THREADS=4")
+	cmd.Env = append(os.Environ(), "TMPDIR="+r.Work, "PYTHONDONTWRITEBYTECODE=1", "OMP_NUM_THREADS=4", "OMP_WAIT_POLICY=passive")
 	cmd.Env = append(append(cmd.Env, b.Env...), env...)
 	cmd.WaitDelay = patience
 	child.OwnGroup(cmd)
@@ -365,7 +365,7 @@ func (r *run) take(name string, b opbuild.Built) (whole bool, err error) {
 		case e.Event == "finding":
 			r.add(op, e.Found(string(b.Variant)), b)
 		case e.Event == "row" && b.Variant == opbuild.Plain:
-			op.Counts, op.Asked, op.Skipped, op.Cut = e.Counts, e.Asked, e.Skipped, e.Cut
+			op.Counts, op.Asked, op.Skipped, op.Cut, op.Stage = e.Counts, e.Asked, e.Skipped, e.Cut, e.Stage
 			r.pools[key] = e.Pool
 		}
 		return nil

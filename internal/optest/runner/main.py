@@ -40,7 +40,9 @@ def discover(plan):
     from andiron_ops import discover as finder
 
     operators = finder.load(plan["libraries"], plan["modules"])
-    write(plan["result"], {"v": 1, "operators": operators, "torch": torch.__version__, "python": sys.version.split()[0]})
+    write(
+        plan["result"], {"v": 1, "operators": operators, "torch": torch.__version__, "python": sys.version.split()[0]}
+    )
 
 
 CRASHES = 40  # of tests, after which the others are not run

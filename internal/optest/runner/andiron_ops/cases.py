@@ -85,8 +85,14 @@ def blind(op, rng):
         if kind == "Tensor":
             mine = shape if rng.random() < 0.7 else rng.choice(shapes)
             index = re.search(r"ind|idx|ptr|offset|label|faces|ids|len", name)
-            dtype = "int64" if index and rng.random() < 0.8 else rng.choice(("float32", "float32", "float64", "int64", "uint8", "bool"))
-            return recipe.tensor(dtype, list(mine), {"how": "random", "seed": rng.randrange(1000), "low": 0, "high": max(n - 1, 0)})
+            dtype = (
+                "int64"
+                if index and rng.random() < 0.8
+                else rng.choice(("float32", "float32", "float64", "int64", "uint8", "bool"))
+            )
+            return recipe.tensor(
+                dtype, list(mine), {"how": "random", "seed": rng.randrange(1000), "low": 0, "high": max(n - 1, 0)}
+            )
         if kind == "int":
             return {"k": "int", "v": rng.choice((0, 1, 2, 3, n))}
         if kind in ("float", "number", "Scalar"):
@@ -123,14 +129,27 @@ class Cases:
         return True
 
     def small_enough(self, case):
-        return all(r["layout"] == "huge" or recipe.weight(r["shape"]) <= LARGEST for r in recipe.tensors([*case["args"], *case.get("kwargs", {}).values()]))
+        return all(
+            r["layout"] == "huge" or recipe.weight(r["shape"]) <= LARGEST
+            for r in recipe.tensors([*case["args"], *case.get("kwargs", {}).values()])
+        )
 
     def learned(self, case, answer):
         """A case whose answer is new is mutated in turn. Says whether it is."""
-        what = (answer["status"], answer.get("type"), skeleton(answer.get("message", "")), str(len(answer.get("signature", []))))
+        what = (
+            answer["status"],
+            answer.get("type"),
+            skeleton(answer.get("message", "")),
+            str(len(answer.get("signature", []))),
+        )
         if answer["status"] == "valid":
             what += ("".join(re.sub(r"\d+", "#", s) for s in answer.get("signature", [])),)
-        if what in self.known or len(self.pool) > 64 or case.get("ask") or any(r["layout"] == "huge" for r in recipe.tensors(case["args"])):
+        if (
+            what in self.known
+            or len(self.pool) > 64
+            or case.get("ask")
+            or any(r["layout"] == "huge" for r in recipe.tensors(case["args"]))
+        ):
             return False
         self.known.add(what)
         self.pool.append(case)
@@ -168,7 +187,9 @@ class Cases:
             yield self.with_tensors(seed, numbers, {"layout": layout})
         for dtype in ("float64", "float32", "float16", "int64"):
             if any(seed["args"][i]["dtype"] in recipe.FLOATS for i in numbers):
-                yield self.with_tensors(seed, [i for i in numbers if seed["args"][i]["dtype"] in recipe.FLOATS], {"dtype": dtype})
+                yield self.with_tensors(
+                    seed, [i for i in numbers if seed["args"][i]["dtype"] in recipe.FLOATS], {"dtype": dtype}
+                )
         for v in (0, "nan", "inf", -1):
             yield self.with_tensors(seed, numbers, {"fill": {"how": "const", "v": v}})
 
@@ -185,7 +206,11 @@ class Cases:
         if kind.startswith("Optional[") and r["k"] != "none":
             made = [{"k": "none"}, *made]
         if kind == "Optional[Tensor]" and r["k"] == "none":
-            made = [recipe.tensor(d, s, {"how": "random", "seed": 5}) for d in ("float32", "int64") for s in ([], [1], [3], [0])]
+            made = [
+                recipe.tensor(d, s, {"how": "random", "seed": 5})
+                for d in ("float32", "int64")
+                for s in ([], [1], [3], [0])
+            ]
         for new in made:
             case = copy.deepcopy(seed)
             case["args"][i] = new
@@ -200,8 +225,18 @@ class Cases:
 
     def edges_of_plain(self, r, seed):
         if r["k"] == "int":
-            sizes = {s + d for t in recipe.tensors(seed["args"]) for s in [*t["shape"], len(t["shape"])] for d in (-1, 0, 1)}
-            near = [*SMALL[:3], r["v"] + 1, r["v"] - 1, *sorted(sizes), *[-s for s in sorted(sizes)], *SMALL[3:], *LARGE]
+            sizes = {
+                s + d for t in recipe.tensors(seed["args"]) for s in [*t["shape"], len(t["shape"])] for d in (-1, 0, 1)
+            }
+            near = [
+                *SMALL[:3],
+                r["v"] + 1,
+                r["v"] - 1,
+                *sorted(sizes),
+                *[-s for s in sorted(sizes)],
+                *SMALL[3:],
+                *LARGE,
+            ]
             for v in dict.fromkeys([*near, *(EXTREME if self.extreme else ())]):
                 if v != r["v"]:
                     yield {"k": "int", "v": v}
@@ -223,23 +258,52 @@ class Cases:
                     yield {"k": "list", "v": [*r["v"][:i], new, *r["v"][i + 1 :]]}
 
     def edges_of_tensor(self, r):
+        """The edges of a tensor, some of each kind first."""
+        kinds = [self.edges_of_elements(r), self.edges_of_shape(r), self.edges_of_layout(r), self.edges_of_dtype(r)]
+        while kinds:
+            for kind in list(kinds):
+                edge = next(kind, None)
+                if edge is None:
+                    kinds.remove(kind)
+                else:
+                    yield edge
+
+    def edges_of_layout(self, r):
         shape = r["shape"]
         for layout in (*LAYOUTS, *(["channels_last"] if len(shape) == 4 else [])):
             yield dict(r, layout=layout)
+        yield dict(r, device="meta")
+
+    def edges_of_shape(self, r):
+        shape = r["shape"]
         for d in range(len(shape)):
             for size in (0, 1, shape[d] - 1, shape[d] + 1, 2 * shape[d] + 1):
                 if size >= 0 and size != shape[d]:
                     yield dict(r, shape=[*shape[:d], size, *shape[d + 1 :]])
-        for other in ([], [0], [1], [*shape, 1], [1, *shape], shape[1:], [0] * len(shape), [math.prod(shape)], [1] * 9, [1] * 40, [300]):
+        for other in (
+            [],
+            [0],
+            [1],
+            [*shape, 1],
+            [1, *shape],
+            shape[1:],
+            [0] * len(shape),
+            [math.prod(shape)],
+            [1] * 9,
+            [1] * 40,
+            [300],
+        ):
             if other != shape:
                 yield dict(r, shape=other)
+        if math.prod(shape[1:]) < 1 << 20:
+            yield dict(
+                r, shape=[2**31 + 8, *shape[1:]] if shape else [2**31 + 8], layout="huge", fill={"how": "const", "v": 0}
+            )
+
+    def edges_of_dtype(self, r):
         for dtype in DTYPES:
             if dtype != r["dtype"]:
                 yield dict(r, dtype=dtype, fill=converted(r, dtype))
-        yield from self.edges_of_elements(r)
-        if math.prod(shape[1:]) < 1 << 20:
-            yield dict(r, shape=[2**31 + 8, *shape[1:]] if shape else [2**31 + 8], layout="huge", fill={"how": "const", "v": 0})
-        yield dict(r, device="meta")
 
     def edges_of_elements(self, r):
         if r["dtype"] in recipe.WHOLE:
@@ -289,7 +353,13 @@ class Cases:
             return
         if r["dtype"] in recipe.WHOLE:
             high = self.rng.choice((1, 3, 9, max(math.prod(r["shape"]) - 1, 0)))
-            r["fill"] = {"how": "random", "seed": seed, "low": self.rng.choice((0, 0, 0, -1)), "high": high, "sorted": self.rng.random() < 0.5}
+            r["fill"] = {
+                "how": "random",
+                "seed": seed,
+                "low": self.rng.choice((0, 0, 0, -1)),
+                "high": high,
+                "sorted": self.rng.random() < 0.5,
+            }
         else:
             r["fill"] = {"how": "random", "seed": seed}
 
@@ -357,7 +427,9 @@ def smaller(case):
             out = copy.deepcopy(case)
             out["args"][i] = new
             yield out
-    for size in sorted({s for r in recipe.tensors(case["args"]) if r["layout"] != "huge" for s in r["shape"] if s > 1}, reverse=True):
+    for size in sorted(
+        {s for r in recipe.tensors(case["args"]) if r["layout"] != "huge" for s in r["shape"] if s > 1}, reverse=True
+    ):
         for to in dict.fromkeys((1, 2, size // 2, size - 1)):
             if 0 < to < size:
                 yield resized(case, size, to)

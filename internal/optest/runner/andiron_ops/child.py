@@ -124,19 +124,29 @@ class Child:
         if kill:
             os.kill(self.pid, signal.SIGKILL)
         status = self.close()
-        how = f"signal {signal.Signals(os.WTERMSIG(status)).name}" if os.WIFSIGNALED(status) else f"exit code {os.WEXITSTATUS(status)}"
+        how = (
+            f"signal {signal.Signals(os.WTERMSIG(status)).name}"
+            if os.WIFSIGNALED(status)
+            else f"exit code {os.WEXITSTATUS(status)}"
+        )
         if limit == "time":
             how = "time"
         return {"status": "crashed", "how": limit or how, "phase": phase, "output": self.printed()}
 
     def printed(self):
         size = os.fstat(self.log).st_size
-        return os.pread(self.log, TAIL, max(0, size - TAIL)).decode("utf-8", "replace") if size <= TAIL else self.ends(size)
+        return (
+            os.pread(self.log, TAIL, max(0, size - TAIL)).decode("utf-8", "replace")
+            if size <= TAIL
+            else self.ends(size)
+        )
 
     def ends(self, size):
         """The beginning says what went wrong, and the end how it ended."""
         half = TAIL // 2
-        return (os.pread(self.log, half, 0) + b"\n...\n" + os.pread(self.log, half, size - half)).decode("utf-8", "replace")
+        return (os.pread(self.log, half, 0) + b"\n...\n" + os.pread(self.log, half, size - half)).decode(
+            "utf-8", "replace"
+        )
 
     def close(self):
         if self.pid is None:

@@ -118,7 +118,13 @@ def split(text):
 def of_argument(text, number):
     left, _, default = text.partition(" = ")
     name, _, kind = left.partition(": ")
-    return {"name": name or f"arg{number}", "type": typed(kind), "default": bool(default), "keyword": False, "write": None}
+    return {
+        "name": name or f"arg{number}",
+        "type": typed(kind),
+        "default": bool(default),
+        "keyword": False,
+        "write": None,
+    }
 
 
 def typed(text):

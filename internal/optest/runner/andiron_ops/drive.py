@@ -33,7 +33,9 @@ UNCLEAR = re.compile(
     r"^(?:vector|basic_string|map|array|unordered_map)::|vector<bool>::|std::bad_(?:cast|any|variant|function)", re.I
 )  # fmt: skip
 SANITIZER = re.compile(r"^SUMMARY: (.*)$|^(\S+:\d+(?::\d+)?: runtime error: .*)$|(==\d+==\s*ERROR: .*)", re.M)
-REFUSED = re.compile(r"AddressSanitizer: (?:requested allocation size|allocation-size-too-big|out of memory|out-of-memory|calloc-overflow|allocator is trying)")
+REFUSED = re.compile(
+    r"AddressSanitizer: (?:requested allocation size|allocation-size-too-big|out of memory|out-of-memory|calloc-overflow|allocator is trying)"
+)
 ABORT = re.compile(
     r"^(?:\*\*\* )?((?:free|malloc|realloc|corrupted|double free|munmap_chunk|terminate called|stack smashing|\S*Assertion).*)$|"
     r"^.*(Assertion .* failed.*)$", re.M
@@ -82,7 +84,12 @@ class Driver:
             run.finish(cut)
             if time.monotonic() > self.end or os.getppid() != self.parent:
                 for left in operators[i + 1 :]:
-                    self.event(event="row", operator=left["name"], overload=left["overload"], cut="the time was up before its turn")
+                    self.event(
+                        event="row",
+                        operator=left["name"],
+                        overload=left["overload"],
+                        cut="the time was up before its turn",
+                    )
                 break
         self.event(event="end")
 
@@ -102,8 +109,10 @@ class OperatorRun:
         self.crashes = self.hangs = 0
         self.errors = {}
         self.exceptions = {}
+        self.left = set()  # ways out that were searched for leaks
         self.valid = []
         self.lost = 0
+        self.stage = "seeds"
         self.kept = []
 
     def make(self):
@@ -176,7 +185,11 @@ class OperatorRun:
             self.errors[skeleton] = case
         m = UNCLEAR.search(message)
         if m and not case.get("ask") and not large(case):
-            self.find(case, {"kind": "unclear", "detail": f"{kind}: {first_line(message)}", "key": m.group().lower()}, shrink=True)
+            self.find(
+                case,
+                {"kind": "unclear", "detail": f"{kind}: {first_line(message)}", "key": m.group().lower()},
+                shrink=True,
+            )
 
     def printed(self, case):
         """What a sanitizer or valgrind says of a call that came back."""
@@ -192,9 +205,16 @@ class OperatorRun:
 
     def crash(self, case, answer):
         how = answer["how"]
-        if how in ("memory", "output") or how == "signal SIGXFSZ" or (how == "time" and (large(case) or case.get("ask"))):
-            self.counts["limit"] += 1
-            self.hangs += how == "time"
+        if (
+            how in ("memory", "output")
+            or how == "signal SIGXFSZ"
+            or (how == "time" and (large(case) or case.get("ask")))
+        ):
+            if case.get("ask"):
+                self.skipped.setdefault(case["ask"], f"it took more {how} than a case may")
+            else:
+                self.counts["limit"] += 1
+                self.hangs += how == "time"
             return
         if how == "exit code 70":
             self.lost += 1  # the worker itself failed
@@ -206,15 +226,21 @@ class OperatorRun:
         self.counts["crashed"] += 1
         self.crashes += 1
         sequence = list(self.since)
-        found = {"kind": "hang" if how == "time" else "crash", "phase": answer["phase"], "how": how, "output": answer["output"]}
+        found = {
+            "kind": "hang" if how == "time" else "crash",
+            "phase": answer["phase"],
+            "how": how,
+            "output": answer["output"],
+        }
         if how == "time":
             self.hangs += 1
             found["detail"] = f"the call does not come back within {self.settings['case_seconds']} seconds"
             found["key"] = "hang"
         else:
             found["key"], found["detail"] = nature(answer, self.settings["sources"])
-        if case.get("device"):
-            found["kind"] = "device"
+        if case.get("device") and "andiron tripwire: " in answer["output"]:
+            found["kind"], found["key"] = "device", "tripwire"
+            found["detail"] = "the memory of a tensor of another device is touched"
         if (found["kind"], found["key"]) in self.found:
             self.found[found["kind"], found["key"]]["times"] += 1
             return
@@ -291,10 +317,20 @@ class OperatorRun:
             if found["kind"] not in ("crash", "device") or answer["how"] in ("time", "memory", "exit code 70"):
                 return None
             key, detail = nature(answer, self.settings["sources"])
-            return {"detail": detail, "output": answer["output"], "phase": answer["phase"]} if key == found["key"] else None
+            if found["kind"] == "device":
+                key, detail = ("tripwire", found["detail"]) if "andiron tripwire: " in answer["output"] else ("", "")
+            return (
+                {"detail": detail, "output": answer["output"], "phase": answer["phase"]}
+                if key == found["key"]
+                else None
+            )
         if found["kind"] == "unclear" and answer["status"] == "raised":
             m = UNCLEAR.search(answer["message"])
-            return {"detail": f"{answer['type']}: {first_line(answer['message'])}"} if m and m.group().lower() == found["key"] else None
+            return (
+                {"detail": f"{answer['type']}: {first_line(answer['message'])}"}
+                if m and m.group().lower() == found["key"]
+                else None
+            )
         for f in answer["found"]:
             if f["kind"] == found["kind"]:
                 return {"detail": f["detail"]}
@@ -317,9 +353,13 @@ class OperatorRun:
             self.blindly(made)
         if self.settings["only"] == "seeds":
             return
+        self.stage = "questions"
         self.special(made)
         if self.settings["only"] != "threads":
+            self.stage = "edges"
+            self.error_paths()
             self.many(made)
+            self.stage = "all"
             self.error_paths()
 
     def seeds(self):
@@ -402,6 +442,7 @@ class OperatorRun:
             if made.fresh(case):
                 left -= 1
                 self.case(case, made)
+        self.stage = "mutations"
         tries = 4 * left
         while left > 0 and tries > 0 and made.pool and not self.spent():
             tries -= 1
@@ -414,10 +455,13 @@ class OperatorRun:
         """What the ways out leave behind."""
         if "leak" not in self.settings["asks"]:
             return
-        for case in list(self.errors.values())[:ERRORS]:
-            if self.spent() or ("leak", "") in self.found or large(case):
+        for skeleton, case in list(self.errors.items())[:ERRORS]:
+            if self.spent() or ("leak", "") in self.found:
                 return
-            answer = self.ask(dict(case, ask="leak", times=30))
+            if skeleton in self.left or large(case):
+                continue
+            self.left.add(skeleton)
+            answer = self.ask(dict(case, ask="leak", times=15))
             if answer["status"] == "crashed":
                 continue
             self.asked["leak"] = self.asked.get("leak", 0) + 1
@@ -435,7 +479,7 @@ class OperatorRun:
         self.driver.event(
             event="row", operator=self.op["name"], overload=self.op["overload"], counts=self.counts, asked=self.asked,
             skipped=self.skipped, exceptions=dict(sorted(self.exceptions.items(), key=lambda e: (-e[1], e[0]))[:12]),
-            pool=self.kept[:32], cut=cut,
+            pool=self.kept[:32], cut=cut, stage=self.stage,
         )  # fmt: skip
 
     def write(self, f):
@@ -478,7 +522,9 @@ def extension_frame(output, sources):
 
 def remarks(output):
     """What is said of calls that came back: a kind, a sentence, and the report."""
-    for block in re.split(r"^(?=={18}$|==\d+== (?:Invalid|Mismatched|Source and)|\S+:\d+:\d+: runtime error)", output, flags=re.M):
+    for block in re.split(
+        r"^(?=={18}$|==\d+== (?:Invalid|Mismatched|Source and)|\S+:\d+:\d+: runtime error)", output, flags=re.M
+    ):
         m = re.search(r"^WARNING: ThreadSanitizer: (.*?)(?: \(pid=\d+\))?$", block, re.M)
         if m:
             yield "race", m[1], block

@@ -21,13 +21,27 @@ DTYPES = {
 }  # fmt: skip
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 WHOLE = ("uint8", "int8", "int16", "int32", "int64")
-LIMITS = {"uint8": (0, 255), "int8": (-128, 127), "int16": (-(2**15), 2**15 - 1), "int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1)}
+LIMITS = {
+    "uint8": (0, 255),
+    "int8": (-128, 127),
+    "int16": (-(2**15), 2**15 - 1),
+    "int32": (-(2**31), 2**31 - 1),
+    "int64": (-(2**63), 2**63 - 1),
+}
 
 GAP = 77  # what lies between the elements of a tensor with gaps
 
 
 def tensor(dtype, shape, fill, layout="contiguous"):
-    return {"k": "tensor", "dtype": dtype, "shape": shape, "fill": fill, "layout": layout, "device": "cpu", "grad": False}
+    return {
+        "k": "tensor",
+        "dtype": dtype,
+        "shape": shape,
+        "fill": fill,
+        "layout": layout,
+        "device": "cpu",
+        "grad": False,
+    }
 
 
 def values(t):
@@ -195,7 +209,9 @@ SHOWN = 64
 def source_of_tensor(r):
     dtype, shape = "torch." + r["dtype"], r["shape"]
     if r["device"] == "tripwire":
-        return f"torch.ops.andiron_tripwire.tensor({shape}, {row_major(shape)}, {dtype})  # its memory cannot be touched"
+        return (
+            f"torch.ops.andiron_tripwire.tensor({shape}, {row_major(shape)}, {dtype})  # its memory cannot be touched"
+        )
     if r["device"] != "cpu":
         return f'torch.empty({shape}, dtype={dtype}, device="{r["device"]}")'
     if r["layout"] == "huge":

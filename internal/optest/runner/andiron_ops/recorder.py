@@ -15,14 +15,45 @@ import math
 import os
 import sys
 import types
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 KEPT = 8  # calls of each operator
 SIZE = 1 << 16  # bytes of a tensor that are kept as they are
 BUILT_IN = frozenset(
-    "aten prim prims _c10d_functional c10d inductor quantized profiler static_runtime onednn mkldnn mkl "
-    "_quantized xnnpack prepacked quantized_decomposed sparse _test _nnapi rngprims debugprims cuda "
-    "tensorexpr metal vulkan fb image_ops _inductor_test higher_order library aten_view".split()
+    [
+        "_c10d_functional",
+        "_inductor_test",
+        "_nnapi",
+        "_quantized",
+        "_test",
+        "aten",
+        "aten_view",
+        "c10d",
+        "cuda",
+        "debugprims",
+        "fb",
+        "higher_order",
+        "image_ops",
+        "inductor",
+        "library",
+        "metal",
+        "mkl",
+        "mkldnn",
+        "onednn",
+        "prepacked",
+        "prim",
+        "prims",
+        "profiler",
+        "quantized",
+        "quantized_decomposed",
+        "rngprims",
+        "sparse",
+        "static_runtime",
+        "tensorexpr",
+        "vulkan",
+        "xnnpack",
+    ]
 )
 
 
@@ -40,8 +71,8 @@ class Recorder:
             return
         self.busy = True  # what is written down here calls operators as well
         try:
-            line = {"operator": name, "call": {"args": [write(a) for a in args], "kwargs": {k: write(v) for k, v in kwargs.items()}}}
-            shape = signature(line["call"])
+            call = {"args": [write(a) for a in args], "kwargs": {k: write(v) for k, v in kwargs.items()}}
+            line, shape = {"operator": name, "call": call}, signature(call)
         except ValueError as e:
             line, shape = {"operator": name, "left_out": str(e)}, str(e)
         finally:
@@ -146,10 +177,10 @@ def install(recorder: Recorder, libraries: list[str], modules: list[str]) -> lis
     problems = []
     wrap_operators(recorder)
     for path in libraries:
-        problems += attempt(path, lambda path=path: torch.ops.load_library(path))
+        problems += attempt(path, functools.partial(torch.ops.load_library, path))
     redirect(torch, {os.path.basename(p): p for p in libraries})
     for name in modules:
-        problems += attempt(name, lambda name=name: wrap_module(recorder, importlib.import_module(name)))
+        problems += attempt(name, functools.partial(wrap_named, recorder, name))
     return problems
 
 
@@ -195,6 +226,10 @@ def qualified(op: Any) -> str | None:
     if not rest or space in BUILT_IN:
         return None
     return f"{space}::{rest.partition('.')[0]}"
+
+
+def wrap_named(recorder: Recorder, name: str) -> None:
+    wrap_module(recorder, importlib.import_module(name))
 
 
 def wrap_module(recorder: Recorder, module: types.ModuleType) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 from andiron_ops import recipe
 
 INTRO = '''"""{title}
 
 {detail}
 
-Written by andiron ops test. Run it with the project's extension:
+Written by andiron ops test. Run it with the library or the folder of the extension{device}:
 
     python {name} {example}
 """
@@ -18,12 +20,7 @@ import sys
 {imports}
 '''
 
-COMPARE = '''
-
-def flat(v):
-    return [e for item in v for e in flat(item)] if isinstance(v, (list, tuple)) else [v]
-
-'''
+DEVICE = ", and that of the tripwire device,\nwhich andiron keeps in the user's cache"
 
 
 def script(op, found, name, libraries, modules):
@@ -35,28 +32,30 @@ def script(op, found, name, libraries, modules):
     imports.append("import torch")
     head = INTRO.format(
         title=f"{op['name']}: {found['title']}", detail=plain(found["detail"]), name=name,
-        example=libraries[0] if libraries and op["kind"] == "torch" else "", imports="\n".join(sorted(imports)),
+        example=places(op, libraries, case),
+        device=DEVICE if case.get("device") else "", imports="\n".join(sorted(imports)),
     ).replace("\n" + "import sys\n\n", "\nimport sys\n")  # fmt: skip
-    return head + load(op, modules, case) + text
+    return head + load(op, libraries, modules) + text
 
 
 def plain(text):
     return text.replace("\\", "/").replace('"""', "'''")
 
 
-def load(op, modules, case):
-    if case.get("device"):
-        return load_any(op, modules) + "# The library of the tripwire device is the last argument; andiron keeps it in the user's cache.\n" + (
-            "torch.ops.load_library(sys.argv[-1])\n" if op["kind"] != "torch" or modules else ""
-        )
-    return load_any(op, modules)
-
-
-def load_any(op, modules):
-    if op["kind"] == "torch" and not modules:
-        return "\nfor path in sys.argv[1:]:\n    torch.ops.load_library(path)\n"
+def load(op, libraries, modules):
+    """Lines that load the extension."""
     names = modules if op["kind"] == "torch" else [op["name"].rpartition(".")[0]]
-    return "\nsys.path[:0] = sys.argv[1:]  # folders of the extension, if it is not installed\n" + "".join(f"import {n}  # noqa: E402\n" for n in names)
+    if op["kind"] == "torch" and libraries:
+        names = []  # a library is enough
+    lines = ["", "for place in sys.argv[1:]:", '    if place.endswith(".so"):', "        torch.ops.load_library(place)"]
+    lines += ["    else:", "        sys.path.insert(0, place)"]
+    return "\n".join(lines + [f"import {n}  # noqa: E402" for n in names]) + "\n"
+
+
+def places(op, libraries, case):
+    """What the script is given: libraries, and the folder of an extension that is not installed."""
+    out = [os.path.basename(p) for p in libraries] if op["kind"] == "torch" and libraries else ["."]
+    return " ".join(out + (["TRIPWIRE.so"] if case.get("device") else []))
 
 
 def callee(op):
@@ -93,7 +92,11 @@ def body(op, found, case):
 def shown(kind, call, lines, names, op):
     """What shows that a finding is true."""
     if kind in ("poison", "determinism"):
-        return ["for pattern in (0x11, 0xEE):", "    ctypes.CDLL(None).mallopt(-6, pattern)  # what is in fresh memory", f"    print({call})"]
+        return [
+            "for pattern in (0x11, 0xEE):",
+            "    ctypes.CDLL(None).mallopt(-6, pattern)  # what is in fresh memory",
+            f"    print({call})",
+        ]
     if kind == "leak":
         return [
             "for i in range(100000):", "    try:", f"        {call}", "    except Exception:", "        pass",
@@ -102,14 +105,24 @@ def shown(kind, call, lines, names, op):
     if kind == "threads":
         return ["for threads in (1, 4, 4, 4, 4):", "    torch.set_num_threads(threads)", f"    print({call})"]
     if kind == "mutation":
-        return [f"given = [v.clone() if isinstance(v, torch.Tensor) else v for v in [{positional(names)}]]", call, f"print(given, [{positional(names)}])"]
+        return [
+            f"given = [v.clone() if isinstance(v, torch.Tensor) else v for v in [{positional(names)}]]",
+            call,
+            f"print(given, [{positional(names)}])",
+        ]
     if kind == "layout":
-        plain_names = [f"{n}.contiguous() if isinstance({n}, torch.Tensor) else {n}" for n in positional(names).split(", ") if n]
+        plain_names = [
+            f"{n}.contiguous() if isinstance({n}, torch.Tensor) else {n}" for n in positional(names).split(", ") if n
+        ]
         return [f"print({call})", f"print({callee(op)}({', '.join(plain_names)}))"]
     if kind in ("gradcheck", "gradgradcheck"):
         return [f"print(torch.autograd.{kind}({callee(op)}, ({positional(names)},)))"]
+    if kind == "no-gradient":
+        return [f"print({call}.requires_grad)"]
     if kind == "opcheck":
-        return [f"print(torch.library.opcheck({callee(op)}{'' if op['overload'] else '.default'}, ({positional(names)},)))"]
+        return [
+            f"print(torch.library.opcheck({callee(op)}{'' if op['overload'] else '.default'}, ({positional(names)},)))"
+        ]
     return [f"print({call})"]
 
 
