@@ -52,10 +52,13 @@ func (v *view) copies(load *pysrc.Invocation) bool {
 		if !slices.ContainsFunc(c.Every(), given) {
 			continue
 		}
-		if !c.Is(writers...) {
+		switch {
+		case c.Is(writers...):
+			saved = true
+		case c.Is(torchLoad...) || v.loadsBy(c):
+		default:
 			return false // it may be filled by anything
 		}
-		saved = true
 	}
 	return saved
 }

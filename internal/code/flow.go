@@ -87,7 +87,9 @@ type sink struct {
 	// checked says that a digest is compared before.
 	checked bool
 	// flags are parameters that say whether torch.load reads safely.
-	flags    []label
+	flags []label
+	// refs are what else in the project may say that.
+	refs     []string
 	reported bool
 	spot
 }

@@ -451,6 +451,16 @@ func (w *follower) loosen() {
 			for _, l := range s.flags {
 				w.loosens(f, s, parameter{f, l.fn, l.at}, said)
 			}
+			for _, ref := range s.refs {
+				to, name := w.locate(f.names, ref)
+				if to == nil || !slices.Contains(to.untrue, name) {
+					continue
+				}
+				where := f.names.at(s.spot)
+				w.tell(loadUnsafe, loadUnsafe.Severity, where, fmt.Sprintf("weights_only is %s of %s, which is False, and then %s runs whatever the file says", name, to.where.Path, s.name),
+					[]finding.Step{{Where: where, Text: s.shown}})
+				break
+			}
 		}
 	}
 }

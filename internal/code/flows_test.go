@@ -52,6 +52,10 @@ func TestFlows(t *testing.T) {
 		want        []string
 	}{
 		{
+			"a constant of another file", "-- config.py --\nUNSAFE = False\nSAFE = True\n-- a.py --\nimport torch\nfrom config import SAFE, UNSAFE\ntorch.load('m', weights_only=UNSAFE)\ntorch.load('m', weights_only=SAFE)\n",
+			[]string{"a.py:3:1 PY002 high: weights_only is UNSAFE of config.py, which is False, and then torch.load runs whatever the file says"},
+		},
+		{
 			"through a file", serve + "-- store/__init__.py --\n-- store/loader.py --\nimport torch\ndef read(p):\n    return torch.load(p, weights_only=False)\n",
 			[]string{"store/loader.py:3:12 PY040 critical: " + user, "  serve.py:6:12: loader.read(name)", "  line 3: torch.load(p, weights_only=False)"},
 		},

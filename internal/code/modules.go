@@ -31,6 +31,7 @@ type Modules struct {
 	text      string                            // of a file that was not looked at yet
 	imports   []string                          // what such a file imports
 	torch     bool                              // it imports torch, or what builds on it
+	untrue    []string                          // names that are False, or may be
 }
 
 // class is a class, whatever it derives from.
@@ -267,9 +268,13 @@ func (x *collector) names() {
 				x.alias(name, x.word(b.Ref))
 				x.imported(b.Ref)
 			case pysrc.Assigned:
-				switch b.Value.(type) {
+				switch value := b.Value.(type) {
 				case *pysrc.Name, *pysrc.Attribute:
 					x.alias(name, x.refs(b.Value, b.Scope)...)
+				case *pysrc.Const:
+					if value.Word == "False" {
+						x.out.untrue = append(x.out.untrue, x.word(name))
+					}
 				}
 			default:
 			}

@@ -319,23 +319,35 @@ func (v *view) words(c *pysrc.Invocation, position int, name string) []string {
 	args, open := c.Arg(position, name)
 	var out []string
 	for _, a := range args {
-		for _, value := range v.m.Eval(a.Expr, a.Scope) {
-			w := ""
-			switch value.Kind {
-			case pysrc.Word:
-				w = value.Name
-			case pysrc.Digits: // 0 and 1 are what people write as well
-				w = map[bool]string{true: "False", false: "True"}[value.Name == "0"]
-			default:
-			}
-			out = append(out, w)
-		}
+		out = append(out, v.wordsOf(a)...)
 	}
 	if open {
 		out = append(out, "")
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// wordsOf are the constants that an expression may be.
+func (v *view) wordsOf(a pysrc.Arg) (out []string) {
+	if not, ok := a.Expr.(*pysrc.Unary); ok && not.Op == "not" {
+		for _, w := range v.wordsOf(pysrc.Arg{Expr: not.Value, Scope: a.Scope}) {
+			out = append(out, map[string]string{"True": "False", "False": "True", "None": "True"}[w])
+		}
+		return out
+	}
+	for _, value := range v.m.Eval(a.Expr, a.Scope) {
+		w := ""
+		switch value.Kind {
+		case pysrc.Word:
+			w = value.Name
+		case pysrc.Digits: // 0 and 1 are what people write as well
+			w = map[bool]string{true: "False", false: "True"}[value.Name == "0"]
+		default:
+		}
+		out = append(out, w)
+	}
+	return out
 }
 
 // text is an argument where it is one constant string.

@@ -56,6 +56,11 @@ func TestTorchLoad(t *testing.T) {
 		{"a parameter that is unsafe by default", "def f(w=False): return torch.load(p, weights_only=w)", newTorch, []string{"2:24 PY002 high"}},
 		{"a result", "torch.load(p, weights_only=not x)", newTorch, []string{"2:1 PY005 low"}},
 		{"keywords", "k = dict(weights_only=False)\ntorch.load(p, **k)", newTorch, []string{"3:1 PY002 high"}},
+		{"keywords that are added", "k = {}\nk.update(weights_only=False)\ntorch.load(p, **k)", newTorch, []string{"4:1 PY002 high"}},
+		{"keywords by default", "k = {}\nk.setdefault('weights_only', False)\ntorch.load(p, **k)", newTorch, []string{"4:1 PY002 high"}},
+		{"keywords of elsewhere", "k = {}\nk.update(other)\ntorch.load(p, **k)", newTorch, []string{"4:1 PY005 low"}},
+		{"keywords by a name", "k = {}\nk[n] = 1\ntorch.load(p, **k)", newTorch, []string{"4:1 PY005 low"}},
+		{"not true", "torch.load(p, weights_only=not True)", newTorch, []string{"2:1 PY002 high"}},
 		{"partial", "from functools import partial\nf = partial(torch.load, weights_only=False)\nf(p)", newTorch, []string{"3:5 PY002 high"}},
 		{"partial, loosened", "from functools import partial\nf = partial(torch.load, weights_only=True)\nf(p, weights_only=False)", newTorch, []string{"3:5 PY005 low", "4:1 PY002 high"}},
 		{"replaced", "from functools import partial\ntorch.load = partial(torch.load, weights_only=False)", newTorch, []string{"3:14 PY002 high"}},
@@ -314,6 +319,9 @@ func FuzzLook(f *testing.F) {
 	f.Add("a.py", "from fastapi import *\n@app.post('/')\ndef f(x):\n  with open(x) as y: y.write(x)\n  torch.load(y)\n  f(x)\n")
 	f.Add("a.ipynb", `{"cells": [{"cell_type": "code", "source": ["%x\n", "f?"]}]}`)
 	f.Add("Dockerfile", "ENV TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1")
+	f.Add("bentofile.yaml", "models:\n- net\n-\n- tag: x:latest\napi_server:\n host: 0.0.0.0\n")
+	f.Add("run.sh", "TORCH_EXTENSIONS_DIR=/tmp\nexport TS_ALLOWED_URLS=\"https://.*\" GRADIO_SHARE\nbentoml serve --trust-remote-code\n")
+	f.Add("a.py", "import io, torch, zmq, argparse\nb = io.BytesIO()\ntorch.save({'api_key': vars(p.parse_args())}, b)\ntorch.load(b)\ns.bind('tcp://*')\ns.recv_pyobj()\nk = {}\nk.update({1: 2}, **k)\n")
 	f.Add("a.py", "import os, hashlib\nos.environ['TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'] = hashlib.sha256(x) == y\n")
 	f.Fuzz(func(t *testing.T, name, src string) {
 		one, _ := look(t, name, src, oldTorch)

@@ -46,7 +46,7 @@ func (t *tracer) sinkOf(c *pysrc.Invocation) *sink {
 		s.flags = nil
 	case s.name != "":
 		s.unsafe = t.runs(c)
-		s.flags = t.flagsOf(c)
+		s.flags, s.refs = t.flagsOf(c)
 	case held != "":
 		s.name, s.held = held, true
 	default:
@@ -77,7 +77,7 @@ func (t *tracer) sinkOf(c *pysrc.Invocation) *sink {
 		}
 		s.labels = t.join(s.labels, t.taint(a.Expr, a.Scope, 0))
 	}
-	if len(s.labels)+len(s.flags) == 0 {
+	if len(s.labels)+len(s.flags)+len(s.refs) == 0 {
 		return nil
 	}
 	s.fn, s.spot, s.shown = t.fns[c.Scope.Function()], t.spot(c.Node), strings.Clone(t.shown(c.Node))
@@ -97,11 +97,19 @@ func (t *tracer) runs(c *pysrc.Invocation) bool {
 	return slices.Contains(words, "False") || old
 }
 
-// flagsOf are the parameters that say how a torch.load reads.
-func (t *tracer) flagsOf(c *pysrc.Invocation) (out []label) {
+// flagsOf are the parameters, and the names of other files, that say how a torch.load
+// reads.
+func (t *tracer) flagsOf(c *pysrc.Invocation) (out []label, refs []string) {
 	c.Each(func(_ int, name string, a pysrc.Arg) {
 		if name != "weights_only" && name != "**" {
 			return
+		}
+		if name == "weights_only" {
+			for _, n := range t.m.Names(a.Expr, a.Scope) {
+				if ref := ofProject(n); ref != "" {
+					refs = append(refs, t.word(ref))
+				}
+			}
 		}
 		for _, l := range t.taint(a.Expr, a.Scope, 0) {
 			if l.kind == ofParam && (name == "**") == (t.out.routines[l.fn].stars == l.at) {
@@ -109,5 +117,5 @@ func (t *tracer) flagsOf(c *pysrc.Invocation) (out []label) {
 			}
 		}
 	})
-	return out
+	return out, refs
 }

@@ -63,6 +63,10 @@ func TestRetriesTwins(t *testing.T) {
 			"import io\ndef f(m):\n    b = io.BytesIO()\n    torch.save(m, b)\n    b.seek(0)\n    return torch.load(b, weights_only=False)",
 		},
 		{
+			"two copies", "PY002 high", "import io\ndef f(m, n):\n    b = io.BytesIO()\n    torch.load(b, weights_only=False)",
+			"import io\ndef f(m, n):\n    b = io.BytesIO()\n    torch.save(m, b)\n    torch.load(b, weights_only=False)\n    b = io.BytesIO()\n    torch.save(n, b)\n    return torch.load(b, weights_only=False)",
+		},
+		{
 			"a copy of what is written", "PY002 high", "import tempfile\ndef f(x):\n    with tempfile.TemporaryFile() as b:\n        b.write(x)\n        return torch.load(b, weights_only=False)",
 			"import tempfile\ndef f(m):\n    with tempfile.TemporaryFile() as b:\n        torch.save(m, b)\n        b.seek(0)\n        return torch.load(b, weights_only=False)",
 		},

@@ -10,7 +10,7 @@ import (
 // that have one cause and one remedy.
 var Rules = append([]*rule.Rule{
 	tenRequest, tenSize, tenDType, tenShape, tenBroken, tenNonfinite, tenTiny, tenRange, tenToken, tenStatistic, tenText, tenDrift, tenCell,
-	tenTorn, tenTwice, tenNear, tenOutlier, tenPatch, tenRelabelled, tenChanged, tenAdded, tenStanding, tenUnsearched, tenNearText, tenNoNumbers, tenUnread, tenPartly,
+	tenTorn, tenTwice, tenNear, tenOutlier, tenPatch, tenRelabelled, tenChanged, tenAdded, tenStanding, tenUnsearched, tenReach, tenNearText, tenNoNumbers, tenUnread, tenPartly,
 }, projectRules...)
 
 // specification is where the codes are explained.

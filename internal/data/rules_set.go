@@ -147,6 +147,19 @@ Nothing is known about the others. Where no column is known to have labels, ther
 	Refs:  []string{dataPage},
 }
 
+var tenReach = &rule.Rule{
+	ID:       "TEN025",
+	Title:    "what the search for patches finds",
+	Strategy: finding.InputValidation,
+	Severity: finding.Info,
+	Text: `Patches that tell the label were looked for. The finding says on how many samples one has to be to be seen, of this set and whichever label it is for, and names what the search does not find at all.
+
+A set in which no patch was found may still be poisoned with fewer samples, or in one of those ways.`,
+	Fix:   "take data from who answers for them, and compare them with a baseline; what is in the evidence needs other means, such as a look at what a trained model has learnt",
+	Since: "0.1.0",
+	Refs:  []string{dataPage},
+}
+
 // Unlooked says that samples were held against the schema and against nothing else.
 func Unlooked(name string) finding.Finding {
 	return tenUnsearched.Finding(finding.Where{Path: name}, "the set was not looked at as a whole: no copies, outliers, patches or distributions")

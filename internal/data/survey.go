@@ -198,7 +198,14 @@ func (s *Survey) patches(report func(finding.Finding)) {
 	case found.Refused != "" && s.Survey.HasImages():
 		report(tenUnsearched.Finding(s.Where, "no patches were looked for: "+found.Refused))
 	case found.Refused == "" && !found.Whole:
-		report(tenUnsearched.Finding(s.Where, fmt.Sprintf("patches were looked for on %d of %d samples, drawn by chance from all of them: one is found if it is on %d of those", found.Looked, s.Survey.Count, found.Least)))
+		report(tenUnsearched.Finding(s.Where, fmt.Sprintf("patches were looked for on %d of %d samples, drawn by chance from all of them: one is found if it is on %d of those", found.Looked, s.Survey.Count, max(found.Least.Standing, found.Least.Moving))))
+	}
+	if reach := found.Reach(); reach != "" {
+		f := tenReach.Finding(s.Where, reach)
+		for _, x := range survey.Unseen {
+			f.Evidence = append(f.Evidence, "not found: "+x)
+		}
+		report(f)
 	}
 	if found.Cut {
 		report(tenUnsearched.Finding(s.Where, "more parts of pictures tell a label than are kept in memory; those that tell most were"))

@@ -131,6 +131,7 @@ func dataExamples(t *testing.T) map[string]example {
 		"TEN022": plain(twins(t, 1), noise(t, 0), "a.safetensors"),
 		"TEN023": plain(table(fox+"jumps over the lazy dog again,a", fox+"jumps over the lazy dog,a"), table(fox+"jumps over the lazy dog,a", "one fine day the quick brown fox slept in the sun and dreamt of dogs,a"), "a.csv"),
 		"TEN024": plain(table("1,a", "nan,b", "2,b"), table("1,a", "3,b", "2,b"), "a.csv"),
+		"TEN025": plain(noise(t, 0), twins(t, 1), "a.safetensors"),
 		"TEN030": {project("a.schema.yaml", oneSchema), project("a.yaml", oneSchema)},
 		"TEN031": {
 			project("Dockerfile", "FROM x\nCMD [\"andiron\", \"guard\", \"serve\", \"--schema\", \"a.schema.yaml\"]\n"),

@@ -148,6 +148,30 @@ func plainSum32AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
 //go:noescape
 func plainSum64AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
 
+// twice8AVX2 returns the greatest magnitude, and the smallest less one, both of elements twice, without their signs.
+// There are at least 32 bytes, and whole elements. As many of plus as are in 64 bits are added.
+//
+//go:noescape
+func twice8AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
+
+// twice16AVX2 returns the greatest magnitude, and the smallest less one, both of elements twice, without their signs.
+// There are at least 32 bytes, and whole elements. As many of plus as are in 64 bits are added.
+//
+//go:noescape
+func twice16AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
+
+// twice32AVX2 returns the greatest magnitude, and the smallest less one, both of elements twice, without their signs.
+// There are at least 32 bytes, and whole elements. As many of plus as are in 64 bits are added.
+//
+//go:noescape
+func twice32AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
+
+// twice64AVX2 returns the greatest magnitude, and the smallest less one, both of elements twice, without their signs.
+// There are at least 32 bytes, and whole elements. As many of plus as are in 64 bits are added.
+//
+//go:noescape
+func twice64AVX2(data []byte, plus uint64) (a uint64, b uint64, least uint64)
+
 // splitSum8AVX2 returns the greatest element and plus as an unsigned, and as a signed integer.
 // There are at least 32 bytes, and whole elements. As many of plus as are in 64 bits are added.
 //

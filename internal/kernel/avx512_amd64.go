@@ -148,6 +148,30 @@ func plainSum32AVX512(data []byte, plus uint64) (a uint64, b uint64, least uint6
 //go:noescape
 func plainSum64AVX512(data []byte, plus uint64) (a uint64, b uint64, least uint64)
 
+// twice8AVX512 returns the greatest magnitude, and the smallest less one, both of elements twice, without their signs.
+// There are at least 64 bytes, and whole elements. As many of plus as are in 64 bits are added.
+//
+//go:noescape
+func twice8AVX512(data []byte, plus uint64) (a uint64, b uint64, least uint64)
+
+// twice16AVX512 returns the greatest magnitude, and the smallest less one, both of elements twice, without their signs.
+// There are at least 64 bytes, and whole elements. As many of plus as are in 64 bits are added.
+//
+//go:noescape
+func twice16AVX512(data []byte, plus uint64) (a uint64, b uint64, least uint64)
+
+// twice32AVX512 returns the greatest magnitude, and the smallest less one, both of elements twice, without their signs.
+// There are at least 64 bytes, and whole elements. As many of plus as are in 64 bits are added.
+//
+//go:noescape
+func twice32AVX512(data []byte, plus uint64) (a uint64, b uint64, least uint64)
+
+// twice64AVX512 returns the greatest magnitude, and the smallest less one, both of elements twice, without their signs.
+// There are at least 64 bytes, and whole elements. As many of plus as are in 64 bits are added.
+//
+//go:noescape
+func twice64AVX512(data []byte, plus uint64) (a uint64, b uint64, least uint64)
+
 // splitSum8AVX512 returns the greatest element and plus as an unsigned, and as a signed integer.
 // There are at least 64 bytes, and whole elements. As many of plus as are in 64 bits are added.
 //

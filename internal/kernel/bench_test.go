@@ -26,6 +26,7 @@ func BenchmarkScan(b *testing.B) {
 		{"float32tiny", Float32, calm, Want{Tiny: Float32.SmallestNormal()}},
 		{"float32image", Float32, image, Want{In: in01, Tiny: Float32.SmallestNormal()}},
 		{"float32zeros", Float32, ink, Want{In: in01, Tiny: Float32.SmallestNormal()}},
+		{"float32zerosBoth", Float32, drip, Want{Tiny: Float32.SmallestNormal()}},
 		{"float32nan", Float32, special1, Want{}},
 		{"float64", Float64, calm, Want{}},
 		{"float64tiny", Float64, calm, Want{Tiny: Float64.SmallestNormal()}},

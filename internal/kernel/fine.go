@@ -44,7 +44,9 @@ func (r *routines) fine(f *format, data []byte, b bounds) (n int) {
 	}
 	var l look
 	for o := b.first(f, data); o < ops; o = b.next(f, o) {
-		l.set(r, f, o, b)
+		if !l.set(r, f, o, b) {
+			continue
+		}
 		for size := glance; n < len(data); size = block {
 			part := data[n:]
 			if len(part) > size {
@@ -73,44 +75,56 @@ type look struct {
 	plus, least, width, turn, most uint64
 }
 
-// set sets it one word after the other: to copy what was just written so is slow.
-func (l *look) set(r *routines, f *format, o op, b bounds) {
+// set sets it one word after the other: to copy what was just written so is slow. It
+// is false where nothing could keep the bounds.
+func (l *look) set(r *routines, f *format, o op, b bounds) bool {
 	least := b.tiny
 	switch o {
 	case opTops: // what keeps bounds that were rounded to upper halves keeps them
 		l.routine = r.tops
-		l.apart((b.lo+1)>>16-1, max(b.hi+1, 1<<16)>>16-1, (b.tiny+1<<16-1)>>16, 1<<15, ones[1])
-		return
+		return l.apart((b.lo+1)>>16-1, max(b.hi+1, 1<<16)>>16-1, (b.tiny+1<<16-1)>>16, 1<<15, ones[1])
 	case opPlain: // no element is negative, nor zero if that could be tiny
 		least, l.plus = max(b.lo, least), 0
 	case opPlainSum: // no element is negative; 0-1 is the greatest of all
 		least, l.plus = least-1, 1<<64-1
+	case opTwice: // 0-1 here as well
+		l.routine, l.plus = r.by[o][f.log&3], 0
+		l.least, l.width = 0, 2*min(b.hi, b.lo-f.sign)
+		l.turn, l.most = f.mask, f.mask^(2*b.tiny-1)
+		return true
 	default: // opSplit, opSplitSum
 		l.routine = r.by[o][f.log&3]
-		l.apart(b.lo, b.hi, b.tiny, f.sign, ones[f.log&3])
-		return
+		return l.apart(b.lo, b.hi, b.tiny, f.sign, ones[f.log&3])
 	}
 	l.routine = r.by[o][f.log&3]
 	l.least, l.width, l.turn, l.most = least, f.mask-least, 0, b.hi
+	return true
 }
 
 // apart sets what the extremes of elements less what is not tiny must keep; the
-// method of pass of that name says what they are. No x is as great as 1<<64-1.
-func (l *look) apart(lo, hi, tiny, sign, ones uint64) {
+// method of pass of that name says what they are.
+func (l *look) apart(lo, hi, tiny, sign, ones uint64) bool {
 	if lo < sign+tiny || hi < tiny {
-		l.least, l.width = 1<<64-1, 0
-		return
+		return false
 	}
 	l.plus = (-tiny & (sign<<1 - 1)) * ones
 	l.least, l.width, l.turn, l.most = 0, lo-tiny, sign, (hi-tiny)^sign
+	return true
 }
 
 // first is the look with which to begin, or ops.
 func (b bounds) first(f *format, data []byte) op {
-	switch signs := b.lo >= f.sign; {
+	signs := b.lo >= f.sign
+	switch {
 	case b.tiny == 0 && signs:
 		return opSplit
-	case b.tiny > 0 && f.sparse(data):
+	case b.tiny == 0:
+		return opPlain
+	}
+	switch zeros, negative := f.sample(data); {
+	case zeros && signs && negative:
+		return opTwice
+	case zeros:
 		return b.next(f, opPlain)
 	case !signs:
 		return opPlain
@@ -120,25 +134,31 @@ func (b bounds) first(f *format, data []byte) op {
 	return opSplitSum
 }
 
-// sparse says whether one of four elements is zero.
-func (f *format) sparse(data []byte) bool {
+// sample looks at four elements.
+func (f *format) sample(data []byte) (zeros, negative bool) {
 	quarter := len(data) / 4 &^ (f.size - 1)
 	for at := f.size - 1; at < 4*quarter; at += quarter {
-		if data[at]&0x7f == 0 && f.zero(data[at-f.size+1:at+1]) {
-			return true
+		top := data[at]
+		if top&0x7f == 0 && f.zero(data[at-f.size+1:at+1]) {
+			zeros = true
+		} else if top >= 0x80 {
+			negative = true
 		}
 	}
-	return false
+	return zeros, negative
 }
 
 // next is the look to take where another did not do, or ops. Those that see less
 // in less time come first.
 func (b bounds) next(f *format, o op) op {
+	signs := b.lo >= f.sign
 	switch {
 	case o == opTops:
 		return opSplitSum
-	case (o == opPlain || o == opSplitSum) && b.tiny > 0 && (b.lo >= f.sign || b.lo == 0):
+	case o == opPlain && b.tiny > 0 && (signs || b.lo == 0):
 		return opPlainSum
+	case (o == opSplitSum || o == opPlainSum) && signs:
+		return opTwice
 	}
 	return ops
 }

@@ -37,7 +37,7 @@
 // # Security
 //
 // This package is made for hostile input. Any bytes are elements, misaligned
-// ones too. Time is linear: no contents make a block be read more than thirteen
+// ones too. Time is linear: no contents make a block be read more than fourteen
 // times by the routines and once element by element. Nothing is allocated.
 // The assembly reads within the slice it is given, and at most 128 KiB a
 // call, so that it never keeps the scheduler waiting.

@@ -14,6 +14,7 @@ const (
 	opPlainTiny           // as opPlain, and tiny
 	opSplitTiny           // as opSplit, and tiny
 	opPlainSum            // smallest unsigned of elements with a number added, and greatest unsigned of elements
+	opTwice               // greatest and smallest magnitude, twice, the smallest less one
 	opSplitSum            // greatest unsigned, greatest signed, both of elements with a number added
 	ops
 
@@ -51,7 +52,7 @@ var ones = [4]uint64{(1<<64 - 1) / (1<<8 - 1), (1<<64 - 1) / (1<<16 - 1), 1<<32 
 
 // portable is what every processor can do.
 func portable(o op, width int, b []byte, plus uint64) (x, y, least uint64) {
-	if o == opPlainSum || o == opSplitSum {
+	if o == opPlainSum || o == opSplitSum || o == opTwice {
 		return sums(o, width, b, plus)
 	}
 	var e extreme
@@ -80,16 +81,23 @@ func sums(o op, width int, b []byte, plus uint64) (x, y, least uint64) {
 	var element [1]uint64
 	all, sign := uint64(1)<<(width-1)<<1-1, uint64(1)<<(width-1)
 	x, y = all, 0
-	if o == opSplitSum {
+	switch o {
+	case opSplitSum:
 		x, y = 0, sign
+	case opTwice:
+		x, y = 0, all
+	default:
 	}
 	for ; len(b) > 0; b = b[width/8:] {
 		widen(element[:], b, width/8)
 		v := element[0]
 		s := (v + plus) & all
-		if o == opPlainSum {
+		switch o {
+		case opPlainSum:
 			x, y = min(x, s), max(y, v)
-		} else {
+		case opTwice:
+			x, y = max(x, v<<1&all), min(y, (v<<1-1)&all)
+		default:
 			x, y = max(x, s), max(y^sign, s^sign)^sign
 		}
 	}

@@ -26,6 +26,7 @@ func choose(f feature) routines {
 			opPlainTiny: {plainTiny8AVX512, plainTiny16AVX512, plainTiny32AVX512, plainTiny64AVX512},
 			opSplitTiny: {splitTiny8AVX512, splitTiny16AVX512, splitTiny32AVX512, splitTiny64AVX512},
 			opPlainSum:  {plainSum8AVX512, plainSum16AVX512, plainSum32AVX512, plainSum64AVX512},
+			opTwice:     {twice8AVX512, twice16AVX512, twice32AVX512, twice64AVX512},
 			opSplitSum:  {splitSum8AVX512, splitSum16AVX512, splitSum32AVX512, splitSum64AVX512},
 		}}
 	case f.avx2:
@@ -36,6 +37,7 @@ func choose(f feature) routines {
 			opPlainTiny: {plainTiny8AVX2, plainTiny16AVX2, plainTiny32AVX2, plainTiny64AVX2},
 			opSplitTiny: {splitTiny8AVX2, splitTiny16AVX2, splitTiny32AVX2, splitTiny64AVX2},
 			opPlainSum:  {plainSum8AVX2, plainSum16AVX2, plainSum32AVX2, plainSum64AVX2},
+			opTwice:     {twice8AVX2, twice16AVX2, twice32AVX2, twice64AVX2},
 			opSplitSum:  {splitSum8AVX2, splitSum16AVX2, splitSum32AVX2, splitSum64AVX2},
 		}}
 	default:

@@ -70,6 +70,14 @@ func slow(o op, width int, data []byte, plus uint64) (a, b, least uint64) {
 		a, _, _ = slow(opPlain, width, added(elements, plus, width), 0)
 		return a, greatest, 0
 	}
+	if o == opTwice {
+		for i, v := range elements {
+			elements[i] = v << 1 & all
+		}
+		_, a, _ = slow(opPlain, width, put(width/8, elements...), 0)
+		b, _, _ = slow(opPlain, width, added(elements, all, width), 0)
+		return a, b, 0
+	}
 	if o == opSplitSum {
 		return slow(opSplit, width, added(elements, plus, width), 0)
 	}

@@ -82,6 +82,7 @@ func modelFormats(in Input) view {
 	v.open = unseen(in)
 	if calls := loading(in); len(in.Artifacts) == 0 && len(calls) > 0 {
 		v.reason = fmt.Sprintf("the code loads or saves models (%s), and none is in the folder, so which formats they have is not known", calls[0].Where)
+		v.open = []string{v.reason}
 	}
 	return v
 }

@@ -92,8 +92,11 @@ func (b *binder) target(t Expr, how Binding, s *Scope) {
 	case *Subscript:
 		name, ok := t.Value.(*Name)
 		key, text := t.Index.(*Str)
-		if ok && text && how.Kind == Assigned {
+		switch {
+		case ok && text && how.Kind == Assigned:
 			s.item(name.ID, keyed{key.Value, Arg{how.Value, how.Scope}})
+		case ok && !text:
+			s.item(name.ID, keyed{key: anyKey})
 		}
 	}
 }
@@ -226,6 +229,7 @@ func (b *binder) expr(e Expr, s *Scope) {
 		switch e := e.(type) {
 		case *Call:
 			b.calls = append(b.calls, site{e, s})
+			b.changes(e, s)
 		case *Walrus:
 			to := s
 			for to.Kind == ComprehensionScope {
@@ -241,6 +245,58 @@ func (b *binder) expr(e Expr, s *Scope) {
 		}
 		return true
 	})
+}
+
+// anyKey stands for items of a dictionary that are not seen.
+const anyKey = "**"
+
+// changes notes what a method of a dictionary puts into it.
+func (b *binder) changes(c *Call, s *Scope) {
+	f, ok := c.Func.(*Attribute)
+	if !ok || f.Attr != "update" && f.Attr != "setdefault" {
+		return
+	}
+	name, ok := f.Value.(*Name)
+	if !ok {
+		return
+	}
+	if f.Attr == "setdefault" {
+		if key, text := first(c.Args).(*Str); text && len(c.Args) == 2 {
+			s.item(name.ID, keyed{key.Value, Arg{c.Args[1], s}})
+		} else {
+			s.item(name.ID, keyed{key: anyKey})
+		}
+		return
+	}
+	for i := range c.Keywords {
+		k := keyed{c.Keywords[i].Name, Arg{c.Keywords[i].Value, s}}
+		if k.key == "" {
+			k = keyed{key: anyKey}
+		}
+		s.item(name.ID, k)
+	}
+	if len(c.Args) == 0 {
+		return
+	}
+	d, ok := c.Args[0].(*Dict)
+	if !ok {
+		s.item(name.ID, keyed{key: anyKey})
+		return
+	}
+	for i, k := range d.Keys {
+		if key, text := k.(*Str); text {
+			s.item(name.ID, keyed{key.Value, Arg{d.Values[i], s}})
+		} else {
+			s.item(name.ID, keyed{key: anyKey})
+		}
+	}
+}
+
+func first(list []Expr) Expr {
+	if len(list) == 0 {
+		return nil
+	}
+	return list[0]
 }
 
 func (b *binder) lambda(e *Lambda, s *Scope) {

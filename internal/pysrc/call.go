@@ -182,6 +182,10 @@ func (m *Module) keyword(v *Invocation, k *Keyword, s *Scope) {
 	if name, ok := k.Value.(*Name); ok {
 		if _, at := s.find(name.ID); at != nil {
 			for _, item := range at.items[name.ID] {
+				if item.key == anyKey {
+					v.open = true
+					continue
+				}
 				v.keywords = append(v.keywords, named{item.key, item.arg})
 			}
 		}

@@ -120,6 +120,16 @@ func (r *run) commands() []command {
 			out = append(out, r.command(f))
 		}
 	}
+	for _, p := range r.posture {
+		c := command{title: "strategy " + string(p.Strategy), text: safetext.Plain(p.Title) + " is " + safetext.Plain(string(p.Status)) + ": " + short(p), kind: errorKind, rank: finding.High}
+		switch {
+		case p.Short(): // it makes the exit code 1, so it is said
+			out = append(out, c)
+		case p.Required != "" && p.Status == finding.Undecided:
+			c.kind = warningKind
+			out = append(out, c)
+		}
+	}
 	return out
 }
 

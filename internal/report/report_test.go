@@ -410,8 +410,8 @@ func TestSARIFMeaning(t *testing.T) {
 	if run.Invocations[0].ExecutionSuccessful {
 		t.Error("an incomplete run is successful")
 	}
-	if got := len(run.Invocations[0].ToolExecutionNotifications); got != 4 {
-		t.Errorf("%d notifications, want 2 of findings and 2 of reasons", got)
+	if got := len(run.Invocations[0].ToolExecutionNotifications); got != 5 {
+		t.Errorf("%d notifications, want 2 of findings, 2 of reasons and 1 of a strategy", got)
 	}
 	prints := map[string]bool{}
 	for _, r := range run.Results {

@@ -41,7 +41,7 @@ func writeSARIF(w io.Writer, r *run) error {
 		invocation.ToolExecutionNotifications = append(invocation.ToolExecutionNotifications,
 			notification("error", "incomplete: "+reason))
 	}
-	s.posture()
+	s.posture(invocation)
 	s.packages()
 	return encode(w, "  ", &sarif.Report{Version: string(sarif.Version210), Schema: sarifSchema, Runs: []*sarif.Run{s.out}})
 }
@@ -270,13 +270,16 @@ func (s *sarifRun) fingerprint(f finding.Finding) string {
 }
 
 // posture keeps an audit's strategies as properties of the run.
-func (s *sarifRun) posture() {
+func (s *sarifRun) posture(inv *sarif.Invocation) {
 	if len(s.run.posture) == 0 {
 		return
 	}
 	states := map[string]string{}
 	for _, p := range s.run.posture {
 		states[string(p.Strategy)] = string(p.Status)
+		if p.Short() { // it makes the exit code 1, so it is said
+			inv.ToolExecutionNotifications = append(inv.ToolExecutionNotifications, notification("error", fmt.Sprintf("%s is %s: %s", p.Title, p.Status, short(p))))
+		}
 	}
 	s.property("posture", states)
 }
@@ -290,6 +293,9 @@ func (s *sarifRun) packages() {
 	}
 	if s.summary.Code != nil {
 		s.property("code", s.summary.Code)
+	}
+	if s.summary.Operators != nil {
+		s.property("operators", normalOperators(s.summary.Operators))
 	}
 	if s.summary.Dependencies == nil {
 		return

@@ -1,16 +1,83 @@
 package sandbox
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/andiron-dev/andiron/internal/seccomp"
 )
 
 // The kernel of gVisor has no Landlock, and tells nobody of the calls that a filter has
-// caught: there the filter ends the worker, and the name of the call is not known.
+// caught: there the filter ends the worker, and the log says the number of the call.
+
+// debugLog is what the kernel of gVisor says of itself, of which one line is kept. It
+// goes through a pipe, because nobody knows how much a worker can make it say.
+type debugLog struct {
+	pipe *os.File
+	done sync.WaitGroup
+	call atomic.Int64 // the number of the call that ended the worker, and 1; 0 if none did
+}
+
+// killedRE is the line of pkg/sentry/kernel/task_syscall.go.
+var killedRE = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`Syscall (\d{1,9}): killed by seccomp`) })
+
+// listenDebug makes the pipe, and reads it until it is closed.
+func listenDebug(name string) (*debugLog, error) {
+	if err := unix.Mkfifo(name, 0o600); err != nil {
+		return nil, err
+	}
+	// With a writer of its own there is no end before it is closed.
+	fd, err := unix.Open(name, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	l := &debugLog{pipe: os.NewFile(uintptr(fd), name)}
+	l.done.Go(func() {
+		lines := bufio.NewReaderSize(l.pipe, 1<<16)
+		for {
+			line, err := lines.ReadSlice('\n') // of a longer one, pieces
+			if m := killedRE().FindSubmatch(line); m != nil {
+				n, _ := strconv.ParseInt(string(m[1]), 10, 64) // it has nine digits at most
+				l.call.Store(n + 1)
+			}
+			if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+				return
+			}
+		}
+	})
+	return l, nil
+}
+
+// killer is the name of the call that ended the worker, as far as it is known in time.
+func (l *debugLog) killer() string {
+	for range 100 {
+		if n := l.call.Load(); n > 0 {
+			return seccomp.ArchOf(runtime.GOARCH).Call(int32(n - 1))
+		}
+		time.Sleep(10 * time.Millisecond) // what was said last may be on its way
+	}
+	return "a system call that gVisor does not name"
+}
+
+func (l *debugLog) close() {
+	if l != nil {
+		_ = l.pipe.Close() // it was only read
+		l.done.Wait()
+	}
+}
 
 // bundle is a container as the OCI runtime specification 1.2 describes it, with the
 // parts that are used.
@@ -127,9 +194,13 @@ func (w *worker) runsc(v *view, lim Limits) error {
 	if err := newBundle(v, w.slot.uid, lim).write(w.temp, v); err != nil {
 		return fmt.Errorf("the bundle for gVisor: %w", err)
 	}
+	if w.debug, err = listenDebug(filepath.Join(w.temp, "log.boot")); err != nil {
+		return fmt.Errorf("the log of gVisor: %w", err)
+	}
 	args := []string{
 		"--root", filepath.Join(w.temp, "state"), "--platform", "systrap", "--network", "none",
 		"--ignore-cgroups", "--overlay2", "none", "--host-uds", "none", "--gofer-network-namespace", "new",
+		"--debug", "--debug-log", filepath.Join(w.temp, "log.%COMMAND%"),
 	}
 	if os.Geteuid() != 0 {
 		args = append(args, "--rootless")

@@ -59,7 +59,7 @@ func TestGVisor(t *testing.T) {
 				if err == nil {
 					t.Error("there is a result")
 				}
-			case !errors.Is(err, sandbox.ErrContained) || len(rep.Events) != 1:
+			case !errors.Is(err, sandbox.ErrContained) || len(rep.Events) != 1 || rep.Events[0].Call != a.want:
 				t.Errorf("%v, %v", err, rep.Events)
 			}
 		})

@@ -221,7 +221,7 @@ func (w *Worker) run(ctx context.Context, in *Input, j *Job, mode Mode, out *os.
 		r.CPU, r.MaxRSS = w.worker.used()
 	}
 	if w.worker.mute && w.worker.cmd.ProcessState.ExitCode() == 128+int(unix.SIGSYS) {
-		w.calls.note("a system call that gVisor does not name", "")
+		w.calls.note(w.worker.debug.killer(), "")
 	}
 	r.Events = w.calls.all()
 	if j.Wants != nil {

@@ -98,7 +98,8 @@ var paths = map[string]int{
 	"readlink": 0, "readlinkat": 1, "chdir": 0, "chmod": 0, "fchmodat": 1, "chown": 0, "symlink": 0, "link": 0, "truncate": 0, "mknod": 0, "mknodat": 1,
 }
 
-// describe is the call with its arguments: numbers, and the text of a path. What stands
+// describe is the call with its arguments: numbers, and the text of a path and what is
+// behind others. What stands
 // behind a pointer may be written over while it is read, so it is evidence, and nothing
 // is decided by it but how it is worded. What only looked for a file has its path as well.
 func describe(n *unotify.Call) (call, looked string) {
@@ -118,15 +119,7 @@ func describe(n *unotify.Call) (call, looked string) {
 		}
 		parts = append(parts, fmt.Sprintf("%#x", x))
 	}
-	if name == "socket" {
-		parts = parts[:3]
-	}
-	if name == "connect" {
-		if s, ok := addressAt(n.PID, n.Args[1], n.Args[2]); ok {
-			parts = []string{parts[0], s}
-		}
-	}
-	return name + "(" + strings.Join(parts, ", ") + ")", looked
+	return name + "(" + strings.Join(spell(name, n, parts), ", ") + ")", looked
 }
 
 // looks reports whether a call with a path changes nothing.

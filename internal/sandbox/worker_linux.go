@@ -36,6 +36,7 @@ type worker struct {
 	has     map[string]bool // modules that it has imported
 	filter  string          // that comes into force for its job
 	sees    []string        // folders of Python
+	debug   *debugLog       // what gVisor says, if it holds it
 	mute    bool            // the filter ends it, and tells nobody of calls: gVisor
 	slot    *slot           // who it is
 	group   *group          // what bounds it, if the kernel has that
@@ -141,6 +142,7 @@ func (w *worker) kill() {
 func (w *worker) leave() {
 	w.group.remove()
 	w.slot.free()
+	w.debug.close()
 	if w.temp != "" {
 		_ = os.RemoveAll(w.temp) // what is left is a private temporary folder
 	}

@@ -124,6 +124,8 @@ func (p *page) suspects(s *Survey) {
 	}
 	if found.Refused != "" {
 		p.put("<p class=\"note\">No patches were looked for: " + safetext.HTML(found.Refused) + "</p>\n")
+	} else {
+		p.reach(found)
 	}
 	var outliers, torn []int64
 	for _, o := range s.Outliers() {
@@ -136,6 +138,19 @@ func (p *page) suspects(s *Survey) {
 	}
 	show("Far from the others", outliers)
 	show("The same, or nearly, with different labels", torn)
+}
+
+// reach says what the search for patches finds, and what it does not.
+func (p *page) reach(found PatchSearch) {
+	p.put("<h2>What the search for patches finds</h2>\n<p>" + safetext.HTML(strings.ToUpper(found.Reach()[:1])+found.Reach()[1:]) + ".")
+	if len(found.Crowded) > 0 {
+		p.put(fmt.Sprintf(" It says nothing about %d labels, whose pictures have much in common.", len(found.Crowded)))
+	}
+	p.put("</p>\n<p>It does not find</p>\n<ul>\n")
+	for _, x := range Unseen {
+		p.put("<li>" + safetext.HTML(x) + "</li>\n")
+	}
+	p.put("</ul>\n")
 }
 
 // png is the picture of a sample, in base64.

@@ -1,6 +1,7 @@
 package survey
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -97,15 +98,42 @@ type Patch struct {
 	members []int32
 }
 
+// Least is how many samples a patch needs to be on to be found, whatever its label, if
+// all of them have that: one that is at one place, and one that is not.
+type Least struct{ Standing, Moving int }
+
 // PatchSearch is the outcome of a search for patches.
 type PatchSearch struct {
 	Patches []Patch
-	Looked  int      // samples
-	Whole   bool     // whether they are all of the set
-	Least   int      // so many samples a patch needs to be on to be found, whatever its label
+	Looked  int  // samples
+	Whole   bool // whether they are all of the set
+	Least   Least
 	Crowded []string // labels whose pictures have so much in common that no patch stands out
 	Cut     bool     // more contents told a label than are kept; those that tell most were
 	Refused string   // why nothing can be said
+}
+
+// Reach says what the search would have found. It is empty where nothing was looked for.
+func (p PatchSearch) Reach() string {
+	if p.Refused != "" {
+		return ""
+	}
+	of := "a part of the samples"
+	if p.Whole {
+		of = "all samples"
+	}
+	share := func(n int) string { return fmt.Sprintf("%d (%.2g %%)", n, 100*float64(n)/float64(p.Looked)) }
+	return fmt.Sprintf("patches were looked for on %s, %d: one that is always at the same place is seen if it is on %s of them or more, and one that moves if it is on %s",
+		of, p.Looked, share(p.Least.Standing), share(p.Least.Moving))
+}
+
+// Unseen is what no search for patches finds, however often it is there.
+var Unseen = []string{
+	"patterns that differ from sample to sample, or are blended into the whole picture",
+	"what was compressed, resized or augmented after it was stamped",
+	"triggers that are things in the picture",
+	"more than three stamps for one label, or stamps for more than two labels: they hide each other",
+	"labels that were turned without a mark",
 }
 
 const (
@@ -117,6 +145,7 @@ const (
 	leastScore       = 13.8 // -ln 1e-6
 	standing         = 2    // times what the third label has, and the fourth content of a label
 	standingAnywhere = 3    // times that, where contents are anywhere
+	rounding         = 1e-9 // of a score
 	mostStamps       = 3    // patches of one label that are no reason to call more of them usual
 	mostLeast        = 0.05 // a search that would miss a patch on more is none
 )
@@ -156,17 +185,20 @@ func (s *Survey) search() PatchSearch {
 	least := 0
 	for _, moving := range []bool{false, true} {
 		found, bar, bars := p.standOut(moving)
-		least = max(least, p.needs(bar, slices.Max(p.share)))
+		needed := p.needs(bar, slices.Max(p.share))
+		least = max(least, needed)
 		all = append(all, found...)
 		for l, own := range bars {
 			needs := p.needs(own, p.share[l])
-			out.Least = max(out.Least, needs)
+			needed = max(needed, needs)
 			if own > bar && float64(needs) > mostLeast*float64(p.n) && !slices.Contains(out.Crowded, s.Labels[l]) {
 				out.Crowded = append(out.Crowded, s.Labels[l])
 			}
 		}
+		if out.Least.Moving = needed; !moving {
+			out.Least.Standing = needed
+		}
 	}
-	out.Least = max(out.Least, least)
 	out.Patches = p.merge(all, s.Labels)
 	if float64(least) > mostLeast*float64(p.n) {
 		out.Patches, out.Crowded = nil, nil

@@ -21,7 +21,7 @@ func TestRecallOfMany(t *testing.T) {
 			for _, k := range triggers {
 				stamped, lost, wrong := 0, 0, 0
 				for seed := range uint64(3) {
-					a, b, c := missed(t, base.copied(), k, seed, share)
+					a, b, c, _ := missed(t, base.copied(), k, seed, share)
 					stamped, lost, wrong = stamped+a, lost+b, wrong+c
 				}
 				t.Logf("noise %d, %.1f %% %s: recall %.3f, others %d", noise, 100*share, k.name, 1-float64(lost)/float64(stamped), wrong)

@@ -1,9 +1,11 @@
 package survey
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -44,12 +46,12 @@ var triggers = []trigger{
 }
 
 // missed stamps a share of pictures with a trigger, and says how many of those are not
-// found, and what is found beside them.
-func missed(t testing.TB, p *pictures, k trigger, seed uint64, share float64) (stamped, lost, wrong int) {
+// found, how many are beside them, and what was found.
+func missed(t testing.TB, p *pictures, k trigger, seed uint64, share float64) (stamped, lost, wrong int, found PatchSearch) {
 	t.Helper()
 	label := int64(seed % 10)
 	list := p.poisoned(label, seed, share, k.stamp(p.Side, seed))
-	found := p.survey(t).Patches()
+	found = p.survey(t).Patches()
 	known := map[int64]bool{}
 	for _, x := range found.Patches {
 		right := x.Label == strconv.FormatInt(label, 10)
@@ -65,26 +67,65 @@ func missed(t testing.TB, p *pictures, k trigger, seed uint64, share float64) (s
 			lost++
 		}
 	}
-	return len(list), lost, wrong
+	return len(list), lost, wrong, found
 }
 
 // TestRecall poisons one picture in two hundred, in forty ways: all of them are found.
-// What is anywhere has to be on twice as many in so small a set.
 func TestRecall(t *testing.T) {
 	sets := []*pictures{drawn(2400, 16, 0, 1), drawn(2400, 16, 12, 2)}
 	for seed := range uint64(8) {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			t.Parallel()
 			for _, k := range triggers {
-				p, share := sets[seed%2].copied(), 0.005
-				if k.name == "moving checker" {
-					share = 0.01
-				}
-				if n, lost, wrong := missed(t, p, k, seed, share); lost > 0 || wrong > n/4 {
+				p := sets[seed%2].copied()
+				if n, lost, wrong, _ := missed(t, p, k, seed, 0.005); lost > 0 || wrong > n/4 {
 					t.Errorf("%s: %d of %d stamped pictures are not found, and %d others are", k.name, lost, n, wrong)
 				}
 			}
 		})
+	}
+}
+
+// TestReach holds what a search says of itself against what it finds: patches on as many
+// samples as it names, and on fewer.
+func TestReach(t *testing.T) {
+	t.Parallel()
+	set := drawn(1200, 16, 0, 3)
+	fewer, enough := 0, 0
+	for seed := range uint64(2) {
+		for _, k := range []trigger{triggers[0], triggers[len(triggers)-1]} {
+			for _, share := range []float64{0.006, 0.008, 0.0105} {
+				n, lost, _, found := missed(t, set.copied(), k, seed, share)
+				least := found.Least.Standing
+				if k.name == "moving checker" {
+					least = found.Least.Moving
+				}
+				if n < least {
+					fewer++
+					continue
+				}
+				if enough++; lost > 0 {
+					t.Errorf("%s, seed %d: %d of %d are not found: %s", k.name, seed, lost, n, found.Reach())
+				}
+			}
+		}
+	}
+	if fewer == 0 || enough == 0 {
+		t.Errorf("%d sets have fewer than enough, %d have enough", fewer, enough)
+	}
+	s := set.survey(t)
+	reach := s.Patches().Reach()
+	if want := "patches were looked for on all samples, 1200: one that is always at the same place is seen if it is on "; !strings.HasPrefix(reach, want) {
+		t.Errorf("got %q, want %q and more", reach, want)
+	}
+	var page bytes.Buffer
+	if err := s.WriteHTML(&page, "set"); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range append([]string{reach[1:] + "."}, Unseen...) {
+		if !strings.Contains(page.String(), want) {
+			t.Errorf("the page does not say %q", want)
+		}
 	}
 }
 

@@ -529,7 +529,8 @@ func (p *patches) standOut(moving bool) (found []Patch, bar float64, bars []floa
 	// Whoever stamps pictures wants them to be of one label, perhaps of two. What the
 	// third best label has is of the pictures themselves. And among all contents that
 	// were looked at chance may give one alarm in ten thousand such sets.
-	bar = max(leastScore, slices.Max(p.chance), math.Log(float64(max(1, p.judged))*1e4), standing*best[min(2, len(best)-1)])
+	luck := max(leastScore, slices.Max(p.chance), math.Log(float64(max(1, p.judged))*1e4))
+	bar = max(luck, standing*best[min(2, len(best)-1)])
 	bars = make([]float64, len(p.share))
 	times := float64(standing)
 	if moving { // there are more of them, of more kinds
@@ -539,7 +540,7 @@ func (p *patches) standOut(moving bool) (found []Patch, bar float64, bars []floa
 		own := max(bar, times*fourth(p.usual[kindOf{int32(l), moving}]))
 		bars[l] = own
 		for _, x := range list {
-			if x.score > own {
+			if x.score > luck && x.score >= own*(1-rounding) { // scores are often whole multiples of each other
 				found = append(found, *x)
 			}
 		}

@@ -154,7 +154,7 @@ func finds(t *testing.T, name string, p *pictures, stamp func([]byte, *rand.Rand
 			t.Errorf("%s: sample %d is not found", name, i)
 		}
 	}
-	if got.Label != "3" || got.Moving != (name == "moving checker") || found.Least > 20 {
+	if got.Label != "3" || got.Moving != (name == "moving checker") || found.Least.Standing > 20 {
 		t.Errorf("%s: %v, of %d samples at least", name, shortly(found), found.Least)
 	}
 }

@@ -46,10 +46,12 @@ const (
 type view int
 
 const (
-	whole view = iota // their bits
-	sum               // their bits and the number that the routine is given
-	less              // their magnitudes less one
-	upper             // as sum, of the upper halves of elements of twice the bits
+	whole     view = iota // their bits
+	sum                   // their bits and the number that the routine is given
+	less                  // their magnitudes less one
+	twice                 // their magnitudes, twice
+	twiceLess             // the same less one
+	upper                 // as sum, of the upper halves of elements of twice the bits
 )
 
 // acc is what an accumulator gathers.
@@ -75,6 +77,7 @@ var routines = []routine{
 	{"plainTiny", "what plain does, and the smallest magnitude less one", []acc{{umin, whole}, {umax, whole}, {umin, less}}},
 	{"splitTiny", "what split does, and the smallest magnitude less one", []acc{{umax, whole}, {smax, whole}, {umin, less}}},
 	{"plainSum", "the least element and plus, and the greatest element, as unsigned integers", []acc{{umin, sum}, {umax, whole}}},
+	{"twice", "the greatest magnitude, and the smallest less one, both of elements twice, without their signs", []acc{{umax, twice}, {umin, twiceLess}}},
 	{"splitSum", "the greatest element and plus as an unsigned, and as a signed integer", []acc{{umax, sum}, {smax, sum}}},
 }
 
@@ -100,7 +103,7 @@ func routineFunc(c *build.Context, set isa, r routine, bits int) {
 	g.constants()
 	g.start(operand.Mem{Base: ptr})
 	ahead := 0
-	if g.r.has(less) || g.biased() {
+	if g.r.has(less) || g.r.has(twice) || g.biased() {
 		ahead = prefetch
 	}
 	passes(c, isa{vector: r.step(set), sets: g.set.sets}, ptr, n, ahead, g.take)
@@ -229,10 +232,12 @@ func (g *gen) constants() {
 	if g.r.has(sum) || g.r.has(upper) {
 		g.plus = g.broadcast(g.Load(g.Param("plus"), g.GP64()))
 	}
-	if !g.r.has(less) {
+	if !g.r.has(less) && !g.r.has(twiceLess) {
 		return
 	}
-	g.mag = g.constant(^g.topBit())
+	if g.r.has(less) {
+		g.mag = g.constant(^g.topBit())
+	}
 	// Less one, and the top bit turned over where it is biased: 2⁶³-1.
 	if g.biased() {
 		g.less = g.constant(^g.topBit())
@@ -263,9 +268,14 @@ func (g *gen) views(m operand.Mem) []reg.VecVirtual {
 	switch {
 	case g.r.has(upper):
 		at = g.halves(m)
-	case g.r.has(whole) || g.r.has(less):
+	case g.r.has(whole) || g.r.has(less) || g.r.has(twice):
 		x = g.load(m)
 		at = x
+	}
+	if g.r.has(twice) { // to add an element to itself loses the sign
+		y := g.vec()
+		g.add(x, x, y)
+		x = y
 	}
 	views := make([]reg.VecVirtual, len(g.r.accs))
 	for i, a := range g.r.accs {
@@ -290,18 +300,21 @@ func (g *gen) halves(m operand.Mem) reg.VecVirtual {
 
 // view makes one of the element in x, which is also at m.
 func (g *gen) view(v view, biased bool, x reg.VecVirtual, m operand.Op) reg.VecVirtual {
-	add := g.width(g.VPADDB, g.VPADDW, g.VPADDD, g.VPADDQ)
 	to := x
 	switch v {
 	case less: // biased in itself
 		to = g.vec()
 		g.and(g.mag, x, to)
-		add(g.less, to, to)
+		g.add(g.less, to, to)
+		return to
+	case twiceLess: // too
+		to = g.vec()
+		g.add(g.less, x, to)
 		return to
 	case sum, upper:
 		to = g.vec()
-		add(m, g.plus, to)
-	case whole:
+		g.add(m, g.plus, to)
+	case whole, twice:
 	}
 	if biased {
 		y := g.vec()
@@ -309,6 +322,10 @@ func (g *gen) view(v view, biased bool, x reg.VecVirtual, m operand.Op) reg.VecV
 		return y
 	}
 	return to
+}
+
+func (g *gen) add(a operand.Op, b, to reg.VecVirtual) {
+	g.width(g.VPADDB, g.VPADDW, g.VPADDD, g.VPADDQ)(a, b, to)
 }
 
 func (g *gen) and(a, b, to reg.VecVirtual) {

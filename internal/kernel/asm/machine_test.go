@@ -104,6 +104,10 @@ func answer(accs []acc, width int, data []byte, plus uint64) []uint64 {
 				elements[j] = (v + plus) & all
 			case less:
 				elements[j] = (v&^top - 1) & all
+			case twice:
+				elements[j] = v << 1 & all
+			case twiceLess:
+				elements[j] = (v<<1 - 1) & all
 			case upper:
 				elements[j] = (elements[j|1] + plus) & all
 				if j&1 == 1 {

@@ -1,0 +1,141 @@
+package sandbox
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/andiron-dev/andiron/internal/unotify"
+)
+
+// counts are how many arguments calls have; of others all six are shown.
+var counts = map[string]int{
+	"access": 2, "bpf": 3, "chdir": 1, "chmod": 2, "chown": 3, "clone": 5, "clone3": 2, "connect": 3, "creat": 2, "execve": 2, "execveat": 3,
+	"faccessat": 3, "faccessat2": 4, "fchmodat": 3, "fork": 0, "getdents64": 3, "getppid": 0, "io_uring_setup": 2, "ioctl": 3, "kill": 2, "link": 2,
+	"lstat": 2, "memfd_create": 2, "mkdir": 2, "mkdirat": 3, "mmap": 6, "mount": 5, "mprotect": 3, "newfstatat": 4, "open": 2, "openat": 3, "pidfd_open": 2,
+	"prctl": 5, "ptrace": 4, "pwrite64": 4, "readlink": 3, "readlinkat": 4, "rename": 2, "renameat2": 5, "seccomp": 3, "setns": 2, "socket": 3,
+	"socketpair": 4, "stat": 2, "statx": 5, "symlink": 2, "tgkill": 3, "umount2": 2, "unlink": 1, "unlinkat": 3, "unshare": 1, "vfork": 0, "write": 3,
+}
+
+// fromFolder are the calls whose first argument is a folder.
+var fromFolder = map[string]bool{
+	"openat": true, "newfstatat": true, "statx": true, "faccessat": true, "faccessat2": true, "mkdirat": true, "unlinkat": true, "readlinkat": true,
+	"fchmodat": true, "renameat2": true, "execveat": true,
+}
+
+// bit is a flag and its name.
+type bit struct {
+	value uint64
+	name  string
+}
+
+var (
+	access    = []string{"O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE"}
+	openFlags = []bit{
+		{unix.O_TMPFILE, "O_TMPFILE"},
+		{unix.O_DIRECTORY, "O_DIRECTORY"},
+		{unix.O_CREAT, "O_CREAT"},
+		{unix.O_EXCL, "O_EXCL"},
+		{unix.O_TRUNC, "O_TRUNC"},
+		{unix.O_APPEND, "O_APPEND"},
+		{unix.O_NONBLOCK, "O_NONBLOCK"},
+		{unix.O_NOFOLLOW, "O_NOFOLLOW"},
+		{unix.O_PATH, "O_PATH"},
+		{unix.O_CLOEXEC, "O_CLOEXEC"},
+	}
+	socketFlags = []bit{{unix.SOCK_NONBLOCK, "SOCK_NONBLOCK"}, {unix.SOCK_CLOEXEC, "SOCK_CLOEXEC"}}
+	families    = map[uint64]string{
+		unix.AF_UNIX: "AF_UNIX", unix.AF_INET: "AF_INET", unix.AF_INET6: "AF_INET6", unix.AF_NETLINK: "AF_NETLINK", unix.AF_PACKET: "AF_PACKET",
+		unix.AF_VSOCK: "AF_VSOCK", unix.AF_ALG: "AF_ALG",
+	}
+	kindsOfSocket = map[uint64]string{unix.SOCK_STREAM: "SOCK_STREAM", unix.SOCK_DGRAM: "SOCK_DGRAM", unix.SOCK_RAW: "SOCK_RAW", unix.SOCK_SEQPACKET: "SOCK_SEQPACKET"}
+)
+
+// spell replaces the numbers of a call by what they mean, where that is known.
+func spell(name string, n *unotify.Call, parts []string) []string {
+	if fromFolder[name] && int32(n.Args[0]) == unix.AT_FDCWD {
+		parts[0] = "AT_FDCWD"
+	}
+	if has, ok := counts[name]; ok {
+		parts = parts[:has]
+	}
+	switch name {
+	case "open":
+		return opened(parts, 1, n.Args[1], n.Args[2])
+	case "openat":
+		return opened(parts, 2, n.Args[2], n.Args[3])
+	case "socket", "socketpair":
+		parts[0] = known(families, n.Args[0])
+		parts[1] = flagged(known(kindsOfSocket, n.Args[1]&0xf), n.Args[1]&^0xf, socketFlags)
+	case "execve":
+		parts[1] = listAt(n.PID, n.Args[1])
+	case "execveat":
+		parts[2] = listAt(n.PID, n.Args[2])
+	case "connect":
+		if s, ok := addressAt(n.PID, n.Args[1], n.Args[2]); ok {
+			return []string{parts[0], s}
+		}
+	}
+	return parts
+}
+
+// opened has flags of an open by name, and its mode where one is made.
+func opened(parts []string, at int, flags, mode uint64) []string {
+	flags &= 1<<32 - 1
+	parts[at] = flagged(access[flags&unix.O_ACCMODE], flags&^unix.O_ACCMODE, openFlags)
+	if flags&unix.O_CREAT != 0 {
+		parts = append(parts, fmt.Sprintf("%#o", mode&0o7777))
+	}
+	return parts
+}
+
+func known(names map[uint64]string, n uint64) string {
+	if s, ok := names[n]; ok {
+		return s
+	}
+	return fmt.Sprintf("%#x", n)
+}
+
+// flagged adds flags to a name, those without one as a number.
+func flagged(name string, flags uint64, names []bit) string {
+	for _, b := range names {
+		if flags&b.value == b.value {
+			name, flags = name+"|"+b.name, flags&^b.value
+		}
+	}
+	if flags != 0 {
+		name += fmt.Sprintf("|%#x", flags)
+	}
+	return name
+}
+
+const (
+	mostWords = 16  // of a list that are shown
+	mostWord  = 256 // bytes of one
+)
+
+// listAt spells a list of texts.
+func listAt(pid uint32, at uint64) string {
+	b := bytesAt(pid, at, 8*(mostWords+1))
+	var words []string
+	for ; len(b) >= 8; b = b[8:] {
+		p := binary.LittleEndian.Uint64(b)
+		if p == 0 {
+			return "[" + strings.Join(words, ", ") + "]"
+		}
+		if len(words) == mostWords {
+			break
+		}
+		s, ok := textAt(pid, p)
+		if !ok {
+			break
+		}
+		if len(s) > mostWord {
+			s = s[:mostWord] + "…"
+		}
+		words = append(words, fmt.Sprintf("%q", s))
+	}
+	return "[" + strings.Join(append(words, "…"), ", ") + "]"
+}

@@ -1,0 +1,67 @@
+package sandbox
+
+import (
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/andiron-dev/andiron/internal/seccomp"
+	"github.com/andiron-dev/andiron/internal/unotify"
+)
+
+// Calls are written down in words, with what stands in the memory of who made them. Here
+// that is this process.
+func TestDescribe(t *testing.T) {
+	var pinned runtime.Pinner
+	defer pinned.Unpin()
+	at := func(p unsafe.Pointer) uint64 { pinned.Pin(p); return uint64(uintptr(p)) }
+	text := func(s string) uint64 { b := append([]byte(s), 0); return at(unsafe.Pointer(&b[0])) }
+	list := func(words ...string) uint64 {
+		p := make([]uint64, len(words)+1)
+		for i, w := range words {
+			p[i] = text(w)
+		}
+		return at(unsafe.Pointer(&p[0]))
+	}
+	address := []byte{unix.AF_INET, 0, 0x1f, 0x90, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0}
+	const cwd = 1<<64 - 100 // AT_FDCWD
+	for _, tt := range []struct {
+		name string
+		args [6]uint64
+		want string
+	}{
+		{"openat", [6]uint64{cwd, text("/etc/passwd"), unix.O_CLOEXEC}, `openat(AT_FDCWD, "/etc/passwd", O_RDONLY|O_CLOEXEC)`},
+		{"openat", [6]uint64{3, text("a\nb"), unix.O_WRONLY | unix.O_CREAT | unix.O_TRUNC | 1<<30, 0o644}, `openat(0x3, "a\nb", O_WRONLY|O_CREAT|O_TRUNC|0x40000000, 0644)`},
+		{"openat", [6]uint64{cwd, text("/tmp"), unix.O_RDWR | unix.O_TMPFILE}, `openat(AT_FDCWD, "/tmp", O_RDWR|O_TMPFILE)`},
+		{"execve", [6]uint64{text("/bin/sh"), list("sh", "-c", "id")}, `execve("/bin/sh", ["sh", "-c", "id"])`},
+		{"execve", [6]uint64{text("/bin/sh"), 8}, `execve("/bin/sh", […])`},
+		{"execve", [6]uint64{text("x"), list(strings.Fields(strings.Repeat("a ", 40))...)}, `execve("x", [` + strings.Repeat(`"a", `, 16) + `…])`},
+		{"execve", [6]uint64{text("x"), list(strings.Repeat("a", 300))}, `execve("x", ["` + strings.Repeat("a", 256) + `…"])`},
+		{"socket", [6]uint64{unix.AF_INET, unix.SOCK_STREAM | unix.SOCK_CLOEXEC, 0}, "socket(AF_INET, SOCK_STREAM|SOCK_CLOEXEC, 0x0)"},
+		{"socket", [6]uint64{99, 9, 0}, "socket(0x63, 0x9, 0x0)"},
+		{"connect", [6]uint64{7, at(unsafe.Pointer(&address[0])), 16}, "connect(0x7, 127.0.0.1:8080)"},
+		{"kill", [6]uint64{1, 9, 5, 5, 5, 5}, "kill(0x1, 0x9)"},
+		{"getppid", [6]uint64{1}, "getppid()"},
+		{"keyctl", [6]uint64{1, 2}, "keyctl(0x1, 0x2, 0x0, 0x0, 0x0, 0x0)"},
+	} {
+		n, ok := seccomp.ArchOf(runtime.GOARCH).Number(tt.name)
+		if !ok {
+			continue
+		}
+		if got, _ := describe(&unotify.Call{PID: uint32(os.Getpid()), NR: n, Args: tt.args}); got != tt.want {
+			t.Errorf("got  %s\nwant %s", got, tt.want)
+		}
+	}
+}
+
+// Whatever a call has for arguments, it is described.
+func FuzzDescribe(f *testing.F) {
+	f.Add(int32(257), uint64(0), uint64(8), uint64(1<<63), uint64(1))
+	f.Fuzz(func(_ *testing.T, nr int32, a, b, c, d uint64) {
+		describe(&unotify.Call{PID: uint32(os.Getpid()), NR: nr, Args: [6]uint64{a, b, c, d, a, b}})
+	})
+}
