@@ -313,6 +313,9 @@ func page(t *testing.T, table string) {
 		}
 		return
 	}
+	if old == "" {
+		t.Fatalf("the page has no table yet: look at this one, and run the test with -update-optest\n%s", table)
+	}
 	was, is := strings.Split(old, "\n"), strings.Split(table, "\n")
 	if len(was) != len(is) {
 		t.Fatalf("the page has %d classes, there are %d; run the test with -update-optest", len(was), len(is))
