@@ -27,7 +27,7 @@ var layers = []struct {
 		"internal/hf", "internal/magic", "internal/mobile", "internal/objfile", "internal/pysrc", "internal/cppsrc",
 		"internal/pep440", "internal/pep508", "internal/manifest", "internal/osv", "internal/advisory", "internal/pyindex", "internal/family",
 		"internal/tensor", "internal/kernel", "internal/tensorfile", "internal/triton",
-		"internal/parquet", "internal/infer", "internal/gitsrc", "internal/oip", "internal/robust", "internal/dataset", "internal/survey",
+		"internal/parquet", "internal/infer", "internal/gitsrc", "internal/oip", "internal/robust", "internal/dataset", "internal/survey", "internal/opreport",
 	}, []string{"ground", "readers"}, append(quiet, "os", "time")},
 	{"terms", []string{"internal/day", "internal/pattern", "internal/source", "internal/waiver", "internal/lockfile", "internal/openvex", "internal/supply", "internal/allowance"}, []string{"ground", "terms"}, append(quiet, "os")},
 	{"osfile", []string{"internal/osfile"}, nil, []string{"net", "os/exec", "plugin", "unsafe", "log"}},
@@ -72,7 +72,9 @@ var layers = []struct {
 	{"unotify", []string{"internal/unotify"}, []string{"ground"}, []string{"net", "os", "os/exec", "plugin", "log"}},
 	// It starts programs, and opens files for them.
 	{"enforce", []string{"internal/enforce"}, []string{"ground", "readers", "child", "sandbox", "unotify"}, []string{"net", "plugin", "log"}},
-	{"cli", []string{"internal/cli"}, []string{"ground", "sandbox", "enforce", "whole", "convert", "pyrun", "opbuild", "cpptool", "signing", "keyless", "bom", "engine", "rooms", "artifact", "judge", "report", "ruledoc", "terms", "osfile", "digest", "readers", "fetch", "feed", "record", "relock", "guard", "imagechild"}, []string{"os/exec", "unsafe", "plugin"}},
+	// It runs the operators of a project, and only a verb that says so may call it.
+	{"optest", []string{"internal/optest"}, []string{"ground", "readers", "child", "opbuild", "whole"}, []string{"net", "plugin", "unsafe", "log"}},
+	{"cli", []string{"internal/cli"}, []string{"ground", "sandbox", "enforce", "whole", "convert", "pyrun", "opbuild", "optest", "cpptool", "signing", "keyless", "bom", "engine", "rooms", "artifact", "judge", "report", "ruledoc", "terms", "osfile", "digest", "readers", "fetch", "feed", "record", "relock", "guard", "imagechild"}, []string{"os/exec", "unsafe", "plugin"}},
 	{"cmd", []string{"cmd/..."}, []string{"cli", "keyless", "imagechild", "sandbox", "enforce"}, nil},
 	{"testkit", []string{"internal/testkit", "internal/testkit/rawread"}, []string{"ground", "readers"}, quiet},
 	// For tests only, and no program links it: it does what no program should.

@@ -134,6 +134,8 @@ type Summary struct {
 	Tensors *Tensors `json:"tensors,omitempty"`
 	// Code counts what a run over Python code looked at; nil where it was about more.
 	Code *Code `json:"code,omitempty"`
+	// Operators says what became of operators that were run; nil where none were.
+	Operators *Operators `json:"operators,omitempty"`
 	// Baseline says how the findings compare with those of an earlier report; nil where
 	// they were compared with none.
 	Baseline *Baseline `json:"baseline,omitempty"`
@@ -174,6 +176,37 @@ type Turn struct {
 type Code struct {
 	Files int   `json:"files"` // of Python, notebooks among them
 	Lines int64 `json:"lines"` // in them
+}
+
+// Operators is what running the operators of a project gave.
+type Operators struct {
+	Torch  string         `json:"torch"` // the version that they ran with
+	Seed   int64          `json:"seed"`
+	Rows   []OperatorRow  `json:"rows"`
+	Passes []OperatorPass `json:"passes"`
+}
+
+// OperatorRow says how the calls of one operator ended.
+type OperatorRow struct {
+	Name    string            `json:"name"`
+	Seeds   int               `json:"seeds"`   // calls of the project's tests and examples
+	Blind   bool              `json:"blind"`   // calls were made up from the schema alone
+	Valid   int               `json:"valid"`   // came back with a result
+	Raised  int               `json:"raised"`  // ended with an exception
+	Crashed int               `json:"crashed"` // ended the process
+	Limited int               `json:"limited"` // took more time or memory than a case may
+	Found   []string          `json:"found"`   // kinds of what was found, sorted
+	Asked   []string          `json:"asked"`   // questions that were asked, sorted
+	Skipped map[string]string `json:"skipped"` // those that were not, and why
+	Reason  string            `json:"reason,omitempty"`
+}
+
+// OperatorPass is something that a run does with all operators.
+type OperatorPass struct {
+	Name   string `json:"name"`
+	Run    bool   `json:"run"`
+	Reason string `json:"reason,omitempty"` // why it was not run
+	Note   string `json:"note,omitempty"`   // what it did
 }
 
 // Tensors is what was held against a schema of tensors.

@@ -11,7 +11,7 @@ import (
 )
 
 func (a *app) opsCommand() *cobra.Command {
-	const verbs = "scan|presets"
+	const verbs = "scan|test|presets"
 	cmd := &cobra.Command{
 		Use:   "ops " + verbs,
 		Short: "Look at custom C++ and CUDA operators",
@@ -24,7 +24,7 @@ func (a *app) opsCommand() *cobra.Command {
 			return usage(fmt.Sprintf("ops: unknown verb %q", args[0]), hint)
 		},
 	}
-	cmd.AddCommand(a.opsScanCommand(), a.opsPresetsCommand())
+	cmd.AddCommand(a.opsScanCommand(), a.opsTestCommand(), a.opsPresetsCommand())
 	return cmd
 }
 

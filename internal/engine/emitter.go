@@ -176,6 +176,7 @@ type tally struct {
 	packages         map[finding.DependencyStatus]int // nil where none were looked at
 	database         string
 	tensors          *finding.Tensors // nil where none were looked at
+	operators        *finding.Operators
 }
 
 func newTally() *tally {
@@ -233,7 +234,7 @@ func (t *tally) summary() finding.Summary {
 	}
 	return finding.Summary{
 		Artifacts: t.artifacts, Other: t.other, Verdicts: t.verdicts, Severities: t.severities, Waived: t.waived,
-		Dependencies: t.packages, Database: t.database, Tensors: t.tensors, Code: t.code,
+		Dependencies: t.packages, Database: t.database, Tensors: t.tensors, Code: t.code, Operators: t.operators,
 		Incomplete: len(reasons) > 0, Reasons: reasons,
 	}
 }

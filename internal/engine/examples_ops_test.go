@@ -44,6 +44,7 @@ func opsExamples() map[string]example {
 	maps.Copy(all, interfaceExamples())
 	maps.Copy(all, reviewExamples())
 	maps.Copy(all, outsideExamples())
+	maps.Copy(all, testedExamples())
 	return all
 }
 

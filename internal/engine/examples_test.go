@@ -10,6 +10,7 @@ import (
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/engine"
+	"github.com/andiron-dev/andiron/internal/opreport"
 	"github.com/andiron-dev/andiron/internal/policy"
 	"github.com/andiron-dev/andiron/internal/rule"
 )
@@ -27,6 +28,7 @@ type scene struct {
 	verdict   finding.Verdict
 	audit     bool                                  // as a project, with its code
 	operators bool                                  // for its operators
+	tested    *opreport.Result                      // what running its operators gave
 	depends   bool                                  // for what it depends on
 	schema    string                                // that the files are held against, each as a request
 	set       func(t *testing.T) engine.DataOptions // that the files are one data set for
@@ -173,6 +175,8 @@ func look(t *testing.T, s scene, rules rule.Catalogue) *seen {
 	switch {
 	case s.audit:
 		err = engine.Audit(t.Context(), dir, opt, &got)
+	case s.tested != nil:
+		err = engine.Tested(t.Context(), dir, opt, &got, func(func(finding.Progress)) (*opreport.Result, error) { return s.tested, nil })
 	case s.operators:
 		err = engine.Operators(t.Context(), dir, opt, &got)
 	case s.depends:

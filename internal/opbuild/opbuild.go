@@ -109,6 +109,9 @@ var ErrNoBuild = errors.New("no build of an extension was found: no setup.py wit
 // folder beneath it that has such a build.
 func Find(dir string) (Project, error) {
 	abs, err := filepath.Abs(dir)
+	if err == nil {
+		abs, err = filepath.EvalSymlinks(abs) // a walk does not follow a link, not even the first
+	}
 	if err != nil {
 		return Project{}, err
 	}

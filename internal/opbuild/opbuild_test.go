@@ -95,6 +95,18 @@ func TestFind(t *testing.T) {
 	}
 }
 
+func TestFindBehindLink(t *testing.T) {
+	dir, link := t.TempDir(), filepath.Join(t.TempDir(), "link")
+	write(t, dir, map[string]string{"setup.py": torchSetup, "x.cpp": ""})
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
+	p, err := Find(link)
+	if want, _ := filepath.EvalSymlinks(dir); err != nil || p.Dir != want || !slices.Equal(p.Sources, []string{"x.cpp"}) {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
 func TestFindNoFolder(t *testing.T) {
 	if _, err := Find(filepath.Join(t.TempDir(), "missing")); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)

@@ -31,7 +31,7 @@ import (
 )
 
 // Rules are the rules of the room.
-var Rules = slices.Concat(argumentRules, memoryRules, numberRules, cudaRules, interfaceRules, evidenceRules, reviewRules, outsideRules, readRules)
+var Rules = slices.Concat(argumentRules, memoryRules, numberRules, cudaRules, interfaceRules, evidenceRules, reviewRules, outsideRules, readRules, testedRules)
 
 const since = "0.1.0"
 

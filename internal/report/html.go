@@ -24,6 +24,7 @@ type htmlPage struct {
 	LeftReasons           int // reasons that are left out
 	Findings              []finding.Finding
 	Posture               []htmlPosture
+	Operators             *finding.Operators // that were run
 }
 
 type tally struct {
@@ -72,7 +73,7 @@ func htmlView(r *run) htmlPage {
 		Models: aboutModels(r.config.Verb, sum), Config: configOf(r.config), Tool: toolOf(r.config),
 		Incomplete: sum.Incomplete, Reasons: sum.Reasons,
 	}
-	p.Tone = tone(r)
+	p.Tone, p.Operators = tone(r), sum.Operators
 	for _, v := range slices.Backward(finding.Verdicts()) { // the worst first, as everywhere on the page
 		p.Verdicts = append(p.Verdicts, tally{v.String(), sum.Verdicts[v]})
 	}
@@ -119,7 +120,7 @@ func (p *htmlPage) packages(r *run) {
 // and all of it is.
 func tone(r *run) string {
 	by := r.summary.Dependencies
-	bad := r.summary.Incomplete || by[finding.Vulnerable]+by[finding.MayResolve] > 0 ||
+	bad := r.summary.Incomplete || ran(r) && slices.ContainsFunc(r.findings, matters) || by[finding.Vulnerable]+by[finding.MayResolve] > 0 ||
 		slices.ContainsFunc(r.artifacts, func(a finding.Artifact) bool { return !a.Verdict.Passes() }) ||
 		slices.ContainsFunc(r.findings, func(f finding.Finding) bool { return (f.Package != nil || f.Code != "") && matters(f) })
 	switch {
@@ -130,6 +131,9 @@ func tone(r *run) string {
 	}
 	return "safe"
 }
+
+// ran is true of a run that made programs run, and found what it did by that.
+func ran(r *run) bool { return r.summary.Operators != nil }
 
 func htmlGroups(a finding.Artifact) []htmlGroup {
 	return each(groupFindings(a.Findings, false), func(g group) htmlGroup {

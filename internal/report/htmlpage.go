@@ -71,9 +71,10 @@ func writeHTML(w io.Writer, r *run) error {
 		p.table(&v.Tables[i])
 	}
 	p.unauditable(&v)
+	p.operators(v.Operators)
 	p.findings(v.Findings)
-	p.put("\n</main>\n<footer>\n<p>%s %s, %s, fails on %s. Nothing was executed to make this report.</p>\n</footer>\n</body>\n</html>\n",
-		safetext.Plain(v.Tool.Name), safetext.Plain(v.Tool.Version), count(v.Config.Rules, "rule", "rules"), safetext.Plain(v.Config.FailOn))
+	p.put("\n</main>\n<footer>\n<p>%s %s, %s, fails on %s. %s</p>\n</footer>\n</body>\n</html>\n",
+		safetext.Plain(v.Tool.Name), safetext.Plain(v.Tool.Version), count(v.Config.Rules, "rule", "rules"), safetext.Plain(v.Config.FailOn), executed(v.Operators))
 	return p.w.Flush()
 }
 

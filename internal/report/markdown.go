@@ -25,6 +25,7 @@ func writeMarkdown(w io.Writer, r *run) error {
 	m.totals()
 	passing := m.failing()
 	m.packages()
+	m.operators(normalOperators(m.run.summary.Operators))
 	m.loose()
 	m.passing(passing)
 	return m.end(w)

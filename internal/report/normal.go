@@ -121,6 +121,7 @@ func normalSummary(m finding.Summary) finding.Summary {
 		m.Tensors = &t
 	}
 	m.Baseline, m.Trend = normalBaseline(m.Baseline), normalTrend(m.Trend)
+	m.Operators = normalOperators(m.Operators)
 	m.Reasons = validAll(m.Reasons)
 	slices.Sort(m.Reasons)
 	return m

@@ -60,6 +60,9 @@ func packageTotals(s finding.Summary) string {
 	if s.Code != nil {
 		return codeTotals(*s.Code)
 	}
+	if s.Operators != nil {
+		return operatorTotals(s.Operators)
+	}
 	if s.Dependencies == nil {
 		return ""
 	}
@@ -92,6 +95,9 @@ func packageHeadline(r *run) string {
 	}
 	if r.summary.Code != nil {
 		return codeHeadline(r)
+	}
+	if r.summary.Operators != nil {
+		return operatorHeadline(r)
 	}
 	if by == nil {
 		return count(len(r.findings), "finding", "findings")

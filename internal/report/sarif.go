@@ -294,6 +294,9 @@ func (s *sarifRun) packages() {
 	if s.summary.Code != nil {
 		s.property("code", s.summary.Code)
 	}
+	if s.summary.Operators != nil {
+		s.property("operators", normalOperators(s.summary.Operators))
+	}
 	if s.summary.Dependencies == nil {
 		return
 	}

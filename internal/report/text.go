@@ -217,6 +217,9 @@ func (t *text) Summary(s finding.Summary) error {
 	s = normalSummary(s)
 	t.release()
 	t.unauditable()
+	if s.Operators != nil && !t.opt.Quiet {
+		t.operators(s.Operators)
+	}
 	if (t.written || t.b.Len() > 0) && (!t.opt.Quiet || s.Incomplete) {
 		t.b.WriteByte('\n')
 	}

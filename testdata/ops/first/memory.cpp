@@ -615,7 +615,7 @@ TORCH_LIBRARY(first_memory, m) {
   m.def("sum_squares_bad(Tensor x) -> Tensor");
   m.def("sum_squares(Tensor x) -> Tensor");
   m.def("absolute_bad(Tensor x) -> Tensor", absolute_bad);
-  m.def("absolute(Tensor x) -> Tensor", absolute);
+  m.def("absolute(Tensor x) -> Tensor");
   m.def("total_bad(Tensor x) -> Tensor");
   m.def("total(Tensor x) -> Tensor");
   m.def("histogram_bad(Tensor bins, int size) -> Tensor");
@@ -663,6 +663,7 @@ TORCH_LIBRARY_IMPL(first_memory, CPU, m) {
   m.impl("grown", grown);
   m.impl("sum_squares_bad", sum_squares_bad);
   m.impl("sum_squares", sum_squares);
+  m.impl("absolute", absolute);
   m.impl("total_bad", total_bad);
   m.impl("total", total);
   m.impl("histogram_bad", histogram_bad);

@@ -1,0 +1,61 @@
+package opreport
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Frame is a place in a source.
+type Frame struct {
+	File         string // absolute, as the compiler wrote it
+	Line, Column int
+	Function     string
+}
+
+var (
+	// #1 0x7f… in (anonymous namespace)::f(at::Tensor const&) /p/x.cpp:57:12
+	sanitizerFrame = regexp.MustCompile(`^\s*#\d+ (?:0x[0-9a-f]+ in )?(.*?) (/[^:()]+):(\d+)(?::(\d+))?(?: \(.*\))?$`)
+	// /p/x.cpp:66:12: runtime error: signed integer overflow
+	undefined = regexp.MustCompile(`^(/[^:]+):(\d+)(?::(\d+))?: runtime error: `)
+	// ==7==    by 0x…: f(at::Tensor) (x.cpp:57)
+	valgrindFrame = regexp.MustCompile(`^==\d+==\s+(?:at|by) 0x[0-9A-Fa-f]+: (.*) \(([^()]+):(\d+)\)$`)
+)
+
+// Top is the first place in what a sanitizer or valgrind printed that is of the project:
+// whose file is one of those that known accepts. It returns the accepted name.
+func Top(output string, known func(file string) (string, bool)) (Frame, bool) {
+	for line := range strings.Lines(output) {
+		line = strings.TrimRight(line, "\r\n")
+		var f Frame
+		if m := undefined.FindStringSubmatch(line); m != nil {
+			f = frame(m[1], m[2], m[3], "")
+		} else if m := sanitizerFrame.FindStringSubmatch(line); m != nil {
+			f = frame(m[2], m[3], m[4], m[1])
+		} else if m := valgrindFrame.FindStringSubmatch(line); m != nil {
+			f = frame(m[2], m[3], "", m[1])
+		} else {
+			continue
+		}
+		if name, ok := known(f.File); ok {
+			f.File = name
+			return f, true
+		}
+	}
+	return Frame{}, false
+}
+
+func frame(file, line, column, function string) Frame {
+	f := Frame{File: file, Function: strings.TrimSpace(function)}
+	f.Line, _ = strconv.Atoi(line)     // 0 is no line
+	f.Column, _ = strconv.Atoi(column) // nor column
+	return f
+}
+
+// Access is what a sanitizer says of the memory that was touched: "WRITE of size 4",
+// or nothing.
+func Access(output string) string {
+	return strings.TrimSuffix(access.FindString(output), " at")
+}
+
+var access = regexp.MustCompile(`(?m)^(READ|WRITE) of size \d+`)

@@ -1,0 +1,181 @@
+// Package opreport reads what testing the operators of a project gave: one event of
+// JSON a line, written by the runner of package optest, and what sanitizers printed.
+// It says what happened and judges nothing; package ops makes findings of it.
+//
+// # Security
+//
+// What is read was written beside code of the project, which may have written to it as
+// well. Nothing in it is believed to be short, and it never panics.
+//
+// # Limits
+//
+// A line: 4 MiB. All of them: 256 MiB. Texts are cut at 64 KiB.
+//
+// # Specification
+//
+// docs/spec/optest-v1.md. Reports of AddressSanitizer, UndefinedBehaviorSanitizer,
+// LeakSanitizer and ThreadSanitizer as compiler-rt's sanitizer_common prints them with
+// the default stack_trace_format, and of valgrind's memcheck.
+package opreport
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/andiron-dev/andiron/internal/bounded"
+)
+
+// Result is what a whole run found.
+type Result struct {
+	Torch, Python string
+	Operators     []*Operator
+	Passes        []Pass
+	Seed          int64
+	// Incomplete says what was to be done and was not, a sentence each.
+	Incomplete []string
+}
+
+// Operator is what testing one gave.
+type Operator struct {
+	Name, Overload string
+	Kind           string // "torch" or "pybind"
+	Schema         string
+	File           string // where it is registered; empty where nothing says so
+	Line           int
+	Skip           string // why the project leaves it out
+	Counts         Counts
+	Asked          map[string]int    // questions, how often each was asked
+	Skipped        map[string]string // questions, why they were not
+	Cut            string            // why not all was asked
+	Stage          string            // how far that was: "seeds", "questions", "edges", "mutations", "all"
+	Found          []Found
+}
+
+// Full is the name with the overload.
+func (o *Operator) Full() string {
+	if o.Overload == "" {
+		return o.Name
+	}
+	return o.Name + "." + o.Overload
+}
+
+// Counts say how the cases of an operator ended.
+type Counts struct {
+	Valid   int `json:"valid"`
+	Raised  int `json:"raised"`
+	Crashed int `json:"crashed"`
+	Limit   int `json:"limit"` // took more time or memory than a case may
+	Seeds   int `json:"seeds"`
+	Blind   int `json:"blind"` // 1 where calls were made up from the schema
+}
+
+// Found is one thing that was found in one build.
+type Found struct {
+	Kind     string // "crash", "poison", "layout" …
+	Key      string // two that share it are the same
+	Detail   string
+	How      string // how the process ended
+	Phase    string // what was asked when it ended
+	Output   string // what it printed
+	Times    int
+	Calls    int // that it takes
+	Unsteady bool
+	Raised   bool   // on a way out by an exception
+	Build    string // "plain", "asan", "tsan"
+	Script   string // the file that shows it, in the corpus
+	Also     string // what another build showed of it
+	Where    Frame
+	Case     json.RawMessage
+	Text     string // of the script
+}
+
+// Pass is one of the things that a run does with all operators.
+type Pass struct {
+	Name   string
+	Run    bool
+	Reason string // why it was not run
+	Note   string // what it did
+}
+
+// Event is one line of the runner.
+type Event struct {
+	Event     string            `json:"event"`
+	Operator  string            `json:"operator"`
+	Overload  string            `json:"overload"`
+	Done      int               `json:"done"`
+	Total     int               `json:"total"`
+	Kind      string            `json:"kind"`
+	Key       string            `json:"key"`
+	Detail    string            `json:"detail"`
+	Times     int               `json:"times"`
+	How       string            `json:"how"`
+	Phase     string            `json:"phase"`
+	Output    string            `json:"output"`
+	Case      json.RawMessage   `json:"case"`
+	Name      string            `json:"name"`
+	Script    string            `json:"script"`
+	Unsteady  bool              `json:"unsteady"`
+	Calls     int               `json:"calls"`
+	Raised    bool              `json:"raised"`
+	Counts    Counts            `json:"counts"`
+	Asked     map[string]int    `json:"asked"`
+	Skipped   map[string]string `json:"skipped"`
+	Pool      []json.RawMessage `json:"pool"`
+	Cut       string            `json:"cut"`
+	Stage     string            `json:"stage"`
+	Exception map[string]int    `json:"exceptions"`
+}
+
+const (
+	lineLimit  = 4 << 20
+	totalLimit = 256 << 20
+	textLimit  = 64 << 10
+)
+
+// ReadEvents reads the events of one run of the runner. It says whether the last one is
+// there, without which the runner died.
+func ReadEvents(r io.Reader, each func(Event) error) (whole bool, err error) {
+	lines := bufio.NewScanner(io.LimitReader(r, totalLimit+1))
+	lines.Buffer(nil, lineLimit)
+	total := 0
+	for lines.Scan() {
+		if total += len(lines.Bytes()); total > totalLimit {
+			return false, bounded.Exceeded("bytes of events", totalLimit)
+		}
+		var e Event
+		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+			return false, nil //nolint:nilerr // the runner died while it wrote
+		}
+		for _, s := range []*string{&e.Detail, &e.Output, &e.Key, &e.How, &e.Phase, &e.Cut} {
+			*s = cut(*s)
+		}
+		if e.Event == "end" {
+			return true, nil
+		}
+		if err := each(e); err != nil {
+			return false, err
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return false, fmt.Errorf("an event of the runner: %w", err)
+	}
+	return false, nil
+}
+
+func cut(s string) string {
+	if len(s) > textLimit {
+		s = s[:textLimit]
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
+// Found makes a finding of an event.
+func (e *Event) Found(build string) Found {
+	return Found{
+		Kind: e.Kind, Key: e.Key, Detail: e.Detail, How: e.How, Phase: e.Phase, Output: e.Output, Times: e.Times, Calls: e.Calls,
+		Unsteady: e.Unsteady, Raised: e.Raised, Build: build, Script: e.Name, Case: e.Case, Text: e.Script,
+	}
+}

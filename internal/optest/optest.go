@@ -1,0 +1,276 @@
+// Package optest tests the operators of a PyTorch extension by running them: it builds
+// the project's extension in several ways with package opbuild, records what the
+// project's own tests call the operators with, and has a program in Python, the runner,
+// call them with that and with what lies near it. What it saw comes back as the facts of
+// package opreport.
+//
+// # Security
+//
+// All of this runs the project's code, and what it does is not contained: this package
+// starts other programs, and only a verb that says so may call it. It bounds them. A
+// program has no standard input and a process group of its own, which is killed when the
+// context ends; each call of an operator is made in a child that ends with its parent,
+// with limits of memory, time and output. No pickle is read or written: arguments are
+// data in JSON.
+//
+// # Limits
+//
+// What the runner writes: 256 MiB. A case: 10 s, 1 GiB more than the process had. Of an
+// operator 25 crashes are looked at. The caller's context bounds the time of all.
+//
+// # Specification
+//
+// docs/spec/optest-v1.md. torch 1.13 to 2.14: torch.ops, torch._C._jit_get_all_schemas,
+// torch._C._dispatch_dump, torch.library.opcheck; glibc's mallopt(3) M_PERTURB and
+// mallinfo2(3).
+package optest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/andiron-dev/andiron/internal/opbuild"
+	"github.com/andiron-dev/andiron/internal/opreport"
+)
+
+// Options say how to test.
+type Options struct {
+	Project  opbuild.Project
+	Python   string   // the interpreter that has torch and the project's dependencies
+	Work     string   // a private throw-away folder
+	Corpus   string   // where scripts and cases are kept
+	Config   *Config  // of the project; may be nil
+	Tests    []string // what the project's tests are; its folder if empty
+	Seed     int64
+	Cases    int           // of each operator, besides seeds
+	Budget   time.Duration // for the calls, not for the builds
+	Builds   []opbuild.Variant
+	Jobs     int
+	Thorough bool // under valgrind as well
+	// Say is told what is being done, and how far that is.
+	Say func(what string, done, total int)
+}
+
+// run is a test that goes on.
+type run struct {
+	Options
+
+	result    opreport.Result
+	byName    map[string]*opreport.Operator
+	operators []operator
+	seeds     map[string][]call
+	plain     opbuild.Built
+	tripwire  string
+	pools     map[string][]rawCase
+}
+
+// Run tests all operators of a project.
+func Run(ctx context.Context, o Options) (*opreport.Result, error) {
+	r := &run{Options: o, byName: map[string]*opreport.Operator{}, seeds: map[string][]call{}, pools: map[string][]rawCase{}}
+	r.result.Seed = o.Seed
+	if r.Config == nil {
+		r.Config = &Config{}
+	}
+	if err := writeRunner(o.Work); err != nil {
+		return nil, err
+	}
+	if err := r.buildPlain(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.discover(ctx); err != nil {
+		return nil, err
+	}
+	if len(r.operators) == 0 {
+		return &r.result, nil
+	}
+	r.place()
+	if err := r.record(ctx); err != nil {
+		return nil, err
+	}
+	replay, err := r.replayed()
+	if err != nil {
+		return nil, err
+	}
+	r.addTripwire(ctx)
+	if err := r.drivePlain(ctx, replay); err != nil {
+		return nil, err
+	}
+	for _, v := range []opbuild.Variant{opbuild.ASan, opbuild.TSan} {
+		if err := r.sanitized(ctx, v); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.valgrind(ctx); err != nil {
+		return nil, err
+	}
+	r.pass("compute-sanitizer", "", notOnGPU())
+	r.sort()
+	return &r.result, r.keep()
+}
+
+func (r *run) say(what string, done, total int) {
+	if r.Say != nil {
+		r.Say(what, done, total)
+	}
+}
+
+// pass adds a pass that was run, with a note, or was not, with the reason.
+func (r *run) pass(name, note, reason string) {
+	r.result.Passes = append(r.result.Passes, opreport.Pass{Name: name, Run: reason == "", Reason: reason, Note: note})
+}
+
+func (r *run) options() opbuild.Options {
+	return opbuild.Options{Python: r.Python, Work: r.Work, Jobs: r.Jobs}
+}
+
+func (r *run) buildPlain(ctx context.Context) (err error) {
+	r.say("building", 0, 0)
+	r.plain, err = opbuild.Build(ctx, r.Project, opbuild.Plain, r.options())
+	if err != nil {
+		return err
+	}
+	note := fmt.Sprintf("%s of %s", count(len(r.plain.Libraries), "library", "libraries"), r.Project.File)
+	if n := len(r.plain.Warnings); n > 0 {
+		note += fmt.Sprintf(", %s of the compiler", count(n, "warning", "warnings"))
+	}
+	if n := len(r.plain.Unbuilt); n > 0 {
+		note += ", without " + strings.Join(r.plain.Unbuilt, ", ")
+		if r.plain.NoCUDA {
+			note += " (there is no nvcc)"
+		}
+	}
+	r.pass("build", note, "")
+	return nil
+}
+
+// addTripwire builds the device whose memory nobody may touch.
+func (r *run) addTripwire(ctx context.Context) {
+	r.say("building the tripwire device", 0, 0)
+	library, err := opbuild.Tripwire(ctx, r.options())
+	if err != nil {
+		r.pass("device", "", fmt.Sprintf("the tripwire device cannot be built: %v", err))
+		return
+	}
+	r.tripwire = library
+	r.pass("device", "tensors of a device whose memory the host cannot touch", "")
+}
+
+// The shares of the time that the builds have.
+var shares = map[opbuild.Variant]float64{opbuild.Plain: 0.6, opbuild.ASan: 0.3, opbuild.TSan: 0.1}
+
+func (r *run) share(v opbuild.Variant) time.Duration {
+	return time.Duration(shares[v] * float64(r.Budget))
+}
+
+func (r *run) drivePlain(ctx context.Context, replay map[string][]rawCase) error {
+	asks := []string{"leak", "threads", "dtype", "gradient", "opcheck"}
+	if r.tripwire != "" {
+		asks = append(asks, "device")
+	}
+	whole, err := r.drive(ctx, r.plain, drive{
+		what: "testing", seconds: r.share(opbuild.Plain), oracles: true, asks: asks, replay: replay, tripwire: r.tripwire,
+		env: []string{"GLIBC_TUNABLES=glibc.malloc.tcache_count=0"},
+	})
+	if err != nil {
+		return err
+	}
+	if !whole {
+		r.result.Incomplete = append(r.result.Incomplete, "the program that makes the calls ended before it was done")
+	}
+	seeded := 0
+	for _, o := range r.result.Operators {
+		if o.Counts.Seeds > 0 {
+			seeded++
+		}
+	}
+	r.pass("plain", fmt.Sprintf("%s, %d with seeds", count(len(r.operators), "operator", "operators"), seeded), "")
+	return nil
+}
+
+// sanitized makes another build, and the same calls in it.
+func (r *run) sanitized(ctx context.Context, v opbuild.Variant) error {
+	if reason := r.needless(v); reason != "" {
+		r.pass(string(v), "", reason)
+		return nil
+	}
+	r.say("building "+string(v), 0, 0)
+	built, err := opbuild.Build(ctx, r.Project, v, r.options())
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		r.pass(string(v), "", err.Error())
+		r.result.Incomplete = append(r.result.Incomplete, fmt.Sprintf("the build %s failed: %v", v, err))
+		return nil
+	}
+	d := drive{what: "testing " + string(v), seconds: r.share(v), sanitizer: true, only: "threads", asks: []string{"threads"}}
+	if v == opbuild.ASan {
+		d.only, d.asks, d.replay = "", nil, r.failing()
+		d.env = []string{"ASAN_OPTIONS=" + setting(built.Env, "ASAN_OPTIONS") + ":detect_leaks=1:leak_check_at_exit=0"}
+	}
+	whole, err := r.drive(ctx, built, d)
+	if err != nil {
+		return err
+	}
+	if !whole {
+		r.result.Incomplete = append(r.result.Incomplete, fmt.Sprintf("the program that makes the calls of the build %s ended before it was done", v))
+	}
+	r.pass(string(v), fmt.Sprintf("built in %d s", int(built.Took.Seconds())), "")
+	return nil
+}
+
+// needless says why a build is not made.
+func (r *run) needless(v opbuild.Variant) string {
+	if !slices.Contains(r.Builds, v) {
+		return "it was not asked for"
+	}
+	if v == opbuild.TSan && !r.threaded() {
+		return "no source starts threads"
+	}
+	return ""
+}
+
+// threaded reports whether a source speaks of threads.
+func (r *run) threaded() bool {
+	for _, name := range r.Project.Sources {
+		b, err := os.ReadFile(filepath.Join(r.Project.Dir, filepath.FromSlash(name)))
+		if err == nil && threads.Match(b) {
+			return true
+		}
+	}
+	return false
+}
+
+func setting(env []string, name string) string {
+	for _, e := range env {
+		if v, ok := strings.CutPrefix(e, name+"="); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+func count(n int, one, more string) string {
+	if n == 1 {
+		more = one
+	}
+	return fmt.Sprintf("%d %s", n, more)
+}
+
+// errRunner is an answer of the runner that nothing can be made of.
+var errRunner = errors.New("the runner gave no answer that can be used")
+
+func (r *run) sort() {
+	slices.SortFunc(r.result.Operators, func(a, b *opreport.Operator) int { return strings.Compare(a.Full(), b.Full()) })
+	for _, o := range r.result.Operators {
+		slices.SortFunc(o.Found, func(a, b opreport.Found) int {
+			return strings.Compare(a.Kind+" "+a.Key+" "+a.Build, b.Kind+" "+b.Key+" "+b.Build)
+		})
+	}
+}

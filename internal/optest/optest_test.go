@@ -1,0 +1,249 @@
+package optest
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/andiron-dev/andiron/internal/opbuild"
+	"github.com/andiron-dev/andiron/internal/opreport"
+)
+
+func TestMerge(t *testing.T) {
+	at := opreport.Frame{File: "op.cpp", Line: 7}
+	plain := opreport.Found{Kind: "crash", Key: "signal SIGSEGV", Detail: "the process ends with signal SIGSEGV", Build: "plain", Times: 3}
+	located := opreport.Found{Kind: "crash", Key: "heap-buffer-overflow op.cpp:7", Detail: "heap-buffer-overflow", Build: "asan", Times: 2, Where: at}
+	other := located
+	other.Key, other.Where.Line = "heap-buffer-overflow op.cpp:9", 9
+	poison := opreport.Found{Kind: "poison", Build: "plain", Times: 1}
+
+	got := []opreport.Found{}
+	for _, f := range []opreport.Found{plain, plain, poison, located, located, other} {
+		got = merge(got, f)
+	}
+	var lines []string
+	for _, f := range got {
+		lines = append(lines, f.Kind+" "+f.Build+" "+f.Key+" "+f.Also)
+	}
+	want := []string{
+		"crash asan heap-buffer-overflow op.cpp:7 the plain build: the process ends with signal SIGSEGV",
+		"poison plain  ",
+		"crash asan heap-buffer-overflow op.cpp:9 ",
+	}
+	if !slices.Equal(lines, want) {
+		t.Errorf("got %q, want %q", lines, want)
+	}
+	if got[0].Times != 4 {
+		t.Errorf("%d times", got[0].Times)
+	}
+
+	leak := merge([]opreport.Found{{Kind: "leak", Build: "plain", Detail: "each call keeps 32 bytes"}}, opreport.Found{Kind: "leak", Build: "asan", Key: "x", Detail: "Direct leak of 320 bytes", Where: at})
+	if len(leak) != 1 || leak[0].Detail != "each call keeps 32 bytes" || leak[0].Where != at || leak[0].Also != "Direct leak of 320 bytes" {
+		t.Errorf("%+v", leak)
+	}
+}
+
+func TestAgain(t *testing.T) {
+	tests := []struct{ kind, text, want string }{
+		{"crash", `{"args":[]}`, `{"args":[]}`},
+		{"crash", `{"ask":"sequence","args":[],"sequence":[]}`, `{"ask":"sequence","args":[],"sequence":[]}`},
+		{"leak", `{"args":[],"ask":"leak"}`, `{"args":[],"ask":"leakloop"}`},
+		{"gradcheck", `{"args":[],"ask":"gradient"}`, ""},
+		{"device", `{"args":[],"device":"tripwire"}`, ""},
+		{"hang", `{"args":[]}`, ""},
+		{"crash", `no JSON`, ""},
+	}
+	for _, tt := range tests {
+		if got := string(again(opreport.Found{Kind: tt.kind, Case: json.RawMessage(tt.text)})); got != tt.want {
+			t.Errorf("%s %s: %s, want %s", tt.kind, tt.text, got, tt.want)
+		}
+	}
+}
+
+func TestRegistration(t *testing.T) {
+	const text = `TORCH_LIBRARY(ns, m) {
+  m.def("gather(Tensor x) -> Tensor");
+  m.def("gather_rows(Tensor x) -> Tensor", &gather_rows);
+}
+TORCH_LIBRARY_IMPL(ns, CPU, m) {
+  m.impl("gather", gather);
+  m.impl("ns::scatter.out", scatter);
+}
+PYBIND11_MODULE(ext, m) {
+  m.def("scale",
+        &scale);
+}
+`
+	for name, want := range map[string]int{"gather": 6, "gather_rows": 3, "scatter": 7, "scale": 10, "gath": 0, "ns": 0} {
+		if got := registration([]byte(text), name); got != want {
+			t.Errorf("%s: line %d, want %d", name, got, want)
+		}
+	}
+	known := func(file string) (string, bool) { return strings.CutPrefix(file, "/p/") }
+	if file, line := dumped("/p/op.cpp:12", known); file != "op.cpp" || line != 12 {
+		t.Errorf("%s:%d", file, line)
+	}
+	for _, bad := range []string{"", "x", "/q/op.cpp:12", "/p/op.cpp:x"} {
+		if file, line := dumped(bad, known); file != "" || line != 0 {
+			t.Errorf("%q: %s:%d", bad, file, line)
+		}
+	}
+}
+
+func TestListener(t *testing.T) {
+	var heard []string
+	l := &listener{heard: func(b []byte) { heard = append(heard, strings.TrimSpace(string(b))) }}
+	for _, part := range []string{"noise\n{\"eve", "nt\": 1}\n", "x", "\n{\"event\": 2}\nrest", strings.Repeat("y", 2*mostLine), "\n{\"event\": 3}\n"} {
+		if n, err := l.Write([]byte(part)); n != len(part) || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	if want := []string{`{"event": 1}`, `{"event": 2}`, `{"event": 3}`}; !slices.Equal(heard, want) {
+		t.Errorf("heard %q", heard)
+	}
+}
+
+func TestParseConfig(t *testing.T) {
+	c, err := ParseConfig([]byte(`version: 1
+tests: [tests/ops]
+operators:
+  - operator: ns::f
+    reference: torch.add
+    examples:
+      - args: [{tensor: {shape: [2, 3], dtype: int64, low: 0, high: 4}}, 2, 0.5, .inf, true, null, [1, 2], sum]
+        kwargs: {out: {tensor: {values: [1, 2.5]}}}
+  - operator: ext.g
+    skip: needs a GPU
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := string(c.seeds()["ns::f"][0])
+	for _, want := range []string{
+		`"dtype":"int64"`, `"shape":[2,3]`, `"high":4`, `{"k":"int","v":2}`, `{"k":"float","v":0.5}`, `{"k":"float","v":"+Inf"}`, `{"k":"bool","v":true}`,
+		`{"k":"none"}`, `{"k":"list","v":[{"k":"int","v":1},{"k":"int","v":2}]}`, `{"k":"str","v":"sum"}`, `"shape":[2]`, `"v":[1,2.5]`,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %s in %s", want, got)
+		}
+	}
+	ops := c.apply([]operator{{Name: "ns::f"}, {Name: "ext.g"}})
+	if ops[0].Reference != "torch.add" || c.skip(ops[1]) != "needs a GPU" || c.skip(ops[0]) != "" {
+		t.Errorf("%+v", ops)
+	}
+	if got := c.unknown(ops[:1]); !slices.Equal(got, []string{"ext.g"}) {
+		t.Errorf("unknown %q", got)
+	}
+}
+
+func TestParseConfigRefuses(t *testing.T) {
+	const head = "version: 1\noperators:\n  - operator: ns::f\n    examples: [{args: ["
+	for text, want := range map[string]string{
+		"":                            "version is 0",
+		"version: 2":                  "version is 2",
+		"version: 1\nx: 1":            "field x not found",
+		"version: 1\noperators: [{}]": "operator 1 has no name",
+		"version: 1\noperators: [{operator: a}, {operator: a}]": "stands twice",
+		head + "{tensor: {dtype: float3}}]}]":                   `dtype "float3"`,
+		head + "{tensor: {layout: odd}}]}]":                     `layout "odd"`,
+		head + "{tensor: {shape: [-1]}}]}]":                     "too large, or negative",
+		head + "{tensor: {shape: [4000000, 2]}}]}]":             "too large, or negative",
+		head + "{tensor: {shape: [3], values: [1]}}]}]":         "1 values for shape [3]",
+		head + "{x: 1}]}]":                                      "not tensor: {...}",
+	} {
+		if _, err := ParseConfig([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
+
+func FuzzConfig(f *testing.F) {
+	f.Add([]byte("version: 1\noperators: [{operator: a, examples: [{args: [1, {tensor: {shape: [2]}}]}]}]"))
+	f.Add([]byte("version: 1\noperators: [&a {operator: *a}]"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c, err := ParseConfig(b)
+		if err != nil {
+			return
+		}
+		for _, list := range c.seeds() {
+			for _, s := range list {
+				if !json.Valid(s) {
+					t.Errorf("an example is not JSON: %s", s)
+				}
+			}
+		}
+	})
+}
+
+func TestCorpus(t *testing.T) {
+	dir := t.TempDir()
+	op := &opreport.Operator{Name: "ns::f", Overload: "out", Found: []opreport.Found{
+		{Kind: "crash", Case: json.RawMessage(`{"args":[1]}`), Script: "crash-0123abcd.py", Text: "import torch\n"},
+		{Kind: "leak", Case: json.RawMessage(`{"args":[],"ask":"leak"}`), Script: "../leak-0123abcd.py", Text: "x"},
+	}}
+	r := &run{Options: Options{Corpus: dir}, operators: []operator{{Name: "ns::f", Overload: "out"}}, pools: map[string][]rawCase{"ns::f.out": {json.RawMessage(`{"args":[2]}`)}}}
+	r.result.Operators = []*opreport.Operator{op, {Name: "ns::quiet"}}
+	if err := r.keep(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := r.replayed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list := got["ns::f.out"]; len(list) != 2 || len(got) != 1 {
+		t.Errorf("%q", got)
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, "ns-f.out", "crash-0123abcd.py")); err != nil || string(b) != "import torch\n" {
+		t.Errorf("%q, %v", b, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "leak-0123abcd.py")); err == nil {
+		t.Error("a script lies outside of its folder")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "ns-quiet")); err == nil {
+		t.Error("there is a folder for an operator of which nothing is kept")
+	}
+	if err := os.WriteFile(filepath.Join(dir, "ns-f.out", casesName), []byte(`{"version": 2}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.replayed(); err == nil || !strings.Contains(err.Error(), "version is 2, not 1") {
+		t.Errorf("another version: %v", err)
+	}
+}
+
+func TestLibraries(t *testing.T) {
+	b := opbuild.Built{Libraries: []string{"/b/pkg/_C.cpython-311-x86_64-linux-gnu.so", "/b/libops.so"}, Modules: []string{"pkg._C"}}
+	if got := libraries(b); !slices.Equal(got, []string{"/b/libops.so"}) {
+		t.Errorf("got %q", got)
+	}
+	if got := setting([]string{"A=1", "B=2=3"}, "B"); got != "2=3" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestKnown(t *testing.T) {
+	r := &run{Options: Options{Project: opbuild.Project{Dir: "/p"}}}
+	known := r.known(opbuild.Built{Dir: "/copy"})
+	for file, want := range map[string]string{"/p/src/a.cpp": "src/a.cpp", "/copy/a.cu": "a.cu", "/p/../q/a.cpp": "", "/usr/include/a.h": "", "/p/a.py": "", "a.cpp": ""} {
+		if got, _ := known(file); got != want {
+			t.Errorf("%s: %q, want %q", file, got, want)
+		}
+	}
+}
+
+// The Python package ships the recorder as well.
+func TestRecorderIsThatOfThePackage(t *testing.T) {
+	ours, err := runner.ReadFile("runner/andiron_ops/recorder.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := os.ReadFile("../../python/src/andiron/_op_recorder.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(ours) != string(theirs) {
+		t.Error("cp python/src/andiron/_op_recorder.py internal/optest/runner/andiron_ops/recorder.py")
+	}
+}

@@ -1,0 +1,1 @@
+"""What andiron ops test runs in Python."""

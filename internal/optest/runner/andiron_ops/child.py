@@ -1,0 +1,167 @@
+"""A process that makes the calls of one operator, so that a crash ends it and nothing else."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import resource
+import select
+import signal
+import sys
+import time
+import traceback
+
+PR_SET_PDEATHSIG = 1
+TAIL = 48 << 10  # bytes of what a child printed that are kept
+ANSWER = 1 << 20
+OUTPUT = 64 << 20
+TICK = 0.1
+
+
+def bound(settings):
+    """Puts the limits of a child in force."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != settings["parent"]:
+        os._exit(0)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (OUTPUT, OUTPUT))
+    if settings["memory"] and not settings["sanitizer"]:
+        limit(settings["memory"])
+
+
+def limit(more):
+    """Lets this process take so many bytes of addresses more than it has."""
+    with open("/proc/self/statm", encoding="ascii") as f:
+        most = int(f.read().split()[0]) * resource.getpagesize() + more
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    if hard == resource.RLIM_INFINITY or most < hard:
+        resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+
+
+def serve(make, settings, requests, answers, log):
+    """What the child does: one answer for each request."""
+    bound(settings)
+    null = os.open(os.devnull, os.O_RDONLY)
+    for have, want in ((null, 0), (log, 1), (log, 2)):
+        os.dup2(have, want)
+
+    def say(message):
+        os.write(answers, json.dumps(message).encode() + b"\n")
+
+    worker = make()
+    worker.say = lambda phase: say({"phase": phase})
+    with os.fdopen(requests, "rb") as lines:
+        for line in lines:
+            os.ftruncate(log, 0)
+            say({"answer": worker.answer(json.loads(line))})
+    sys.stdout.flush()
+
+
+class Child:
+    """The parent's side."""
+
+    def __init__(self, make, settings, log):
+        self.settings, self.log = settings, log
+        self.buffer = b""
+        os.ftruncate(log, 0)
+        take, self.requests = os.pipe()
+        self.answers, give = os.pipe()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.pid = os.fork()
+        if self.pid == 0:
+            code = 70
+            try:
+                os.close(self.requests)
+                os.close(self.answers)
+                serve(make, settings, take, give, log)
+                code = 0
+            except BaseException:
+                traceback.print_exc()
+                sys.stderr.flush()
+            finally:
+                os._exit(code)
+        os.close(take)
+        os.close(give)
+
+    def ask(self, case, seconds):
+        """The answer, or how the child ended instead."""
+        try:
+            os.write(self.requests, json.dumps(case).encode() + b"\n")
+        except OSError:
+            return self.ended("", False, "")
+        phase, end = "", time.monotonic() + seconds
+        while True:
+            while b"\n" in self.buffer:
+                line, _, self.buffer = self.buffer.partition(b"\n")
+                message = json.loads(line)
+                if "answer" in message:
+                    return message["answer"]
+                phase = message["phase"]
+            left = end - time.monotonic()
+            if left <= 0:
+                return self.ended(phase, True, "time")
+            if not select.select([self.answers], [], [], min(left, TICK))[0]:
+                if self.too_large():
+                    return self.ended(phase, True, "memory")
+                continue
+            got = os.read(self.answers, 1 << 16)
+            if not got:
+                return self.ended(phase, False, "")
+            self.buffer += got
+            if len(self.buffer) > ANSWER:
+                return self.ended(phase, True, "output")
+
+    def too_large(self):
+        try:
+            with open(f"/proc/{self.pid}/statm", encoding="ascii") as f:
+                return int(f.read().split()[1]) * resource.getpagesize() > self.settings["resident"]
+        except (OSError, IndexError):
+            return False
+
+    def ended(self, phase, kill, limit):
+        if kill:
+            os.kill(self.pid, signal.SIGKILL)
+        status = self.close()
+        how = (
+            f"signal {signal.Signals(os.WTERMSIG(status)).name}"
+            if os.WIFSIGNALED(status)
+            else f"exit code {os.WEXITSTATUS(status)}"
+        )
+        if limit == "time":
+            how = "time"
+        return {"status": "crashed", "how": limit or how, "phase": phase, "output": self.printed()}
+
+    def printed(self):
+        size = os.fstat(self.log).st_size
+        return (
+            os.pread(self.log, TAIL, max(0, size - TAIL)).decode("utf-8", "replace")
+            if size <= TAIL
+            else self.ends(size)
+        )
+
+    def ends(self, size):
+        """The beginning says what went wrong, and the end how it ended."""
+        half = TAIL // 2
+        return (os.pread(self.log, half, 0) + b"\n...\n" + os.pread(self.log, half, size - half)).decode(
+            "utf-8", "replace"
+        )
+
+    def close(self):
+        if self.pid is None:
+            return 0
+        for fd in (self.requests, self.answers):
+            os.close(fd)
+        end = time.monotonic() + 5
+        while True:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                break
+            if time.monotonic() > end:
+                os.kill(self.pid, signal.SIGKILL)
+                _, status = os.waitpid(self.pid, 0)
+                break
+            time.sleep(0.002)
+        self.pid = None
+        return status

@@ -1,0 +1,569 @@
+"""Runs all cases of all operators, and writes down what came of each."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import os
+import re
+import tempfile
+import time
+import traceback
+
+from andiron_ops import cases as making
+from andiron_ops import oracle
+import torch
+from andiron_ops.child import Child, limit
+from andiron_ops.script import script
+
+CRASHES = 25  # of one operator
+HANGS = 3
+SHRINKS = 80
+SEQUENCE = 64
+OWN = 4 << 30  # bytes that this process may take for itself
+BLIND = 400
+LONG = (2000, 40_000, 400_000, 3_000_000)  # elements of tensors that are split among threads
+ERRORS = 6  # kinds of exceptions whose path is searched for leaks
+SIZE = 1 << 20  # a number above this may well take its time
+
+# Exceptions that say how the operator is written, and not what is wrong with its arguments.
+UNCLEAR = re.compile(
+    r"INTERNAL ASSERT FAILED|bad[_ ]optional[_ ]access|unknown (?:C\+\+ )?exception|_M_range_check|"
+    r"^(?:vector|basic_string|map|array|unordered_map)::|vector<bool>::|std::bad_(?:cast|any|variant|function)", re.I
+)  # fmt: skip
+SANITIZER = re.compile(r"^SUMMARY: (.*)$|^(\S+:\d+(?::\d+)?: runtime error: .*)$|(==\d+==\s*ERROR: .*)", re.M)
+REFUSED = re.compile(
+    r"AddressSanitizer: (?:requested allocation size|allocation-size-too-big|out of memory|out-of-memory|calloc-overflow|allocator is trying)"
+)
+ABORT = re.compile(
+    r"^(?:\*\*\* )?((?:free|malloc|realloc|corrupted|double free|munmap_chunk|terminate called|stack smashing|\S*Assertion).*)$|"
+    r"^.*(Assertion .* failed.*)$", re.M
+)  # fmt: skip
+
+
+class Stop(Exception):
+    """The time is up, or nobody listens any more."""
+
+
+class Driver:
+    def __init__(self, plan):
+        self.plan = plan
+        self.settings = plan["settings"]
+        self.settings["parent"] = os.getpid()
+        self.end = time.monotonic() + plan["seconds"]
+        self.parent = os.getppid()
+        self.log = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
+        self.out = open(plan["events"], "w", encoding="utf-8")  # noqa: SIM115
+
+    def event(self, **e):
+        line = json.dumps(e)
+        self.out.write(line + "\n")
+        self.out.flush()
+        if e["event"] == "progress":
+            print(line, flush=True)
+
+    def check(self):
+        if os.getppid() != self.parent or time.monotonic() > self.end:
+            raise Stop
+
+    def run(self):
+        operators = self.plan["operators"]
+        share = max(self.plan["seconds"] / max(len(operators), 1) * 3, 5)
+        for i, op in enumerate(operators):
+            self.event(event="progress", operator=op["name"], done=i, total=len(operators))
+            run = OperatorRun(self, op, time.monotonic() + share)
+            cut = ""
+            try:
+                run.all()
+            except Stop:
+                cut = "its time was up"
+            except Exception as e:  # a fault of ours is no reason to leave the others out
+                traceback.print_exc()
+                cut = f"the runner failed: {type(e).__name__}: {e}"
+            run.finish(cut)
+            if time.monotonic() > self.end or os.getppid() != self.parent:
+                for left in operators[i + 1 :]:
+                    self.event(
+                        event="row",
+                        operator=left["name"],
+                        overload=left["overload"],
+                        cut="the time was up before its turn",
+                    )
+                break
+        self.event(event="end")
+
+
+class OperatorRun:
+    """One operator in one build."""
+
+    def __init__(self, driver, op, end):
+        self.driver, self.op, self.settings = driver, op, driver.settings
+        self.end = end
+        self.plan = driver.plan
+        self.child = None
+        self.since = []  # the cases that the child has had
+        self.counts = dict.fromkeys(("valid", "raised", "crashed", "limit", "seeds", "blind"), 0)
+        self.asked, self.skipped = {}, {}
+        self.found = {}
+        self.crashes = self.hangs = 0
+        self.errors = {}
+        self.exceptions = {}
+        self.left = set()  # ways out that were searched for leaks
+        self.valid = []
+        self.lost = 0
+        self.stage = "seeds"
+        self.kept = []
+
+    def make(self):
+        return oracle.Worker(self.op, self.settings)
+
+    def spent(self):
+        return self.crashes >= CRASHES or self.hangs >= HANGS
+
+    # Asking.
+
+    def ask(self, case):
+        """The answer to a case, by the child that is there or a new one."""
+        self.driver.check()
+        if time.monotonic() > self.end:
+            raise Stop
+        if self.child is None or len(self.since) >= SEQUENCE * 4:
+            self.renew()
+        self.since.append(case)
+        answer = self.child.ask(case, self.settings["case_seconds"])
+        if answer["status"] == "crashed":
+            self.child.pid = None
+            self.child = None
+        return answer
+
+    def renew(self):
+        if self.child is not None:
+            self.child.close()
+        self.child, self.since = Child(self.make, self.settings, self.driver.log.fileno()), []
+
+    def alone(self, case):
+        """The answer of a child that has had nothing else."""
+        self.renew()
+        answer = self.ask(case)
+        if self.child is not None:
+            self.child.close()
+            self.child = None
+        return answer
+
+    def case(self, case, made):
+        """Asks a case, counts how it ended and keeps what was found."""
+        answer = self.ask(case)
+        ask = case.get("ask", "call")
+        if answer["status"] == "crashed":
+            self.crash(case, answer)
+            return answer
+        if ask == "call":
+            self.counts[answer["status"]] += 1
+        if answer["status"] == "raised":
+            self.raised(case, answer)
+        elif ask != "call":
+            if answer.get("skipped"):
+                self.skipped.setdefault(ask, answer["skipped"])
+            else:
+                self.asked[ask] = self.asked.get(ask, 0) + 1
+        for f in answer["found"]:
+            self.oracle(case, f)
+        if self.settings["sanitizer"]:
+            self.printed(case)
+        if made.learned(case, answer):
+            self.kept.append(case)
+        return answer
+
+    def raised(self, case, answer):
+        kind, message = answer["type"], answer["message"]
+        skeleton = f"{kind}: {making.skeleton(message)}"
+        self.exceptions[skeleton] = self.exceptions.get(skeleton, 0) + 1
+        if kind == "MemoryError" or "bad_alloc" in message or "allocate memory" in message:
+            return
+        if skeleton not in self.errors and not case.get("ask"):
+            self.errors[skeleton] = case
+        m = UNCLEAR.search(message)
+        if m and not case.get("ask") and not large(case):
+            self.find(
+                case,
+                {"kind": "unclear", "detail": f"{kind}: {first_line(message)}", "key": m.group().lower()},
+                shrink=True,
+            )
+
+    def printed(self, case):
+        """What a sanitizer or valgrind says of a call that came back."""
+        if self.child is None:
+            return
+        output = self.child.printed()
+        for kind, text, block in remarks(output):
+            frame = extension_frame(block, self.settings["sources"])
+            if frame:
+                self.find(case, {"kind": kind, "key": f"{text} {frame}", "detail": text, "output": block}, shrink=False)
+
+    # Findings.
+
+    def crash(self, case, answer):
+        how = answer["how"]
+        if (
+            how in ("memory", "output")
+            or how == "signal SIGXFSZ"
+            or (how == "time" and (large(case) or case.get("ask")))
+        ):
+            if case.get("ask"):
+                self.skipped.setdefault(case["ask"], f"it took more {how} than a case may")
+            else:
+                self.counts["limit"] += 1
+                self.hangs += how == "time"
+            return
+        if how == "exit code 70":
+            self.lost += 1  # the worker itself failed
+            self.skipped.setdefault(case.get("ask", "call"), "the runner failed: " + last_line(answer["output"]))
+            return
+        if REFUSED.search(answer["output"]):
+            self.counts["limit"] += 1  # without the sanitizer it is an exception: there is no such memory
+            return
+        self.counts["crashed"] += 1
+        self.crashes += 1
+        sequence = list(self.since)
+        found = {
+            "kind": "hang" if how == "time" else "crash",
+            "phase": answer["phase"],
+            "how": how,
+            "output": answer["output"],
+        }
+        if how == "time":
+            self.hangs += 1
+            found["detail"] = f"the call does not come back within {self.settings['case_seconds']} seconds"
+            found["key"] = "hang"
+        else:
+            found["key"], found["detail"] = nature(answer, self.settings["sources"])
+        if case.get("device") and "andiron tripwire: " in answer["output"]:
+            found["kind"], found["key"] = "device", "tripwire"
+            found["detail"] = "the memory of a tensor of another device is touched"
+        if (found["kind"], found["key"]) in self.found:
+            self.found[found["kind"], found["key"]]["times"] += 1
+            return
+        if how != "time":
+            case, found = self.confirmed(case, sequence, found)
+        self.find(case, found, shrink=how != "time" and "sequence" not in case)
+
+    def confirmed(self, case, sequence, found):
+        """A crash comes of the last call, or of what earlier ones did to the memory."""
+        again = self.alone(case)
+        if again["status"] == "crashed" and again["how"] not in ("time", "memory"):
+            return case, found
+        n = 1
+        while n < len(sequence):
+            n = min(2 * n, len(sequence))
+            several = {"ask": "sequence", "args": [], "sequence": sequence[-n:]}
+            if any("ask" in c for c in several["sequence"]):
+                break
+            if self.alone(several)["status"] == "crashed":
+                return self.fewer(several), found
+        found["unsteady"] = True
+        return case, found
+
+    def fewer(self, several):
+        """A sequence without the calls that it does not take."""
+        left = list(several["sequence"])
+        for c in list(left)[:-1]:
+            shorter = [x for x in left if x is not c]
+            if self.alone(dict(several, sequence=shorter))["status"] == "crashed":
+                left = shorter
+        return dict(several, sequence=left)
+
+    def oracle(self, case, f):
+        self.find(case, dict(f, key=f.get("test", "")), shrink="ask" not in case)
+
+    def find(self, case, found, shrink):
+        """Keeps a finding that is new, as small as it can be made."""
+        key = (found["kind"], found["key"])
+        if key in self.found:
+            self.found[key]["times"] += 1
+            return
+        found.update(times=1, case=case)
+        self.found[key] = found
+        if shrink:
+            try:
+                self.shrink(found)
+            except Stop:
+                pass
+
+    def shrink(self, found):
+        left = SHRINKS
+        tried = set()
+        progress = True
+        while progress and left > 0:
+            progress = False
+            for case in making.smaller(found["case"]):
+                k = making.key(case)
+                if k in tried:
+                    continue
+                tried.add(k)
+                left -= 1
+                if left < 0:
+                    break
+                better = self.same(case, found)
+                if better is not None:
+                    found.update(better, case=case)
+                    progress = True
+                    break
+
+    def same(self, case, found):
+        """What a smaller case shows, if it is the same."""
+        answer = self.alone(case)
+        if answer["status"] == "crashed":
+            if found["kind"] not in ("crash", "device") or answer["how"] in ("time", "memory", "exit code 70"):
+                return None
+            key, detail = nature(answer, self.settings["sources"])
+            if found["kind"] == "device":
+                key, detail = ("tripwire", found["detail"]) if "andiron tripwire: " in answer["output"] else ("", "")
+            return (
+                {"detail": detail, "output": answer["output"], "phase": answer["phase"]}
+                if key == found["key"]
+                else None
+            )
+        if found["kind"] == "unclear" and answer["status"] == "raised":
+            m = UNCLEAR.search(answer["message"])
+            return (
+                {"detail": f"{answer['type']}: {first_line(answer['message'])}"}
+                if m and m.group().lower() == found["key"]
+                else None
+            )
+        for f in answer["found"]:
+            if f["kind"] == found["kind"]:
+                return {"detail": f["detail"]}
+        return None
+
+    # The order of things.
+
+    def all(self):
+        seeds = self.seeds()
+        self.counts["seeds"] = len(seeds)
+        made = making.Cases(self.op, seeds, self.settings)
+        if self.op["args"] is None and not seeds:
+            self.skipped["call"] = "its signature is not known and no test calls it"
+            return
+        self.replay(made)
+        for seed in seeds:
+            if made.fresh(seed) and not self.spent() and self.case(seed, made)["status"] == "valid":
+                self.valid.append(seed)
+        if not seeds:
+            self.blindly(made)
+        if self.settings["only"] == "seeds":
+            return
+        self.stage = "questions"
+        self.special(made)
+        if self.settings["only"] != "threads":
+            self.stage = "edges"
+            self.error_paths()
+            self.many(made)
+            self.stage = "all"
+            self.error_paths()
+
+    def seeds(self):
+        out = []
+        for call in self.plan["seeds"].get(self.op["name"], []):
+            case = making.bind(self.op, call)
+            if case is not None:
+                out.append(case)
+        return out
+
+    def replay(self, made):
+        for case in self.plan["replay"].get(self.op["name"] + "." + self.op["overload"], []):
+            if self.spent():
+                break
+            if case.get("sequence"):
+                answer = self.ask(case)
+                if answer["status"] == "crashed":
+                    self.crash(case, answer)
+            elif made.fresh(case):
+                self.case(case, made)
+
+    def blindly(self, made):
+        self.counts["blind"] = 1
+        for _ in range(BLIND):
+            case = made.blind()
+            if made.fresh(case) and not self.spent() and self.case(case, made)["status"] == "valid":
+                self.valid.append(case)
+                if len(self.valid) >= 4:
+                    break
+        made.seeds, made.pool = self.valid[:3], self.valid[:] or made.pool
+
+    def special(self, made):
+        """What needs calls of its own, on calls that are right."""
+        asks = self.settings["asks"]
+        for seed in self.valid[:2]:
+            seed = dict(seed)
+            for ask in asks:
+                if self.spent():
+                    return
+                if ask == "threads":
+                    self.threads(seed, made)
+                elif ask == "device":
+                    self.devices(seed, made)
+                else:
+                    self.case(dict(seed, ask=ask), made)
+
+    def threads(self, seed, made):
+        if not any(r["k"] == "tensor" and r["shape"] for r in seed["args"]):
+            self.skipped.setdefault("threads", "no argument is a tensor with dimensions")
+            return
+        bigs = [b for b in (making.enlarged(seed, n) for n in LONG) if b is not None and made.small_enough(b)]
+        if not bigs:
+            self.skipped.setdefault("threads", "no larger call could be made")
+            return
+        before = self.counts["crashed"]
+        answer = self.case(dict(seed, ask="threads", bigs=bigs), made)
+        if answer["status"] == "raised":
+            self.skipped.setdefault("threads", f"larger tensors are refused: {first_line(answer['message'])[:100]}")
+        elif self.counts["crashed"] > before:
+            self.asked["threads"] = self.asked.get("threads", 0) + 1
+
+    def devices(self, seed, made):
+        """Tensors whose memory nobody may touch, one by one and all together."""
+        places = [i for i, r in enumerate(seed["args"]) if r["k"] == "tensor"]
+        for some in [places, *([[i] for i in places] if len(places) > 1 else [])]:
+            if not some or self.spent():
+                continue
+            case = copy.deepcopy(seed)
+            case["device"] = "tripwire"
+            for i in some:
+                case["args"][i].update(device="tripwire", grad=False, layout="contiguous")
+            self.case(case, made)
+            self.asked["device"] = self.asked.get("device", 0) + 1
+
+    def many(self, made):
+        left = self.plan["cases"]
+        for case in made.edges():
+            if left <= 0 or self.spent():
+                return
+            if made.fresh(case):
+                left -= 1
+                self.case(case, made)
+        self.stage = "mutations"
+        tries = 4 * left
+        while left > 0 and tries > 0 and made.pool and not self.spent():
+            tries -= 1
+            case = made.mutation()
+            if made.fresh(case):
+                left -= 1
+                self.case(case, made)
+
+    def error_paths(self):
+        """What the ways out leave behind."""
+        if "leak" not in self.settings["asks"]:
+            return
+        for skeleton, case in list(self.errors.items())[:ERRORS]:
+            if self.spent() or ("leak", "") in self.found:
+                return
+            if skeleton in self.left or large(case):
+                continue
+            self.left.add(skeleton)
+            answer = self.ask(dict(case, ask="leak", times=15))
+            if answer["status"] == "crashed":
+                continue
+            self.asked["leak"] = self.asked.get("leak", 0) + 1
+            for f in answer["found"]:
+                self.find(dict(case, ask="leak"), dict(f, key=f.get("test", ""), raised=True), shrink=False)
+
+    # The end.
+
+    def finish(self, cut):
+        if self.child is not None:
+            self.child.close()
+            self.child = None
+        for f in self.found.values():
+            self.write(f)
+        self.driver.event(
+            event="row", operator=self.op["name"], overload=self.op["overload"], counts=self.counts, asked=self.asked,
+            skipped=self.skipped, exceptions=dict(sorted(self.exceptions.items(), key=lambda e: (-e[1], e[0]))[:12]),
+            pool=self.kept[:32], cut=cut, stage=self.stage,
+        )  # fmt: skip
+
+    def write(self, f):
+        f["title"] = f["detail"] if len(f["detail"]) < 100 else f["detail"][:97] + "..."
+        name = f"{f['kind']}-{making.key(f['case'])[:8]}.py"
+        text = script(self.op, f, name, self.plan["libraries"], self.plan["modules"])
+        self.driver.event(
+            event="finding", operator=self.op["name"], overload=self.op["overload"], kind=f["kind"], key=f["key"], detail=f["detail"],
+            times=f["times"], how=f.get("how", ""), phase=f.get("phase", ""), output=f.get("output", ""), case=f["case"], name=name, script=text,
+            unsteady=f.get("unsteady", False), calls=len(f["case"].get("sequence", [1])), raised=f.get("raised", False),
+        )  # fmt: skip
+
+
+def nature(answer, sources):
+    """What kind of crash it was: a key that two of one kind share, and a sentence."""
+    output = answer["output"]
+    m = SANITIZER.search(output)
+    summary = re.search(r"^SUMMARY: (\w+): (\S+)(?: (\S+?)(?::\d+)? in (\S+)| (\S+))?", output, re.M)
+    if summary:
+        frame = extension_frame(output, sources) or summary[3] or summary[5] or ""
+        return f"{summary[2]} {frame}", first_line(runtime_error(output) or summary.group().partition(": ")[2])
+    if m:
+        text = next(g for g in m.groups() if g)
+        return re.sub(r"\d+", "#", text)[:120], first_line(text)
+    m = ABORT.search(output)
+    said = next((g for g in m.groups() if g), "") if m else ""
+    return f"{answer['how']}", f"the process ends with {answer['how']}" + (f": {first_line(said)}" if said else "")
+
+
+def runtime_error(output):
+    m = re.search(r"^\S+?:\d+(?::\d+)?: (runtime error: .*)$", output, re.M)
+    return m[1] if m else ""
+
+
+def extension_frame(output, sources):
+    """The first place of a report that is in the project."""
+    m = re.search(r"[ (](%s/[^\s():]+:\d+)" % re.escape(sources), " " + output)
+    return m[1] if m else ""
+
+
+def remarks(output):
+    """What is said of calls that came back: a kind, a sentence, and the report."""
+    for block in re.split(
+        r"^(?=={18}$|==\d+== (?:Invalid|Mismatched|Source and)|\S+:\d+:\d+: runtime error)", output, flags=re.M
+    ):
+        m = re.search(r"^WARNING: ThreadSanitizer: (.*?)(?: \(pid=\d+\))?$", block, re.M)
+        if m:
+            yield "race", m[1], block
+        m = re.search(r"^==\d+== ((?:Invalid|Mismatched|Source and).*)$", block, re.M)
+        if m:
+            yield "crash", m[1], block
+        m = re.search(r"runtime error: (.*)$", block, re.M)
+        if m:
+            yield "crash", "runtime error: " + m[1], block
+
+
+def large(case):
+    """Whether a case has numbers that may well take their time."""
+
+    def of(r):
+        if r["k"] == "list":
+            return any(map(of, r["v"]))
+        if r["k"] == "tensor":
+            return r["layout"] == "huge" or math.prod(r["shape"]) > SIZE
+        return r["k"] in ("int", "float") and not abs(float(r["v"])) <= SIZE
+
+    several = case.get("sequence") or [case]
+    return any(of(r) for c in several for r in [*c["args"], *c.get("kwargs", {}).values()])
+
+
+def first_line(text):
+    return text.strip().splitlines()[0][:300] if text.strip() else ""
+
+
+def last_line(text):
+    return text.strip().splitlines()[-1][:200] if text.strip() else ""
+
+
+def start(plan):
+    """What must stand before the first child is made."""
+    torch.set_num_threads(1)
+    if not plan["settings"]["sanitizer"]:
+        limit(OWN)
+    if plan["settings"]["tripwire"]:
+        torch.ops.load_library(plan["settings"]["tripwire"])
+        torch.ops.andiron_tripwire.arm()
+    Driver(plan).run()

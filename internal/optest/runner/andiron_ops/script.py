@@ -1,0 +1,130 @@
+"""Writes a case as a Python script that shows what was found, and needs torch alone."""
+
+from __future__ import annotations
+
+import os
+
+from andiron_ops import recipe
+
+INTRO = '''"""{title}
+
+{detail}
+
+Written by andiron ops test. Run it with the library or the folder of the extension{device}:
+
+    python {name} {example}
+"""
+
+import sys
+
+{imports}
+'''
+
+DEVICE = ", and that of the tripwire device,\nwhich andiron keeps in the user's cache"
+
+
+def script(op, found, name, libraries, modules):
+    """The text of a script for a finding."""
+    case = found["case"]
+    text = body(op, found, case)
+    imports = ["import base64"] if "base64." in text else []
+    imports += ["import ctypes"] if "ctypes." in text else []
+    imports.append("import torch")
+    head = INTRO.format(
+        title=f"{op['name']}: {found['title']}", detail=plain(found["detail"]), name=name,
+        example=places(op, libraries, case),
+        device=DEVICE if case.get("device") else "", imports="\n".join(sorted(imports)),
+    ).replace("\n" + "import sys\n\n", "\nimport sys\n")  # fmt: skip
+    return head + load(op, libraries, modules) + text
+
+
+def plain(text):
+    return text.replace("\\", "/").replace('"""', "'''")
+
+
+def load(op, libraries, modules):
+    """Lines that load the extension."""
+    names = modules if op["kind"] == "torch" else [op["name"].rpartition(".")[0]]
+    if op["kind"] == "torch" and libraries:
+        names = []  # a library is enough
+    lines = ["", "for place in sys.argv[1:]:", '    if place.endswith(".so"):', "        torch.ops.load_library(place)"]
+    lines += ["    else:", "        sys.path.insert(0, place)"]
+    return "\n".join(lines + [f"import {n}  # noqa: E402" for n in names]) + "\n"
+
+
+def places(op, libraries, case):
+    """What the script is given: libraries, and the folder of an extension that is not installed."""
+    out = [os.path.basename(p) for p in libraries] if op["kind"] == "torch" and libraries else ["."]
+    return " ".join(out + (["TRIPWIRE.so"] if case.get("device") else []))
+
+
+def callee(op):
+    if op["kind"] != "torch":
+        return op["name"]
+    return "torch.ops." + op["name"].replace("::", ".") + (f".{op['overload']}" if op["overload"] else "")
+
+
+def arguments(op, case):
+    """Lines that make the arguments, and the call's own text."""
+    lines, names = [], []
+    same = dict((j, i) for i, j in case.get("same", []))
+    for i, r in enumerate(case["args"]):
+        name = op["args"][i]["name"] if op["args"] and i < len(op["args"]) else f"arg{i}"
+        name = name if name.isidentifier() and name not in ("torch", "sys", "ctypes", "base64", "print") else f"arg{i}"
+        lines.append(f"{name} = {names[same[i]] if i in same else recipe.source(r)}")
+        names.append(name)
+    names += [f"{k}={recipe.source(r)}" for k, r in case.get("kwargs", {}).items()]
+    return lines, ", ".join(names)
+
+
+def body(op, found, case):
+    if "sequence" in case:
+        out = []
+        for one in case["sequence"]:
+            lines, names = arguments(op, one)
+            out += [*lines, "try:", f"    {callee(op)}({names})", "except Exception as e:", "    print(e)"]
+        return "\n" + "\n".join(out) + "\n"
+    lines, names = arguments(op, found.get("big", case))
+    call = f"{callee(op)}({names})"
+    return "\n" + "\n".join([*lines, *shown(found["kind"], call, lines, names, op)]) + "\n"
+
+
+def shown(kind, call, lines, names, op):
+    """What shows that a finding is true."""
+    if kind in ("poison", "determinism"):
+        return [
+            "for pattern in (0x11, 0xEE):",
+            "    ctypes.CDLL(None).mallopt(-6, pattern)  # what is in fresh memory",
+            f"    print({call})",
+        ]
+    if kind == "leak":
+        return [
+            "for i in range(100000):", "    try:", f"        {call}", "    except Exception:", "        pass",
+            'print(open("/proc/self/status").read().split("VmRSS:")[1].split("\\n")[0])',
+        ]  # fmt: skip
+    if kind == "threads":
+        return ["for threads in (1, 4, 4, 4, 4):", "    torch.set_num_threads(threads)", f"    print({call})"]
+    if kind == "mutation":
+        return [
+            f"given = [v.clone() if isinstance(v, torch.Tensor) else v for v in [{positional(names)}]]",
+            call,
+            f"print(given, [{positional(names)}])",
+        ]
+    if kind == "layout":
+        plain_names = [
+            f"{n}.contiguous() if isinstance({n}, torch.Tensor) else {n}" for n in positional(names).split(", ") if n
+        ]
+        return [f"print({call})", f"print({callee(op)}({', '.join(plain_names)}))"]
+    if kind in ("gradcheck", "gradgradcheck"):
+        return [f"print(torch.autograd.{kind}({callee(op)}, ({positional(names)},)))"]
+    if kind == "no-gradient":
+        return [f"print({call}.requires_grad)"]
+    if kind == "opcheck":
+        return [
+            f"print(torch.library.opcheck({callee(op)}{'' if op['overload'] else '.default'}, ({positional(names)},)))"
+        ]
+    return [f"print({call})"]
+
+
+def positional(names):
+    return ", ".join(n for n in names.split(", ") if "=" not in n)
