@@ -114,7 +114,7 @@ func (a *app) opsTest(cmd *cobra.Command, f *opsTestFlags, dir string) error {
 			return r, failed
 		})
 	})
-	if failed != nil {
+	if failed != nil && cmd.Context().Err() == nil {
 		return a.opsFailed(failed)
 	}
 	return err

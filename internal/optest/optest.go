@@ -70,48 +70,58 @@ type run struct {
 	pools     map[string][]rawCase
 }
 
-// Run tests all operators of a project.
+// Run tests all operators of a project. If the context ends, it returns what was seen
+// until then, with the error.
 func Run(ctx context.Context, o Options) (*opreport.Result, error) {
 	r := &run{Options: o, byName: map[string]*opreport.Operator{}, seeds: map[string][]call{}, pools: map[string][]rawCase{}}
 	r.result.Seed = o.Seed
 	if r.Config == nil {
 		r.Config = &Config{}
 	}
-	if err := writeRunner(o.Work); err != nil {
+	err := r.all(ctx)
+	r.sort()
+	switch {
+	case ctx.Err() != nil:
+		return &r.result, ctx.Err()
+	case err != nil:
 		return nil, err
+	}
+	return &r.result, r.keep()
+}
+
+// all does everything in order.
+func (r *run) all(ctx context.Context) error {
+	if err := writeRunner(r.Work); err != nil {
+		return err
 	}
 	if err := r.buildPlain(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	if err := r.discover(ctx); err != nil {
-		return nil, err
-	}
-	if len(r.operators) == 0 {
-		return &r.result, nil
+	if err := r.discover(ctx); err != nil || len(r.operators) == 0 {
+		return err
 	}
 	r.place()
 	if err := r.record(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	replay, err := r.replayed()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	r.addTripwire(ctx)
 	if err := r.drivePlain(ctx, replay); err != nil {
-		return nil, err
+		return err
 	}
 	for _, v := range []opbuild.Variant{opbuild.ASan, opbuild.TSan} {
 		if err := r.sanitized(ctx, v); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if err := r.valgrind(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	r.pass("compute-sanitizer", "", notOnGPU())
-	r.sort()
-	return &r.result, r.keep()
+	return nil
 }
 
 func (r *run) say(what string, done, total int) {

@@ -337,10 +337,10 @@ func (r *run) drive(ctx context.Context, b opbuild.Built, d drive) (whole bool, 
 			r.say(d.what+" "+e.Operator, e.Done, e.Total)
 		}
 	})
+	whole, err = r.take(p.Events, b)
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
-	whole, err = r.take(p.Events, b)
 	if err != nil && ended != nil {
 		return false, &Error{Text: fmt.Sprintf("the runner ended: %v", ended), Output: said.Lines(), Hint: "its last words are above"}
 	}

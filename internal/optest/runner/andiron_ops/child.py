@@ -39,6 +39,12 @@ def limit(more):
         resource.setrlimit(resource.RLIMIT_AS, (most, hard))
 
 
+def emptied(log):
+    """Begins the log anew. All who write to it share the place where they are."""
+    os.ftruncate(log, 0)
+    os.lseek(log, 0, os.SEEK_SET)
+
+
 def serve(make, settings, requests, answers, log):
     """What the child does: one answer for each request."""
     bound(settings)
@@ -53,7 +59,7 @@ def serve(make, settings, requests, answers, log):
     worker.say = lambda phase: say({"phase": phase})
     with os.fdopen(requests, "rb") as lines:
         for line in lines:
-            os.ftruncate(log, 0)
+            emptied(log)
             say({"answer": worker.answer(json.loads(line))})
     sys.stdout.flush()
 
@@ -64,7 +70,7 @@ class Child:
     def __init__(self, make, settings, log):
         self.settings, self.log = settings, log
         self.buffer = b""
-        os.ftruncate(log, 0)
+        emptied(log)
         take, self.requests = os.pipe()
         self.answers, give = os.pipe()
         sys.stdout.flush()

@@ -502,8 +502,8 @@ def nature(answer, sources):
         frame = extension_frame(output, sources) or summary[3] or summary[5] or ""
         return f"{summary[2]} {frame}", first_line(runtime_error(output) or summary.group().partition(": ")[2])
     if m:
-        text = next(g for g in m.groups() if g)
-        return re.sub(r"\d+", "#", text)[:120], first_line(text)
+        text = runtime_error(output) or first_line(next(g for g in m.groups() if g))
+        return re.sub(r"\d+", "#", text)[:120] + " " + extension_frame(output, sources), text
     m = ABORT.search(output)
     said = next((g for g in m.groups() if g), "") if m else ""
     return f"{answer['how']}", f"the process ends with {answer['how']}" + (f": {first_line(said)}" if said else "")
