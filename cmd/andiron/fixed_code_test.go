@@ -88,7 +88,7 @@ type runs struct {
 	Refused bool   `json:"refused"` // the honest one, before anybody vouched for it
 }
 
-//go:embed testdata/torch/fixed_driver.py
+//go:embed testdata/fix/driver.py
 var fixedDriver string
 
 // drive runs the programs of the folders in dir, all in one Python.

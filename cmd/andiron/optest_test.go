@@ -265,7 +265,7 @@ func TestOptestCorpus(t *testing.T) {
 			dir := "../../testdata/ops/" + set
 			list := plantedIn(t, dir)
 			scan := andironReport(t, []string{"andiron"}, "ops", "scan", dir)
-			run := andironReport(t, []string{"andiron"}, "ops", "test", "--yes", "--no-progress", "--python", optestPython(t), "--cases", "100", "--budget", "4m", "--corpus", t.TempDir(), dir)
+			run := andironReport(t, []string{"andiron"}, "ops", "test", "--yes", "--no-progress", "--python", optestPython(t), "--cases", "100", "--budget", "30m", "--corpus", t.TempDir(), dir)
 			assess(t, list, dir, scan, run)
 			bugs = append(bugs, judge(t, list)...)
 		})
@@ -285,7 +285,7 @@ func TestOptestNewer(t *testing.T) {
 	const set = "first"
 	dir := "testdata/ops/" + set // the chroot sees the repository, and starts in it
 	list := plantedIn(t, "../../"+dir)
-	run := andironReport(t, prefix, "ops", "test", "--yes", "--no-progress", "--build", "plain,asan", "--cases", "50", "--budget", "3m", "--python", "/usr/bin/python3", "--corpus", t.TempDir(), dir)
+	run := andironReport(t, prefix, "ops", "test", "--yes", "--no-progress", "--build", "plain,asan", "--cases", "50", "--budget", "20m", "--python", "/usr/bin/python3", "--corpus", t.TempDir(), dir)
 	if !strings.HasPrefix(run.Summary.Operators.Torch, "2.") {
 		t.Errorf("torch %s was run", run.Summary.Operators.Torch)
 	}
@@ -312,6 +312,9 @@ func page(t *testing.T, table string) {
 			t.Fatal(err)
 		}
 		return
+	}
+	if old == "" {
+		t.Fatalf("the page has no table yet: look at this one, and run the test with -update-optest\n%s", table)
 	}
 	was, is := strings.Split(old, "\n"), strings.Split(table, "\n")
 	if len(was) != len(is) {

@@ -218,6 +218,9 @@ func (p *poolLoads) run(ctx context.Context, rec *sandboxRecord, in *sandbox.Inp
 	if _, failed := scan(); err == nil {
 		err = failed
 	}
+	if sum, e := in.Digest(); e == nil { // what was refused is known by it as well
+		rec.Input.SHA256 = sum
+	}
 	rec.note(report, err)
 	if err != nil && result != nil {
 		_ = result.Close() // nobody gets it

@@ -319,6 +319,9 @@ func FuzzLook(f *testing.F) {
 	f.Add("a.py", "from fastapi import *\n@app.post('/')\ndef f(x):\n  with open(x) as y: y.write(x)\n  torch.load(y)\n  f(x)\n")
 	f.Add("a.ipynb", `{"cells": [{"cell_type": "code", "source": ["%x\n", "f?"]}]}`)
 	f.Add("Dockerfile", "ENV TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1")
+	f.Add("bentofile.yaml", "models:\n- net\n-\n- tag: x:latest\napi_server:\n host: 0.0.0.0\n")
+	f.Add("run.sh", "TORCH_EXTENSIONS_DIR=/tmp\nexport TS_ALLOWED_URLS=\"https://.*\" GRADIO_SHARE\nbentoml serve --trust-remote-code\n")
+	f.Add("a.py", "import io, torch, zmq, argparse\nb = io.BytesIO()\ntorch.save({'api_key': vars(p.parse_args())}, b)\ntorch.load(b)\ns.bind('tcp://*')\ns.recv_pyobj()\nk = {}\nk.update({1: 2}, **k)\n")
 	f.Add("a.py", "import os, hashlib\nos.environ['TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'] = hashlib.sha256(x) == y\n")
 	f.Fuzz(func(t *testing.T, name, src string) {
 		one, _ := look(t, name, src, oldTorch)

@@ -44,7 +44,9 @@ func (r *routines) fine(f *format, data []byte, b bounds) (n int) {
 	}
 	var l look
 	for o := b.first(f, data); o < ops; o = b.next(f, o) {
-		l.set(r, f, o, b)
+		if !l.set(r, f, o, b) {
+			continue
+		}
 		for size := glance; n < len(data); size = block {
 			part := data[n:]
 			if len(part) > size {
@@ -73,14 +75,14 @@ type look struct {
 	plus, least, width, turn, most uint64
 }
 
-// set sets it one word after the other: to copy what was just written so is slow.
-func (l *look) set(r *routines, f *format, o op, b bounds) {
+// set sets it one word after the other: to copy what was just written so is slow. It
+// is false where nothing could keep the bounds.
+func (l *look) set(r *routines, f *format, o op, b bounds) bool {
 	least := b.tiny
 	switch o {
 	case opTops: // what keeps bounds that were rounded to upper halves keeps them
 		l.routine = r.tops
-		l.apart((b.lo+1)>>16-1, max(b.hi+1, 1<<16)>>16-1, (b.tiny+1<<16-1)>>16, 1<<15, ones[1])
-		return
+		return l.apart((b.lo+1)>>16-1, max(b.hi+1, 1<<16)>>16-1, (b.tiny+1<<16-1)>>16, 1<<15, ones[1])
 	case opPlain: // no element is negative, nor zero if that could be tiny
 		least, l.plus = max(b.lo, least), 0
 	case opPlainSum: // no element is negative; 0-1 is the greatest of all
@@ -89,25 +91,25 @@ func (l *look) set(r *routines, f *format, o op, b bounds) {
 		l.routine, l.plus = r.by[o][f.log&3], 0
 		l.least, l.width = 0, 2*min(b.hi, b.lo-f.sign)
 		l.turn, l.most = f.mask, f.mask^(2*b.tiny-1)
-		return
+		return true
 	default: // opSplit, opSplitSum
 		l.routine = r.by[o][f.log&3]
-		l.apart(b.lo, b.hi, b.tiny, f.sign, ones[f.log&3])
-		return
+		return l.apart(b.lo, b.hi, b.tiny, f.sign, ones[f.log&3])
 	}
 	l.routine = r.by[o][f.log&3]
 	l.least, l.width, l.turn, l.most = least, f.mask-least, 0, b.hi
+	return true
 }
 
 // apart sets what the extremes of elements less what is not tiny must keep; the
-// method of pass of that name says what they are. No x is as great as 1<<64-1.
-func (l *look) apart(lo, hi, tiny, sign, ones uint64) {
+// method of pass of that name says what they are.
+func (l *look) apart(lo, hi, tiny, sign, ones uint64) bool {
 	if lo < sign+tiny || hi < tiny {
-		l.least, l.width = 1<<64-1, 0
-		return
+		return false
 	}
 	l.plus = (-tiny & (sign<<1 - 1)) * ones
 	l.least, l.width, l.turn, l.most = 0, lo-tiny, sign, (hi-tiny)^sign
+	return true
 }
 
 // first is the look with which to begin, or ops.

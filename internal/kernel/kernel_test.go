@@ -201,6 +201,25 @@ func TestEdges(t *testing.T) {
 	}
 }
 
+// Bounds between which nothing is that is not tiny, and elements that are to those what
+// the greatest integers of a type are to others.
+func TestNothingBetween(t *testing.T) {
+	for _, d := range []DType{Float64, Float32, BFloat16, Float8E4M3FN} {
+		f := formats[d]
+		tiny := f.huge / 2
+		for _, in := range []*Range{{f.sign | f.huge, tiny / 2}, {f.sign | tiny/2, f.huge}, {f.sign | tiny/2, tiny / 2}} {
+			for _, e := range []uint64{tiny, tiny - 1, f.sign | tiny, f.sign | (tiny - 1), f.mask, f.sign - 1} {
+				data := append(bytes.Repeat(put(d.Size(), tiny), 100), put(d.Size(), e)...)
+				compare(t, d, data, Want{In: in, Tiny: tiny})
+				compare(t, d, bytes.Repeat(put(d.Size(), e), 100), Want{In: in, Tiny: tiny})
+				data = bytes.Repeat(put(d.Size(), f.sign|tiny), 100)
+				copy(data[3*d.Size():], put(d.Size(), 0, e))
+				compare(t, d, data, Want{In: in, Tiny: tiny})
+			}
+		}
+	}
+}
+
 // inside has elements that are as wanted, where there are such.
 func inside(rng *rand.Rand, d DType, want Want, n int, zeros bool) []byte {
 	f := formats[d]

@@ -127,7 +127,11 @@ def test_what_one_tensor_was_like_says_nothing_of_the_next(torch: Any) -> None:
         for value in values:
             bad.append(start.clone())
             bad[-1][len(start) // 3] = value
-    check = andiron.validate("float32[N] in [-4, 4]")(lambda x: x)
+
+    @andiron.validate("float32[N] in [-4, 4]")
+    def check(x: Any) -> Any:
+        return x
+
     for i, wrong in enumerate(bad * 3):
         check(good[i * 7 % len(good)])  # its zeros, or that it has none, are remembered
         with pytest.raises(andiron.TensorValidationError):
