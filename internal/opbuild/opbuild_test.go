@@ -162,18 +162,18 @@ func TestCopyIsBounded(t *testing.T) {
 }
 
 func TestWarnings(t *testing.T) {
-	const log = `[1/2] c++ -MMD /work/copy/csrc/x.cpp
-/work/copy/csrc/x.cpp: In function 'int f(long int)':
-/work/copy/csrc/x.cpp:3:12: warning: conversion from 'long int' to 'int' may change value [-Wconversion]
+	const log = `[1/2] c++ -MMD /home/me/copy/csrc/x.cpp
+/home/me/copy/csrc/x.cpp: In function 'int f(long int)':
+/home/me/copy/csrc/x.cpp:3:12: warning: conversion from 'long int' to 'int' may change value [-Wconversion]
     3 |   int n = m;
-/work/copy/csrc/x.cpp:3:12: warning: conversion from 'long int' to 'int' may change value [-Wconversion]
+/home/me/copy/csrc/x.cpp:3:12: warning: conversion from 'long int' to 'int' may change value [-Wconversion]
 csrc/y.cpp:7:1: warning: no flag
 /usr/include/torch/z.h:1:2: warning: of others [-Wall]
 ../outside.cpp:1:2: warning: not here [-Wall]
-/work/copy/x.cpp:99999999999999999999:1: warning: no line [-Wx]
+/home/me/copy/x.cpp:99999999999999999999:1: warning: no line [-Wx]
 csrc/y.cpp:8:1: error: no warning
 `
-	got, err := warnings(strings.NewReader(log), "/work/copy")
+	got, err := warnings(strings.NewReader(log), "/home/me/copy")
 	want := []Warning{
 		{"csrc/x.cpp", 3, 12, "-Wconversion", "conversion from 'long int' to 'int' may change value"},
 		{"csrc/y.cpp", 7, 1, "", "no flag"},
