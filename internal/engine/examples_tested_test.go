@@ -104,3 +104,18 @@ func TestTestedFails(t *testing.T) {
 }
 
 var errNotBuilt = errors.New("not built")
+
+// A function of pybind11 has nowhere to register its gradient.
+func TestTestedGradientOfPybind(t *testing.T) {
+	rules, err := engine.Catalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost := []opreport.Found{{Kind: "no-gradient", Detail: "the result does not require a gradient"}}
+	for kind, want := range map[string]string{"pybind": "info", "torch": "low"} {
+		got := look(t, tested(opreport.Operator{Kind: kind, File: "op.cpp", Line: 3, Counts: opreport.Counts{Valid: 7}, Found: lost}), rules)
+		if len(got.loose) != 1 || got.loose[0].Severity.String() != want {
+			t.Errorf("%s: %+v, want %s", kind, got.loose, want)
+		}
+	}
+}

@@ -104,8 +104,9 @@ var testGradient = &rule.Rule{
 var testNoGradient = &rule.Rule{
 	ID: "OPS110", Title: "A gradient that is lost in silence", Strategy: finding.CustomOps,
 	Severity: finding.Low, Since: since, Refs: []string{"torch/csrc/autograd/autograd_not_implemented_fallback.h"},
-	Text: "The result changes smoothly with an argument that requires a gradient, and requires none itself; nothing says so. Training leaves out what stands before the operator.",
-	Fix:  "torch.library.register_autograd, or m.impl(name, torch::autograd::autogradNotImplementedFallback()) under the key Autograd",
+	Text: "The result changes smoothly with an argument that requires a gradient, and requires none itself; nothing says so. Training leaves out what stands before the operator.\n\n" +
+		"Of a function that pybind11 binds it is information: there is nothing that it could be registered with, and Python mostly calls it from an autograd.Function.",
+	Fix: "torch.library.register_autograd, or m.impl(name, torch::autograd::autogradNotImplementedFallback()) under the key Autograd",
 }
 
 var testOpcheck = &rule.Rule{
@@ -206,7 +207,7 @@ func found(o *opreport.Operator, f *opreport.Found, where finding.Where) finding
 		r = testHarmless
 	}
 	out := r.Finding(where, o.Full()+": "+f.Detail)
-	out.Severity = testSeverity(f, r)
+	out.Severity = testSeverity(o, f, r)
 	out.Evidence = testEvidence(o, f)
 	return out
 }
@@ -216,8 +217,10 @@ func harmless(f *opreport.Found) bool {
 	return strings.Contains(f.Detail, "null pointer passed as argument")
 }
 
-func testSeverity(f *opreport.Found, r *rule.Rule) finding.Severity {
+func testSeverity(o *opreport.Operator, f *opreport.Found, r *rule.Rule) finding.Severity {
 	switch {
+	case r == testNoGradient && o.Kind == "pybind":
+		return finding.Info
 	case r == testCrash && corrupts(f):
 		return finding.Critical
 	case f.Kind == "opcheck" && (f.Key == "test_faketensor" || strings.HasPrefix(f.Key, "test_aot_dispatch")):
