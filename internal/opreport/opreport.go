@@ -9,7 +9,7 @@
 //
 // # Limits
 //
-// A line: 4 MiB. All of them: 256 MiB. Texts are cut at 64 KiB.
+// A line: 64 MiB. All of them: 256 MiB. Texts are cut at 64 KiB.
 //
 // # Specification
 //
@@ -130,7 +130,7 @@ type Event struct {
 }
 
 const (
-	lineLimit  = 4 << 20
+	lineLimit  = 64 << 20
 	totalLimit = 256 << 20
 	textLimit  = 64 << 10
 )

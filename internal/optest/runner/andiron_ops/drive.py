@@ -26,6 +26,7 @@ BLIND = 400
 LONG = (2000, 40_000, 400_000, 3_000_000)  # elements of tensors that are split among threads
 ERRORS = 6  # kinds of exceptions whose path is searched for leaks
 SIZE = 1 << 20  # a number above this may well take its time
+POOL = 1 << 20  # bytes of the calls that the next run begins with, of one operator
 
 # Exceptions that say how the operator is written, and not what is wrong with its arguments.
 UNCLEAR = re.compile(
@@ -479,8 +480,18 @@ class OperatorRun:
         self.driver.event(
             event="row", operator=self.op["name"], overload=self.op["overload"], counts=self.counts, asked=self.asked,
             skipped=self.skipped, exceptions=dict(sorted(self.exceptions.items(), key=lambda e: (-e[1], e[0]))[:12]),
-            pool=self.kept[:32], cut=cut, stage=self.stage,
+            pool=self.pool(), cut=cut, stage=self.stage,
         )  # fmt: skip
+
+    def pool(self):
+        """Calls whose answer was new, as far as there is room for them."""
+        kept, room = [], POOL
+        for case in self.kept[:32]:
+            size = len(json.dumps(case))
+            if size <= room:
+                kept.append(case)
+                room -= size
+        return kept
 
     def write(self, f):
         f["title"] = f["detail"] if len(f["detail"]) < 100 else f["detail"][:97] + "..."
