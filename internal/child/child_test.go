@@ -24,3 +24,15 @@ func TestTail(t *testing.T) {
 		t.Errorf("nothing was written: %q", got)
 	}
 }
+
+func TestHead(t *testing.T) {
+	h := Head{Most: 5}
+	for _, s := range []string{"ab", "cd"} {
+		if n, err := h.Write([]byte(s)); n != 2 || err != nil || h.Full() {
+			t.Errorf("%d, %v, full %t", n, err, h.Full())
+		}
+	}
+	if n, err := h.Write([]byte("efg")); n != 3 || err != nil || !h.Full() || string(h.Bytes()) != "abcde" {
+		t.Errorf("%d, %v, %q", n, err, h.Bytes())
+	}
+}

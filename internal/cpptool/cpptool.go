@@ -22,11 +22,9 @@
 package cpptool
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -96,7 +94,6 @@ const (
 	mostTime     = 10 * time.Minute
 	mostSaid     = 16 << 20
 	mostWarnings = 1000
-	patience     = time.Second
 )
 
 // tool is a program and how it is asked.
@@ -174,32 +171,25 @@ func find(t tool, getenv func(string) string) (string, error) {
 func (t tool) ask(ctx context.Context, program string, s Source, o Options, to *reader) {
 	limited, cancel := context.WithTimeout(ctx, mostTime)
 	defer cancel()
-	var out bytes.Buffer
-	said := &bounded{w: &out, left: mostSaid}
+	said := &child.Head{Most: mostSaid}
 	cmd := exec.CommandContext(limited, program, t.args(s, o)...) //nolint:gosec // a program of the user's, with arguments of ours
 	cmd.Stdout, cmd.Stderr = said, said
 	cmd.Dir = filepath.Dir(s.Abs)
 	cmd.Env = environment(o.Getenv)
-	cmd.WaitDelay = patience
-	child.OwnGroup(cmd)
-	err := cmd.Run()
-	child.EndGroup(cmd)
-	if errors.Is(err, exec.ErrWaitDelay) {
-		err = nil // the program itself ended well
-	}
+	err := child.Run(cmd)
 	_, exited := errors.AsType[*exec.ExitError](err)
 	switch {
 	case ctx.Err() != nil:
 	case limited.Err() != nil:
 		to.unchecked(s, fmt.Sprintf("it was still running after %v", mostTime))
-	case said.left == 0:
+	case said.Full():
 		to.unchecked(s, "it says more than is read")
 	case err != nil && !exited:
 		to.unchecked(s, "it cannot be run: "+err.Error())
 	default:
 		before := len(to.r.Unchecked)
 		to.source, to.last = s, -1
-		t.read(out.String(), to)
+		t.read(string(said.Bytes()), to)
 		if err != nil && cmd.ProcessState.ExitCode() < 0 && len(to.r.Unchecked) == before {
 			to.unchecked(s, "it ended with "+err.Error())
 		}
@@ -215,19 +205,4 @@ func environment(getenv func(string) string) []string {
 		}
 	}
 	return env
-}
-
-// bounded keeps no more than so much, and takes the rest.
-type bounded struct {
-	w    io.Writer
-	left int
-}
-
-func (l *bounded) Write(b []byte) (int, error) {
-	n := min(len(b), l.left)
-	l.left -= n
-	if _, err := l.w.Write(b[:n]); err != nil {
-		return 0, err
-	}
-	return len(b), nil
 }

@@ -1,19 +1,16 @@
 package opbuild
 
 import (
-	"bytes"
 	"context"
 	_ "embed" // what Python is asked
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/andiron-dev/andiron/internal/child"
 )
@@ -33,19 +30,16 @@ type facts struct {
 	CUDAHome      string   `json:"cuda_home"`
 }
 
-// patience is how long what a program started may hold its pipes after its end.
-const patience = time.Second
-
 // mostAnswer is how much a program may answer.
 const mostAnswer = 1 << 20
 
 // ask has the interpreter say what a compiler has to know.
 func ask(ctx context.Context, python string) (facts, error) {
 	var f facts
-	var out, said bytes.Buffer
+	out, said := child.Head{Most: mostAnswer}, new(child.Tail)
 	cmd := command(ctx, python, "-c", "import sys; sys.path[:] = [p for p in sys.path if p]\n"+factsProgram)
-	cmd.Stdout, cmd.Stderr = &limited{w: &out, left: mostAnswer}, &limited{w: &said, left: mostAnswer}
-	err := finish(cmd)
+	cmd.Stdout, cmd.Stderr = &out, said
+	err := child.Run(cmd)
 	if err == nil {
 		err = json.Unmarshal(out.Bytes(), &f)
 	}
@@ -53,12 +47,10 @@ func ask(ctx context.Context, python string) (facts, error) {
 		return f, interrupted(ctx)
 	}
 	if err != nil {
-		var t child.Tail
-		_, _ = t.Write(said.Bytes())
 		return f, &Error{
 			Text:   fmt.Sprintf("%q does not say where its torch is: %v", python, err),
 			Hint:   "--python names the interpreter of an environment that has torch and setuptools",
-			Output: t.Lines(),
+			Output: said.Lines(),
 		}
 	}
 	return f, nil
@@ -92,36 +84,9 @@ func (f facts) nvcc() bool {
 	return f.CUDAHome != "" && err == nil
 }
 
-// limited writes no more than so much, and takes the rest.
-type limited struct {
-	w    io.Writer
-	left int
-}
-
-func (l *limited) Write(b []byte) (int, error) {
-	n := min(len(b), l.left)
-	l.left -= n
-	if _, err := l.w.Write(b[:n]); err != nil {
-		return 0, err
-	}
-	return len(b), nil
-}
-
-// command is a program that dies with everything that it started.
+// command is a program with arguments of ours.
 func command(ctx context.Context, name string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // the user's own interpreter and compiler
-	cmd.WaitDelay = patience
-	child.OwnGroup(cmd)
-	return cmd
-}
-
-func finish(cmd *exec.Cmd) error {
-	err := cmd.Run()
-	child.EndGroup(cmd)
-	if errors.Is(err, exec.ErrWaitDelay) {
-		err = nil // the program itself ended well
-	}
-	return err
+	return exec.CommandContext(ctx, name, args...) //nolint:gosec // the user's own interpreter and compiler
 }
 
 // interrupted says why a program did not come to its end.

@@ -1,7 +1,6 @@
 package opbuild
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -10,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/andiron-dev/andiron/internal/child"
 )
 
 // toolchain is the compiler that sanitizers come from.
@@ -47,11 +48,11 @@ func findCompiler(ctx context.Context) (toolchain, error) {
 }
 
 func said(ctx context.Context, path string, args ...string) (string, error) {
-	var out bytes.Buffer
+	out := child.Head{Most: mostAnswer}
 	cmd := command(ctx, path, args...)
-	cmd.Stdout = &limited{w: &out, left: mostAnswer}
-	err := finish(cmd)
-	return out.String(), err
+	cmd.Stdout = &out
+	err := child.Run(cmd)
+	return string(out.Bytes()), err
 }
 
 // runtime finds libraries of the compiler, whose names it gives back unchanged when it

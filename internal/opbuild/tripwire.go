@@ -74,7 +74,7 @@ func (t toolchain) compileTripwire(ctx context.Context, f facts, o Options, name
 	cmd := command(ctx, t.cxx, args...)
 	cmd.Stdout, cmd.Stderr = said, said
 	cmd.Dir = dir
-	if err := finish(cmd); ctx.Err() != nil {
+	if err := child.Run(cmd); ctx.Err() != nil {
 		return interrupted(ctx)
 	} else if err != nil {
 		return &Error{

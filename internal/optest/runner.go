@@ -5,7 +5,6 @@ import (
 	"context"
 	"embed"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -115,7 +114,6 @@ const (
 	caseResident = 2 << 30
 	caseSeconds  = 10
 	answerLimit  = 64 << 20
-	patience     = time.Second
 )
 
 // python runs the runner on a plan in a build. It returns how that ended.
@@ -137,12 +135,7 @@ func (r *run) python(ctx context.Context, b opbuild.Built, name string, p *plan,
 	cmd.Dir = b.Dir
 	cmd.Env = append(os.Environ(), "TMPDIR="+r.Work, "PYTHONDONTWRITEBYTECODE=1", "OMP_NUM_THREADS=4", "OMP_WAIT_POLICY=passive")
 	cmd.Env = append(append(cmd.Env, b.Env...), env...)
-	cmd.WaitDelay = patience
-	child.OwnGroup(cmd)
-	if err = cmd.Run(); errors.Is(err, exec.ErrWaitDelay) {
-		err = nil // the runner itself ended well
-	}
-	child.EndGroup(cmd)
+	err = child.Run(cmd)
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/andiron-dev/andiron/internal/child"
 )
@@ -21,9 +20,6 @@ type ChildError struct {
 }
 
 func (f *ChildError) Error() string { return f.Text }
-
-// patience is how long what a child started may hold its pipes after its end.
-const patience = time.Second
 
 // stub runs the runner under a name that is the same each time, because a trace
 // keeps the names of the files that it came through. The current folder must not
@@ -46,12 +42,7 @@ func start(ctx context.Context, job Job, p *plan) (*result, error) {
 	cmd.Stdout, cmd.Stderr = said, said
 	// torch keeps caches in the temporary folder; they go with ours.
 	cmd.Env = append(os.Environ(), "TMPDIR="+job.Dir)
-	cmd.WaitDelay = patience
-	child.OwnGroup(cmd)
-	if err = cmd.Run(); errors.Is(err, exec.ErrWaitDelay) {
-		err = nil // the child itself ended well
-	}
-	child.EndGroup(cmd)
+	err = child.Run(cmd)
 	if ctx.Err() != nil {
 		return nil, &ChildError{Text: stopped(job.Python, ctx.Err()), Hint: "--timeout gives it more time", Output: said.Lines()}
 	}

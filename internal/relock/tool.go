@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/child"
@@ -148,9 +147,6 @@ func credentialNames(i manifest.Index) (user, password string, ok bool) {
 	return "UV_INDEX_" + name + "_USERNAME", "UV_INDEX_" + name + "_PASSWORD", true
 }
 
-// patience is how long what a program started may hold its pipes after its end.
-const patience = time.Second
-
 // run runs the tool and returns the last lines of what it printed.
 func (t *tool) run(ctx context.Context, dir string, args ...string) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.opt.Timeout)
@@ -159,13 +155,7 @@ func (t *tool) run(ctx context.Context, dir string, args ...string) ([]string, e
 	cmd := exec.CommandContext(ctx, t.path, args...) //nolint:gosec // the user's own tool, and arguments of ours
 	cmd.Dir, cmd.Env = dir, t.env
 	cmd.Stdout, cmd.Stderr = said, said
-	cmd.WaitDelay = patience
-	child.OwnGroup(cmd)
-	err := cmd.Run()
-	child.EndGroup(cmd)
-	if errors.Is(err, exec.ErrWaitDelay) {
-		err = nil // the program itself ended well
-	}
+	err := child.Run(cmd)
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return nil, &ToolError{Text: fmt.Sprintf("%q was still running when its time was up", t.path), Hint: "--timeout gives it more time", Output: said.Lines()}

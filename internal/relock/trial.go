@@ -72,14 +72,8 @@ func (t *Trial) run(ctx context.Context, dir string, opt UpdateOptions) error {
 	cmd := exec.CommandContext(ctx, shell, flag, opt.Test) //nolint:gosec // the user's own command
 	cmd.Dir = dir
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.WaitDelay = patience
-	child.OwnGroup(cmd)
 	start := time.Now()
-	err := cmd.Run()
-	child.EndGroup(cmd)
-	if errors.Is(err, exec.ErrWaitDelay) {
-		err = nil // the command itself ended well
-	}
+	err := child.Run(cmd)
 	t.Seconds = float64(time.Since(start).Milliseconds()) / 1000
 	t.SHA256, t.Bytes, t.Tail = hex.EncodeToString(sum.Sum(nil)), out.n, said.Lines()
 	t.ExitCode = -1

@@ -1,0 +1,23 @@
+package child
+
+import (
+	"errors"
+	"os/exec"
+	"time"
+)
+
+// patience is how long what a program started may hold its pipes after its end.
+const patience = time.Second
+
+// Run runs a command in a process group of its own, and ends what it left behind. When
+// the context of the command ends, so does the whole group.
+func Run(cmd *exec.Cmd) error {
+	cmd.WaitDelay = patience
+	OwnGroup(cmd)
+	err := cmd.Run()
+	EndGroup(cmd)
+	if errors.Is(err, exec.ErrWaitDelay) {
+		err = nil // the command itself ended well
+	}
+	return err
+}
