@@ -233,17 +233,12 @@ func (a *app) consent(yes bool, o *optest.Options) error {
 
 // opsFailed says what a program said that did not do what it was started for.
 func (a *app) opsFailed(err error) error {
-	var text, hint string
-	var output []string
-	if e, ok := errors.AsType[*opbuild.Error](err); ok {
-		text, hint, output = e.Text, e.Hint, e.Output
-	} else if e, ok := errors.AsType[*optest.Error](err); ok {
-		text, hint, output = e.Text, e.Hint, e.Output
-	} else {
+	e, ok := errors.AsType[*opbuild.Error](err)
+	if !ok {
 		return err
 	}
-	for _, line := range output {
+	for _, line := range e.Output {
 		_, _ = fmt.Fprintf(a.stderr, "  | %s\n", safetext.Plain(line))
 	}
-	return &fault{text: "ops test: " + text, hint: hint}
+	return &fault{text: "ops test: " + e.Text, hint: e.Hint}
 }

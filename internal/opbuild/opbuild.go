@@ -93,11 +93,12 @@ type Warning struct {
 	Flag, Text   string
 }
 
-// Error is a build that came to nothing.
+// Error is a program that did not do what it was started for, as a build that came to
+// nothing.
 type Error struct {
 	Text, Hint string
 	Output     []string // the lines that say why
-	Log        string   // the file with all of them
+	Log        string   // the file with all of them; may be empty
 }
 
 func (e *Error) Error() string { return e.Text }

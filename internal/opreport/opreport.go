@@ -55,11 +55,14 @@ type Operator struct {
 }
 
 // Full is the name with the overload.
-func (o *Operator) Full() string {
-	if o.Overload == "" {
-		return o.Name
+func (o *Operator) Full() string { return FullName(o.Name, o.Overload) }
+
+// FullName is the name of an operator with its overload, if it has one.
+func FullName(name, overload string) string {
+	if overload == "" {
+		return name
 	}
-	return o.Name + "." + o.Overload
+	return name + "." + overload
 }
 
 // Counts say how the cases of an operator ended.
@@ -102,31 +105,30 @@ type Pass struct {
 
 // Event is one line of the runner.
 type Event struct {
-	Event     string            `json:"event"`
-	Operator  string            `json:"operator"`
-	Overload  string            `json:"overload"`
-	Done      int               `json:"done"`
-	Total     int               `json:"total"`
-	Kind      string            `json:"kind"`
-	Key       string            `json:"key"`
-	Detail    string            `json:"detail"`
-	Times     int               `json:"times"`
-	How       string            `json:"how"`
-	Phase     string            `json:"phase"`
-	Output    string            `json:"output"`
-	Case      json.RawMessage   `json:"case"`
-	Name      string            `json:"name"`
-	Script    string            `json:"script"`
-	Unsteady  bool              `json:"unsteady"`
-	Calls     int               `json:"calls"`
-	Raised    bool              `json:"raised"`
-	Counts    Counts            `json:"counts"`
-	Asked     map[string]int    `json:"asked"`
-	Skipped   map[string]string `json:"skipped"`
-	Pool      []json.RawMessage `json:"pool"`
-	Cut       string            `json:"cut"`
-	Stage     string            `json:"stage"`
-	Exception map[string]int    `json:"exceptions"`
+	Event    string            `json:"event"`
+	Operator string            `json:"operator"`
+	Overload string            `json:"overload"`
+	Done     int               `json:"done"`
+	Total    int               `json:"total"`
+	Kind     string            `json:"kind"`
+	Key      string            `json:"key"`
+	Detail   string            `json:"detail"`
+	Times    int               `json:"times"`
+	How      string            `json:"how"`
+	Phase    string            `json:"phase"`
+	Output   string            `json:"output"`
+	Case     json.RawMessage   `json:"case"`
+	Name     string            `json:"name"`
+	Script   string            `json:"script"`
+	Unsteady bool              `json:"unsteady"`
+	Calls    int               `json:"calls"`
+	Raised   bool              `json:"raised"`
+	Counts   Counts            `json:"counts"`
+	Asked    map[string]int    `json:"asked"`
+	Skipped  map[string]string `json:"skipped"`
+	Pool     []json.RawMessage `json:"pool"`
+	Cut      string            `json:"cut"`
+	Stage    string            `json:"stage"`
 }
 
 const (

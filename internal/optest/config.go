@@ -37,7 +37,7 @@ type Example struct {
 	Args   []yaml.Node          `yaml:"args"`
 	Kwargs map[string]yaml.Node `yaml:"kwargs"`
 
-	call call
+	call rawCase
 }
 
 // ParseConfig reads ops-test.yaml.
@@ -252,8 +252,8 @@ func (c *Config) skip(o operator) string {
 }
 
 // seeds are the examples, by operator.
-func (c *Config) seeds() map[string][]call {
-	out := map[string][]call{}
+func (c *Config) seeds() map[string][]rawCase {
+	out := map[string][]rawCase{}
 	for _, o := range c.Operators {
 		for _, e := range o.Examples {
 			out[o.Operator] = append(out[o.Operator], e.call)

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/andiron-dev/andiron/internal/bounded"
+	"github.com/andiron-dev/andiron/internal/opbuild"
 	"github.com/andiron-dev/andiron/internal/opreport"
 	"github.com/andiron-dev/andiron/internal/whole"
 )
@@ -56,7 +57,7 @@ func (r *run) replayed() (map[string][]rawCase, error) {
 		case err != nil:
 			return nil, err
 		case s.Operator == o.full():
-			out[o.Name+"."+o.Overload] = s.Cases
+			out[o.full()] = s.Cases
 		}
 	}
 	return out, nil
@@ -76,7 +77,7 @@ func readStored(name string) (s stored, err error) {
 		err = fmt.Errorf("version is %d, not 1", s.Version)
 	}
 	if err != nil {
-		return s, &Error{Text: fmt.Sprintf("corpus %q: %v", name, err), Hint: "remove the file; the cases in it are then found anew, or not"}
+		return s, &opbuild.Error{Text: fmt.Sprintf("corpus %q: %v", name, err), Hint: "remove the file; the cases in it are then found anew, or not"}
 	}
 	return s, nil
 }
@@ -87,7 +88,7 @@ func (r *run) failing() map[string][]rawCase {
 	for _, o := range r.operators {
 		for _, f := range r.byName[o.full()].Found {
 			if c := again(f); c != nil {
-				out[o.Name+"."+o.Overload] = append(out[o.Name+"."+o.Overload], c)
+				out[o.full()] = append(out[o.full()], c)
 			}
 		}
 	}

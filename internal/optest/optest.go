@@ -64,7 +64,7 @@ type run struct {
 	result    opreport.Result
 	byName    map[string]*opreport.Operator
 	operators []operator
-	seeds     map[string][]call
+	seeds     map[string][]rawCase
 	plain     opbuild.Built
 	tripwire  string
 	pools     map[string][]rawCase
@@ -73,7 +73,7 @@ type run struct {
 // Run tests all operators of a project. If the context ends, it returns what was seen
 // until then, with the error.
 func Run(ctx context.Context, o Options) (*opreport.Result, error) {
-	r := &run{Options: o, byName: map[string]*opreport.Operator{}, seeds: map[string][]call{}, pools: map[string][]rawCase{}}
+	r := &run{Options: o, byName: map[string]*opreport.Operator{}, seeds: map[string][]rawCase{}, pools: map[string][]rawCase{}}
 	r.result.Seed = o.Seed
 	if r.Config == nil {
 		r.Config = &Config{}

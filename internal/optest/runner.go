@@ -64,18 +64,10 @@ type argument struct {
 	Write   *bool  `json:"write"`
 }
 
-func (o *operator) full() string {
-	if o.Overload == "" {
-		return o.Name
-	}
-	return o.Name + "." + o.Overload
-}
+func (o *operator) full() string { return opreport.FullName(o.Name, o.Overload) }
 
 // rawCase is what an operator is called with. Only the runner reads it.
 type rawCase = json.RawMessage
-
-// call is one that was recorded.
-type call = json.RawMessage
 
 // plan is what the runner is told.
 type plan struct {
@@ -87,7 +79,7 @@ type plan struct {
 	Dir       string               `json:"dir,omitempty"`
 	Tests     []string             `json:"tests"`
 	Operators []operator           `json:"operators,omitempty"`
-	Seeds     map[string][]call    `json:"seeds"`
+	Seeds     map[string][]rawCase `json:"seeds"`
 	Replay    map[string][]rawCase `json:"replay"`
 	Cases     int                  `json:"cases"`
 	Seconds   float64              `json:"seconds,omitempty"`
@@ -197,14 +189,6 @@ func answer(name string, into any) error {
 	return nil
 }
 
-// Error is a program that did not do what it was started for.
-type Error struct {
-	Text, Hint string
-	Output     []string // the last lines that it printed
-}
-
-func (e *Error) Error() string { return e.Text }
-
 // discover asks the libraries which operators they bring.
 func (r *run) discover(ctx context.Context) error {
 	r.say("loading", 0, 0)
@@ -218,14 +202,14 @@ func (r *run) discover(ctx context.Context) error {
 		return ctx.Err()
 	}
 	if err := answer(p.Result, &got); err != nil || ended != nil {
-		return &Error{
+		return &opbuild.Error{
 			Text: "the extension was built, and cannot be loaded", Output: said.Lines(),
 			Hint: "the last lines above are of Python; the module has to be importable by itself",
 		}
 	}
 	r.result.Torch, r.result.Python = got.Torch, got.Python
 	if names := r.Config.unknown(got.Operators); len(names) > 0 {
-		return &Error{Text: fmt.Sprintf("%s names operator %q, which the extension does not bring", ConfigName, names[0]), Hint: "such as ns::name, or module.function of a pybind11 module"}
+		return &opbuild.Error{Text: fmt.Sprintf("%s names operator %q, which the extension does not bring", ConfigName, names[0]), Hint: "such as ns::name, or module.function of a pybind11 module"}
 	}
 	for _, o := range r.Config.apply(got.Operators) {
 		op := &opreport.Operator{Name: o.Name, Overload: o.Overload, Kind: o.Kind, Schema: o.Schema, Skip: r.Config.skip(o)}
@@ -240,9 +224,9 @@ func (r *run) discover(ctx context.Context) error {
 
 // recorded is what running the project's tests gave.
 type recorded struct {
-	Calls   map[string][]call `json:"calls"`
-	LeftOut map[string]string `json:"left_out"`
-	Code    int               `json:"code"`
+	Calls   map[string][]rawCase `json:"calls"`
+	LeftOut map[string]string    `json:"left_out"`
+	Code    int                  `json:"code"`
 	Crashed []struct {
 		Test   string `json:"test"`
 		Signal int    `json:"signal"`
@@ -335,7 +319,7 @@ func (r *run) drive(ctx context.Context, b opbuild.Built, d drive) (whole bool, 
 		return false, ctx.Err()
 	}
 	if err != nil && ended != nil {
-		return false, &Error{Text: fmt.Sprintf("the runner ended: %v", ended), Output: said.Lines(), Hint: "its last words are above"}
+		return false, &opbuild.Error{Text: fmt.Sprintf("the runner ended: %v", ended), Output: said.Lines(), Hint: "its last words are above"}
 	}
 	return whole, err
 }
@@ -348,10 +332,7 @@ func (r *run) take(name string, b opbuild.Built) (whole bool, err error) {
 	}
 	defer func() { _ = f.Close() }() // it was only read
 	return opreport.ReadEvents(f, func(e opreport.Event) error {
-		key := e.Operator
-		if e.Overload != "" {
-			key += "." + e.Overload
-		}
+		key := opreport.FullName(e.Operator, e.Overload)
 		op := r.byName[key]
 		switch {
 		case op == nil:

@@ -109,7 +109,6 @@ class OperatorRun:
         self.found = {}
         self.crashes = self.hangs = 0
         self.errors = {}
-        self.exceptions = {}
         self.left = set()  # ways out that were searched for leaks
         self.valid = []
         self.lost = 0
@@ -179,7 +178,6 @@ class OperatorRun:
     def raised(self, case, answer):
         kind, message = answer["type"], answer["message"]
         skeleton = f"{kind}: {making.skeleton(message)}"
-        self.exceptions[skeleton] = self.exceptions.get(skeleton, 0) + 1
         if kind == "MemoryError" or "bad_alloc" in message or "allocate memory" in message:
             return
         if skeleton not in self.errors and not case.get("ask"):
@@ -372,7 +370,8 @@ class OperatorRun:
         return out
 
     def replay(self, made):
-        for case in self.plan["replay"].get(self.op["name"] + "." + self.op["overload"], []):
+        full = self.op["name"] + ("." + self.op["overload"] if self.op["overload"] else "")
+        for case in self.plan["replay"].get(full, []):
             if self.spent():
                 break
             if case.get("sequence"):
@@ -479,8 +478,7 @@ class OperatorRun:
             self.write(f)
         self.driver.event(
             event="row", operator=self.op["name"], overload=self.op["overload"], counts=self.counts, asked=self.asked,
-            skipped=self.skipped, exceptions=dict(sorted(self.exceptions.items(), key=lambda e: (-e[1], e[0]))[:12]),
-            pool=self.pool(), cut=cut, stage=self.stage,
+            skipped=self.skipped, pool=self.pool(), cut=cut, stage=self.stage,
         )  # fmt: skip
 
     def pool(self):
