@@ -13,6 +13,7 @@ import (
 	"github.com/andiron-dev/andiron/internal/infer"
 	"github.com/andiron-dev/andiron/internal/lockfile"
 	"github.com/andiron-dev/andiron/internal/policy"
+	"github.com/andiron-dev/andiron/internal/safetext"
 	"github.com/andiron-dev/andiron/internal/trust"
 )
 
@@ -100,7 +101,7 @@ func (a *app) starterLock(f *initFlags, models []initModel) (starter, error) {
 			Path: m.rel, SHA256: m.SHA256, Size: m.Size, Format: m.Format, Verdict: m.Verdict.String(), AddedBy: by, AddedAt: at, Reason: "it passed when andiron init looked at it",
 		})
 		if !slices.ContainsFunc(m.Findings, func(f finding.Finding) bool { return f.Rule == "TRU090" }) { // it is not listed
-			names = append(names, quoteWord(m.rel))
+			names = append(names, safetext.Word(m.rel))
 		}
 	}
 	if len(lock.Models) == 0 {
@@ -119,18 +120,6 @@ func (a *app) starterLock(f *initFlags, models []initModel) (starter, error) {
 		return s, fmt.Errorf("internal error: the lock that was made: %w", err)
 	}
 	return s, nil
-}
-
-// quoteWord writes a path as one word of a POSIX shell.
-func quoteWord(s string) string {
-	if !strings.ContainsFunc(s, func(r rune) bool { return !strings.ContainsRune("_./-+:@%,", r) && !isWord(r) }) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
-
-func isWord(r rune) bool {
-	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
 }
 
 const (
@@ -160,7 +149,7 @@ func starterSchemas(ctx context.Context, dir string, models []initModel) (list [
 		} else {
 			s.text = text
 			s.why = fmt.Sprintf("which tensors %s takes, as the file says; lines with \"decide\" are for a person, and andiron.guard(model, %q) holds requests against it", m.rel, s.name)
-			s.need = "andiron guard infer " + quoteWord(m.rel) + " prints what the model says\n"
+			s.need = "andiron guard infer " + safetext.Word(m.rel) + " prints what the model says\n"
 		}
 		list = append(list, s)
 	}

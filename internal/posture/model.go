@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/safetext"
 )
 
 const (
@@ -146,7 +147,7 @@ func whereOf(f *finding.Finding, otherwise finding.Where) finding.Where {
 
 // rejectFix never asks anyone to load a file that does not pass.
 func rejectFix(a finding.Artifact) string {
-	look := "andiron inspect --trace " + quote(a.Path)
+	look := "andiron inspect --trace " + safetext.Word(a.Path)
 	if a.Verdict == finding.Unknown {
 		return look + " shows what would run; where the model is yours, " + convertFix(a)
 	}
@@ -166,7 +167,7 @@ func convertFix(a finding.Artifact) string {
 	if i := strings.LastIndexByte(out, '.'); i > strings.LastIndexByte(out, '/')+1 {
 		out = out[:i]
 	}
-	return "andiron convert " + quote(a.Path) + " -o " + quote(out+".safetensors")
+	return "andiron convert " + safetext.Word(a.Path) + " -o " + safetext.Word(out+".safetensors")
 }
 
 // noModels says where models were searched, and code that knows of one.
@@ -302,18 +303,4 @@ func byPath(as []finding.Artifact) []finding.Artifact {
 	return slices.SortedStableFunc(slices.Values(as), func(a, b finding.Artifact) int {
 		return cmp.Compare(a.Path, b.Path)
 	})
-}
-
-// quote writes a path as one word of a POSIX shell that no program takes for a flag.
-func quote(path string) string {
-	if strings.HasPrefix(path, "-") {
-		path = "./" + path
-	}
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_./-+:@%,", r)
-	}
-	if path != "" && strings.IndexFunc(path, func(r rune) bool { return !plain(r) }) < 0 {
-		return path
-	}
-	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }

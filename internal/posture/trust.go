@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/safetext"
 )
 
 // The trust room's rules that are evidence of what is in place, and the one that
@@ -68,7 +69,7 @@ func others(in Input, verdicts map[string]finding.Artifact) []finding.Evidence {
 func lockFix(a finding.Artifact) string {
 	switch {
 	case a.Verdict.Passes():
-		return "andiron trust add " + quote(a.Path)
+		return "andiron trust add " + safetext.Word(a.Path)
 	case a.Verdict == finding.Unknown:
 		return convertFix(a) + ", and then andiron trust add the result"
 	case a.Verdict == finding.Unreadable:

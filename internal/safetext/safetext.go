@@ -55,6 +55,20 @@ func Plain(s string) string {
 // HTML is a plain text that may stand between tags and in quotes.
 func HTML(s string) string { return html.EscapeString(Plain(s)) }
 
+// Word writes a path as one word of a POSIX shell that no program takes for a flag.
+func Word(path string) string {
+	if strings.HasPrefix(path, "-") {
+		path = "./" + path
+	}
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_./-+:@%,", r)
+	}
+	if path != "" && strings.IndexFunc(path, func(r rune) bool { return !plain(r) }) < 0 {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}
+
 func isPlain(s string) bool {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' {

@@ -42,3 +42,13 @@ func TestValid(t *testing.T) {
 		}
 	}
 }
+
+func TestWord(t *testing.T) {
+	for path, want := range map[string]string{
+		"a/b-1.pt": "a/b-1.pt", "-x.pt": "./-x.pt", "": "''", "it's": `'it'\''s'`, "a b": "'a b'", "$(x)": "'$(x)'", "-a b": "'./-a b'",
+	} {
+		if got := safetext.Word(path); got != want {
+			t.Errorf("%q: %s, want %s", path, got, want)
+		}
+	}
+}
