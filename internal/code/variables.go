@@ -3,6 +3,7 @@ package code
 import (
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/pysrc"
@@ -21,8 +22,8 @@ type setting struct {
 }
 
 // settingsOf are those variables. Of TorchServe's settings each has one.
-func settingsOf() (list []setting) {
-	list = []setting{
+var settingsOf = sync.OnceValue(func() []setting {
+	list := []setting{
 		{buildPlace, func(s string) bool { return sharedText(s) != "" }, builtAtRun, finding.High, finding.Medium, "extensions are built where everybody on the machine can put what is then loaded"},
 		{"MASTER_ADDR", farAddress, openListener, finding.Medium, finding.Low, "the processes of a job meet where whoever can connect takes part"},
 		{"GRADIO_SHARE", truthy, openServer, finding.Medium, finding.Medium, "the page gets an address that the world can open"},
@@ -34,7 +35,7 @@ func settingsOf() (list []setting) {
 		list = append(list, setting{"TS_" + strings.ToUpper(t.key), t.bad, t.of(), t.severity, t.severity, t.text})
 	}
 	return list
-}
+})
 
 // farAddress reports an address that is written out and is not of this machine.
 func farAddress(s string) bool {
@@ -45,9 +46,8 @@ func wholeDisk(s string) bool { return s == "/" }
 
 // variables reports Python that sets one of them.
 func (v *view) variables() {
-	list := settingsOf()
-	kept := list[:0]
-	for _, s := range list {
+	var kept []setting
+	for _, s := range settingsOf() {
 		if strings.Contains(v.f.Text, s.name) {
 			kept = append(kept, s)
 		}
@@ -111,11 +111,10 @@ func (v *view) plain(e pysrc.Expr) (string, bool) {
 
 // sets looks at a file of settings for them.
 func (l *looker) sets(name, text string) {
-	list := settingsOf()
 	line := 0
 	for s := range strings.Lines(text) {
 		line++
-		for _, x := range list {
+		for _, x := range settingsOf() {
 			before, behind, ok := strings.Cut(s, x.name)
 			if !ok || comment([]byte(before)) || before != "" && isWord(before[len(before)-1]) {
 				continue
