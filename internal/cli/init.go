@@ -132,10 +132,7 @@ func (a *app) audited(cmd *cobra.Command, f *initFlags, dir string) (*stood, err
 		return nil, err
 	}
 	defer closeRoom(room)
-	opt := run.engine(finding.Config{Tool: "andiron", Version: version(), Verb: verbOf(cmd)}, proj.policy, rules, nil)
-	opt.Model.Spilled = a.heap.tighten
-	opt.Project, opt.Policy, opt.Trust, opt.Waivers = proj.root, proj.policyName, room, proj.waivers(now)
-	opt.Supply, opt.Code, opt.Digests = proj.policy.Supply, proj.policy.Code, a.digests(&run)
+	opt := a.engineOptions(&run, finding.Config{Tool: "andiron", Version: version(), Verb: verbOf(cmd)}, &proj, room, rules, now)
 	past, err := folded(ctx, dir)
 	if err != nil {
 		return nil, err

@@ -54,12 +54,8 @@ func (a *app) run(ctx context.Context, cmd *cobra.Command, f *runFlags, project 
 	judge := policy.NewJudge(pol, config.Verb, rules)
 	h, err := a.handlers(f, out, judge, rules)
 	if err == nil {
-		opt := f.engine(config, pol, rules, a.stdin)
+		opt := a.engineOptions(f, config, &proj, room, rules, now)
 		opt.Walk.Except = out.files()
-		opt.Model.Spilled = a.heap.tighten
-		opt.Project, opt.Policy, opt.Trust, opt.Waivers = proj.root, proj.policyName, room, proj.waivers(now)
-		opt.Supply, opt.Code, opt.Required = pol.Supply, pol.Code, pol.Required
-		opt.Digests = a.digests(f)
 		err = look(ctx, opt, h)
 		a.keep(opt.Digests)
 	}
@@ -79,6 +75,16 @@ func (a *app) run(ctx context.Context, cmd *cobra.Command, f *runFlags, project 
 		a.code = policy.ExitIncomplete
 	}
 	return nil
+}
+
+// engineOptions are those that flags and the project decide.
+func (a *app) engineOptions(f *runFlags, config finding.Config, p *project, room *trust.Room, rules rule.Catalogue, now time.Time) engine.Options {
+	opt := f.engine(config, p.policy, rules, a.stdin)
+	opt.Model.Spilled = a.heap.tighten
+	opt.Project, opt.Policy, opt.Trust, opt.Waivers = p.root, p.policyName, room, p.waivers(now)
+	opt.Supply, opt.Code, opt.Required = p.policy.Supply, p.policy.Code, p.policy.Required
+	opt.Digests = a.digests(f)
+	return opt
 }
 
 func (f *runFlags) engine(config finding.Config, pol policy.Policy, rules rule.Catalogue, stdin io.Reader) engine.Options {
