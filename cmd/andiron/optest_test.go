@@ -92,8 +92,10 @@ type tested struct {
 		Operators struct {
 			Torch string `json:"torch"`
 			Rows  []struct {
-				Name  string `json:"name"`
-				Valid int    `json:"valid"`
+				Name  string   `json:"name"`
+				Valid int      `json:"valid"`
+				Asked []string `json:"asked"`
+				Found []string `json:"found"`
 			} `json:"rows"`
 			Passes []struct {
 				Name   string `json:"name"`
@@ -291,6 +293,72 @@ func TestOptestNewer(t *testing.T) {
 	}
 	assess(t, list, dir, andironReport(t, []string{"andiron"}, "ops", "scan", "../../"+dir), run)
 	judge(t, list)
+}
+
+// TestRealOptestAgain: a run that begins with the corpus of an earlier one asks and finds
+// the same.
+func TestRealOptestAgain(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"setup.py": `from setuptools import setup
+from torch.utils.cpp_extension import BuildExtension, CppExtension
+
+setup(name="tiny", packages=["tiny"], ext_modules=[CppExtension("tiny._C", ["op.cpp"])], cmdclass={"build_ext": BuildExtension})
+`,
+		"op.cpp": `#include <ATen/ATen.h>
+#include <Python.h>
+#include <torch/library.h>
+
+at::Tensor pick(const at::Tensor& x, const at::Tensor& at) {
+  TORCH_CHECK(x.dim() == 1 && at.dim() == 1, "pick takes vectors");
+  const at::Tensor from = x.contiguous(), index = at.contiguous();
+  at::Tensor out = at::empty({index.numel()}, from.options());
+  for (int64_t i = 0; i < index.numel(); ++i) {
+    out.data_ptr<float>()[i] = from.data_ptr<float>()[index.data_ptr<int64_t>()[i]];
+  }
+  return out;
+}
+
+TORCH_LIBRARY(tiny, m) { m.def("pick.of(Tensor x, Tensor at) -> Tensor"); }
+TORCH_LIBRARY_IMPL(tiny, CPU, m) { m.impl("pick.of", pick); }
+
+PyMODINIT_FUNC PyInit__C(void) {
+  static PyModuleDef module = {PyModuleDef_HEAD_INIT, "_C", nullptr, -1, nullptr};
+  return PyModule_Create(&module);
+}
+`,
+		"tiny/__init__.py": "import torch\n\nfrom . import _C\n",
+		"tests/test_pick.py": `import torch
+import tiny
+
+
+def test_pick():
+    assert torch.ops.tiny.pick(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([2, 0])).tolist() == [3.0, 1.0]
+`,
+	} {
+		name = filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var said [2]string
+	for i := range said {
+		r := andironReport(t, []string{"andiron"}, "ops", "test", "--yes", "--no-progress", "--build", "plain", "--cases", "60", "--python", optestPython(t), dir)
+		if len(r.Summary.Operators.Rows) != 1 {
+			t.Fatalf("%+v", r.Summary.Operators)
+		}
+		row := r.Summary.Operators.Rows[0]
+		if !slices.Contains(row.Found, "crash") || !slices.Contains(row.Asked, "leak") || !slices.Contains(row.Asked, "gradient") {
+			t.Errorf("run %d: %+v", i, row)
+		}
+		said[i] = fmt.Sprint(row.Asked, row.Found)
+	}
+	if said[0] != said[1] {
+		t.Errorf("first %s, then %s", said[0], said[1])
+	}
 }
 
 // page holds the table of the documentation against what was found. What finds a bug

@@ -344,12 +344,11 @@ class OperatorRun:
         if self.op["args"] is None and not seeds:
             self.skipped["call"] = "its signature is not known and no test calls it"
             return
-        self.replay(made)
+        came_back = self.replay(made)
         for seed in seeds:
-            if made.fresh(seed) and not self.spent() and self.case(seed, made)["status"] == "valid":
-                self.valid.append(seed)
+            self.seed(seed, made, came_back)
         if not seeds:
-            self.blindly(made)
+            self.blindly(made, came_back)
         if self.settings["only"] == "seeds":
             return
         self.stage = "questions"
@@ -369,7 +368,18 @@ class OperatorRun:
                 out.append(case)
         return out
 
+    def seed(self, case, made, came_back):
+        """Keeps a call to put questions to, if it comes back now or did in the replay."""
+        k = making.key(case)
+        if k in came_back:
+            came_back.remove(k)
+        elif not made.fresh(case) or self.spent() or self.case(case, made)["status"] != "valid":
+            return
+        self.valid.append(case)
+
     def replay(self, made):
+        """Makes the calls of the corpus, and returns the keys of those that came back."""
+        came_back = set()
         full = self.op["name"] + ("." + self.op["overload"] if self.op["overload"] else "")
         for case in self.plan["replay"].get(full, []):
             if self.spent():
@@ -378,17 +388,16 @@ class OperatorRun:
                 answer = self.ask(case)
                 if answer["status"] == "crashed":
                     self.crash(case, answer)
-            elif made.fresh(case):
-                self.case(case, made)
+            elif made.fresh(case) and self.case(case, made)["status"] == "valid":
+                came_back.add(making.key(case))
+        return came_back
 
-    def blindly(self, made):
+    def blindly(self, made, came_back):
         self.counts["blind"] = 1
         for _ in range(BLIND):
-            case = made.blind()
-            if made.fresh(case) and not self.spent() and self.case(case, made)["status"] == "valid":
-                self.valid.append(case)
-                if len(self.valid) >= 4:
-                    break
+            self.seed(made.blind(), made, came_back)
+            if len(self.valid) >= 4:
+                break
         made.seeds, made.pool = self.valid[:3], self.valid[:] or made.pool
 
     def special(self, made):
