@@ -282,15 +282,8 @@ def check_elements(
     return "AT-DTYPE"
 
 
-def check_request(
-    tensors: List[torch.Tensor],
-    names: List[str],
-    constraints: List[List[List[int]]],
-    texts: List[str],
-    limits: List[int],
-    dims: Dict[str, int],
-) -> str:
-    """Check limits on all tensors together, and constraints."""
+def check_limits(tensors: List[torch.Tensor], limits: List[int]) -> str:
+    """Check what bounds all tensors together."""
     total = 0
     nbytes = 0
     for x in tensors:
@@ -300,6 +293,12 @@ def check_request(
         return "AT-ELEMENTS: more than the schema allows"
     if nbytes > limits[1]:
         return "AT-BYTES: more than the schema allows"
+    return ""
+
+
+def check_constraints(
+    names: List[str], constraints: List[List[List[int]]], texts: List[str], dims: Dict[str, int]
+) -> str:
     for i in range(len(constraints)):
         if not check_constraint(constraints[i], names, dims):
             return "AT-CONSTRAINT: " + texts[i] + " does not hold for " + str(dims)
@@ -342,13 +341,13 @@ def check_tensors(
     for some in given:
         tensors.extend(some)
     dims = sizes_of(bound, bound_symbols)
-    found = ""
+    found = check_limits(tensors, limits)
     for i in range(len(given)):
         for x in given[i]:
             if found == "":
                 found = named(wants[i], check_sizes(x, sizes[i], symbols[i], dims))
     if found == "":
-        found = check_request(tensors, names, constraints, texts, limits, dims)
+        found = check_constraints(names, constraints, texts, dims)
     for i in range(len(given)):
         for x in given[i]:
             if found == "":
