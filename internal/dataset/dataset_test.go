@@ -131,7 +131,7 @@ func TestImages(t *testing.T) {
 		t.Errorf("place %+v", p)
 	}
 	for _, form := range []Form{{DType: tensor.Uint8, Last: true}, {DType: tensor.Float32, Channels: 1}} {
-		x, err := decode(b, form, Limits{}.orDefaults())
+		x, err := form.start(b, Limits{}.orDefaults())()
 		switch {
 		case err != nil:
 			t.Error(err)
