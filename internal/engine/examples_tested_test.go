@@ -44,6 +44,7 @@ func testedExamples() map[string]example {
 	for kind, id := range map[string]string{
 		"crash": "OPS100", "hang": "OPS101", "poison": "OPS102", "layout": "OPS103", "dtype": "OPS104", "mutation": "OPS105", "threads": "OPS106",
 		"leak": "OPS107", "device": "OPS108", "gradcheck": "OPS109", "no-gradient": "OPS110", "reference": "OPS112", "unclear": "OPS113", "determinism": "OPS114",
+		"cuda-error": "OPS116", "agreement": "OPS117", "barrier": "OPS118",
 	} {
 		all[id] = example{showed(opreport.Found{Kind: kind, Detail: "the call shows it"}), showed(near)}
 	}
