@@ -3,7 +3,6 @@ package opreport
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"io"
 	"regexp"
 	"slices"
@@ -16,8 +15,7 @@ import (
 // DeviceReport is one report of compute-sanitizer.
 type DeviceReport struct {
 	Kind   string // as that of Found
-	Text   string // the first line, without numbers that differ from call to call
-	Detail string // a sentence
+	Detail string // what happened, the same for all threads of a kernel
 	Call   int    // the number in the name of a Python function that made the call; -1 where none is said
 	Offset int64  // of the report in the log
 	Device []Frame
@@ -112,19 +110,28 @@ func (p *deviceParser) done() error {
 	return p.each(*d)
 }
 
+// deviceForms are the first lines of reports. $1 is the first part in brackets. A form
+// without a kind is none of the program's mistakes.
+var deviceForms = []struct {
+	kind string
+	form *regexp.Regexp
+	says string
+}{
+	{"crash", regexp.MustCompile(`^(?:Error: )?Invalid __(\w+)__ (\w+) of size ([\d,]+)`), "a kernel makes an invalid $2 of $3 bytes in $1 memory"},
+	{"poison", regexp.MustCompile(`^(?:Error: )?Uninitialized __(\w+)__ memory read of size ([\d,]+)`), "a kernel reads $2 bytes of $1 memory that nobody wrote"},
+	{"race", regexp.MustCompile(`^Error: (?:Race reported between|Potential \w+ hazard detected at)`), "threads of a block access the same shared memory without a barrier between them"},
+	{"barrier", regexp.MustCompile(`^(?:Error: )?Barrier error detected\. (.*?)\.?$`), "a barrier is not reached by all threads that it waits for: $1"},
+	{"leak", regexp.MustCompile(`^Leaked ([\d,]+) bytes at `), "$1 bytes of the GPU's memory are never freed"},
+	{"crash", regexp.MustCompile(`^(?:Error: )?Malloc/Free error encountered ?: (.*)$`), "a kernel frees memory of the device heap wrongly: $1"},
+	{"cuda-error", regexp.MustCompile(`^Program hit \w+ \(error \d+\) due to "(.*)" on CUDA API call to (\w+)`), "$2 fails: $1"},
+	{"", regexp.MustCompile(`^(?:Warning: |Host API |COMPUTE-SANITIZER|Target application returned)`), ""},
+	{"crash", regexp.MustCompile(`^(.*)$`), "$1"}, // an exception of the hardware, by its name
+}
+
 var (
-	deviceInvalid  = regexp.MustCompile(`^(?:Error: )?Invalid __(\w+)__ (read|write|atomic|\w+) of size ([\d,]+)`)
-	deviceUnset    = regexp.MustCompile(`^(?:Error: )?Uninitialized __(\w+)__ memory read of size ([\d,]+)`)
-	deviceRace     = regexp.MustCompile(`^Error: Race reported between (\w+) access at (.*)$`)
-	deviceHazard   = regexp.MustCompile(`^Error: Potential (\w+) hazard detected at __\w+__`)
-	deviceBarrier  = regexp.MustCompile(`^(?:Error: )?Barrier error detected\. (.*?)\.?$`)
-	deviceLeaked   = regexp.MustCompile(`^Leaked ([\d,]+) bytes at `)
-	deviceHeap     = regexp.MustCompile(`^(?:Error: )?Malloc/Free error encountered ?: (.*)$`)
-	deviceAPI      = regexp.MustCompile(`^Program hit (\w+) \(error \d+\) due to "(.*)" on CUDA API call to (\w+)`)
-	deviceUnsaid   = regexp.MustCompile(`^ERROR SUMMARY: (\d+) errors? (?:was|were) not printed`)
-	deviceSummary  = regexp.MustCompile(`^(?:ERROR|RACECHECK|LEAK|SYNCCHECK) SUMMARY: `)
-	deviceFailed   = regexp.MustCompile(`^(?:Internal Sanitizer Error|Fatal|FATAL|Error: (?:Target|No |Unable|Failed|Could|process|Device|The )|.*not supported|.*[Uu]nsupported|Unable to )`)
-	deviceNoAccess = regexp.MustCompile(`^(?:Warning: |Host API |COMPUTE-SANITIZER|Target application returned)`)
+	deviceUnsaid  = regexp.MustCompile(`^ERROR SUMMARY: (\d+) errors? (?:was|were) not printed`)
+	deviceSummary = regexp.MustCompile(`^(?:ERROR|RACECHECK|LEAK) SUMMARY: `)
+	deviceFailed  = regexp.MustCompile(`^(?:Internal Sanitizer Error|Error: (?:Target|No |Unable|Failed|Could|process|Device|The )|Unable to |.*(?:not supported|[Uu]nsupported))`)
 )
 
 // begin takes the first line of a report, or one that stands alone.
@@ -144,45 +151,26 @@ func (p *deviceParser) begin(text string, at int64) {
 		}
 		return
 	}
+	text = cutLine(text)
 	kind, detail := deviceKind(text)
-	p.current, p.lines = &DeviceReport{Kind: kind, Text: detail, Detail: detail, Call: -1, Offset: at, Output: cutLine(text) + "\n"}, 1
-	if m := deviceRace.FindStringSubmatch(text); m != nil {
-		p.current.Device = append(p.current.Device, deviceFrame(m[2]))
+	p.current, p.lines = &DeviceReport{Kind: kind, Detail: detail, Call: -1, Offset: at, Output: text + "\n"}, 1
+	if _, at, ok := strings.Cut(text, " access at "); ok && kind == "race" {
+		p.current.Device = append(p.current.Device, deviceFrame(at))
 	}
 }
 
-// deviceKind says what a report is about; an empty kind is none of the program.
+// deviceKind says what a report is about.
 func deviceKind(text string) (kind, detail string) {
-	switch m := (*[]string)(nil); {
-	case match(deviceInvalid, text, &m):
-		return "crash", fmt.Sprintf("a kernel makes an invalid %s of %s bytes in %s memory", (*m)[2], (*m)[3], (*m)[1])
-	case match(deviceUnset, text, &m):
-		return "poison", fmt.Sprintf("a kernel reads %s bytes of %s memory that nobody wrote", (*m)[2], (*m)[1])
-	case deviceRace.MatchString(text), deviceHazard.MatchString(text):
-		return "race", "threads of a block access the same shared memory without a barrier between them"
-	case match(deviceBarrier, text, &m):
-		return "barrier", "a barrier is not reached by all threads that it waits for: " + strings.ToLower((*m)[1])
-	case match(deviceLeaked, text, &m):
-		return "leak", fmt.Sprintf("%s bytes of the GPU's memory are never freed", (*m)[1])
-	case match(deviceHeap, text, &m):
-		return "crash", "a kernel frees memory of the device heap wrongly: " + (*m)[1]
-	case match(deviceAPI, text, &m):
-		return "cuda-error", fmt.Sprintf("%s fails: %s", (*m)[3], (*m)[2])
-	case deviceNoAccess.MatchString(text):
-		return "", ""
+	for _, f := range deviceForms {
+		if at := f.form.FindStringSubmatchIndex(text); at != nil {
+			return f.kind, string(f.form.ExpandString(nil, f.says, text, at))
+		}
 	}
-	return "crash", cutLine(text) // an exception of the hardware, by its name
-}
-
-func match(re *regexp.Regexp, text string, into **[]string) bool {
-	m := re.FindStringSubmatch(text)
-	*into = &m
-	return m != nil
+	return "", ""
 }
 
 var (
-	deviceAccess = regexp.MustCompile(`^(Write|Read|Atomic) Thread \(.*?\) at (.*)$`)
-	deviceOther  = regexp.MustCompile(`^and (\w+) access at (.*?)(?: \[[\d,]+ hazards?\])?$`)
+	deviceAccess = regexp.MustCompile(`^(?:\w+ Thread \(.*?\)|and \w+ access) at (.*?)(?: \[[\d,]+ hazards?\])?$`)
 	deviceCall   = regexp.MustCompile(`^andiron_call_(\d{1,9})$`)
 )
 
@@ -211,11 +199,10 @@ func (p *deviceParser) more(text string, indent int) {
 		d.Host[len(d.Host)-1].Library = strings.TrimPrefix(text, "in ") // the form before CUDA 12
 	case strings.HasSuffix(text, " is misaligned"):
 		d.Detail += ", at an address that is misaligned"
-		d.Text = d.Detail
-	case deviceAccess.MatchString(text):
-		d.Device = append(d.Device, deviceFrame(deviceAccess.FindStringSubmatch(text)[2]))
-	case deviceOther.MatchString(text):
-		d.Device = append(d.Device, deviceFrame(deviceOther.FindStringSubmatch(text)[2]))
+	default:
+		if m := deviceAccess.FindStringSubmatch(text); m != nil {
+			d.Device = append(d.Device, deviceFrame(m[1]))
+		}
 	}
 }
 

@@ -170,7 +170,7 @@ func (w *watcher) spot(calls []call, smaller bool) func(opreport.DeviceReport, m
 			return
 		}
 		op := calls[m.entry].Op
-		key := fmt.Sprintf("%d %s %s %s:%d", op, d.Kind, d.Text, where.File, where.Line)
+		key := fmt.Sprintf("%d %s %s %s:%d", op, d.Kind, d.Detail, where.File, where.Line)
 		s := w.reports[key]
 		switch {
 		case d.Kind == "leak":
@@ -406,7 +406,7 @@ func (r *run) takeWatched(ctx context.Context, list []*watcher) error {
 
 func (s *spotted) found(tool opbuild.Variant) opreport.Found {
 	f := opreport.Found{
-		Kind: s.report.Kind, Key: fmt.Sprintf("%s %s:%d", s.report.Text, s.where.File, s.where.Line), Detail: s.report.Detail, Output: s.report.Output,
+		Kind: s.report.Kind, Key: fmt.Sprintf("%s %s:%d", s.report.Detail, s.where.File, s.where.Line), Detail: s.report.Detail, Output: s.report.Output,
 		Times: s.times, Calls: 1, Unsteady: !s.sure, Build: string(tool), Where: s.where, Case: s.small,
 	}
 	if f.Unsteady {
