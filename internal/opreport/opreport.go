@@ -132,6 +132,7 @@ type Event struct {
 	Cut      string            `json:"cut"`
 	Stage    string            `json:"stage"`
 	Watched  []json.RawMessage `json:"watched"`
+	Broken   []json.RawMessage `json:"broken"`
 }
 
 const (

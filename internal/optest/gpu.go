@@ -173,7 +173,7 @@ func (r *run) groups() [][]operator {
 // takeGPU takes in what became of an operator on the GPU.
 func (r *run) takeGPU(op *opreport.Operator, e *opreport.Event) {
 	op.GPU = e.Counts
-	r.watched[op.Full()] = e.Watched
+	r.watched[op.Full()], r.broken[op.Full()] = e.Watched, e.Broken
 	if e.Counts.Valid > 0 {
 		if op.Asked == nil {
 			op.Asked = map[string]int{}

@@ -75,12 +75,13 @@ type run struct {
 	gpu       gpuFacts
 	noGPU     string               // why no call is made on a GPU
 	watched   map[string][]rawCase // calls on the GPU that compute-sanitizer looks at
+	broken    map[string][]rawCase // those that ended what a process may ask of the GPU
 }
 
 // Run tests all operators of a project. If the context ends, it returns what was seen
 // until then, with the error.
 func Run(ctx context.Context, o Options) (*opreport.Result, error) {
-	r := &run{Options: o, byName: map[string]*opreport.Operator{}, seeds: map[string][]rawCase{}, pools: map[string][]rawCase{}, watched: map[string][]rawCase{}}
+	r := &run{Options: o, byName: map[string]*opreport.Operator{}, seeds: map[string][]rawCase{}, pools: map[string][]rawCase{}, watched: map[string][]rawCase{}, broken: map[string][]rawCase{}}
 	r.result.Seed = o.Seed
 	if r.Config == nil {
 		r.Config = &Config{}

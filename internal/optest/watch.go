@@ -40,8 +40,10 @@ const (
 // watch has compute-sanitizer look at calls that came back, or broke what runs on the
 // GPU. Many calls are made in one process: its start takes longer than all of them.
 func (r *run) watch(ctx context.Context, path string) error {
-	calls := r.watchedCalls()
-	if len(calls) == 0 {
+	calls := r.watchedCalls(r.watched)
+	// Only memcheck ends a kernel before it does what breaks all that follows.
+	broken := append(r.watchedCalls(r.broken), calls...)
+	if len(broken) == 0 {
 		r.pass("compute-sanitizer", "", "no call came back on the GPU that it could look at")
 		return nil
 	}
@@ -51,7 +53,11 @@ func (r *run) watch(ctx context.Context, path string) error {
 	all, own := errgroup.WithContext(ctx)
 	for i, tool := range deviceTools {
 		w[i] = &watcher{r: r, path: path, help: help, tool: tool, end: time.Now().Add(r.share(OnGPU) + startSeconds*time.Second), reports: map[string]*spotted{}}
-		all.Go(func() error { return w[i].all(own, calls) })
+		mine := calls
+		if tool == "memcheck" {
+			mine = broken
+		}
+		all.Go(func() error { return w[i].all(own, mine) })
 	}
 	if err := all.Wait(); err != nil {
 		return err
@@ -70,11 +76,11 @@ type call struct {
 }
 
 // watchedCalls are the calls of all operators: the first of each, then the second.
-func (r *run) watchedCalls() (list []call) {
+func (r *run) watchedCalls(from map[string][]rawCase) (list []call) {
 	for n := 0; ; n++ {
 		before := len(list)
 		for i := range r.operators {
-			if of := r.watched[r.operators[i].full()]; n < len(of) {
+			if of := from[r.operators[i].full()]; n < len(of) {
 				list = append(list, call{Op: i, Case: of[n]})
 			}
 		}

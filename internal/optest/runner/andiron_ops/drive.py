@@ -504,15 +504,16 @@ class OperatorRun:
         self.driver.event(
             event="row", operator=self.op["name"], overload=self.op["overload"], counts=self.counts, asked=self.asked,
             skipped=self.skipped, pool=self.pool(), cut=cut, stage=self.stage, watched=self.watched(),
+            broken=[c for c in self.broke if easy(c)],
         )  # fmt: skip
 
     def watched(self):
-        """The calls that compute-sanitizer looks at: what broke, what is right, what was new, and edges."""
+        """The calls that compute-sanitizer looks at: what is right, what was new, and edges."""
         if not self.on_gpu:
             return []
         new = [c for c in self.kept if any(c is p for p in self.passed)]
         out = list(self.errors.values())[:ERRORS]  # on a way out memory may be kept
-        picked = {making.key(c): c for c in [*self.broke, *self.valid[:4], *out, *new, *self.passed] if easy(c)}
+        picked = {making.key(c): c for c in [*self.valid[:4], *out, *new, *self.passed] if easy(c)}
         return list(picked.values())[:WATCHED]
 
     def pool(self):
