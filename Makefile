@@ -16,6 +16,7 @@
 # make interop  signatures, against the reference implementation in Python
 # make gateway  the gateway in front of MLServer, KServe, Triton, TorchServe and LitServe
 # make optest operators are built in every way and called with all that may break them: the planted bugs, with real torch
+# make gpu    the planted bugs in kernels, on a GPU under compute-sanitizer (for who has one; not in CI)
 # make sdk    the Python package: its wheel, types, and tests with and without torch
 # make deps   locks by real uv, pip-tools and poetry, against an index on this machine
 # make demo-serve  the example's classifier behind the gateway, and what becomes of bad requests
@@ -25,7 +26,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: optest code enforce sandbox kernels demo-sandbox demo-serve gateway verifier deps corpus-real keyless interop sdk torchrun fault build demo test check race hostile fuzz oracle bench clean setup
+.PHONY: gpu gpu-test optest code enforce sandbox kernels demo-sandbox demo-serve gateway verifier deps corpus-real keyless interop sdk torchrun fault build demo test check race hostile fuzz oracle bench clean setup
 
 ifneq ($(MAKECMDGOALS),clean)
 GO := $(shell tools/env/go.sh)
@@ -141,6 +142,13 @@ optest: build
 	tools/env/torch.sh --trixie --compilers
 	ANDIRON_OPTEST_PYTHON=/usr/bin/python3 ANDIRON_OPTEST_NEWER="$(CURDIR)/tools/env/inside.sh trixie $(CURDIR)/$(BIN)" \
 		go test -tags optest -timeout 40m -count 1 ./internal/cpptool ./internal/opbuild ./cmd/andiron -run '$(OPTEST)'
+
+gpu: gpu-test
+	tools/gpu_optest.sh
+
+# A machine with a GPU may have no Go: the test is one static file.
+gpu-test: setup
+	CGO_ENABLED=0 go test -c -tags optest -trimpath -ldflags "-s -w" -o bin/gpu.test ./cmd/andiron
 
 deps: setup
 	tools/deps.sh

@@ -50,7 +50,8 @@ first, then mutations of what was new, each in a child process, so that a crash 
 finding. Of calls that come back it is asked whether the result depends on how tensors
 lie in memory, on their dtype, on memory that nobody wrote, on the number of threads;
 whether arguments changed that the schema does not name, whether memory is kept,
-whether the gradient is right. Each finding is made as small as it can be and written
+whether the gradient is right. Where there is a GPU and the extension has kernels for
+it, the calls are made there as well, and under compute-sanitizer. Each finding is made as small as it can be and written
 as a Python script to DIR/.andiron/ops-test, whose cases the next run begins with.
 
 An operator of which no call came back is not tested, and the exit code is 3. DIR is the
@@ -72,7 +73,7 @@ current folder if not given. ops-test.yaml in it may name examples and reference
 	flags.BoolVar(&f.yes, "yes", false, "build and run the project's code without asking")
 	flags.StringVar(&f.python, "python", "", "run this interpreter (default $VIRTUAL_ENV/bin/python, then python3 on PATH)")
 	flags.StringSliceVar(&f.tests, "tests", nil, "the project's tests, a `LIST` of files and folders beneath DIR (default all)")
-	flags.StringSliceVar(&f.builds, "build", []string{"plain", "asan", "tsan"}, "the builds, a `LIST` of plain, asan and tsan")
+	flags.StringSliceVar(&f.builds, "build", []string{"plain", "asan", "tsan", "gpu"}, "the builds, a `LIST` of plain, asan and tsan, and gpu for calls on a GPU")
 	flags.BoolVar(&f.thorough, "thorough", false, "run under valgrind as well, which takes long")
 	flags.Int64Var(&f.seed, "seed", 0, "`N` that the cases follow from")
 	flags.Var(&f.cases, "cases", "make `N` calls of each operator besides those of the tests")
@@ -131,7 +132,7 @@ func (a *app) opsTestOptions(f *opsTestFlags, dir string) (*optest.Options, erro
 	}
 	for _, b := range f.builds {
 		if !slices.Contains(optest.Variants(), opbuild.Variant(b)) {
-			return nil, usage(fmt.Sprintf("ops test: --build %q is not one of plain, asan, tsan", b), "such as --build plain,asan")
+			return nil, usage(fmt.Sprintf("ops test: --build %q is not one of plain, asan, tsan, gpu", b), "such as --build plain,asan")
 		}
 		o.Builds = append(o.Builds, opbuild.Variant(b))
 	}

@@ -44,6 +44,7 @@ func testedExamples() map[string]example {
 	for kind, id := range map[string]string{
 		"crash": "OPS100", "hang": "OPS101", "poison": "OPS102", "layout": "OPS103", "dtype": "OPS104", "mutation": "OPS105", "threads": "OPS106",
 		"leak": "OPS107", "device": "OPS108", "gradcheck": "OPS109", "no-gradient": "OPS110", "reference": "OPS112", "unclear": "OPS113", "determinism": "OPS114",
+		"cuda-error": "OPS116", "agreement": "OPS117", "barrier": "OPS118",
 	} {
 		all[id] = example{showed(opreport.Found{Kind: kind, Detail: "the call shows it"}), showed(near)}
 	}
@@ -90,6 +91,32 @@ func TestTestedFindings(t *testing.T) {
 	row := got.summary.Operators.Rows[0]
 	if row.Valid != 7 || row.Seeds != 1 || !slices.Equal(row.Found, []string{"crash"}) || got.summary.Incomplete {
 		t.Errorf("%+v, incomplete %v", row, got.summary.Incomplete)
+	}
+}
+
+// What a kernel writes beyond the GPU's memory is as bad as what the processor does; what
+// it writes beyond that of its block, or sees itself, is less.
+func TestTestedOnGPU(t *testing.T) {
+	rules, err := engine.Catalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"Invalid __global__ write of size 4 bytes": "critical", "Invalid __global__ read of size 4 bytes": "high", "Invalid __shared__ write of size 4 bytes": "high",
+	} {
+		got := look(t, showed(opreport.Found{Kind: "crash", Build: "memcheck", Output: text + "\n    at f(float*)\n"}), rules)
+		if len(got.loose) != 1 || got.loose[0].Severity.String() != want || !slices.Contains(got.loose[0].Evidence, "1 call of the build as it is, on the GPU under compute-sanitizer memcheck; 1 of its cases end so") {
+			t.Errorf("%s: %+v", text, got.loose)
+		}
+	}
+	asserted := look(t, showed(opreport.Found{Kind: "crash", Build: "gpu", Key: "CUDA error: device-side assert triggered"}), rules)
+	if len(asserted.loose) != 1 || asserted.loose[0].Severity.String() != "medium" {
+		t.Errorf("%+v", asserted.loose)
+	}
+	// Calls on the GPU are calls.
+	gpu := look(t, tested(opreport.Operator{Counts: opreport.Counts{Raised: 9}, GPU: opreport.Counts{Valid: 2}, Asked: map[string]int{"gpu": 2}}), rules)
+	if row := gpu.summary.Operators.Rows[0]; len(gpu.loose) != 0 || row.Valid != 2 || row.Raised != 9 {
+		t.Errorf("%+v, %+v", gpu.loose, row)
 	}
 }
 

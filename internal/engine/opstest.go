@@ -45,8 +45,8 @@ func operatorsOf(r *opreport.Result) *finding.Operators {
 	out := &finding.Operators{Torch: r.Torch, Seed: r.Seed, Rows: []finding.OperatorRow{}, Passes: []finding.OperatorPass{}}
 	for _, o := range r.Operators {
 		row := finding.OperatorRow{
-			Name: o.Full(), Seeds: o.Counts.Seeds, Blind: o.Counts.Blind > 0, Valid: o.Counts.Valid, Raised: o.Counts.Raised,
-			Crashed: o.Counts.Crashed, Limited: o.Counts.Limit, Found: []string{}, Asked: []string{}, Skipped: map[string]string{}, Reason: o.Cut,
+			Name: o.Full(), Seeds: o.Counts.Seeds, Blind: o.Counts.Blind > 0, Valid: o.Counts.Valid + o.GPU.Valid, Raised: o.Counts.Raised + o.GPU.Raised,
+			Crashed: o.Counts.Crashed + o.GPU.Crashed, Limited: o.Counts.Limit + o.GPU.Limit, Found: []string{}, Asked: []string{}, Skipped: map[string]string{}, Reason: o.Cut,
 		}
 		if o.Skip != "" {
 			row.Reason = "left out by the project: " + o.Skip

@@ -253,9 +253,12 @@ func (b *build) unbuilt(made *Built, compiled []string) {
 	}
 	nvcc := b.f.nvcc()
 	for _, s := range b.p.Sources {
-		if !done[s] {
+		switch {
+		case !done[s]:
 			made.Unbuilt = append(made.Unbuilt, s)
 			made.NoCUDA = made.NoCUDA || isCUDA(s) && !nvcc
+		case isCUDA(s):
+			made.CUDA = append(made.CUDA, s)
 		}
 	}
 }
@@ -301,6 +304,8 @@ func (b *build) run(ctx context.Context, env []string, name string, args ...stri
 	cmd.Dir, cmd.Stdout, cmd.Stderr = b.src, to, to
 	cmd.Env = append(os.Environ(), "LC_ALL=C", "PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1", "GCC_COLORS=", "CLICOLOR=0")
 	cmd.Env = append(cmd.Env, env...)
+	// nvcc takes no flags from CFLAGS; with these compute-sanitizer knows lines.
+	cmd.Env = append(cmd.Env, joined("NVCC_APPEND_FLAGS", []string{"-lineinfo", "-Xcompiler", "-g1"}))
 	if b.o.Jobs > 0 {
 		cmd.Env = append(cmd.Env, "MAX_JOBS="+strconv.Itoa(b.o.Jobs))
 	}

@@ -15,7 +15,7 @@ json.dump(
         "library": cpp_extension.library_paths(),
         "python_include": sysconfig.get_path("include"),
         "cmake": torch.utils.cmake_prefix_path,
-        "new_abi": bool(torch._C._GLIBCXX_USE_CXX11_ABI),
+        "new_abi": bool(getattr(torch._C, "_GLIBCXX_USE_CXX11_ABI", True)),
         "cuda_home": cpp_extension.CUDA_HOME or "",
     },
     sys.stdout,

@@ -82,6 +82,7 @@ type Built struct {
 	Warnings   []Warning
 	Unbuilt    []string // sources that the build left out
 	NoCUDA     bool     // some of them are CUDA, and there is no nvcc
+	CUDA       []string // sources in CUDA that were built
 	Log        string   // the file with all that the build printed
 	Took       time.Duration
 }

@@ -1,6 +1,7 @@
 package opreport
 
 import (
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -53,9 +54,18 @@ func frame(file, line, column, function string) Frame {
 }
 
 // Access is what a sanitizer says of the memory that was touched: "WRITE of size 4",
-// or nothing.
+// or nothing. What a kernel writes to memory of its block alone is said otherwise.
 func Access(output string) string {
+	if m := deviceInvalidLine.FindStringSubmatch(output); m != nil {
+		if m[1] != "global" {
+			return fmt.Sprintf("%s of size %s in %s memory", m[2], m[3], m[1])
+		}
+		return fmt.Sprintf("%s of size %s", strings.ToUpper(m[2]), m[3])
+	}
 	return strings.TrimSuffix(access.FindString(output), " at")
 }
 
-var access = regexp.MustCompile(`(?m)^(READ|WRITE) of size \d+`)
+var (
+	access            = regexp.MustCompile(`(?m)^(READ|WRITE) of size \d+`)
+	deviceInvalidLine = regexp.MustCompile(`(?m)^(?:Error: )?Invalid __(\w+)__ (\w+) of size (\d+)`)
+)

@@ -15,7 +15,8 @@
 //
 // docs/spec/optest-v1.md. Reports of AddressSanitizer, UndefinedBehaviorSanitizer,
 // LeakSanitizer and ThreadSanitizer as compiler-rt's sanitizer_common prints them with
-// the default stack_trace_format, and of valgrind's memcheck.
+// the default stack_trace_format, of valgrind's memcheck, and of compute-sanitizer
+// (NVIDIA's Compute Sanitizer User Manual, 2021.2 to 2025.3).
 package opreport
 
 import (
@@ -47,6 +48,7 @@ type Operator struct {
 	Line           int
 	Skip           string // why the project leaves it out
 	Counts         Counts
+	GPU            Counts            // of calls with tensors on a GPU
 	Asked          map[string]int    // questions, how often each was asked
 	Skipped        map[string]string // questions, why they were not
 	Cut            string            // why not all was asked
@@ -87,7 +89,7 @@ type Found struct {
 	Calls    int // that it takes
 	Unsteady bool
 	Raised   bool   // on a way out by an exception
-	Build    string // "plain", "asan", "tsan"
+	Build    string // "plain", "asan", "tsan", "gpu", or a tool of compute-sanitizer
 	Script   string // the file that shows it, in the corpus
 	Also     string // what another build showed of it
 	Where    Frame
@@ -129,6 +131,8 @@ type Event struct {
 	Pool     []json.RawMessage `json:"pool"`
 	Cut      string            `json:"cut"`
 	Stage    string            `json:"stage"`
+	Watched  []json.RawMessage `json:"watched"`
+	Broken   []json.RawMessage `json:"broken"`
 }
 
 const (

@@ -172,6 +172,25 @@ func TestCorpora(t *testing.T) {
 	}
 }
 
+// What is planted in kernels is found by running them; reading them accuses no twin.
+func TestKernelsOnGPU(t *testing.T) {
+	twins := 0
+	for _, x := range scanCorpus(t, "../../testdata/ops/gpu") {
+		if x.last == 0 || x.name == "" {
+			t.Errorf("%s:%d: no function", x.file, x.first)
+		}
+		for _, a := range x.accused {
+			t.Errorf("the twin %s is accused: %s", x.name, a)
+		}
+		if x.class == "" {
+			twins++
+		}
+	}
+	if twins < 14 {
+		t.Errorf("%d twins", twins)
+	}
+}
+
 func TestEveryClassIsPlanted(t *testing.T) {
 	all := map[string]bool{}
 	for _, x := range corpus(t, "../../testdata/ops/first") {

@@ -17,7 +17,8 @@ import (
 // so does.
 var testedRules = []*rule.Rule{
 	testCrash, testHang, testPoison, testLayout, testDType, testMutation, testThreads, testLeak, testDevice,
-	testGradient, testNoGradient, testOpcheck, testReference, testUnclear, testUnsteady, testHarmless, testNot, testPass, recordOld, recordGood,
+	testGradient, testNoGradient, testOpcheck, testReference, testUnclear, testUnsteady, testHarmless, testLeftBehind, testAgreement, testBarrier,
+	testNot, testPass, recordOld, recordGood,
 }
 
 // tested says of which rule a kind of finding is.
@@ -25,7 +26,7 @@ var testKinds = map[string]*rule.Rule{
 	"crash": testCrash, "hang": testHang, "poison": testPoison, "layout": testLayout, "dtype": testDType, "mutation": testMutation,
 	"threads": testThreads, "race": testThreads, "leak": testLeak, "device": testDevice, "gradcheck": testGradient, "gradgradcheck": testGradient,
 	"no-gradient": testNoGradient, "opcheck": testOpcheck, "reference": testReference, "reference-raised": testReference,
-	"unclear": testUnclear, "determinism": testUnsteady,
+	"unclear": testUnclear, "determinism": testUnsteady, "cuda-error": testLeftBehind, "agreement": testAgreement, "barrier": testBarrier,
 }
 
 const crashRefs = "CWE-119"
@@ -33,7 +34,7 @@ const crashRefs = "CWE-119"
 var testCrash = &rule.Rule{
 	ID: "OPS100", Title: "An operator that ends the process", Strategy: finding.CustomOps,
 	Severity: finding.High, Since: since, Refs: []string{crashRefs, "CWE-125", "CWE-787", "CWE-416"},
-	Text: "A call of the operator ended the process, or a sanitizer stopped it: it read or wrote memory that is not its own, divided by zero, or did something else that C++ does not define. What Python gave it should have been refused with an exception. " +
+	Text: "A call of the operator ended the process, or a sanitizer stopped it: it read or wrote memory that is not its own, divided by zero, or did something else that C++ does not define. On a GPU the process goes on and can ask nothing more of the GPU. What Python gave it should have been refused with an exception. " +
 		"Where memory is written that is not the operator's own, or was freed before, the severity is critical: whoever chooses the arguments may choose what the process does next.",
 	Fix: "check the arguments with TORCH_CHECK before memory is touched; the script in the corpus shows the call",
 }
@@ -76,14 +77,14 @@ var testMutation = &rule.Rule{
 var testThreads = &rule.Rule{
 	ID: "OPS106", Title: "A result that depends on the number of threads", Strategy: finding.CustomOps,
 	Severity: finding.High, Since: since, Refs: []string{"CWE-362"},
-	Text: "One thread and four give different results, or ThreadSanitizer saw two threads touch the same memory without an order between them. Updates are lost, and memory may be corrupted.",
+	Text: "One thread and four give different results, or ThreadSanitizer saw two threads touch the same memory without an order between them; or, in a kernel, compute-sanitizer racecheck saw threads of a block do that. Updates are lost, and memory may be corrupted.",
 	Fix:  "let each thread write where no other does, or use at::parallel_reduce",
 }
 
 var testLeak = &rule.Rule{
 	ID: "OPS107", Title: "An operator that keeps memory", Strategy: finding.CustomOps,
 	Severity: finding.Medium, Since: since, Refs: []string{"CWE-401"},
-	Text: "What the process has allocated grows with each call, and is never given back. On a way out by an exception, whoever sends bad requests takes the memory.",
+	Text: "What the process has allocated, of its own memory or the GPU's, grows with each call, and is never given back. On a way out by an exception, whoever sends bad requests takes the memory.",
 	Fix:  "let a tensor, a std::vector or a std::unique_ptr own the memory",
 }
 
@@ -144,6 +145,27 @@ var testHarmless = &rule.Rule{
 	Fix:  "return before the copy where numel() is 0",
 }
 
+var testLeftBehind = &rule.Rule{
+	ID: "OPS116", Title: "An error of CUDA that the operator leaves behind", Strategy: finding.CustomOps,
+	Severity: finding.Medium, Since: since, Refs: []string{"CWE-252", "CUDA C++ Programming Guide, Error Checking"},
+	Text: "A call of CUDA failed in the operator, mostly the launch of a kernel on an empty tensor, and the operator came back as if nothing was wrong. Its result was never computed, and the error is raised later, by another operator that did nothing wrong.",
+	Fix:  "C10_CUDA_KERNEL_LAUNCH_CHECK() behind each launch, C10_CUDA_CHECK around each call, and a return where numel() is 0",
+}
+
+var testAgreement = &rule.Rule{
+	ID: "OPS117", Title: "A result on the GPU that is not that of the CPU", Strategy: finding.CustomOps,
+	Severity: finding.High, Since: since, Refs: []string{"CWE-682"},
+	Text: "The operator has a kernel for the CPU and one for the GPU, and the same small numbers give results that have little in common. One of the two is wrong. Nothing is asked where a result depends on the random seed, or where numbers are not finite.",
+	Fix:  "compare both with a reference; ops-test.yaml can name one",
+}
+
+var testBarrier = &rule.Rule{
+	ID: "OPS118", Title: "A barrier that not all threads reach", Strategy: finding.CustomOps,
+	Severity: finding.High, Since: since, Refs: []string{"CWE-662", "CUDA C++ Programming Guide, Synchronization Functions"},
+	Text: "Some threads of a block wait at __syncthreads(), or another barrier, and others never come to it, as compute-sanitizer synccheck saw. The kernel may hang, or go on with shared memory that is half written.",
+	Fix:  "move the barrier out of the condition; threads without work have to pass it as well",
+}
+
 var testNot = &rule.Rule{
 	ID: "OPS120", Title: "An operator that was not tested", Strategy: finding.CustomOps,
 	Severity: finding.Medium, Since: since, Verdict: finding.Unreadable, Refs: []string{"docs/spec/optest-v1.md"},
@@ -154,7 +176,7 @@ var testNot = &rule.Rule{
 var testPass = &rule.Rule{
 	ID: "OPS121", Title: "A part of the test that could not run", Strategy: finding.CustomOps,
 	Severity: finding.Medium, Since: since, Verdict: finding.Unreadable, Refs: []string{"docs/spec/optest-v1.md"},
-	Text: "A build with a sanitizer failed, or the program that makes the calls ended, so what it would have found is not known.",
+	Text: "A build with a sanitizer failed, compute-sanitizer gave no answer, or the program that makes the calls ended, so what it would have found is not known.",
 	Fix:  "see what the message says; --build plain leaves the builds with sanitizers out",
 }
 
@@ -199,8 +221,8 @@ func notTested(o *opreport.Operator) string {
 		return " was tested in part only: " + o.Cut + " before the edges of its arguments were"
 	case o.Cut != "" && o.Stage != "mutations" && o.Stage != "all":
 		return " was not tested: " + o.Cut
-	case o.Counts.Valid == 0 && len(o.Found) == 0:
-		return " was not tested: 0 valid calls in " + strconv.Itoa(o.Counts.Raised+o.Counts.Limit)
+	case o.Counts.Valid == 0 && o.GPU.Valid == 0 && len(o.Found) == 0:
+		return " was not tested: 0 valid calls in " + strconv.Itoa(o.Counts.Raised+o.Counts.Limit+o.GPU.Raised+o.GPU.Limit)
 	}
 	return ""
 }
@@ -232,6 +254,8 @@ func testSeverity(o *opreport.Operator, f *opreport.Found, r *rule.Rule) finding
 		return finding.Info
 	case f.Kind == "reference-raised":
 		return finding.Low
+	case strings.Contains(f.Key, "device-side assert"):
+		return finding.Medium // the kernel saw what was wrong, though nobody can catch it
 	case f.Kind == "crash" && f.Unsteady:
 		return finding.High
 	}
@@ -250,7 +274,13 @@ func testEvidence(o *opreport.Operator, f *opreport.Found) (list []string) {
 	if a := opreport.Access(f.Output); a != "" {
 		add("%s in %s", a, cmp.Or(f.Where.Function, "the extension"))
 	}
-	build := map[string]string{"asan": "with AddressSanitizer and UndefinedBehaviorSanitizer", "tsan": "with ThreadSanitizer", "valgrind": "plain, under valgrind"}
+	build := map[string]string{
+		"asan": "with AddressSanitizer and UndefinedBehaviorSanitizer", "tsan": "with ThreadSanitizer", "valgrind": "plain, under valgrind",
+		"gpu": "as it is, on the GPU",
+	}
+	for _, tool := range []string{"memcheck", "initcheck", "racecheck", "synccheck"} {
+		build[tool] = "as it is, on the GPU under compute-sanitizer " + tool
+	}
 	calls := "1 call"
 	if f.Calls > 1 {
 		calls = fmt.Sprintf("%d calls", f.Calls)

@@ -9,6 +9,14 @@ import (
 // crashing are kinds that may be one and the same mistake seen in two builds.
 var crashing = []string{"crash", "device"}
 
+// shown are kinds that the plain build says more of than a sanitizer, but for the place.
+var shown = []string{"leak", "poison", "cuda-error"}
+
+// locates says of which build a tool knows the places.
+var locates = map[string]string{"asan": "plain", "memcheck": string(OnGPU), "initcheck": string(OnGPU)}
+
+var plainly = map[string]string{"plain": "the plain build: ", string(OnGPU): "without compute-sanitizer: "}
+
 // merge adds a finding to those of an operator. Two are the same if kind, key and place
 // are. A crash of the plain build says nothing of the place; one with a sanitizer that
 // does stands for it.
@@ -20,17 +28,18 @@ func merge(list []opreport.Found, f opreport.Found) []opreport.Found {
 			return list
 		}
 	}
-	if f.Build != "asan" {
+	plainer := locates[f.Build]
+	if plainer == "" {
 		return append(list, f)
 	}
-	if i := slices.IndexFunc(list, func(have opreport.Found) bool { return standsFor(f, have) }); i >= 0 {
+	if i := slices.IndexFunc(list, func(have opreport.Found) bool { return have.Build == plainer && standsFor(f, have) }); i >= 0 {
 		plain := list[i]
-		if f.Kind == "leak" {
-			// What the C library counts is what a user sees; only the place is new.
-			list[i].Where, list[i].Also = f.Where, f.Detail
+		if slices.Contains(shown, f.Kind) {
+			// What the plain build shows is what a user sees; only the place is new.
+			list[i].Where, list[i].Also = f.Where, underTool(f.Build)+f.Detail
 			return list
 		}
-		f.Also = "the plain build: " + plain.Detail
+		f.Also = plainly[plainer] + plain.Detail
 		list[i] = f
 		return list
 	}
@@ -38,8 +47,16 @@ func merge(list []opreport.Found, f opreport.Found) []opreport.Found {
 }
 
 func standsFor(f, have opreport.Found) bool {
-	if have.Build != "plain" || have.Where.File != "" {
+	if have.Where.File != "" || have.Kind != f.Kind {
 		return false
 	}
-	return slices.Contains(crashing, f.Kind) && have.Kind == f.Kind || f.Kind == "leak" && have.Kind == "leak"
+	return slices.Contains(crashing, f.Kind) || slices.Contains(shown, f.Kind)
+}
+
+// underTool says of what another build showed that it was not it alone.
+func underTool(build string) string {
+	if plainer := locates[build]; plainer == string(OnGPU) {
+		return "under compute-sanitizer " + build + ": "
+	}
+	return ""
 }

@@ -33,6 +33,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/andiron-dev/andiron/internal/opbuild"
@@ -67,13 +68,20 @@ type run struct {
 	seeds     map[string][]rawCase
 	plain     opbuild.Built
 	tripwire  string
+	replay    map[string][]rawCase
 	pools     map[string][]rawCase
+	taking    sync.Mutex // what several programs at once have found
+	saying    sync.Mutex
+	gpu       gpuFacts
+	noGPU     string               // why no call is made on a GPU
+	watched   map[string][]rawCase // calls on the GPU that compute-sanitizer looks at
+	broken    map[string][]rawCase // those that ended what a process may ask of the GPU
 }
 
 // Run tests all operators of a project. If the context ends, it returns what was seen
 // until then, with the error.
 func Run(ctx context.Context, o Options) (*opreport.Result, error) {
-	r := &run{Options: o, byName: map[string]*opreport.Operator{}, seeds: map[string][]rawCase{}, pools: map[string][]rawCase{}}
+	r := &run{Options: o, byName: map[string]*opreport.Operator{}, seeds: map[string][]rawCase{}, pools: map[string][]rawCase{}, watched: map[string][]rawCase{}, broken: map[string][]rawCase{}}
 	r.result.Seed = o.Seed
 	if r.Config == nil {
 		r.Config = &Config{}
@@ -101,15 +109,18 @@ func (r *run) all(ctx context.Context) error {
 		return err
 	}
 	r.place()
+	if err := r.lookForGPU(ctx); err != nil {
+		return err
+	}
 	if err := r.record(ctx); err != nil {
 		return err
 	}
-	replay, err := r.replayed()
-	if err != nil {
+	var err error
+	if r.replay, err = r.replayed(); err != nil {
 		return err
 	}
 	r.addTripwire(ctx)
-	if err := r.drivePlain(ctx, replay); err != nil {
+	if err := r.drivePlain(ctx); err != nil {
 		return err
 	}
 	for _, v := range []opbuild.Variant{opbuild.ASan, opbuild.TSan} {
@@ -120,12 +131,13 @@ func (r *run) all(ctx context.Context) error {
 	if err := r.valgrind(ctx); err != nil {
 		return err
 	}
-	r.pass("compute-sanitizer", "", notOnGPU())
-	return nil
+	return r.onGPU(ctx)
 }
 
 func (r *run) say(what string, done, total int) {
 	if r.Say != nil {
+		r.saying.Lock()
+		defer r.saying.Unlock()
 		r.Say(what, done, total)
 	}
 }
@@ -172,19 +184,23 @@ func (r *run) addTripwire(ctx context.Context) {
 }
 
 // The shares of the time that the builds have.
-var shares = map[opbuild.Variant]float64{opbuild.Plain: 0.6, opbuild.ASan: 0.3, opbuild.TSan: 0.1}
+var shares = map[opbuild.Variant]float64{opbuild.Plain: 0.6, opbuild.ASan: 0.3, opbuild.TSan: 0.1, OnGPU: 0.5}
 
 func (r *run) share(v opbuild.Variant) time.Duration {
-	return time.Duration(shares[v] * float64(r.Budget))
+	part := shares[v]
+	if r.noGPU == "" {
+		part /= 1 + shares[OnGPU]
+	}
+	return time.Duration(part * float64(r.Budget))
 }
 
-func (r *run) drivePlain(ctx context.Context, replay map[string][]rawCase) error {
+func (r *run) drivePlain(ctx context.Context) error {
 	asks := []string{"leak", "threads", "dtype", "gradient", "opcheck"}
 	if r.tripwire != "" {
 		asks = append(asks, "device")
 	}
 	whole, err := r.drive(ctx, r.plain, drive{
-		what: "testing", seconds: r.share(opbuild.Plain), oracles: true, asks: asks, replay: replay, tripwire: r.tripwire,
+		what: "testing", seconds: r.share(opbuild.Plain), oracles: true, asks: asks, replay: r.replay, tripwire: r.tripwire,
 		env: []string{"GLIBC_TUNABLES=glibc.malloc.tcache_count=0"},
 	})
 	if err != nil {

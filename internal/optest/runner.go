@@ -85,6 +85,22 @@ type plan struct {
 	Seconds   float64              `json:"seconds,omitempty"`
 	Events    string               `json:"events,omitempty"`
 	Settings  *settings            `json:"settings,omitempty"`
+	Log       string               `json:"log,omitempty"`
+	Calls     []call               `json:"calls,omitempty"`
+	First     int                  `json:"first"`
+	Smaller   bool                 `json:"smaller"`
+	Times     int                  `json:"times"`
+	Found     []toldFinding        `json:"found,omitempty"`
+}
+
+// toldFinding is what the runner is told of a finding that a script is written for.
+type toldFinding struct {
+	Op     int     `json:"op"`
+	Kind   string  `json:"kind"`
+	Title  string  `json:"title"`
+	Detail string  `json:"detail"`
+	Case   rawCase `json:"case"`
+	Tool   string  `json:"tool"`
 }
 
 type settings struct {
@@ -99,11 +115,13 @@ type settings struct {
 	Tripwire    string   `json:"tripwire"`
 	Rounds      int      `json:"thread_rounds"`
 	Sources     string   `json:"sources"`
+	Device      string   `json:"device"`
 }
 
 const (
 	caseMemory   = 1 << 30
 	caseResident = 2 << 30
+	gpuResident  = 12 << 30 // with what CUDA maps
 	caseSeconds  = 10
 	answerLimit  = 64 << 20
 )
@@ -281,6 +299,9 @@ func recordNote(got recorded, calls int) string {
 // drive says how one build is driven.
 type drive struct {
 	what      string
+	name      string     // of its files; that of the build if empty
+	operators []operator // all if nil
+	device    string     // "cuda", or the CPU
 	seconds   time.Duration
 	oracles   bool
 	sanitizer bool
@@ -294,13 +315,19 @@ type drive struct {
 // drive makes all calls in one build, and takes in what was found. It says whether the
 // runner came to its end.
 func (r *run) drive(ctx context.Context, b opbuild.Built, d drive) (whole bool, err error) {
+	if d.operators == nil {
+		d.name, d.operators = string(b.Variant), r.operators
+	}
 	p := &plan{
-		Task: "drive", Operators: r.operators, Seeds: r.seeds, Replay: orEmpty(d.replay), Cases: r.Cases, Seconds: d.seconds.Seconds(),
-		Events: filepath.Join(r.Work, string(b.Variant)+".events"), Dir: b.Dir,
+		Task: "drive", Operators: d.operators, Seeds: r.seeds, Replay: orEmpty(d.replay), Cases: r.Cases, Seconds: d.seconds.Seconds(),
+		Events: filepath.Join(r.Work, d.name+".events"), Dir: b.Dir,
 		Settings: &settings{
 			Seed: r.Seed, Oracles: d.oracles, Sanitizer: d.sanitizer, Memory: caseMemory, Resident: caseResident, CaseSeconds: caseSeconds,
-			Only: d.only, Asks: append([]string{}, d.asks...), Tripwire: d.tripwire, Rounds: 12, Sources: r.Project.Dir,
+			Only: d.only, Asks: append([]string{}, d.asks...), Tripwire: d.tripwire, Rounds: 12, Sources: r.Project.Dir, Device: "cpu",
 		},
+	}
+	if d.device != "" {
+		p.Settings.Device, p.Settings.Resident, p.Settings.CaseSeconds = d.device, gpuResident, 2*caseSeconds
 	}
 	if d.sanitizer {
 		p.Settings.Rounds, p.Settings.CaseSeconds = 3, 3*caseSeconds
@@ -308,12 +335,14 @@ func (r *run) drive(ctx context.Context, b opbuild.Built, d drive) (whole bool, 
 	// The runner keeps to its time by itself; this is for one that hangs.
 	own, cancel := context.WithTimeout(ctx, d.seconds+2*time.Minute)
 	defer cancel()
-	said, ended := r.python(own, b, string(b.Variant), p, d.env, func(line []byte) {
+	said, ended := r.python(own, b, d.name, p, d.env, func(line []byte) {
 		var e opreport.Event
 		if json.Unmarshal(line, &e) == nil && e.Event == "progress" {
 			r.say(d.what+" "+e.Operator, e.Done, e.Total)
 		}
 	})
+	r.taking.Lock()
+	defer r.taking.Unlock()
 	whole, err = r.take(p.Events, b)
 	if ctx.Err() != nil {
 		return false, ctx.Err()
@@ -341,6 +370,8 @@ func (r *run) take(name string, b opbuild.Built) (whole bool, err error) {
 		case e.Event == "row" && b.Variant == opbuild.Plain:
 			op.Counts, op.Asked, op.Skipped, op.Cut, op.Stage = e.Counts, e.Asked, e.Skipped, e.Cut, e.Stage
 			r.pools[key] = e.Pool
+		case e.Event == "row" && b.Variant == OnGPU:
+			r.takeGPU(op, &e)
 		}
 		return nil
 	})

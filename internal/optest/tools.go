@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"os/exec"
-	"path/filepath"
 
 	"github.com/andiron-dev/andiron/internal/opbuild"
 )
@@ -45,18 +44,7 @@ func exists(name string) bool {
 	return err == nil
 }
 
-// notOnGPU says why nothing is asked of compute-sanitizer.
-func notOnGPU() string {
-	if _, err := exec.LookPath("compute-sanitizer"); err != nil {
-		return "compute-sanitizer is not installed"
-	}
-	if list, err := filepath.Glob("/dev/nvidia[0-9]*"); err != nil || len(list) == 0 {
-		return "there is no GPU"
-	}
-	return "calls on a GPU are not made by this version"
-}
-
 // Variants are the builds that a run makes unless it is told otherwise.
 func Variants() []opbuild.Variant {
-	return []opbuild.Variant{opbuild.Plain, opbuild.ASan, opbuild.TSan}
+	return []opbuild.Variant{opbuild.Plain, opbuild.ASan, opbuild.TSan, OnGPU}
 }

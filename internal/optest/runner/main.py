@@ -31,7 +31,9 @@ def main(plan_path):
     with open(plan_path, encoding="utf-8") as f:
         plan = json.load(f)
     sys.path += plan["path"]
-    {"discover": discover, "record": record, "drive": drive}[plan["task"]](plan)
+    {"discover": discover, "record": record, "drive": drive, "gpu": gpu, "watched": watched, "scripts": scripts}[
+        plan["task"]
+    ](plan)
 
 
 def discover(plan):
@@ -96,16 +98,50 @@ def record_once(plan):
     return code
 
 
-def drive(plan):
+def loaded(plan):
     from andiron_ops import discover as finder
-    from andiron_ops import drive as driver
 
     sys.path.append(plan["dir"])  # a reference may be in the project
     finder.load(plan["libraries"], plan["modules"])
     for op in plan["operators"]:
         if op.get("declared"):
             op["args"] = finder.arguments(op["declared"])
+
+
+def drive(plan):
+    from andiron_ops import drive as driver
+
+    loaded(plan)
     driver.start(plan)
+
+
+def gpu(plan):
+    from andiron_ops import gpu as on_gpu
+
+    write(plan["result"], on_gpu.facts())
+
+
+def watched(plan):
+    """Makes calls under compute-sanitizer."""
+    from andiron_ops import gpu as on_gpu
+    from andiron_ops import oracle
+
+    loaded(plan)
+    on_gpu.watched(plan, [oracle.Operator(op) for op in plan["operators"]])
+
+
+def scripts(plan):
+    """Scripts of what others found."""
+    from andiron_ops.cases import key
+    from andiron_ops.script import script
+
+    loaded(plan)
+    made = []
+    for f in plan["found"]:
+        name = f"{f['kind']}-{key(f['case'])[:8]}.py"
+        text = script(plan["operators"][f["op"]], f, name, plan["libraries"], plan["modules"])
+        made.append({"name": name, "text": text})
+    write(plan["result"], {"v": 1, "scripts": made})
 
 
 if __name__ == "__main__":

@@ -119,6 +119,7 @@ class Cases:
         self.pool = [copy.deepcopy(s) for s in seeds]
         self.done = set()
         self.known = set()
+        self.device = settings["device"]
 
     def fresh(self, case):
         """Whether nobody has had this case."""
@@ -207,7 +208,7 @@ class Cases:
             made = [{"k": "none"}, *made]
         if kind == "Optional[Tensor]" and r["k"] == "none":
             made = [
-                recipe.tensor(d, s, {"how": "random", "seed": 5})
+                dict(recipe.tensor(d, s, {"how": "random", "seed": 5}), device=self.device)
                 for d in ("float32", "int64")
                 for s in ([], [1], [3], [0])
             ]
@@ -273,6 +274,8 @@ class Cases:
         for layout in (*LAYOUTS, *(["channels_last"] if len(shape) == 4 else [])):
             yield dict(r, layout=layout)
         yield dict(r, device="meta")
+        if r["device"] == "cuda":
+            yield dict(r, device="cpu", grad=False)
 
     def edges_of_shape(self, r):
         shape = r["shape"]

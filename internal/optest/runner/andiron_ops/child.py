@@ -26,7 +26,7 @@ def bound(settings):
         os._exit(0)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (OUTPUT, OUTPUT))
-    if settings["memory"] and not settings["sanitizer"]:
+    if settings["memory"] and not settings["sanitizer"] and settings["device"] == "cpu":  # CUDA takes addresses by the terabyte
         limit(settings["memory"])
 
 

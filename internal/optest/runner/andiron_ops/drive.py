@@ -15,13 +15,16 @@ import traceback
 import torch
 
 from andiron_ops import cases as making
-from andiron_ops import oracle
+from andiron_ops import gpu, oracle, recipe
 from andiron_ops.child import Child, limit
 from andiron_ops.script import script
 
-CRASHES = 25  # of one operator
-HANGS = 3
+CRASHES = {"cpu": 25, "cuda": 5}  # of one operator; on a GPU each costs a start of CUDA
+HANGS = {"cpu": 3, "cuda": 2}
 SHRINKS = 80
+RESTARTS = 12  # of those on a GPU that take a process of their own
+WATCHED = 40  # calls of one operator that compute-sanitizer looks at
+WATCHED_ELEMENTS = 1 << 12
 SEQUENCE = 64
 OWN = 4 << 30  # bytes that this process may take for itself
 BLIND = 400
@@ -33,7 +36,7 @@ POOL = 1 << 20  # bytes of the calls that the next run begins with, of one opera
 # Exceptions that say how the operator is written, and not what is wrong with its arguments.
 UNCLEAR = re.compile(
     r"INTERNAL ASSERT FAILED|bad[_ ]optional[_ ]access|unknown (?:C\+\+ )?exception|_M_range_check|"
-    r"^(?:vector|basic_string|map|array|unordered_map)::|vector<bool>::|std::bad_(?:cast|any|variant|function)", re.I
+    r"CUDA error: (?!an illegal|unspecified launch|misaligned|device-side)|^(?:vector|basic_string|map|array|unordered_map)::|vector<bool>::|std::bad_(?:cast|any|variant|function)", re.I
 )  # fmt: skip
 SANITIZER = re.compile(r"^SUMMARY: (.*)$|^(\S+:\d+(?::\d+)?: runtime error: .*)$|(==\d+==\s*ERROR: .*)", re.M)
 REFUSED = re.compile(
@@ -116,12 +119,15 @@ class OperatorRun:
         self.lost = 0
         self.stage = "seeds"
         self.kept = []
+        self.on_gpu = self.settings["device"] == "cuda"
+        self.passed, self.broke = [], []
 
     def make(self):
         return oracle.Worker(self.op, self.settings)
 
     def spent(self):
-        return self.crashes >= CRASHES or self.hangs >= HANGS
+        device = self.settings["device"]
+        return self.crashes >= CRASHES[device] or self.hangs >= HANGS[device]
 
     # Asking.
 
@@ -162,6 +168,8 @@ class OperatorRun:
             return answer
         if ask == "call":
             self.counts[answer["status"]] += 1
+        if self.on_gpu and ask == "call" and answer["status"] == "valid" and len(self.passed) < 4 * WATCHED:
+            self.passed.append(case)
         if answer["status"] == "raised":
             self.raised(case, answer)
         elif ask != "call":
@@ -180,7 +188,7 @@ class OperatorRun:
     def raised(self, case, answer):
         kind, message = answer["type"], answer["message"]
         skeleton = f"{kind}: {making.skeleton(message)}"
-        if kind == "MemoryError" or "bad_alloc" in message or "allocate memory" in message:
+        if kind == "MemoryError" or "bad_alloc" in message or "allocate memory" in message or "out of memory" in message:
             return
         if skeleton not in self.errors and not case.get("ask"):
             self.errors[skeleton] = case
@@ -206,6 +214,13 @@ class OperatorRun:
 
     def crash(self, case, answer):
         how = answer["how"]
+        if answer["phase"] == "agreement":
+            self.skipped.setdefault("agreement", f"the same call on the CPU ends with {how}")
+            self.settings = dict(self.settings, agreement=False)
+            return
+        if how == f"exit code {gpu.LOST}":
+            how = answer["how"] = "an error of CUDA"
+            self.broke.append(case)
         if (
             how in ("memory", "output")
             or how == "signal SIGXFSZ"
@@ -290,7 +305,7 @@ class OperatorRun:
                 self.shrink(found)
 
     def shrink(self, found):
-        left = SHRINKS
+        left = RESTARTS if self.on_gpu and found["kind"] == "crash" else SHRINKS
         tried = set()
         progress = True
         while progress and left > 0:
@@ -311,7 +326,7 @@ class OperatorRun:
 
     def same(self, case, found):
         """What a smaller case shows, if it is the same."""
-        answer = self.alone(case)
+        answer = self.ask(case) if self.on_gpu and found["kind"] != "crash" else self.alone(case)
         if answer["status"] == "crashed":
             if found["kind"] not in ("crash", "device") or answer["how"] in ("time", "memory", "exit code 70"):
                 return None
@@ -365,7 +380,7 @@ class OperatorRun:
         for call in self.plan["seeds"].get(self.op["name"], []):
             case = making.bind(self.op, call)
             if case is not None:
-                out.append(case)
+                out.append(gpu.placed(case, self.settings["device"]))
         return out
 
     def seed(self, case, made, came_back):
@@ -384,6 +399,7 @@ class OperatorRun:
         for case in self.plan["replay"].get(full, []):
             if self.spent():
                 break
+            case = gpu.placed(case, self.settings["device"])
             if case.get("sequence"):
                 answer = self.ask(case)
                 if answer["status"] == "crashed":
@@ -395,7 +411,7 @@ class OperatorRun:
     def blindly(self, made, came_back):
         self.counts["blind"] = 1
         for _ in range(BLIND):
-            self.seed(made.blind(), made, came_back)
+            self.seed(gpu.placed(made.blind(), self.settings["device"]), made, came_back)
             if len(self.valid) >= 4:
                 break
         made.seeds, made.pool = self.valid[:3], self.valid[:] or made.pool
@@ -487,8 +503,18 @@ class OperatorRun:
             self.write(f)
         self.driver.event(
             event="row", operator=self.op["name"], overload=self.op["overload"], counts=self.counts, asked=self.asked,
-            skipped=self.skipped, pool=self.pool(), cut=cut, stage=self.stage,
+            skipped=self.skipped, pool=self.pool(), cut=cut, stage=self.stage, watched=self.watched(),
+            broken=[c for c in self.broke if easy(c)],
         )  # fmt: skip
+
+    def watched(self):
+        """The calls that compute-sanitizer looks at: what is right, what was new, and edges."""
+        if not self.on_gpu:
+            return []
+        new = [c for c in self.kept if any(c is p for p in self.passed)]
+        out = list(self.errors.values())[:ERRORS]  # on a way out memory may be kept
+        picked = {making.key(c): c for c in [*self.valid[:4], *out, *new, *self.passed] if easy(c)}
+        return list(picked.values())[:WATCHED]
 
     def pool(self):
         """Calls whose answer was new, as far as there is room for them."""
@@ -522,6 +548,9 @@ def nature(answer, sources):
     if m:
         text = runtime_error(output) or first_line(next(g for g in m.groups() if g))
         return re.sub(r"\d+", "#", text)[:120] + " " + extension_frame(output, sources), text
+    m = re.search(f"^{gpu.SAID}(.*)$", output, re.M)
+    if m:
+        return f"CUDA error: {m[1][:80]}", f"the call ends what the process may ask of the GPU: {m[1]}"
     m = ABORT.search(output)
     said = next((g for g in m.groups() if g), "") if m else ""
     return f"{answer['how']}", f"the process ends with {answer['how']}" + (f": {first_line(said)}" if said else "")
@@ -568,6 +597,14 @@ def large(case):
     return any(of(r) for c in several for r in [*c["args"], *c.get("kwargs", {}).values()])
 
 
+def easy(case):
+    """Whether a call is one that a slow tool is done with soon."""
+    if case.get("ask") or large(case):
+        return False
+    given = [*case["args"], *case.get("kwargs", {}).values()]
+    return all(math.prod(r["shape"]) <= WATCHED_ELEMENTS for r in recipe.tensors(given))
+
+
 def first_line(text):
     return text.strip().splitlines()[0][:300] if text.strip() else ""
 
@@ -579,7 +616,7 @@ def last_line(text):
 def start(plan):
     """What must stand before the first child is made."""
     torch.set_num_threads(1)
-    if not plan["settings"]["sanitizer"]:
+    if not plan["settings"]["sanitizer"] and plan["settings"]["device"] == "cpu":
         limit(OWN)
     if plan["settings"]["tripwire"]:
         torch.ops.load_library(plan["settings"]["tripwire"])

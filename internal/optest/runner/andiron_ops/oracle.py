@@ -19,7 +19,7 @@ import warnings
 
 import torch
 
-from andiron_ops import recipe
+from andiron_ops import gpu, recipe
 
 SLOW = 0.05  # seconds of a call, after which it is large enough
 ENOUGH = 3  # seconds of calls with four threads
@@ -64,9 +64,11 @@ class Raised(Exception):  # noqa: N818 (it is what the call raised)
 class Operator:
     """An operator that can be called with recipes."""
 
-    def __init__(self, op):
+    def __init__(self, op, on_gpu=False):
         self.op = op
         self.args = op["args"]
+        self.on_gpu = on_gpu
+        self.left = ""  # an error of CUDA that a call left behind
         if op["kind"] == "torch":
             space, _, name = op["name"].partition("::")
             packet = getattr(getattr(torch.ops, space), name)
@@ -90,16 +92,22 @@ class Operator:
             made[j], bases[j] = made[i], bases[i]
         return made, keywords, bases
 
-    def call(self, made, keywords):
-        torch.manual_seed(0)
+    def call(self, made, keywords, seed=0):
+        torch.manual_seed(seed)
+        error = None
         try:
-            return self.function(*made, **keywords)
+            out = self.function(*made, **keywords)
         except Exception as e:  # whatever it is, it is what a caller would see
-            raise Raised(e) from None
+            error = Raised(e)
+        if self.on_gpu:
+            self.left = gpu.settled() or self.left
+        if error is not None:
+            raise error
+        return out
 
-    def run(self, case):
+    def run(self, case, seed=0):
         made, keywords, _ = self.arguments(case)
-        return self.call(made, keywords)
+        return self.call(made, keywords, seed)
 
 
 def flat(v):
@@ -112,8 +120,12 @@ def flat(v):
 
 
 def kept(v):
-    """A copy of a result that nothing changes any more."""
-    return [e.detach().clone() if isinstance(e, torch.Tensor) else e for e in flat(v)]
+    """A copy of a result that nothing changes any more, on the CPU."""
+
+    def copied(t):
+        return t.detach().cpu() if t.device.type == "cuda" else t.detach().clone()
+
+    return [copied(e) if isinstance(e, torch.Tensor) else e for e in flat(v)]
 
 
 def shape_of(v):
@@ -192,7 +204,10 @@ class Worker:
     """Answers for one operator."""
 
     def __init__(self, op, settings):
-        self.operator = Operator(op)
+        self.on_gpu = settings["device"] == "cuda"
+        if self.on_gpu:
+            gpu.start()
+        self.operator = Operator(op, self.on_gpu)
         self.op = op
         self.settings = settings
         self.found = []
@@ -213,16 +228,25 @@ class Worker:
                 return {"status": "raised", "type": e.kind, "message": e.text[:2000], "found": self.found}
             except MemoryError:
                 return {"status": "raised", "type": "MemoryError", "message": "", "found": self.found}
+            finally:
+                if self.on_gpu:
+                    gpu.settled()
         return {"status": "valid", **(out or {}), "found": self.found}
 
     # An ordinary case: the call, and what can be asked of every call.
 
     def do_call(self, case):
         oracles = self.settings["oracles"]
-        perturb(PATTERNS[0] if oracles else 0)
+        self.perturb(PATTERNS[0] if oracles else 0)
         made, keywords, bases = self.operator.arguments(case)
         before = [[b.clone() if b is not None else None for b in group] for group in bases]
+        self.operator.left = ""
         out = self.operator.call(made, keywords)
+        if self.operator.left:
+            self.find("cuda-error", f"the operator comes back, and leaves an error of CUDA behind: {self.operator.left}")
+            return {"signature": []}
+        if self.on_gpu and any(e.numel() > gpu.ELEMENTS for e in flat(out) if isinstance(e, torch.Tensor)):
+            return {"signature": shape_of(out)}
         first = kept(out)
         result = {"signature": shape_of(first)}
         if not oracles:
@@ -236,15 +260,38 @@ class Worker:
         if steady:
             self.layout(case, first)
             self.reference(case, first)
+            self.agreement(case, first)
         perturb(0)
         return result
+
+    def perturb(self, pattern):
+        perturb(pattern)
+        if self.on_gpu and pattern:
+            gpu.perturb(pattern)
+
+    def agreement(self, case, first):
+        """The same numbers on the CPU, where there is a kernel for them."""
+        if not self.on_gpu or not self.settings.get("agreement", True):
+            return
+        on_cpu = gpu.placed(case, "cpu")
+        try:
+            made, keywords, _ = self.operator.arguments(on_cpu)
+            if not gpu.moderate([*made, *keywords.values()]):
+                return
+            self.say("agreement")
+            want = kept(self.operator.call(made, keywords))
+            again = kept(self.operator.run(on_cpu, seed=1))
+        except Raised:
+            return  # it has none, or one that takes less
+        if close(want, again) and not (shape_of(first) == shape_of(want) and close(first, want, 10)):
+            self.find("agreement", f"the GPU gives another result than the CPU: {difference(first, want)}")
 
     def mutation(self, bases, before):
         for a, group, old in zip(self.op["args"] or [], bases, before):
             if a["write"] is not False:  # it is written to, or nothing says
                 continue
             for b, o in zip(group, old):
-                if b is not None and (b.shape != o.shape or not identical([b.detach()], [o.detach()])):
+                if b is not None and (b.shape != o.shape or not identical(kept(b), kept(o))):
                     self.find(
                         "mutation",
                         f"argument {a['name']!r} is not the same after the call, and the schema does not say so",
@@ -255,7 +302,7 @@ class Worker:
         self.say("poison")
         runs = [first]
         for pattern in (PATTERNS[1], PATTERNS[0], PATTERNS[1]):
-            perturb(pattern)
+            self.perturb(pattern)
             try:
                 runs.append(kept(self.operator.run(case)))
             except Raised as e:
@@ -386,7 +433,9 @@ class Worker:
         return {"asked": 1}
 
     def do_leak(self, case):
-        """What the C library has given out does not grow from call to call."""
+        """What the C library has given out does not grow from call to call, or the GPU."""
+        if self.on_gpu:
+            return self.leak_on_gpu(case)
         if in_use() is None:
             return {"skipped": "this C library does not say how much it has given out"}
         perturb(0)
@@ -409,6 +458,20 @@ class Worker:
         least = min(rounds)
         if least >= 8 * n:
             self.find("leak", f"each call keeps {least // n} bytes or more")
+        return {"asked": 1}
+
+    def leak_on_gpu(self, case):
+        made, keywords, _ = self.operator.arguments(case)
+
+        def call():
+            try:
+                self.operator.function(*made, **keywords)
+            except Exception:  # on its way out it may keep something as well
+                pass
+
+        least = gpu.kept_memory(call)
+        if least:
+            self.find("leak", f"each call keeps {least} bytes of tensors on the GPU or more")
         return {"asked": 1}
 
     def do_leakloop(self, case):
@@ -636,7 +699,7 @@ def widened(case):
 
 def asked_for(r):
     """The tensor with a gradient asked for."""
-    if r["dtype"] in recipe.FLOATS and r["device"] == "cpu" and r["layout"] != "huge":
+    if r["dtype"] in recipe.FLOATS and r["device"] in ("cpu", "cuda") and r["layout"] != "huge":
         r["grad"] = True
     return r
 
@@ -648,7 +711,7 @@ def doubled(case):
     def change(r):
         if (
             r["dtype"] in recipe.FLOATS
-            and r["device"] == "cpu"
+            and r["device"] in ("cpu", "cuda")
             and r["layout"] != "huge"
             and math.prod(r["shape"]) <= 512
         ):

@@ -137,6 +137,11 @@ def fitted(have, n):
 
 
 def read_tensor(r):
+    if r["device"] == "cuda":
+        t, base = laid_out(r)
+        moved = base.to("cuda")
+        t = moved if t is base else moved.as_strided(t.shape, t.stride(), t.storage_offset())
+        return asked_for(t, r), moved
     if r["device"] != "cpu":
         t = read_tensor(dict(r, device="cpu", grad=False))[0] if math.prod(r["shape"]) < 1 << 24 else None
         strides = t.stride() if t is not None else [0] * len(r["shape"])
@@ -144,9 +149,12 @@ def read_tensor(r):
             return torch.ops.andiron_tripwire.tensor(r["shape"], list(strides), DTYPES[r["dtype"]]), None
         return torch.empty_strided(r["shape"], strides, dtype=DTYPES[r["dtype"]], device=r["device"]), None
     t, base = laid_out(r)
-    if r.get("grad") and (t.is_floating_point() or t.is_complex()):
-        t.requires_grad_(True)
-    return t, base
+    return asked_for(t, r), base
+
+
+def asked_for(t, r):
+    """The tensor with a gradient asked for, if the recipe does."""
+    return t.requires_grad_(True) if r.get("grad") and (t.is_floating_point() or t.is_complex()) else t
 
 
 def laid_out(r):
@@ -212,18 +220,19 @@ def source_of_tensor(r):
         return (
             f"torch.ops.andiron_tripwire.tensor({shape}, {row_major(shape)}, {dtype})  # its memory cannot be touched"
         )
-    if r["device"] != "cpu":
+    if r["device"] not in ("cpu", "cuda"):
         return f'torch.empty({shape}, dtype={dtype}, device="{r["device"]}")'
+    on = ".cuda()" if r["device"] == "cuda" else ""
     if r["layout"] == "huge":
-        return f"torch.full([1], {listed(constant(r['dtype'], r['fill'].get('v', 0)))}, dtype={dtype}).expand({shape})"
-    text = source_of_elements(r, dtype)
+        return f"torch.full([1], {listed(constant(r['dtype'], r['fill'].get('v', 0)))}, dtype={dtype}){on}.expand({shape})"
+    text = source_of_elements(r, dtype) + on
     rank = len(shape)
     if r["layout"] == "transposed" and rank > 1:
         text += ".transpose(0, -1).contiguous().transpose(0, -1)"
     elif r["layout"] == "strided" and rank > 0:
         text += ".repeat_interleave(2, -1)[..., ::2]"
     elif r["layout"] == "offset":
-        text = f"torch.cat([torch.zeros(3, dtype={dtype}), {text}.reshape(-1)])[3:].view({shape})"
+        text = f"torch.cat([torch.zeros(3, dtype={dtype}){on}, {text}.reshape(-1)])[3:].view({shape})"
     elif r["layout"] == "expanded" and rank > 0 and shape[0] > 0:
         text += f"[:1].expand({shape})"
     elif r["layout"] == "channels_last" and rank == 4:

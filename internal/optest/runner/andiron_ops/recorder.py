@@ -147,11 +147,11 @@ def write_tensor(t: Any) -> dict[str, Any]:
     import torch
 
     name = str(t.dtype)[6:]
-    if t.layout != torch.strided or t.is_quantized or t.device.type != "cpu" or t.dim() > 16:
+    if t.layout != torch.strided or t.is_quantized or t.device.type not in ("cpu", "cuda") or t.dim() > 16:
         raise ValueError(f"a tensor of {name} on {t.device} with {t.dim()} dimensions cannot be written down")
     layout = "contiguous" if t.is_contiguous() else "transposed" if t.dim() > 1 else "strided"
-    recipe = {"k": "tensor", "dtype": name, "shape": list(t.shape), "layout": layout, "device": "cpu"}
-    return {**recipe, "grad": bool(t.requires_grad), "fill": elements(t.detach())}
+    recipe = {"k": "tensor", "dtype": name, "shape": list(t.shape), "layout": layout, "device": t.device.type}
+    return {**recipe, "grad": bool(t.requires_grad), "fill": elements(t.detach().cpu())}
 
 
 def elements(t: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ INTRO = '''"""{title}
 
 Written by andiron ops test. Run it with the library or the folder of the extension{device}:
 
-    python {name} {example}
+    {launch}python {name} {example}
 """
 
 import sys
@@ -32,10 +32,16 @@ def script(op, found, name, libraries, modules):
     imports.append("import torch")
     head = INTRO.format(
         title=f"{op['name']}: {found['title']}", detail=plain(found["detail"]), name=name,
-        example=places(op, libraries, case),
+        example=places(op, libraries, case), launch=launch(found.get("tool", "")),
         device=DEVICE if case.get("device") else "", imports="\n".join(sorted(imports)),
     ).replace("\n" + "import sys\n\n", "\nimport sys\n")  # fmt: skip
     return head + load(op, libraries, modules) + text
+
+
+def launch(tool):
+    """What is put before Python so that a tool of compute-sanitizer sees each allocation."""
+    leaks = "--leak-check full " if tool == "memcheck" else ""
+    return f"PYTORCH_NO_CUDA_MEMORY_CACHING=1 compute-sanitizer --tool {tool} {leaks}" if tool else ""
 
 
 def plain(text):
@@ -86,11 +92,32 @@ def body(op, found, case):
         return "\n" + "\n".join(out) + "\n"
     lines, names = arguments(op, found.get("big", case))
     call = f"{callee(op)}({names})"
-    return "\n" + "\n".join([*lines, *shown(found["kind"], call, lines, names, op)]) + "\n"
+    return "\n" + "\n".join([*lines, *shown(found["kind"], call, lines, names, op, bool(found.get("tool")))]) + "\n"
 
 
-def shown(kind, call, lines, names, op):
+def shown(kind, call, lines, names, op, found_by_tool):
     """What shows that a finding is true."""
+    on_gpu = any(".cuda()" in line for line in lines)
+    if found_by_tool:
+        return ["try:", f"    {call}", "except Exception as e:", "    print(e)", "torch.cuda.synchronize()"]
+    if kind in ("poison", "determinism") and on_gpu:
+        return [
+            "for pattern in (0x11, 0xEE):",
+            "    torch.cuda.empty_cache()",
+            "    held = [torch.empty(1 << 20, dtype=torch.uint8, device=\"cuda\").fill_(pattern) for i in range(4)]",
+            "    del held  # the next tensors are made of this memory",
+            f"    print({call})",
+        ]
+    if kind == "agreement":
+        on_cpu = [f"{n}.cpu() if isinstance({n}, torch.Tensor) else {n}" for n in positional(names).split(", ") if n]
+        return [f"print({call})", f"print({callee(op)}({', '.join(on_cpu)}))"]
+    if kind == "leak" and on_gpu:
+        return [
+            "for i in range(1000):", "    try:", f"        {call}", "    except Exception:", "        pass",
+            "    if i % 100 == 0:", "        print(torch.cuda.memory_allocated())",
+        ]  # fmt: skip
+    if kind in ("crash", "cuda-error") and on_gpu:
+        return [f"result = {call}", "torch.cuda.synchronize()", "print(result)"]
     if kind in ("poison", "determinism"):
         return [
             "for pattern in (0x11, 0xEE):",
