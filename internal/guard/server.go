@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -207,6 +209,15 @@ func (g *Gateway) servers() (main, admin *http.Server) {
 	}
 	admin = &http.Server{Handler: g.adminHandler(), ReadHeaderTimeout: l.Header, ReadTimeout: l.Header, IdleTimeout: l.Idle, WriteTimeout: time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: ours}
 	return main, admin
+}
+
+// SpareThreads lets two more threads run Go than there are processors, unless GOMAXPROCS
+// says how many: while the kernel copies a large body, its thread is one of them, and
+// requests would wait for it.
+func SpareThreads() {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2)
+	}
 }
 
 func (g *Gateway) serve(s *http.Server, l net.Listener) error {
