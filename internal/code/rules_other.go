@@ -122,7 +122,7 @@ var forwardOpen = &rule.Rule{
 var schemaLost = &rule.Rule{
 	ID: "PY061", Title: "A guard whose schema is not there", Strategy: finding.InputValidation,
 	Severity: finding.Medium, Verdict: finding.Safe, Since: since, Refs: []string{"CWE-20", "andiron Python SDK"},
-	Text: "andiron.guard or andiron.validate names a file that is not among the schemas of the project. Without it the program ends where the model is guarded, and whoever wants it to run takes the guard away.\n\n" +
+	Text: "andiron.guard, andiron.validate, andiron.checked_dataset or andiron.checked_collate names a file that is not among the schemas of the project. Without it the program ends where the model is guarded or the data are read, and whoever wants it to run takes the guard away.\n\n" +
 		"Looked for is the path beside the file with the code, beneath the project, and then the name anywhere in the project. A schema that comes there in another way, such as a mounted one, can be waived.",
 	Fix: "put the schema into the project, or correct the path; andiron guard infer writes one",
 }
