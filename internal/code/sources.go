@@ -412,6 +412,10 @@ func (t *tracer) fill(e pysrc.Expr, s *pysrc.Scope, labels []label) {
 			}
 			e = a.Value
 		}
+		if text, ok := e.(*pysrc.Str); ok {
+			t.mark(fileOf(text, s), labels...)
+			return
+		}
 		name, ok := e.(*pysrc.Name)
 		if !ok {
 			return
@@ -425,6 +429,14 @@ func (t *tracer) fill(e pysrc.Expr, s *pysrc.Scope, labels []label) {
 			return
 		}
 	}
+}
+
+// fileOf is what stands for the file that a text names within a function, or a module.
+func fileOf(text *pysrc.Str, s *pysrc.Scope) variable {
+	for s.Parent != nil && s.Kind != pysrc.FunctionScope {
+		s = s.Parent
+	}
+	return variable{s, "'" + text.Value}
 }
 
 // opened is the path in name = open(path).
