@@ -336,6 +336,8 @@ func (t *tracer) taint(e pysrc.Expr, s *pysrc.Scope, depth int) []label { // one
 	switch e := e.(type) {
 	case *pysrc.Name:
 		return t.named(e, s)
+	case *pysrc.Str:
+		return t.from[fileOf(e, s)]
 	case *pysrc.Attribute:
 		return t.attribute(e, s, depth)
 	case *pysrc.Subscript:

@@ -135,6 +135,14 @@ func TestFlows(t *testing.T) {
 		},
 		{"what curl sends", "-- run.py --\nimport subprocess, torch\ndef f(url, p):\n    subprocess.run(['curl', '-T', p, url], check=True)\n    torch.load(p, weights_only=False)\n", nil},
 		{
+			"a file by its name", "-- run.py --\nimport torch, urllib.request\ndef get():\n    urllib.request.urlretrieve('https://a.example', '/tmp/m.pt')\n    torch.load('/tmp/n.pt')\n    return torch.load('/tmp/m.pt')\ndef other():\n    return torch.load('/tmp/m.pt')\n",
+			[]string{"run.py:5:12 PY042 medium: torch.load loads what came over the network and nothing verified: a download (urllib.request.urlretrieve)", "  line 5: torch.load('/tmp/m.pt')"},
+		},
+		{
+			"an upload that is saved", "-- run.py --\nimport torch\nfrom flask import request\ndef get():\n    with open('up.pt', 'wb') as f:\n        f.write(request.data)\n    return torch.load('up.pt')\n",
+			[]string{"run.py:6:12 PY040 high: a user decides what torch.load loads here: what a request brings (flask.request.data)", "  line 6: torch.load('up.pt')"},
+		},
+		{
 			"the Hub at a commit", "-- run.py --\nimport torch\nfrom huggingface_hub import hf_hub_download as d\ntorch.load(d('a/b', 'm.bin', revision='0123456789012345678901234567890123456789'))\n", nil,
 		},
 		{

@@ -31,6 +31,16 @@ func TestServices(t *testing.T) {
 		{"build.sh", "andiron sandbox load m.pt -o m.safetensors\n# andiron sandbox load x\n", "PY081:1"},
 		{"Makefile", "m.safetensors: m.pt\n\tbin/andiron sandbox load $< -o $@\n", "PY081:2"},
 		{"Makefile", "x:\n\tandiron sandbox doctor\n", ""},
+		{"compose.yaml", "services:\n  a: {image: x, command: andiron exec -- python app.py}\n  b: {image: x, entrypoint: [python], command: app.py}\n", "PY082:2 PY083:3"},
+		{"compose.yaml", "services:\n  a:\n    entrypoint: [andiron, exec, --]\n  b:\n    command: python app.py\n", "PY082:3 PY083:5"},
+		{"pod.yaml", "spec:\n  containers:\n  - command: [sh, -c]\n    args:\n    - |\n      cd /srv\n      exec python serve.py\n", "PY083:3"},
+		{"pod.yaml", "command: [sh]\n---\nargs: >\n  andiron exec\n  -- python serve.py\n", "PY082:3"},
+		{"chart.yaml", "{{ if x }}\ncommand: [\"python\", \"serve.py\"]\n{{ end }}\n", "PY083:2"},
+		{"Dockerfile", "CMD uv run \\\n  serve.py\n", "PY083:1"},
+		{"Dockerfile", "CMD [\"andiron\", \"exec\", \\\n  \"--\", \"python\", \"serve.py\"]\n", "PY082:1"},
+		{"Dockerfile", "HEALTHCHECK --interval=9s \\\n  CMD python probe.py\n", ""},
+		{"entrypoint.sh", "#!/bin/sh\npython -m migrate\nexec gunicorn app:app\n", "PY083:3"},
+		{"entrypoint.sh", "exec andiron exec -- gunicorn app:app\n", "PY082:1"},
 		{"odd.yaml", "command:\n- \n-\ncommand\nargs:", ""},
 	} {
 		var got []string

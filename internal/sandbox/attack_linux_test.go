@@ -34,7 +34,7 @@ func pythons(t *testing.T) []string {
 type attack struct {
 	id, name string
 	code     string // MARKER, SECRET, PORT, ABSTRACT stand for what is to be reached
-	want     string // the call that is seen; "failed", "stopped" or "nothing" where none is
+	want     string // the call that is seen; "failed", "stopped", "crash" or "nothing" where none is
 }
 
 const (
