@@ -59,6 +59,11 @@ var faultCases = []faultCase{
 		},
 		whole: wholeLock,
 	},
+	{
+		name: "init", argv: []string{"init", "--by", "alice@example.com"}, out: "andiron.lock",
+		more:  []string{"andiron.yaml", ".pre-commit-config.yaml", ".github/workflows/andiron.yml"},
+		setup: func(t *testing.T, dir string) { t.Helper(); copyExample(t, dir, "backbone.pt", "weights.pt") },
+	},
 }
 
 // wholeReport says why a report is not a whole one. That the model could not be

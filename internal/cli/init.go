@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -66,6 +67,7 @@ type starter struct {
 	why  string // one sentence, without its period
 	text []byte // nil where there is nothing to write
 	need string // what a file that is there already would need
+	has  string // what a file has that needs nothing
 }
 
 func (a *app) initProject(cmd *cobra.Command, f *initFlags, dir string) error {
@@ -184,6 +186,9 @@ func (a *app) start(f *initFlags, dir string, s starter) (wrote bool, err error)
 	}
 	switch {
 	case there:
+		if s.has != "" && holds(name, s.has) {
+			s.need = ""
+		}
 		return false, a.say(fmt.Sprintf("kept   %s\n         it is there already, and is not changed%s\n%s", safetext.Plain(s.name), needs(s), indented("         | ", s.need)))
 	case f.dryRun:
 		return false, a.say(fmt.Sprintf("would write %s\n         %s\n%s", safetext.Plain(s.name), safetext.Plain(s.why), added(s.name, s.text)))
@@ -195,6 +200,12 @@ func (a *app) start(f *initFlags, dir string, s starter) (wrote bool, err error)
 		return false, &fault{text: fmt.Sprintf("%q cannot be written: %v", name, osfile.Cause(err)), hint: folderFirst}
 	}
 	return true, a.say(fmt.Sprintf("wrote  %s\n         %s\n", safetext.Plain(s.name), safetext.Plain(s.why)))
+}
+
+// holds reports whether a file has a text.
+func holds(name, text string) bool {
+	b, err := readSmall(name, smallLimit)
+	return err == nil && bytes.Contains(b, []byte(text))
 }
 
 func needs(s starter) string {

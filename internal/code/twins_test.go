@@ -95,6 +95,16 @@ func TestNativeTwins(t *testing.T) {
 	})
 }
 
+// Tests, and the scripts of ops test, load what was just built.
+func TestNativeInTests(t *testing.T) {
+	for name, want := range map[string]int{"a.py": 1, "tests/test_a.py": 0, ".andiron/ops-test/ns-f/crash-01234567.py": 0, "other/ops-test/a.py": 1} {
+		got, _ := look(t, name, "import sys, torch\nfor p in sys.argv[1:]:\n    torch.ops.load_library(p)\n", newTorch)
+		if n := len(slices.DeleteFunc(got, func(s string) bool { return !strings.Contains(s, "PY034") })); n != want {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
 func TestNetworkTwins(t *testing.T) {
 	checkTwins(t, "a.py", "import os, pickle, ray, torch, zmq\nimport torch.distributed as dist\nfrom multiprocessing.connection import Listener\nfrom multiprocessing.managers import BaseManager\n", []twin{
 		{"objects by another name", "PY037 low", "from torch.distributed.distributed_c10d import all_gather_object as g\ng(a, b)", "from torch.distributed.distributed_c10d import all_gather as g\ng(a, b)"},
