@@ -25,6 +25,8 @@ type faultCase struct {
 	out   string // relative to the folder of the run
 	// more are files that the run adds besides, whole or not at all.
 	more []string
+	// wholeToo says why one of more, with another content, is not whole.
+	wholeToo func(name string, content []byte) error
 	// whole says why the content is no complete new one. Without it the content
 	// must be that of a run without faults.
 	whole func(content []byte) error
@@ -201,7 +203,8 @@ func (r *faultRun) try(t *testing.T, inject injection) (hit bool, wrong []string
 		wrong = append(wrong, fmt.Sprintf("neither the old nor a new file: %v: %s", err, what))
 	}
 	for name, want := range r.added {
-		if b := readFile(t, filepath.Join(dir, name)); b != nil && !bytes.Equal(b, want) {
+		b := readFile(t, filepath.Join(dir, name))
+		if b != nil && !bytes.Equal(b, want) && (r.wholeToo == nil || r.wholeToo(name, b) != nil) {
 			wrong = append(wrong, fmt.Sprintf("%s has %d bytes, not %d: %s", name, len(b), len(want), what))
 		}
 	}

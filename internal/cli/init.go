@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -79,6 +81,9 @@ func (a *app) initProject(cmd *cobra.Command, f *initFlags, dir string) error {
 	if err != nil {
 		return err
 	}
+	if err := a.notSeen(before); err != nil {
+		return err
+	}
 	wrote := false
 	for _, s := range list {
 		done, err := a.start(f, dir, s)
@@ -95,6 +100,30 @@ func (a *app) initProject(cmd *cobra.Command, f *initFlags, dir string) error {
 		return err
 	}
 	return a.say(turned(before, after))
+}
+
+// notSeen says what could not be read, and so is in none of the files; the exit code is
+// then that of what is incomplete.
+func (a *app) notSeen(now *stood) error {
+	seen := map[string]bool{}
+	note := func(list []finding.Finding) {
+		for _, f := range list {
+			if f.Outcome == finding.Undetermined && strings.HasPrefix(f.Rule, "FMT90") && !seen[f.Where.Path] {
+				seen[f.Where.Path] = true
+				a.code = policy.ExitIncomplete
+			}
+		}
+	}
+	for i := range now.artifacts {
+		note(now.artifacts[i].Findings)
+	}
+	note(now.loose)
+	var text strings.Builder
+	for _, p := range slices.Sorted(maps.Keys(seen)) {
+		fmt.Fprintf(&text, "andiron: init: %q could not be read, and nothing is written for it\n", safetext.Plain(p))
+	}
+	_, err := io.WriteString(a.stderr, text.String())
+	return err
 }
 
 // stood is an audit, kept instead of reported.

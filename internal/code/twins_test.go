@@ -120,6 +120,15 @@ func TestNetworkTwins(t *testing.T) {
 	})
 }
 
+func TestHubTwins(t *testing.T) {
+	checkTwins(t, "a.py", "import ruamel.yaml\nfrom transformers import AutoModel\n", []twin{
+		{"a branch", "PY033 medium", "AutoModel.from_pretrained('a/b', revision='main')", "AutoModel.from_pretrained('a/b', revision='0123456789abcdef0123456789abcdef01234567')"},
+		{"a tag", "PY033 medium", "AutoModel.from_pretrained('a/b', revision='v1.0')", "def f(r):\n    AutoModel.from_pretrained('a/b', revision=r)"},
+		{"a branch of code", "PY032 high", "AutoModel.from_pretrained('a/b', revision='main', trust_remote_code=True)", "AutoModel.from_pretrained('a/b', revision='main', trust_remote_code=False)"},
+		{"YAML that builds anything", "PY024 medium", "ruamel.yaml.YAML(typ='unsafe').load(f)", "ruamel.yaml.YAML(typ='safe').load(f)"},
+	})
+}
+
 func TestServerTwins(t *testing.T) {
 	checkTwins(t, "a.py", "import bentoml, gradio as gr, torch\n", []twin{
 		{"a bento's model", "PY014 medium", "bentoml.pytorch.load_model('x:v1')", "bentoml.models.get('x:v1')"},
