@@ -1,6 +1,11 @@
 package ops
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
 
 func TestOwnsPath(t *testing.T) {
 	for _, tt := range []struct {
@@ -40,5 +45,19 @@ func TestOwners(t *testing.T) {
 	}
 	if readOwners("p", "p/vendor/x/CODEOWNERS", "* @x\n", nil) != nil {
 		t.Error("a file that no forge reads counts")
+	}
+}
+
+// data_ptr<float>() looks at the dtype. Alone it is no check of arguments.
+func TestUncheckedIsNoEvidence(t *testing.T) {
+	const op = "#include <torch/extension.h>\nat::Tensor f(at::Tensor x) {\n%s  float* p = x.data_ptr<float>();\n  p[0] = 1;\n  return x;\n}\nTORCH_LIBRARY(ns, m) { m.def(\"f(Tensor(a!) x) -> Tensor(a!)\", f); }\n"
+	for check, want := range map[string][]string{
+		"": {"OPS001 op.cpp:2:12: the operator f takes raw pointers of its arguments and checks nothing about them | tensors: x"},
+		"  TORCH_CHECK(x.is_contiguous() && x.numel() > 0);\n": {"OPS090 op.cpp:2:12: f checks dtype, contiguity"},
+	} {
+		got := looked(t, map[string]string{"op.cpp": fmt.Sprintf(op, check)}, "OPS001", "OPS090")
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", check, diff)
+		}
 	}
 }
