@@ -81,7 +81,7 @@ func (a *app) initProject(cmd *cobra.Command, f *initFlags, dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := a.notSeen(before); err != nil {
+	if err := a.notSeen(dir, before); err != nil {
 		return err
 	}
 	wrote := false
@@ -102,25 +102,30 @@ func (a *app) initProject(cmd *cobra.Command, f *initFlags, dir string) error {
 	return a.say(turned(before, after))
 }
 
-// notSeen says what could not be read, and so is in none of the files; the exit code is
-// then that of what is incomplete.
-func (a *app) notSeen(now *stood) error {
-	seen := map[string]bool{}
+// notSeen says what could not be read, or found in the project, and so is in none of the
+// files; the exit code is then that of what is incomplete.
+func (a *app) notSeen(dir string, now *stood) error {
+	left := map[string]string{}
 	note := func(list []finding.Finding) {
 		for _, f := range list {
-			if f.Outcome == finding.Undetermined && strings.HasPrefix(f.Rule, "FMT90") && !seen[f.Where.Path] {
-				seen[f.Where.Path] = true
-				a.code = policy.ExitIncomplete
+			if f.Outcome == finding.Undetermined && strings.HasPrefix(f.Rule, "FMT90") {
+				left[f.Where.Path] = "could not be read"
 			}
 		}
 	}
 	for i := range now.artifacts {
-		note(now.artifacts[i].Findings)
+		m := &now.artifacts[i]
+		if note(m.Findings); m.Verdict.Passes() && trust.Relative(dir, filepath.FromSlash(m.Path)) == "" {
+			left[m.Path] = "leads out of the project, or cannot be followed"
+		}
 	}
 	note(now.loose)
+	if len(left) > 0 {
+		a.code = policy.ExitIncomplete
+	}
 	var text strings.Builder
-	for _, p := range slices.Sorted(maps.Keys(seen)) {
-		fmt.Fprintf(&text, "andiron: init: %q could not be read, and nothing is written for it\n", safetext.Plain(p))
+	for _, p := range slices.Sorted(maps.Keys(left)) {
+		fmt.Fprintf(&text, "andiron: init: %q %s, and nothing is written for it\n", safetext.Plain(p), left[p])
 	}
 	_, err := io.WriteString(a.stderr, text.String())
 	return err

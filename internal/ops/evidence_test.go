@@ -61,3 +61,28 @@ func TestUncheckedIsNoEvidence(t *testing.T) {
 		}
 	}
 }
+
+// Threads of OpenMP that add to one variable race, unless something keeps them apart.
+func TestRacesOpenMP(t *testing.T) {
+	const op = "#include <torch/extension.h>\nvoid f(const float* p, int64_t n, float* out) {\n  float s = 0;\n  int64_t k = 0;\n%s\n  for (int64_t i = 0; i < n; ++i) {\n%s\n  }\n  out[0] = s;\n}\n"
+	for _, tt := range []struct {
+		pragma, body string
+		races        bool
+	}{
+		{"#pragma omp parallel for", "    s += p[i];", true},
+		{"#pragma omp parallel for schedule(static)", "    if (p[i] > 0) { ++k; }", true},
+		{"#pragma omp parallel for reduction(+ : s)", "    s += p[i];", false},
+		{"#pragma omp parallel for reduction(+ : k)", "    s += p[i];", true},
+		{"#pragma omp parallel for", "#pragma omp atomic\n    s += p[i];", false},
+		{"#pragma omp parallel for", "#pragma omp critical\n    { s += p[i]; }", false},
+		{"#pragma omp parallel for", "    float s = 0;\n    s += p[i];\n    out[i] = s;", false},
+		{"#pragma omp parallel for", "    out[i] += p[i];", false},
+		{"#pragma omp simd", "    s += p[i];", false},
+		{"", "    s += p[i];", false},
+	} {
+		got := looked(t, map[string]string{"op.cpp": fmt.Sprintf(op, tt.pragma, tt.body)}, "OPS045")
+		if (len(got) == 1) != tt.races {
+			t.Errorf("%s, %s: %q", tt.pragma, tt.body, got)
+		}
+	}
+}
