@@ -77,11 +77,12 @@ func (a *app) initProject(cmd *cobra.Command, f *initFlags, dir string) error {
 	if err != nil {
 		return err
 	}
-	list, err := a.starters(cmd.Context(), f, dir, before)
+	models := passing(dir, before)
+	list, err := a.starters(cmd.Context(), f, dir, before, models)
 	if err != nil {
 		return err
 	}
-	if err := a.notSeen(dir, before); err != nil {
+	if err := a.leftOut(before, models); err != nil {
 		return err
 	}
 	wrote := false
@@ -102,9 +103,9 @@ func (a *app) initProject(cmd *cobra.Command, f *initFlags, dir string) error {
 	return a.say(turned(before, after))
 }
 
-// notSeen says what could not be read, or found in the project, and so is in none of the
-// files; the exit code is then that of what is incomplete.
-func (a *app) notSeen(dir string, now *stood) error {
+// leftOut says what is in none of the files because it could not be read, or has no place
+// in the project that a lock can name; the exit code is then that of what is incomplete.
+func (a *app) leftOut(now *stood, models []initModel) error {
 	left := map[string]string{}
 	note := func(list []finding.Finding) {
 		for _, f := range list {
@@ -115,8 +116,8 @@ func (a *app) notSeen(dir string, now *stood) error {
 	}
 	for i := range now.artifacts {
 		m := &now.artifacts[i]
-		if note(m.Findings); m.Verdict.Passes() && trust.Relative(dir, filepath.FromSlash(m.Path)) == "" {
-			left[m.Path] = "leads out of the project, or cannot be followed"
+		if note(m.Findings); m.Verdict.Passes() && !slices.ContainsFunc(models, func(x initModel) bool { return x.Path == m.Path }) {
+			left[m.Path] = "has no place in the project that a lock can name"
 		}
 	}
 	note(now.loose)
@@ -189,8 +190,7 @@ func (a *app) audited(cmd *cobra.Command, f *initFlags, dir string) (*stood, err
 }
 
 // starters are the files, in the order in which they are explained.
-func (a *app) starters(ctx context.Context, f *initFlags, dir string, now *stood) ([]starter, error) {
-	models := passing(dir, now)
+func (a *app) starters(ctx context.Context, f *initFlags, dir string, now *stood, models []initModel) ([]starter, error) {
 	lock, err := a.starterLock(f, models)
 	if err != nil {
 		return nil, err
