@@ -51,6 +51,10 @@ func TestRetriesTwins(t *testing.T) {
 			"def f(p):\n    m = None\n    try:\n        m = torch.load(p, weights_only=True)\n    except Exception:\n        raise\n    m = torch.load(p, weights_only=False)\n    return m",
 		},
 		{
+			"where the failure is suppressed", "PY003 high", "from contextlib import suppress\ndef f(p):\n    with suppress(Exception):\n        return torch.load(p, weights_only=True)\n    return torch.load(p, weights_only=False)",
+			"from contextlib import nullcontext\ndef f(p):\n    with nullcontext():\n        m = torch.load(p, weights_only=True)\n    return torch.load(p, weights_only=False)",
+		},
+		{
 			"verified by a function", "PY006 low", said + "def f(p, want):\n    verify(p, want)\n    return torch.load(p, weights_only=True)",
 			verify + "def f(p, want):\n    verify(p, want)\n    return torch.load(p, weights_only=True)",
 		},
