@@ -147,6 +147,7 @@ func TestServerTwins(t *testing.T) {
 		"config.properties": {
 			{"management", "PY038 high", "management_address=http://0.0.0.0:8081", "management_address=http://127.0.0.1:8081"},
 			{"a token", "PY038 medium", "disable_token_authorization=true", "disable_token_authorization=false"},
+			{"anything", "PY038 medium", "allowed_urls=file:///models/.*, .*", "allowed_urls=file:///models/.*"},
 			{"any address", "PY038 medium", "allowed_urls=https://.*", "allowed_urls=https://models\\.example\\.com/.*"},
 			{"inference", "PY036 low", "inference_address=http://0.0.0.0:8080", "inference_address=http://10.0.0.5:8080"},
 		},
