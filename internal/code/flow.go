@@ -448,7 +448,27 @@ func (t *tracer) callees(f pysrc.Expr, s *pysrc.Scope) (names []string, defs []*
 		default:
 		}
 	}
+	if a, ok := f.(*pysrc.Attribute); ok && len(names)+len(defs) == 0 {
+		for _, v := range t.m.Eval(a.Value, s) {
+			if v.Kind == pysrc.Instance {
+				names = append(names, t.inherited(v.Def, a.Attr)...)
+			}
+		}
+	}
 	return names, defs
+}
+
+// inherited are the methods of a name that a class of the file may have from classes of
+// other files of the project.
+func (t *tracer) inherited(class *pysrc.Scope, name string) (out []string) {
+	for _, b := range class.Class.Bases[:min(len(class.Class.Bases), mostEntries)] {
+		for _, n := range t.m.Names(b, class.Parent) {
+			if ofProject(n) != "" {
+				out = append(out, n+"()."+name)
+			}
+		}
+	}
+	return out
 }
 
 // passing keeps a call of something that may be of the project, and says which it is.

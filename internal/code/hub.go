@@ -122,9 +122,13 @@ func (v *view) fromHub(c *pysrc.Invocation) {
 	case slices.Contains(words, "") && given(c, -1, "trust_remote_code"):
 		v.foundAs(remoteCode, finding.Low, c.Node, "whether "+name+" runs the Python code that comes with "+what+" is decided elsewhere")
 	}
+	at := " at no fixed revision"
+	if revision != "" && !pinned {
+		at = " at the revision " + strconv.Quote(revision) + ", a branch or a tag, which can be moved"
+	}
 	// A name that is a path on this machine is pinned by whoever keeps the machine.
-	if known && hubIDRE().MatchString(id) && !pinned && !given(c, -1, "revision") && !slices.Contains(v.words(c, -1, "local_files_only"), "True") {
-		v.found(hubRevision, c.Node, name+" takes "+what+" at no fixed revision")
+	if known && hubIDRE().MatchString(id) && !pinned && (revision != "" || !given(c, -1, "revision")) && !slices.Contains(v.words(c, -1, "local_files_only"), "True") {
+		v.found(hubRevision, c.Node, name+" takes "+what+at)
 		if v.weights(c) {
 			v.outside(c, "a download from the Hub")
 		}

@@ -67,7 +67,7 @@ var remoteCode = &rule.Rule{
 var hubRevision = &rule.Rule{
 	ID: "PY033", Title: "A model of the Hub without a revision", Strategy: finding.TrustedSources,
 	Severity: finding.Medium, Verdict: finding.Safe, Since: since, Refs: []string{"huggingface_hub documentation, Download files", "CWE-494"},
-	Text: "Without a revision the loader takes what the repository's main branch holds on the day of the download.",
+	Text: "Without a revision the loader takes what the repository's main branch holds on the day of the download. A branch or a tag as revision can be moved by whoever owns the repository.",
 	Fix:  "pass revision='<40 hex digits>', the commit that was reviewed",
 }
 

@@ -118,7 +118,7 @@ func (p *Project) recordedTests(all []finding.Finding) []finding.Finding {
 	}
 	where := finding.Where{Path: p.record.path}
 	if name := p.changed(); name != "" {
-		return append(all, recordOld.Finding(where, fmt.Sprintf("%s is not as ops test built it, so its result is not counted", name)))
+		return append(all, recordOld.Finding(where, name+" is not as ops test built it, so its result is not counted"))
 	}
 	testedAt(p.Root, &p.record.Result, func(f finding.Finding, seen bool) {
 		f.Outcome = finding.Present // it is known that it was not tested
