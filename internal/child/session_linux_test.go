@@ -40,7 +40,9 @@ func TestSessionEnds(t *testing.T) {
 				}
 				cancel()
 			}
-			<-done
+			if err := <-done; (err != nil) != (name == "cancelled") {
+				t.Error(err)
+			}
 			for range 200 { // who takes care of orphans may be slow
 				if !runs(pid) {
 					return
