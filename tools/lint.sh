@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Builds the pinned linter once, then runs it over the tree.
+# Builds the pinned linter once, then runs it over the tree, and ruff over the Python
+# that the binary carries inside. That of the SDK is checked by tools/sdk.sh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-bin="${ANDIRON_CACHE:-$HOME/.cache/andiron}/bin"
+cache=${ANDIRON_CACHE:-$HOME/.cache/andiron}
+bin="$cache/bin"
 stamp="$bin/golangci-lint.$(sha256sum tools/go.sum | cut -c1-12)"
 if [ ! -x "$stamp" ]; then
 	mkdir -p "$bin"
@@ -13,3 +15,11 @@ fi
 "$stamp" run --build-tags keyless ./internal/keyless/...
 make -s verifier
 "$stamp" run --build-tags keylessinside ./internal/keyless/...
+
+# It runs with a project's own Python, which may be 3.8, and prints what Go reads. Tables
+# are as wide as in Go.
+tools/env/python.sh --lint
+python=(internal/optest/runner internal/opbuild)
+"$cache/lint/bin/ruff" check --no-cache --config python/pyproject.toml --config 'lint.pycodestyle.max-line-length=150' \
+	--config 'src=["internal/optest/runner"]' --target-version py38 --extend-ignore T201 "${python[@]}"
+"$cache/lint/bin/ruff" format --no-cache --check --config python/pyproject.toml "${python[@]}"

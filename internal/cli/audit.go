@@ -59,6 +59,7 @@ What "strategies" in andiron.yaml asks for fails the audit where it is less.`,
 }
 
 func (a *app) audit(cmd *cobra.Command, f *auditFlags, dir string) error {
+	a.heap.widen()
 	var base *earlier
 	if f.baseline != "" {
 		var err error

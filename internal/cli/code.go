@@ -72,6 +72,7 @@ Python.`,
   andiron code scan --fix | git apply`,
 		Args: wants("PATH", 0, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			a.heap.widen()
 			what, err := codeOf(args)
 			if err != nil {
 				return err

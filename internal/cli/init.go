@@ -137,6 +137,7 @@ func (a *app) audited(cmd *cobra.Command, f *initFlags, dir string) (*stood, err
 	if err != nil {
 		return nil, err
 	}
+	a.heap.widen()
 	done, err := a.auditedDependencies(dir, f.db, past, &opt)
 	if err != nil {
 		return nil, err

@@ -61,6 +61,7 @@ incomplete.`,
 			if err := with.check(); err != nil {
 				return err
 			}
+			a.heap.widen()
 			return a.run(cmd.Context(), cmd, &f, dir, []string{dir}, func(ctx context.Context, opt engine.Options, h finding.Handler) error {
 				opt.Outside = a.outside(&with, dir)
 				return engine.Operators(ctx, dir, opt, h)

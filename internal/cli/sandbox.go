@@ -150,6 +150,9 @@ func (a *app) sandboxLoad(ctx context.Context, in string, f *sandboxFlags) error
 	if f.output == "" {
 		return usage("sandbox load: no OUT given", "usage: andiron sandbox load IN -o OUT")
 	}
+	if err := f.apart(in); err != nil {
+		return err
+	}
 	o, allowed, err := f.options()
 	if err != nil {
 		return err
@@ -175,6 +178,9 @@ func (a *app) sandboxLoad(ctx context.Context, in string, f *sandboxFlags) error
 	}
 	defer out.Abandon()
 	rec, names, err := lookFirst(ctx, in, input, f.sha256)
+	if ctx.Err() != nil {
+		return stopped(in, f.output)
+	}
 	if err != nil {
 		return err
 	}
@@ -184,7 +190,26 @@ func (a *app) sandboxLoad(ctx context.Context, in string, f *sandboxFlags) error
 	if failed == nil {
 		defer func() { _ = result.Close() }() // it was only read
 	}
-	return a.finishLoad(&loaded{in, out, rec, result, failed, names.in(report.Lacks)}, f)
+	return a.finishLoad(ctx, &loaded{in, out, rec, result, failed, names.in(report.Lacks)}, f)
+}
+
+// apart complains about an output that would take the place of the checkpoint, or of the
+// other one.
+func (f *sandboxFlags) apart(in string) error {
+	for _, name := range []string{f.output, f.record} {
+		if sameFile(in, name) {
+			return usage(fmt.Sprintf("%q is what is being loaded", name), "name another file")
+		}
+	}
+	if f.record != "" && (filepath.Clean(f.record) == filepath.Clean(f.output) || sameFile(f.record, f.output)) {
+		return usage(fmt.Sprintf("%q is both OUT and the file of --record", f.record), "give --record another file")
+	}
+	return nil
+}
+
+// stopped says that somebody did not want to wait.
+func stopped(in, out string) error {
+	return &fault{text: fmt.Sprintf("%q: interrupted, and %q was not written", in, out)}
 }
 
 // loaded is what came of a load.
@@ -198,16 +223,21 @@ type loaded struct {
 }
 
 // finishLoad writes the tensors and the record.
-func (a *app) finishLoad(l *loaded, f *sandboxFlags) (err error) {
+func (a *app) finishLoad(ctx context.Context, l *loaded, f *sandboxFlags) (err error) {
 	if l.failed == nil {
 		if l.rec.Output, err = writeTensors(l.out, l.result, f.output); err != nil {
-			return err
+			l.rec.Error = err.Error()
 		}
 	}
-	if err := a.tellRecord(l.rec, f); err != nil {
-		return err
+	if told := a.tellRecord(l.rec, f); err == nil {
+		err = told
 	}
-	if l.failed != nil {
+	switch {
+	case err != nil:
+		return err
+	case l.failed != nil && ctx.Err() != nil && !errors.Is(l.failed, sandbox.ErrContained):
+		return stopped(l.name, f.output)
+	case l.failed != nil:
 		return notLoaded(l.name, f.output, l.failed, l.lacks)
 	}
 	return commit(l.out, f.output)
@@ -228,6 +258,9 @@ func notLoaded(in, out string, err error, lacks names) error {
 	switch {
 	case errors.Is(err, sandbox.ErrContained):
 		f.code, f.hint = policy.ExitFindings, "do not load this file anywhere else"
+		if errors.Is(err, sandbox.ErrLimit) {
+			f.hint = "hostile files do that; --max-time, --max-cpu, --max-memory and --max-result give more to one that you expect to need it"
+		}
 	case errors.Is(err, sandbox.ErrMissing):
 		f.hint = `"andiron sandbox doctor" says what is missing and what helps`
 	case errors.Is(err, sandbox.ErrNeeds):
@@ -236,9 +269,11 @@ func notLoaded(in, out string, err error, lacks names) error {
 			f.hint = fmt.Sprintf("if you trust them, write to sandbox in %s: allow_globals: [%s]", policy.FileName, lacks)
 		}
 	case errors.Is(err, sandbox.ErrFailed):
-		f.hint = `"andiron convert" reads checkpoints without running them, and --import gives the sandbox modules that you trust`
+		f.hint = `"andiron convert" reads checkpoints without running them, --import gives the sandbox modules that you trust, and --max-memory more room`
+	case errors.Is(err, sandbox.ErrNoWorker):
+		f.hint = "try again, or give the pool more workers with --size"
 	default:
-		f.hint = `"andiron sandbox doctor" tries each part`
+		f.hint = `"andiron sandbox doctor" tries each part, and --python names a Python that has torch`
 	}
 	return f
 }
@@ -314,7 +349,7 @@ func (rec *sandboxRecord) note(r *sandbox.Report, err error) {
 	case errors.Is(err, sandbox.ErrNeeds):
 		rec.Said = fmt.Sprintf("%d refused system calls, all of which looked for modules", len(r.Events))
 	case len(r.Events) > 0:
-		rec.Said = fmt.Sprintf("%d forbidden system calls", len(r.Events))
+		rec.Said = r.Tried()
 	case r.Ran == 0:
 		rec.Said = "nothing was loaded"
 	}

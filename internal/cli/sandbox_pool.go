@@ -286,6 +286,9 @@ func (a *app) loadByPool(ctx context.Context, in string, o *sandbox.Options, f *
 		Name: in, SHA256: f.sha256, Mode: sandbox.Mode(f.mode.value),
 		Limits: sandbox.RequestLimits{Seconds: l.Load.Seconds(), CPUSeconds: l.CPU.Seconds(), Memory: l.Memory, Result: l.Result},
 	}, file)
+	if ctx.Err() != nil {
+		return stopped(in, f.output)
+	}
 	if err != nil {
 		return &fault{text: fmt.Sprintf("pool %q: %v", f.pool, err), hint: "start one: andiron sandbox pool --socket " + f.pool}
 	}
@@ -303,7 +306,7 @@ func (a *app) loadByPool(ctx context.Context, in string, o *sandbox.Options, f *
 	if errors.Is(done.failed, sandbox.ErrDigest) {
 		return otherDigest(in, done.rec.Input.SHA256, f.sha256)
 	}
-	return a.finishLoad(done, f)
+	return a.finishLoad(ctx, done, f)
 }
 
 // layerNames is a list of layers in words.

@@ -30,12 +30,19 @@ type routine struct {
 	star   int     // which one takes all others, or -1
 	stars  int     // which one takes all other names, or -1
 	gives  []label // what it returns
+	writes []written
+}
+
+// written is what a routine puts into the file that a parameter of it names.
+type written struct {
+	at     int // the parameter
+	labels []label
 }
 
 // label says what a value is made of, within one file.
 type label struct {
 	kind labelKind
-	fn   int // of a parameter: whose
+	fn   int // of a parameter: whose; of what a call writes: which of its places
 	at   int // which parameter, source or passing
 }
 
@@ -45,6 +52,7 @@ const (
 	ofParam   labelKind = iota
 	ofSource            // it comes from outside
 	ofPassing           // it is what a call of the project gives
+	ofWriting           // it is what such a call writes to the file that it is given
 )
 
 // source is where something comes in.
@@ -61,7 +69,9 @@ type passing struct {
 	bound bool     // it is called on an object
 	shown string
 	args  []argument
-	again bool // it is the unsafe one of two loads, and said to be
+	// places are the arguments that may name a file that is written.
+	places []argument
+	again  bool // it is the unsafe one of two loads, and said to be
 	spot
 }
 
@@ -105,6 +115,7 @@ const (
 	mostTurns    = 8       // through the assignments of a function
 	mostRounds   = 3       // through all functions of a file
 	mostLabels   = 12      // of one value
+	mostWritings = 4       // of these, what calls write to it
 	mostPassings = 20_000  // of one file
 	mostSources  = 2_000   // of one file
 	mostWork     = 1 << 23 // expressions that are looked at for it, in one file
@@ -216,8 +227,17 @@ func (t *tracer) word(s string) string {
 // mark adds what a variable is made of.
 func (t *tracer) mark(v variable, labels ...label) {
 	have := t.from[v]
+	writings := 0
+	for _, l := range have {
+		if l.kind == ofWriting {
+			writings++
+		}
+	}
 	for _, l := range labels {
-		if len(have) < mostLabels && !slices.Contains(have, l) {
+		if l.kind == ofWriting {
+			writings++
+		}
+		if len(have) < mostLabels && (l.kind != ofWriting || writings <= mostWritings) && !slices.Contains(have, l) {
 			have = append(have, l)
 			t.grown = true
 		}
@@ -565,8 +585,12 @@ func (t *tracer) results() {
 		}
 		r := t.out.routines[i]
 		returns(fn.Func.Body, func(e pysrc.Expr) { r.gives = t.join(r.gives, t.taint(e, fn, 0)) })
-		if t.verifies(fn) { // what it returns is what somebody chose before
-			r.gives = slices.DeleteFunc(r.gives, func(l label) bool { return l.kind == ofSource && t.out.sources[l.at].kind == fromDownload })
+		if t.verifies(fn) { // what it returns or writes is what somebody chose before
+			download := func(l label) bool { return l.kind == ofSource && t.out.sources[l.at].kind == fromDownload }
+			r.gives = slices.DeleteFunc(r.gives, download)
+			for i := range r.writes {
+				r.writes[i].labels = slices.DeleteFunc(r.writes[i].labels, download)
+			}
 		}
 	}
 }

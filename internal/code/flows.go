@@ -69,9 +69,17 @@ type follower struct {
 	calls   map[*passing][]entry
 	gives   map[parameter][]made // by routine, with at -1: what it returns
 	results map[*passing][]made
+	writes  map[parameter][]made // what a routine puts into the file that a parameter names
+	written map[writing][]made   // what a call does
 	in      map[parameter][]edge // who fills a parameter
 	out     map[parameter][]edge
 	kept    map[string]int
+}
+
+// writing is a place that a call is given.
+type writing struct {
+	by    *passing
+	place int
 }
 
 // edge is an argument of a call that fills a parameter.
@@ -89,6 +97,7 @@ const (
 	mostEntries = 16 // routines that one call may be of
 	mostGiven   = 24 // parameters and sources that one value may be of
 	giveRounds  = 8  // through all calls and routines
+	mostSteps   = 64 // calls that are looked through for the way of one value
 )
 
 // resolveAll finds what each call is of.
@@ -166,6 +175,7 @@ func (w *follower) method(d def, name string, depth int) (def, bool) {
 // the others.
 func (w *follower) give() {
 	w.gives, w.results = map[parameter][]made{}, map[*passing][]made{}
+	w.writes, w.written = map[parameter][]made{}, map[writing][]made{}
 	for range giveRounds {
 		grown := false
 		for _, f := range w.order {
@@ -174,11 +184,23 @@ func (w *follower) give() {
 				if list := w.result(f, p); len(list) > before {
 					w.results[p], grown = list, true
 				}
+				for i := range p.places {
+					at := writing{p, i}
+					if list := w.writesTo(f, p, i); len(list) > len(w.written[at]) {
+						w.written[at], grown = list, true
+					}
+				}
 			}
 			for i, r := range f.routines {
 				key := parameter{f, i, -1}
 				if list := w.expand(f, r.gives); len(list) > len(w.gives[key]) {
 					w.gives[key], grown = list, true
+				}
+				for _, x := range r.writes {
+					key := parameter{f, i, x.at}
+					if list := w.expand(f, x.labels); len(list) > len(w.writes[key]) {
+						w.writes[key], grown = list, true
+					}
 				}
 			}
 		}
@@ -198,6 +220,8 @@ func (w *follower) expand(f *Flow, labels []label) (out []made) {
 			out = with(out, made{parameter{f, 0, 0}, &f.sources[l.at]})
 		case ofPassing:
 			out = with(out, w.results[f.passings[l.at]]...)
+		case ofWriting:
+			out = with(out, w.written[writing{f.passings[l.at], l.fn}]...)
 		}
 	}
 	return out
@@ -223,6 +247,24 @@ func (w *follower) result(f *Flow, p *passing) (out []made) {
 		for _, a := range p.args {
 			if len(a.labels) > 0 && w.passes(e, e.binds(a)) {
 				out = with(out, w.expand(f, a.labels)...)
+			}
+		}
+	}
+	return out
+}
+
+// writesTo says what a call puts into the file that an argument of it names.
+func (w *follower) writesTo(f *Flow, p *passing, place int) (out []made) {
+	for _, e := range w.calls[p] {
+		for _, g := range w.writes[parameter{e.file, e.fn, e.binds(p.places[place])}] {
+			if g.source != nil {
+				out = with(out, g)
+				continue
+			}
+			for _, a := range p.args {
+				if len(a.labels) > 0 && g.parameter == (parameter{e.file, e.fn, e.binds(a)}) {
+					out = with(out, w.expand(f, a.labels)...)
+				}
 			}
 		}
 	}
@@ -346,7 +388,7 @@ func (w *follower) at(f *Flow, s *sink, kind sourceKind, by map[parameter]edge) 
 		}
 		if g.source != nil {
 			if g.source.kind == kind {
-				w.found(f, s, kind, finding.Step{Where: g.file.names.at(g.source.spot), Text: g.source.text}, nil)
+				w.found(f, s, kind, finding.Step{Where: g.file.names.at(g.source.spot), Text: g.source.text}, w.way(f, s.labels, g))
 				return
 			}
 			continue
@@ -362,6 +404,9 @@ func (w *follower) at(f *Flow, s *sink, kind sourceKind, by map[parameter]edge) 
 			if e.from.source != nil {
 				g = e.from
 				start = finding.Step{Where: e.from.file.names.at(e.from.source.spot), Text: e.from.source.text}
+				before := w.way(e.at, argumentLabels(e.by), g)
+				slices.Reverse(before)
+				steps = append(steps, before...)
 				break
 			}
 			p = e.from.parameter
@@ -373,6 +418,66 @@ func (w *follower) at(f *Flow, s *sink, kind sourceKind, by map[parameter]edge) 
 		w.found(f, s, kind, start, steps)
 		return
 	}
+}
+
+func argumentLabels(p *passing) (out []label) {
+	for _, a := range p.args {
+		out = append(out, a.labels...)
+	}
+	return out
+}
+
+// way is the calls through which a source comes to be part of a value, the first first.
+func (w *follower) way(f *Flow, labels []label, source made) []finding.Step {
+	steps, _ := w.wayTo(f, labels, source, map[*passing]bool{})
+	return steps
+}
+
+func (w *follower) wayTo(f *Flow, labels []label, source made, seen map[*passing]bool) ([]finding.Step, bool) {
+	if slices.ContainsFunc(labels, func(l label) bool { return l.kind == ofSource && source.source == &f.sources[l.at] }) {
+		return nil, true
+	}
+	for _, l := range labels {
+		if l.kind != ofPassing && l.kind != ofWriting {
+			continue
+		}
+		p := f.passings[l.at]
+		have := w.results[p]
+		if l.kind == ofWriting {
+			have = w.written[writing{p, l.fn}]
+		}
+		if seen[p] || len(seen) >= mostSteps || !slices.Contains(have, source) {
+			continue
+		}
+		seen[p] = true
+		steps, ok := w.wayInto(p, l, source, seen)
+		if !ok {
+			steps, ok = w.wayTo(f, argumentLabels(p), source, seen)
+		}
+		if ok {
+			return append(steps, finding.Step{Where: f.names.at(p.spot), Text: p.shown}), true
+		}
+	}
+	return nil, false
+}
+
+// wayInto is the way of a source within what a call is of.
+func (w *follower) wayInto(p *passing, l label, source made, seen map[*passing]bool) ([]finding.Step, bool) {
+	for _, e := range w.calls[p] {
+		r := e.file.routines[e.fn]
+		labels := r.gives
+		if l.kind == ofWriting {
+			i := slices.IndexFunc(r.writes, func(x written) bool { return x.at == e.binds(p.places[l.fn]) })
+			if i < 0 {
+				continue
+			}
+			labels = r.writes[i].labels
+		}
+		if steps, ok := w.wayTo(e.file, labels, source, seen); ok {
+			return steps, true
+		}
+	}
+	return nil, false
 }
 
 // found reports a sink, with the way that something takes to it.

@@ -77,7 +77,7 @@ func TestFlows(t *testing.T) {
 		},
 		{
 			"parsed by a function", "-- run.py --\nimport argparse, torch\ndef parse():\n    p = argparse.ArgumentParser()\n    return p.parse_args()\ndef main(opt):\n    torch.load(opt.weights)\nmain(parse())\n",
-			[]string{"run.py:6:5 PY041 low: " + cli, "  line 7: main(parse())", "  line 6: torch.load(opt.weights)"},
+			[]string{"run.py:6:5 PY041 low: " + cli, "  line 7: parse()", "  line 7: main(parse())", "  line 6: torch.load(opt.weights)"},
 		},
 		{
 			"an environment variable", "-- run.py --\nimport os, pickle\npickle.load(open(os.environ['M'], 'rb'))\n",
@@ -85,7 +85,7 @@ func TestFlows(t *testing.T) {
 		},
 		{
 			"a download", "-- get.py --\nimport requests\ndef get(url):\n    return requests.get(url).content\n-- run.py --\nimport pickle\nimport get\nx = pickle.loads(get.get('https://a.example'))\n",
-			[]string{"run.py:3:5 PY042 high: pickle.loads loads what came over the network and nothing verified: a download (requests.get)", "  line 3: pickle.loads(get.get('https://a.example'))"},
+			[]string{"run.py:3:5 PY042 high: pickle.loads loads what came over the network and nothing verified: a download (requests.get)", "  line 3: get.get('https://a.example')", "  line 3: pickle.loads(get.get('https://a.example'))"},
 		},
 		{
 			"a download that is verified", "-- get.py --\nimport hashlib, requests\ndef get(url):\n    b = requests.get(url).content\n    if hashlib.sha256(b).hexdigest() != 'ab':\n        raise ValueError\n    return b\n" +
@@ -95,6 +95,45 @@ func TestFlows(t *testing.T) {
 			"a file that is downloaded", "-- run.py --\nimport torch, urllib.request\np = '/tmp/m.pt'\nurllib.request.urlretrieve('https://a.example', p)\ntorch.load(p)\n",
 			[]string{"run.py:4:1 PY042 medium: torch.load loads what came over the network and nothing verified: a download (urllib.request.urlretrieve)", "  line 4: torch.load(p)"},
 		},
+		{
+			"a function that downloads to a path",
+			"-- get.py --\nfrom pathlib import Path\nimport torch\ndef fetch(file, url):\n    file = Path(file)\n    torch.hub.download_url_to_file(url, str(file))\ndef attempt(file):\n    p = str(file)\n    fetch(url='https://a.example', file=p)\n    return p\n" +
+				"-- run.py --\nimport torch\nfrom get import attempt\ndef load(w):\n    return torch.load(attempt(w), weights_only=False)\n",
+			[]string{
+				"run.py:4:12 PY042 high: torch.load loads what came over the network and nothing verified: a download (torch.hub.download_url_to_file)",
+				"  get.py:8:5: fetch(url='https://a.example', file=p)", "  line 4: attempt(w)", "  line 4: torch.load(attempt(w), weights_only=False)",
+			},
+		},
+		{
+			"a function that downloads to a path and compares a digest",
+			"-- get.py --\nimport hashlib, torch\ndef fetch(file, url, want):\n    torch.hub.download_url_to_file(url, file)\n    if hashlib.sha256(open(file, 'rb').read()).hexdigest() != want:\n        raise ValueError\n" +
+				"-- run.py --\nimport torch\nfrom get import fetch\ndef load(w):\n    fetch(w, 'https://a.example', 'ab')\n    return torch.load(w, weights_only=False)\n",
+			nil,
+		},
+		{
+			"a function that reads what another wrote elsewhere",
+			"-- get.py --\nimport torch\ndef fetch(file, url):\n    torch.hub.download_url_to_file(url, file)\n" +
+				"-- run.py --\nimport torch\nfrom get import fetch\ndef load(w, data):\n    fetch(data, 'https://a.example')\n    return torch.load(w, weights_only=False)\n",
+			nil,
+		},
+		{
+			"an upload that a function saves",
+			"-- store.py --\ndef save(upload, path):\n    with open(path, 'wb') as f:\n        f.write(upload.read())\n" +
+				"-- serve.py --\nimport torch\nfrom fastapi import UploadFile\nfrom store import save\ndef f(file: UploadFile):\n    path = 'models/x.pt'\n    save(file.file, path)\n    return torch.load(path, weights_only=False)\n",
+			[]string{
+				"serve.py:7:12 PY040 critical: a user decides what torch.load loads here: file, which a request brings to f",
+				"  line 6: save(file.file, path)", "  line 7: torch.load(path, weights_only=False)",
+			},
+		},
+		{
+			"what curl downloads", "-- run.py --\nimport subprocess, torch\ndef f(url, p):\n    subprocess.run(['curl', '-L', url, '-o', p], check=True)\n    torch.load(p, weights_only=False)\n",
+			[]string{"run.py:4:5 PY042 high: torch.load loads what came over the network and nothing verified: a download (subprocess.run)", "  line 4: torch.load(p, weights_only=False)"},
+		},
+		{
+			"what wget downloads by a shell", "-- run.py --\nimport os, torch\ndef f(url, p):\n    os.system(f'wget {url} -O {p}')\n    torch.load(p, weights_only=False)\n",
+			[]string{"run.py:4:5 PY042 high: torch.load loads what came over the network and nothing verified: a download (os.system)", "  line 4: torch.load(p, weights_only=False)"},
+		},
+		{"what curl sends", "-- run.py --\nimport subprocess, torch\ndef f(url, p):\n    subprocess.run(['curl', '-T', p, url], check=True)\n    torch.load(p, weights_only=False)\n", nil},
 		{
 			"the Hub at a commit", "-- run.py --\nimport torch\nfrom huggingface_hub import hf_hub_download as d\ntorch.load(d('a/b', 'm.bin', revision='0123456789012345678901234567890123456789'))\n", nil,
 		},

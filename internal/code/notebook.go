@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -106,28 +107,70 @@ func (l *looker) cells(cells []cell, where finding.Where) string {
 // cellName counts the cells as a reader of the notebook does.
 func cellName(i int) string { return "cell " + itoa(i+1) }
 
-// plain makes Python of what IPython runs: its own commands are left out, and a
-// cell in another language is blank.
+// plain makes Python of what IPython runs, line by line: its own commands are left out,
+// of those that run Python that stays, and a cell in another language is blank.
 func plain(src string) string {
 	src = strings.ReplaceAll(strings.ReplaceAll(src, "\r\n", "\n"), "\r", "\n")
 	lines := strings.Split(src, "\n")
 	other := strings.HasPrefix(lines[0], "%%") && !pythonCell(lines[0])
+	// IPython takes the indentation of the first line off all.
+	margin := lines[0][:len(lines[0])-len(strings.TrimLeft(lines[0], " \t"))]
+	goesOn := false // a command does, behind a backslash
 	var b strings.Builder
 	for _, line := range lines {
+		line = strings.TrimPrefix(line, margin)
 		t := strings.TrimLeft(line, " \t")
+		indent := line[:len(line)-len(t)]
+		command := goesOn
 		switch {
-		case other:
-		case strings.HasPrefix(t, "%"), strings.HasPrefix(t, "!"), strings.HasPrefix(t, "?"):
-			b.WriteString(line[:len(line)-len(t)] + "pass")
+		case other, goesOn:
+		case isCommand(t):
+			b.WriteString(indent + timed(t, "pass"))
+			command = true
 		case assignsCommand(t) >= 0: // files = !ls
-			b.WriteString(line[:len(line)-len(t)] + t[:assignsCommand(t)] + " None")
+			at := assignsCommand(t)
+			b.WriteString(indent + t[:at] + " " + timed(strings.TrimLeft(t[at:], " "), "None"))
+			command = true
 		case strings.HasSuffix(t, "?") && !strings.Contains(t, "#"):
 		default:
 			b.WriteString(line)
 		}
+		goesOn = command && strings.HasSuffix(line, "\\")
 		b.WriteByte('\n')
 	}
 	return b.String()
+}
+
+// isCommand reports whether a line is one of IPython's and not Python. A line of Python
+// that begins with an operator has a space or a bracket behind it.
+func isCommand(line string) bool {
+	switch {
+	case strings.HasPrefix(line, "!"), strings.HasPrefix(line, "?"):
+		return true
+	case !strings.HasPrefix(line, "%") || len(line) == 1:
+		return false
+	}
+	return line[1] == '%' || unicode.IsLetter(rune(line[1]))
+}
+
+// timed is the Python in a command that runs and measures it, or else.
+func timed(command, or string) string {
+	name, rest, _ := strings.Cut(command, " ")
+	if !slices.Contains([]string{"%time", "%timeit", "%prun", "%memit"}, name) {
+		return or
+	}
+	for option := false; ; { // %timeit -n 10 -r3 f()
+		rest = strings.TrimLeft(rest, " ")
+		word, after, _ := strings.Cut(rest, " ")
+		if word == "" || word[0] != '-' && (!option || strings.Trim(word, "0123456789") != "") {
+			break
+		}
+		option, rest = word[0] == '-', after
+	}
+	if rest == "" {
+		return or
+	}
+	return rest
 }
 
 // assignsCommand is where the value of files = !ls or of x = %time f() begins, or -1.
@@ -147,12 +190,14 @@ func assignsCommand(line string) int {
 	return at + 1
 }
 
-// pythonCell reports whether a cell command runs its cell as Python.
+// pythonCell reports whether a cell command runs its cell as Python, or writes it to a
+// module.
 func pythonCell(line string) bool {
-	for _, magic := range []string{"%%time", "%%timeit", "%%capture", "%%prun", "%%python", "%%memit"} {
+	for _, magic := range []string{"%%time", "%%timeit", "%%capture", "%%prun", "%%python", "%%memit", "%%ipytest", "%%wandb"} {
 		if strings.HasPrefix(line, magic) {
 			return true
 		}
 	}
-	return false
+	writes := strings.HasPrefix(line, "%%writefile") || strings.HasPrefix(line, "%%file")
+	return writes && strings.HasSuffix(strings.TrimRight(line, " "), ".py")
 }

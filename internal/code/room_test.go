@@ -240,6 +240,25 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
+// What is left of IPython's cells is Python, with as many lines.
+func TestPlain(t *testing.T) {
+	for _, tt := range []struct{ name, src, want string }{
+		{"a command that goes on", "!tts --text x \\\n --out y\nx = 1", "pass\n\nx = 1\n"},
+		{"the result of one", "f = !ls \\\n  -l\nx = 1", "f = None\n\nx = 1\n"},
+		{"indentation of all", "  !ls\n  if x:\n    %cd y\n", "pass\nif x:\n  pass\n\n"},
+		{"an operator", "x = ('%s'\n % y)\n%matplotlib inline", "x = ('%s'\n % y)\npass\n"},
+		{"what is timed", "%time m = torch.load(p)\n%timeit -n 10 -r3 f(x)\ny = %time g()\n%time", "m = torch.load(p)\nf(x)\ny = g()\npass\n"},
+		{"another language", "%%bash\nls", "\n\n"},
+		{"a module that is written", "%%writefile net.py\nimport torch", "pass\nimport torch\n"},
+		{"another file that is written", "%%writefile net.yaml\na: b", "\n\n"},
+		{"help", "torch.load?\nx = 1", "\nx = 1\n"},
+	} {
+		if got := plain(tt.src); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
 func TestNotebook(t *testing.T) {
 	const src = `{"cells": [
   {"cell_type": "markdown", "source": ["torch.load(x)"]},

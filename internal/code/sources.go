@@ -249,9 +249,13 @@ var gifts = map[string]struct {
 	"click.prompt":                      {fromUser, "what is typed in"},
 	"requests.get":                      {fromDownload, "a download"},
 	"requests.post":                     {fromDownload, "a download"},
+	"requests.request":                  {fromDownload, "a download"},
 	"requests.Session().get":            {fromDownload, "a download"},
 	"requests.session().get":            {fromDownload, "a download"},
 	"httpx.get":                         {fromDownload, "a download"},
+	"httpx.stream":                      {fromDownload, "a download"},
+	"httpx.Client().get":                {fromDownload, "a download"},
+	"aiohttp.ClientSession().get":       {fromDownload, "a download"},
 	"urllib.request.urlopen":            {fromDownload, "a download"},
 	"urllib.request.urlretrieve":        {fromDownload, "a download"},
 	"wget.download":                     {fromDownload, "a download"},
@@ -261,11 +265,21 @@ var gifts = map[string]struct {
 	"huggingface_hub.hf_hub_download":   {fromDownload, "a download from the Hub"},
 	"huggingface_hub.snapshot_download": {fromDownload, "a download from the Hub"},
 	"huggingface_hub.cached_download":   {fromDownload, "a download from the Hub"},
-	"huggingface_hub.file_download.hf_hub_download": {fromDownload, "a download from the Hub"},
-	"transformers.utils.cached_file":                {fromDownload, "a download from the Hub"},
-	"transformers.utils.hub.cached_file":            {fromDownload, "a download from the Hub"},
-	"cached_path.cached_path":                       {fromDownload, "a download"},
-	"wandb.restore":                                 {fromDownload, "a download"},
+	"huggingface_hub.file_download.hf_hub_download":      {fromDownload, "a download from the Hub"},
+	"transformers.utils.cached_file":                     {fromDownload, "a download from the Hub"},
+	"transformers.utils.hub.cached_file":                 {fromDownload, "a download from the Hub"},
+	"huggingface_hub.HfApi().hf_hub_download":            {fromDownload, "a download from the Hub"},
+	"huggingface_hub.HfApi().snapshot_download":          {fromDownload, "a download from the Hub"},
+	"modelscope.snapshot_download":                       {fromDownload, "a download from ModelScope"},
+	"modelscope.hub.snapshot_download.snapshot_download": {fromDownload, "a download from ModelScope"},
+	"kagglehub.model_download":                           {fromDownload, "a download from Kaggle"},
+	"kagglehub.dataset_download":                         {fromDownload, "a download from Kaggle"},
+	"mlflow.artifacts.download_artifacts":                {fromDownload, "a download from MLflow"},
+	"basicsr.utils.download_util.load_file_from_url":     {fromDownload, "a download"},
+	"facexlib.utils.download_util.load_file_from_url":    {fromDownload, "a download"},
+	"facexlib.utils.load_file_from_url":                  {fromDownload, "a download"},
+	"cached_path.cached_path":                            {fromDownload, "a download"},
+	"wandb.restore":                                      {fromDownload, "a download"},
 }
 
 // readers are functions that give what a model file holds.
@@ -357,10 +371,14 @@ func (t *tracer) pinned(e *pysrc.Call, s *pysrc.Scope) bool {
 func (t *tracer) writes(fn *pysrc.Scope) {
 	for _, c := range t.calls[fn] {
 		a, method := c.Node.Func.(*pysrc.Attribute)
-		if len(c.Positional()) == 0 {
+		if len(c.Positional())+len(c.Node.Keywords) == 0 {
 			continue
 		}
 		t.fetched(c)
+		t.handed(c)
+		if len(c.Positional()) == 0 {
+			continue
+		}
 		first := c.Positional()[0]
 		switch {
 		case c.Is("shutil.copyfileobj", "shutil.copy", "shutil.copyfile", "shutil.move") && len(c.Positional()) > 1:
@@ -371,6 +389,73 @@ func (t *tracer) writes(fn *pysrc.Scope) {
 			t.fill(first.Expr, c.Scope, t.taint(a.Value, c.Scope, 0))
 		}
 	}
+}
+
+// handed marks the names that a call of the project is given: it may write to the files
+// that they name.
+func (t *tracer) handed(c *pysrc.Invocation) {
+	if c.Deferred || t.work < 0 {
+		return
+	}
+	at := -1
+	c.Each(func(position int, name string, a pysrc.Arg) {
+		n, s := pathName(a.Expr, a.Scope)
+		if n == nil || s.Owner(n.ID) == nil || name == "**" {
+			return
+		}
+		if at < 0 {
+			names, defs := t.callees(c.Node.Func, c.Scope)
+			if at = t.passing(c.Node, c.Scope, names, defs); at < 0 {
+				at = len(t.out.passings)
+			}
+		}
+		if at == len(t.out.passings) {
+			return
+		}
+		p := t.out.passings[at]
+		x := argument{position: position, name: t.word(name)}
+		i := slices.IndexFunc(p.places, func(y argument) bool { return y.position == x.position && y.name == x.name })
+		if i < 0 {
+			i = len(p.places)
+			p.places = append(p.places, x)
+		}
+		t.fill(n, s, []label{{ofWriting, i, at}})
+	})
+}
+
+// same are functions that give another form of the path that they are given.
+var same = []string{"str", "Path", "PurePath", "fspath", "abspath", "realpath", "normpath", "expanduser", "expandvars", "resolve", "absolute", "as_posix", "strip"}
+
+// pathName is the name that an expression is, or is another form of; or nil.
+func pathName(e pysrc.Expr, s *pysrc.Scope) (*pysrc.Name, *pysrc.Scope) {
+	for range mostTurns {
+		switch x := e.(type) {
+		case *pysrc.Name:
+			return x, s
+		case *pysrc.Call:
+			switch f := x.Func.(type) {
+			case *pysrc.Name:
+				if !slices.Contains(same, f.ID) || len(x.Args) != 1 {
+					return nil, nil
+				}
+				e = x.Args[0]
+			case *pysrc.Attribute:
+				switch {
+				case !slices.Contains(same, f.Attr):
+					return nil, nil
+				case len(x.Args) == 1:
+					e = x.Args[0] // os.fspath(path)
+				default:
+					e = f.Value // path.resolve()
+				}
+			default:
+				return nil, nil
+			}
+		default:
+			return nil, nil
+		}
+	}
+	return nil, nil
 }
 
 // fetched marks the file that a download is written to.
@@ -387,19 +472,57 @@ func (t *tracer) fetched(c *pysrc.Invocation) {
 			t.fill(a.Expr, a.Scope, t.source(fromDownload, "a download ("+nameOf(c, f.names...)+")", c.Node))
 		}
 	}
+	if c.Is(launchers...) && len(c.Positional()) > 0 {
+		t.output(c, c.Positional()[0])
+	}
 	if at, ok := fetchMethods[c.Method()]; ok && len(c.Positional()) > at {
 		a := c.Positional()[at]
 		t.fill(a.Expr, a.Scope, t.source(fromDownload, "a download ("+c.Method()+")", c.Node))
 	}
 }
 
-// fill marks the name that an expression begins with, and what it was opened by.
+// launchers are functions that start a program.
+var launchers = []string{"subprocess.run", "subprocess.call", "subprocess.check_call", "subprocess.check_output", "subprocess.Popen", "os.system"}
+
+// output marks the file that curl or wget writes.
+func (t *tracer) output(c *pysrc.Invocation, command pysrc.Arg) {
+	var parts []pysrc.Expr
+	switch e := command.Expr.(type) {
+	case *pysrc.Sequence:
+		parts = e.Elems
+	case *pysrc.Joined:
+		parts = e.Parts
+	}
+	for i, part := range parts {
+		text, ok := part.(*pysrc.Str)
+		if !ok {
+			continue
+		}
+		words := strings.Fields(text.Value)
+		if i == 0 && (len(words) == 0 || words[0] != "curl" && words[0] != "wget") {
+			return
+		}
+		if i+1 < len(parts) && len(words) > 0 && slices.Contains([]string{"-o", "-O", "--output", "--output-document"}, words[len(words)-1]) {
+			to := parts[i+1]
+			if f, ok := to.(*pysrc.Field); ok {
+				to = f.Value
+			}
+			t.fill(to, command.Scope, t.source(fromDownload, "a download ("+nameOf(c, launchers...)+")", c.Node))
+		}
+	}
+}
+
+// fill marks the name that an expression begins with, and what it was opened by or is
+// another form of.
 func (t *tracer) fill(e pysrc.Expr, s *pysrc.Scope, labels []label) {
 	for range mostTurns {
 		if len(labels) == 0 {
 			return
 		}
 		for {
+			if n, at := pathName(e, s); n != nil {
+				e, s = n, at
+			}
 			a, ok := e.(*pysrc.Attribute)
 			if !ok {
 				break
@@ -421,18 +544,44 @@ func (t *tracer) fill(e pysrc.Expr, s *pysrc.Scope, labels []label) {
 			return
 		}
 		t.mark(variable{owner, name.ID}, labels...)
+		t.written(owner, name.ID, labels)
 		if e, s = opened(owner, name.ID); e == nil {
 			return
 		}
 	}
 }
 
-// opened is the path in name = open(path).
+// written notes what a function puts into a file that a parameter of it names.
+func (t *tracer) written(owner *pysrc.Scope, name string, labels []label) {
+	if owner.Func == nil {
+		return
+	}
+	r := t.out.routines[t.fns[owner]]
+	at := slices.Index(r.params, name)
+	if at < 0 {
+		return
+	}
+	i := slices.IndexFunc(r.writes, func(w written) bool { return w.at == at })
+	if i < 0 {
+		i = len(r.writes)
+		r.writes = append(r.writes, written{at: at})
+	}
+	for _, l := range labels {
+		if l != (label{ofParam, t.fns[owner], at}) {
+			r.writes[i].labels = t.join(r.writes[i].labels, []label{l})
+		}
+	}
+}
+
+// opened is the path in name = open(path), or in name = Path(path).
 func opened(owner *pysrc.Scope, name string) (pysrc.Expr, *pysrc.Scope) {
 	for _, b := range owner.Bindings(name) {
 		c, ok := b.Value.(*pysrc.Call)
 		if !ok || b.Kind != pysrc.Assigned && b.Kind != pysrc.Entered {
 			continue
+		}
+		if n, s := pathName(c, b.Scope); n != nil && n.ID != name {
+			return n, s
 		}
 		switch fn := c.Func.(type) {
 		case *pysrc.Name:

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"bufio"
 	"encoding/binary"
 	"encoding/csv"
 	"errors"
@@ -53,13 +54,19 @@ func (f *feed) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// CSV reads a file whose first line names its columns. typeOf says which type a column
+// CSV reads a file whose first line names its columns, separated by commas or by what
+// that line has in their place. typeOf says which type a column
 // has; 0 is float64, if the first sample is a number there, and text otherwise.
 func CSV(name string, r io.Reader, typeOf func(column string) tensor.DType, lim Limits) (Set, error) {
 	lim = lim.orDefaults()
-	f := &feed{r: r, left: lim.Sample, most: lim.Sample}
-	t := &table{file: name, r: csv.NewReader(f), feed: f, lim: lim}
+	f := &feed{r: r, left: lim.Sample + headSize, most: lim.Sample}
+	b := bufio.NewReaderSize(f, headSize)
+	if mark, _ := b.Peek(3); string(mark) == "\ufeff" { // also before a quote; an error comes again
+		_, _ = b.Discard(3)
+	}
+	t := &table{file: name, r: csv.NewReader(b), feed: f, lim: lim}
 	t.r.ReuseRecord = true
+	t.r.Comma = separator(b)
 	head, err := t.r.Read()
 	if errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%q: it is empty, without a line that names the columns", name)
@@ -69,21 +76,42 @@ func CSV(name string, r io.Reader, typeOf func(column string) tensor.DType, lim 
 	}
 	for i, column := range head {
 		column = strings.TrimSpace(strings.Clone(column))
-		if i == 0 {
-			column = strings.TrimPrefix(column, "\ufeff")
-		}
 		if column == "" || slices.Contains(t.names, column) {
 			return nil, fmt.Errorf("%q:1: column %d is called %.80q, which is empty or not the first with that name", name, i+1, column)
 		}
 		t.names = append(t.names, column)
 		t.types = append(t.types, typeOf(column))
 	}
-	for _, other := range []string{";", "\t", "|"} {
-		if len(t.names) == 1 && strings.Contains(t.names[0], other) {
-			return nil, fmt.Errorf("%q:1: the one column is called %.80q: its parts are separated by %q, and columns are by commas: write the file anew with these", name, t.names[0], other)
-		}
+	if len(t.names) == 1 && strings.ContainsAny(t.names[0], otherSeparators) {
+		return nil, fmt.Errorf("%q:1: the one column is called %.80q, and columns are separated by commas, or by one of %q: write the file anew with these", name, t.names[0], otherSeparators)
 	}
 	return t, nil
+}
+
+// headSize bounds what is looked at for the separator.
+const headSize = 64 << 10
+
+const otherSeparators = ";\t|"
+
+// separator is what stands between the columns: a comma, or, if the first line has
+// none outside of quotes, the one of the other separators that it has.
+func separator(b *bufio.Reader) rune {
+	head, _ := b.Peek(headSize) // an error comes again when the first record is read
+	found, quoted := ',', false
+	for _, c := range string(head) {
+		switch {
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '\n':
+			return found
+		case c == ',' || found != ',' && found != c && strings.ContainsRune(otherSeparators, c):
+			return ','
+		case strings.ContainsRune(otherSeparators, c):
+			found = c
+		}
+	}
+	return found
 }
 
 func (t *table) Next() (*Rows, error) {

@@ -70,16 +70,52 @@ func TestCSV(t *testing.T) {
 	}
 }
 
+// Columns are separated by what the first line has in the place of commas.
+func TestCSVSeparators(t *testing.T) {
+	for file, want := range map[string][]string{
+		"a;b;label\n1;2,5;\"x;y\"\n":           {"a", "b", "label"},
+		"\ufeff\"a, or b\";c\r\n1;2\r\n":       {"a, or b", "c"},
+		"a\tb\n1\t2\n":                         {"a", "b"},
+		"a|\"b;c\"\n1|2\n":                     {"a", "b;c"},
+		"a;b,c\n1,2\n":                         {"a;b", "c"},
+		"\ufeff\"a\"\n1\n":                     {"a"},
+		"a\n1;2\n":                             {"a"},
+		"a;b\n" + strings.Repeat("1;2\n", 1e5): {"a", "b"},
+	} {
+		set, err := CSV("x.csv", strings.NewReader(file), typesOf(nil), Limits{Sample: 64})
+		if err != nil {
+			t.Errorf("%.40q: %v", file, err)
+			continue
+		}
+		list, err := all(set)
+		if err != nil {
+			t.Errorf("%.40q: %v", file, err)
+			continue
+		}
+		var names []string
+		n := 0
+		for i := range list[0].Columns {
+			names = append(names, list[0].Columns[i].Name)
+		}
+		for _, r := range list {
+			n += r.N
+		}
+		if !slices.Equal(names, want) || n != strings.Count(file, "\n")-1 {
+			t.Errorf("%.40q: columns %q, %d rows", file, names, n)
+		}
+	}
+}
+
 func TestCSVErrors(t *testing.T) {
 	for file, want := range map[string]string{
-		"":                               "it is empty",
-		"a;b;label\n1;2;x\n":             "separated by \";\"",
-		"a\tb\n1\t2\n":                   "separated by \"\\t\"",
-		"a,a\n":                          `called "a", which is empty or not the first`,
-		"a,\n":                           "column 2",
-		"a\n1,2\n":                       "wrong number of fields",
-		"a\n\"x\n":                       "extraneous or missing",
-		"a\n" + strings.Repeat("x", 300): "exceeds",
+		"":                                 "it is empty",
+		"a;b|c\n1;2|x\n":                   "the one column is called",
+		"\"a;b\"\n1\n":                     "the one column is called",
+		"a,a\n":                            `called "a", which is empty or not the first`,
+		"a,\n":                             "column 2",
+		"a\n1,2\n":                         "wrong number of fields",
+		"a\n\"x\n":                         "extraneous or missing",
+		"a\n" + strings.Repeat("x", 1<<18): "exceeds",
 	} {
 		set, err := CSV("x.csv", strings.NewReader(file), typesOf(nil), Limits{Sample: 64})
 		if err == nil {
@@ -131,7 +167,7 @@ func TestImages(t *testing.T) {
 		t.Errorf("place %+v", p)
 	}
 	for _, form := range []Form{{DType: tensor.Uint8, Last: true}, {DType: tensor.Float32, Channels: 1}} {
-		x, err := decode(b, form, Limits{}.orDefaults())
+		x, err := form.start(b, Limits{}.orDefaults())()
 		switch {
 		case err != nil:
 			t.Error(err)

@@ -95,9 +95,6 @@ func (form Form) start(b []byte, lim Limits) func() (tensor.Tensor, error) {
 	}
 }
 
-// decode makes a tensor of an image, and waits for it.
-func decode(b []byte, form Form, lim Limits) (tensor.Tensor, error) { return form.start(b, lim)() }
-
 // tensor makes a tensor of pixels.
 func (form Form) tensor(p *Picture) tensor.Tensor {
 	t := tensor.Tensor{Name: ImageColumn, DType: tensor.Uint8, Shape: []int64{1, int64(p.Channels), int64(p.Height), int64(p.Width)}, Data: p.Values}

@@ -304,9 +304,18 @@ func (t *tables) end() error {
 
 // begin begins a row group.
 func (t *tables) begin() {
+	ahead, images := aheadSamples, 0
+	for i := range t.fields.list {
+		if t.fields.list[i].image {
+			images++
+		}
+	}
+	if images > 1 { // answers come in order, and those of another column would have to be kept
+		ahead = 1
+	}
 	for i := range t.fields.list {
 		x := &t.fields.list[i]
-		t.cursors = append(t.cursors, &cursor{field: x, lim: t.lim, chunk: t.file.Chunk(t.group, x.leaf)})
+		t.cursors = append(t.cursors, &cursor{field: x, lim: t.lim, chunk: t.file.Chunk(t.group, x.leaf), images: ahead})
 	}
 }
 

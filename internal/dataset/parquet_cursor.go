@@ -40,6 +40,18 @@ type cursor struct {
 	rep, def []byte
 	open     bool // a row of lists has begun
 	row      row
+
+	images int     // how many to start on before their turn
+	begun  []begun // of which the first comes next
+	begunB int64   // bytes of them
+	behind error   // what comes behind the last of them
+}
+
+// begun is an image that was started on, or rows without one.
+type begun struct {
+	wait func() (tensor.Tensor, error)
+	size int64
+	none int
 }
 
 // row is one of lists, as far as it was read.
@@ -60,6 +72,8 @@ func (c *cursor) fill(n int) error {
 		var err error
 		if c.lists > 0 {
 			err = c.moreLists()
+		} else if c.image {
+			err = c.moreImages()
 		} else {
 			err = c.more(n)
 		}
@@ -156,10 +170,7 @@ func (c *cursor) good(shape []int64) *stretch {
 
 // values adds up to n values, each a row.
 func (c *cursor) values(n int) (k int, err error) {
-	switch {
-	case c.image:
-		return 1, c.picture()
-	case c.wide == c.dtype.Size(): // as they are, and texts
+	if c.wide == c.dtype.Size() { // as they are, and texts
 		s := c.good(nil)
 		s.data, k, err = c.chunk.Values(s.data, n, s.at+c.most)
 		s.rows += k
@@ -207,16 +218,25 @@ func narrow(b []byte, d tensor.DType) (int32, bool) {
 	}
 }
 
-// picture reads an image, which is a row.
-func (c *cursor) picture() (err error) {
-	c.buffer, _, err = c.chunk.Values(c.buffer[:0], 1, 1)
-	if err != nil {
-		return err
+// moreImages takes the image that comes next, and sees to it that others are on their
+// way.
+func (c *cursor) moreImages() error {
+	if len(c.begun) <= c.images/2 && c.begunB <= c.lim.Block/2 { // many at a time
+		for c.behind == nil && len(c.begun) < c.images && c.begunB < c.lim.Block {
+			c.behind = c.begin()
+		}
 	}
-	if err = c.tooLong(nil, len(c.buffer)); err != nil {
-		return err
+	if len(c.begun) == 0 {
+		return c.behind
 	}
-	t, err := decode(c.buffer[4:], c.form, c.lim)
+	next := c.begun[0]
+	c.begun[0], c.begun = begun{}, c.begun[1:]
+	c.begunB -= next.size
+	if next.wait == nil {
+		c.none(next.none, true)
+		return nil
+	}
+	t, err := next.wait()
 	if err != nil {
 		return err
 	}
@@ -224,6 +244,31 @@ func (c *cursor) picture() (err error) {
 	s.data = append(s.data, t.Data...)
 	s.rows++
 	c.read++
+	return nil
+}
+
+// begin starts on the next image.
+func (c *cursor) begin() error {
+	if err := c.levels(1 << 10); err != nil {
+		return err
+	}
+	n, there := c.present()
+	if !there {
+		c.pass(n)
+		c.begun = append(c.begun, begun{none: n})
+		return nil
+	}
+	b, _, err := c.chunk.Values(nil, 1, 1)
+	if err == nil {
+		err = c.tooLong(nil, len(b))
+	}
+	if err != nil {
+		return err
+	}
+	c.pass(1)
+	size := int64(len(b))
+	c.begun = append(c.begun, begun{wait: c.form.start(b[4:], c.lim), size: size})
+	c.begunB += size
 	return nil
 }
 

@@ -221,6 +221,46 @@ func TestHuggingFace(t *testing.T) {
 	}
 }
 
+// Images of a column are started on before their turn, as many as the limits allow, and
+// come in order; with several columns of images none is, because answers that come in
+// order would have to be kept.
+func TestParquetImagesAhead(t *testing.T) {
+	for _, c := range []struct {
+		file       string
+		lim        Limits
+		ahead      int
+		bad        []int64
+		rows, last int // before the block with the one that is cut off
+	}{
+		{"images", Limits{}, 22, []int64{4, 5, 30}, 28, 29},
+		{"images", Limits{Block: 200}, 2, []int64{4, 5, 30}, 28, 29},
+		{"pairs", Limits{}, 0, []int64{4, 4, 5, 5}, 18, 19},
+	} {
+		d := &counting{}
+		want := Wanted{Form: func(string) Form { return Form{DType: tensor.Uint8, Channels: 3, Last: true, Decoder: d} }}
+		list, err := readParquet(t, []string{c.file}, want, c.lim)
+		if (c.file == "images") != (err != nil && strings.Contains(err.Error(), `row 13 of the row group, column 1 ("image")`)) {
+			t.Fatalf("%s: error %v", c.file, err)
+		}
+		n, bad, last := 0, []int64(nil), 0
+		for _, rows := range list {
+			for _, cell := range rows.Bad {
+				bad = append(bad, cell.Sample)
+			}
+			n += rows.N
+			for i := range rows.N {
+				last = int(rows.Column("image").Data[18*i])
+				if int64(last) != rows.Number(i) {
+					t.Errorf("%s: sample %d is picture %d", c.file, rows.Number(i), last)
+				}
+			}
+		}
+		if n != c.rows || last != c.last || !slices.Equal(bad, c.bad) || d.most != c.ahead {
+			t.Errorf("%s: %d rows, the last is %d; without an image are %v; %d were ahead, want %d", c.file, n, last, bad, d.most, c.ahead)
+		}
+	}
+}
+
 func TestParquetRefused(t *testing.T) {
 	has := func(names ...string) Wanted {
 		return Wanted{Has: func(c string) bool { return slices.Contains(names, c) }}

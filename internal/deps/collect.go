@@ -26,7 +26,14 @@ type Project struct {
 	Unread []Unread // what could not be read, by path and line
 	Passed []string // environments and links to folders that the walk passed by
 
-	seen []Seen
+	seen  []Seen
+	cares []care
+}
+
+// care is a place that has the dependencies looked after.
+type care struct {
+	path string
+	manifest.Automation
 }
 
 // Set is what is installed together: a file, and the files that it names.
@@ -77,6 +84,7 @@ type Unread struct {
 const (
 	mostFiles  = 10_000
 	mostBytes  = 64 << 20
+	mostCare   = 1 << 20
 	mostLevels = 32
 	headLen    = 4 << 10
 )
@@ -174,7 +182,7 @@ func (c *collector) file(abs, shown string, asked bool) error {
 		return nil
 	}
 	kind, ok := manifest.Identify(shown, nil)
-	if !ok && !asked && !candidate(shown) {
+	if !ok && !asked && !candidate(shown) && !manifest.Automates(c.fromRoot(shown)) {
 		return nil
 	}
 	if !asked && c.leadsOut(abs) {
@@ -184,7 +192,9 @@ func (c *collector) file(abs, shown string, asked bool) error {
 		return nil
 	}
 	if c.was != nil {
-		c.compare(abs, shown)
+		if ok || asked || candidate(shown) {
+			c.compare(abs, shown)
+		}
 		return nil
 	}
 	a, err := artifact.Open(abs, shown)
@@ -210,9 +220,38 @@ func (c *collector) file(abs, shown string, asked bool) error {
 	case ok:
 		return c.read(a, kind, nil)
 	default:
-		c.project.seen = append(c.project.seen, Seen{Path: shown, SHA256: sum(head), Head: true})
+		c.care(a)
+		if candidate(shown) {
+			c.project.seen = append(c.project.seen, Seen{Path: shown, SHA256: sum(head), Head: true})
+		}
 	}
 	return nil
+}
+
+// fromRoot is a path as it is from the root.
+func (c *collector) fromRoot(shown string) string {
+	rel, err := filepath.Rel(c.root, filepath.FromSlash(shown))
+	if err != nil {
+		return ""
+	}
+	return filepath.ToSlash(rel)
+}
+
+// care notes what a file by which a forge works has done about dependencies. One that
+// cannot be read says nothing.
+func (c *collector) care(a *artifact.Artifact) {
+	name := c.fromRoot(a.Name())
+	if !manifest.Automates(name) || a.Size() > mostCare {
+		return
+	}
+	b, err := bounded.ReadRange(a.ReaderAt(), a.Size(), 0, a.Size(), mostCare)
+	if err != nil {
+		return
+	}
+	list, _ := manifest.ReadAutomation(name, b, manifest.Limits{}) // of what is broken there is nothing
+	for _, x := range list {
+		c.project.cares = append(c.project.cares, care{a.Name(), x})
+	}
 }
 
 // candidate reports whether the content of a file may say what its name does not.

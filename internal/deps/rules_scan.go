@@ -5,7 +5,7 @@ import (
 	"github.com/andiron-dev/andiron/internal/rule"
 )
 
-var scanRules = []*rule.Rule{vulnerable, mayResolve, unauditable, malicious, advisories, notRead, noFiles, bundled, notScanned, scanned, recorded}
+var scanRules = []*rule.Rule{vulnerable, mayResolve, unauditable, malicious, advisories, notRead, noFiles, bundled, notScanned, scanned, recorded, automatic}
 
 var vulnerable = &rule.Rule{
 	ID:       "DEP001",
@@ -102,7 +102,7 @@ var notScanned = &rule.Rule{
 	Title:    "dependencies that are not scanned regularly",
 	Strategy: finding.DependencyScanning,
 	Severity: finding.Low,
-	Text:     `The project's record has no scan of its dependencies, or none that is recent. A package that had no known vulnerability when it was chosen has one some day, and only who looks again and again learns of it in time.`,
+	Text:     `The project's record has no scan of its dependencies, or none that is recent, and no workflow with a schedule was found that scans them. A package that had no known vulnerability when it was chosen has one some day, and only who looks again and again learns of it in time.`,
 	Fix:      "run andiron deps scan on every commit and on a schedule, and keep .andiron/records.jsonl",
 	Since:    "0.1.0",
 }
@@ -115,6 +115,18 @@ var recorded = &rule.Rule{
 	Text:     `Says when the dependencies were last scanned, as the project's record has it.`,
 	Fix:      "nothing is to be done",
 	Since:    "0.1.0",
+}
+
+var automatic = &rule.Rule{
+	ID:       "DEP092",
+	Title:    "a workflow that scans the dependencies",
+	Strategy: finding.DependencyScanning,
+	Severity: finding.Info,
+	Text: `A file by which a forge runs jobs, or the hooks of pre-commit, names a scanner: pip-audit, osv-scanner, safety, snyk, trivy, grype, GitHub's dependency review, or andiron itself. Files are looked for where forges look for them, at the root of the project.
+
+Whether the job succeeds, and whether anybody reads what it says, is seen only by the forge.`,
+	Fix:   "nothing is to be done",
+	Since: "0.1.0",
 }
 
 var scanned = &rule.Rule{

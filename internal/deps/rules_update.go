@@ -14,7 +14,7 @@ import (
 
 // UpdateRules are the rules on keeping PyTorch current.
 var UpdateRules = []*rule.Rule{
-	torchVulnerable, torchEnded, torchPatch, torchOpen, torchPre, torchDeprecated, torchDistribution, torchUnknown, torchNoFix, torchIsLatest,
+	torchVulnerable, torchEnded, torchPatch, torchOpen, torchPre, torchDeprecated, torchDistribution, torchUnknown, torchNoFix, torchIsLatest, torchProposed,
 }
 
 var torchVulnerable = &rule.Rule{
@@ -119,6 +119,16 @@ var torchIsLatest = &rule.Rule{
 	Strategy: finding.FrameworkUpdates,
 	Severity: finding.Info,
 	Text:     `torch is the latest stable release that is known. This is what the strategy asks for; the finding is kept as evidence.`,
+	Fix:      "nothing is to be done",
+	Since:    "0.3.0",
+}
+
+var torchProposed = &rule.Rule{
+	ID:       "UPD091",
+	Title:    "updates of torch that are proposed",
+	Strategy: finding.FrameworkUpdates,
+	Severity: finding.Info,
+	Text:     `Dependabot or Renovate is set up to propose new versions of the project's Python packages, and torch is not left out. Nothing is said of a set-up for other ecosystems alone, for security updates alone, or with torch among what is ignored.`,
 	Fix:      "nothing is to be done",
 	Since:    "0.3.0",
 }

@@ -498,15 +498,28 @@ func (s *scanner) summary() {
 	}
 }
 
-// regularly says when the project was last scanned.
+// regularly says when the project was last scanned, and what scans it without anybody
+// asking. What does so on a schedule makes up for a record that is missing or old.
 func (s *scanner) regularly() {
 	rec := s.opt.Record
 	if rec == nil || len(s.project.Sets) == 0 {
 		return
 	}
+	scheduled := false
+	for _, c := range s.project.cares {
+		if c.Kind != manifest.Scans {
+			continue
+		}
+		when := "when something changes"
+		if c.Scheduled {
+			when, scheduled = "on a schedule", true
+		}
+		s.report(automatic.Finding(finding.Where{Path: c.path}.Line1(c.Line, 1), fmt.Sprintf("%s holds the dependencies against advisories %s", c.What, when)))
+	}
 	where := finding.Where{Path: rec.File}
 	age := s.opt.Now.Sub(rec.Last)
 	switch {
+	case scheduled && (rec.Last.IsZero() || age > s.opt.Policy.Fresh()):
 	case rec.Last.IsZero():
 		s.report(notScanned.Finding(where, "no scan of the dependencies is on record"))
 	case age > s.opt.Policy.Fresh():

@@ -155,6 +155,11 @@ func Updates(p *Project, opt Options) (list []finding.Finding, err error) {
 		return nil, err
 	}
 	JudgeTorch(s, func(f finding.Finding) { list = append(list, f) })
+	for _, c := range p.cares {
+		if c.Kind == manifest.Proposes && len(s.Uses) > 0 {
+			list = append(list, torchProposed.Finding(finding.Where{Path: c.path}.Line1(c.Line, 1), c.What+" proposes new versions of torch"))
+		}
+	}
 	return list, nil
 }
 

@@ -256,7 +256,7 @@ func TestExecLog(t *testing.T) {
 	if list[0]["path"] != y.dir+"/models/evil.pkl" || len(fmt.Sprint(list[0]["sha256"])) != 64 || !strings.Contains(fmt.Sprint(list[0]["reason"]), "the lock does not list this model") {
 		t.Errorf("%v", list[0])
 	}
-	if list[1]["path"] != y.dir+"/uploads/good.pkl" || !strings.Contains(fmt.Sprint(list[1]["reason"]), "none of the folders") {
+	if list[1]["path"] != y.dir+"/uploads/good.pkl" || len(fmt.Sprint(list[1]["sha256"])) != 64 || !strings.Contains(fmt.Sprint(list[1]["reason"]), "none of the folders") {
 		t.Errorf("%v", list[1])
 	}
 }

@@ -185,13 +185,22 @@ func (h *held) take(f *os.File, st *unix.Stat_t, maxCopy int64) {
 
 // digest reads a file in place.
 func (h *held) digest(f *os.File) error {
-	sum := sha256.New()
-	n, err := io.Copy(sum, io.NewSectionReader(f, 0, h.state.size+1))
-	if err == nil && n != h.state.size {
-		err = fmt.Errorf("it had %d bytes, and now it has another number", h.state.size)
-	}
-	h.sha256, h.how, h.file = hex.EncodeToString(sum.Sum(nil)), "root", f
+	sum, err := sumOf(f, h.state.size)
+	h.sha256, h.how, h.file = sum, "root", f
 	return err
+}
+
+// sumOf is the digest of a file of so many bytes.
+func sumOf(f io.ReaderAt, size int64) (string, error) {
+	sum := sha256.New()
+	n, err := io.Copy(sum, io.NewSectionReader(f, 0, size+1))
+	if err == nil && n != size {
+		err = fmt.Errorf("it had %d bytes, and now it has another number", size)
+	}
+	if err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 // again opens the same bytes once more.

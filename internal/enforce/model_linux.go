@@ -77,12 +77,16 @@ func (s *supervisor) model(r *request, fd int, st *unix.Stat_t, name string, kin
 
 // decide holds a model, and has it judged.
 func (s *supervisor) decide(e *Event, fd int, st *unix.Stat_t) (*held, error) {
-	if !Beneath(e.Path, s.Places.Models) || st.Nlink == 0 {
-		e.Why = "it lies in none of the folders that models may come from"
-		return nil, nil
-	}
 	f, err := os.Open(link(fd))
 	if err != nil {
+		return nil, err
+	}
+	if !Beneath(e.Path, s.Places.Models) || st.Nlink == 0 {
+		e.Why = "it lies in none of the folders that models may come from"
+		if st.Size <= s.MaxCopy { // for the log: who reads it wants to know which model that is
+			e.SHA256, err = sumOf(f, st.Size)
+		}
+		_ = f.Close() // it was only read
 		return nil, err
 	}
 	h, err := s.holder.get(f, st)

@@ -78,8 +78,12 @@ func interpreter(path string) string {
 }
 
 // installed are the folders of a Python whose program lies at path: its own, and that
-// of the one that its environment was made from.
+// of the one that its environment was made from. What lies in shims chooses one of those
+// that pyenv and its like have beside that folder.
 func installed(path string) (list []string) {
+	if dir := filepath.Dir(path); filepath.Base(dir) == "shims" && filepath.Dir(dir) != "/" {
+		return []string{filepath.Dir(dir)}
+	}
 	if filepath.Base(filepath.Dir(path)) != "bin" {
 		return nil
 	}

@@ -40,6 +40,7 @@ func TestRoots(t *testing.T) {
 	write("python/lib/python3.12/os.py", "")
 	write("venv/pyvenv.cfg", "home = "+dir+"/python/bin\nversion = 3.12\n")
 	write("venv/bin/serve", "#!"+dir+"/venv/bin/python3\n")
+	write("pyenv/shims/python", "#!/bin/sh\n")
 	write("app/bin/tool", "#!/bin/sh\n")
 	write("home/.local/lib/python3.12/site-packages/x.py", "")
 	if err := os.Symlink(dir+"/python/bin/python3", dir+"/venv/bin/python3"); err != nil {
@@ -51,6 +52,7 @@ func TestRoots(t *testing.T) {
 	}{
 		{"venv/bin/python3", []string{"home/.local/lib/python3.12", "python", "venv"}},
 		{"venv/bin/serve", []string{"home/.local/lib/python3.12", "python", "venv"}},
+		{"pyenv/shims/python", []string{"home/.local/lib/python3.12", "pyenv"}},
 		{"app/bin/tool", []string{"home/.local/lib/python3.12"}}, // a bin beside models is no Python
 	} {
 		var got []string

@@ -1,11 +1,8 @@
 package enforce
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/signal"
@@ -247,12 +244,9 @@ func (a *watch) decide(f *os.File, e *Event) (keep bool, err error) {
 	}
 	e.Path, e.Kind, e.Size = name, kind, st.Size
 	held := sandbox.Still(f)
-	sum := sha256.New()
-	n, err := io.Copy(sum, io.NewSectionReader(f, 0, st.Size+1))
-	if err != nil || n != st.Size {
-		return false, errors.Join(err, fmt.Errorf("it had %d bytes, and %d were read", st.Size, n))
+	if e.SHA256, err = sumOf(f, st.Size); err != nil {
+		return false, err
 	}
-	e.SHA256 = hex.EncodeToString(sum.Sum(nil))
 	why, ok := a.Judge(Candidate{Path: name, SHA256: e.SHA256, Size: st.Size, Mode: st.Mode, UID: st.Uid, File: link(fd)})
 	if !ok {
 		e.Why = why

@@ -122,6 +122,9 @@ func updateExamples() map[string]example {
 				"ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "2.9.0"}]}]}]}`)
 		})
 	}
+	updated := func(renovate string) scene {
+		return depending(folder("requirements.txt", "torch==2.9.1"+hash+"\n", "renovate.json", renovate))
+	}
 	return map[string]example{
 		"UPD001": {torch("2.5.1+cu118"), torch("2.6.0")},
 		"UPD002": {torch("2.6.0"), torch(latest)},
@@ -133,6 +136,7 @@ func updateExamples() map[string]example {
 		"UPD008": {torch("99.0"), torch(latest)},
 		"UPD009": {open("2.9.1"), open("2.8.0")},
 		"UPD090": {torch(latest), torch("2.9.1")},
+		"UPD091": {updated(`{"extends": ["config:recommended"]}`), updated(`{"ignoreDeps": ["torch"]}`)},
 	}
 }
 
@@ -157,6 +161,10 @@ func scanExamples() map[string]example {
 		"DEP008": {installedIn("numpy.libs/libopenblas64-1.so,,\n"), installedIn("numpy/libnumpy_math.so,,\n")},
 		"DEP009": {depending(one, on(time.Time{})), depending(one, on(clock.Add(-time.Hour)))},
 		"DEP090": {reqs("torch==2.7.0"), reqs("torch @ git+https://git.example/torch@main")},
+		"DEP092": {
+			depending(folder("requirements.txt", "torch==2.7.0"+hash+"\n", ".github/workflows/ci.yml", "- run: pip-audit\n"), on(time.Time{})),
+			depending(folder("requirements.txt", "torch==2.7.0"+hash+"\n", ".github/workflows/ci.yml", "- run: pip install pip-audit\n"), on(time.Time{})),
+		},
 		"DEP091": {depending(one, on(clock.Add(-time.Hour))), depending(one, on(clock.Add(-9*24*time.Hour)))},
 	}
 }

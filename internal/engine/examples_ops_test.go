@@ -2,6 +2,8 @@ package engine_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/engine"
+	"github.com/andiron-dev/andiron/internal/opreport"
 	"github.com/andiron-dev/andiron/internal/ops"
 	"github.com/andiron-dev/andiron/internal/testkit"
 )
@@ -254,6 +257,20 @@ func versioned(s scene, message string) scene {
 	return s
 }
 
+// recordOf is what ops test leaves of an operator, of its source with more behind it.
+func recordOf(s scene, more string, c opreport.Counts) string {
+	r := opreport.Record{Sources: map[string]string{}, Result: opreport.Result{Operators: []*opreport.Operator{{Name: "ns::f", Counts: c}}}}
+	for name, text := range s.files {
+		sum := sha256.Sum256([]byte(text + more))
+		r.Sources[name] = hex.EncodeToString(sum[:])
+	}
+	b, err := r.Encode()
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
+
 func reviewExamples() map[string]example {
 	with := func(s scene, pairs ...string) scene {
 		files := maps.Clone(s.files)
@@ -276,6 +293,7 @@ func reviewExamples() map[string]example {
 		return with(op, ".github/rulesets/main.json", fmt.Sprintf(ruleset, approvals))
 	}
 	ci := with(calls, ".github/workflows/ci.yml", "jobs:\n  test:\n    steps:\n      - run: python -m pytest tests\n")
+	const result = opreport.RecordFolder + "/" + opreport.RecordName
 	return map[string]example{
 		"OPS064": {versioned(op, "fix\n"), versioned(op, "fix\n\nReviewed-by: Bob <bob@example.com>\n")},
 		"OPS065": {export("0"), export("1")},
@@ -284,6 +302,8 @@ func reviewExamples() map[string]example {
 		"OPS096": {versioned(op, "fix\n\nReviewed By: bob\n"), versioned(op, "fix\n\nSigned-off-by: Alice <alice@example.com>\nCo-authored-by: helper[bot] <1+helper[bot]@users.noreply.github.com>\n")},
 		"OPS097": {export("2"), with(op, ".github/rulesets/main.json", strings.ReplaceAll(fmt.Sprintf(ruleset, "1"), "active", "disabled"))},
 		"OPS098": {ci, with(calls, ".github/workflows/ci.yml", "jobs:\n  test:\n    steps:\n      # - run: pytest\n      - run: pip install pytest-cov\n")},
+		"OPS068": {with(op, result, recordOf(op, "// before\n", opreport.Counts{Valid: 9})), with(op, result, recordOf(op, "", opreport.Counts{Valid: 9}))},
+		"OPS099": {with(op, result, recordOf(op, "", opreport.Counts{Valid: 9})), with(op, result, recordOf(op, "", opreport.Counts{Raised: 9}))},
 		"OPS060": {op, with(op, ".github/CODEOWNERS", "*.cpp @kernel-team\n")},
 		"OPS061": {op, calls},
 		"OPS062": {function, checks},

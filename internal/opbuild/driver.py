@@ -9,7 +9,7 @@ answer = sys.argv[1]
 sys.path[0] = os.getcwd()  # as for python setup.py
 sys.argv = ["setup.py", "build_ext", "--inplace"]
 
-import setuptools  # noqa: E402, F401 (it puts its own distutils in place)
+import setuptools  # noqa: E402, F401, I001 (it puts its own distutils in place, and so comes first)
 from distutils import core  # noqa: E402
 
 runpy.run_path("setup.py", run_name="__main__")

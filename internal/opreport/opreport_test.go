@@ -97,3 +97,22 @@ func FuzzEvents(f *testing.F) {
 		}
 	})
 }
+
+// FuzzRecord: a record is read or refused, and what was read is written and read again.
+func FuzzRecord(f *testing.F) {
+	f.Add([]byte(`{"version": 1, "sources": {"a.cpp": "00"}, "result": {"Operators": [{"Name": "ns::f", "Found": [{"Kind": "crash", "Output": "READ of size 4", "Script": "/a/b/c.py"}]}]}}`))
+	f.Add([]byte(`{"version": 1, "result": {"Operators": [null]}}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r, err := ParseRecord(b)
+		if err != nil {
+			return
+		}
+		text, err := r.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ParseRecord(text); err != nil && len(text) < recordLimit {
+			t.Errorf("what was written is refused: %v", err)
+		}
+	})
+}

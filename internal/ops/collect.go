@@ -34,6 +34,8 @@ type Project struct {
 	bytes   int64
 	steps   int // that looking may take
 	outside Outside
+	record  *recorded
+	sums    map[string]string // SHA-256 of sources, where there is a record to hold them against
 }
 
 // place is a line of a file and what it says.
@@ -56,6 +58,7 @@ func (p *Project) Empty() bool { return len(p.sources) == 0 }
 // are built, tested and reviewed.
 func Collect(ctx context.Context, root string) (*Project, error) {
 	p := &Project{Root: filepath.ToSlash(filepath.Clean(root)), python: newPythonFacts(), steps: mostWork}
+	p.readRecord(root)
 	for e, err := range artifact.Walk(ctx, root, artifact.WalkOptions{}) {
 		switch {
 		case err != nil && (e.Dir || cpp(e.Path)):
@@ -123,6 +126,9 @@ func (p *Project) file(e artifact.Entry) {
 // source reads C++ that begins at a line of a file, from 0.
 func (p *Project) source(name string, b []byte, line int) {
 	p.bytes += int64(len(b))
+	if line == 0 {
+		p.sum(name, b)
+	}
 	f, err := cppsrc.Parse(b, cppsrc.Limits{})
 	if err != nil {
 		p.unseen(name, err.Error())
@@ -192,7 +198,7 @@ func (p *Project) Look(report func(finding.Finding)) {
 		w.python = p.python
 		l.look(w)
 		p.evidence(w, l)
-		all = p.merge(all, w)
+		all = p.recordedTests(p.merge(all, w))
 		if w.work <= 0 {
 			all = append(all, notRead.Undetermined(finding.Where{Path: p.Root}, "the sources are made so that looking at them takes too long, and not all was looked at"))
 		}

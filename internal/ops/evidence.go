@@ -38,7 +38,7 @@ var noSanitizer = &rule.Rule{
 	ID: "OPS063", Title: "Operators that no sanitizer watches", Strategy: finding.CustomOps,
 	Severity: finding.Low, Since: since, Refs: []string{"Clang documentation, AddressSanitizer", "Compute Sanitizer documentation"},
 	Text: "Neither what builds the operators nor a workflow or script names AddressSanitizer, UndefinedBehaviorSanitizer, ThreadSanitizer, Valgrind or compute-sanitizer. Errors in memory are then found by their users.",
-	Fix:  "build and test once with CFLAGS='-fsanitize=address,undefined -fno-omit-frame-pointer -g' in CI, with libasan and libstdc++ preloaded",
+	Fix:  "run andiron ops test, or build and test once with CFLAGS='-fsanitize=address,undefined -fno-omit-frame-pointer -g' in CI, with libasan and libstdc++ preloaded",
 }
 
 var owned = &rule.Rule{
@@ -218,6 +218,9 @@ func (p *Project) evidence(w *world, l *looker) {
 	p.branches(l)
 	p.review(l)
 	p.tests(w, l)
+	if p.sanitizedByTest() {
+		p.checked = append(p.checked, place{finding.Where{Path: p.record.path}, "andiron ops test ran with a sanitizer"})
+	}
 	if len(p.checked) == 0 {
 		l.out(noSanitizer.Finding(finding.Where{Path: first.path}, "no file that builds or tests the operators names a sanitizer"))
 	}

@@ -18,7 +18,7 @@ import (
 var testedRules = []*rule.Rule{
 	testCrash, testHang, testPoison, testLayout, testDType, testMutation, testThreads, testLeak, testDevice,
 	testGradient, testNoGradient, testOpcheck, testReference, testUnclear, testUnsteady, testHarmless, testLeftBehind, testAgreement, testBarrier,
-	testNot, testPass,
+	testNot, testPass, recordOld, recordGood,
 }
 
 // tested says of which rule a kind of finding is.
@@ -182,6 +182,11 @@ var testPass = &rule.Rule{
 
 // Tested reports what testing the operators of a folder found.
 func Tested(dir string, r *opreport.Result, report func(finding.Finding)) {
+	testedAt(dir, r, func(f finding.Finding, _ bool) { report(f) })
+}
+
+// testedAt says as well whether a finding stands where a sanitizer saw it.
+func testedAt(dir string, r *opreport.Result, report func(f finding.Finding, seen bool)) {
 	at := func(file string, line, column int) finding.Where {
 		if file == "" {
 			return finding.Where{Path: dir}
@@ -196,14 +201,14 @@ func Tested(dir string, r *opreport.Result, report func(finding.Finding)) {
 			if f.Where.File != "" {
 				where = at(f.Where.File, f.Where.Line, f.Where.Column)
 			}
-			report(found(o, f, where))
+			report(found(o, f, where), f.Where.File != "")
 		}
 		if why := notTested(o); why != "" {
-			report(testNot.Undetermined(home, o.Full()+why))
+			report(testNot.Undetermined(home, o.Full()+why), false)
 		}
 	}
 	for _, text := range r.Incomplete {
-		report(testPass.Undetermined(finding.Where{Path: dir}, text))
+		report(testPass.Undetermined(finding.Where{Path: dir}, text), false)
 	}
 }
 

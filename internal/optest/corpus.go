@@ -1,6 +1,8 @@
 package optest
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,7 +36,8 @@ const (
 const readme = `What andiron ops test found in the operators of this project, by operator.
 
 The scripts show it: each is run with Python and the extension, as its first lines say.
-cases.json has the calls that the next run begins with. Commit the folder to have
+cases.json has the calls that the next run begins with, and result.json what "andiron
+audit" takes as evidence, as long as the sources are the same. Commit the folder to have
 everybody begin with them, or leave it out of version control with a line in .gitignore:
 
     .andiron/
@@ -130,7 +133,25 @@ func (r *run) keep() error {
 			return err
 		}
 	}
-	return nil
+	return r.keepResult()
+}
+
+// keepResult writes what audits read: the result, and of which sources it is.
+func (r *run) keepResult() error {
+	rec := opreport.Record{Sources: map[string]string{}, Result: r.result}
+	for _, name := range r.Project.Sources {
+		b, err := os.ReadFile(filepath.Join(r.Project.Dir, filepath.FromSlash(name)))
+		if err != nil {
+			return err
+		}
+		sum := sha256.Sum256(b)
+		rec.Sources[name] = hex.EncodeToString(sum[:])
+	}
+	b, err := rec.Encode()
+	if err != nil {
+		return err
+	}
+	return writeWhole(filepath.Join(r.Corpus, opreport.RecordName), b)
 }
 
 func (r *run) keepOperator(o *opreport.Operator) error {

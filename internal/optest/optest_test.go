@@ -184,10 +184,22 @@ func TestCorpus(t *testing.T) {
 		{Kind: "crash", Case: json.RawMessage(`{"args":[1]}`), Script: "crash-0123abcd.py", Text: "import torch\n"},
 		{Kind: "leak", Case: json.RawMessage(`{"args":[],"ask":"leak"}`), Script: "../leak-0123abcd.py", Text: "x"},
 	}}
-	r := &run{Options: Options{Corpus: dir}, operators: []operator{{Name: "ns::f", Overload: "out"}}, pools: map[string][]rawCase{"ns::f.out": {json.RawMessage(`{"args":[2]}`)}}}
+	src := t.TempDir()
+	if err := os.WriteFile(filepath.Join(src, "op.cpp"), []byte("int f;\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := &run{Options: Options{Corpus: dir, Project: opbuild.Project{Dir: src, Sources: []string{"op.cpp"}}}, operators: []operator{{Name: "ns::f", Overload: "out"}}, pools: map[string][]rawCase{"ns::f.out": {json.RawMessage(`{"args":[2]}`)}}}
 	r.result.Operators = []*opreport.Operator{op, {Name: "ns::quiet"}}
 	if err := r.keep(); err != nil {
 		t.Fatal(err)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, opreport.RecordName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec, err := opreport.ParseRecord(b)
+	if err != nil || len(rec.Result.Operators) != 2 || len(rec.Sources) != 1 || rec.Sources["op.cpp"] == "" || rec.Result.Operators[0].Found[0].Text != "" {
+		t.Errorf("%+v, %v", rec, err)
 	}
 	got, err := r.replayed()
 	if err != nil {

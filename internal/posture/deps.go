@@ -9,7 +9,7 @@ import (
 
 // The deps room's rules that are evidence of what is in place.
 var (
-	goodScans   = []string{"DEP090", "DEP091"}
+	goodScans   = []string{"DEP090", "DEP091", "DEP092"}
 	goodPins    = []string{"PIN090", "PIN091", "PIN092"}
 	goodUpdates = []string{"UPD090", "UPD091"}
 )

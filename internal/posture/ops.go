@@ -8,7 +8,7 @@ import (
 )
 
 // goodOps are the ops room's rules that are evidence of what is in place.
-var goodOps = []string{"OPS090", "OPS091", "OPS092", "OPS093", "OPS094", "OPS096", "OPS097", "OPS098"}
+var goodOps = []string{"OPS090", "OPS091", "OPS092", "OPS093", "OPS094", "OPS096", "OPS097", "OPS098", "OPS099"}
 
 func ofOps(f finding.Finding) bool { return strings.HasPrefix(f.Rule, "OPS") }
 

@@ -219,6 +219,9 @@ func (w *Worker) run(ctx context.Context, in *Input, j *Job, mode Mode, out *os.
 		w.worker.stop()
 		w.calls.finish()
 		r.CPU, r.MaxRSS = w.worker.used()
+		if errors.Is(err, errGone) && r.CPU >= lim.CPU {
+			err = overLimit(fmt.Sprintf("it took more than %v of the processor", lim.CPU))
+		}
 	}
 	if w.worker.mute && w.worker.cmd.ProcessState.ExitCode() == 128+int(unix.SIGSYS) {
 		w.calls.note(w.worker.debug.killer(), "")
@@ -297,7 +300,7 @@ func judge(m *message, err error, r *Report, folders []string) error {
 		}
 		return fmt.Errorf("%w: %s", ErrNeeds, strings.Join(r.Lacks, ", "))
 	case len(r.Events) > 0:
-		err := fmt.Errorf("%w: %d forbidden system calls, the first %s", ErrContained, len(r.Events), r.Events[0].Call)
+		err := fmt.Errorf("%w: %s, the first %s", ErrContained, r.Tried(), r.Events[0].Call)
 		if len(r.Lacks) > 0 {
 			err = fmt.Errorf("%w; it names modules that were not imported: %s", err, strings.Join(r.Lacks, ", "))
 		}
@@ -351,7 +354,7 @@ func readResult(f *os.File, most int64) (*Result, error) {
 		return nil, err
 	}
 	if size > most {
-		return nil, fmt.Errorf("%d bytes, more than %d", size, most)
+		return nil, overLimit(fmt.Sprintf("%d bytes, more than %d", size, most))
 	}
 	h, err := safetensors.Open(f, size, safetensors.Limits{})
 	if err != nil {

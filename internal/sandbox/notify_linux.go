@@ -96,12 +96,12 @@ var paths = map[string]int{
 	"open": 0, "openat": 1, "openat2": 1, "creat": 0, "execve": 0, "execveat": 1, "stat": 0, "lstat": 0, "newfstatat": 1, "fstatat": 1, "statx": 1,
 	"access": 0, "faccessat": 1, "faccessat2": 1, "unlink": 0, "unlinkat": 1, "mkdir": 0, "mkdirat": 1, "rename": 0, "renameat": 1, "renameat2": 1,
 	"readlink": 0, "readlinkat": 1, "chdir": 0, "chmod": 0, "fchmodat": 1, "chown": 0, "symlink": 0, "link": 0, "truncate": 0, "mknod": 0, "mknodat": 1,
+	"chroot": 0, "memfd_create": 0, "mount": 1, "umount2": 0, // and names that are no path of a file
 }
 
 // describe is the call with its arguments: numbers, and the text of a path and what is
-// behind others. What stands
-// behind a pointer may be written over while it is read, so it is evidence, and nothing
-// is decided by it but how it is worded. What only looked for a file has its path as well.
+// behind others. What stands behind a pointer may be written over while it is read, so it
+// is evidence, and nothing is decided by it but how it is worded. What only looked for a file has its path as well.
 func describe(n *unotify.Call) (call, looked string) {
 	a := seccomp.ArchOf(runtime.GOARCH)
 	name := a.Call(n.NR)

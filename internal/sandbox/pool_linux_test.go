@@ -169,3 +169,24 @@ func TestPoolWithoutPython(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What is called python may be a script that starts one, and reads files for that which
+// no worker sees: the worker is the Python that it starts.
+func TestPoolOfScript(t *testing.T) {
+	o := standInOptions(t)
+	dir := t.TempDir()
+	which := filepath.Join(dir, "which")
+	if err := os.WriteFile(which, []byte(o.Python+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o.Python = filepath.Join(dir, "bin", "python")
+	if err := os.Mkdir(filepath.Dir(o.Python), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(o.Python, []byte("#!/bin/sh\nread -r python < "+which+" && exec \"$python\" \"$@\"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := loadFrom(t.Context(), t, newPool(t, o), "load", sandbox.Job{}); err != nil {
+		t.Error(err)
+	}
+}

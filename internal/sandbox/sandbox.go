@@ -209,6 +209,14 @@ type Report struct {
 	MaxRSS        int64
 }
 
+// Tried says how many calls were refused.
+func (r *Report) Tried() string {
+	if len(r.Events) == 1 {
+		return "1 forbidden system call"
+	}
+	return fmt.Sprintf("%d forbidden system calls", len(r.Events))
+}
+
 // Trial is what came of trying a layer, or of all together if Layer is "".
 type Trial struct {
 	Layer         Layer
@@ -261,4 +269,14 @@ var (
 	ErrFailed      = errors.New("it cannot be loaded")
 	ErrNeeds       = errors.New("it needs modules that were not imported")
 	ErrNoWorker    = errors.New("no worker is ready")
+	// ErrLimit is what some are that are ErrContained: more was needed than a limit allows.
+	ErrLimit = errors.New("a limit was reached")
 )
+
+// overLimit says which limit was reached.
+type overLimit string
+
+func (e overLimit) Error() string { return string(e) }
+
+// Is makes it an ErrLimit.
+func (overLimit) Is(target error) bool { return target == ErrLimit }

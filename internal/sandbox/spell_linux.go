@@ -3,7 +3,9 @@ package sandbox
 import (
 	"encoding/binary"
 	"fmt"
+	"strconv"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -12,7 +14,7 @@ import (
 
 // counts are how many arguments calls have; of others all six are shown.
 var counts = map[string]int{
-	"access": 2, "bpf": 3, "chdir": 1, "chmod": 2, "chown": 3, "clone": 5, "clone3": 2, "connect": 3, "creat": 2, "execve": 2, "execveat": 3,
+	"access": 2, "bind": 3, "bpf": 3, "chdir": 1, "chmod": 2, "chown": 3, "chroot": 1, "clone": 5, "clone3": 2, "connect": 3, "creat": 2, "execve": 2, "execveat": 3,
 	"faccessat": 3, "faccessat2": 4, "fchmodat": 3, "fork": 0, "getdents64": 3, "getppid": 0, "io_uring_setup": 2, "ioctl": 3, "kill": 2, "link": 2,
 	"lstat": 2, "memfd_create": 2, "mkdir": 2, "mkdirat": 3, "mmap": 6, "mount": 5, "mprotect": 3, "newfstatat": 4, "open": 2, "openat": 3, "pidfd_open": 2,
 	"prctl": 5, "ptrace": 4, "pwrite64": 4, "readlink": 3, "readlinkat": 4, "rename": 2, "renameat2": 5, "seccomp": 3, "setns": 2, "socket": 3,
@@ -50,6 +52,24 @@ var (
 		unix.AF_UNIX: "AF_UNIX", unix.AF_INET: "AF_INET", unix.AF_INET6: "AF_INET6", unix.AF_NETLINK: "AF_NETLINK", unix.AF_PACKET: "AF_PACKET",
 		unix.AF_VSOCK: "AF_VSOCK", unix.AF_ALG: "AF_ALG",
 	}
+	cloneFlags = []bit{
+		{unix.CLONE_VM, "CLONE_VM"},
+		{unix.CLONE_FS, "CLONE_FS"},
+		{unix.CLONE_FILES, "CLONE_FILES"},
+		{unix.CLONE_SIGHAND, "CLONE_SIGHAND"},
+		{unix.CLONE_PIDFD, "CLONE_PIDFD"},
+		{unix.CLONE_VFORK, "CLONE_VFORK"},
+		{unix.CLONE_THREAD, "CLONE_THREAD"},
+		{unix.CLONE_NEWNS, "CLONE_NEWNS"},
+		{unix.CLONE_NEWCGROUP, "CLONE_NEWCGROUP"},
+		{unix.CLONE_NEWUTS, "CLONE_NEWUTS"},
+		{unix.CLONE_NEWIPC, "CLONE_NEWIPC"},
+		{unix.CLONE_NEWUSER, "CLONE_NEWUSER"},
+		{unix.CLONE_NEWPID, "CLONE_NEWPID"},
+		{unix.CLONE_NEWNET, "CLONE_NEWNET"},
+	}
+	protections   = []bit{{unix.PROT_READ, "PROT_READ"}, {unix.PROT_WRITE, "PROT_WRITE"}, {unix.PROT_EXEC, "PROT_EXEC"}}
+	mapFlags      = []bit{{unix.MAP_PRIVATE, "MAP_PRIVATE"}, {unix.MAP_SHARED, "MAP_SHARED"}, {unix.MAP_FIXED, "MAP_FIXED"}, {unix.MAP_ANONYMOUS, "MAP_ANONYMOUS"}, {unix.MAP_GROWSDOWN, "MAP_GROWSDOWN"}}
 	kindsOfSocket = map[uint64]string{unix.SOCK_STREAM: "SOCK_STREAM", unix.SOCK_DGRAM: "SOCK_DGRAM", unix.SOCK_RAW: "SOCK_RAW", unix.SOCK_SEQPACKET: "SOCK_SEQPACKET"}
 )
 
@@ -73,10 +93,28 @@ func spell(name string, n *unotify.Call, parts []string) []string {
 		parts[1] = listAt(n.PID, n.Args[1])
 	case "execveat":
 		parts[2] = listAt(n.PID, n.Args[2])
-	case "connect":
+	case "connect", "bind":
 		if s, ok := addressAt(n.PID, n.Args[1], n.Args[2]); ok {
 			return []string{parts[0], s}
 		}
+	case "sendto":
+		if s, ok := addressAt(n.PID, n.Args[4], n.Args[5]); ok {
+			return append(parts[:4], s)
+		}
+	case "clone":
+		parts[0] = begins(n.Args[0]&^0xff, n.Args[0]&0xff)
+	case "clone3":
+		if b := bytesAt(n.PID, n.Args[0], exitSignal+8); len(b) == exitSignal+8 {
+			parts[0] = begins(binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[exitSignal:]))
+		}
+	case "unshare":
+		parts[0] = these(n.Args[0], cloneFlags)
+	case "mmap":
+		parts[2], parts[3] = these(n.Args[2], protections), these(n.Args[3], mapFlags)
+	case "mprotect":
+		parts[2] = these(n.Args[2], protections)
+	case "kill":
+		parts = []string{strconv.Itoa(int(int32(n.Args[0]))), signalName(n.Args[1])}
 	}
 	return parts
 }
@@ -89,6 +127,32 @@ func opened(parts []string, at int, flags, mode uint64) []string {
 		parts = append(parts, fmt.Sprintf("%#o", mode&0o7777))
 	}
 	return parts
+}
+
+// exitSignal is where struct clone_args of linux/sched.h has that.
+const exitSignal = 32
+
+// begins spells how a process or thread is made, and the signal with which it ends.
+func begins(flags, signal uint64) string {
+	if signal == 0 {
+		return these(flags, cloneFlags)
+	}
+	return strings.TrimPrefix(flagged("", flags, cloneFlags)+"|"+signalName(signal), "|")
+}
+
+func signalName(n uint64) string {
+	if s := unix.SignalName(syscall.Signal(n)); s != "" { //nolint:gosec // a number that no signal has is shown as one
+		return s
+	}
+	return fmt.Sprintf("%#x", n)
+}
+
+// these are flags by name.
+func these(flags uint64, names []bit) string {
+	if flags == 0 {
+		return "0"
+	}
+	return strings.TrimPrefix(flagged("", flags, names), "|")
 }
 
 func known(names map[uint64]string, n uint64) string {

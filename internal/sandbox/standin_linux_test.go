@@ -32,7 +32,7 @@ func standIn() {
 func standInFor(program string) error {
 	const control = 3
 	if len(program) < 200 { // it is asked where its parts are
-		return json.NewEncoder(os.Stdout).Encode([]string{filepath.Dir(os.Args[0])})
+		return json.NewEncoder(os.Stdout).Encode([]string{os.Args[0], filepath.Dir(os.Args[0])})
 	}
 	ready := []byte(`{"ready": {"torch": "none", "python": "none"}}`)
 	if _, err := unix.Write(control, ready); err != nil {

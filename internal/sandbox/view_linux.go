@@ -27,9 +27,11 @@ type view struct {
 	layers []Layer
 }
 
-// ask has the interpreter say where its parts are. That is the user's own Python.
+// ask has the interpreter say which program it is, and where its parts are. That is the
+// user's own Python. What is called python may be a script that starts one, as that of
+// pyenv is, which needs more than the Python does.
 const ask = `import sys, json
-print(json.dumps([sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path]))`
+print(json.dumps([sys.executable, sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path]))`
 
 // look finds out what an interpreter needs to see.
 func look(ctx context.Context, o *Options) (*view, error) {
@@ -53,6 +55,9 @@ func look(ctx context.Context, o *Options) (*view, error) {
 	if err := json.Unmarshal(out.Bytes(), &paths); err != nil {
 		return nil, fmt.Errorf("python %q says what no Python says: %w", python, err)
 	}
+	if len(paths) > 0 && isProgram(paths[0]) {
+		path = paths[0]
+	}
 	for _, dir := range o.Path {
 		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 			return nil, fmt.Errorf("%s, where modules should lie, is no folder", dir)
@@ -66,6 +71,12 @@ func look(ctx context.Context, o *Options) (*view, error) {
 	}
 	v.roots = folders(all)
 	return v, nil
+}
+
+// isProgram reports whether a path is that of a file that can be run.
+func isProgram(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && filepath.IsAbs(path) && info.Mode().IsRegular() && info.Mode()&0o111 != 0
 }
 
 func lastLine(s string) string {

@@ -28,6 +28,7 @@ import dataclasses  # noqa: F401
 import datetime  # noqa: F401
 import decimal  # noqa: F401
 import enum  # noqa: F401
+import errno
 import fractions  # noqa: F401
 import importlib
 import importlib.util
@@ -232,7 +233,9 @@ class Output:
         while n > 0:
             k = libc.write(self.fd, at, n)
             if k <= 0:
-                raise OSError(ctypes.get_errno(), "the tensors cannot be written")
+                number = ctypes.get_errno()
+                most = ": they are more than the limit on the result" if number == errno.EFBIG else ""
+                raise OSError(number, "the tensors cannot be written" + most)
             at, n, self.size = at + k, n - k, self.size + k
 
     def tree(self, value, path):

@@ -70,7 +70,7 @@ func (t *spec) hintDType(got DType) string {
 	return fmt.Sprintf("x.to(torch.%s)", want)
 }
 
-func (t *spec) hintRange(d DType, s Scan, first int64, got int64) string {
+func (t *spec) hintRange(d DType, s Scan, got, first int64) string {
 	if d == Bool {
 		return "looks like another type: compare with 0, do not view"
 	}

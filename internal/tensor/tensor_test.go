@@ -54,6 +54,7 @@ func TestMessages(t *testing.T) {
 		{image, Tensor{DType: Float32, Shape: []int64{2, 1, 3, 8, 9}, Data: make([]byte, 1728)}, `AT-RANK "x": got [2, 1, 3, 8, 9], want [B, 3, 8, 9]; hint: there seems to be a dimension of 1 too many: x.squeeze(1)`},
 		{tokens, Tensor{DType: Int32, Shape: []int64{3}, Data: ints(0, 100, 5)}, `AT-TOKEN "x"[1]: got 100, want an id from 0 to 99 (1 of 3); hint: ids count from 0, so the last one is one less than the vocabulary`},
 		{tokens, Tensor{DType: Int32, Shape: []int64{3}, Data: ints(0, 1, -100)}, `AT-TOKEN "x"[2]: got -100, want an id from 0 to 99 (1 of 3); hint: an index that a loss ignores, such as -100, is not for an embedding`},
+		{tokens, Tensor{DType: Int32, Shape: []int64{3}, Data: ints(0, 100, 5000)}, `AT-TOKEN "x"[1]: got 100, want an id from 0 to 99 (2 of 3); hint: the tokenizer seems to have a larger vocabulary than the model`},
 		{tokens, Tensor{DType: Int32, Shape: []int64{3}, Data: ints(0, 5000, 1)}, `AT-TOKEN "x"[1]: got 5000, want an id from 0 to 99 (1 of 3); hint: the tokenizer seems to have a larger vocabulary than the model`},
 	} {
 		e.in.Name = "x"

@@ -35,3 +35,25 @@ class Listed(torch.nn.Module):  # type: ignore[misc]
 class More(torch.nn.Module):  # type: ignore[misc]
     def forward(self, x: torch.Tensor) -> typing.Tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         return x, x, x
+
+
+class MaybeMask(torch.nn.Module):  # type: ignore[misc]
+    def forward(
+        self,
+        x: torch.Tensor,
+        m: typing.Optional[torch.Tensor] = None,  # noqa: UP045
+    ) -> typing.Tuple[typing.Optional[torch.Tensor], torch.Tensor]:  # noqa: UP045
+        if m is None:
+            return None, x
+        return m, x + m
+
+
+class MaybeByKey(torch.nn.Module):  # type: ignore[misc]
+    def forward(
+        self,
+        x: torch.Tensor,
+        m: typing.Optional[torch.Tensor] = None,  # noqa: UP045
+    ) -> typing.Dict[str, torch.Tensor]:
+        if m is None:
+            return {"z": x}
+        return {"z": x + m, "a": m}

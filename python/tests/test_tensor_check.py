@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 
@@ -60,6 +61,7 @@ TOKENS = "inputs: {x: {dtype: int32, shape: [3], vocabulary: 100}}"
         (IMAGE, raw("float32", (2, 1, 3, 8, 9), bytes(1728)), 'AT-RANK "x": got [2, 1, 3, 8, 9], want [B, 3, 8, 9]; hint: there seems to be a dimension of 1 too many: x.squeeze(1)'),
         (TOKENS, raw("int32", (3,), i32(0, 100, 5)), 'AT-TOKEN "x"[1]: got 100, want an id from 0 to 99 (1 of 3); hint: ids count from 0, so the last one is one less than the vocabulary'),
         (TOKENS, raw("int32", (3,), i32(0, 1, -100)), 'AT-TOKEN "x"[2]: got -100, want an id from 0 to 99 (1 of 3); hint: an index that a loss ignores, such as -100, is not for an embedding'),
+        (TOKENS, raw("int32", (3,), i32(0, 100, 5000)), 'AT-TOKEN "x"[1]: got 100, want an id from 0 to 99 (2 of 3); hint: the tokenizer seems to have a larger vocabulary than the model'),
         (TOKENS, raw("int32", (3,), i32(0, 5000, 1)), 'AT-TOKEN "x"[1]: got 5000, want an id from 0 to 99 (1 of 3); hint: the tokenizer seems to have a larger vocabulary than the model'),
     ],
 )  # fmt: skip
@@ -168,3 +170,9 @@ def test_the_error_is_a_value_error_with_the_violations() -> None:
     assert isinstance(caught.value, andiron.TensorValidationError)
     assert isinstance(caught.value, andiron.AndironError)
     assert [v.code for v in caught.value.violations] == ["AT-SHAPE"]
+
+
+def test_moments_beyond_double_precision_are_no_crash() -> None:
+    for values, want in (((1.7e308, 1.7e308), (math.inf, math.inf)), ((1e200, -1e200), (0, math.inf))):
+        data = struct.pack("<2d", *values)
+        assert Plain(_dtype.BY_NAME["float64"], (1, 2), data).moments(0) == [want]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import inspect
 import io
 import json
@@ -439,15 +440,8 @@ def test_torchscript_is_saved_with_its_checks(torch: Any, small: Any, way: str) 
     made = torch.jit.trace(guarded, torch.rand(2, 3, 8, 8)) if way == "trace" else torch.jit.script(guarded)
     call = saved(torch, torch.jit.freeze(made) if way == "freeze" else made)
     hold_all(torch, call, small, (torch.jit.Error, RuntimeError))
-    codes = {
-        "AT-DIM": "AT-DIM",
-        "AT-SHAPE": "AT-SHAPE",
-        "AT-RANK": "AT-RANK",
-        "AT-DTYPE": "AT-DTYPE",
-        "AT-NAN": "AT-RANGE",
-    }
-    for code, said in codes.items():
-        with pytest.raises(torch.jit.Error, match=said):
+    for code in ("AT-DIM", "AT-SHAPE", "AT-RANK", "AT-DTYPE", "AT-NAN", "AT-INF", "AT-TINY", "AT-RANGE"):
+        with pytest.raises(torch.jit.Error, match=code):
             call(wrong_inputs(torch)[code])
 
 
@@ -480,20 +474,144 @@ def test_several_inputs_in_torchscript(torch: Any) -> None:
                 call(*wrong)
 
 
+DRIFT = "drift: {edges: [0.5], shares: [0.5, 0.5], psi: 0.2, action: reject}"
+
+
 def test_what_no_graph_can_check_is_not_left_out_in_silence(torch: Any, small: Any) -> None:
-    stats = IMAGE.replace("range:", "stats: {axis: 1, mean: [0..1]}\n    range:").partition("outputs")[0]
-    guarded = andiron.guard(small, schema_of(stats))
+    drift = IMAGE.replace("range:", f"{DRIFT}\n    range:").partition("outputs")[0]
+    guarded = andiron.guard(small, schema_of(drift))
     x = torch.rand(2, 3, 8, 8)
     guarded(x)
-    with pytest.raises(ValueError, match="stats of x"):
+    with pytest.raises(ValueError, match="drift of x"):
         torch.jit.script(guarded)
-    with pytest.raises(ValueError, match="stats of x"):
+    with pytest.raises(ValueError, match="drift of x"):
         torch.jit.trace(guarded, x)
-    torch.jit.script(andiron.guard(small, schema_of(stats), graph="what_fits"))
+    torch.jit.script(andiron.guard(small, schema_of(drift), graph="what_fits"))
     if version(torch) >= (2, 6):
-        with pytest.raises(Exception, match="stats of x"):
+        with pytest.raises(Exception, match="drift of x"):
             torch.export.export(guarded, (x,), strict=False)
-        torch.export.export(andiron.guard(small, schema_of(stats), graph="what_fits"), (x,), strict=False)
+        torch.export.export(andiron.guard(small, schema_of(drift), graph="what_fits"), (x,), strict=False)
+
+
+def graphs_of(torch: Any, model: Any, *example: Any) -> dict[str, Any]:
+    """Make each kind of graph of a guarded model, saved and loaded where it can be."""
+    found = {"script": saved(torch, torch.jit.script(model)), "trace": saved(torch, torch.jit.trace(model, example))}
+    if version(torch) >= (2, 6):
+        torch._dynamo.reset()
+        found["compile"] = torch.compile(model, backend="aot_eager", fullgraph=True)
+        found["export"] = torch.export.export(model, example).module()
+    return found
+
+
+def refusals(torch: Any) -> tuple[type[BaseException], ...]:
+    """Return what graphs raise."""
+    return (torch.jit.Error, RuntimeError, AssertionError, ValueError)
+
+
+def test_graphs_shadow(torch: Any, small: Any, caplog: pytest.LogCaptureFixture) -> None:
+    guarded = andiron.guard(small, schema_of(IMAGE), mode="shadow")
+    good, wrong = torch.rand(2, 3, 8, 8), torch.rand(2, 3, 8, 8) + 1
+    larger = torch.rand(9, 3, 8, 8)  # than the schema allows
+    ways = {"script": torch.jit.script(guarded), "trace": torch.jit.trace(guarded, good)}
+    for call in map(functools.partial(saved, torch), ways.values()):
+        for x in (wrong, larger):
+            with pytest.warns(UserWarning, match='andiron would refuse: "x" is not .*: AT-(RANGE|DIM)'):
+                got = call(x)
+            torch.testing.assert_close(got, wanted(torch, small, x), atol=1e-5, rtol=1e-5)
+    if version(torch) >= (2, 6):
+        torch._dynamo.reset()
+        call = torch.compile(guarded, backend="aot_eager", fullgraph=True)
+        for x in (wrong, larger):
+            caplog.clear()
+            torch.testing.assert_close(call(x), wanted(torch, small, x), atol=1e-5, rtol=1e-5)
+            assert '"outcome": "would refuse"' in caplog.text
+        with pytest.raises(Exception, match="cannot report in shadow mode"):
+            torch.export.export(guarded, (good,), strict=False)
+        partial = andiron.guard(small, schema_of(IMAGE), mode="shadow", graph="what_fits")
+        torch.export.export(partial, (good,), strict=False).module()(wrong)
+
+
+def test_graphs_flush(torch: Any) -> None:
+    schema = schema_of(
+        "andiron: tensor/v1\ninputs: {x: {dtype: [float32, float16], shape: [3], range: [-1, 1], tiny: flush}}\n"
+    )
+    guarded = andiron.guard(torch.nn.Identity(), schema, parameters={"input": "x"})
+    for way, call in graphs_of(torch, guarded, torch.ones(3)).items():
+        assert [float(v) for v in call(torch.tensor([1e-40, -0.5, -1e-35]))] == [0, -0.5, 0], way
+        with pytest.raises(refusals(torch)):
+            call(torch.tensor([1e-40, 2, 0]))
+
+
+STATS = """andiron: tensor/v1
+dims: {B: 1..9}
+inputs:
+  x: {dtype: [float32, uint8], shape: [B, 2], stats: {axis: 1, mean: [0..1, 2..3], std: [0..1]}}
+  v: {dtype: float32, shape: [B, 2], normalize: {kind: lp, by: client, axis: -1}}
+  one: {dtype: float32, shape: [B], flat: {max_constant_fraction: 0.5, axis: 0}, nonfinite: allow}
+"""
+
+
+def test_graphs_have_statistics_and_norms(torch: Any) -> None:
+    class Sum(torch.nn.Module):  # type: ignore[misc,name-defined,unused-ignore]
+        def forward(self, x, v, one):  # type: ignore[no-untyped-def]
+            return x.sum() + v.sum() + one.sum()
+
+    guarded = andiron.guard(Sum(), schema_of(STATS.replace(", nonfinite: allow", "")))
+    x, v, one = torch.tensor([[0.0, 2.0], [1.0, 3.0]]), torch.tensor([[0.6, 0.8], [0.0, 0.0]]), torch.tensor([1.0, 1.0])
+    wrong = {
+        "AT-MEAN": (x * 2, v, one), "AT-STD": (x + torch.tensor([[2.0, 2.0], [-1.5, -2.0]]), v, one),
+        "AT-NORM": (x, v * 1.01, one),
+    }  # fmt: skip
+    for way, call in {"": guarded, **graphs_of(torch, guarded, x, v, one)}.items():
+        assert abs(float(call(x, v, one)) - 9.4) < 1e-5, way
+        for code, arguments in wrong.items():
+            with pytest.raises(refusals(torch), match=code):
+                call(*arguments)
+
+
+OPTIONAL = """andiron: tensor/v1
+dims: {B: 1..4}
+inputs:
+  m: {dtype: float32, shape: [B], range: [0, 4], optional: true, tiny: flush, normalize: {kind: standardize, axis: 0, mean: [1], std: [2]}}
+  x: {dtype: float32, shape: [B], range: [0, 1]}
+outputs:
+  a: {dtype: float32, shape: [B], optional: true}
+  z: {dtype: float32, shape: [B], range: [-1, 2]}
+"""
+
+
+def test_optional_inputs_and_outputs_in_torchscript(torch: Any) -> None:
+    from tensor_models import MaybeByKey, MaybeMask
+
+    x, m = torch.tensor([0.5, 1.0]), torch.tensor([1.0, 3.0])
+    for model in (MaybeMask(), MaybeByKey()):
+        guarded = andiron.guard(model, schema_of(OPTIONAL))
+        call = saved(torch, torch.jit.script(guarded))
+        for arguments in ((x,), (x, m), (x, m.where(m > 1, torch.tensor(1e-40)))):
+            torch.testing.assert_close(call(*arguments), guarded(*arguments))
+        for arguments in ((x, m[:1]), (x, m * 2), (x * 2, m), (x, torch.full((2,), 4.0))):
+            for way in (call, guarded):
+                with pytest.raises(refusals(torch), match="AT-"):
+                    way(*arguments)
+
+
+def test_torchscript_says_what_is_wrong(torch: Any) -> None:
+    schema = schema_of(
+        "andiron: tensor/v1\ninputs: {x: {dtype: [float32, int64], shape: [2, 3], values: [-9223372036854775808, 0, 1]}}\n"
+    )
+    call = torch.jit.script(andiron.guard(torch.nn.Identity(), schema, parameters={"input": "x"}))
+    least = torch.zeros(2, 3, dtype=torch.int64)
+    least[1, 1] = -(2**63)
+    call(least)
+    call(least.float())
+    nan = torch.ones(2, 3)
+    nan[1, :2] = float("nan")
+    for wrong, says in (
+        (least + (least == 0) * 7, r"AT-VALUE at \[0, 0\]: got 7 \(5 of 6\)"), (nan, r"AT-NAN at \[1, 0\] \(2 of 6\)"),
+        (nan[:, :1], "AT-SHAPE, dimension 1 is 1"), (nan[0], "AT-RANK: got 1 dimensions"),
+    ):  # fmt: skip
+        with pytest.raises(torch.jit.Error, match='"x" is not .* as the schema says: ' + says):
+            call(wrong)
 
 
 RULES = """andiron: tensor/v1

@@ -8,6 +8,8 @@
 #   peers       with --peers, requirements-peers.txt: what the bench compares with
 #   deps        with --deps, and then nothing else: requirements-deps.txt
 #   interop     with --interop, and then nothing else: requirements-interop.txt
+#   lint        with --lint, and then nothing else: requirements-sdk-lint.txt, ruff
+#               and mypy for the Python that is in Go and, with what it needs, the SDK
 #   code        with --code, and then nothing else: requirements-code.txt on top of
 #               Debian's torch 1.13 (tools/env/torch.sh)
 #   gateway-mlserver, -kserve, -triton, -torchserve, -litserve
@@ -68,6 +70,11 @@ fi
 if [ "${1:-}" = --interop ]; then
 	make_venv "$python" interop requirements-interop.txt
 	echo "interop: $cache/interop/bin/python"
+	exit 0
+fi
+if [ "${1:-}" = --lint ]; then
+	make_venv "$python" lint requirements-sdk-lint.txt
+	echo "lint: $cache/lint/bin/ruff"
 	exit 0
 fi
 if [ "${1:-}" = --code ]; then

@@ -5,6 +5,7 @@
 The JSON is what the writer's library reads back, not what was given to it.
 """
 
+import io
 import json
 import math
 import os
@@ -118,8 +119,22 @@ def huggingface():
     return out
 
 
+def images():
+    """A column of images with nulls among them, whose image 37 is cut off."""
+    rows = []
+    for i in range(40):
+        file = io.BytesIO()
+        Image.fromarray(np.full((3, 2, 3), i, np.uint8)).save(file, "PNG")
+        png = file.getvalue()
+        rows.append(None if i in (4, 5, 30) else {"bytes": png[:40] if i == 37 else png, "path": f"{i}.png"})
+    return pa.table({"image": pa.array(rows, pa.struct([("bytes", pa.binary()), ("path", pa.string())]))})
+
+
 def main():
     out = {}
+    pq.write_table(images(), HERE / "images.parquet", row_group_size=25, data_page_size=300)
+    pairs = images().slice(0, 20)
+    pq.write_table(pairs.append_column("other", pairs.column(0)), HERE / "pairs.parquet")
     for codec in ["none", "snappy", "gzip", "zstd", "lz4", "brotli"]:
         out[f"numbers_{codec}"] = write(f"numbers_{codec}", numbers(), compression=codec, row_group_size=20, data_page_size=100)
     out["v2"] = write("v2", numbers(), data_page_version="2.0", compression="snappy", write_page_checksum=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import math
@@ -11,9 +12,10 @@ import tempfile
 import time
 import traceback
 
+import torch
+
 from andiron_ops import cases as making
 from andiron_ops import gpu, oracle, recipe
-import torch
 from andiron_ops.child import Child, limit
 from andiron_ops.script import script
 
@@ -46,7 +48,7 @@ ABORT = re.compile(
 )  # fmt: skip
 
 
-class Stop(Exception):
+class Stop(Exception):  # noqa: N818 (it is no error)
     """The time is up, or nobody listens any more."""
 
 
@@ -304,10 +306,8 @@ class OperatorRun:
         found.update(times=1, case=case)
         self.found[key] = found
         if shrink:
-            try:
+            with contextlib.suppress(Stop):
                 self.shrink(found)
-            except Stop:
-                pass
 
     def shrink(self, found):
         left = RESTARTS if self.on_gpu and found["kind"] == "crash" else SHRINKS
@@ -568,7 +568,7 @@ def runtime_error(output):
 
 def extension_frame(output, sources):
     """The first place of a report that is in the project."""
-    m = re.search(r"[ (](%s/[^\s():]+:\d+)" % re.escape(sources), " " + output)
+    m = re.search(rf"[ (]({re.escape(sources)}/[^\s():]+:\d+)", " " + output)
     return m[1] if m else ""
 
 

@@ -7,6 +7,7 @@ what the operator computes.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import importlib
@@ -16,8 +17,9 @@ import re
 import time
 import warnings
 
-from andiron_ops import gpu, recipe
 import torch
+
+from andiron_ops import gpu, recipe
 
 SLOW = 0.05  # seconds of a call, after which it is large enough
 ENOUGH = 3  # seconds of calls with four threads
@@ -34,9 +36,10 @@ libc = ctypes.CDLL(None)
 
 class Mallinfo2(ctypes.Structure):
     _fields_ = [
-        (n, ctypes.c_size_t)
-        for n in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
-    ]
+        (n, ctypes.c_size_t) for n in (
+            "arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost",
+        )
+    ]  # fmt: skip
 
 
 def in_use():
@@ -52,7 +55,7 @@ def perturb(pattern):
     libc.mallopt(M_PERTURB, pattern)
 
 
-class Raised(Exception):
+class Raised(Exception):  # noqa: N818 (it is what the call raised)
     def __init__(self, error):
         super().__init__(str(error))
         self.kind, self.text = type(error).__name__, str(error)
@@ -127,9 +130,7 @@ def kept(v):
 
 def shape_of(v):
     """What a result is, without its elements."""
-    return [
-        "%s%s" % (str(e.dtype)[6:], list(e.shape)) if isinstance(e, torch.Tensor) else type(e).__name__ for e in flat(v)
-    ]
+    return [f"{str(e.dtype)[6:]}{list(e.shape)}" if isinstance(e, torch.Tensor) else type(e).__name__ for e in flat(v)]
 
 
 def raw(t):
@@ -376,10 +377,8 @@ class Worker:
         return {"asked": 1}
 
     def do_quietly(self, one):
-        try:
+        with contextlib.suppress(Raised):
             self.do_call(one)
-        except Raised:
-            pass
 
     # What is asked with calls of its own.
 
@@ -447,10 +446,8 @@ class Worker:
 
         def calls(n):
             for _ in range(n):
-                try:
+                with contextlib.suppress(Raised):
                     self.operator.call(*(self.operator.arguments(case)[:2] if written else (made, keywords)))
-                except Raised:
-                    pass
             gc.collect()
             return in_use()
 
@@ -483,10 +480,8 @@ class Worker:
         """Calls that the leak checker of the sanitizers looks at afterwards."""
         made, keywords, _ = self.operator.arguments(case)
         for _ in range(10):
-            try:
+            with contextlib.suppress(Raised):
                 self.operator.call(made, keywords)
-            except Raised:
-                pass
         del made, keywords
         gc.collect()
         check = getattr(ctypes.CDLL(None), "__lsan_do_recoverable_leak_check", None)

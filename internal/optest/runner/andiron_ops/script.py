@@ -73,7 +73,7 @@ def callee(op):
 def arguments(op, case):
     """Lines that make the arguments, and the call's own text."""
     lines, names = [], []
-    same = dict((j, i) for i, j in case.get("same", []))
+    same = {j: i for i, j in case.get("same", [])}
     for i, r in enumerate(case["args"]):
         name = op["args"][i]["name"] if op["args"] and i < len(op["args"]) else f"arg{i}"
         name = name if name.isidentifier() and name not in ("torch", "sys", "ctypes", "base64", "print") else f"arg{i}"

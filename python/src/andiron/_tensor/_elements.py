@@ -188,8 +188,8 @@ class Plain:
             if not numbers:
                 out.append((math.nan, math.nan))
                 continue
-            mean = math.fsum(numbers) / len(numbers)
-            out.append((mean, math.sqrt(math.fsum((x - mean) ** 2 for x in numbers) / len(numbers))))
+            mean = _total(numbers) / len(numbers)
+            out.append((mean, math.sqrt(_total([(x - mean) * (x - mean) for x in numbers]) / len(numbers))))
         return out
 
     def norms(self, axis: int, p: float, within: float) -> tuple[Tally, float]:
@@ -208,6 +208,13 @@ class Plain:
             if x == x and not (self.dtype.fnuz and key == -1):
                 counts[sum(edge <= x for edge in edges)] += 1
         return counts
+
+
+def _total(numbers: list[float]) -> float:
+    try:
+        return math.fsum(numbers)
+    except OverflowError:
+        return sum(numbers)
 
 
 def _power(x: float, p: float) -> float:

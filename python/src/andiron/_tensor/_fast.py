@@ -1,7 +1,8 @@
 """The short way through a check, for tensors in which all is well.
 
 A tensor of torch on the host costs one pass over its memory; those on a device one
-reduction each, and together one copy of the results. The short way never refuses: what
+reduction each, behind a search for the place of each element where there are zeros or two
+signs, and together one copy of the results. The short way never refuses: what
 it cannot decide goes the long way, which finds the violations.
 """
 
@@ -38,6 +39,8 @@ class Plan:
         if d.fnuz:
             self.least = 1 << 8  # never: one NaN has the bits of a zero
         self.all = not d.is_float and (want.low, want.high) == d.extremes()
+        # The extremes of the bits do not decide where there are two signs, or zeros.
+        self.in_steps = d.is_float and (want.low < -1 or d.fnuz)
         self.steps: dict[Any, Any] = {}  # by device
         self.signed = Signed(np, d.size, d.mask, want) if np and d.is_float and not d.fnuz else None
 
@@ -58,22 +61,41 @@ class Plan:
         view = t.view(self.bits).contiguous().numpy()
         return Array(self.d, tuple(t.shape), view.view(f"u{self.d.size}"))
 
-    def reduced(self, torch: Any, t: Any) -> tuple[Any, Any]:
-        """Return the extremes of what tells good elements from others, on the device: one reduction."""
+    def reduced(self, torch: Any, t: Any) -> tuple[Any, ...]:
+        """Return what accepts judges, on the device: one reduction."""
+        if self.in_steps:
+            return (self.product(torch, t),)
+        if self.d.unsigned and self.d.size == 1:
+            return torch.aminmax(t.detach().view(torch.uint8))  # type: ignore[no-any-return]
         view = bits(torch, self.d, t)
-        if self.d.is_float:
-            steps = self.steps.get(t.device)
-            if steps is None:
-                steps = torch.tensor(good_steps(self.d, self.want), dtype=view.dtype, device=t.device)
-                self.steps[t.device] = steps
-            view = torch.bucketize(view.contiguous(), steps, out_int32=True, right=True) & 1
-        elif self.d.unsigned:
-            view = view ^ (-self.d.mask - 1)
-        return torch.aminmax(view)  # type: ignore[no-any-return]
+        return torch.aminmax(view ^ (-self.d.mask - 1) if self.d.unsigned else view)  # type: ignore[no-any-return]
 
-    def accepts(self, low: int, high: int) -> bool:
+    def product(self, torch: Any, t: Any) -> Any:
+        """Return a number that is odd if all elements are good."""
+        view = bits(torch, self.d, t)
+        steps = self.steps.get(t.device)
+        if steps is None:
+            steps = torch.tensor(good_steps(self.d, self.want), dtype=view.dtype, device=t.device)
+            self.steps[t.device] = steps
+        # An odd place is a good one. A product is odd if all factors are, also modulo 2**32.
+        places = torch.bucketize(view.contiguous(), steps, out_int32=True, right=True)
+        return torch.prod(places, dtype=torch.int32)
+
+    def accepts(self, numbers: list[int]) -> bool:
         """Judge what reduced returned."""
-        return low == 1 if self.d.is_float else self.want.low <= low and high <= self.want.high
+        if len(numbers) == 1:
+            return numbers[0] & 1 == 1
+        low, high = numbers
+        if self.d.unsigned and self.d.size > 1:
+            return self.want.low <= low and high <= self.want.high
+        return (self.least if self.d.is_float else self.low) <= low and high <= self.high
+
+    def accepts_after_all(self, torch: Any, t: Any) -> bool:
+        """Look again where zeros may have hidden that nothing is tiny; the next tensor is looked at so at once."""
+        if self.in_steps or not self.d.is_float or not self.product(torch, t).item() & 1:
+            return False
+        self.in_steps = True
+        return True
 
 
 def good_steps(d: DType, want: Want) -> list[int]:
@@ -171,14 +193,14 @@ class Fast:
         return all(all(n in dims for n in c.symbols()) and not c.violation(dims) for c in self.constraints)
 
     def devices_pass(self, waiting: list[tuple[Plan, Any]]) -> bool:
-        """Wait for each device once."""
-        by_device: dict[Any, list[tuple[Plan, tuple[Any, Any]]]] = {}
+        """Wait for each device once, but where a tensor has zeros and none before it had."""
+        by_device: dict[Any, list[tuple[Plan, Any, tuple[Any, ...]]]] = {}
         for plan, t in waiting:
-            by_device.setdefault(t.device, []).append((plan, plan.reduced(self.torch, t)))
+            by_device.setdefault(t.device, []).append((plan, t, plan.reduced(self.torch, t)))
         for results in by_device.values():
-            numbers = self.torch.stack([n for _, two in results for n in two]).tolist()
-            for (plan, _), low, high in zip(results, numbers[::2], numbers[1::2], strict=True):
-                if not plan.accepts(low, high):
+            numbers = iter(self.torch.stack([n for _, _, some in results for n in some]).tolist())
+            for plan, t, some in results:
+                if not plan.accepts([next(numbers) for _ in some]) and not plan.accepts_after_all(self.torch, t):
                     return False
         return True
 

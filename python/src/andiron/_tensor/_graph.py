@@ -16,8 +16,11 @@ from ._checker import Checker
 from ._dtype import DType
 from ._expr import Constraint
 from ._given import INTEGERS
+from ._number import to_float
 from ._schema import Schema
-from ._spec import Flat, Spec, Want
+from ._spec import Flat, Spec, Stats, Want
+
+_OTHERWISE = 'guard what is compiled, or say graph="what_fits"'
 
 
 def compiling() -> Callable[[], bool]:
@@ -39,6 +42,8 @@ class Graphs:
 
         self.torch = torch
         self.operator = OPERATOR
+        self.shadow = checker.shadow
+        self.partial = partial
         self.handle = register(checker)
         self.is_exporting = exporting(torch)
         self.state = torch.zeros(1, dtype=torch.int64)
@@ -54,7 +59,10 @@ class Graphs:
                 "this torch is too old to compile a check: guard what is compiled, andiron.guard(torch.compile(m), …)"
             )
         if self.is_exporting():
-            self.exported[group].settle(values, dims)
+            if not self.shadow:
+                self.exported[group].settle(values, dims)
+            elif not self.partial:
+                refuse(f"a program cannot report in shadow mode: {_OTHERWISE}")
             return
         tensors = [values[name] for name in values]
         for t in tensors:
@@ -62,7 +70,8 @@ class Graphs:
                 refuse(
                     "no graph can check what is no tensor: guard what is compiled, andiron.guard(torch.compile(m), …)"
                 )
-        self.compiled[group].settle(values, dims)  # another type or size is refused while the graph is made
+        if not self.shadow:  # another type or size is refused while the graph is made
+            self.compiled[group].settle(values, dims)
         self.operator([t.detach() for t in tensors], self.state, ",".join(values), group, self.handle)
 
 
@@ -100,9 +109,7 @@ def unfit(specs: Iterable[Spec]) -> str:
         rules = {
             "values": s.texts,
             "text": s.text,
-            "stats": s.stats,
             "drift": s.drift and s.drift.action == "reject",
-            "normalize.by: client": s.normalize and s.normalize.kind == "lp" and s.normalize.by == "client",
         }
         for name, rule in rules.items():
             if rule:
@@ -125,11 +132,24 @@ class GraphInput:
         self.allow_inf = s.allow_inf
         self.max_new = s.max_new
         self.flat = s.flat
+        self.bands = bands_of(s.stats) if s.stats else []
+        z = s.normalize if s.normalize and s.normalize.kind == "lp" and s.normalize.by == "client" else None
+        self.norm = (z.axis, to_float(z.p)) if z else None
+        self.near = {d.name: z.allowed(d) for d in s.dtypes} if z else {}
         self.flush = bool(s.tiny and s.tiny.action == "flush")
         self.types = tuple(
             (getattr(torch, d.name), getattr(torch, INTEGERS[d.size]), d, s.wants[d.name], _message(s, d))
             for d in s.dtypes if d.kind != "bytes" and hasattr(torch, d.name)
         )  # fmt: skip
+
+
+def bands_of(stats: Stats) -> list[tuple[str, int, list[float], list[float]]]:
+    """Return the code, the axis and the lower and upper bounds of each statistic."""
+    found = []
+    for code, bands in (("AT-MEAN", stats.mean), ("AT-STD", stats.std)):
+        if bands:
+            found.append((code, stats.axis, [to_float(low) for low, _ in bands], [to_float(high) for _, high in bands]))
+    return found
 
 
 def _message(s: Spec, d: DType) -> str:
@@ -153,7 +173,7 @@ class GraphCheck:
     def settle(self, values: Mapping[str, Any], dims: dict[str, Any]) -> None:
         """Settle what can be, and assert the rest. Raises TensorValidationError."""
         if self.unfit:
-            refuse(f'no graph can check {self.unfit}: guard what is compiled, or say graph="what_fits"')
+            refuse(f"no graph can check {self.unfit}: {_OTHERWISE}")
         elements: Any = 0
         nbytes: Any = 0
         for i in self.inputs:
@@ -217,6 +237,11 @@ def assertions(
         yield new <= i.max_new, f'AT-VALUE "{i.name}": none of the values of the schema'
     if i.flat and t.numel():
         yield varies(t, integer, d, i.flat), f'AT-FLAT "{i.name}": too much of one value'
+    for code, axis, low, high in i.bands:
+        holds = within(torch, moments(torch, t, axis)[code == "AT-STD"], low, high)
+        yield holds, f'{code} "{i.name}": a channel outside of what the schema says'
+    if i.norm:
+        yield unit(t, *i.norm, i.near[d.name]), f'AT-NORM "{i.name}": a norm that is not 1'
 
 
 def keys_of(t: Any, integer: Any, d: DType) -> Any:
@@ -262,11 +287,37 @@ def unlisted(torch: Any, t: Any, integer: Any, d: DType, values: list[int]) -> A
 def varies(t: Any, integer: Any, d: DType, flat: Flat) -> Any:
     """Tell whether no slice has too much of one value."""
     keys = _one_zero(keys_of(t, integer, d), d)
-    slices = keys.reshape(1, -1) if flat.axis is None else keys.transpose(0, flat.axis).flatten(1)
+    slices = keys.reshape(1, -1) if flat.axis is None else rows(keys, flat.axis)
     # What has more than half of the elements is in the middle of them, sorted.
     counts = (slices == slices.median(dim=1, keepdim=True)[0]).sum(dim=1)
     most = slices.shape[1] * flat.fraction.numerator // flat.fraction.denominator
     return ((counts <= most) | (counts == 1)).all()  # a slice of one element is not looked at
+
+
+def rows(t: Any, axis: int) -> Any:
+    """Return what lies at each place of an axis as a row."""
+    return t.transpose(0, axis).unsqueeze(-1).flatten(1)
+
+
+def moments(torch: Any, t: Any, axis: int) -> tuple[Any, Any]:
+    """Return mean and standard deviation of each channel, over finite values."""
+    y = rows(t.detach().to(torch.float64), axis)
+    finite = torch.isfinite(y)
+    count = finite.sum(dim=1)
+    mean = y.masked_fill(~finite, 0.0).sum(dim=1) / count
+    apart = (y - mean.unsqueeze(1)).masked_fill(~finite, 0.0)
+    return mean, ((apart * apart).sum(dim=1) / count).sqrt()
+
+
+def within(torch: Any, values: Any, low: list[float], high: list[float]) -> Any:
+    least, most = (torch.tensor(x, dtype=torch.float64, device=values.device) for x in (low, high))
+    return ((values >= least) & (values <= most)).all()
+
+
+def unit(t: Any, axis: int, p: float, near: float) -> Any:
+    """Tell whether each vector has the norm 1, or 0."""
+    norms = t.detach().double().abs().pow(p).sum(dim=axis).pow(1 / p)
+    return ((norms == 0) | ((norms - 1).abs() <= near)).all()
 
 
 def hold(c: Constraint, dims: Mapping[str, Any]) -> None:

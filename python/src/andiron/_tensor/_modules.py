@@ -18,7 +18,7 @@ from ._gateway import behind
 from ._graph import Graphs, compiling
 from ._number import to_float
 from ._schema import Schema
-from ._script import compiled, scriptable, tables
+from ._scripted import compiled, compiled_flush, flush_tables, scriptable, tables
 from ._spec import Normalize, Spec
 
 Graph = Literal["all", "what_fits"]
@@ -115,11 +115,17 @@ class Guarded(torch.nn.Module):  # type: ignore[misc]
     def _normalized(self, values: dict[str, Any]) -> dict[str, Any]:
         for name, s in self._flushed:
             if name in values:
-                values[name] = flushed(s, values[name])
+                value = values[name]
+                values[name] = self._flush_traced(s, value) if torch.jit.is_tracing() else flushed(s, value)
         for name, key in self._keys:
             if name in values:
                 values[name] = self.normalize[key](values[name])
         return values
+
+    def _flush_traced(self, s: Spec, value: Any) -> Any:
+        with _not_traced():
+            flush, rest = compiled_flush(), flush_tables(s)
+        return flush(value, *rest)
 
     def _traced(
         self, group: str, values: dict[str, Any], dims: Mapping[str, int], bound: Mapping[str, Any]
@@ -132,7 +138,8 @@ class Guarded(torch.nn.Module):  # type: ignore[misc]
         )
         with _not_traced():
             dims = self._checker.check(group, values, dims)
-            rest = tables(schema, group, names, known, partial=self._graph == "what_fits")
+            partial, shadow = self._graph == "what_fits", self._checker.shadow
+            rest = tables(schema, group, names, known, partial=partial, shadow=shadow)
             check = compiled()
         tensors = check([values[name] for name in names], [bound[name] for name in known], *rest)
         values.update(zip(names, tensors, strict=True))
@@ -150,10 +157,10 @@ class Guarded(torch.nn.Module):  # type: ignore[misc]
     def __prepare_scriptable__(self) -> Any:
         """Return what torch.jit.script compiles in place of this."""
         normalize = {name: self.normalize[key] for name, key in self._keys}
-        if self._flushed:
-            raise ValueError("TorchScript cannot flush tiny values: guard what is scripted")
-        partial = self._graph == "what_fits"
-        return scriptable(self.model, self._checker.schema, normalize, self._binder.parameters, partial=partial)
+        partial, shadow = self._graph == "what_fits", self._checker.shadow
+        return scriptable(
+            self.model, self._checker.schema, normalize, self._binder.parameters, partial=partial, shadow=shadow
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         state = (self._checker.where, self._checker.shadow, self._checker.logger, self._checker.windows is not None)
