@@ -3,6 +3,7 @@ package optest
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,7 +26,7 @@ import (
 )
 
 // deviceTools are the tools of compute-sanitizer.
-var deviceTools = []opbuild.Variant{"memcheck", "initcheck", "racecheck", "synccheck"}
+var deviceTools = []string{"memcheck", "initcheck", "racecheck", "synccheck"}
 
 const (
 	mostStarts   = 8      // processes of one tool for one list of calls
@@ -93,7 +95,7 @@ func (r *run) watchedCalls(from map[string][]rawCase) (list []call) {
 // helpOf is what the tool says of its options, of which older ones have fewer.
 func (r *run) helpOf(ctx context.Context, path string) string {
 	out := child.Head{Most: mostHelp}
-	cmd := exec.CommandContext(ctx, path, "--help") //nolint:gosec // of the toolkit that the project is built with
+	cmd := exec.CommandContext(ctx, path, "--help")
 	cmd.Stdout = &out
 	_ = child.Run(cmd) // without it no option that may be missing is used
 	return string(out.Bytes())
@@ -103,7 +105,7 @@ func (r *run) helpOf(ctx context.Context, path string) string {
 type watcher struct {
 	r          *run
 	path, help string
-	tool       opbuild.Variant
+	tool       string
 	end        time.Time
 	runs       int
 	made       int // calls
@@ -208,7 +210,7 @@ func (w *watcher) leaked(op int, m made, d opreport.DeviceReport, where opreport
 // kernel of the project, or to what the project launched or called.
 func (w *watcher) place(d *opreport.DeviceReport) (opreport.Frame, bool) {
 	b := w.r.plain
-	b.Variant = w.tool
+	b.Variant = opbuild.Variant(w.tool)
 	if f, ok := d.Place(w.r.source(b)); ok {
 		return f, true
 	}
@@ -271,11 +273,11 @@ func (w *watcher) once(ctx context.Context, calls []call, first int, smaller boo
 	}
 	switch {
 	case readErr != nil || len(list) == 0:
-		return 0, cmpOr(log.Trouble, "the calls were not begun"+lastOf(said.Lines())), nil
+		return 0, cmp.Or(log.Trouble, "the calls were not begun"+lastOf(said.Lines())), nil
 	case logErr != nil:
 		return 0, logErr.Error(), nil
 	case !log.Begun || log.Trouble != "" && !log.Ended:
-		return 0, cmpOr(log.Trouble, "its log says nothing"), nil
+		return 0, cmp.Or(log.Trouble, "its log says nothing"), nil
 	case !smaller && log.Unsaid > 0:
 		w.incomplete = fmt.Sprintf("compute-sanitizer %s counted %d reports that it did not print", w.tool, log.Unsaid)
 	case ended != nil && next <= first:
@@ -284,17 +286,10 @@ func (w *watcher) once(ctx context.Context, calls []call, first int, smaller boo
 	return next, "", nil
 }
 
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
-}
-
 // words start the tool. Memory errors end the kernel alone where that can be asked for,
 // and the next call is made by the same process.
 func (w *watcher) words(log, leaks string) []string {
-	list := []string{w.path, "--tool", string(w.tool), "--log-file", log, "--print-limit", fmt.Sprint(mostPrinted)}
+	list := []string{w.path, "--tool", w.tool, "--log-file", log, "--print-limit", strconv.Itoa(mostPrinted)}
 	add := func(option, value string) {
 		if strings.Contains(w.help, option+" ") {
 			list = append(list, option, value)
@@ -410,10 +405,10 @@ func (r *run) takeWatched(ctx context.Context, list []*watcher) error {
 	return nil
 }
 
-func (s *spotted) found(tool opbuild.Variant) opreport.Found {
+func (s *spotted) found(tool string) opreport.Found {
 	f := opreport.Found{
 		Kind: s.report.Kind, Key: fmt.Sprintf("%s %s:%d", s.report.Detail, s.where.File, s.where.Line), Detail: s.report.Detail, Output: s.report.Output,
-		Times: s.times, Calls: 1, Unsteady: !s.sure, Build: string(tool), Where: s.where, Case: s.small,
+		Times: s.times, Calls: 1, Unsteady: !s.sure, Build: tool, Where: s.where, Case: s.small,
 	}
 	if f.Unsteady {
 		f.Case = s.first

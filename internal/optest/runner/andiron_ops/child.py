@@ -26,7 +26,8 @@ def bound(settings):
         os._exit(0)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (OUTPUT, OUTPUT))
-    if settings["memory"] and not settings["sanitizer"] and settings["device"] == "cpu":  # CUDA takes addresses by the terabyte
+    # CUDA and the sanitizers take addresses by the terabyte.
+    if settings["memory"] and not settings["sanitizer"] and settings["device"] == "cpu":
         limit(settings["memory"])
 
 

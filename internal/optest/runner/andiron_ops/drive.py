@@ -188,7 +188,12 @@ class OperatorRun:
     def raised(self, case, answer):
         kind, message = answer["type"], answer["message"]
         skeleton = f"{kind}: {making.skeleton(message)}"
-        if kind == "MemoryError" or "bad_alloc" in message or "allocate memory" in message or "out of memory" in message:
+        if (
+            kind == "MemoryError"
+            or "bad_alloc" in message
+            or "allocate memory" in message
+            or "out of memory" in message
+        ):
             return
         if skeleton not in self.errors and not case.get("ask"):
             self.errors[skeleton] = case

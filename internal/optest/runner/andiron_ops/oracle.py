@@ -243,7 +243,9 @@ class Worker:
         self.operator.left = ""
         out = self.operator.call(made, keywords)
         if self.operator.left:
-            self.find("cuda-error", f"the operator comes back, and leaves an error of CUDA behind: {self.operator.left}")
+            self.find(
+                "cuda-error", f"the operator comes back, and leaves an error of CUDA behind: {self.operator.left}"
+            )
             return {"signature": []}
         if self.on_gpu and any(e.numel() > gpu.ELEMENTS for e in flat(out) if isinstance(e, torch.Tensor)):
             return {"signature": shape_of(out)}

@@ -224,7 +224,9 @@ def source_of_tensor(r):
         return f'torch.empty({shape}, dtype={dtype}, device="{r["device"]}")'
     on = ".cuda()" if r["device"] == "cuda" else ""
     if r["layout"] == "huge":
-        return f"torch.full([1], {listed(constant(r['dtype'], r['fill'].get('v', 0)))}, dtype={dtype}){on}.expand({shape})"
+        return (
+            f"torch.full([1], {listed(constant(r['dtype'], r['fill'].get('v', 0)))}, dtype={dtype}){on}.expand({shape})"
+        )
     text = source_of_elements(r, dtype) + on
     rank = len(shape)
     if r["layout"] == "transposed" and rank > 1:

@@ -104,7 +104,7 @@ def shown(kind, call, lines, names, op, found_by_tool):
         return [
             "for pattern in (0x11, 0xEE):",
             "    torch.cuda.empty_cache()",
-            "    held = [torch.empty(1 << 20, dtype=torch.uint8, device=\"cuda\").fill_(pattern) for i in range(4)]",
+            '    held = [torch.empty(1 << 20, dtype=torch.uint8, device="cuda").fill_(pattern) for i in range(4)]',
             "    del held  # the next tensors are made of this memory",
             f"    print({call})",
         ]
