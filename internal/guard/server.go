@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -211,14 +210,9 @@ func (g *Gateway) servers() (main, admin *http.Server) {
 	return main, admin
 }
 
-// SpareThreads lets two more threads run Go than there are processors, unless GOMAXPROCS
-// says how many: while the kernel copies a large body, its thread is one of them, and
-// requests would wait for it.
-func SpareThreads() {
-	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2)
-	}
-}
+// SpareThreads lets two more threads run Go than would otherwise: while the kernel copies
+// a large body, its thread is one of those, and requests would wait for it.
+func SpareThreads() { runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2) }
 
 func (g *Gateway) serve(s *http.Server, l net.Listener) error {
 	if g.certs != nil {
