@@ -227,23 +227,27 @@ def scriptable(
         nodes[p.name] = graph.placeholder(p.name, None if hint is torch.Tensor else hint, *default)
     inputs = {parameters[name]: name for name in nodes if name in parameters}
     specs = [s for s in schema.specs("inputs") if s.name in inputs and not (partial and not _rows([s]))]
-    specs.sort(key=lambda s: s.optional)  # those that must be there are handed on
+    # What the model itself may be given without.
+    left_out = {s.name for s in specs if s.optional and type(None) in typing.get_args(hints.get(inputs[s.name]))}
+    specs.sort(key=lambda s: s.name in left_out)  # the others are handed on
     names = [s.name for s in specs]
     given = [
-        graph.call_function(present, (nodes[inputs[s.name]],)) if s.optional else [nodes[inputs[s.name]]] for s in specs
+        graph.call_function(present, (nodes[inputs[name]],)) if name in left_out else [nodes[inputs[name]]]
+        for name in names
     ]
     rest = tables(schema, "inputs", names, (), partial=partial, shadow=shadow)
     checked = graph.call_function(check_tensors, (given, [[]], *rest))
     root = {"model": model}
     bound = list(given)
     for i, s in enumerate(specs):
-        node = nodes[inputs[s.name]] if s.optional else graph.call_function(operator.getitem, (checked, i))
-        if not s.optional:
+        node = nodes[inputs[s.name]]
+        if s.name not in left_out:
+            node = graph.call_function(operator.getitem, (checked, i))
             bound[i] = [node]
         steps = [Flush(s)] if flushes(s) else []
         steps += [normalize[s.name]] if s.name in normalize else []
         for k, step in enumerate(steps):
-            root[f"step_{i}_{k}"] = Maybe(step) if s.optional else step
+            root[f"step_{i}_{k}"] = Maybe(step) if s.name in left_out else step
             node = graph.call_module(f"step_{i}_{k}", (node,))
         nodes[inputs[s.name]] = node
     result = graph.call_module("model", tuple(nodes.values()))
