@@ -18,6 +18,7 @@ from ._dtype import DType
 from ._expr import Constraint, Expr
 from ._flush import flushes
 from ._graph import unfit
+from ._number import bound as spelt
 from ._number import to_float
 from ._schema import Schema
 from ._script import check_tensors, check_traced, fail, flush, present
@@ -72,7 +73,7 @@ def tables(
             raise ValueError(f"TorchScript cannot check {s.name!r}, which is of type {s.types()}")
     symbols = sorted({name for c in schema.constraints for name in c.symbols()})
     return (
-        [f'"{s.name}" is not {s.describe()} as the schema says: ' for s in specs],
+        [f'"{s.name}" is not {_want(s)} as the schema says: ' for s in specs],
         [[[d.low for d in s.shape] or [0], [d.high for d in s.shape] or [0],
           [len(s.shape), s.max_elements or 1 << 40, s.max_bytes or 1 << 43]] for s in specs],
         [_symbols(s) for s in specs],
@@ -91,6 +92,13 @@ def tables(
         [_symbols(schema.groups["inputs"][name]) for name in bound] or [[""]],
         [schema.limits.max_elements, schema.limits.max_bytes, int(shadow)],
     )  # fmt: skip
+
+
+def _want(s: Spec) -> str:
+    """Describe a tensor of the schema with its bounds."""
+    if s.vocabulary:
+        return f"{s.describe()} in [0, {s.vocabulary - 1}]"
+    return s.describe() + (f" in [{spelt(s.range[0])}, {spelt(s.range[1])}]" if s.range else "")
 
 
 def _rows(specs: Sequence[Spec]) -> list[tuple[int, Spec, DType]]:
