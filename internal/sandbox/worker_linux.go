@@ -303,7 +303,7 @@ func (w *worker) imports(modules []string, until time.Time, r *Report) error {
 // why adds to an error what the worker left on its standard error.
 func (w *worker) why(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		err = overLimit("it took too long")
+		err = limitError("it took too long")
 	}
 	if errors.Is(err, errGone) || errors.Is(err, syscall.ECONNRESET) {
 		select {
@@ -312,7 +312,7 @@ func (w *worker) why(err error) error {
 		case <-time.After(time.Second):
 		}
 		if text := w.group.why(); text != "" {
-			err = fmt.Errorf("%w: %w", err, overLimit(text))
+			err = fmt.Errorf("%w: %w", err, limitError(text))
 		}
 		if lines := w.said.Lines(); len(lines) > 0 {
 			err = fmt.Errorf("%w: %s", err, strings.Join(lines, "\n"))
