@@ -179,6 +179,12 @@ func runner(word string) bool {
 
 // services says which services run under andiron exec, and which run Python without.
 func (l *looker) services(name string, b []byte) {
+	if path.Base(name) == "andiron.yaml" {
+		if line := reportsOnly(b); line > 0 {
+			l.report(openService.Finding(finding.Where{Path: name}.Line1(line, 1), "exec.mode is report: what is started under andiron exec may open any model"))
+		}
+		return
+	}
 	before := false // what came before is andiron exec with nothing to run
 	for _, p := range programs(strings.ToLower(path.Base(name)), b) {
 		where := finding.Where{Path: name}.Line1(p.line, 1)
@@ -193,6 +199,19 @@ func (l *looker) services(name string, b []byte) {
 			l.report(openService.Finding(where, fmt.Sprintf("what is started here, %.80q, may open any model", strings.Join(p.words, " "))))
 		}
 	}
+}
+
+// reportsOnly is the line of a policy that has andiron exec refuse nothing, or 0.
+func reportsOnly(b []byte) int {
+	var p struct {
+		Exec struct {
+			Mode yaml.Node `yaml:"mode"`
+		} `yaml:"exec"`
+	}
+	if yaml.Unmarshal(b, &p) != nil || p.Exec.Mode.Value != "report" {
+		return 0
+	}
+	return p.Exec.Mode.Line
 }
 
 // sandboxed says where a file has a checkpoint loaded in the sandbox.

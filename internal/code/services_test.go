@@ -41,6 +41,9 @@ func TestServices(t *testing.T) {
 		{"Dockerfile", "HEALTHCHECK --interval=9s \\\n  CMD python probe.py\n", ""},
 		{"entrypoint.sh", "#!/bin/sh\npython -m migrate\nexec gunicorn app:app\n", "PY083:3"},
 		{"entrypoint.sh", "exec andiron exec -- gunicorn app:app\n", "PY082:1"},
+		{"andiron.yaml", "version: 1\nexec:\n  bind: [8000]\n  mode: report\n", "PY083:4"},
+		{"andiron.yaml", "version: 1\nexec: {mode: enforce}\n", ""},
+		{"andiron.yaml", "version: [\n", ""},
 		{"odd.yaml", "command:\n- \n-\ncommand\nargs:", ""},
 	} {
 		var got []string

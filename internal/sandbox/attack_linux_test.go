@@ -155,6 +155,7 @@ var attacks = []attack{
 	{"R14", "crash", "ctypes.string_at(0)", "crash"},
 	{"O8", "end", "os._exit(0)", "stopped"},
 	{"R11", "a storage of terabytes", "main.torch.zeros(1 << 40)", "failed"},
+	{"R12", "an error that cannot be written", "x = []\nfor _ in range(100000): x = [x]\nraise ValueError(x)", "failed"},
 	{"R12", "deep", "def f(): f()\nf()", "failed"},
 	// The result and the protocol.
 	{"O1", "a forged end", "os.write(3, b'{\"done\": {\"weights_only\": true, \"type\": \"x\"}}'); os._exit(0)", "stopped"},
