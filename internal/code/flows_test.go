@@ -93,6 +93,16 @@ func TestFlows(t *testing.T) {
 			[]string{"run.py:3:5 PY042 high: pickle.loads loads what came over the network and nothing verified: a download (requests.get)", "  line 3: get.get('https://a.example')", "  line 3: pickle.loads(get.get('https://a.example'))"},
 		},
 		{
+			"one part of a result, and not the other", "-- get.py --\nimport requests\ndef get(url, name):\n    return requests.get(url).content, name\n" +
+				"-- run.py --\nimport pickle, torch\nfrom get import get\ndef f(name):\n    data, name = get('https://a.example', name)\n    torch.load(name, weights_only=False)\n    return pickle.loads(data)\n",
+			[]string{"run.py:6:12 PY042 high: pickle.loads loads what came over the network and nothing verified: a download (requests.get)", "  line 4: get('https://a.example', name)", "  line 6: pickle.loads(data)"},
+		},
+		{
+			"a part of a result that is handed on whole", "-- get.py --\nimport requests\ndef both(url):\n    return 1, requests.get(url).content\ndef get(url):\n    r = both(url)\n    return r\n" +
+				"-- run.py --\nimport pickle\nfrom get import get\nn, data = get('https://a.example')\npickle.loads(data)\n",
+			[]string{"run.py:4:1 PY042 high: pickle.loads loads what came over the network and nothing verified: a download (requests.get)", "  get.py:5:9: both(url)", "  line 3: get('https://a.example')", "  line 4: pickle.loads(data)"},
+		},
+		{
 			"a download that is verified", "-- get.py --\nimport hashlib, requests\ndef get(url):\n    b = requests.get(url).content\n    if hashlib.sha256(b).hexdigest() != 'ab':\n        raise ValueError\n    return b\n" +
 				"-- run.py --\nimport pickle\nimport get\nx = pickle.loads(get.get('https://a.example'))\n", nil,
 		},

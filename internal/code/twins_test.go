@@ -129,6 +129,14 @@ func TestHubTwins(t *testing.T) {
 		{"a branch", "PY033 medium", "AutoModel.from_pretrained('a/b', revision='main')", "AutoModel.from_pretrained('a/b', revision='0123456789abcdef0123456789abcdef01234567')"},
 		{"a tag", "PY033 medium", "AutoModel.from_pretrained('a/b', revision='v1.0')", "def f(r):\n    AutoModel.from_pretrained('a/b', revision=r)"},
 		{"a branch of code", "PY032 high", "AutoModel.from_pretrained('a/b', revision='main', trust_remote_code=True)", "AutoModel.from_pretrained('a/b', revision='main', trust_remote_code=False)"},
+		{
+			"a branch of code among keywords", "PY032 high", "def f(a):\n    k = {}\n    if a.fast:\n        k['trust_remote_code'] = True\n    return AutoModel.from_pretrained('x/y', **k)",
+			"def f(a):\n    k = {}\n    if a.fast:\n        k['trust_remote_code'] = False\n    return AutoModel.from_pretrained('x/y', **k)",
+		},
+		{
+			"code where it is asked for", "PY032 low", "def f(a):\n    k = {}\n    if a.trust_remote_code:\n        k['trust_remote_code'] = True\n    return AutoModel.from_pretrained('x/y', **k)",
+			"def f(a):\n    k = {}\n    if a.trust_remote_code:\n        print(k)\n    return AutoModel.from_pretrained('x/y', **k)",
+		},
 		{"YAML that builds anything", "PY024 medium", "ruamel.yaml.YAML(typ='unsafe').load(f)", "ruamel.yaml.YAML(typ='safe').load(f)"},
 	})
 }
