@@ -139,8 +139,8 @@ func (p *Project) recordedTests(all []finding.Finding) []finding.Finding {
 		}
 	})
 	for _, o := range p.record.Result.Operators {
-		if o.Counts.Valid > 0 && len(o.Found) == 0 && o.Skip == "" && notTested(o) == "" {
-			all = append(all, recordGood.Finding(where, fmt.Sprintf("ops test called %s %d times and found nothing", o.Full(), o.Counts.Valid+o.Counts.Raised), p.record.builds()...))
+		if o.Counts.Valid+o.GPU.Valid > 0 && len(o.Found) == 0 && o.Skip == "" && notTested(o) == "" {
+			all = append(all, recordGood.Finding(where, fmt.Sprintf("ops test called %s %d times and found nothing", o.Full(), o.Counts.Valid+o.Counts.Raised+o.GPU.Valid+o.GPU.Raised), p.record.builds()...))
 		}
 	}
 	return all
@@ -162,6 +162,6 @@ func (r *recorded) builds() (out []string) {
 // sanitized reports whether ops test ran with a sanitizer, on these sources.
 func (p *Project) sanitizedByTest() bool {
 	return p.record != nil && p.changed() == "" && slices.ContainsFunc(p.record.Result.Passes, func(x opreport.Pass) bool {
-		return x.Run && (x.Name == "asan" || x.Name == "tsan" || x.Name == "valgrind")
+		return x.Run && (x.Name == "asan" || x.Name == "tsan" || x.Name == "valgrind" || x.Name == "compute-sanitizer")
 	})
 }
