@@ -196,7 +196,7 @@ func (p *deviceParser) more(text string, indent int) {
 	case strings.HasPrefix(text, "at "):
 		d.Device = append(d.Device, deviceFrame(strings.TrimPrefix(text, "at ")))
 	case strings.HasPrefix(text, "in ") && len(d.Host) > 0:
-		d.Host[len(d.Host)-1].Library = strings.TrimPrefix(text, "in ") // the form before CUDA 12
+		d.Host[len(d.Host)-1].Library = strings.TrimPrefix(text, "in ") // behind a whole path there is a line of its own
 	case strings.HasSuffix(text, " is misaligned"):
 		d.Detail += ", at an address that is misaligned"
 	default:

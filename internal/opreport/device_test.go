@@ -11,9 +11,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// ofProbe accepts the one source of the extension that the logs are of.
+// ofProbe accepts the sources of the extensions that the logs are of.
 func ofProbe(file string) (string, bool) {
-	return "csrc/" + filepath.Base(file), strings.HasSuffix(file, "probe.cu")
+	name := filepath.Base(file)
+	return "csrc/" + name, name == "probe.cu" || name == "blocks.cu"
 }
 
 // deviceSays has a line for each kind of report in a log.
@@ -30,8 +31,8 @@ func deviceSays(t *testing.T, text string) (list []string, log DeviceLog) {
 	return slices.Compact(list), log
 }
 
-// The logs are of compute-sanitizer 2025.3 on an extension with planted bugs, the frames
-// of Python and the dispatcher left out.
+// The logs are of compute-sanitizer 2025.3 on extensions with planted bugs, the frames of
+// the dispatcher left out; paths.txt with --strip-paths no.
 func TestReadDevice(t *testing.T) {
 	want := map[string][]string{
 		"initcheck":  {"poison: a kernel reads 4 bytes of global memory that nobody wrote; csrc/probe.cu:11 by probe.so, call -1"},
@@ -42,6 +43,11 @@ func TestReadDevice(t *testing.T) {
 		"synccheck":  {"barrier: a barrier is not reached by all threads that it waits for: Divergent thread(s) in warp; csrc/probe.cu:12 by probe.so, call -1"},
 		"misaligned": {"crash: a kernel makes an invalid read of 8 bytes in global memory, at an address that is misaligned; csrc/probe.cu:8 by probe.so, call -1"},
 		"write":      {"crash: a kernel makes an invalid write of 4 bytes in global memory; csrc/probe.cu:6 by probe.so, call -1"},
+		"paths": {
+			"crash: a kernel makes an invalid write of 4 bytes in shared memory; csrc/blocks.cu:25 by _C.cpython-312-x86_64-linux-gnu.so, call 0",
+			"race: threads of a block access the same shared memory without a barrier between them; csrc/blocks.cu:77 by , call -1",
+			"leak: 20 bytes of the GPU's memory are never freed; :0 by libc10_cuda.so, call -1",
+		},
 		"leak": {
 			"leak: 1,024 bytes of the GPU's memory are never freed; :0 by libc10_cuda.so, call -1",
 			"leak: 4,096 bytes of the GPU's memory are never freed; csrc/probe.cu:22 by probe.so, call -1",

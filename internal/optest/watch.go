@@ -247,7 +247,7 @@ type made struct {
 }
 
 // broken are errors of CUDA that come of a kernel, or of a GPU that has no room.
-var broken = regexp.MustCompile(`launch failure|illegal|misaligned|device-side|out of memory|uncorrectable`)
+var broken = regexp.MustCompile(`launch failure|illegal|address space|misaligned|device-side|out of memory|uncorrectable`)
 
 // once runs one process on the calls from the first. It says which call is the next,
 // and what went wrong.

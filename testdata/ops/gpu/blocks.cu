@@ -120,7 +120,7 @@ at::Tensor turned(const at::Tensor& x) {
   return out;
 }
 
-// The sum of each block, by its first thread.
+// The sum of each block, by halves.
 __global__ void total_kernel_bad(const float* x, float* out, int64_t n) {
   __shared__ float tile[kThreads];
   const int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
@@ -130,12 +130,14 @@ __global__ void total_kernel_bad(const float* x, float* out, int64_t n) {
     tile[threadIdx.x] = x[i];
     __syncthreads();
   }
-  if (threadIdx.x == 0) {
-    float sum = 0;
-    for (int64_t j = 0; j < kThreads && i + j < n; ++j) {
-      sum += tile[j];
+  for (unsigned int half = kThreads / 2; half > 0; half /= 2) {
+    if (threadIdx.x < half) {
+      tile[threadIdx.x] += tile[threadIdx.x + half];
     }
-    out[blockIdx.x] = sum;
+    __syncthreads();
+  }
+  if (threadIdx.x == 0) {
+    out[blockIdx.x] = tile[0];
   }
 }
 
@@ -144,12 +146,14 @@ __global__ void total_kernel(const float* x, float* out, int64_t n) {
   const int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   tile[threadIdx.x] = i < n ? x[i] : 0;
   __syncthreads();
-  if (threadIdx.x == 0) {
-    float sum = 0;
-    for (int64_t j = 0; j < kThreads && i + j < n; ++j) {
-      sum += tile[j];
+  for (unsigned int half = kThreads / 2; half > 0; half /= 2) {
+    if (threadIdx.x < half) {
+      tile[threadIdx.x] += tile[threadIdx.x + half];
     }
-    out[blockIdx.x] = sum;
+    __syncthreads();
+  }
+  if (threadIdx.x == 0) {
+    out[blockIdx.x] = tile[0];
   }
 }
 

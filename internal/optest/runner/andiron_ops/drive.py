@@ -36,7 +36,8 @@ POOL = 1 << 20  # bytes of the calls that the next run begins with, of one opera
 # Exceptions that say how the operator is written, and not what is wrong with its arguments.
 UNCLEAR = re.compile(
     r"INTERNAL ASSERT FAILED|bad[_ ]optional[_ ]access|unknown (?:C\+\+ )?exception|_M_range_check|"
-    r"CUDA error: (?!an illegal|unspecified launch|misaligned|device-side)|^(?:vector|basic_string|map|array|unordered_map)::|vector<bool>::|std::bad_(?:cast|any|variant|function)", re.I
+    r"CUDA error: (?!an illegal|unspecified launch|misaligned|device-side)|"
+    r"^(?:vector|basic_string|map|array|unordered_map)::|vector<bool>::|std::bad_(?:cast|any|variant|function)", re.I
 )  # fmt: skip
 SANITIZER = re.compile(r"^SUMMARY: (.*)$|^(\S+:\d+(?::\d+)?: runtime error: .*)$|(==\d+==\s*ERROR: .*)", re.M)
 REFUSED = re.compile(
@@ -218,16 +219,9 @@ class OperatorRun:
     # Findings.
 
     def crash(self, case, answer):
-        how = answer["how"]
-        if answer["phase"] == "agreement":
-            self.skipped.setdefault("agreement", f"the same call on the CPU ends with {how}")
-            self.settings = dict(self.settings, agreement=False)
-            return
-        if how == f"exit code {gpu.LOST}":
-            how = answer["how"] = "an error of CUDA"
-            self.broke.append(case)
+        how = self.how_on_gpu(case, answer)
         if (
-            how in ("memory", "output")
+            how in ("memory", "output", "agreement")
             or how == "signal SIGXFSZ"
             or (how == "time" and (large(case) or case.get("ask")))
         ):
@@ -268,6 +262,17 @@ class OperatorRun:
         if how != "time":
             case, found = self.confirmed(case, sequence, found)
         self.find(case, found, shrink=how != "time" and "sequence" not in case)
+
+    def how_on_gpu(self, case, answer):
+        """How a process ended that has calls on a GPU, which are made on the CPU as well."""
+        if answer["phase"] == "agreement":
+            self.skipped.setdefault("agreement", f"the same call on the CPU ends with {answer['how']}")
+            self.settings = dict(self.settings, agreement=False)
+            return "agreement"
+        if answer["how"] == f"exit code {gpu.LOST}":
+            answer["how"] = "an error of CUDA"
+            self.broke.append(case)
+        return answer["how"]
 
     def confirmed(self, case, sequence, found):
         """A crash comes of the last call, or of what earlier ones did to the memory."""
@@ -555,7 +560,7 @@ def nature(answer, sources):
         return re.sub(r"\d+", "#", text)[:120] + " " + extension_frame(output, sources), text
     m = re.search(f"^{gpu.SAID}(.*)$", output, re.M)
     if m:
-        return f"CUDA error: {m[1][:80]}", f"the call ends what the process may ask of the GPU: {m[1]}"
+        return gpu.nature(m[1]), f"the call ends what the process may ask of the GPU: {m[1]}"
     m = ABORT.search(output)
     said = next((g for g in m.groups() if g), "") if m else ""
     return f"{answer['how']}", f"the process ends with {answer['how']}" + (f": {first_line(said)}" if said else "")

@@ -14,9 +14,10 @@ import re
 import sys
 import time
 
+import torch
+
 from andiron_ops import cases as making
 from andiron_ops import recipe
-import torch
 
 LOST = 71  # exit code of a process that can ask nothing more of the GPU
 SAID = "andiron: the CUDA context is lost: "
@@ -71,6 +72,11 @@ def settled():
 def lost(text):
     print(SAID + text, file=sys.stderr, flush=True)
     os._exit(LOST)
+
+
+def nature(text):
+    """What two errors share that come of one mistake: a wild address may be any."""
+    return "CUDA error: " + next((w for w in ("device-side assert", "misaligned") if w in text), "invalid access")
 
 
 def first_line(e):
@@ -142,7 +148,7 @@ def watched(plan, operators):
             if time.monotonic() > end:
                 say(end="time")
                 return
-            if size(plan["log"]) - said > FLOOD or not plan["smaller"] and spoken.get(entry["op"], 0) >= ENOUGH:
+            if size(plan["log"]) - said > FLOOD or (not plan["smaller"] and spoken.get(entry["op"], 0) >= ENOUGH):
                 break
             before = size(plan["log"])
             say(n=number, entry=at, case=case if plan["smaller"] else None)
@@ -171,25 +177,26 @@ def call(number, operator, case, times):
     name = f"andiron_call_{number}"
     space = {}
     exec(compile(f"def {name}(do):\n    return do()\n", f"{name}.py", "exec"), space)  # noqa: S102
-    status = "valid"
     try:
         made, keywords, _ = operator.arguments(case)
-        for _ in range(times):
-            status = space[name](lambda: attempt(operator, made, keywords))
-        del made, keywords
+        status = [space[name](lambda: attempt(operator, made, keywords)) for _ in range(times)][-1]
     except Exception:  # the arguments cannot be made, or the context is lost
         status = "raised"
-    try:
-        torch.cuda.synchronize()
-        return status
-    except Exception:
-        pass
+    return status if usable() else "lost"
+
+
+def usable():
+    """Whether this process may still ask something of the GPU, now or when asked again."""
+    return answers() or answers()
+
+
+def answers():
     try:
         torch.zeros(1, device="cuda")
         torch.cuda.synchronize()
-        return status
     except Exception:
-        return "lost"
+        return False
+    return True
 
 
 def attempt(operator, made, keywords):

@@ -466,10 +466,8 @@ class Worker:
         made, keywords, _ = self.operator.arguments(case)
 
         def call():
-            try:
+            with contextlib.suppress(Exception):  # on its way out it may keep something as well
                 self.operator.function(*made, **keywords)
-            except Exception:  # on its way out it may keep something as well
-                pass
 
         least = gpu.kept_memory(call)
         if least:

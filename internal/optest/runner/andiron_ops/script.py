@@ -92,32 +92,18 @@ def body(op, found, case):
         return "\n" + "\n".join(out) + "\n"
     lines, names = arguments(op, found.get("big", case))
     call = f"{callee(op)}({names})"
-    return "\n" + "\n".join([*lines, *shown(found["kind"], call, lines, names, op, bool(found.get("tool")))]) + "\n"
+    return "\n" + "\n".join([*lines, *showing(found, call, lines, names, op)]) + "\n"
 
 
-def shown(kind, call, lines, names, op, found_by_tool):
+def showing(found, call, lines, names, op):
     """What shows that a finding is true."""
-    on_gpu = any(".cuda()" in line for line in lines)
-    if found_by_tool:
+    if found.get("tool"):
         return ["try:", f"    {call}", "except Exception as e:", "    print(e)", "torch.cuda.synchronize()"]
-    if kind in ("poison", "determinism") and on_gpu:
-        return [
-            "for pattern in (0x11, 0xEE):",
-            "    torch.cuda.empty_cache()",
-            '    held = [torch.empty(1 << 20, dtype=torch.uint8, device="cuda").fill_(pattern) for i in range(4)]',
-            "    del held  # the next tensors are made of this memory",
-            f"    print({call})",
-        ]
-    if kind == "agreement":
-        on_cpu = [f"{n}.cpu() if isinstance({n}, torch.Tensor) else {n}" for n in positional(names).split(", ") if n]
-        return [f"print({call})", f"print({callee(op)}({', '.join(on_cpu)}))"]
-    if kind == "leak" and on_gpu:
-        return [
-            "for i in range(1000):", "    try:", f"        {call}", "    except Exception:", "        pass",
-            "    if i % 100 == 0:", "        print(torch.cuda.memory_allocated())",
-        ]  # fmt: skip
-    if kind in ("crash", "cuda-error") and on_gpu:
-        return [f"result = {call}", "torch.cuda.synchronize()", "print(result)"]
+    on_gpu = any(".cuda()" in line for line in lines)
+    return (on_gpu and shown_on_gpu(found["kind"], call, names, op)) or shown(found["kind"], call, lines, names, op)
+
+
+def shown(kind, call, lines, names, op):
     if kind in ("poison", "determinism"):
         return [
             "for pattern in (0x11, 0xEE):",
@@ -151,6 +137,31 @@ def shown(kind, call, lines, names, op, found_by_tool):
             f"print(torch.library.opcheck({callee(op)}{'' if op['overload'] else '.default'}, ({positional(names)},)))"
         ]
     return [f"print({call})"]
+
+
+def shown_on_gpu(kind, call, names, op):
+    """The same where memory is the GPU's, and errors come when one waits for them."""
+    if kind in ("poison", "determinism"):
+        return [
+            "for pattern in (0x11, 0xEE):",
+            "    torch.cuda.empty_cache()",
+            '    held = [torch.empty(1 << 20, dtype=torch.uint8, device="cuda").fill_(pattern) for i in range(4)]',
+            "    del held  # the next tensors are made of this memory",
+            f"    print({call})",
+        ]
+    if kind == "agreement":
+        on_cpu = [f"{n}.cpu() if isinstance({n}, torch.Tensor) else {n}" for n in positional(names).split(", ") if n]
+        return [f"print({call})", f"print({callee(op)}({', '.join(on_cpu)}))"]
+    if kind == "leak":
+        return [
+            "for i in range(1000):", "    try:", f"        {call}", "    except Exception:", "        pass",
+            "    if i % 100 == 0:", "        print(torch.cuda.memory_allocated())",
+        ]  # fmt: skip
+    if kind == "cuda-error":
+        return [call, 'torch.zeros(1, device="cuda")  # raises what was left behind']
+    if kind == "crash":
+        return [f"result = {call}", "torch.cuda.synchronize()", "print(result)"]
+    return []
 
 
 def positional(names):
