@@ -84,7 +84,7 @@ type passing struct {
 	// places are the arguments that may name a file that is written.
 	places []argument
 	parts  []int // of its result that are taken by themselves
-	again  bool // it is the unsafe one of two loads, and said to be
+	again  bool  // it is the unsafe one of two loads, and said to be
 	spot
 }
 
