@@ -84,7 +84,7 @@ type passing struct {
 	// places are the arguments that may name a file that is written.
 	places []argument
 	parts  []int // of its result that are taken by themselves
-	again  bool // it is the unsafe one of two loads, and said to be
+	again  bool  // it is the unsafe one of two loads, and said to be
 	spot
 }
 
@@ -141,6 +141,9 @@ type tracer struct {
 
 	out    *Flow
 	from   map[variable][]label
+	since  map[variable][]int32 // from which place on, label by label
+	at     int32                // the place of what is looked at
+	loops  map[*pysrc.Scope][]pysrc.Span
 	fns    map[*pysrc.Scope]int // routines by their function; nil is that of the file
 	scopes []*pysrc.Scope       // and the other way round
 	bound  map[*pysrc.Scope][]bindingOf
@@ -163,7 +166,7 @@ type bindingOf struct {
 // trace finds what a file hands on, and where it comes from.
 func (v *view) trace() {
 	t := &tracer{
-		view: v, out: &Flow{}, from: map[variable][]label{}, fns: map[*pysrc.Scope]int{}, bound: map[*pysrc.Scope][]bindingOf{},
+		view: v, out: &Flow{}, from: map[variable][]label{}, since: map[variable][]int32{}, loops: map[*pysrc.Scope][]pysrc.Span{}, fns: map[*pysrc.Scope]int{}, bound: map[*pysrc.Scope][]bindingOf{},
 		known: map[*pysrc.Call]int{}, said: map[source]int{}, words: map[string]string{},
 	}
 	t.out.names, t.local = v.titles()
@@ -239,7 +242,7 @@ func (t *tracer) word(s string) string {
 
 // mark adds what a variable is made of.
 func (t *tracer) mark(v variable, labels ...label) {
-	have := t.from[v]
+	have, since := t.from[v], t.since[v]
 	writings := 0
 	for _, l := range have {
 		if l.kind == ofWriting {
@@ -250,14 +253,70 @@ func (t *tracer) mark(v variable, labels ...label) {
 		if l.kind == ofWriting {
 			writings++
 		}
-		if len(have) < mostLabels && (l.kind != ofWriting || writings <= mostWritings) && !slices.Contains(have, l) {
-			have = append(have, l)
+		if i := slices.Index(have, l); i >= 0 {
+			if t.at < since[i] {
+				since[i], t.grown = t.at, true
+			}
+			continue
+		}
+		if len(have) < mostLabels && (l.kind != ofWriting || writings <= mostWritings) {
+			have, since = append(have, l), append(since, t.at)
 			t.grown = true
 		}
 	}
 	if len(have) > 0 {
-		t.from[v] = have
+		t.from[v], t.since[v] = have, since
 	}
+}
+
+// until is what a variable of a function is made of at a place of it: what is bound
+// further down counts only in a loop around both.
+func (t *tracer) until(v variable, fn *pysrc.Scope, at int32) []label {
+	have, since := t.from[v], t.since[v]
+	if v.scope.Func == nil || v.scope != fn {
+		return have
+	}
+	later := func(i int) bool {
+		return since[i] > at && !slices.ContainsFunc(t.loopsOf(fn), func(l pysrc.Span) bool {
+			return l.Start <= at && at < l.End && l.Start <= since[i] && since[i] < l.End
+		})
+	}
+	out := have
+	for i := range have {
+		if !later(i) {
+			continue
+		}
+		out = nil
+		for j, l := range have {
+			if !later(j) {
+				out = append(out, l)
+			}
+		}
+		break
+	}
+	return out
+}
+
+// loopsOf are the loops of a function.
+func (t *tracer) loopsOf(fn *pysrc.Scope) []pysrc.Span {
+	list, ok := t.loops[fn]
+	if !ok {
+		var look func([]pysrc.Stmt)
+		look = func(body []pysrc.Stmt) {
+			for _, s := range body {
+				switch s.(type) {
+				case *pysrc.For, *pysrc.While:
+					list = append(list, s.Where())
+				case *pysrc.FunctionDef, *pysrc.ClassDef:
+					continue
+				}
+				pysrc.Blocks(s, look)
+			}
+		}
+		look(fn.Func.Body)
+		t.loops[fn] = list
+	}
+	return list
 }
 
 // gather sorts the bindings of the file by the function that they stand in.
@@ -293,10 +352,12 @@ func (t *tracer) spread(i int) {
 		t.grown = false
 		for _, b := range t.bound[fn] {
 			if !t.vetted(fn, b.name) {
+				t.at = b.At
 				t.mark(b.variable, t.partOf(b.Binding, t.taint(b.Value, b.Binding.Scope, 0))...)
 			}
 		}
 		t.writes(fn)
+		t.at = 0
 		if !t.grown {
 			break
 		}
@@ -432,7 +493,7 @@ func (t *tracer) named(e *pysrc.Name, s *pysrc.Scope) []label {
 	if owner == nil || t.vetted(s.Function(), e.ID) && owner.Function() == s.Function() {
 		return nil
 	}
-	return t.join(t.brought(e, s), t.from[variable{owner, e.ID}])
+	return t.join(t.brought(e, s), t.until(variable{owner, e.ID}, s.Function(), e.Start))
 }
 
 func (t *tracer) attribute(e *pysrc.Attribute, s *pysrc.Scope, depth int) []label {

@@ -69,7 +69,7 @@ type follower struct {
 	calls   map[*passing][]entry
 	gives   map[parameter][]made // by routine, with at -1: what it returns; -2 is the first part of it
 	results map[*passing][]made
-	parts   map[writing][]made // of results
+	parts   map[writing][]made   // of results
 	writes  map[parameter][]made // what a routine puts into the file that a parameter names
 	written map[writing][]made   // what a call does
 	in      map[parameter][]edge // who fills a parameter

@@ -93,6 +93,16 @@ func TestFlows(t *testing.T) {
 			[]string{"run.py:3:5 PY042 high: pickle.loads loads what came over the network and nothing verified: a download (requests.get)", "  line 3: get.get('https://a.example')", "  line 3: pickle.loads(get.get('https://a.example'))"},
 		},
 		{
+			"a name that is used again",
+			"-- run.py --\nimport pickle, torch, requests\ndef f(p):\n    for x in ('.pt', '.bin'):\n        t = p + x\n        valid = t\n    m = torch.load(valid, weights_only=False)\n    t = requests.get('https://a.example').content\n    return pickle.loads(t), m\n",
+			[]string{"run.py:8:12 PY042 high: pickle.loads loads what came over the network and nothing verified: a download (requests.get)", "  line 8: pickle.loads(t)"},
+		},
+		{
+			"a name that is used again in a loop",
+			"-- run.py --\nimport torch, requests\ndef f(p):\n    while True:\n        m = torch.load(p, weights_only=False)\n        p = requests.get('https://a.example').content\n",
+			[]string{"run.py:4:13 PY042 high: torch.load loads what came over the network and nothing verified: a download (requests.get)", "  line 4: torch.load(p, weights_only=False)"},
+		},
+		{
 			"one part of a result, and not the other", "-- get.py --\nimport requests\ndef get(url, name):\n    return requests.get(url).content, name\n" +
 				"-- run.py --\nimport pickle, torch\nfrom get import get\ndef f(name):\n    data, name = get('https://a.example', name)\n    torch.load(name, weights_only=False)\n    return pickle.loads(data)\n",
 			[]string{"run.py:6:12 PY042 high: pickle.loads loads what came over the network and nothing verified: a download (requests.get)", "  line 4: get('https://a.example', name)", "  line 6: pickle.loads(data)"},

@@ -515,6 +515,7 @@ func (t *tracer) output(c *pysrc.Invocation, command pysrc.Arg) {
 // fill marks the name that an expression begins with, and what it was opened by or is
 // another form of.
 func (t *tracer) fill(e pysrc.Expr, s *pysrc.Scope, labels []label) {
+	t.at = e.Where().Start
 	for range mostTurns {
 		if len(labels) == 0 {
 			return

@@ -99,10 +99,10 @@ var bundled = &rule.Rule{
 
 var notScanned = &rule.Rule{
 	ID:       "DEP009",
-	Title:    "dependencies that are not scanned regularly",
+	Title:    "no recent scan of the dependencies on record",
 	Strategy: finding.DependencyScanning,
 	Severity: finding.Low,
-	Text:     `The project's record has no scan of its dependencies, or none that is recent, and no workflow with a schedule was found that scans them. A package that had no known vulnerability when it was chosen has one some day, and only who looks again and again learns of it in time.`,
+	Text:     `The project's record has no scan of its dependencies, or none that is recent. A workflow that scans them may be there all the same (DEP092); what it found, and what was done about it, is then not kept with the project. A package that had no known vulnerability when it was chosen has one some day, and only who looks again and again learns of it in time.`,
 	Fix:      "run andiron deps scan on every commit and on a schedule, and keep .andiron/records.jsonl",
 	Since:    "0.1.0",
 }

@@ -499,7 +499,7 @@ func (s *scanner) summary() {
 }
 
 // regularly says when the project was last scanned, and what scans it without anybody
-// asking. What does so on a schedule makes up for a record that is missing or old.
+// asking.
 func (s *scanner) regularly() {
 	rec := s.opt.Record
 	if rec == nil || len(s.project.Sets) == 0 {
@@ -520,6 +520,7 @@ func (s *scanner) regularly() {
 	age := s.opt.Now.Sub(rec.Last)
 	switch {
 	case scheduled && (rec.Last.IsZero() || age > s.opt.Policy.Fresh()):
+		s.report(notScanned.Finding(where, "a workflow scans the dependencies on a schedule, and no recent result is on record"))
 	case rec.Last.IsZero():
 		s.report(notScanned.Finding(where, "no scan of the dependencies is on record"))
 	case age > s.opt.Policy.Fresh():
