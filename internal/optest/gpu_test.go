@@ -132,7 +132,8 @@ func TestSpot(t *testing.T) {
 	} {
 		keep(d, whole)
 	}
-	keep(at("cuda-error", "", "_C.so"), made{text: calls[0].Case, status: "raised"}) // somebody asked
+	keep(at("crash", "/copy/csrc/a.cu", "_C.so"), made{text: rawCase(`{"args":[2]}`)}) // another call
+	keep(at("cuda-error", "", "_C.so"), made{text: calls[0].Case, status: "raised"})   // somebody asked
 	follows := at("cuda-error", "", "_C.so")
 	follows.Detail = "cudaFree fails: unspecified launch failure"
 	keep(follows, whole)
@@ -148,6 +149,9 @@ func TestSpot(t *testing.T) {
 	again(at("crash", "/copy/csrc/a.cu", "_C.so"), whole)
 	again(at("crash", "/copy/csrc/a.cu", "_C.so"), made{text: rawCase(`{"args":[]}`)})
 	again(at("race", "/copy/csrc/a.cu", "_C.so"), whole) // is not what was to be made smaller
+	for _, s := range w.reports {
+		s.tried = true
+	}
 	f := s.found("memcheck")
 	if f.Unsteady || string(f.Case) != `{"args":[]}` || f.Kind != "crash" || f.Build != "memcheck" || f.Where.Line != 7 || len(w.order) != 2 {
 		t.Errorf("%+v", f)

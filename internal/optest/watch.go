@@ -122,7 +122,9 @@ type spotted struct {
 	op     int
 	first  rawCase
 	small  rawCase
-	times  int
+	last   rawCase
+	times  int  // calls
+	tried  bool // again
 	sure   bool // it came again
 }
 
@@ -161,6 +163,11 @@ func (w *watcher) several(ctx context.Context, calls []call, smaller bool) error
 			w.incomplete = fmt.Sprintf("compute-sanitizer %s gave no answer: %s", w.tool, trouble)
 			return nil
 		}
+		if smaller {
+			for _, key := range w.order[first:done] {
+				w.reports[key].tried = true
+			}
+		}
 		first = done
 	}
 	return nil
@@ -185,14 +192,15 @@ func (w *watcher) spot(calls []call, smaller bool) func(opreport.DeviceReport, m
 			w.leaked(op, m, d, where)
 		case s == nil && smaller:
 		case s == nil:
-			w.reports[key] = &spotted{report: d, where: where, op: op, first: m.text, small: m.text, times: 1}
+			w.reports[key] = &spotted{report: d, where: where, op: op, first: m.text, small: m.text, last: m.text, times: 1}
 			w.order = append(w.order, key)
 		case smaller:
 			s.sure = s.sure || bytes.Equal(m.text, s.first)
 			if len(m.text) < len(s.small) {
 				s.small, s.report = m.text, d
 			}
-		default:
+		case !bytes.Equal(m.text, s.last): // each thread of a kernel may have one
+			s.last = m.text
 			s.times++
 		}
 	}
@@ -408,9 +416,9 @@ func (r *run) takeWatched(ctx context.Context, list []*watcher) error {
 func (s *spotted) found(tool string) opreport.Found {
 	f := opreport.Found{
 		Kind: s.report.Kind, Key: fmt.Sprintf("%s %s:%d", s.report.Detail, s.where.File, s.where.Line), Detail: s.report.Detail, Output: s.report.Output,
-		Times: s.times, Calls: 1, Unsteady: !s.sure, Build: tool, Where: s.where, Case: s.small,
+		Times: s.times, Calls: 1, Unsteady: s.tried && !s.sure, Build: tool, Where: s.where, Case: s.small,
 	}
-	if f.Unsteady {
+	if !s.sure {
 		f.Case = s.first
 	}
 	return f
@@ -439,8 +447,8 @@ func (r *run) watchLeaks(ctx context.Context, w *watcher) (list []scripted, err 
 		if trouble != "" {
 			r.result.Incomplete = append(r.result.Incomplete, fmt.Sprintf("compute-sanitizer %s gave no answer about a leak: %s", w.tool, trouble))
 		} else if n >= leakCalls {
+			s.sure, s.times, s.small = true, 1, s.first
 			f := s.found(w.tool)
-			f.Unsteady, f.Times = false, 1
 			list = append(list, scripted{op: s.op, found: f})
 		}
 	}
