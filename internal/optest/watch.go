@@ -29,7 +29,8 @@ import (
 var deviceTools = []string{"memcheck", "initcheck", "racecheck", "synccheck"}
 
 const (
-	mostStarts   = 8      // processes of one tool for one list of calls
+	mostStarts   = 12 // processes of one tool for one list of calls
+	mostLost     = 2
 	mostPrinted  = 20_000 // reports of one process
 	mostShown    = 24     // findings of one tool that are made smaller
 	mostLeaks    = 8
@@ -54,7 +55,7 @@ func (r *run) watch(ctx context.Context, path string) error {
 	w := make([]*watcher, len(deviceTools))
 	all, own := errgroup.WithContext(ctx)
 	for i, tool := range deviceTools {
-		w[i] = &watcher{r: r, path: path, help: help, tool: tool, end: time.Now().Add(r.share(OnGPU) + startSeconds*time.Second), reports: map[string]*spotted{}}
+		w[i] = &watcher{r: r, path: path, help: help, tool: tool, end: time.Now().Add(r.share(OnGPU) + startSeconds*time.Second), reports: map[string]*spotted{}, lost: map[int]int{}}
 		mine := calls
 		if tool == "memcheck" {
 			mine = broken
@@ -112,6 +113,7 @@ type watcher struct {
 	reports    map[string]*spotted
 	leaks      []*spotted
 	order      []string
+	lost       map[int]int // operators, and how often a call of theirs was the last of a process
 	incomplete string
 }
 
@@ -169,8 +171,16 @@ func (w *watcher) several(ctx context.Context, calls []call, smaller bool) error
 			}
 		}
 		first = done
+		if !smaller {
+			calls = w.without(calls, first)
+		}
 	}
 	return nil
+}
+
+// without leaves out what is left to be made of operators that ended a process twice.
+func (w *watcher) without(calls []call, first int) []call {
+	return append(slices.Clone(calls[:first]), slices.DeleteFunc(slices.Clone(calls[first:]), func(c call) bool { return w.lost[c.Op] >= mostLost })...)
 }
 
 // spot keeps a report, by operator, kind and place.
@@ -276,6 +286,9 @@ func (w *watcher) once(ctx context.Context, calls []call, first int, smaller boo
 	}
 	list, next, readErr := readMade(p.Result, calls, first)
 	log, logErr := w.read(p.Log, list, each)
+	if n := len(list); n > 0 && list[n-1].status == "lost" {
+		w.lost[calls[list[n-1].entry].Op]++
+	}
 	if !smaller {
 		w.made += len(list)
 	}
@@ -304,7 +317,9 @@ func (w *watcher) words(log, leaks string) []string {
 		}
 	}
 	add("--strip-paths", "no")
-	add("--destroy-on-device-error", "kernel")
+	if w.tool != "synccheck" { // which was seen to find a barrier that is wrong without it, and never with it
+		add("--destroy-on-device-error", "kernel")
+	}
 	add("--launch-timeout", "120")
 	switch w.tool {
 	case "memcheck":
