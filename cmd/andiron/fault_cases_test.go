@@ -3,12 +3,15 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/andiron-dev/andiron/internal/policy"
 )
 
 // faultCases are the verbs that write a file.
@@ -58,6 +61,22 @@ var faultCases = []faultCase{
 			}
 		},
 		whole: wholeLock,
+	},
+	{
+		name: "init", argv: []string{"init", "--by", "alice@example.com"}, out: "andiron.lock",
+		more:  []string{"andiron.yaml", ".pre-commit-config.yaml", ".github/workflows/andiron.yml"},
+		setup: func(t *testing.T, dir string) { t.Helper(); copyExample(t, dir, "backbone.pt", "weights.pt") },
+		// A model that cannot be read makes another policy, but no broken one.
+		wholeToo: func(name string, b []byte) error {
+			if name != "andiron.yaml" {
+				return errors.New("it depends on nothing")
+			}
+			if !bytes.HasPrefix(b, []byte("# What")) || !bytes.HasSuffix(b, []byte("\n")) {
+				return errors.New("it is cut off")
+			}
+			_, err := policy.Parse(b)
+			return err
+		},
 	},
 }
 

@@ -23,6 +23,10 @@ type faultCase struct {
 	setup func(t *testing.T, dir string) // makes the input and the old file
 	argv  []string
 	out   string // relative to the folder of the run
+	// more are files that the run adds besides, whole or not at all.
+	more []string
+	// wholeToo says why one of more, with another content, is not whole.
+	wholeToo func(name string, content []byte) error
 	// whole says why the content is no complete new one. Without it the content
 	// must be that of a run without faults.
 	whole func(content []byte) error
@@ -55,8 +59,9 @@ type faultRun struct {
 	faultCase
 
 	bin      string
-	old, new []byte   // of out
-	files    []string // in the folder before a run
+	old, new []byte            // of out
+	added    map[string][]byte // of more
+	files    []string          // in the folder before a run
 	temp     string
 }
 
@@ -115,6 +120,12 @@ func (r *faultRun) learn(t *testing.T) map[string]int {
 	}
 	if err := r.complete(r.new); err != nil {
 		t.Fatalf("without a fault: %v", err)
+	}
+	r.added = map[string][]byte{}
+	for _, name := range r.more {
+		if r.added[name] = readFile(t, filepath.Join(dir, name)); r.added[name] == nil {
+			t.Fatalf("without a fault: there is no %s", name)
+		}
 	}
 	if list := r.leftovers(t, dir); len(list) > 0 {
 		t.Fatalf("without a fault: left behind: %v", list)
@@ -191,6 +202,12 @@ func (r *faultRun) try(t *testing.T, inject injection) (hit bool, wrong []string
 	if err := r.complete(got); err != nil && !isOld {
 		wrong = append(wrong, fmt.Sprintf("neither the old nor a new file: %v: %s", err, what))
 	}
+	for name, want := range r.added {
+		b := readFile(t, filepath.Join(dir, name))
+		if b != nil && !bytes.Equal(b, want) && (r.wholeToo == nil || r.wholeToo(name, b) != nil) {
+			wrong = append(wrong, fmt.Sprintf("%s has %d bytes, not %d: %s", name, len(b), len(want), what))
+		}
+	}
 	if isOld && run.code == 0 {
 		wrong = append(wrong, "the old file, and no error: "+what)
 	}
@@ -217,7 +234,7 @@ func (r *faultRun) complete(content []byte) error {
 func (r *faultRun) leftovers(t *testing.T, dir string) (list []string) {
 	t.Helper()
 	for _, name := range names(t, dir) {
-		if !slices.Contains(r.files, name) && name != "/"+filepath.ToSlash(r.out) {
+		if !slices.Contains(r.files, name) && name != "/"+filepath.ToSlash(r.out) && !r.adds(name) {
 			list = append(list, name)
 		}
 	}
@@ -227,6 +244,11 @@ func (r *faultRun) leftovers(t *testing.T, dir string) (list []string) {
 		}
 	}
 	return list
+}
+
+// adds reports whether a name is one of more, or of a folder of one.
+func (r *faultRun) adds(name string) bool {
+	return slices.ContainsFunc(r.more, func(m string) bool { return "/"+m == name || strings.HasPrefix("/"+m, name+"/") })
 }
 
 // A program that writes in place, and one that leaves its temporary file, are

@@ -26,3 +26,6 @@ func EndGroup(cmd *exec.Cmd) {
 		endSession(cmd.Process.Pid)
 	}
 }
+
+// askGroup asks a command and what it started to end.
+func askGroup(cmd *exec.Cmd) error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }

@@ -136,9 +136,10 @@ func (a *app) enforceWorker(ctx context.Context, f *enforceFlags) error {
 			return err
 		},
 		Told: func(e enforce.Event) {
-			if e.Why == "" {
+			switch {
+			case e.Why == "":
 				opened.Add(1)
-			} else {
+			case !e.Changes():
 				denied.Add(1)
 			}
 			tell(ctx, log, report.Load())(e)
@@ -151,7 +152,7 @@ func (a *app) enforceWorker(ctx context.Context, f *enforceFlags) error {
 			log.LogAttrs(ctx, slog.LevelInfo, "so far", slog.Int64("models", opened.Load()), slog.Int64("denied", denied.Load()))
 		}
 	}()
-	return enforce.Watch(group, w, beat)
+	return enforce.Watch(ctx, group, w, beat)
 }
 
 // enforcePrepare reads the policy and the lock.

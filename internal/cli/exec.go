@@ -315,7 +315,7 @@ func tell(ctx context.Context, log *slog.Logger, report bool) func(enforce.Event
 		switch {
 		case e.Why == "":
 			level, what = slog.LevelInfo, "opened"
-		case e.Path == "":
+		case e.Changes():
 			what = "changes"
 		case report:
 			what = "would be denied"

@@ -116,6 +116,9 @@ func (a *app) guardServe(cmd *cobra.Command, f *guardServeFlags) error {
 	c.Version = version()
 	c.Log = f.logger(a)
 	a.heap.serve()
+	if os.Getenv("GOMAXPROCS") == "" {
+		guard.SpareThreads()
+	}
 	g, err := guard.New(cmd.Context(), c)
 	if err != nil {
 		return usage("guard serve: "+strings.ReplaceAll(err.Error(), "\n", "; "), gatewayForm)

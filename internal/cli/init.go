@@ -1,10 +1,13 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -66,6 +69,7 @@ type starter struct {
 	why  string // one sentence, without its period
 	text []byte // nil where there is nothing to write
 	need string // what a file that is there already would need
+	has  string // what a file has that needs nothing
 }
 
 func (a *app) initProject(cmd *cobra.Command, f *initFlags, dir string) error {
@@ -73,8 +77,12 @@ func (a *app) initProject(cmd *cobra.Command, f *initFlags, dir string) error {
 	if err != nil {
 		return err
 	}
-	list, err := a.starters(cmd.Context(), f, dir, before)
+	models := passing(dir, before)
+	list, err := a.starters(cmd.Context(), f, dir, before, models)
 	if err != nil {
+		return err
+	}
+	if err := a.leftOut(before, models); err != nil {
 		return err
 	}
 	wrote := false
@@ -93,6 +101,35 @@ func (a *app) initProject(cmd *cobra.Command, f *initFlags, dir string) error {
 		return err
 	}
 	return a.say(turned(before, after))
+}
+
+// leftOut says what is in none of the files because it could not be read, or has no place
+// in the project that a lock can name; the exit code is then that of what is incomplete.
+func (a *app) leftOut(now *stood, models []initModel) error {
+	left := map[string]string{}
+	note := func(list []finding.Finding) {
+		for _, f := range list {
+			if f.Outcome == finding.Undetermined && strings.HasPrefix(f.Rule, "FMT90") {
+				left[f.Where.Path] = "could not be read"
+			}
+		}
+	}
+	for i := range now.artifacts {
+		m := &now.artifacts[i]
+		if note(m.Findings); m.Verdict.Passes() && !slices.ContainsFunc(models, func(x initModel) bool { return x.Path == m.Path }) {
+			left[m.Path] = "has no place in the project that a lock can name"
+		}
+	}
+	note(now.loose)
+	if len(left) > 0 {
+		a.code = policy.ExitIncomplete
+	}
+	var text strings.Builder
+	for _, p := range slices.Sorted(maps.Keys(left)) {
+		fmt.Fprintf(&text, "andiron: init: %q %s, and nothing is written for it\n", safetext.Plain(p), left[p])
+	}
+	_, err := io.WriteString(a.stderr, text.String())
+	return err
 }
 
 // stood is an audit, kept instead of reported.
@@ -153,8 +190,7 @@ func (a *app) audited(cmd *cobra.Command, f *initFlags, dir string) (*stood, err
 }
 
 // starters are the files, in the order in which they are explained.
-func (a *app) starters(ctx context.Context, f *initFlags, dir string, now *stood) ([]starter, error) {
-	models := passing(dir, now)
+func (a *app) starters(ctx context.Context, f *initFlags, dir string, now *stood, models []initModel) ([]starter, error) {
 	lock, err := a.starterLock(f, models)
 	if err != nil {
 		return nil, err
@@ -184,6 +220,9 @@ func (a *app) start(f *initFlags, dir string, s starter) (wrote bool, err error)
 	}
 	switch {
 	case there:
+		if s.has != "" && holds(name, s.has) {
+			s.need = ""
+		}
 		return false, a.say(fmt.Sprintf("kept   %s\n         it is there already, and is not changed%s\n%s", safetext.Plain(s.name), needs(s), indented("         | ", s.need)))
 	case f.dryRun:
 		return false, a.say(fmt.Sprintf("would write %s\n         %s\n%s", safetext.Plain(s.name), safetext.Plain(s.why), added(s.name, s.text)))
@@ -195,6 +234,12 @@ func (a *app) start(f *initFlags, dir string, s starter) (wrote bool, err error)
 		return false, &fault{text: fmt.Sprintf("%q cannot be written: %v", name, osfile.Cause(err)), hint: folderFirst}
 	}
 	return true, a.say(fmt.Sprintf("wrote  %s\n         %s\n", safetext.Plain(s.name), safetext.Plain(s.why)))
+}
+
+// holds reports whether a file has a text.
+func holds(name, text string) bool {
+	b, err := readSmall(name, smallLimit)
+	return err == nil && bytes.Contains(b, []byte(text))
 }
 
 func needs(s starter) string {

@@ -177,7 +177,7 @@ const hookEntry = `  - repo: local
 
 func starterHook() starter {
 	return starter{
-		name: ".pre-commit-config.yaml", need: hookEntry,
+		name: ".pre-commit-config.yaml", need: hookEntry, has: "andiron audit",
 		why: `a hook that audits before each commit, once "pre-commit install" was run; it runs the andiron that is installed`,
 		text: []byte(`# "pre-commit install" has Git run this before each commit. A finding at or above fail_on
 # stops it; where old ones have to wait, keep a report and add --baseline FILE to the entry:
@@ -193,7 +193,7 @@ const auditStep = `      - name: Audit
 
 func starterWorkflow() starter {
 	return starter{
-		name: ".github/workflows/andiron.yml", need: auditStep,
+		name: ".github/workflows/andiron.yml", need: auditStep, has: "andiron audit",
 		why: "a workflow that audits each push, and each week because advisories come without a commit; it uses no action of others and downloads no program, so its runner has to have andiron",
 		text: []byte(`# Audits each push, and each week, because advisories come without a commit.
 #

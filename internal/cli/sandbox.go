@@ -135,6 +135,7 @@ type sandboxLimits struct {
 	Result     int64   `json:"result_bytes"`
 	Files      int     `json:"files"`
 	Processes  int     `json:"processes"`
+	Events     int     `json:"events"`
 }
 
 type sandboxUsed struct {
@@ -334,7 +335,7 @@ func (rec *sandboxRecord) note(r *sandbox.Report, err error) {
 		return
 	}
 	l := &r.Limits
-	rec.Limits = sandboxLimits{l.Load.Seconds(), l.CPU.Seconds(), l.Memory, l.Result, l.Files, l.Threads}
+	rec.Limits = sandboxLimits{l.Load.Seconds(), l.CPU.Seconds(), l.Memory, l.Result, l.Files, l.Threads, l.Events}
 	rec.Torch, rec.Python, rec.Type, rec.Weights, rec.Mode = r.Torch, r.Python, r.Type, r.WeightsOnly, r.Mode
 	rec.Layers = append(rec.Layers, r.Layers...)
 	for l, why := range r.Missing {

@@ -30,7 +30,19 @@ type routine struct {
 	star   int     // which one takes all others, or -1
 	stars  int     // which one takes all other names, or -1
 	gives  []label // what it returns
+	// parts are what the elements of the tuples are made of that it returns, and rest
+	// what other things are that it returns.
+	parts  [][]label
+	rest   []label
 	writes []written
+}
+
+// part is what one element of the result is made of, from 1; 0 is the whole.
+func (r *routine) part(n int) []label {
+	if n == 0 || n > len(r.parts) {
+		return r.gives
+	}
+	return append(slices.Clip(r.parts[n-1]), r.rest...)
 }
 
 // written is what a routine puts into the file that a parameter of it names.
@@ -42,7 +54,7 @@ type written struct {
 // label says what a value is made of, within one file.
 type label struct {
 	kind labelKind
-	fn   int // of a parameter: whose; of what a call writes: which of its places
+	fn   int // of a parameter: whose; of what a call writes: which of its places; of what it gives: which part, or 0
 	at   int // which parameter, source or passing
 }
 
@@ -71,6 +83,7 @@ type passing struct {
 	args  []argument
 	// places are the arguments that may name a file that is written.
 	places []argument
+	parts  []int // of its result that are taken by themselves
 	again  bool // it is the unsafe one of two loads, and said to be
 	spot
 }
@@ -280,7 +293,7 @@ func (t *tracer) spread(i int) {
 		t.grown = false
 		for _, b := range t.bound[fn] {
 			if !t.vetted(fn, b.name) {
-				t.mark(b.variable, t.taint(b.Value, b.Binding.Scope, 0)...)
+				t.mark(b.variable, t.partOf(b.Binding, t.taint(b.Value, b.Binding.Scope, 0))...)
 			}
 		}
 		t.writes(fn)
@@ -291,6 +304,32 @@ func (t *tracer) spread(i int) {
 	}
 	t.grown = outer
 }
+
+// partOf narrows what a value is made of to the part of it that a binding takes: of
+// a, b = f() what f returns second is in b alone.
+func (t *tracer) partOf(b pysrc.Binding, labels []label) []label {
+	call, ok := b.Value.(*pysrc.Call)
+	if b.Part == 0 || b.Part > mostElements || !ok {
+		return labels
+	}
+	at, known := t.known[call]
+	if !known || at < 0 {
+		return labels
+	}
+	out := slices.Clone(labels)
+	for i, l := range out {
+		if l == (label{ofPassing, 0, at}) {
+			out[i].fn = int(b.Part)
+			if p := t.out.passings[at]; !slices.Contains(p.parts, int(b.Part)) {
+				p.parts = append(p.parts, int(b.Part))
+			}
+		}
+	}
+	return out
+}
+
+// mostElements is how many elements of a result are told apart.
+const mostElements = 16
 
 // vetted reports whether a function refuses a name that is not on a list.
 func (t *tracer) vetted(fn *pysrc.Scope, name string) bool {
@@ -336,6 +375,8 @@ func (t *tracer) taint(e pysrc.Expr, s *pysrc.Scope, depth int) []label { // one
 	switch e := e.(type) {
 	case *pysrc.Name:
 		return t.named(e, s)
+	case *pysrc.Str:
+		return t.from[fileOf(e, s)]
 	case *pysrc.Attribute:
 		return t.attribute(e, s, depth)
 	case *pysrc.Subscript:
@@ -446,7 +487,27 @@ func (t *tracer) callees(f pysrc.Expr, s *pysrc.Scope) (names []string, defs []*
 		default:
 		}
 	}
+	if a, ok := f.(*pysrc.Attribute); ok && len(names)+len(defs) == 0 {
+		for _, v := range t.m.Eval(a.Value, s) {
+			if v.Kind == pysrc.Instance {
+				names = append(names, t.inherited(v.Def, a.Attr)...)
+			}
+		}
+	}
 	return names, defs
+}
+
+// inherited are the methods of a name that a class of the file may have from classes of
+// other files of the project.
+func (t *tracer) inherited(class *pysrc.Scope, name string) (out []string) {
+	for _, b := range class.Class.Bases[:min(len(class.Class.Bases), mostEntries)] {
+		for _, n := range t.m.Names(b, class.Parent) {
+			if ofProject(n) != "" {
+				out = append(out, n+"()."+name)
+			}
+		}
+	}
+	return out
 }
 
 // passing keeps a call of something that may be of the project, and says which it is.
@@ -584,14 +645,36 @@ func (t *tracer) results() {
 			continue
 		}
 		r := t.out.routines[i]
-		returns(fn.Func.Body, func(e pysrc.Expr) { r.gives = t.join(r.gives, t.taint(e, fn, 0)) })
+		returns(fn.Func.Body, func(e pysrc.Expr) {
+			r.gives = t.join(r.gives, t.taint(e, fn, 0))
+			t.element(r, e, fn)
+		})
 		if t.verifies(fn) { // what it returns or writes is what somebody chose before
 			download := func(l label) bool { return l.kind == ofSource && t.out.sources[l.at].kind == fromDownload }
-			r.gives = slices.DeleteFunc(r.gives, download)
+			r.gives, r.rest = slices.DeleteFunc(r.gives, download), slices.DeleteFunc(r.rest, download)
+			for i := range r.parts {
+				r.parts[i] = slices.DeleteFunc(r.parts[i], download)
+			}
 			for i := range r.writes {
 				r.writes[i].labels = slices.DeleteFunc(r.writes[i].labels, download)
 			}
 		}
+	}
+}
+
+// element notes what the elements of a tuple are made of that a function returns.
+func (t *tracer) element(r *routine, e pysrc.Expr, fn *pysrc.Scope) {
+	tuple, ok := e.(*pysrc.Sequence)
+	starred := func(e pysrc.Expr) bool { _, is := e.(*pysrc.Starred); return is }
+	if !ok || len(tuple.Elems) < 2 || len(tuple.Elems) > mostElements || slices.ContainsFunc(tuple.Elems, starred) {
+		r.rest = t.join(r.rest, t.taint(e, fn, 0))
+		return
+	}
+	for len(r.parts) < len(tuple.Elems) {
+		r.parts = append(r.parts, nil)
+	}
+	for i, part := range tuple.Elems {
+		r.parts[i] = t.join(r.parts[i], t.taint(part, fn, 0))
 	}
 }
 

@@ -67,8 +67,9 @@ type follower struct {
 	files   map[*Modules]*Flow
 	order   []*Flow
 	calls   map[*passing][]entry
-	gives   map[parameter][]made // by routine, with at -1: what it returns
+	gives   map[parameter][]made // by routine, with at -1: what it returns; -2 is the first part of it
 	results map[*passing][]made
+	parts   map[writing][]made // of results
 	writes  map[parameter][]made // what a routine puts into the file that a parameter names
 	written map[writing][]made   // what a call does
 	in      map[parameter][]edge // who fills a parameter
@@ -175,14 +176,19 @@ func (w *follower) method(d def, name string, depth int) (def, bool) {
 // the others.
 func (w *follower) give() {
 	w.gives, w.results = map[parameter][]made{}, map[*passing][]made{}
-	w.writes, w.written = map[parameter][]made{}, map[writing][]made{}
+	w.writes, w.written, w.parts = map[parameter][]made{}, map[writing][]made{}, map[writing][]made{}
 	for range giveRounds {
 		grown := false
 		for _, f := range w.order {
 			for _, p := range f.passings {
 				before := len(w.results[p])
-				if list := w.result(f, p); len(list) > before {
+				if list := w.result(f, p, 0); len(list) > before {
 					w.results[p], grown = list, true
+				}
+				for _, n := range p.parts {
+					if list := w.result(f, p, n); len(list) > len(w.parts[writing{p, n}]) {
+						w.parts[writing{p, n}], grown = list, true
+					}
 				}
 				for i := range p.places {
 					at := writing{p, i}
@@ -192,9 +198,11 @@ func (w *follower) give() {
 				}
 			}
 			for i, r := range f.routines {
-				key := parameter{f, i, -1}
-				if list := w.expand(f, r.gives); len(list) > len(w.gives[key]) {
-					w.gives[key], grown = list, true
+				for n := range len(r.parts) + 1 {
+					key := parameter{f, i, -1 - n}
+					if list := w.expand(f, r.part(n)); len(list) > len(w.gives[key]) {
+						w.gives[key], grown = list, true
+					}
 				}
 				for _, x := range r.writes {
 					key := parameter{f, i, x.at}
@@ -219,7 +227,7 @@ func (w *follower) expand(f *Flow, labels []label) (out []made) {
 		case ofSource:
 			out = with(out, made{parameter{f, 0, 0}, &f.sources[l.at]})
 		case ofPassing:
-			out = with(out, w.results[f.passings[l.at]]...)
+			out = with(out, w.resultOf(f, l)...)
 		case ofWriting:
 			out = with(out, w.written[writing{f.passings[l.at], l.fn}]...)
 		}
@@ -236,16 +244,32 @@ func with(list []made, more ...made) []made {
 	return list
 }
 
-// result says of what the result of a call is made.
-func (w *follower) result(f *Flow, p *passing) (out []made) {
+// resultOf is of what the result of a call, or a part of it, is made.
+func (w *follower) resultOf(f *Flow, l label) []made {
+	if l.fn > 0 {
+		return w.parts[writing{f.passings[l.at], l.fn}]
+	}
+	return w.results[f.passings[l.at]]
+}
+
+// given is what a routine returns, or a part of it.
+func (w *follower) given(e entry, part int) []made {
+	if part > len(e.file.routines[e.fn].parts) {
+		part = 0
+	}
+	return w.gives[parameter{e.file, e.fn, -1 - part}]
+}
+
+// result says of what the result of a call is made, or a part of it.
+func (w *follower) result(f *Flow, p *passing, part int) (out []made) {
 	for _, e := range w.calls[p] {
-		for _, g := range w.gives[parameter{e.file, e.fn, -1}] {
+		for _, g := range w.given(e, part) {
 			if g.source != nil {
 				out = with(out, g)
 			}
 		}
 		for _, a := range p.args {
-			if len(a.labels) > 0 && w.passes(e, e.binds(a)) {
+			if len(a.labels) > 0 && w.passes(e, e.binds(a), part) {
 				out = with(out, w.expand(f, a.labels)...)
 			}
 		}
@@ -273,11 +297,11 @@ func (w *follower) writesTo(f *Flow, p *passing, place int) (out []made) {
 
 // passes reports whether what a routine gives holds what fills a parameter of it. An
 // object holds what it was made of.
-func (w *follower) passes(e entry, at int) bool {
+func (w *follower) passes(e entry, at, part int) bool {
 	if e.first == 1 && strings.HasSuffix(e.file.routines[e.fn].title, ".__init__") {
 		return true
 	}
-	return slices.Contains(w.gives[parameter{e.file, e.fn, -1}], made{parameter{e.file, e.fn, at}, nil})
+	return slices.Contains(w.given(e, part), made{parameter{e.file, e.fn, at}, nil})
 }
 
 // binds is the parameter that an argument fills, or -1.
@@ -442,7 +466,7 @@ func (w *follower) wayTo(f *Flow, labels []label, source made, seen map[*passing
 			continue
 		}
 		p := f.passings[l.at]
-		have := w.results[p]
+		have := w.resultOf(f, l)
 		if l.kind == ofWriting {
 			have = w.written[writing{p, l.fn}]
 		}
@@ -465,7 +489,7 @@ func (w *follower) wayTo(f *Flow, labels []label, source made, seen map[*passing
 func (w *follower) wayInto(p *passing, l label, source made, seen map[*passing]bool) ([]finding.Step, bool) {
 	for _, e := range w.calls[p] {
 		r := e.file.routines[e.fn]
-		labels := r.gives
+		labels := r.part(l.fn)
 		if l.kind == ofWriting {
 			i := slices.IndexFunc(r.writes, func(x written) bool { return x.at == e.binds(p.places[l.fn]) })
 			if i < 0 {

@@ -73,7 +73,12 @@ func TestFlows(t *testing.T) {
 		{
 			"a method that is inherited", "-- base.py --\nimport torch\nclass Base:\n    def load(self, path):\n        return torch.load(path)\n" +
 				"-- run.py --\nimport sys\nfrom base import Base\nclass Net(Base):\n    pass\nn = Net()\nn.load(sys.argv[1])\n",
-			nil, // of an object of the file, methods are looked up in the file alone
+			[]string{"base.py:4:16 PY041 low: whoever starts the program decides what torch.load loads here: the command line (sys.argv)", "  run.py:6:1: n.load(sys.argv[1])", "  line 4: torch.load(path)"},
+		},
+		{
+			"an inherited method of itself", "-- base.py --\nimport torch\nclass Base:\n    def load(self, path):\n        return torch.load(path)\n" +
+				"-- run.py --\nimport sys\nfrom base import Base\nclass Net(Base):\n    def go(self):\n        self.load(sys.argv[1])\n",
+			[]string{"base.py:4:16 PY041 low: whoever starts the program decides what torch.load loads here: the command line (sys.argv)", "  run.py:5:9: self.load(sys.argv[1])", "  line 4: torch.load(path)"},
 		},
 		{
 			"parsed by a function", "-- run.py --\nimport argparse, torch\ndef parse():\n    p = argparse.ArgumentParser()\n    return p.parse_args()\ndef main(opt):\n    torch.load(opt.weights)\nmain(parse())\n",
@@ -86,6 +91,16 @@ func TestFlows(t *testing.T) {
 		{
 			"a download", "-- get.py --\nimport requests\ndef get(url):\n    return requests.get(url).content\n-- run.py --\nimport pickle\nimport get\nx = pickle.loads(get.get('https://a.example'))\n",
 			[]string{"run.py:3:5 PY042 high: pickle.loads loads what came over the network and nothing verified: a download (requests.get)", "  line 3: get.get('https://a.example')", "  line 3: pickle.loads(get.get('https://a.example'))"},
+		},
+		{
+			"one part of a result, and not the other", "-- get.py --\nimport requests\ndef get(url, name):\n    return requests.get(url).content, name\n" +
+				"-- run.py --\nimport pickle, torch\nfrom get import get\ndef f(name):\n    data, name = get('https://a.example', name)\n    torch.load(name, weights_only=False)\n    return pickle.loads(data)\n",
+			[]string{"run.py:6:12 PY042 high: pickle.loads loads what came over the network and nothing verified: a download (requests.get)", "  line 4: get('https://a.example', name)", "  line 6: pickle.loads(data)"},
+		},
+		{
+			"a part of a result that is handed on whole", "-- get.py --\nimport requests\ndef both(url):\n    return 1, requests.get(url).content\ndef get(url):\n    r = both(url)\n    return r\n" +
+				"-- run.py --\nimport pickle\nfrom get import get\nn, data = get('https://a.example')\npickle.loads(data)\n",
+			[]string{"run.py:4:1 PY042 high: pickle.loads loads what came over the network and nothing verified: a download (requests.get)", "  get.py:5:9: both(url)", "  line 3: get('https://a.example')", "  line 4: pickle.loads(data)"},
 		},
 		{
 			"a download that is verified", "-- get.py --\nimport hashlib, requests\ndef get(url):\n    b = requests.get(url).content\n    if hashlib.sha256(b).hexdigest() != 'ab':\n        raise ValueError\n    return b\n" +
@@ -134,6 +149,14 @@ func TestFlows(t *testing.T) {
 			[]string{"run.py:4:5 PY042 high: torch.load loads what came over the network and nothing verified: a download (os.system)", "  line 4: torch.load(p, weights_only=False)"},
 		},
 		{"what curl sends", "-- run.py --\nimport subprocess, torch\ndef f(url, p):\n    subprocess.run(['curl', '-T', p, url], check=True)\n    torch.load(p, weights_only=False)\n", nil},
+		{
+			"a file by its name", "-- run.py --\nimport torch, urllib.request\ndef get():\n    urllib.request.urlretrieve('https://a.example', '/tmp/m.pt')\n    torch.load('/tmp/n.pt')\n    return torch.load('/tmp/m.pt')\ndef other():\n    return torch.load('/tmp/m.pt')\n",
+			[]string{"run.py:5:12 PY042 medium: torch.load loads what came over the network and nothing verified: a download (urllib.request.urlretrieve)", "  line 5: torch.load('/tmp/m.pt')"},
+		},
+		{
+			"an upload that is saved", "-- run.py --\nimport torch\nfrom flask import request\ndef get():\n    with open('up.pt', 'wb') as f:\n        f.write(request.data)\n    return torch.load('up.pt')\n",
+			[]string{"run.py:6:12 PY040 high: a user decides what torch.load loads here: what a request brings (flask.request.data)", "  line 6: torch.load('up.pt')"},
+		},
 		{
 			"the Hub at a commit", "-- run.py --\nimport torch\nfrom huggingface_hub import hf_hub_download as d\ntorch.load(d('a/b', 'm.bin', revision='0123456789012345678901234567890123456789'))\n", nil,
 		},

@@ -50,7 +50,7 @@ func Forwards(ctx context.Context, root string, files []*Modules, with Validatio
 		part: map[madeAt]bool{}, safe: map[madeAt]bool{}, kept: map[string]int{}, lost: map[string]bool{},
 		schemas: map[string]*Schema{}, sole: map[string]*Schema{}, behind: map[string]string{},
 	}
-	for _, step := range []func(){j.index, j.gateways, j.declare, j.called, j.handOn, j.made, j.used, j.guarded, j.decorated, j.judge} {
+	for _, step := range []func(){j.index, j.gateways, j.declare, j.called, j.handOn, j.made, j.used, j.guarded, j.decorated, j.theData, j.judge} {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -67,7 +67,7 @@ func complete(ctx context.Context, root string, files []*Modules, report func(fi
 	var todo []*Modules
 	for _, f := range files {
 		if f.text == "" {
-			if f.torch || len(f.guards) > 0 {
+			if f.torch || len(f.guards)+len(f.data) > 0 {
 				todo = append(todo, f)
 			}
 			continue
@@ -388,7 +388,7 @@ func (j *judge) guarded() {
 				continue
 			}
 			s := j.schema(f, g.schema)
-			lost := j.isLost(f, g.where, s)
+			lost := j.isLost(f, g.where, s, theModel)
 			off := g.inactive || s.off()
 			seen := false
 			j.expand(f, g.made, func(d def) {
@@ -420,7 +420,7 @@ func (j *judge) decorated() {
 	for _, m := range j.sorted {
 		for _, f := range m.owner.class().forwards {
 			for _, k := range f.checks {
-				if j.is(m.owner.file, k, "andiron.validate") && j.isLost(m.owner.file, k.where, j.schema(m.owner.file, k.schema)) {
+				if j.is(m.owner.file, k, "andiron.validate") && j.isLost(m.owner.file, k.where, j.schema(m.owner.file, k.schema), theModel) {
 					m.lost = true
 				}
 			}
@@ -428,14 +428,31 @@ func (j *judge) decorated() {
 	}
 }
 
+// theData notes which training data are held against a schema that is not there.
+func (j *judge) theData() {
+	j.each(func(f *Modules) {
+		for _, k := range f.data {
+			if j.is(f, k, "andiron.checked_dataset") || j.is(f, k, "andiron.checked_collate") {
+				j.isLost(f, k.where, j.schema(f, k.schema), theSamples)
+			}
+		}
+	})
+}
+
+// What is not made without its schema.
+const (
+	theModel   = "which the model is guarded by, is not among the schemas of the project; if it is not there when the program runs, no model is made"
+	theSamples = "which training data are held against, is not among the schemas of the project; if it is not there when the program runs, none are read"
+)
+
 // isLost reports whether a schema is not there, and a place that names it, once.
-func (j *judge) isLost(f *Modules, at finding.Where, s namedSchema) bool {
+func (j *judge) isLost(f *Modules, at finding.Where, s namedSchema, what string) bool {
 	if !s.lost() {
 		return false
 	}
 	if key := at.String(); !j.lost[key] {
 		j.lost[key] = true
-		j.keep(f, schemaLost.Finding(at, fmt.Sprintf("%.120q, which the model is guarded by, is not among the schemas of the project; if it is not there when the program runs, no model is made", s.arg.path)))
+		j.keep(f, schemaLost.Finding(at, fmt.Sprintf("%.120q, %s", s.arg.path, what)))
 	}
 	return true
 }

@@ -97,6 +97,10 @@ func TestForwards(t *testing.T) {
 		{"decorated with a schema of elsewhere", "-- net.py --\nimport andiron as a\n" + torchHead + "class Net(nn.Module):\n    @a.validate('other.yaml')\n    def forward(self, x):\n        return x\nclass More(Net): pass\nNet(), More()\n", netSchemas, []string{
 			`net.py:5:6 PY061 medium: "other.yaml", which the model is guarded by, is not among the schemas of the project; if it is not there when the program runs, no model is made`,
 		}},
+		{"data with a schema of elsewhere", "-- data.py --\nfrom andiron import checked_dataset, checked_collate as batch\nchecked_dataset(d, 'other.yaml')\nchecked_dataset(d, schema='net.schema.yaml')\nbatch('more.yaml', None)\nbatch(given)\n", netSchemas, []string{
+			`data.py:2:1 PY061 medium: "other.yaml", which training data are held against, is not among the schemas of the project; if it is not there when the program runs, none are read`,
+			`data.py:4:1 PY061 medium: "more.yaml", which training data are held against, is not among the schemas of the project; if it is not there when the program runs, none are read`,
+		}},
 		{"one of several of a name", oneNet + "import andiron\nandiron.guard(Net(), 'x/net.schema.yaml')\n", Validation{Schemas: []Schema{{Path: "a/net.schema.yaml"}, {Path: "b/net.schema.yaml"}}}, []string{
 			netHeld + `"x/net.schema.yaml", of which name the project has several, by andiron.guard at net.py:7:1`, "  it is made at net.py:7:15, outside of other modules",
 		}},

@@ -115,6 +115,8 @@ func (v *view) fromHub(c *pysrc.Invocation) {
 		what = strconv.Quote(id)
 	}
 	switch words := v.words(c, -1, "trust_remote_code"); {
+	case slices.Contains(words, "True") && v.asked(c):
+		v.foundAs(remoteCode, finding.Low, c.Node, "whether "+name+" runs the Python code that comes with "+what+" is decided elsewhere")
 	case slices.Contains(words, "True") && pinned:
 		v.foundAs(remoteCode, finding.Medium, c.Node, name+" runs the Python code that comes with "+what)
 	case slices.Contains(words, "True"):
@@ -122,11 +124,71 @@ func (v *view) fromHub(c *pysrc.Invocation) {
 	case slices.Contains(words, "") && given(c, -1, "trust_remote_code"):
 		v.foundAs(remoteCode, finding.Low, c.Node, "whether "+name+" runs the Python code that comes with "+what+" is decided elsewhere")
 	}
+	at := " at no fixed revision"
+	if revision != "" && !pinned {
+		at = " at the revision " + strconv.Quote(revision) + ", a branch or a tag, which can be moved"
+	}
 	// A name that is a path on this machine is pinned by whoever keeps the machine.
-	if known && hubIDRE().MatchString(id) && !pinned && !given(c, -1, "revision") && !slices.Contains(v.words(c, -1, "local_files_only"), "True") {
-		v.found(hubRevision, c.Node, name+" takes "+what+" at no fixed revision")
+	if known && hubIDRE().MatchString(id) && !pinned && (revision != "" || !given(c, -1, "revision")) && !slices.Contains(v.words(c, -1, "local_files_only"), "True") {
+		v.found(hubRevision, c.Node, name+" takes "+what+at)
 		if v.weights(c) {
 			v.outside(c, "a download from the Hub")
 		}
 	}
+}
+
+// asked reports whether the True of trust_remote_code is put among the keywords only
+// where something of that name is true:
+// if args.trust_remote_code: kwargs["trust_remote_code"] = True
+func (v *view) asked(c *pysrc.Invocation) bool {
+	body := v.f.Body
+	if fn := c.Scope.Function(); fn != nil {
+		body = fn.Func.Body
+	}
+	return !slices.ContainsFunc(c.Node.Keywords, func(k pysrc.Keyword) bool { return k.Name == "trust_remote_code" }) &&
+		setsUnder(body, "trust_remote_code", false)
+}
+
+// setsUnder reports whether a block sets an item of a name, and only under a condition
+// that names it.
+func setsUnder(list []pysrc.Stmt, name string, under bool) (yes bool) {
+	for _, s := range list {
+		switch s := s.(type) {
+		case *pysrc.Assign:
+			for _, t := range s.Targets {
+				sub, ok := t.(*pysrc.Subscript)
+				if !ok {
+					continue
+				}
+				if key, text := sub.Index.(*pysrc.Str); text && key.Value == name {
+					return under
+				}
+			}
+		case *pysrc.If:
+			for _, b := range s.Branches {
+				if setsUnder(b.Body, name, under || b.Test != nil && mentions(b.Test, name)) {
+					return true
+				}
+			}
+			continue
+		}
+		pysrc.Blocks(s, func(inner []pysrc.Stmt) { yes = yes || setsUnder(inner, name, under) })
+		if yes {
+			return true
+		}
+	}
+	return false
+}
+
+func mentions(e pysrc.Expr, name string) (yes bool) {
+	pysrc.Walk(e, func(e pysrc.Expr) bool {
+		switch e := e.(type) {
+		case *pysrc.Name:
+			yes = yes || e.ID == name
+		case *pysrc.Attribute:
+			yes = yes || e.Attr == name
+		}
+		return !yes
+	})
+	return yes
 }

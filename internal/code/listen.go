@@ -154,7 +154,7 @@ var torchserve = []property{
 	{"grpc_management_address", everywhere, finding.High, "the management address is open to the network, so that whoever can connect registers a model, which runs its code"},
 	{"disable_token_authorization", isTrue, finding.Medium, "the token is off, so that whoever reaches the management address registers models"},
 	{"install_py_dep_per_model", isTrue, finding.Medium, "a model's archive says which packages are installed when it is registered"},
-	{"allowed_urls", func(s string) bool { return strings.Contains(s, "://.*") }, finding.Medium, "a model may be registered from any address"},
+	{"allowed_urls", anyAddress, finding.Medium, "a model may be registered from any address"},
 	{"enable_model_api", isTrue, finding.Low, "models may be registered and removed while the server runs"},
 	{"inference_address", open, finding.Low, "the server listens at every address of the machine"},
 	{"grpc_inference_address", everywhere, finding.Low, "the server listens at every address of the machine"},
@@ -169,6 +169,17 @@ func (p property) of() *rule.Rule {
 }
 
 func isTrue(s string) bool { return strings.EqualFold(s, "true") }
+
+// anyAddress reports whether one of the expressions of allowed_urls leaves the host open.
+func anyAddress(list string) bool {
+	for e := range strings.SplitSeq(list, ",") {
+		e = strings.Trim(e, " ^$")
+		if e == ".*" || e == ".+" || strings.Contains(e, "://.*") || strings.Contains(e, "://.+") {
+			return true
+		}
+	}
+	return false
+}
 
 // open reports whether an address such as http://0.0.0.0:8081 is of every network.
 func open(address string) bool {

@@ -91,8 +91,17 @@ func (v *view) retries() {
 	var look func([]pysrc.Stmt)
 	look = func(list []pysrc.Stmt) {
 		for _, s := range list {
-			if try, ok := s.(*pysrc.Try); ok && len(try.Body) > 0 {
-				v.retry(try)
+			switch s := s.(type) {
+			case *pysrc.Try:
+				if len(s.Body) > 0 {
+					v.retry(s)
+				}
+			case *pysrc.With: // with contextlib.suppress(Exception): return load(p)
+				if len(s.Body) > 0 && slices.ContainsFunc(v.callsIn(pysrc.Span{Start: s.Start, End: s.Body[0].Where().Start}), func(c *pysrc.Invocation) bool {
+					return c.Is("contextlib.suppress")
+				}) {
+					v.again(v.callsIn(spanOf(s.Body)), s.End)
+				}
 			}
 			pysrc.Blocks(s, look)
 		}
@@ -101,8 +110,7 @@ func (v *view) retries() {
 }
 
 func (v *view) retry(try *pysrc.Try) {
-	body := pysrc.Span{Start: try.Body[0].Where().Start, End: try.Body[len(try.Body)-1].Where().End}
-	calls := v.callsIn(body)
+	calls := v.callsIn(spanOf(try.Body))
 	goesOn := len(try.Handlers) > 0
 	for _, h := range try.Handlers {
 		goesOn = goesOn && !ends(h.Body)
@@ -112,12 +120,23 @@ func (v *view) retry(try *pysrc.Try) {
 			}
 		}
 	}
-	if !goesOn || len(calls) == 0 {
+	if goesOn {
+		v.again(calls, try.End)
+	}
+}
+
+func spanOf(list []pysrc.Stmt) pysrc.Span {
+	return pysrc.Span{Start: list[0].Where().Start, End: list[len(list)-1].Where().End}
+}
+
+// again finds loads behind one that may have failed.
+// try: m = load(p); except: m = None; if m is None: m = load(p, weights_only=False)
+func (v *view) again(calls []*pysrc.Invocation, end int32) {
+	if len(calls) == 0 {
 		return
 	}
-	// try: m = load(p); except: m = None; if m is None: m = load(p, weights_only=False)
 	for _, c := range v.calls[calls[0].Scope.Function()] {
-		if first := v.triedFirst(calls, c); c.Node.Start >= try.End && first != nil && v.sameFirst(first, c) {
+		if first := v.triedFirst(calls, c); c.Node.Start >= end && first != nil && v.sameFirst(first, c) {
 			v.retried(c, first)
 		}
 	}

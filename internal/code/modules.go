@@ -26,6 +26,7 @@ type Modules struct {
 	sites     []site                            // calls
 	handed    []handed                          // arguments
 	guards    []guard                           // calls of andiron.guard, and of a decorator of andiron.validate
+	data      []check                           // calls that hold training data against a schema
 	uses      []use                             // what is done with a model
 	server    string                            // the package for servers that the file imports
 	text      string                            // of a file that was not looked at yet

@@ -31,6 +31,7 @@ func (v *view) native(c *pysrc.Invocation) {
 		switch dir := v.shared(a, 0); {
 		case dir != "":
 			v.foundAs(nativeLibrary, finding.High, c.Node, nameOf(c, nativeLoads...)+" runs the native code of a file in "+dir+", where everybody on the machine can put one")
+		case !v.fixedPath(a, 0) && v.l.test: // whoever runs it has just built what it names
 		case !v.fixedPath(a, 0):
 			v.found(nativeLibrary, c.Node, nameOf(c, nativeLoads...)+" runs the native code of "+v.shown(a.Expr)+", which is decided elsewhere")
 		case constant && !strings.HasPrefix(text, "/"):

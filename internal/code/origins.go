@@ -238,6 +238,7 @@ func (x *collector) call(c *pysrc.Invocation) {
 		}
 	}
 	x.guarding(c, refs)
+	x.checking(c, refs)
 	x.used(c)
 	x.hand(c, refs)
 }
@@ -342,6 +343,24 @@ func (x *collector) guarding(c *pysrc.Invocation, refs []string) {
 		g.made = x.origins(a.Expr, a.Scope)
 	}
 	x.out.guards = append(x.out.guards, g)
+}
+
+// checking notes a call that holds training data against a schema.
+func (x *collector) checking(c *pysrc.Invocation, refs []string) {
+	for place, name := range []string{".checked_collate", ".checked_dataset"} {
+		k := check{refs: slices.DeleteFunc(slices.Clone(refs), func(r string) bool { return !strings.HasSuffix(r, name) }), where: x.place(c.Node)}
+		if len(k.refs) == 0 || c.Partial {
+			continue
+		}
+		if len(x.out.data) >= mostUses {
+			x.cut = true
+			return
+		}
+		if args, _ := c.Arg(place, "schema"); len(args) > 0 {
+			k.schema = x.schema(args[0].Expr, args[0].Scope)
+		}
+		x.out.data = append(x.out.data, k)
+	}
 }
 
 // exports are calls that write a model down or turn it into a program.

@@ -67,7 +67,7 @@ var remoteCode = &rule.Rule{
 var hubRevision = &rule.Rule{
 	ID: "PY033", Title: "A model of the Hub without a revision", Strategy: finding.TrustedSources,
 	Severity: finding.Medium, Verdict: finding.Safe, Since: since, Refs: []string{"huggingface_hub documentation, Download files", "CWE-494"},
-	Text: "Without a revision the loader takes what the repository's main branch holds on the day of the download.",
+	Text: "Without a revision the loader takes what the repository's main branch holds on the day of the download. A branch or a tag as revision can be moved by whoever owns the repository.",
 	Fix:  "pass revision='<40 hex digits>', the commit that was reviewed",
 }
 
@@ -122,7 +122,7 @@ var forwardOpen = &rule.Rule{
 var schemaLost = &rule.Rule{
 	ID: "PY061", Title: "A guard whose schema is not there", Strategy: finding.InputValidation,
 	Severity: finding.Medium, Verdict: finding.Safe, Since: since, Refs: []string{"CWE-20", "andiron Python SDK"},
-	Text: "andiron.guard or andiron.validate names a file that is not among the schemas of the project. Without it the program ends where the model is guarded, and whoever wants it to run takes the guard away.\n\n" +
+	Text: "andiron.guard, andiron.validate, andiron.checked_dataset or andiron.checked_collate names a file that is not among the schemas of the project. Without it the program ends where the model is guarded or the data are read, and whoever wants it to run takes the guard away.\n\n" +
 		"Looked for is the path beside the file with the code, beneath the project, and then the name anywhere in the project. A schema that comes there in another way, such as a mounted one, can be waived.",
 	Fix: "put the schema into the project, or correct the path; andiron guard infer writes one",
 }
@@ -221,13 +221,13 @@ var sandboxLoad = &rule.Rule{
 var heldService = &rule.Rule{
 	ID: "PY082", Title: "A service under andiron exec", Strategy: finding.TrustedSources,
 	Severity: finding.Info, Verdict: finding.Safe, Since: since, Refs: []string{"andiron, docs/spec/exec-v1.md"},
-	Text: "A container file, Compose, Kubernetes, systemd, supervisord or a Procfile starts a program under andiron exec: it can open the models that the lock and the policy allow, and no others.",
+	Text: "A container file, Compose, Kubernetes, systemd, supervisord, a Procfile or the exec of a shell script starts a program under andiron exec: it can open the models that the lock and the policy allow, and no others.",
 	Fix:  "nothing needs to be done",
 }
 
 var openService = &rule.Rule{
 	ID: "PY083", Title: "A service that may open any model", Strategy: finding.TrustedSources,
 	Severity: finding.Info, Verdict: finding.Safe, Since: since, Refs: []string{"andiron, docs/spec/exec-v1.md"},
-	Text: "A container file, Compose, Kubernetes, systemd, supervisord or a Procfile starts Python, or a server that runs it, and nothing but its own code keeps it from a model that nobody trusts.",
-	Fix:  "put andiron exec -- before the command",
+	Text: "A container file, Compose, Kubernetes, systemd, supervisord, a Procfile or the exec of a shell script starts Python, or a server that runs it, and nothing but its own code keeps it from a model that nobody trusts. Or exec.mode of the policy is report, and andiron exec refuses nothing.",
+	Fix:  "put andiron exec -- before the command, and enforce for report in the policy",
 }

@@ -2,10 +2,14 @@ package code
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"path"
 	"slices"
 	"strings"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/andiron-dev/andiron/finding"
 )
@@ -21,12 +25,80 @@ var runners = []string{"python", "gunicorn", "uvicorn", "hypercorn", "daphne", "
 type started struct {
 	line  int
 	words []string
+	whole bool // what comes behind it are no arguments of it
 }
 
 // programs are what a file of a service runs, in order.
 func programs(base string, b []byte) (list []started) {
+	if ext := path.Ext(base); ext == ".yaml" || ext == ".yml" {
+		if list, ok := programsInYAML(b); ok {
+			return list
+		}
+	}
+	return programsByLine(base, b)
+}
+
+// programsInYAML are what a file in YAML runs, if it is one: a template may be none.
+func programsInYAML(b []byte) (list []started, ok bool) {
+	d := yaml.NewDecoder(bytes.NewReader(b))
+	for {
+		var doc yaml.Node
+		err := d.Decode(&doc)
+		if errors.Is(err, io.EOF) {
+			return list, true
+		}
+		if err != nil {
+			return nil, false
+		}
+		list = inNode(&doc, list)
+	}
+}
+
+// inNode adds what a node and those in it run. A container has its program and the
+// arguments of that in one mapping: entrypoint and command of Compose, command and args
+// of Kubernetes.
+func inNode(n *yaml.Node, list []started) []started {
+	if n.Kind == yaml.MappingNode {
+		p := started{whole: true}
+		for _, key := range []string{"entrypoint", "command", "args"} {
+			for i := 0; i+1 < len(n.Content); i += 2 {
+				if n.Content[i].Value != key {
+					continue
+				}
+				if p.line == 0 {
+					p.line = n.Content[i].Line
+				}
+				p.words = append(p.words, wordsIn(n.Content[i+1])...)
+			}
+		}
+		if len(p.words) > 0 {
+			list = append(list, p)
+		}
+	}
+	for _, c := range n.Content {
+		list = inNode(c, list)
+	}
+	return list
+}
+
+// wordsIn are the words of a text, or of a list of texts.
+func wordsIn(n *yaml.Node) (words []string) {
+	if n.Kind == yaml.ScalarNode {
+		return wordsOf(n.Value)
+	}
+	for _, c := range n.Content {
+		if c.Kind == yaml.ScalarNode && n.Kind == yaml.SequenceNode {
+			words = append(words, wordsOf(c.Value)...)
+		}
+	}
+	return words
+}
+
+// programsByLine are what a file runs in which each line stands for itself.
+func programsByLine(base string, b []byte) (list []started) {
 	key := -1 // how deep the key is whose list follows
 	line := 0
+	more, into := false, -1 // the line before goes on in this one, and which program it is
 	for text := range bytes.Lines(b) {
 		line++
 		s := strings.TrimRight(string(text), "\r\n")
@@ -35,6 +107,15 @@ func programs(base string, b []byte) (list []started) {
 		if trimmed == "" || trimmed[0] == '#' || trimmed[0] == ';' {
 			continue
 		}
+		went := more
+		trimmed, more = strings.CutSuffix(trimmed, "\\")
+		if went {
+			if into >= 0 {
+				list[into].words = append(list[into].words, wordsOf(trimmed)...)
+			}
+			continue
+		}
+		into = -1
 		if item, ok := strings.CutPrefix(trimmed, "- "); ok && key >= 0 && depth >= key {
 			last := &list[len(list)-1]
 			last.words = append(last.words, wordsOf(item)...)
@@ -45,7 +126,8 @@ func programs(base string, b []byte) (list []started) {
 		if !ok {
 			continue
 		}
-		list = append(list, started{line, wordsOf(rest)})
+		into = len(list)
+		list = append(list, started{line: line, words: wordsOf(rest)})
 		if strings.TrimSpace(rest) == "" {
 			key = depth
 		}
@@ -61,6 +143,9 @@ func begins(base, line string) (rest string, ok bool) {
 		_, rest, ok = strings.Cut(line, ":")
 		return rest, ok
 	}
+	if ext := path.Ext(base); ext == ".sh" || ext == ".bash" { // what containers start ends in the service itself
+		return strings.CutPrefix(line, "exec ")
+	}
 	for _, s := range starts {
 		if strings.HasPrefix(lower, s) && (len(line) == len(s) || strings.ContainsRune(":=", rune(s[len(s)-1])) || line[len(s)] == ' ') {
 			return line[len(s):], true
@@ -71,7 +156,7 @@ func begins(base, line string) (rest string, ok bool) {
 
 // wordsOf splits a command, in a line or as a list of JSON or YAML.
 func wordsOf(s string) []string {
-	return strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" \t\"',[]", r) })
+	return strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" \t\n\"',[]", r) })
 }
 
 // underExec reports whether a command begins with andiron exec.
@@ -89,11 +174,17 @@ func underExec(words []string) bool {
 
 func runner(word string) bool {
 	base := path.Base(word)
-	return slices.ContainsFunc(runners, func(r string) bool { return base == r || r == "python" && strings.HasPrefix(base, r) })
+	return strings.HasSuffix(base, ".py") || slices.ContainsFunc(runners, func(r string) bool { return base == r || r == "python" && strings.HasPrefix(base, r) })
 }
 
 // services says which services run under andiron exec, and which run Python without.
 func (l *looker) services(name string, b []byte) {
+	if path.Base(name) == "andiron.yaml" {
+		if line := reportsOnly(b); line > 0 {
+			l.report(openService.Finding(finding.Where{Path: name}.Line1(line, 1), "exec.mode is report: what is started under andiron exec may open any model"))
+		}
+		return
+	}
 	before := false // what came before is andiron exec with nothing to run
 	for _, p := range programs(strings.ToLower(path.Base(name)), b) {
 		where := finding.Where{Path: name}.Line1(p.line, 1)
@@ -101,13 +192,26 @@ func (l *looker) services(name string, b []byte) {
 		switch {
 		case underExec(p.words):
 			l.report(heldService.Finding(where, "the kernel lets what is started here open only trusted models"))
-			before = !runs
+			before = !runs && !p.whole
 		case runs && before: // the arguments of that
 			before = false
 		case runs:
 			l.report(openService.Finding(where, fmt.Sprintf("what is started here, %.80q, may open any model", strings.Join(p.words, " "))))
 		}
 	}
+}
+
+// reportsOnly is the line of a policy that has andiron exec refuse nothing, or 0.
+func reportsOnly(b []byte) int {
+	var p struct {
+		Exec struct {
+			Mode yaml.Node `yaml:"mode"`
+		} `yaml:"exec"`
+	}
+	if yaml.Unmarshal(b, &p) != nil || p.Exec.Mode.Value != "report" {
+		return 0
+	}
+	return p.Exec.Mode.Line
 }
 
 // sandboxed says where a file has a checkpoint loaded in the sandbox.

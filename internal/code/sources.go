@@ -535,6 +535,10 @@ func (t *tracer) fill(e pysrc.Expr, s *pysrc.Scope, labels []label) {
 			}
 			e = a.Value
 		}
+		if text, ok := e.(*pysrc.Str); ok {
+			t.mark(fileOf(text, s), labels...)
+			return
+		}
 		name, ok := e.(*pysrc.Name)
 		if !ok {
 			return
@@ -571,6 +575,14 @@ func (t *tracer) written(owner *pysrc.Scope, name string, labels []label) {
 			r.writes[i].labels = t.join(r.writes[i].labels, []label{l})
 		}
 	}
+}
+
+// fileOf is what stands for the file that a text names within a function, or a module.
+func fileOf(text *pysrc.Str, s *pysrc.Scope) variable {
+	for s.Parent != nil && s.Kind != pysrc.FunctionScope {
+		s = s.Parent
+	}
+	return variable{s, "'" + text.Value}
 }
 
 // opened is the path in name = open(path), or in name = Path(path).

@@ -51,6 +51,10 @@ func TestRetriesTwins(t *testing.T) {
 			"def f(p):\n    m = None\n    try:\n        m = torch.load(p, weights_only=True)\n    except Exception:\n        raise\n    m = torch.load(p, weights_only=False)\n    return m",
 		},
 		{
+			"where the failure is suppressed", "PY003 high", "from contextlib import suppress\ndef f(p):\n    with suppress(Exception):\n        return torch.load(p, weights_only=True)\n    return torch.load(p, weights_only=False)",
+			"from contextlib import nullcontext\ndef f(p):\n    with nullcontext():\n        m = torch.load(p, weights_only=True)\n    return torch.load(p, weights_only=False)",
+		},
+		{
 			"verified by a function", "PY006 low", said + "def f(p, want):\n    verify(p, want)\n    return torch.load(p, weights_only=True)",
 			verify + "def f(p, want):\n    verify(p, want)\n    return torch.load(p, weights_only=True)",
 		},
@@ -95,6 +99,16 @@ func TestNativeTwins(t *testing.T) {
 	})
 }
 
+// Tests, and the scripts of ops test, load what was just built.
+func TestNativeInTests(t *testing.T) {
+	for name, want := range map[string]int{"a.py": 1, "tests/test_a.py": 0, ".andiron/ops-test/ns-f/crash-01234567.py": 0, "other/ops-test/a.py": 1} {
+		got, _ := look(t, name, "import sys, torch\nfor p in sys.argv[1:]:\n    torch.ops.load_library(p)\n", newTorch)
+		if n := len(slices.DeleteFunc(got, func(s string) bool { return !strings.Contains(s, "PY034") })); n != want {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
 func TestNetworkTwins(t *testing.T) {
 	checkTwins(t, "a.py", "import os, pickle, ray, torch, zmq\nimport torch.distributed as dist\nfrom multiprocessing.connection import Listener\nfrom multiprocessing.managers import BaseManager\n", []twin{
 		{"objects by another name", "PY037 low", "from torch.distributed.distributed_c10d import all_gather_object as g\ng(a, b)", "from torch.distributed.distributed_c10d import all_gather as g\ng(a, b)"},
@@ -107,6 +121,23 @@ func TestNetworkTwins(t *testing.T) {
 		{"a store", "PY036 medium", "dist.TCPStore('0.0.0.0', 1234)", "dist.TCPStore('127.0.0.1', 1234)"},
 		{"functions that peers name", "PY036 medium", "dist.rpc.init_rpc('w0', rank=0, world_size=2)", "dist.init_process_group('gloo')"},
 		{"Ray's dashboard", "PY036 high", "ray.init(dashboard_host='0.0.0.0')", "ray.init(dashboard_host='127.0.0.1')"},
+	})
+}
+
+func TestHubTwins(t *testing.T) {
+	checkTwins(t, "a.py", "import ruamel.yaml\nfrom transformers import AutoModel\n", []twin{
+		{"a branch", "PY033 medium", "AutoModel.from_pretrained('a/b', revision='main')", "AutoModel.from_pretrained('a/b', revision='0123456789abcdef0123456789abcdef01234567')"},
+		{"a tag", "PY033 medium", "AutoModel.from_pretrained('a/b', revision='v1.0')", "def f(r):\n    AutoModel.from_pretrained('a/b', revision=r)"},
+		{"a branch of code", "PY032 high", "AutoModel.from_pretrained('a/b', revision='main', trust_remote_code=True)", "AutoModel.from_pretrained('a/b', revision='main', trust_remote_code=False)"},
+		{
+			"a branch of code among keywords", "PY032 high", "def f(a):\n    k = {}\n    if a.fast:\n        k['trust_remote_code'] = True\n    return AutoModel.from_pretrained('x/y', **k)",
+			"def f(a):\n    k = {}\n    if a.fast:\n        k['trust_remote_code'] = False\n    return AutoModel.from_pretrained('x/y', **k)",
+		},
+		{
+			"code where it is asked for", "PY032 low", "def f(a):\n    k = {}\n    if a.trust_remote_code:\n        k['trust_remote_code'] = True\n    return AutoModel.from_pretrained('x/y', **k)",
+			"def f(a):\n    k = {}\n    if a.trust_remote_code:\n        print(k)\n    return AutoModel.from_pretrained('x/y', **k)",
+		},
+		{"YAML that builds anything", "PY024 medium", "ruamel.yaml.YAML(typ='unsafe').load(f)", "ruamel.yaml.YAML(typ='safe').load(f)"},
 	})
 }
 
@@ -124,6 +155,7 @@ func TestServerTwins(t *testing.T) {
 		"config.properties": {
 			{"management", "PY038 high", "management_address=http://0.0.0.0:8081", "management_address=http://127.0.0.1:8081"},
 			{"a token", "PY038 medium", "disable_token_authorization=true", "disable_token_authorization=false"},
+			{"anything", "PY038 medium", "allowed_urls=file:///models/.*, .*", "allowed_urls=file:///models/.*"},
 			{"any address", "PY038 medium", "allowed_urls=https://.*", "allowed_urls=https://models\\.example\\.com/.*"},
 			{"inference", "PY036 low", "inference_address=http://0.0.0.0:8080", "inference_address=http://10.0.0.5:8080"},
 		},

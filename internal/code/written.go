@@ -89,14 +89,15 @@ func resultsOf(values []pysrc.Value) (out []string) {
 	return out
 }
 
-// isTest reports whether a file is a test, as pytest names them; the name is beneath
-// the project.
+// isTest reports whether a file is a test, as pytest names them, or a script by which
+// andiron ops test shows what it found; the name is beneath the project.
 func isTest(name string) bool {
 	base := path.Base(name)
 	if strings.HasPrefix(base, "test_") || strings.HasSuffix(base, "_test.py") || base == "conftest.py" {
 		return true
 	}
-	return slices.ContainsFunc(strings.Split(path.Dir(name), "/"), func(s string) bool { return s == "tests" || s == "test" })
+	return strings.HasPrefix(name, ".andiron/ops-test/") ||
+		slices.ContainsFunc(strings.Split(path.Dir(name), "/"), func(s string) bool { return s == "tests" || s == "test" })
 }
 
 // everyText calls f with each text of a block, those of what stands in it too.

@@ -58,6 +58,10 @@ func (v *view) texts() {
 		case c.Partial:
 		case c.Is(yamlLoads...):
 			v.yaml(c)
+		case c.Is("ruamel.yaml.YAML"):
+			if typ, ok := v.text(c, 0, "typ"); ok && typ == "unsafe" {
+				v.found(yamlLoad, c.Node, `ruamel.yaml.YAML(typ="unsafe") builds whatever object a text names, which runs code`)
+			}
 		case c.Is("eval", "exec") && !c.Deferred:
 			v.evaluated(c)
 		}

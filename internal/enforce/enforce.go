@@ -69,6 +69,14 @@ type Event struct {
 	PID    int
 }
 
+// changes says of a model that was let through that somebody opens it for writing.
+func (e *Event) changes() Event {
+	return Event{SHA256: e.SHA256, Size: e.Size, Held: e.Held, Why: "it is opened for writing; who has it open may read other bytes soon"}
+}
+
+// Changes reports whether it is about one that was let through before.
+func (e *Event) Changes() bool { return e.Path == "" && e.Why != "" }
+
 // Counts say what became of opens.
 type Counts struct {
 	Opens     int64 // that were asked about

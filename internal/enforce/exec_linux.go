@@ -146,7 +146,8 @@ func (s *supervisor) pass(signals chan os.Signal, child *os.Process) {
 		switch {
 		case sig == unix.SIGIO:
 			for _, h := range s.holder.broken() {
-				s.Told(Event{SHA256: h.sha256, Size: h.state.size, Held: h.how, Why: "it is opened for writing; who has it open may read other bytes soon"})
+				e := Event{SHA256: h.sha256, Size: h.state.size, Held: h.how}
+				s.Told(e.changes())
 			}
 		case !(foreground() && slices.Contains(byTerminal, sig)):
 			_ = child.Signal(sig) // it may have ended

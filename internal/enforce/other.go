@@ -32,7 +32,7 @@ func Mark([]string) (*os.File, error) { return nil, ErrUnsupported }
 func Guard(context.Context, *os.File, []string, []string, func(string)) error { return ErrUnsupported }
 
 // Watch has nothing to watch.
-func Watch(*os.File, *Watcher, func()) error { return ErrUnsupported }
+func Watch(context.Context, *os.File, *Watcher, func()) error { return ErrUnsupported }
 
 // Inherited are none.
 func Inherited() (*os.File, func()) { return nil, nil }

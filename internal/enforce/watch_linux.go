@@ -1,6 +1,7 @@
 package enforce
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -96,12 +97,12 @@ type watch struct {
 // to write to it.
 type leased struct {
 	file  *os.File
-	state state
+	event Event // of the open that was let through
 }
 
-// Watch answers opens until the group is closed by all who have it, or cannot be read.
-// beat is called at least every second.
-func Watch(group *os.File, w *Watcher, beat func()) error {
+// Watch answers opens until ctx is done, or the group cannot be read. beat is called at
+// least every second.
+func Watch(ctx context.Context, group *os.File, w *Watcher, beat func()) error {
 	a := &watch{Watcher: w, group: group, ready: make(chan struct{}), kept: map[[2]uint64]*leased{}}
 	failed := make(chan error, 2)
 	go func() { failed <- a.prepare() }()
@@ -111,6 +112,8 @@ func Watch(group *os.File, w *Watcher, beat func()) error {
 	defer signal.Stop(broken)
 	for {
 		select {
+		case <-ctx.Done():
+			return nil
 		case <-broken:
 			a.release()
 		case err := <-failed:
@@ -254,13 +257,13 @@ func (a *watch) decide(f *os.File, e *Event) (keep bool, err error) {
 	}
 	if held != "" && a.whole {
 		e.Held = held
-		return a.remember(f, &st), nil
+		return a.remember(f, &st, e), nil
 	}
 	return false, nil
 }
 
 // remember has the kernel ask no more about a model as long as its lease is held.
-func (a *watch) remember(f *os.File, st *unix.Stat_t) bool {
+func (a *watch) remember(f *os.File, st *unix.Stat_t, e *Event) bool {
 	id := [2]uint64{uint64(st.Dev), st.Ino} //nolint:unconvert // signed on some architectures
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -270,7 +273,7 @@ func (a *watch) remember(f *os.File, st *unix.Stat_t) bool {
 	if a.ignore(f, unix.FAN_MARK_ADD) != nil {
 		return false
 	}
-	a.kept[id] = &leased{file: f, state: stateOf(st)}
+	a.kept[id] = &leased{file: f, event: *e}
 	return true
 }
 
@@ -290,5 +293,6 @@ func (a *watch) release() {
 		_ = a.ignore(k.file, unix.FAN_MARK_REMOVE) // first: who waits for the lease goes on at once
 		_ = k.file.Close()                         // it was only read
 		delete(a.kept, id)
+		a.Told(k.event.changes())
 	}
 }

@@ -166,6 +166,10 @@ func TestWatchChanged(t *testing.T) {
 	h.want("models/good.pkl", true)
 	h.write("models/good.pkl", evil) // in place
 	h.want("models/good.pkl", false)
+	h.until("told", func() bool {
+		b, err := os.ReadFile(h.log)
+		return err == nil && bytes.Contains(b, []byte(`"msg":"changes"`))
+	})
 	h.write("plain.txt", evil)
 	h.want("plain.txt", false)
 }
@@ -220,6 +224,23 @@ func TestWatchReload(t *testing.T) {
 func TestWatchEnded(t *testing.T) {
 	h := newHill(t, "")
 	if err := h.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	h.until("let go", func() bool { return h.read("models/evil.pkl") == nil })
+}
+
+// A worker whose watchdog was killed answers on, until it is told to end: what starts both
+// again, such as systemd, waits for that.
+func TestWatchdogKilled(t *testing.T) {
+	h := newHill(t, "")
+	worker := h.worker()
+	if err := h.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = h.cmd.Process.Wait() // it was killed; the worker has its standard error
+	h.want("models/evil.pkl", false)
+	h.want("models/good.pkl", true)
+	if err := syscall.Kill(worker, syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	h.until("let go", func() bool { return h.read("models/evil.pkl") == nil })

@@ -173,6 +173,7 @@ func benchGateway(unchecked bool, backend string) {
 		Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", Backend: backend, Schemas: []Source{{File: "x"}},
 		Read: func(string) ([]byte, error) { return []byte(imageSchema), nil }, Log: slog.New(slog.DiscardHandler), unchecked: unchecked,
 	}
+	SpareThreads()
 	g, err := New(context.Background(), c)
 	if err != nil {
 		panic(err)

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -208,6 +209,10 @@ func (g *Gateway) servers() (main, admin *http.Server) {
 	admin = &http.Server{Handler: g.adminHandler(), ReadHeaderTimeout: l.Header, ReadTimeout: l.Header, IdleTimeout: l.Idle, WriteTimeout: time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: ours}
 	return main, admin
 }
+
+// SpareThreads lets two more threads run Go than would otherwise: while the kernel copies
+// a large body, its thread is one of those, and requests would wait for it.
+func SpareThreads() { runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2) }
 
 func (g *Gateway) serve(s *http.Server, l net.Listener) error {
 	if g.certs != nil {

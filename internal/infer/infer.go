@@ -42,11 +42,13 @@ type Draft struct {
 	outputs []*entry
 	dims    []*symbol
 	rules   []rule // constraints
+	whose   [2]naming
 }
 
 // entry is a tensor. A fact that is not known yet has its zero value.
 type entry struct {
 	name     string
+	alias    string // what another source calls it, for the comment
 	dtypes   []tensor.DType
 	shape    []string // numbers, symbols
 	shaped   bool
@@ -115,6 +117,7 @@ func (d *Draft) describe(e *entry, source string, types []tensor.DType, shape []
 				return fmt.Errorf("dimension %d of %q is %d in %s, and %d elsewhere (%s)", i, e.name, s.n, source, n, e.notes["shape"])
 			}
 		}
+		d.narrow(e, source, shape)
 		return nil
 	}
 	for i, s := range shape {
@@ -129,6 +132,28 @@ func (d *Draft) describe(e *entry, source string, types []tensor.DType, shape []
 	}
 	e.shaped, e.notes["shape"] = true, learned(source)
 	return nil
+}
+
+// narrow puts what a source knows of sizes in the place of guesses.
+func (d *Draft) narrow(e *entry, source string, shape []size) {
+	better := false
+	for i, s := range shape {
+		was, now := d.find(e.shape[i]), d.find(s.symbol)
+		switch {
+		case was == nil || !was.open:
+			continue
+		case s.n >= 0:
+			e.shape[i] = strconv.FormatInt(s.n, 10)
+		case now != nil && !now.open:
+			e.shape[i] = s.symbol
+		default:
+			continue
+		}
+		better = true
+	}
+	if better {
+		e.notes["shape"] += " and " + safetext.Plain(source)
+	}
 }
 
 // spell writes the types as a schema has them.

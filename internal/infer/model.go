@@ -23,15 +23,16 @@ func (d *Draft) Export(source string, p *exportir.Program) error {
 	for _, r := range p.Ranges {
 		x.ranges[r.Symbol] = r
 	}
-	if err := x.tensors(&d.inputs, p.Inputs, p.UserInputs); err != nil {
+	called, err := x.tensors(inGroup, p.Inputs, p.UserInputs)
+	if err != nil {
 		return err
 	}
-	if err := x.tensors(&d.outputs, p.Outputs, p.UserOutputs); err != nil {
+	if _, err := x.tensors(outGroup, p.Outputs, p.UserOutputs); err != nil {
 		return err
 	}
 	for _, l := range p.Lookups {
 		rows, err := strconv.ParseInt(l.Count, 10, 64)
-		if i := slices.IndexFunc(d.inputs, func(e *entry) bool { return e.name == l.Numbers }); i >= 0 && err == nil {
+		if i := slices.IndexFunc(d.inputs, func(e *entry) bool { return e.name == called[l.Numbers] }); i >= 0 && err == nil {
 			d.inputs[i].vocabulary(rows, learned(source)+": rows of "+safe(l.Rows))
 		}
 	}
@@ -54,33 +55,48 @@ type exported struct {
 	ranges map[string]exportir.Range
 }
 
-func (x *exported) tensors(to *[]*entry, all []exportir.Input, user []string) error {
+// tensors adds those of a group, and returns what each is called.
+func (x *exported) tensors(g group, all []exportir.Input, user []string) (map[string]string, error) {
+	described := map[string]*exportir.Input{}
+	for i := range all {
+		described[all[i].Name] = &all[i]
+	}
+	var names []string
 	for _, name := range user {
-		i := slices.IndexFunc(all, func(in exportir.Input) bool { return in.Name == name })
-		if i < 0 || all[i].Kind != "as_tensor" {
-			continue // a number or a text that was fixed
+		if in := described[name]; in != nil && in.Kind == "as_tensor" { // no number or text that was fixed
+			names = append(names, name)
 		}
-		if all[i].Tensor == nil {
-			return fmt.Errorf("the program does not describe %.80q", name)
+	}
+	called, err := x.align(g, byProgram, x.source, names)
+	if err != nil {
+		return nil, err
+	}
+	to, _ := x.group(g)
+	for _, name := range names {
+		if called[name] == "" {
+			continue
 		}
-		e, err := x.add(to, name)
+		e, err := x.add(to, called[name])
 		if err != nil {
-			return err
+			return nil, err
 		}
-		t := all[i].Tensor
+		t := described[name].Tensor
+		if t == nil {
+			return nil, fmt.Errorf("the program does not describe %.80q", name)
+		}
 		dtype, err := tensor.ParseDType(t.DType)
 		if err != nil || dtype == tensor.Bytes {
-			return fmt.Errorf("%q is %.40q, which schemas do not have", name, t.DType)
+			return nil, fmt.Errorf("%q is %.40q, which schemas do not have", name, t.DType)
 		}
 		var shape []size
 		for axis, text := range t.Sizes {
 			shape = append(shape, x.size(name, axis, text))
 		}
 		if err := x.describe(e, x.source, []tensor.DType{dtype}, shape); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return called, nil
 }
 
 var (
@@ -127,7 +143,9 @@ func (x *exported) bounded(name, of string, factor int64) {
 		x.symbol(name, lo*factor, hi*factor, note).open = true
 		return
 	}
-	x.symbol(name, lo*factor, hi*factor, note)
+	if s := x.symbol(name, lo*factor, hi*factor, note); s.open { // another source guessed them
+		*s = symbol{name: name, lo: lo * factor, hi: hi * factor, note: note}
+	}
 }
 
 // onnxTypes are the types of TensorProto.
@@ -150,29 +168,48 @@ func (d *Draft) ONNX(source string, m *onnx.Model) error {
 	for _, t := range m.Tensors {
 		weights[t.Name] = true
 	}
-	inputs := slices.DeleteFunc(slices.Clone(m.Inputs), func(v onnx.Value) bool { return weights[v.Name] })
-	if len(inputs) == 0 {
+	taken := slices.DeleteFunc(slices.Clone(m.Inputs), func(v onnx.Value) bool { return weights[v.Name] })
+	if len(taken) == 0 {
 		return errNothing
 	}
-	for _, part := range []struct {
-		to     *[]*entry
-		values []onnx.Value
-	}{{&d.inputs, inputs}, {&d.outputs, m.Outputs}} {
-		for _, v := range part.values {
-			if err := d.value(part.to, source, v); err != nil {
-				return err
-			}
-		}
+	called, err := d.values(inGroup, source, taken)
+	if err != nil {
+		return err
+	}
+	if _, err := d.values(outGroup, source, m.Outputs); err != nil {
+		return err
 	}
 	for _, l := range m.Lookups {
-		if i := slices.IndexFunc(d.inputs, func(e *entry) bool { return e.name == l.Numbers }); i >= 0 {
+		if i := slices.IndexFunc(d.inputs, func(e *entry) bool { return e.name == called[l.Numbers] }); i >= 0 {
 			d.inputs[i].vocabulary(rows[l.Rows], learned(source)+": rows of "+safe(l.Rows))
 		}
 	}
 	return nil
 }
 
-func (d *Draft) value(to *[]*entry, source string, v onnx.Value) error {
+// values adds the tensors of a group, and returns what each is called.
+func (d *Draft) values(g group, source string, values []onnx.Value) (map[string]string, error) {
+	var names []string
+	for _, v := range values {
+		names = append(names, v.Name)
+	}
+	called, err := d.align(g, byONNX, source, names)
+	if err != nil {
+		return nil, err
+	}
+	to, _ := d.group(g)
+	for _, v := range values {
+		if called[v.Name] == "" {
+			continue
+		}
+		if err := d.value(to, source, called[v.Name], v); err != nil {
+			return nil, err
+		}
+	}
+	return called, nil
+}
+
+func (d *Draft) value(to *[]*entry, source, name string, v onnx.Value) error {
 	dtype, ok := onnxTypes[v.DType]
 	if v.Other || !ok {
 		return fmt.Errorf("%.80q is no tensor of a type that schemas have", v.Name)
@@ -180,7 +217,7 @@ func (d *Draft) value(to *[]*entry, source string, v onnx.Value) error {
 	if !v.Shaped {
 		return fmt.Errorf("the model does not say the shape of %.80q", v.Name)
 	}
-	e, err := d.add(to, v.Name)
+	e, err := d.add(to, name)
 	if err != nil {
 		return err
 	}
@@ -217,14 +254,23 @@ func (d *Draft) Served(source string, m *triton.Model) error {
 	if m.MaxBatch > 0 {
 		d.symbol("B", 1, m.MaxBatch, learned(source)+": max_batch_size")
 	}
-	for _, t := range m.Inputs {
-		if err := d.served(&d.inputs, source, m, t); err != nil {
+	for g, list := range [][]triton.Tensor{inGroup: m.Inputs, outGroup: m.Outputs} {
+		var names []string
+		for _, t := range list {
+			names = append(names, t.Name)
+		}
+		called, err := d.align(group(g), byServer, source, names)
+		if err != nil {
 			return err
 		}
-	}
-	for _, t := range m.Outputs {
-		if err := d.served(&d.outputs, source, m, t); err != nil {
-			return err
+		to, _ := d.group(group(g))
+		for _, t := range list {
+			if t.Name = called[t.Name]; t.Name == "" {
+				continue
+			}
+			if err := d.served(to, source, m, t); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

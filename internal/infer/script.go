@@ -38,8 +38,12 @@ func (d *Draft) Script(source string, s Script) error {
 	if len(root.args) == 0 {
 		return errNothing
 	}
+	called, err := d.align(inGroup, byProgram, source, root.args)
+	if err != nil {
+		return err
+	}
 	for _, arg := range root.args {
-		e, err := d.add(&d.inputs, arg)
+		e, err := d.add(&d.inputs, called[arg])
 		if err != nil {
 			return err
 		}

@@ -1,9 +1,11 @@
 package infer
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
+	"github.com/andiron-dev/andiron/internal/safetext"
 	"github.com/andiron-dev/andiron/internal/tensor"
 )
 
@@ -84,7 +86,7 @@ func (d *Draft) Weights(source string, all []Weight) error {
 			return d.input(e, source, l, "; decide: whether it is the first layer")
 		}
 	}
-	return errNothing
+	return fmt.Errorf("%w: no weights of a layer that takes an input; samples are given as --samples %s", errNothing, safetext.Plain(source))
 }
 
 // guessed is the only input that another source has, or a new one.

@@ -170,7 +170,7 @@ func power(n int64) int64 {
 }
 
 func (e *entry) write(b *strings.Builder) {
-	fmt.Fprintf(b, "  %s:\n    dtype: %s%s\n    shape: [%s]%s\n", quoted(e.name), spell(e.dtypes), comment(e.notes["dtype"]), strings.Join(e.shape, ", "), comment(e.notes["shape"]))
+	fmt.Fprintf(b, "  %s:\n    dtype: %s%s\n    shape: [%s]%s\n", quoted(e.name), spell(e.dtypes), comment(e.notes["dtype"]+e.alias), strings.Join(e.shape, ", "), comment(e.notes["shape"]))
 	if e.optional {
 		b.WriteString("    optional: true\n")
 	}

@@ -151,8 +151,19 @@ var scanActions = []string{
 
 // scanCommands are programs that do, each with what follows its name.
 var scanCommands = [][]string{
-	{"pip-audit"}, {"pip_audit"}, {"osv-scanner"}, {"safety", "check"}, {"safety", "scan"}, {"snyk", "test"}, {"grype"}, {"uv-secure"},
-	{"trivy", "fs"}, {"trivy", "filesystem"}, {"trivy", "repo"}, {"andiron", "deps", "scan"}, {"andiron", "audit"},
+	{"pip-audit"},
+	{"pip_audit"},
+	{"osv-scanner"},
+	{"safety", "check"},
+	{"safety", "scan"},
+	{"snyk", "test"},
+	{"grype"},
+	{"uv-secure"},
+	{"trivy", "fs"},
+	{"trivy", "filesystem"},
+	{"trivy", "repo"},
+	{"andiron", "deps", "scan"},
+	{"andiron", "audit"},
 }
 
 // scanners lists the lines that scan dependencies.

@@ -309,7 +309,7 @@ func (b *build) run(ctx context.Context, env []string, name string, args ...stri
 	if b.o.Jobs > 0 {
 		cmd.Env = append(cmd.Env, "MAX_JOBS="+strconv.Itoa(b.o.Jobs))
 	}
-	err = child.Run(cmd)
+	err = child.RunBuild(cmd)
 	if ctx.Err() != nil {
 		return interrupted(ctx)
 	}

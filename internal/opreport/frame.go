@@ -9,9 +9,10 @@ import (
 
 // Frame is a place in a source.
 type Frame struct {
-	File         string // absolute, as the compiler wrote it
-	Line, Column int
-	Function     string
+	File     string `json:"file,omitempty"` // absolute, as the compiler wrote it
+	Line     int    `json:"line,omitempty"`
+	Column   int    `json:"column,omitempty"`
+	Function string `json:"function,omitempty"`
 }
 
 var (

@@ -31,29 +31,31 @@ import (
 
 // Result is what a whole run found.
 type Result struct {
-	Torch, Python string
-	Operators     []*Operator
-	Passes        []Pass
-	Seed          int64
+	Torch     string      `json:"torch,omitempty"`
+	Python    string      `json:"python,omitempty"`
+	Operators []*Operator `json:"operators"`
+	Passes    []Pass      `json:"passes"`
+	Seed      int64       `json:"seed"`
 	// Incomplete says what was to be done and was not, a sentence each.
-	Incomplete []string
+	Incomplete []string `json:"incomplete,omitempty"`
 }
 
 // Operator is what testing one gave.
 type Operator struct {
-	Name, Overload string
-	Kind           string // "torch" or "pybind"
-	Schema         string
-	File           string // where it is registered; empty where nothing says so
-	Line           int
-	Skip           string // why the project leaves it out
-	Counts         Counts
-	GPU            Counts            // of calls with tensors on a GPU
-	Asked          map[string]int    // questions, how often each was asked
-	Skipped        map[string]string // questions, why they were not
-	Cut            string            // why not all was asked
-	Stage          string            // how far that was: "seeds", "questions", "edges", "mutations", "all"
-	Found          []Found
+	Name     string            `json:"name"`
+	Overload string            `json:"overload,omitempty"`
+	Kind     string            `json:"kind,omitempty"` // "torch" or "pybind"
+	Schema   string            `json:"schema,omitempty"`
+	File     string            `json:"file,omitempty"` // where it is registered; empty where nothing says so
+	Line     int               `json:"line,omitempty"`
+	Skip     string            `json:"skip,omitempty"` // why the project leaves it out
+	Counts   Counts            `json:"counts"`
+	GPU      Counts            `json:"gpu"`             // of calls with tensors on a GPU
+	Asked    map[string]int    `json:"asked"`           // questions, how often each was asked
+	Skipped  map[string]string `json:"skipped"`         // questions, why they were not
+	Cut      string            `json:"cut,omitempty"`   // why not all was asked
+	Stage    string            `json:"stage,omitempty"` // how far that was: "seeds", "questions", "edges", "mutations", "all"
+	Found    []Found           `json:"found,omitempty"`
 }
 
 // Full is the name with the overload.
@@ -79,30 +81,30 @@ type Counts struct {
 
 // Found is one thing that was found in one build.
 type Found struct {
-	Kind     string // "crash", "poison", "layout" …
-	Key      string // two that share it are the same
-	Detail   string
-	How      string // how the process ended
-	Phase    string // what was asked when it ended
-	Output   string // what it printed
-	Times    int
-	Calls    int // that it takes
-	Unsteady bool
-	Raised   bool   // on a way out by an exception
-	Build    string // "plain", "asan", "tsan", "gpu", or a tool of compute-sanitizer
-	Script   string // the file that shows it, in the corpus
-	Also     string // what another build showed of it
-	Where    Frame
-	Case     json.RawMessage
-	Text     string // of the script
+	Kind     string          `json:"kind,omitempty"` // "crash", "poison", "layout" …
+	Key      string          `json:"key,omitempty"`  // two that share it are the same
+	Detail   string          `json:"detail,omitempty"`
+	How      string          `json:"how,omitempty"`    // how the process ended
+	Phase    string          `json:"phase,omitempty"`  // what was asked when it ended
+	Output   string          `json:"output,omitempty"` // what it printed
+	Times    int             `json:"times,omitempty"`
+	Calls    int             `json:"calls,omitempty"` // that it takes
+	Unsteady bool            `json:"unsteady,omitempty"`
+	Raised   bool            `json:"raised,omitempty"` // on a way out by an exception
+	Build    string          `json:"build,omitempty"`  // "plain", "asan", "tsan", "gpu", or a tool of compute-sanitizer
+	Script   string          `json:"script,omitempty"` // the file that shows it, in the corpus
+	Also     string          `json:"also,omitempty"`   // what another build showed of it
+	Where    Frame           `json:"where"`
+	Case     json.RawMessage `json:"case,omitempty"`
+	Text     string          `json:"text,omitempty"` // of the script
 }
 
 // Pass is one of the things that a run does with all operators.
 type Pass struct {
-	Name   string
-	Run    bool
-	Reason string // why it was not run
-	Note   string // what it did
+	Name   string `json:"name"`
+	Run    bool   `json:"run,omitempty"`
+	Reason string `json:"reason,omitempty"` // why it was not run
+	Note   string `json:"note,omitempty"`   // what it did
 }
 
 // Event is one line of the runner.
@@ -126,6 +128,7 @@ type Event struct {
 	Calls    int               `json:"calls"`
 	Raised   bool              `json:"raised"`
 	Counts   Counts            `json:"counts"`
+	GPU      Counts            `json:"gpu"` // of calls with tensors on a GPU
 	Asked    map[string]int    `json:"asked"`
 	Skipped  map[string]string `json:"skipped"`
 	Pool     []json.RawMessage `json:"pool"`

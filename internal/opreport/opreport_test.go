@@ -100,8 +100,8 @@ func FuzzEvents(f *testing.F) {
 
 // FuzzRecord: a record is read or refused, and what was read is written and read again.
 func FuzzRecord(f *testing.F) {
-	f.Add([]byte(`{"version": 1, "sources": {"a.cpp": "00"}, "result": {"Operators": [{"Name": "ns::f", "Found": [{"Kind": "crash", "Output": "READ of size 4", "Script": "/a/b/c.py"}]}]}}`))
-	f.Add([]byte(`{"version": 1, "result": {"Operators": [null]}}`))
+	f.Add([]byte(`{"version": 1, "sources": {"a.cpp": "00"}, "result": {"operators": [{"name": "ns::f", "found": [{"kind": "crash", "output": "READ of size 4", "script": "/a/b/c.py"}]}]}}`))
+	f.Add([]byte(`{"version": 1, "result": {"operators": [null]}}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := ParseRecord(b)
 		if err != nil {

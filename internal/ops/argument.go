@@ -23,15 +23,7 @@ func (a *fn) hasTensors() bool { return len(a.paramsOf(tensor, maybeTensor, tens
 
 // nothingChecked is OPS001.
 func (l *looker) nothingChecked(a *fn) {
-	if len(a.entries) == 0 || !a.hasTensors() || !a.below(func(b *fn) bool { return slices.ContainsFunc(b.taken(), (*access).raw) && !b.device() }) {
-		return
-	}
-	checks := a.below(func(b *fn) bool {
-		return slices.ContainsFunc(b.checks, func(c *check) bool { return c.hard && len(c.tensors) > 0 })
-	})
-	if checks || a.below(func(b *fn) bool {
-		return slices.ContainsFunc(b.taken(), func(x *access) bool { return b.state(x.tensor, x.at)&hasLayout != 0 })
-	}) {
+	if len(a.entries) == 0 || !a.hasTensors() || !a.takesAny() {
 		return
 	}
 	var names []string
@@ -40,6 +32,17 @@ func (l *looker) nothingChecked(a *fn) {
 	}
 	l.found(nothingChecked, a, a.def.At, fmt.Sprintf("the operator %s takes raw pointers of its arguments and checks nothing about them", a.operator()),
 		"tensors: "+strings.Join(names, ", "))
+}
+
+// takesAny reports whether a function takes raw pointers and checks nothing, itself or in
+// what it calls.
+func (a *fn) takesAny() bool {
+	raw := a.below(func(b *fn) bool { return slices.ContainsFunc(b.taken(), (*access).raw) && !b.device() })
+	return raw && !a.below(func(b *fn) bool {
+		return slices.ContainsFunc(b.checks, func(c *check) bool { return c.hard && len(c.tensors) > 0 })
+	}) && !a.below(func(b *fn) bool {
+		return slices.ContainsFunc(b.taken(), func(x *access) bool { return b.state(x.tensor, x.at)&hasLayout != 0 })
+	})
 }
 
 // operator is what Python calls a function, or its own name.

@@ -1,6 +1,11 @@
 package ops
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
 
 func TestOwnsPath(t *testing.T) {
 	for _, tt := range []struct {
@@ -40,5 +45,44 @@ func TestOwners(t *testing.T) {
 	}
 	if readOwners("p", "p/vendor/x/CODEOWNERS", "* @x\n", nil) != nil {
 		t.Error("a file that no forge reads counts")
+	}
+}
+
+// data_ptr<float>() looks at the dtype. Alone it is no check of arguments.
+func TestUncheckedIsNoEvidence(t *testing.T) {
+	const op = "#include <torch/extension.h>\nat::Tensor f(at::Tensor x) {\n%s  float* p = x.data_ptr<float>();\n  p[0] = 1;\n  return x;\n}\nTORCH_LIBRARY(ns, m) { m.def(\"f(Tensor(a!) x) -> Tensor(a!)\", f); }\n"
+	for check, want := range map[string][]string{
+		"": {"OPS001 op.cpp:2:12: the operator f takes raw pointers of its arguments and checks nothing about them | tensors: x"},
+		"  TORCH_CHECK(x.is_contiguous() && x.numel() > 0);\n": {"OPS090 op.cpp:2:12: f checks dtype, contiguity"},
+	} {
+		got := looked(t, map[string]string{"op.cpp": fmt.Sprintf(op, check)}, "OPS001", "OPS090")
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", check, diff)
+		}
+	}
+}
+
+// Threads of OpenMP that add to one variable race, unless something keeps them apart.
+func TestRacesOpenMP(t *testing.T) {
+	const op = "#include <torch/extension.h>\nvoid f(const float* p, int64_t n, float* out) {\n  float s = 0;\n  int64_t k = 0;\n%s\n  for (int64_t i = 0; i < n; ++i) {\n%s\n  }\n  out[0] = s;\n}\n"
+	for _, tt := range []struct {
+		pragma, body string
+		races        bool
+	}{
+		{"#pragma omp parallel for", "    s += p[i];", true},
+		{"#pragma omp parallel for schedule(static)", "    if (p[i] > 0) { ++k; }", true},
+		{"#pragma omp parallel for reduction(+ : s)", "    s += p[i];", false},
+		{"#pragma omp parallel for reduction(+ : k)", "    s += p[i];", true},
+		{"#pragma omp parallel for", "#pragma omp atomic\n    s += p[i];", false},
+		{"#pragma omp parallel for", "#pragma omp critical\n    { s += p[i]; }", false},
+		{"#pragma omp parallel for", "    float s = 0;\n    s += p[i];\n    out[i] = s;", false},
+		{"#pragma omp parallel for", "    out[i] += p[i];", false},
+		{"#pragma omp simd", "    s += p[i];", false},
+		{"", "    s += p[i];", false},
+	} {
+		got := looked(t, map[string]string{"op.cpp": fmt.Sprintf(op, tt.pragma, tt.body)}, "OPS045")
+		if (len(got) == 1) != tt.races {
+			t.Errorf("%s, %s: %q", tt.pragma, tt.body, got)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/cppsrc"
@@ -127,6 +128,7 @@ func (l *looker) gradients(a *fn) {
 
 // races is OPS045.
 func (l *looker) races(a *fn) {
+	l.racesOpenMP(a)
 	for _, n := range a.nodes {
 		if n.lambda == nil || !a.inParallel(n) || n.stmt.Kind != cppsrc.Expr && n.stmt.Kind != cppsrc.For {
 			continue
@@ -145,6 +147,61 @@ func (l *looker) races(a *fn) {
 			a.racesIn(l, n.stmt, outer)
 		}
 	}
+}
+
+// racesOpenMP looks at the loops of "#pragma omp parallel for": threads that add to a
+// variable around the loop, without a reduction or a critical section. What they write to
+// elements is not judged, because which one is whose would have to be known.
+func (l *looker) racesOpenMP(a *fn) {
+	for _, p := range a.f.Pragmas {
+		if !strings.HasPrefix(p.Text, "omp parallel for") && !strings.HasPrefix(p.Text, "omp for") {
+			continue
+		}
+		for _, n := range a.nodes {
+			if n.stmt.Kind != cppsrc.For || n.stmt.All.First != p.Before {
+				continue
+			}
+			for _, in := range a.nodes {
+				if s := in.stmt; s.Kind == cppsrc.Expr && s.All.First > n.stmt.Head.Last && s.All.First < n.stmt.All.Last && !a.apart(s.All.First, n.stmt.All) {
+					a.addsTo(l, s, n.stmt.All, p.Text)
+				}
+			}
+		}
+	}
+}
+
+// apart reports whether a pragma within a loop keeps the threads apart at a statement.
+func (a *fn) apart(at int, loop span) bool {
+	return slices.ContainsFunc(a.f.Pragmas, func(p cppsrc.Pragma) bool {
+		return p.Before > loop.First && p.Before <= at && slices.ContainsFunc([]string{"atomic", "critical", "ordered", "single", "master"}, func(w string) bool {
+			return strings.HasPrefix(p.Text, "omp "+w)
+		})
+	})
+}
+
+// addsTo looks at one statement in a loop of OpenMP.
+func (a *fn) addsTo(l *looker, s *cppsrc.Stmt, loop span, pragma string) {
+	i := s.Head.First
+	before := a.f.Is(i, "++") || a.f.Is(i, "--")
+	if before {
+		i++
+	}
+	if !a.f.IsIdent(i) {
+		return
+	}
+	v := a.lookup(a.f.Word(i), i)
+	w := a.f.Word(i + 1)
+	adds := before || w == "++" || w == "--" || len(w) == 2 && w[1] == '=' && strings.ContainsAny(w[:1], "+-*/|&^")
+	if v == nil || v.at >= loop.First || !adds || kindOf(v.typ) == pointer || strings.Contains(v.typ, "atomic") || slices.Contains(clauseNames(pragma), v.name) {
+		return
+	}
+	l.found(sharedWrite, a, i, v.name+" is added to by all threads of the loop at once")
+}
+
+// clauseNames are the names in the clauses of a pragma: those of a reduction, and those
+// that each thread has its own of.
+func clauseNames(pragma string) []string {
+	return strings.FieldsFunc(pragma, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 }
 
 // inParallel reports whether a statement is directly in the lambda of a parallel_for.
@@ -415,7 +472,7 @@ func (a *fn) givesFloats() bool {
 // checked is OPS090.
 func (l *looker) checked(r *registration) {
 	for _, a := range r.to {
-		if !a.hasTensors() || a.src.test {
+		if !a.hasTensors() || a.src.test || a.takesAny() {
 			continue
 		}
 		var as aspect

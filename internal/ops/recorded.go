@@ -118,7 +118,7 @@ func (p *Project) recordedTests(all []finding.Finding) []finding.Finding {
 	}
 	where := finding.Where{Path: p.record.path}
 	if name := p.changed(); name != "" {
-		return append(all, recordOld.Finding(where, fmt.Sprintf("%s is not as ops test built it, so its result is not counted", name)))
+		return append(all, recordOld.Finding(where, name+" is not as ops test built it, so its result is not counted"))
 	}
 	testedAt(p.Root, &p.record.Result, func(f finding.Finding, seen bool) {
 		f.Outcome = finding.Present // it is known that it was not tested
@@ -162,6 +162,6 @@ func (r *recorded) builds() (out []string) {
 // sanitized reports whether ops test ran with a sanitizer, on these sources.
 func (p *Project) sanitizedByTest() bool {
 	return p.record != nil && p.changed() == "" && slices.ContainsFunc(p.record.Result.Passes, func(x opreport.Pass) bool {
-		return x.Run && (x.Name == "asan" || x.Name == "tsan" || x.Name == "valgrind" || x.Name == "compute-sanitizer")
+		return x.Run && slices.Contains([]string{"asan", "tsan", "valgrind", "compute-sanitizer"}, x.Name)
 	})
 }

@@ -49,8 +49,8 @@ var gradientCount = &rule.Rule{
 var sharedWrite = &rule.Rule{
 	ID: "OPS045", Title: "A race in parallel_for", Strategy: finding.CustomOps,
 	Severity: finding.High, Since: since, Refs: []string{"CWE-362", "ATen/Parallel.h"},
-	Text: "Each thread of at::parallel_for has a range of its own, and here they write to the same variable, or to elements that data choose, without anything that keeps them apart. Results then differ between runs, and containers break.",
-	Fix:  "use at::parallel_reduce, or a variable of each thread that is added up afterwards",
+	Text: "Each thread of at::parallel_for has a range of its own, and here they write to the same variable, or to elements that data choose, without anything that keeps them apart. Of the loops of OpenMP those are reported that add to a variable around them, without a reduction. Results then differ between runs, and containers break.",
+	Fix:  "use at::parallel_reduce, or reduction(+: x) of OpenMP, or a variable of each thread that is added up afterwards",
 }
 
 var oldInterface = &rule.Rule{

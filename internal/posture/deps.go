@@ -18,7 +18,7 @@ var (
 const (
 	noDeps  = "there is Python code, and no file that was found says what it depends on"
 	noPins  = "packages are installed, and no file that was found asks for them or pins them"
-	noTorch = "which torch the code runs with is said nowhere"
+	noTorch = "no file that says what the project depends on says which torch the code runs with"
 )
 
 // depsScanning is the deps room's view of dependency scanning: what was held against

@@ -30,6 +30,8 @@ const (
 	forwardGuarded = "PY098" // it is held against a schema, which may be a short form in the code
 	forwardAbroad  = "PY099" // it is not in the code
 	schemaLost     = "PY061" // its guard names a schema that is not there
+
+	gatewayElsewhere = "PY062" // a gateway whose schema was not looked at
 )
 
 // inputValidation is what was found of schemas, guards, gateways, data and robustness.
@@ -58,12 +60,12 @@ func inputValidation(in Input) view {
 }
 
 // notTwice leaves out the calls of a guard that the findings of what they guard name,
-// and those that something is wrong with.
+// and the guards, gateways and checks of data whose schema is not there.
 func notTwice(fs, open []finding.Finding) []finding.Finding {
-	named := map[string]bool{}
+	named, lost := map[string]bool{}, map[string]bool{}
 	for _, f := range open {
-		if f.Rule == schemaLost {
-			named[f.Where.String()] = true
+		if f.Rule == schemaLost || f.Rule == gatewayElsewhere {
+			lost[f.Where.String()] = true
 		}
 	}
 	for _, f := range fs {
@@ -74,7 +76,10 @@ func notTwice(fs, open []finding.Finding) []finding.Finding {
 			}
 		}
 	}
-	return slices.DeleteFunc(fs, func(f finding.Finding) bool { return f.Rule == "PY095" && named[f.Where.String()] })
+	return slices.DeleteFunc(fs, func(f finding.Finding) bool {
+		at := f.Where.String()
+		return lost[at] || f.Rule == "PY095" && named[at]
+	})
 }
 
 // notSeen says which models were not looked at.

@@ -42,6 +42,7 @@ func TestInputValidation(t *testing.T) {
 		{"all in place", []finding.Finding{schema, call, held}, []string{"implemented: ", isHeld, "+ n.schema.yaml:1:1: a schema", robust, data}},
 		{"a short form is a schema", []finding.Finding{held}, []string{"implemented: ", isHeld, robust, data}},
 		{"a guard without its schema", []finding.Finding{schema, call, lost}, []string{"partial: " + unseen, "+ n.schema.yaml:1:1: a schema", robust, data, "- s.py:1:1: no schema | a fix"}},
+		{"a gateway and data without theirs", []finding.Finding{schema, of("TEN031", "g.sh", "a gateway", finding.Info), of("PY062", "g.sh", "elsewhere", finding.Low), of("PY097", "d.py", "data", finding.Info), of("PY061", "d.py", "no schema", finding.Medium)}, []string{"partial: " + unseen, "+ n.schema.yaml:1:1: a schema", robust, data, "- d.py:1:1: no schema | a fix", "- g.sh:1:1: elsewhere | a fix"}},
 		{"one is open", []finding.Finding{schema, held, open}, []string{"partial: ", isHeld, "+ n.schema.yaml:1:1: a schema", robust, data, isOpen}},
 		{"all are open", []finding.Finding{open}, []string{"partial: ", robust, data, isOpen, noSchema}},
 		{"somebody answers for it", []finding.Finding{schema, held, waived}, []string{"implemented: ", isHeld, "+ n.schema.yaml:1:1: a schema", robust, data}},

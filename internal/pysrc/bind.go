@@ -129,11 +129,15 @@ func (b *binder) unpack(t *Sequence, how Binding, s *Scope) {
 	starred := func(e Expr) bool { _, is := e.(*Starred); return is }
 	pairs := ok && how.Kind == Assigned && len(value.Elems) == len(t.Elems) &&
 		!slices.ContainsFunc(t.Elems, starred) && !slices.ContainsFunc(value.Elems, starred)
+	counts := how.Kind == Assigned && !slices.ContainsFunc(t.Elems, starred) && len(t.Elems) < 256
 	for i, part := range t.Elems {
 		if pairs {
 			how.Value = value.Elems[i]
 		} else {
-			how.Kind = Unpacked
+			how.Kind, how.Part = Unpacked, 0
+			if counts {
+				how.Part = uint8(i + 1)
+			}
 		}
 		b.target(part, how, s)
 	}

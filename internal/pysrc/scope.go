@@ -83,6 +83,7 @@ const (
 // Binding is one way in which a name gets a value.
 type Binding struct {
 	Kind  BindingKind
+	Part  uint8 // of a, b = value: which one, from 1; 0 is not known
 	At    int32
 	Value Expr   // what is assigned, looped over, entered; the default of a parameter; may be nil
 	Scope *Scope // where Value stands

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -89,12 +90,27 @@ func TestAbuseKinds(t *testing.T) {
 
 const document = "../../docs/sandbox-attacks.md"
 
+// pickled is how many attacks there are for Python, in a file of other tags than this.
+func pickled(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile("attack_linux_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(b), "\nvar attacks = ")
+	text, _, ended := strings.Cut(text, "\n}")
+	if !ended {
+		t.Fatal("there is no list of attacks")
+	}
+	return strconv.Itoa(strings.Count(text, "\n\t{\""))
+}
+
 // The document says of each attack what TestAbuse expects.
 func TestAbuseDocument(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(`# What is tried on the sandbox
 
-The attacks of the hostile worker in ` + "`internal/testkit/hostile`" + `, which stands in for Python, as ` + "`go test ./internal/sandbox -run TestAbuse -alone`" + ` makes them, as root and as another user. In all of them the files around stay as they were, no connection comes, no process is left, and nothing is given out beside a call that was refused. ` + "`make sandbox`" + ` makes those that Python can make with its own pickle and with real torch as well (105, ` + "`attack_linux_test.go`" + `), ` + "`make sandbox MORE=1`" + ` each of these on each layer alone, as both users, with torch 1.13 and 2.6, and ` + "`make kernels`" + ` makes one of each kind on three kernels.
+The attacks of the hostile worker in ` + "`internal/testkit/hostile`" + `, which stands in for Python, as ` + "`go test ./internal/sandbox -run TestAbuse -alone`" + ` makes them, as root and as another user. In all of them the files around stay as they were, no connection comes, no process is left, and nothing is given out beside a call that was refused. ` + "`make sandbox`" + ` makes those that Python can make with its own pickle and with real torch as well (` + pickled(t) + `, ` + "`attack_linux_test.go`" + `), ` + "`make sandbox MORE=1`" + ` each of these on each layer alone, as both users, with torch 1.13 and 2.6, and ` + "`make kernels`" + ` makes one of each kind on three kernels.
 
 With the filter, alone or with others, comes of an attack: a call that is refused and written down; *stopped*, the worker was ended or its result not taken; *limit*, it got no more than it may have; *clean*, there is no harm in it; *either* of the two, whatever came first; *protocol*, it does not get to see the checkpoint. The last two columns are namespaces and Landlock where each is the only layer: *held*; *inside*, it works on what the worker has for itself; **not held**, that layer is not made for it. A number is the version of Landlock that is needed.
 

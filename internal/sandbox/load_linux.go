@@ -220,7 +220,7 @@ func (w *Worker) run(ctx context.Context, in *Input, j *Job, mode Mode, out *os.
 		w.calls.finish()
 		r.CPU, r.MaxRSS = w.worker.used()
 		if errors.Is(err, errGone) && r.CPU >= lim.CPU {
-			err = overLimit(fmt.Sprintf("it took more than %v of the processor", lim.CPU))
+			err = limitError(fmt.Sprintf("it took more than %v of the processor", lim.CPU))
 		}
 	}
 	if w.worker.mute && w.worker.cmd.ProcessState.ExitCode() == 128+int(unix.SIGSYS) {
@@ -354,7 +354,7 @@ func readResult(f *os.File, most int64) (*Result, error) {
 		return nil, err
 	}
 	if size > most {
-		return nil, overLimit(fmt.Sprintf("%d bytes, more than %d", size, most))
+		return nil, limitError(fmt.Sprintf("%d bytes, more than %d", size, most))
 	}
 	h, err := safetensors.Open(f, size, safetensors.Limits{})
 	if err != nil {

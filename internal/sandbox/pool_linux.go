@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -123,6 +124,14 @@ func (p *Pool) note(r *Report, err error) {
 // worker start, which takes a processor for a second, and who waits for this result does
 // not wait for that.
 func (p *Pool) Load(ctx context.Context, in *Input, j Job, use func(*Result) (*Result, error)) (*Result, *Report, error) {
+	r, report, err := p.load(ctx, in, j, use)
+	if _, unread := errors.AsType[*unreadError](err); unread && ctx.Err() == nil { // it died as it waited, which was not known yet
+		r, report, err = p.load(ctx, in, j, use)
+	}
+	return r, report, err
+}
+
+func (p *Pool) load(ctx context.Context, in *Input, j Job, use func(*Result) (*Result, error)) (*Result, *Report, error) {
 	w, err := p.take(ctx)
 	if err != nil {
 		return nil, nil, err

@@ -159,6 +159,25 @@ func TestPoolWorkersDie(t *testing.T) {
 	t.Error("no worker took the place of one that died")
 }
 
+// A worker that dies while it waits may be taken before that is known: another one loads.
+func TestPoolWorkerDiesLate(t *testing.T) {
+	o := standInOptions(t)
+	late := filepath.Join(filepath.Dir(o.Python), "late")
+	if err := os.WriteFile(late, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p := newPool(t, o)
+	if _, err := p.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(late); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := loadFrom(t.Context(), t, p, "load", sandbox.Job{}); err != nil {
+		t.Error(err)
+	}
+}
+
 // A Python that is not there is said at once.
 func TestPoolWithoutPython(t *testing.T) {
 	p := newPool(t, sandbox.PoolOptions{Options: sandbox.Options{Python: "/nonexistent/python"}, Places: 2, Wait: time.Hour})

@@ -124,7 +124,7 @@ func (z *records) read(b []byte, most int64) (*Result, error) {
 		return nil, fmt.Errorf("references: %w", err)
 	}
 	if said.Size < 0 || said.Size > most || int64(len(head)) > most-said.Size {
-		return nil, overLimit(fmt.Sprintf("%d bytes of tensors, more than %d", said.Size, most))
+		return nil, limitError(fmt.Sprintf("%d bytes of tensors, more than %d", said.Size, most))
 	}
 	r := &Result{Size: int64(len(head)) + said.Size, refs: &references{in: z.in, head: head}}
 	var err error

@@ -273,10 +273,10 @@ var (
 	ErrLimit = errors.New("a limit was reached")
 )
 
-// overLimit says which limit was reached.
-type overLimit string
+// limitError says which limit was reached.
+type limitError string
 
-func (e overLimit) Error() string { return string(e) }
+func (e limitError) Error() string { return string(e) }
 
 // Is makes it an ErrLimit.
-func (overLimit) Is(target error) bool { return target == ErrLimit }
+func (limitError) Is(target error) bool { return target == ErrLimit }

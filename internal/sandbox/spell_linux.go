@@ -141,7 +141,7 @@ func begins(flags, signal uint64) string {
 }
 
 func signalName(n uint64) string {
-	if s := unix.SignalName(syscall.Signal(n)); s != "" { //nolint:gosec // a number that no signal has is shown as one
+	if s := unix.SignalName(syscall.Signal(n)); s != "" {
 		return s
 	}
 	return fmt.Sprintf("%#x", n)

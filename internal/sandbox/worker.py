@@ -426,7 +426,11 @@ def main():
             "type": "%s.%s" % (type(value).__module__, type(value).__qualname__),
         }})  # fmt: skip
     except BaseException as e:  # noqa: BLE001  # whatever it is, andiron is told
-        say({"failed": {"kind": type(e).__qualname__, "text": str(e)[:4096]}})
+        try:
+            text = str(e)[:4096]
+        except BaseException:  # noqa: BLE001  # it has none
+            text = ""
+        say({"failed": {"kind": type(e).__qualname__, "text": text}})
     os.read(CONTROL, 1)  # until it is ended
     os._exit(0)
 

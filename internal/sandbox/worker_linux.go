@@ -178,6 +178,11 @@ func (f *failure) Unwrap() error { return ErrFailed }
 // errGone says that the worker ended before it said what it should.
 var errGone = errors.New("the worker ended")
 
+// unreadError is an errGone of a worker that had not begun to read the checkpoint.
+type unreadError struct{ error }
+
+func (e *unreadError) Unwrap() error { return e.error }
+
 // hear reads a message until then. With files, a descriptor may come along.
 func (w *worker) hear(until time.Time, files bool) (m message, fd int, err error) {
 	fd = -1
@@ -295,7 +300,7 @@ func (w *worker) imports(modules []string, until time.Time, r *Report) error {
 		return nil
 	}
 	if err := w.tell(map[string]any{"import": modules}); err != nil {
-		return w.why(err)
+		return w.unread(err)
 	}
 	return w.ready(until, r)
 }
@@ -303,16 +308,16 @@ func (w *worker) imports(modules []string, until time.Time, r *Report) error {
 // why adds to an error what the worker left on its standard error.
 func (w *worker) why(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		err = overLimit("it took too long")
+		err = limitError("it took too long")
 	}
-	if errors.Is(err, errGone) || errors.Is(err, syscall.ECONNRESET) {
+	if errors.Is(err, errGone) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
 		select {
 		case <-w.ended:
 			err = fmt.Errorf("%w: %s", errGone, w.cmd.ProcessState)
 		case <-time.After(time.Second):
 		}
 		if text := w.group.why(); text != "" {
-			err = fmt.Errorf("%w: %w", err, overLimit(text))
+			err = fmt.Errorf("%w: %w", err, limitError(text))
 		}
 		if lines := w.said.Lines(); len(lines) > 0 {
 			err = fmt.Errorf("%w: %s", err, strings.Join(lines, "\n"))
@@ -361,7 +366,7 @@ func (w *worker) job(mode Mode, lim Limits, in, out *os.File) (listener int, err
 		"limits": map[string]int64{"RLIMIT_DATA": lim.Memory, "RLIMIT_FSIZE": lim.Result, "RLIMIT_CPU": lim.cpuSeconds()},
 	}}, in, out)
 	if err != nil {
-		return -1, err
+		return -1, w.unread(err)
 	}
 	m, fd, err := w.hear(time.Now().Add(lim.Start), true)
 	if err == nil && (m.Locked == nil || isListener(fd) == w.mute) {
@@ -371,7 +376,15 @@ func (w *worker) job(mode Mode, lim Limits, in, out *os.File) (listener int, err
 		if fd >= 0 {
 			_ = unix.Close(fd) // nobody listens
 		}
-		return -1, w.why(err)
+		return -1, w.unread(err)
 	}
 	return fd, nil
+}
+
+// unread is why, of a worker that has not been told to go.
+func (w *worker) unread(err error) error {
+	if err = w.why(err); errors.Is(err, errGone) {
+		err = &unreadError{err}
+	}
+	return err
 }

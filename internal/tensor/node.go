@@ -51,17 +51,34 @@ func document(b []byte) (*yaml.Node, error) {
 	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
 		return nil, errors.New("the file is empty")
 	} else if err != nil {
-		return nil, errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
+		return nil, syntaxError(err)
 	}
 	if err := dec.Decode(new(yaml.Node)); err == nil {
 		return nil, errors.New("more than one document")
 	} else if !errors.Is(err, io.EOF) {
-		return nil, errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
+		return nil, syntaxError(err)
 	}
 	if err := src.plain(doc.Content[0], 0); err != nil {
 		return nil, err
 	}
 	return doc.Content[0], src.comments()
+}
+
+// syntaxError is an error of the library. Where its parser says what it did not find, it
+// counts the lines before.
+func syntaxError(err error) error {
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	number, what, _ := strings.Cut(strings.TrimPrefix(text, "line "), ": ")
+	line, lost := strconv.Atoi(number)
+	expected, ok := strings.CutPrefix(what, "did not find expected ")
+	if lost != nil || !ok {
+		return errors.New(text)
+	}
+	switch expected {
+	case "<document start>", "node content", "'-' indicator", "key", "',' or ']'", "',' or '}'":
+		line++
+	}
+	return fmt.Errorf("line %d: did not find expected %s", line, expected)
 }
 
 // plain refuses what makes YAML say more than it shows.

@@ -173,3 +173,19 @@ func TestHostileTensors(t *testing.T) {
 		s.Flush(Inputs, &in)
 	}
 }
+
+// The line of a fault in the syntax is that of the file.
+func TestSyntaxErrorLines(t *testing.T) {
+	const head = "andiron: tensor/v1\ninputs:\n"
+	for text, want := range map[string]string{
+		head + "  x: {dtype: float32, shape: [2}\n":    "line 3: did not find expected ',' or ']'",
+		head + "  x: {dtype: float32, shape: [2]\n":    "line 3: did not find expected ',' or '}'",
+		head + "  x: {dtype: }, shape: [2]}\n":         "line 3: did not find expected key",
+		head + "  x: {dtype: @a, shape: [2]}\n":        "line 3: found character that cannot start any token",
+		head + "  x:\n    dtype: float32\n   shape: 1": "line 3: did not find expected key",
+	} {
+		if _, err := Parse([]byte(text)); err == nil || err.Error() != want {
+			t.Errorf("%q: %v, want %s", text, err, want)
+		}
+	}
+}

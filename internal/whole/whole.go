@@ -114,11 +114,17 @@ func AddFile(name string, b []byte) error {
 	return f.commitNew()
 }
 
-// commitNew is Commit for a name that nothing has. A link is made only where there is
-// none; a file system without links has the file renamed.
+// commitNew is Commit for a name that nothing has: a rename that replaces nothing, where
+// the system has one. Elsewhere a link is made, which is made only where there is none; a
+// file system without links has the file renamed.
 func (f *File) commitNew() error {
 	err := errors.Join(f.File.Chmod(f.mode), f.Sync(), f.Close())
 	if err == nil {
+		if err = renameNew(f.File.Name(), f.name); err == nil {
+			return syncFolder(filepath.Dir(f.name))
+		}
+	}
+	if errors.Is(err, errors.ErrUnsupported) {
 		if err = os.Link(f.File.Name(), f.name); err != nil && !errors.Is(err, fs.ErrExist) {
 			if _, there := os.Lstat(f.name); errors.Is(there, fs.ErrNotExist) {
 				if err = os.Rename(f.File.Name(), f.name); err == nil {

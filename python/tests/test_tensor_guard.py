@@ -595,6 +595,16 @@ def test_optional_inputs_and_outputs_in_torchscript(torch: Any) -> None:
                     way(*arguments)
 
 
+def test_what_is_optional_in_the_schema_only(torch: Any) -> None:
+    schema = schema_of("andiron: tensor/v1\ninputs: {x: {dtype: float32, shape: [2], range: [0, 1], optional: true}}\n")
+    call = torch.jit.script(andiron.guard(torch.nn.Identity(), schema, parameters={"input": "x"}))
+    assert call(torch.ones(2)).sum() == 2
+    with pytest.raises(
+        torch.jit.Error, match=r'"x" is not float32\[2\] in \[0, 1\] as the schema says: AT-RANGE at \[0\]: got 2'
+    ):
+        call(torch.ones(2) * 2)
+
+
 def test_torchscript_says_what_is_wrong(torch: Any) -> None:
     schema = schema_of(
         "andiron: tensor/v1\ninputs: {x: {dtype: [float32, int64], shape: [2, 3], values: [-9223372036854775808, 0, 1]}}\n"

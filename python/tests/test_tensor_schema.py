@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import pickle
 import random
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -226,3 +227,11 @@ def test_a_schema_file(tmp_path: Path) -> None:
     assert pickle.loads(pickle.dumps(schema)).sha256 == schema.sha256
     assert repr(schema) == f"<Schema - sha256:{schema.sha256[:12]}>"
     assert _schema.FORM == "tensor/v1"
+
+
+def test_short_forms_say_what_a_size_is() -> None:
+    for form, size in (("float32[*batch, 3]", "*batch"), ("float32[B 3 H W]", "B 3 H W"), ("float32[B-1]", "B-1")):
+        with pytest.raises(andiron.SchemaError, match=re.escape(f'"{size}" is not a size: a number, a symbol or _')):
+            andiron.validate(form)(print)
+    with pytest.raises(andiron.FileAccessError, match=r"write a short form such as float32\[B"):
+        andiron.validate("float32")(print)

@@ -99,6 +99,26 @@ def test_a_payload_is_stopped(warm: bool, torch: Any, project: Project, pool: st
 
 
 @pytest.mark.torch
+def test_a_project_that_is_named_says_what_is_imported(
+    torch: Any, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = project.root / "models" / "a.pt"
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "andiron_own_net.py").write_text("import torch\nclass Net(torch.nn.Linear): pass\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "own"))
+    from andiron_own_net import Net  # type: ignore[import-not-found]
+
+    torch.save(Net(2, 2), path)
+    (tmp_path / "andiron.yaml").write_text(
+        "version: 1\nsandbox:\n  path: [own]\n  allow_globals: [andiron_own_net.Net]\n"
+    )
+    assert list(andiron.load_untrusted(path, project=tmp_path)) == ["weight", "bias"]
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(andiron.BinaryError, match="you have not named it"):
+        andiron.load_untrusted(path)
+
+
+@pytest.mark.torch
 def test_what_holds_no_tensors_is_an_error(torch: Any, project: Project, pool: str) -> None:
     path = project.root / "models" / "a.pt"
     torch.save({"w": OrderedDict(a={1, 2})}, path)

@@ -23,6 +23,7 @@ import json
 import logging
 import mmap
 import os
+import shutil
 import socket
 import struct
 import sys
@@ -54,6 +55,7 @@ _DEEP: Final = 250  # levels; the worker writes 200
 _PATIENCE: Final = 300.0
 
 _TREE: Final = "andiron.tree"
+_POLICY: Final = "andiron.yaml"
 
 
 @explained
@@ -83,7 +85,8 @@ def load_untrusted(
     python: the interpreter with the torch that loads; without it, this one. A pool
         has its own.
     project: the folder whose andiron.yaml says what must hold the process and what
-        it may import; without it, the current folder.
+        it may import; without it, the current folder, where one that has code run
+        (sandbox.python, runsc and path) is refused, as nobody named it.
     max_time, max_memory, max_result: seconds, and bytes of memory and of tensors.
 
     Raises ContainedError if the file tried what it may not, DigestMismatchError,
@@ -103,7 +106,8 @@ def load_untrusted(
         if pool is not None:
             connection = _connect(os.fspath(pool))
         else:
-            connection = _start(os.fspath(python) if python is not None else sys.executable, source.size, folder)
+            wanted_python = sys.executable if python is None else shutil.which(python) or os.fspath(python)
+            connection = _start(wanted_python, source.size, folder)
         with connection as ask:
             answer, tensors = ask({"name": source.path, **asked}, source.fd)
     with contextlib.closing(_Descriptor(tensors)):
@@ -212,6 +216,8 @@ def _start(python: str, size: int, folder: str | None) -> Iterator[_Asker]:
             fd = theirs.fileno()
             args = ["sandbox", "pool", "--fd", str(fd), "--python", python, "--log", os.devnull]
             args += ["--max-input", str(max(1, size)), "--wait", "2m"]  # the start has a limit of its own
+            if folder is not None and os.path.exists(os.path.join(folder, _POLICY)):
+                args += ["--policy", _POLICY]  # its folder was named, so what it has run is the caller's
             process = _binary.start(args, stderr=said, pass_fds=(fd,), folder=folder)
         try:
             yield _Asker(ours, binary)

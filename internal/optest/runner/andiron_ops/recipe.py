@@ -128,12 +128,12 @@ def constant(dtype, v):
 
 
 def fitted(have, n):
-    """n elements: the first, or all of them again and again."""
+    """n elements: the first, or all of them again and again. There is no memory behind the last."""
     if have.numel() == 0:
         return torch.zeros(n, dtype=have.dtype)
     if have.numel() < n:
         have = have.repeat(-(-n // have.numel()))
-    return have[:n]
+    return have if have.numel() == n else have[:n].clone()
 
 
 def read_tensor(r):
@@ -251,7 +251,7 @@ def source_of_elements(r, dtype):
     flat = elements(r).reshape(-1)
     if n > SHOWN:
         head = flat[:SHOWN].tolist()
-        text = f"torch.tensor({listed(head)}, dtype={dtype}).repeat({-(-n // SHOWN)})[:{n}]"
+        text = f"torch.tensor({listed(head)}, dtype={dtype}).repeat({-(-n // SHOWN)})[:{n}].clone()"
         if not torch.equal(fitted(flat[:SHOWN], n).to(flat.dtype), flat):
             raw = base64.b64encode(bytes(flat.view(torch.uint8).tolist())).decode()
             text = f'torch.frombuffer(bytearray(base64.b64decode("{raw}")), dtype={dtype}).clone()'

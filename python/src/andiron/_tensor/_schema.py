@@ -261,7 +261,12 @@ def read_schema(path: str | os.PathLike[str]) -> Schema:
         with open(where, "rb") as file:
             return parse_schema(file.read(MAX_FILE + 1), where, beside)
     except OSError as exc:
-        raise FileAccessError("cannot be read", where=where, why=str(exc), hint="name a schema file") from exc
+        raise FileAccessError(
+            "cannot be read",
+            where=where,
+            why=str(exc),
+            hint="name a schema file, or write a short form such as float32[B, 3, H, W]",
+        ) from exc
 
 
 _FORM = re.compile(r" *([^ \[\]|]+(?: *\| *[^ \[\]|]+)*) *\[([^\[\]]*)\] *(?:in *\[([^\[\],]*),([^\[\],]*)\] *)?")
@@ -312,5 +317,8 @@ def _size(word: str) -> Dim:
         return Dim(1, MAX_DIM)
     if is_symbol(word):
         return Dim(1, MAX_DIM, word)
-    n = whole(word, 0, MAX_DIM)
+    try:
+        n = whole(word, 0, MAX_DIM)
+    except ValueError as exc:
+        raise ValueError(f'"{clip(word)}" is not a size: a number, a symbol or _') from exc
     return Dim(n, n)

@@ -18,6 +18,7 @@ from ._dtype import DType
 from ._expr import Constraint, Expr
 from ._flush import flushes
 from ._graph import unfit
+from ._number import bound as spelt
 from ._number import to_float
 from ._schema import Schema
 from ._script import check_tensors, check_traced, fail, flush, present
@@ -72,7 +73,7 @@ def tables(
             raise ValueError(f"TorchScript cannot check {s.name!r}, which is of type {s.types()}")
     symbols = sorted({name for c in schema.constraints for name in c.symbols()})
     return (
-        [f'"{s.name}" is not {s.describe()} as the schema says: ' for s in specs],
+        [f'"{s.name}" is not {_want(s)} as the schema says: ' for s in specs],
         [[[d.low for d in s.shape] or [0], [d.high for d in s.shape] or [0],
           [len(s.shape), s.max_elements or 1 << 40, s.max_bytes or 1 << 43]] for s in specs],
         [_symbols(s) for s in specs],
@@ -91,6 +92,13 @@ def tables(
         [_symbols(schema.groups["inputs"][name]) for name in bound] or [[""]],
         [schema.limits.max_elements, schema.limits.max_bytes, int(shadow)],
     )  # fmt: skip
+
+
+def _want(s: Spec) -> str:
+    """Describe a tensor of the schema with its bounds."""
+    if s.vocabulary:
+        return f"{s.describe()} in [0, {s.vocabulary - 1}]"
+    return s.describe() + (f" in [{spelt(s.range[0])}, {spelt(s.range[1])}]" if s.range else "")
 
 
 def _rows(specs: Sequence[Spec]) -> list[tuple[int, Spec, DType]]:
@@ -227,23 +235,27 @@ def scriptable(
         nodes[p.name] = graph.placeholder(p.name, None if hint is torch.Tensor else hint, *default)
     inputs = {parameters[name]: name for name in nodes if name in parameters}
     specs = [s for s in schema.specs("inputs") if s.name in inputs and not (partial and not _rows([s]))]
-    specs.sort(key=lambda s: s.optional)  # those that must be there are handed on
+    # What the model itself may be given without.
+    left_out = {s.name for s in specs if s.optional and type(None) in typing.get_args(hints.get(inputs[s.name]))}
+    specs.sort(key=lambda s: s.name in left_out)  # the others are handed on
     names = [s.name for s in specs]
     given = [
-        graph.call_function(present, (nodes[inputs[s.name]],)) if s.optional else [nodes[inputs[s.name]]] for s in specs
+        graph.call_function(present, (nodes[inputs[name]],)) if name in left_out else [nodes[inputs[name]]]
+        for name in names
     ]
     rest = tables(schema, "inputs", names, (), partial=partial, shadow=shadow)
     checked = graph.call_function(check_tensors, (given, [[]], *rest))
     root = {"model": model}
     bound = list(given)
     for i, s in enumerate(specs):
-        node = nodes[inputs[s.name]] if s.optional else graph.call_function(operator.getitem, (checked, i))
-        if not s.optional:
+        node = nodes[inputs[s.name]]
+        if s.name not in left_out:
+            node = graph.call_function(operator.getitem, (checked, i))
             bound[i] = [node]
         steps = [Flush(s)] if flushes(s) else []
         steps += [normalize[s.name]] if s.name in normalize else []
         for k, step in enumerate(steps):
-            root[f"step_{i}_{k}"] = Maybe(step) if s.optional else step
+            root[f"step_{i}_{k}"] = Maybe(step) if s.name in left_out else step
             node = graph.call_module(f"step_{i}_{k}", (node,))
         nodes[inputs[s.name]] = node
     result = graph.call_module("model", tuple(nodes.values()))
