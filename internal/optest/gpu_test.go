@@ -108,7 +108,7 @@ func watching(t *testing.T, tool string) *watcher {
 	r := &run{Options: Options{Project: opbuild.Project{Dir: "/p", Sources: []string{"csrc/a.cu", "csrc/b.cu", "x/b.cu"}}}}
 	r.plain = opbuild.Built{Dir: "/copy", Libraries: []string{"/copy/_C.so"}}
 	r.operators = []operator{{Name: "ns::f"}, {Name: "ns::g"}}
-	return &watcher{r: r, path: "compute-sanitizer", tool: tool, reports: map[string]*spotted{}}
+	return &watcher{r: r, path: "compute-sanitizer", tool: tool, reports: map[string]*spotted{}, lost: map[int]int{}}
 }
 
 func TestSpot(t *testing.T) {
@@ -132,7 +132,8 @@ func TestSpot(t *testing.T) {
 	} {
 		keep(d, whole)
 	}
-	keep(at("cuda-error", "", "_C.so"), made{text: calls[0].Case, status: "raised"}) // somebody asked
+	keep(at("crash", "/copy/csrc/a.cu", "_C.so"), made{text: rawCase(`{"args":[2]}`)}) // another call
+	keep(at("cuda-error", "", "_C.so"), made{text: calls[0].Case, status: "raised"})   // somebody asked
 	follows := at("cuda-error", "", "_C.so")
 	follows.Detail = "cudaFree fails: unspecified launch failure"
 	keep(follows, whole)
@@ -148,6 +149,9 @@ func TestSpot(t *testing.T) {
 	again(at("crash", "/copy/csrc/a.cu", "_C.so"), whole)
 	again(at("crash", "/copy/csrc/a.cu", "_C.so"), made{text: rawCase(`{"args":[]}`)})
 	again(at("race", "/copy/csrc/a.cu", "_C.so"), whole) // is not what was to be made smaller
+	for _, s := range w.reports {
+		s.tried = true
+	}
 	f := s.found("memcheck")
 	if f.Unsteady || string(f.Case) != `{"args":[]}` || f.Kind != "crash" || f.Build != "memcheck" || f.Where.Line != 7 || len(w.order) != 2 {
 		t.Errorf("%+v", f)
@@ -191,6 +195,24 @@ func TestWords(t *testing.T) {
 	w.tool = "racecheck"
 	if got := strings.Join(w.words("log", "full")[7:], " "); got != "--strip-paths no --destroy-on-device-error kernel --racecheck-report analysis" {
 		t.Errorf("racecheck: %s", got)
+	}
+}
+
+// synccheck ends all that a process may ask of the GPU, and an operator does that twice.
+func TestWithout(t *testing.T) {
+	w := watching(t, "synccheck")
+	w.help = "--destroy-on-device-error arg\n"
+	if slices.Contains(w.words("log", "no"), "--destroy-on-device-error") {
+		t.Error("synccheck ends the kernel alone")
+	}
+	calls := []call{{Op: 0}, {Op: 1}, {Op: 0}, {Op: 1}}
+	w.lost[0] = mostLost - 1
+	if got := w.without(calls, 1); len(got) != 4 {
+		t.Errorf("%+v", got)
+	}
+	w.lost[0]++
+	if got := w.without(calls, 1); len(got) != 3 || got[0].Op != 0 || got[1].Op != 1 || got[2].Op != 1 || len(calls) != 4 {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -29,7 +29,8 @@ import (
 var deviceTools = []string{"memcheck", "initcheck", "racecheck", "synccheck"}
 
 const (
-	mostStarts   = 8      // processes of one tool for one list of calls
+	mostStarts   = 12 // processes of one tool for one list of calls
+	mostLost     = 2
 	mostPrinted  = 20_000 // reports of one process
 	mostShown    = 24     // findings of one tool that are made smaller
 	mostLeaks    = 8
@@ -54,7 +55,7 @@ func (r *run) watch(ctx context.Context, path string) error {
 	w := make([]*watcher, len(deviceTools))
 	all, own := errgroup.WithContext(ctx)
 	for i, tool := range deviceTools {
-		w[i] = &watcher{r: r, path: path, help: help, tool: tool, end: time.Now().Add(r.share(OnGPU) + startSeconds*time.Second), reports: map[string]*spotted{}}
+		w[i] = &watcher{r: r, path: path, help: help, tool: tool, end: time.Now().Add(r.share(OnGPU) + startSeconds*time.Second), reports: map[string]*spotted{}, lost: map[int]int{}}
 		mine := calls
 		if tool == "memcheck" {
 			mine = broken
@@ -112,6 +113,7 @@ type watcher struct {
 	reports    map[string]*spotted
 	leaks      []*spotted
 	order      []string
+	lost       map[int]int // operators, and how often a call of theirs was the last of a process
 	incomplete string
 }
 
@@ -122,7 +124,9 @@ type spotted struct {
 	op     int
 	first  rawCase
 	small  rawCase
-	times  int
+	last   rawCase
+	times  int  // calls
+	tried  bool // again
 	sure   bool // it came again
 }
 
@@ -161,9 +165,22 @@ func (w *watcher) several(ctx context.Context, calls []call, smaller bool) error
 			w.incomplete = fmt.Sprintf("compute-sanitizer %s gave no answer: %s", w.tool, trouble)
 			return nil
 		}
+		if smaller {
+			for _, key := range w.order[first:done] {
+				w.reports[key].tried = true
+			}
+		}
 		first = done
+		if !smaller {
+			calls = w.without(calls, first)
+		}
 	}
 	return nil
+}
+
+// without leaves out what is left to be made of operators that ended a process twice.
+func (w *watcher) without(calls []call, first int) []call {
+	return append(slices.Clone(calls[:first]), slices.DeleteFunc(slices.Clone(calls[first:]), func(c call) bool { return w.lost[c.Op] >= mostLost })...)
 }
 
 // spot keeps a report, by operator, kind and place.
@@ -185,14 +202,15 @@ func (w *watcher) spot(calls []call, smaller bool) func(opreport.DeviceReport, m
 			w.leaked(op, m, d, where)
 		case s == nil && smaller:
 		case s == nil:
-			w.reports[key] = &spotted{report: d, where: where, op: op, first: m.text, small: m.text, times: 1}
+			w.reports[key] = &spotted{report: d, where: where, op: op, first: m.text, small: m.text, last: m.text, times: 1}
 			w.order = append(w.order, key)
 		case smaller:
 			s.sure = s.sure || bytes.Equal(m.text, s.first)
 			if len(m.text) < len(s.small) {
 				s.small, s.report = m.text, d
 			}
-		default:
+		case !bytes.Equal(m.text, s.last): // each thread of a kernel may have one
+			s.last = m.text
 			s.times++
 		}
 	}
@@ -268,6 +286,9 @@ func (w *watcher) once(ctx context.Context, calls []call, first int, smaller boo
 	}
 	list, next, readErr := readMade(p.Result, calls, first)
 	log, logErr := w.read(p.Log, list, each)
+	if n := len(list); n > 0 && list[n-1].status == "lost" {
+		w.lost[calls[list[n-1].entry].Op]++
+	}
 	if !smaller {
 		w.made += len(list)
 	}
@@ -296,7 +317,9 @@ func (w *watcher) words(log, leaks string) []string {
 		}
 	}
 	add("--strip-paths", "no")
-	add("--destroy-on-device-error", "kernel")
+	if w.tool != "synccheck" { // which was seen to find a barrier that is wrong without it, and never with it
+		add("--destroy-on-device-error", "kernel")
+	}
 	add("--launch-timeout", "120")
 	switch w.tool {
 	case "memcheck":
@@ -408,9 +431,9 @@ func (r *run) takeWatched(ctx context.Context, list []*watcher) error {
 func (s *spotted) found(tool string) opreport.Found {
 	f := opreport.Found{
 		Kind: s.report.Kind, Key: fmt.Sprintf("%s %s:%d", s.report.Detail, s.where.File, s.where.Line), Detail: s.report.Detail, Output: s.report.Output,
-		Times: s.times, Calls: 1, Unsteady: !s.sure, Build: tool, Where: s.where, Case: s.small,
+		Times: s.times, Calls: 1, Unsteady: s.tried && !s.sure, Build: tool, Where: s.where, Case: s.small,
 	}
-	if f.Unsteady {
+	if !s.sure {
 		f.Case = s.first
 	}
 	return f
@@ -439,8 +462,8 @@ func (r *run) watchLeaks(ctx context.Context, w *watcher) (list []scripted, err 
 		if trouble != "" {
 			r.result.Incomplete = append(r.result.Incomplete, fmt.Sprintf("compute-sanitizer %s gave no answer about a leak: %s", w.tool, trouble))
 		} else if n >= leakCalls {
+			s.sure, s.times, s.small = true, 1, s.first
 			f := s.found(w.tool)
-			f.Unsteady, f.Times = false, 1
 			list = append(list, scripted{op: s.op, found: f})
 		}
 	}
