@@ -76,8 +76,12 @@ func (c *SetCheck) Add(rows *dataset.Rows) {
 		c.where = whereOf(rows.Bad[0].Place)
 	}
 	bad := map[int]bool{}
-	for _, g := range c.groups() {
-		c.group(g, rows, bad)
+	var had sizes
+	for i, g := range c.groups() {
+		c.group(g, rows, &had, bad)
+		if i == 0 && rows.N > 0 {
+			had = c.sizes(rows)
+		}
 	}
 	for _, cell := range rows.Bad {
 		c.cell(cell)
@@ -90,29 +94,60 @@ func (c *SetCheck) Add(rows *dataset.Rows) {
 	}
 }
 
+// sizes are those of the inputs of each sample, which labels have as well.
+type sizes struct {
+	dims   map[string]int64
+	broken map[string]bool // what constraints want that these sizes break
+}
+
+// sizes is the same for all rows, whose tensors have the same shapes. A symbol that
+// counts samples is left out.
+func (c *SetCheck) sizes(rows *dataset.Rows) sizes {
+	if len(c.groups()) == 1 {
+		return sizes{}
+	}
+	least, _ := c.steps(tensor.Inputs, rows)
+	res := c.schema.Sizes(tensor.Inputs, c.columns(tensor.Inputs, rows, 0, min(least, rows.N)))
+	had := sizes{res.Dims, map[string]bool{}}
+	for _, g := range c.groups() {
+		for i := range rows.Columns {
+			t := &rows.Columns[i]
+			if r, ok := c.schema.Rows(g, t.Name); ok && r.Rank == len(t.Shape) {
+				delete(had.dims, r.Symbol)
+			}
+		}
+	}
+	for _, v := range res.Violations {
+		if v.Code == tensor.CodeConstraint {
+			had.broken[v.Want] = true
+		}
+	}
+	return had
+}
+
 // group looks at the columns of a group: as many samples as the schema takes at a
 // time, and where something is wrong with them as few as it takes.
-func (c *SetCheck) group(g tensor.Group, rows *dataset.Rows, bad map[int]bool) {
+func (c *SetCheck) group(g tensor.Group, rows *dataset.Rows, had *sizes, bad map[int]bool) {
 	least, most := c.steps(g, rows)
-	if most == 1 && c.alike(g, rows) {
+	if most == 1 && c.alike(g, rows, had.dims) {
 		return
 	}
 	for from := 0; from < rows.N; from += most {
 		n := min(most, rows.N-from)
 		part := c.columns(g, rows, from, n)
-		if n >= least && c.schema.Check(g, part, nil, nil).OK() {
+		if n >= least && c.schema.Check(g, part, had.dims, nil).OK() {
 			c.drift(g, rows, from, part)
 			continue
 		}
-		c.pinpoint(g, rows, from, n, least, bad)
+		c.pinpoint(g, rows, had, from, n, least, bad)
 	}
 }
 
 // alike looks at all samples together where the schema is about one: they have the
 // same types and shapes, so that the first stands for them, and their elements are
 // looked at as those of one tensor. It reports whether nothing is wrong.
-func (c *SetCheck) alike(g tensor.Group, rows *dataset.Rows) bool {
-	return rows.N > 1 && c.windows[g].None() && c.schema.Check(g, c.columns(g, rows, 0, 1), nil, nil).OK() &&
+func (c *SetCheck) alike(g tensor.Group, rows *dataset.Rows, dims map[string]int64) bool {
+	return rows.N > 1 && c.windows[g].None() && c.schema.Check(g, c.columns(g, rows, 0, 1), dims, nil).OK() &&
 		c.schema.Alike(g, c.columns(g, rows, 0, rows.N))
 }
 
@@ -167,18 +202,21 @@ func (c *SetCheck) elsewhere(rows *dataset.Rows, name string) bool {
 }
 
 // pinpoint finds the samples that are wrong.
-func (c *SetCheck) pinpoint(g tensor.Group, rows *dataset.Rows, from, n, least int, bad map[int]bool) {
+func (c *SetCheck) pinpoint(g tensor.Group, rows *dataset.Rows, had *sizes, from, n, least int, bad map[int]bool) {
 	for i := 0; i < n; i += least {
 		at := from + i
 		if at+least > rows.N && rows.N >= least { // the last ones, with some of those before
 			at = rows.N - least
 		}
 		part := c.columns(g, rows, at, min(least, rows.N-at))
-		res := c.schema.Check(g, part, nil, nil)
+		res := c.schema.Check(g, part, had.dims, nil)
 		if res.OK() {
 			c.drift(g, rows, at, part)
 		}
 		for _, v := range res.Violations {
+			if v.Code == tensor.CodeConstraint && had.broken[v.Want] { // the inputs said so
+				continue
+			}
 			row := at
 			if len(v.Index) > 0 && least > 1 {
 				row += int(v.Index[0])

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -113,5 +114,46 @@ func TestCounts(t *testing.T) {
 	}
 	if count.Requests != 4 || count.Rejected != 4 {
 		t.Errorf("%d of %d samples are wrong, want 4 of 4", count.Rejected, count.Requests)
+	}
+}
+
+// A symbol has the same size in the labels of a sample as in its inputs, whether the
+// schema is about a sample or about a batch; a constraint that is broken counts once.
+func TestLabelsHaveTheSizesOfTheInputs(t *testing.T) {
+	for name, c := range map[string]struct {
+		schema string
+		mask   []int64
+		code   tensor.Code
+		wrong  int
+	}{
+		"a mask":                {"dims: {H: 1..9, W: 1..9}\ninputs: {x: {dtype: uint8, shape: [H, W]}}\nlabels: {m: {dtype: uint8, shape: [H, W]}}\n", []int64{5, 2, 3}, "", 0},
+		"a mask of another":     {"dims: {H: 1..9, W: 1..9}\ninputs: {x: {dtype: uint8, shape: [H, W]}}\nlabels: {m: {dtype: uint8, shape: [H, W]}}\n", []int64{5, 3, 2}, tensor.CodeDim, 5},
+		"in a batch":            {"dims: {B: 1..2, H: 1..9, W: 1..9}\ninputs: {x: {dtype: uint8, shape: [B, H, W]}}\nlabels: {m: {dtype: uint8, shape: [B, H, W]}}\n", []int64{5, 2, 3}, "", 0},
+		"of another in a batch": {"dims: {B: 1..2, H: 1..9, W: 1..9}\ninputs: {x: {dtype: uint8, shape: [B, H, W]}}\nlabels: {m: {dtype: uint8, shape: [B, H, W]}}\n", []int64{5, 3, 3}, tensor.CodeDim, 5},
+		"a constraint":          {"dims: {H: 1..9, W: 1..9, K: 1..9}\nconstraints: [H < K]\ninputs: {x: {dtype: uint8, shape: [H, W]}}\nlabels: {m: {dtype: uint8, shape: [K]}}\n", []int64{5, 2}, tensor.CodeConstraint, 5},
+		"one of inputs alone":   {"dims: {H: 1..9, W: 1..9, K: 1..9}\nconstraints: [H > W]\ninputs: {x: {dtype: uint8, shape: [H, W]}}\nlabels: {m: {dtype: uint8, shape: [K]}}\n", []int64{5, 2}, tensor.CodeConstraint, 5},
+	} {
+		s, err := tensor.Parse([]byte("andiron: tensor/v1\n" + c.schema))
+		if err != nil {
+			t.Fatal(err)
+		}
+		size := int64(1)
+		for _, n := range c.mask {
+			size *= n
+		}
+		check := data.NewSetCheck(s, "")
+		check.Add(&dataset.Rows{N: 5, Columns: []tensor.Tensor{
+			{Name: "x", DType: tensor.Uint8, Shape: []int64{5, 2, 3}, Data: make([]byte, 30)},
+			{Name: "m", DType: tensor.Uint8, Shape: c.mask, Data: make([]byte, size)},
+		}})
+		found, count := finish(check)
+		if count.Rejected != c.wrong || (c.code == "") != (len(found) == 0) {
+			t.Errorf("%s: %d samples are wrong, want %d: %+v", name, count.Rejected, c.wrong, found)
+		}
+		for _, f := range found {
+			if !strings.HasPrefix(f[1], "5 samples of 5: "+string(c.code)) || len(f) != 2+5 {
+				t.Errorf("%s: %q", name, f)
+			}
+		}
 	}
 }

@@ -70,11 +70,12 @@ var errUneven = errors.New("it has lists of different lengths inside one row, wh
 func (c *cursor) fill(n int) error {
 	for len(c.queue) == 0 || len(c.queue) == 1 && c.queue[0].rows < n && len(c.queue[0].data)-c.queue[0].at < c.most {
 		var err error
-		if c.lists > 0 {
+		switch {
+		case c.lists > 0:
 			err = c.moreLists()
-		} else if c.image {
+		case c.image:
 			err = c.moreImages()
-		} else {
+		default:
 			err = c.more(n)
 		}
 		if errors.Is(err, io.EOF) {

@@ -51,6 +51,16 @@ func (s *Schema) Check(g Group, tensors []Tensor, dims map[string]int64, scan Sc
 	return r
 }
 
+// Sizes is Check without a look at elements: what sizes the symbols have, and what is
+// wrong with types, sizes and constraints.
+func (s *Schema) Sizes(g Group, tensors []Tensor) Result {
+	c := s.checker(g, nil, nil)
+	if c.budget(tensors) {
+		c.structures(c.names(tensors))
+	}
+	return Result{c.found, c.dims}
+}
+
 func (s *Schema) checker(g Group, dims map[string]int64, scan Scanner) *checker {
 	c := &checker{s: s, group: g, scan: scan, dims: map[string]int64{}, from: map[string]string{}}
 	if scan == nil {
@@ -66,20 +76,24 @@ func (c *checker) check(tensors []Tensor) (Result, error) {
 	if !c.budget(tensors) {
 		return Result{c.found, c.dims}, nil
 	}
-	var sound []*Tensor
-	present := c.names(tensors)
+	for _, in := range c.structures(c.names(tensors)) {
+		if err := c.elements(c.s.find(c.group, in.Name), in); err != nil {
+			return Result{c.found, c.dims}, fmt.Errorf("%q: %w", in.Name, err)
+		}
+	}
+	return Result{c.found, c.dims}, nil
+}
+
+// structures checks what needs no element, and returns the tensors whose elements can be
+// looked at.
+func (c *checker) structures(present []*Tensor) (sound []*Tensor) {
 	for i, t := range c.s.groups[c.group] {
 		if in := present[i]; in != nil && c.structure(t, in) {
 			sound = append(sound, in)
 		}
 	}
 	c.constraints()
-	for _, in := range sound {
-		if err := c.elements(c.s.find(c.group, in.Name), in); err != nil {
-			return Result{c.found, c.dims}, fmt.Errorf("%q: %w", in.Name, err)
-		}
-	}
-	return Result{c.found, c.dims}, nil
+	return sound
 }
 
 // size is how many bytes of data a tensor has.

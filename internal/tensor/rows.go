@@ -6,7 +6,8 @@ import "math"
 // them.
 type Rows struct {
 	Rank        int
-	Least, Most int64 // of the first dimension; 1 where the rank is 0
+	Least, Most int64  // of the first dimension; 1 where the rank is 0
+	Symbol      string // of the first dimension, if it has one
 }
 
 // Rows says how many samples a tensor of the schema takes at a time; ok is false where
@@ -19,7 +20,7 @@ func (s *Schema) Rows(g Group, name string) (r Rows, ok bool) {
 	r = Rows{Rank: len(t.shape), Least: 1, Most: 1}
 	if len(t.shape) > 0 {
 		d := t.shape[0]
-		if d.symbol != "" {
+		if r.Symbol = d.symbol; d.symbol != "" {
 			d.span = s.dims[d.symbol]
 		}
 		r.Least, r.Most = max(1, d.lo), max(1, d.hi)
