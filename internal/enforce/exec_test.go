@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -242,6 +243,38 @@ func TestExecWays(t *testing.T) {
 				t.Errorf("%q, want %s", got, w.want)
 			}
 		})
+	}
+}
+
+// A path that begins at the current folder is what it is there, also once files are known.
+func TestExecRelative(t *testing.T) {
+	y := newYard(t, "")
+	for _, name := range []string{"a", "b"} {
+		if err := os.MkdirAll(filepath.Join(y.dir, "out", name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		y.write("out/"+name+"/x.txt", name)
+	}
+	time.Sleep(2500 * time.Millisecond) // they are then left alone for long enough to be remembered
+	got := y.run(`
+def text(path):
+  with open(path) as f: return f.read()
+def both(): return text('x.txt') + text('./x.txt')
+for _ in range(2):
+  os.chdir('out/a'); said(both)
+  os.chdir('../b'); said(both)
+  os.chdir('../..')
+os.rename('out/a', 'out/c'); os.rename('out/b', 'out/a')
+os.chdir('out/a'); said(both)
+os.chdir('../c'); said(both)
+os.rename('../c', '../d'); said(both)
+with open('../../models/good.pkl', 'rb') as f, open('x.txt', 'wb') as g: g.write(f.read())
+said(both)
+os.unlink('x.txt'); said(both)
+`)
+	want := []string{"aa", "bb", "aa", "bb", "bb", "aa", "aa", "EACCES", "ENOENT"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 

@@ -17,7 +17,8 @@ import (
 // worker answers calls on a thread of its own.
 type worker struct {
 	*supervisor
-	text [unix.PathMax + 1]byte
+	text  [unix.PathMax + 1]byte
+	whole [2*unix.PathMax + 2]byte // of a path that begins at a folder
 }
 
 // request is an open, as it was asked for.
@@ -78,7 +79,7 @@ func (w *worker) answer(c *unotify.Call) *request {
 		w.refuse(&r, err)
 		return nil
 	}
-	if r.flags&^plainly == 0 && w.quick(&r, w.text[:n+1]) {
+	if r.flags&^plainly == 0 && w.quick(&r, w.absolute(&r, n)) {
 		return nil
 	}
 	r.path = string(w.text[:n])
@@ -98,6 +99,22 @@ func (s *supervisor) refuse(r *request, err error) {
 // errDenied is the refusal that was told of.
 var errDenied = errors.Join(errors.New("denied"), unix.EACCES)
 
+// absolute is the path of n bytes that was read, with a NUL. One that begins at the
+// current folder of who asks is written with that, where it can be; who moves the folder
+// meanwhile gets what was there, or is answered slowly.
+func (w *worker) absolute(r *request, n int) []byte {
+	path := w.text[:n+1]
+	if n == 0 || path[0] == '/' || r.dir != unix.AT_FDCWD {
+		return path
+	}
+	k, err := unix.Readlink(r.thread()+"/cwd", w.whole[:unix.PathMax])
+	if err != nil {
+		return path
+	}
+	w.whole[k] = '/'
+	return w.whole[:k+1+copy(w.whole[k+1:], bytes.TrimPrefix(path, []byte("./")))]
+}
+
 // quick opens what lies with the code, or was looked at before and is no model, without
 // a link on the way. path ends with a NUL.
 func (w *worker) quick(r *request, path []byte) bool {
@@ -112,7 +129,7 @@ func (w *worker) quick(r *request, path []byte) bool {
 	}
 	fd, err := openat2(path, flags)
 	switch {
-	case errors.Is(err, unix.ELOOP) || errors.Is(err, unix.EAGAIN):
+	case errors.Is(err, unix.ELOOP) || errors.Is(err, unix.EAGAIN), err != nil && w.text[0] != '/':
 		return false
 	case err != nil:
 		w.refuse(r, err)

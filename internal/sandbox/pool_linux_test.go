@@ -189,16 +189,16 @@ func TestPoolWithoutPython(t *testing.T) {
 	}
 }
 
-// What is called python may be a script that starts one, and reads files for that which
-// no worker sees: the worker is the Python that it starts.
-func TestPoolOfScript(t *testing.T) {
+// A python among shims is a script that chooses one, and reads files for that which no
+// worker sees: the worker is the Python that it starts.
+func TestPoolOfShim(t *testing.T) {
 	o := standInOptions(t)
 	dir := t.TempDir()
 	which := filepath.Join(dir, "which")
 	if err := os.WriteFile(which, []byte(o.Python+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	o.Python = filepath.Join(dir, "bin", "python")
+	o.Python = filepath.Join(dir, "shims", "python")
 	if err := os.Mkdir(filepath.Dir(o.Python), 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -28,8 +28,7 @@ type view struct {
 }
 
 // ask has the interpreter say which program it is, and where its parts are. That is the
-// user's own Python. What is called python may be a script that starts one, as that of
-// pyenv is, which needs more than the Python does.
+// user's own Python.
 const ask = `import sys, json
 print(json.dumps([sys.executable, sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path]))`
 
@@ -55,7 +54,9 @@ func look(ctx context.Context, o *Options) (*view, error) {
 	if err := json.Unmarshal(out.Bytes(), &paths); err != nil {
 		return nil, fmt.Errorf("python %q says what no Python says: %w", python, err)
 	}
-	if len(paths) > 0 && isProgram(paths[0]) {
+	// A script of pyenv or its like only chooses one, and needs more for that than the
+	// Python does. Any other script stays: what it starts Python with may be needed.
+	if filepath.Base(filepath.Dir(path)) == "shims" && len(paths) > 0 && isProgram(paths[0]) {
 		path = paths[0]
 	}
 	for _, dir := range o.Path {
