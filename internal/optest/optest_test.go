@@ -247,3 +247,27 @@ func TestRecorderIsThatOfThePackage(t *testing.T) {
 		t.Error("cp python/src/andiron/_op_recorder.py internal/optest/runner/andiron_ops/recorder.py")
 	}
 }
+
+// Threads may be started in a header alone.
+func TestThreaded(t *testing.T) {
+	dir := t.TempDir()
+	r := &run{plain: opbuild.Built{Dir: dir}}
+	write := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("op.cpp", "#include \"loop.cuh\"\n")
+	write("README.md", "at::parallel_for is not used\n")
+	if r.threaded() {
+		t.Error("nothing starts threads")
+	}
+	write("loop.cuh", "at::parallel_for(0, n, 1, f);\n")
+	if !r.threaded() {
+		t.Error("a header starts threads")
+	}
+	r.plain.Dir = filepath.Join(dir, "missing")
+	if !r.threaded() {
+		t.Error("what cannot be read has none")
+	}
+}

@@ -2,6 +2,7 @@ package optest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"embed"
 	"encoding/json"
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -82,6 +84,7 @@ type plan struct {
 	Seeds     map[string][]rawCase `json:"seeds"`
 	Replay    map[string][]rawCase `json:"replay"`
 	Cases     int                  `json:"cases"`
+	Jobs      int                  `json:"jobs"`
 	Seconds   float64              `json:"seconds,omitempty"`
 	Events    string               `json:"events,omitempty"`
 	Settings  *settings            `json:"settings,omitempty"`
@@ -96,7 +99,7 @@ type settings struct {
 	CaseSeconds int      `json:"case_seconds"`
 	Only        string   `json:"only"`
 	Asks        []string `json:"asks"`
-	Tripwire    string   `json:"tripwire"`
+	Tripwire    string   `json:"tripwire"` // the library; empty where it could not be built
 	Rounds      int      `json:"thread_rounds"`
 	Sources     string   `json:"sources"`
 }
@@ -287,7 +290,6 @@ type drive struct {
 	only      string
 	asks      []string
 	replay    map[string][]rawCase
-	tripwire  string
 	env       []string
 }
 
@@ -295,11 +297,11 @@ type drive struct {
 // runner came to its end.
 func (r *run) drive(ctx context.Context, b opbuild.Built, d drive) (whole bool, err error) {
 	p := &plan{
-		Task: "drive", Operators: r.operators, Seeds: r.seeds, Replay: orEmpty(d.replay), Cases: r.Cases, Seconds: d.seconds.Seconds(),
+		Task: "drive", Operators: r.operators, Seeds: r.seeds, Replay: orEmpty(d.replay), Cases: r.Cases, Jobs: cmp.Or(r.Jobs, runtime.NumCPU()), Seconds: d.seconds.Seconds(),
 		Events: filepath.Join(r.Work, string(b.Variant)+".events"), Dir: b.Dir,
 		Settings: &settings{
 			Seed: r.Seed, Oracles: d.oracles, Sanitizer: d.sanitizer, Memory: caseMemory, Resident: caseResident, CaseSeconds: caseSeconds,
-			Only: d.only, Asks: append([]string{}, d.asks...), Tripwire: d.tripwire, Rounds: 12, Sources: r.Project.Dir,
+			Only: d.only, Asks: append([]string{}, d.asks...), Tripwire: r.tripwire, Rounds: 12, Sources: r.Project.Dir,
 		},
 	}
 	if d.sanitizer {
