@@ -40,6 +40,18 @@ func TestMerge(t *testing.T) {
 		t.Errorf("%d times", got[0].Times)
 	}
 
+	null := opreport.Found{Kind: "crash", Key: "null", Detail: "runtime error: load of null pointer", Build: "asan", Times: 1, Where: at}
+	written := opreport.Found{Kind: "crash", Key: "w", Detail: "AddressSanitizer: heap-buffer-overflow", Output: "WRITE of size 4 at 0x1", Build: "asan", Times: 2, Where: at}
+	for _, order := range [][]opreport.Found{{plain, null, written}, {plain, written, null}} {
+		var got []opreport.Found
+		for _, f := range order {
+			got = merge(got, f)
+		}
+		if len(got) != 1 || got[0].Key != "w" || got[0].Times != 3 || got[0].Also != "the plain build: "+plain.Detail {
+			t.Errorf("of two at one place: %+v", got)
+		}
+	}
+
 	leak := merge([]opreport.Found{{Kind: "leak", Build: "plain", Detail: "each call keeps 32 bytes"}}, opreport.Found{Kind: "leak", Build: "asan", Key: "x", Detail: "Direct leak of 320 bytes", Where: at})
 	if len(leak) != 1 || leak[0].Detail != "each call keeps 32 bytes" || leak[0].Where != at || leak[0].Also != "Direct leak of 320 bytes" {
 		t.Errorf("%+v", leak)
