@@ -221,7 +221,7 @@ func (r *run) sanitized(ctx context.Context, v opbuild.Variant) error {
 	if made.err != nil {
 		r.pass(string(v), "", made.err.Error())
 		r.result.Incomplete = append(r.result.Incomplete, fmt.Sprintf("the build %s failed: %v", v, made.err))
-		return nil
+		return nil //nolint:nilerr // that is said
 	}
 	built := made.built
 	d := drive{what: "testing " + string(v), seconds: r.share(v), sanitizer: true, only: "threads", asks: []string{"threads"}}
