@@ -80,7 +80,7 @@ current folder if not given. ops-test.yaml in it may name examples and reference
 	flags.DurationVar(&f.budget, "budget", 10*time.Minute, "spend this `TIME` on calls; builds come on top")
 	flags.StringVar(&f.config, "config", "", "read what is said of operators from `FILE` instead of DIR/"+optest.ConfigName)
 	flags.StringVar(&f.corpus, "corpus", "", "keep scripts and cases in `FOLDER` instead of DIR/.andiron/ops-test")
-	flags.Var(&f.compilers, "jobs", "start `N` compilers at once (default as the build does)")
+	flags.Var(&f.compilers, "jobs", "start `N` compilers, or call `N` operators, at once (default as the build does, and one for each processor)")
 	flags.Lookup("jobs").DefValue = "0"
 	f.addReport(cmd)
 	return cmd
@@ -93,7 +93,7 @@ func (a *app) opsTest(cmd *cobra.Command, f *opsTestFlags, dir string) error {
 	}
 	none := o.Project.Dir == ""
 	if !none {
-		if err := a.consent(f.yes, o); err != nil {
+		if err := a.consent(cmd.Context(), f.yes, o); err != nil {
 			return err
 		}
 		if o.Work, err = os.MkdirTemp("", "andiron-*"); err != nil {
@@ -215,7 +215,7 @@ func opsConfig(named, dir string) (*optest.Config, error) {
 }
 
 // consent says what will run, and asks.
-func (a *app) consent(yes bool, o *optest.Options) error {
+func (a *app) consent(ctx context.Context, yes bool, o *optest.Options) error {
 	_, _ = fmt.Fprintf(a.stderr, "andiron: ops test builds and runs the code of %q with %q: its build, its tests and its operators\n",
 		safetext.Plain(filepath.ToSlash(o.Project.Dir)), safetext.Plain(o.Python))
 	if yes {
@@ -225,9 +225,21 @@ func (a *app) consent(yes bool, o *optest.Options) error {
 		return usage("ops test: it was not said that the project's code may run", "--yes says so; do that only for code that you trust, or in a machine that you can lose")
 	}
 	_, _ = fmt.Fprint(a.stderr, "Run it? [y/N] ")
-	line, err := bufio.NewReader(a.stdin).ReadString('\n')
-	if answer := strings.ToLower(strings.TrimSpace(line)); err == nil && (answer == "y" || answer == "yes") {
-		return nil
+	line := make(chan string, 1)
+	go func() { // nothing but the terminal ends a read of it, so that this may outlive the question
+		text, err := bufio.NewReader(a.stdin).ReadString('\n')
+		if err != nil {
+			text = "" // half a line is no answer
+		}
+		line <- strings.ToLower(strings.TrimSpace(text))
+	}()
+	select {
+	case <-ctx.Done():
+		_, _ = fmt.Fprintln(a.stderr)
+	case answer := <-line:
+		if answer == "y" || answer == "yes" {
+			return nil
+		}
 	}
 	return usage("ops test: nothing was run", "it asked, and the answer was not y")
 }

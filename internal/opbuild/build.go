@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -182,6 +183,10 @@ func (b *build) cmake(ctx context.Context) (*Built, error) {
 	if _, err := exec.LookPath("ninja"); err == nil {
 		args = append(args, "-G", "Ninja")
 	}
+	before, err := sharedIn(b.src)
+	if err != nil {
+		return nil, err
+	}
 	if err := b.run(ctx, nil, path, args...); err != nil {
 		return nil, err
 	}
@@ -193,7 +198,7 @@ func (b *build) cmake(ctx context.Context) (*Built, error) {
 		return nil, err
 	}
 	made := &Built{PythonPath: []string{b.src}}
-	if err := b.librariesIn(out, made); err != nil {
+	if err := b.libraries(before, made); err != nil {
 		return nil, err
 	}
 	if len(made.Libraries) == 0 {
@@ -203,9 +208,10 @@ func (b *build) cmake(ctx context.Context) (*Built, error) {
 	return made, nil
 }
 
-// librariesIn collects the shared libraries that CMake made.
-func (b *build) librariesIn(out string, made *Built) error {
-	return filepath.WalkDir(out, func(name string, d fs.DirEntry, err error) error {
+// sharedIn are the shared libraries beneath a folder, and when each was written.
+func sharedIn(dir string) (map[string]time.Time, error) {
+	list := map[string]time.Time{}
+	return list, filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
@@ -214,15 +220,44 @@ func (b *build) librariesIn(out string, made *Built) error {
 		case !d.Type().IsRegular() || !strings.HasSuffix(name, ".so") && !strings.Contains(d.Name(), ".so."):
 			return nil
 		}
+		info, err := d.Info()
+		if err == nil {
+			list[name] = info.ModTime()
+		}
+		return err
+	})
+}
+
+// libraries collects the shared libraries that CMake made, in its own folder or where
+// the project has it put them: those that were not there before, or were written since.
+func (b *build) libraries(before map[string]time.Time, made *Built) error {
+	now, err := sharedIn(b.src)
+	for _, name := range slices.Sorted(maps.Keys(now)) {
+		if was, ok := before[name]; ok && was.Equal(now[name]) {
+			continue
+		}
 		made.Libraries = append(made.Libraries, name)
-		module, _, _ := strings.Cut(d.Name(), ".")
-		before := len(made.Modules)
+		module, dir := b.importName(name)
+		count := len(made.Modules)
 		made.Modules = appendModule(made.Modules, name, module)
-		if dir := filepath.Dir(name); len(made.Modules) > before && !slices.Contains(made.PythonPath, dir) {
+		if len(made.Modules) > count && !slices.Contains(made.PythonPath, dir) {
 			made.PythonPath = append(made.PythonPath, dir)
 		}
-		return nil
-	})
+	}
+	return err
+}
+
+// importName is the name under which Python imports a library that lies where it does,
+// with the packages that it lies in, and the folder in which Python then looks.
+func (b *build) importName(file string) (name, dir string) {
+	name, _, _ = strings.Cut(filepath.Base(file), ".")
+	for dir = filepath.Dir(file); dir != b.src; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "__init__.py")); err != nil {
+			break
+		}
+		name = filepath.Base(dir) + "." + name
+	}
+	return name, dir
 }
 
 // compileCommands are the sources that CMake compiles.

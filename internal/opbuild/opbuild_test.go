@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -313,6 +314,44 @@ func TestPresets(t *testing.T) {
 			if got := file.Test[i].Environment[name]; got != want {
 				t.Errorf("%s: got %q, want %q", name, got, want)
 			}
+		}
+	}
+}
+
+// Libraries of a build by CMake are where the project puts them; those of an earlier
+// build, which were copied, are none.
+func TestLibraries(t *testing.T) {
+	src := t.TempDir()
+	write(t, src, map[string]string{"pkg/__init__.py": "", "pkg/old.so": "", "pkg/sub/__init__.py": "", "lib/rebuilt.so": ""})
+	b := &build{src: src}
+	before, err := sharedIn(src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, src, map[string]string{"pkg/sub/_C.cpython-311.so": "", "build/libops.so": "", "build/CMakeFiles/x.so": "", "lib/rebuilt.so": "new"})
+	if err := os.Chtimes(filepath.Join(src, "lib", "rebuilt.so"), time.Time{}, time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	var made Built
+	if err := b.libraries(before, &made); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, name := range made.Libraries {
+		rel, err := filepath.Rel(src, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, filepath.ToSlash(rel))
+	}
+	if want := []string{"build/libops.so", "lib/rebuilt.so", "pkg/sub/_C.cpython-311.so"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for file, want := range map[string][2]string{"pkg/sub/_C.cpython-311.so": {"pkg.sub._C", "."}, "build/libops.so": {"libops", "build"}, "x.so": {"x", "."}} {
+		name, dir := b.importName(filepath.Join(src, filepath.FromSlash(file)))
+		rel, err := filepath.Rel(src, dir)
+		if err != nil || name != want[0] || rel != want[1] {
+			t.Errorf("%s: %q in %q, %v", file, name, rel, err)
 		}
 	}
 }

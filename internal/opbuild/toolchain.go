@@ -110,10 +110,12 @@ func flagsOf(v Variant, f facts, copied, dir, standIn string) flags {
 
 // Quiet options of the sanitizers: what is found, and not that Python never frees.
 const (
-	asanOptions  = "detect_leaks=0:allocator_may_return_null=1:max_allocation_size_mb=2048:detect_odr_violation=0"
+	// What was freed long ago is given back: each process that is forked has to copy it.
+	asanOptions  = "detect_leaks=0:allocator_may_return_null=1:max_allocation_size_mb=2048:detect_odr_violation=0:quarantine_size_mb=64"
 	ubsanOptions = "print_stacktrace=1"
-	// Only what was built for it is watched: torch's own threads are not.
-	tsanOptions = "ignore_noninstrumented_modules=1:die_after_fork=0:report_signal_unsafe=0:history_size=4"
+	// Only what was built for it is watched: torch's own threads are not. Nor does a
+	// process wait a second at its end for races of others.
+	tsanOptions = "ignore_noninstrumented_modules=1:die_after_fork=0:report_signal_unsafe=0:history_size=4:atexit_sleep_ms=0"
 )
 
 // environment is what Python has to be run with so that a sanitizer works in it.

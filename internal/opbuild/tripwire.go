@@ -20,7 +20,7 @@ var tripwire []byte
 // Tripwire builds the library that makes PrivateUse1 a device whose tensors lie on
 // pages that the host cannot touch. torch.ops.load_library loads it;
 // torch.ops.andiron_tripwire.tensor(size, stride, dtype) makes one, and .arm() has it
-// say so on standard error when one is touched. The library is kept in the user's
+// say so on standard error when one is touched; .untraced() makes exceptions cheap. The library is kept in the user's
 // cache for each version of torch and of the compiler.
 func Tripwire(ctx context.Context, o Options) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, mostTime)

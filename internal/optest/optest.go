@@ -29,6 +29,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -67,6 +68,7 @@ type run struct {
 	operators []operator
 	seeds     map[string][]rawCase
 	plain     opbuild.Built
+	ahead     ahead
 	tripwire  string
 	replay    map[string][]rawCase
 	pools     map[string][]rawCase
@@ -108,6 +110,8 @@ func (r *run) all(ctx context.Context) error {
 	if err := r.discover(ctx); err != nil || len(r.operators) == 0 {
 		return err
 	}
+	end := r.buildAhead(ctx)
+	defer end()
 	r.place()
 	if err := r.lookForGPU(ctx); err != nil {
 		return err
@@ -119,7 +123,7 @@ func (r *run) all(ctx context.Context) error {
 	if r.replay, err = r.replayed(); err != nil {
 		return err
 	}
-	r.addTripwire(ctx)
+	r.addTripwire()
 	if err := r.drivePlain(ctx); err != nil {
 		return err
 	}
@@ -171,15 +175,15 @@ func (r *run) buildPlain(ctx context.Context) (err error) {
 	return nil
 }
 
-// addTripwire builds the device whose memory nobody may touch.
-func (r *run) addTripwire(ctx context.Context) {
+// addTripwire takes the device whose memory nobody may touch.
+func (r *run) addTripwire() {
 	r.say("building the tripwire device", 0, 0)
-	library, err := opbuild.Tripwire(ctx, r.options())
-	if err != nil {
-		r.pass("device", "", fmt.Sprintf("the tripwire device cannot be built: %v", err))
+	device := <-r.ahead.device
+	if device.err != nil {
+		r.pass("device", "", fmt.Sprintf("the tripwire device cannot be built: %v", device.err))
 		return
 	}
-	r.tripwire = library
+	r.tripwire = device.tripwire
 	r.pass("device", "tensors of a device whose memory the host cannot touch", "")
 }
 
@@ -200,7 +204,7 @@ func (r *run) drivePlain(ctx context.Context) error {
 		asks = append(asks, "device")
 	}
 	whole, err := r.drive(ctx, r.plain, drive{
-		what: "testing", seconds: r.share(opbuild.Plain), oracles: true, asks: asks, replay: r.replay, tripwire: r.tripwire,
+		what: "testing", seconds: r.share(opbuild.Plain), oracles: true, asks: asks, replay: r.replay,
 		env: []string{"GLIBC_TUNABLES=glibc.malloc.tcache_count=0"},
 	})
 	if err != nil {
@@ -219,22 +223,23 @@ func (r *run) drivePlain(ctx context.Context) error {
 	return nil
 }
 
-// sanitized makes another build, and the same calls in it.
+// sanitized takes another build, and makes the same calls in it.
 func (r *run) sanitized(ctx context.Context, v opbuild.Variant) error {
 	if reason := r.needless(v); reason != "" {
 		r.pass(string(v), "", reason)
 		return nil
 	}
 	r.say("building "+string(v), 0, 0)
-	built, err := opbuild.Build(ctx, r.Project, v, r.options())
+	made := <-r.ahead.built[v]
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err != nil {
-		r.pass(string(v), "", err.Error())
-		r.result.Incomplete = append(r.result.Incomplete, fmt.Sprintf("the build %s failed: %v", v, err))
-		return nil
+	if made.err != nil {
+		r.pass(string(v), "", made.err.Error())
+		r.result.Incomplete = append(r.result.Incomplete, fmt.Sprintf("the build %s failed: %v", v, made.err))
+		return nil //nolint:nilerr // that is said
 	}
+	built := made.built
 	d := drive{what: "testing " + string(v), seconds: r.share(v), sanitizer: true, only: "threads", asks: []string{"threads"}}
 	if v == opbuild.ASan {
 		d.only, d.asks, d.replay = "", nil, r.failing()
@@ -262,15 +267,21 @@ func (r *run) needless(v opbuild.Variant) string {
 	return ""
 }
 
-// threaded reports whether a source speaks of threads.
+// threaded reports whether a source or a header speaks of threads. In doubt it does.
 func (r *run) threaded() bool {
-	for _, name := range r.Project.Sources {
-		b, err := os.ReadFile(filepath.Join(r.Project.Dir, filepath.FromSlash(name)))
-		if err == nil && threads.Match(b) {
-			return true
+	found := false
+	err := filepath.WalkDir(r.plain.Dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !slices.Contains(sourceEndings, strings.ToLower(filepath.Ext(name))) {
+			return err
 		}
-	}
-	return false
+		b, err := os.ReadFile(name) //nolint:gosec // in the copy that was built
+		if err == nil && threads.Match(b) {
+			found = true
+			return fs.SkipAll
+		}
+		return err
+	})
+	return found || err != nil
 }
 
 func setting(env []string, name string) string {

@@ -40,6 +40,18 @@ func TestMerge(t *testing.T) {
 		t.Errorf("%d times", got[0].Times)
 	}
 
+	null := opreport.Found{Kind: "crash", Key: "null", Detail: "runtime error: load of null pointer", Build: "asan", Times: 1, Where: at}
+	written := opreport.Found{Kind: "crash", Key: "w", Detail: "AddressSanitizer: heap-buffer-overflow", Output: "WRITE of size 4 at 0x1", Build: "asan", Times: 2, Where: at}
+	for _, order := range [][]opreport.Found{{plain, null, written}, {plain, written, null}} {
+		var got []opreport.Found
+		for _, f := range order {
+			got = merge(got, f)
+		}
+		if len(got) != 1 || got[0].Key != "w" || got[0].Times != 3 || got[0].Also != "the plain build: "+plain.Detail {
+			t.Errorf("of two at one place: %+v", got)
+		}
+	}
+
 	leak := merge([]opreport.Found{{Kind: "leak", Build: "plain", Detail: "each call keeps 32 bytes"}}, opreport.Found{Kind: "leak", Build: "asan", Key: "x", Detail: "Direct leak of 320 bytes", Where: at})
 	if len(leak) != 1 || leak[0].Detail != "each call keeps 32 bytes" || leak[0].Where != at || leak[0].Also != "Direct leak of 320 bytes" {
 		t.Errorf("%+v", leak)
@@ -257,5 +269,29 @@ func TestRecorderIsThatOfThePackage(t *testing.T) {
 	}
 	if string(ours) != string(theirs) {
 		t.Error("cp python/src/andiron/_op_recorder.py internal/optest/runner/andiron_ops/recorder.py")
+	}
+}
+
+// Threads may be started in a header alone.
+func TestThreaded(t *testing.T) {
+	dir := t.TempDir()
+	r := &run{plain: opbuild.Built{Dir: dir}}
+	write := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("op.cpp", "#include \"loop.cuh\"\n")
+	write("README.md", "at::parallel_for is not used\n")
+	if r.threaded() {
+		t.Error("nothing starts threads")
+	}
+	write("loop.cuh", "at::parallel_for(0, n, 1, f);\n")
+	if !r.threaded() {
+		t.Error("a header starts threads")
+	}
+	r.plain.Dir = filepath.Join(dir, "missing")
+	if !r.threaded() {
+		t.Error("what cannot be read has none")
 	}
 }

@@ -2,6 +2,7 @@ package optest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"embed"
 	"encoding/json"
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -82,6 +84,7 @@ type plan struct {
 	Seeds     map[string][]rawCase `json:"seeds"`
 	Replay    map[string][]rawCase `json:"replay"`
 	Cases     int                  `json:"cases"`
+	Jobs      int                  `json:"jobs"`
 	Seconds   float64              `json:"seconds,omitempty"`
 	Events    string               `json:"events,omitempty"`
 	Settings  *settings            `json:"settings,omitempty"`
@@ -112,7 +115,7 @@ type settings struct {
 	CaseSeconds int      `json:"case_seconds"`
 	Only        string   `json:"only"`
 	Asks        []string `json:"asks"`
-	Tripwire    string   `json:"tripwire"`
+	Tripwire    string   `json:"tripwire"` // the library; empty where it could not be built
 	Rounds      int      `json:"thread_rounds"`
 	Sources     string   `json:"sources"`
 	Device      string   `json:"device"`
@@ -308,7 +311,6 @@ type drive struct {
 	only      string
 	asks      []string
 	replay    map[string][]rawCase
-	tripwire  string
 	env       []string
 }
 
@@ -319,15 +321,16 @@ func (r *run) drive(ctx context.Context, b opbuild.Built, d drive) (whole bool, 
 		d.name, d.operators = string(b.Variant), r.operators
 	}
 	p := &plan{
-		Task: "drive", Operators: d.operators, Seeds: r.seeds, Replay: orEmpty(d.replay), Cases: r.Cases, Seconds: d.seconds.Seconds(),
+		Task: "drive", Operators: d.operators, Seeds: r.seeds, Replay: orEmpty(d.replay), Cases: r.Cases, Jobs: cmp.Or(r.Jobs, runtime.NumCPU()), Seconds: d.seconds.Seconds(),
 		Events: filepath.Join(r.Work, d.name+".events"), Dir: b.Dir,
 		Settings: &settings{
 			Seed: r.Seed, Oracles: d.oracles, Sanitizer: d.sanitizer, Memory: caseMemory, Resident: caseResident, CaseSeconds: caseSeconds,
-			Only: d.only, Asks: append([]string{}, d.asks...), Tripwire: d.tripwire, Rounds: 12, Sources: r.Project.Dir, Device: "cpu",
+			Only: d.only, Asks: append([]string{}, d.asks...), Tripwire: r.tripwire, Rounds: 12, Sources: r.Project.Dir, Device: "cpu",
 		},
 	}
 	if d.device != "" {
 		p.Settings.Device, p.Settings.Resident, p.Settings.CaseSeconds = d.device, gpuResident, 2*caseSeconds
+		p.Jobs, p.Settings.Tripwire = 1, "" // there are several such programs
 	}
 	if d.sanitizer {
 		p.Settings.Rounds, p.Settings.CaseSeconds = 3, 3*caseSeconds

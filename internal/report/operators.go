@@ -39,9 +39,10 @@ func normalOperators(o *finding.Operators) *finding.Operators {
 }
 
 // operatorTotals writes "operators: 12, 340 valid calls, 1200 raised, 3 crashed; torch 2.6.0, seed 0".
-func operatorTotals(o *finding.Operators) string {
+func operatorTotals(s finding.Summary) string {
+	o := s.Operators
 	if len(o.Rows) == 0 {
-		return "no custom operators"
+		return noOperators(s)
 	}
 	var valid, raised, crashed int
 	for _, r := range o.Rows {
@@ -51,17 +52,25 @@ func operatorTotals(o *finding.Operators) string {
 		len(o.Rows), count(valid, "call", "calls"), raised, crashed, brief(o.Torch, maxName), o.Seed)
 }
 
+// noOperators says that there are none, if that is known.
+func noOperators(s finding.Summary) string {
+	if s.Incomplete {
+		return "no operator was reached"
+	}
+	return "no custom operators"
+}
+
 // operatorHeadline says in one line how the operators did.
 func operatorHeadline(r *run) string {
 	rows := r.summary.Operators.Rows
+	if len(rows) == 0 {
+		return noOperators(r.summary)
+	}
 	bad := 0
 	for _, row := range rows {
 		if len(row.Found) > 0 {
 			bad++
 		}
-	}
-	if len(rows) == 0 {
-		return "no custom operators"
 	}
 	return fmt.Sprintf("%d of %s showed something", bad, count(len(rows), "operator", "operators"))
 }

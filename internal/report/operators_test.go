@@ -67,4 +67,8 @@ func TestOperators(t *testing.T) {
 	if err := h.Summary(none); err != nil || b.String() != "no custom operators\n" {
 		t.Errorf("%v: %q", err, b.String())
 	}
+	none.Incomplete = true
+	if got := packageTotals(none); got != "no operator was reached" {
+		t.Errorf("a run that came to nothing says %q", got)
+	}
 }

@@ -61,7 +61,7 @@ func packageTotals(s finding.Summary) string {
 		return codeTotals(*s.Code)
 	}
 	if s.Operators != nil {
-		return operatorTotals(s.Operators)
+		return operatorTotals(s)
 	}
 	if s.Dependencies == nil {
 		return ""

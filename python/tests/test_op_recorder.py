@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -119,3 +121,15 @@ def test_scale():
     assert scale[1]["args"][0]["layout"] == "transposed"
     assert scale[1]["args"][1] == {"k": "float", "v": "inf"}
     assert gcd[0]["args"] == [{"k": "int", "v": 4}, {"k": "int", "v": 6}]
+
+
+def test_names_that_the_package_took_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package, module, other = (types.ModuleType(n) for n in ("recorded_pkg", "recorded_pkg._C", "elsewhere"))
+    for holder in (package, module, other):
+        vars(holder)["gcd"] = math.gcd
+        monkeypatch.setitem(sys.modules, holder.__name__, holder)
+    monkeypatch.setattr(recorder, "write", lambda v: {"k": "int", "v": v})  # without torch
+    recorder.wrap_module(recorder.Recorder(str(tmp_path / "calls")), module)
+    assert [vars(m)["gcd"](n, 6) for n, m in ((4, package), (9, module), (5, other))] == [2, 3, 1]
+    calls = recorder.collect(str(tmp_path / "calls"))["calls"]["recorded_pkg._C.gcd"]
+    assert [c["args"][0]["v"] for c in calls] == [4, 9]

@@ -19,11 +19,16 @@ OUTPUT = 64 << 20
 TICK = 0.1
 
 
+def outlived_by(parent):
+    """This process ends with its parent at the latest."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(0)
+
+
 def bound(settings):
     """Puts the limits of a child in force."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != settings["parent"]:
-        os._exit(0)
+    outlived_by(settings["parent"])
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (OUTPUT, OUTPUT))
     # CUDA and the sanitizers take addresses by the terabyte.

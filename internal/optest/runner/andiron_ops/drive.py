@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import ctypes
+import gc
 import json
 import math
 import os
 import re
+import select
+import sys
 import tempfile
 import time
 import traceback
@@ -16,7 +20,7 @@ import torch
 
 from andiron_ops import cases as making
 from andiron_ops import gpu, oracle, recipe
-from andiron_ops.child import Child, limit
+from andiron_ops.child import Child, limit, outlived_by
 from andiron_ops.script import script
 
 CRASHES = {"cpu": 25, "cuda": 5}  # of one operator; on a GPU each costs a start of CUDA
@@ -27,7 +31,9 @@ WATCHED = 40  # calls of one operator that compute-sanitizer looks at
 WATCHED_ELEMENTS = 1 << 12
 SEQUENCE = 64
 OWN = 4 << 30  # bytes that this process may take for itself
+EACH = 3 << 30  # bytes that one operator is given: a case, and the process that makes it
 BLIND = 400
+PAGE = 4096
 LONG = (2000, 40_000, 400_000, 3_000_000)  # elements of tensors that are split among threads
 ERRORS = 6  # kinds of exceptions whose path is searched for leaks
 SIZE = 1 << 20  # a number above this may well take its time
@@ -54,13 +60,16 @@ class Stop(Exception):  # noqa: N818 (it is no error)
 
 
 class Driver:
+    """Has each operator tested in a process of its own, as many at once as there is room for.
+
+    All of them begin as this process is: what one operator does to memory is nothing to
+    the next, and the same seed makes the same calls however many run beside each other.
+    """
+
     def __init__(self, plan):
         self.plan = plan
-        self.settings = plan["settings"]
-        self.settings["parent"] = os.getpid()
         self.end = time.monotonic() + plan["seconds"]
         self.parent = os.getppid()
-        self.log = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
         self.out = open(plan["events"], "w", encoding="utf-8")  # noqa: SIM115
 
     def event(self, **e):
@@ -70,50 +79,93 @@ class Driver:
         if e["event"] == "progress":
             print(line, flush=True)
 
-    def check(self):
-        if os.getppid() != self.parent or time.monotonic() > self.end:
-            raise Stop
-
     def run(self):
-        operators = self.plan["operators"]
-        share = max(self.plan["seconds"] / max(len(operators), 1) * 3, 5)
-        for i, op in enumerate(operators):
-            self.event(event="progress", operator=op["name"], done=i, total=len(operators))
-            run = OperatorRun(self, op, time.monotonic() + share)
-            cut = ""
-            try:
-                run.all()
-            except Stop:
-                cut = "its time was up"
-            except Exception as e:  # a fault of ours is no reason to leave the others out
-                traceback.print_exc()
-                cut = f"the runner failed: {type(e).__name__}: {e}"
-            run.finish(cut)
-            if time.monotonic() > self.end or os.getppid() != self.parent:
-                for left in operators[i + 1 :]:
-                    self.event(
-                        event="row",
-                        operator=left["name"],
-                        overload=left["overload"],
-                        cut="the time was up before its turn",
-                    )
+        waiting = list(self.plan["operators"])
+        total, running = len(waiting), {}
+        at_once = room(self.plan["jobs"])
+        share = max(self.plan["seconds"] * at_once / max(total, 1) * 3, 5)
+        while os.getppid() == self.parent:  # else nobody listens any more, and all end with this process
+            while waiting and len(running) < at_once and time.monotonic() < self.end:
+                done = total - len(waiting) - len(running)
+                self.event(event="progress", operator=waiting[0]["name"], done=done, total=total)
+                one = Beside(self.plan, waiting.pop(0), min(self.end, time.monotonic() + share))
+                running[one.events] = one
+            if not running:
                 break
+            for fd in select.select(list(running), [], [], 0.5)[0]:
+                if running[fd].ended():
+                    self.taken(running.pop(fd))
+        for left in waiting:
+            self.cut(left, "the time was up before its turn")
         self.event(event="end")
+
+    def taken(self, one):
+        """Writes down what a process said of its operator."""
+        whole, _, _ = b"".join(one.said).rpartition(b"\n")
+        if whole:
+            self.out.write(whole.decode() + "\n")
+        if not whole[whole.rfind(b"\n") + 1 :].startswith(b'{"event": "row"'):
+            self.cut(one.op, f"the runner failed: its process ended with status {one.status}")
+
+    def cut(self, op, why):
+        self.event(event="row", operator=op["name"], overload=op["overload"], cut=why)
+
+
+class Beside:
+    """The process that tests one operator, and what it said so far."""
+
+    def __init__(self, plan, op, end):
+        self.op, self.said, self.status = op, [], 0
+        self.events, give = os.pipe()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        parent = os.getpid()
+        self.pid = os.fork()
+        if self.pid == 0:
+            code = 70
+            try:
+                outlived_by(parent)
+                with os.fdopen(give, "w", encoding="utf-8") as out:
+                    OperatorRun(plan, op, end, out).whole()
+                code = 0
+            except BaseException:
+                traceback.print_exc()
+                sys.stderr.flush()
+            finally:
+                os._exit(code)
+        os.close(give)
+
+    def ended(self):
+        """Takes what there is to read, and says whether that was all."""
+        got = os.read(self.events, 1 << 20)
+        self.said.append(got)
+        if got:
+            return False
+        os.close(self.events)
+        self.status = os.waitpid(self.pid, 0)[1]
+        return True
+
+
+def room(jobs):
+    """How many operators are tested at once: each may take as much memory as its cases."""
+    with open("/proc/meminfo", encoding="ascii") as f:
+        free = int(re.search(r"^MemAvailable:\s+(\d+) kB", f.read(), re.M)[1]) << 10
+    return max(1, min(jobs, free // EACH))
 
 
 class OperatorRun:
     """One operator in one build."""
 
-    def __init__(self, driver, op, end):
-        self.driver, self.op, self.settings = driver, op, driver.settings
-        self.end = end
-        self.plan = driver.plan
+    def __init__(self, plan, op, end, out):
+        self.plan, self.op, self.settings = plan, op, dict(plan["settings"], parent=os.getpid())
+        self.end, self.out, self.parent = end, out, os.getppid()
+        self.log = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
         self.child = None
         self.since = []  # the cases that the child has had
         self.counts = dict.fromkeys(("valid", "raised", "crashed", "limit", "seeds", "blind"), 0)
         self.asked, self.skipped = {}, {}
         self.found = {}
-        self.crashes = self.hangs = 0
+        self.crashes = self.hangs = self.slow = 0
         self.errors = {}
         self.left = set()  # ways out that were searched for leaks
         self.valid = []
@@ -122,6 +174,21 @@ class OperatorRun:
         self.kept = []
         self.on_gpu = self.settings["device"] == "cuda"
         self.passed, self.broke = [], []
+
+    def whole(self):
+        """Tests it, as far as there is time, and says what was found."""
+        cut = ""
+        try:
+            self.all()
+        except Stop:
+            cut = "its time was up"
+        except Exception as e:  # a fault of ours is no reason to leave the others out
+            traceback.print_exc()
+            cut = f"the runner failed: {type(e).__name__}: {e}"
+        self.finish(cut)
+
+    def event(self, **e):
+        self.out.write(json.dumps(e) + "\n")
 
     def make(self):
         return oracle.Worker(self.op, self.settings)
@@ -134,8 +201,7 @@ class OperatorRun:
 
     def ask(self, case):
         """The answer to a case, by the child that is there or a new one."""
-        self.driver.check()
-        if time.monotonic() > self.end:
+        if time.monotonic() > self.end or os.getppid() != self.parent:
             raise Stop
         if self.child is None or len(self.since) >= SEQUENCE * 4:
             self.renew()
@@ -149,7 +215,7 @@ class OperatorRun:
     def renew(self):
         if self.child is not None:
             self.child.close()
-        self.child, self.since = Child(self.make, self.settings, self.driver.log.fileno()), []
+        self.child, self.since = Child(self.make, self.settings, self.log.fileno()), []
 
     def alone(self, case):
         """The answer of a child that has had nothing else."""
@@ -229,7 +295,7 @@ class OperatorRun:
                 self.skipped.setdefault(case["ask"], f"it took more {how} than a case may")
             else:
                 self.counts["limit"] += 1
-                self.hangs += how == "time"
+                self.slow += how == "time"
             return
         if how == "exit code 70":
             self.lost += 1  # the worker itself failed
@@ -474,7 +540,7 @@ class OperatorRun:
         for case in made.edges():
             if left <= 0 or self.spent():
                 return
-            if made.fresh(case):
+            if made.fresh(case) and not self.too_slow(case):
                 left -= 1
                 self.case(case, made)
         self.stage = "mutations"
@@ -482,9 +548,16 @@ class OperatorRun:
         while left > 0 and tries > 0 and made.pool and not self.spent():
             tries -= 1
             case = made.mutation()
-            if made.fresh(case):
+            if made.fresh(case) and not self.too_slow(case):
                 left -= 1
                 self.case(case, made)
+
+    def too_slow(self, case):
+        """Whether calls with numbers as large took more time than a case may, several times."""
+        if self.slow < HANGS or not large(case):
+            return False
+        self.skipped.setdefault("call", "calls with large numbers, of which the first take longer than a case may")
+        return True
 
     def error_paths(self):
         """What the ways out leave behind."""
@@ -511,7 +584,7 @@ class OperatorRun:
             self.child = None
         for f in self.found.values():
             self.write(f)
-        self.driver.event(
+        self.event(
             event="row", operator=self.op["name"], overload=self.op["overload"], counts=self.counts, asked=self.asked,
             skipped=self.skipped, pool=self.pool(), cut=cut, stage=self.stage, watched=self.watched(),
             broken=[c for c in self.broke if easy(c)],
@@ -540,7 +613,7 @@ class OperatorRun:
         f["title"] = f["detail"] if len(f["detail"]) < 100 else f["detail"][:97] + "..."
         name = f"{f['kind']}-{making.key(f['case'])[:8]}.py"
         text = script(self.op, f, name, self.plan["libraries"], self.plan["modules"])
-        self.driver.event(
+        self.event(
             event="finding", operator=self.op["name"], overload=self.op["overload"], kind=f["kind"], key=f["key"], detail=f["detail"],
             times=f["times"], how=f.get("how", ""), phase=f.get("phase", ""), output=f.get("output", ""), case=f["case"], name=name, script=text,
             unsteady=f.get("unsteady", False), calls=len(f["case"].get("sequence", [1])), raised=f.get("raised", False),
@@ -624,11 +697,41 @@ def last_line(text):
 
 
 def start(plan):
-    """What must stand before the first child is made."""
+    """What must stand before the first child is made, so that each has it."""
     torch.set_num_threads(1)
-    if not plan["settings"]["sanitizer"] and plan["settings"]["device"] == "cpu":
+    settings = plan["settings"]
+    if not settings["sanitizer"] and settings["device"] == "cpu":
         limit(OWN)
-    if plan["settings"]["tripwire"]:
-        torch.ops.load_library(plan["settings"]["tripwire"])
-        torch.ops.andiron_tripwire.arm()
+    if settings["tripwire"]:
+        torch.ops.load_library(settings["tripwire"])
+        torch.ops.andiron_tripwire.untraced()
+        if "device" in settings["asks"]:
+            torch.ops.andiron_tripwire.arm()
+    symbolize(plan["libraries"] + [m for m in map(origin, plan["modules"]) if m])
+    gc.collect()
+    gc.freeze()  # what is there now is no question of a child, and each would look through it
     Driver(plan).run()
+
+
+def origin(module):
+    return getattr(sys.modules.get(module), "__file__", None)
+
+
+def symbolize(libraries):
+    """Has the sanitizer read what the names of functions and lines come from.
+
+    Otherwise every process reads it that crashes, which takes longer than the crash.
+    """
+    read = getattr(ctypes.CDLL(None), "__sanitizer_symbolize_pc", None)
+    if read is None:
+        return
+    read.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_size_t]
+    read.restype = None
+    text = ctypes.create_string_buffer(1 << 12)
+    with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as maps:
+        for line in maps:
+            addresses, rights, *rest = line.split(maxsplit=5)
+            if "x" in rights and rest[-1].rstrip("\n") in libraries:
+                begin, end = (int(a, 16) for a in addresses.split("-"))
+                for at in range(begin, end, PAGE):  # a unit of compilation is larger
+                    read(at + 1, b"%f %s:%l", text, len(text))

@@ -233,7 +233,13 @@ def wrap_named(recorder: Recorder, name: str) -> None:
 
 
 def wrap_module(recorder: Recorder, module: types.ModuleType) -> None:
-    """Functions of a module in C++ are replaced by ones that record first."""
+    """Functions of a module in C++ are replaced by ones that record first.
+
+    That is done in the whole package: it mostly takes them from the module as it is
+    imported, and that is before this.
+    """
+    package = module.__name__.partition(".")[0]
+    wrapped = {}
     for name, f in list(vars(module).items()):
         if name.startswith("__") or not isinstance(f, types.BuiltinFunctionType):
             continue
@@ -242,7 +248,13 @@ def wrap_module(recorder: Recorder, module: types.ModuleType) -> None:
             recorder.record(__name, args, kwargs)
             return __f(*args, **kwargs)
 
-        setattr(module, name, functools.wraps(f)(recording))
+        wrapped[id(f)] = f, functools.wraps(f)(recording)
+    for place, holder in [*sys.modules.items(), (module.__name__, module)]:
+        if place.partition(".")[0] != package or not isinstance(holder, types.ModuleType):
+            continue
+        for name, f in list(vars(holder).items()):
+            if id(f) in wrapped and f is wrapped[id(f)][0]:
+                setattr(holder, name, wrapped[id(f)][1])
 
 
 class Once:
