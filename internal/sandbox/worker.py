@@ -90,6 +90,14 @@ TYPES = {
 }  # fmt: skip
 
 
+if "numpy" in sys.modules:  # numpy 2 has the names of numpy 1 in a module of its own, which files of either name
+    for name in ("numpy.core.multiarray", "numpy._core.multiarray"):
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            pass
+
+
 def unread(*_):
     raise OSError("sources are not looked at")
 
