@@ -288,7 +288,9 @@ func (a attack) judge(t *testing.T, rep *sandbox.Report, err error) {
 			t.Errorf("%v, %v", err, rep.Events)
 		}
 	case "crash": // torch 2 has a handler that raises the signal again
-		again := func(e sandbox.Event) bool { return strings.HasPrefix(e.Call, "tgkill(") && strings.HasSuffix(e.Call, ", 0xb)") }
+		again := func(e sandbox.Event) bool {
+			return strings.HasPrefix(e.Call, "tgkill(") && strings.HasSuffix(e.Call, ", 0xb)")
+		}
 		if !errors.Is(err, sandbox.ErrContained) || len(rep.Events) > 1 || len(rep.Events) == 1 && !again(rep.Events[0]) {
 			t.Errorf("%v, %v", err, rep.Events)
 		}
