@@ -41,7 +41,6 @@ func terminal(t *testing.T) (ours, theirs *os.File) {
 // The interpreter that is named leaves a file when it runs.
 func TestOpsTestAsks(t *testing.T) {
 	for answer, code := range map[string]int{"n\n": 2, "\n": 2, "\x04": 2, "\x03": 2, "Yes\n": 3} { // 3: the interpreter has no torch
-
 		t.Run(strconv.Quote(answer), func(t *testing.T) {
 			dir := t.TempDir()
 			python := filepath.Join(dir, "python")

@@ -44,6 +44,8 @@ import warnings
 
 CONTROL, SOURCE, OUT = 3, 10, 11
 MOST = 1 << 20  # bytes of a message
+PAGE = os.sysconf("SC_PAGE_SIZE")
+ROOM = (32 << 20) + 1  # bytes that malloc always takes from the kernel
 SET_FILTER, ALL, LISTENER = 1, 1, 1 | 8 | 16  # SECCOMP_SET_MODE_FILTER; TSYNC; with NEW_LISTENER, TSYNC_ESRCH
 
 warnings.simplefilter("ignore")
@@ -135,6 +137,7 @@ def warm():
     except Exception:  # noqa: BLE001, S110  # this torch cannot
         pass
     os.close(null)
+    settle()
 
 
 class Source(io.RawIOBase):
@@ -391,6 +394,18 @@ def take(control):
                 os._exit(1)
 
 
+def settle():
+    """Have the kernel see to the pages of the result.
+
+    A page that was just made is on a list of this processor until that is full, and who
+    seals a file with such a page waits until every processor has seen to its own.
+    """
+    try:
+        torch.empty(ROOM, dtype=torch.uint8)[: 64 * PAGE : PAGE].fill_(1)
+    except RuntimeError:
+        pass  # there is no memory for it
+
+
 def produce(source, reference):
     """Load the checkpoint and write what comes of it: where bytes are, or bytes."""
     if reference != "full":
@@ -429,6 +444,7 @@ def main():
     hear()
     try:
         value, only, out = produce(source, job["reference"])
+        settle()
         say({"done": {
             "size": out.size, "weights_only": only, "references": isinstance(out, References),
             "type": "%s.%s" % (type(value).__module__, type(value).__qualname__),
