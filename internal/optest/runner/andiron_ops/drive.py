@@ -554,7 +554,7 @@ class OperatorRun:
 
     def too_slow(self, case):
         """Whether calls with numbers as large took more time than a case may, several times."""
-        if self.slow < HANGS or not large(case):
+        if self.slow < HANGS[self.settings["device"]] or not large(case):
             return False
         self.skipped.setdefault("call", "calls with large numbers, of which the first take longer than a case may")
         return True
