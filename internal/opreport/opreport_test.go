@@ -111,7 +111,7 @@ func FuzzRecord(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := ParseRecord(text); err != nil && len(text) < recordLimit {
+		if _, err := ParseRecord(text); err != nil && len(text) < RecordLimit {
 			t.Errorf("what was written is refused: %v", err)
 		}
 	})

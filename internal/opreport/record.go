@@ -23,7 +23,8 @@ type Record struct {
 }
 
 const (
-	recordLimit     = 16 << 20
+	// RecordLimit bounds the bytes of a record.
+	RecordLimit     = 16 << 20
 	mostOperators   = 10_000
 	mostFound       = 1_000 // of one operator
 	mostRecordTexts = 4 << 10
@@ -53,8 +54,8 @@ func (r Record) Encode() ([]byte, error) {
 
 // ParseRecord reads a record. Texts in it are cut.
 func ParseRecord(b []byte) (*Record, error) {
-	if len(b) > recordLimit {
-		return nil, bounded.Exceeded("bytes of the result", recordLimit)
+	if len(b) > RecordLimit {
+		return nil, bounded.Exceeded("bytes of the result", RecordLimit)
 	}
 	var r Record
 	if err := json.Unmarshal(b, &r); err != nil {

@@ -34,13 +34,11 @@ var recordGood = &rule.Rule{
 	Fix:  "nothing needs to be done",
 }
 
-// recorded is the result that ops test left, and why it is none about these sources.
+// recorded is the result that ops test left, and where.
 type recorded struct {
 	path string
 	*opreport.Record
 }
-
-const mostRecord = 16 << 20
 
 // readRecord reads the result that ops test left in the project.
 func (p *Project) readRecord(root string) {
@@ -77,7 +75,7 @@ func openRecord(abs, shown string) (*opreport.Record, error) {
 		return nil, err
 	}
 	defer func() { _ = a.Close() }() // it was only read
-	b, err := bounded.ReadRange(a.ReaderAt(), a.Size(), 0, a.Size(), mostRecord)
+	b, err := bounded.ReadRange(a.ReaderAt(), a.Size(), 0, a.Size(), opreport.RecordLimit)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +108,7 @@ func (p *Project) changed() string {
 	return strings.Join(names[:min(len(names), 1)], "")
 }
 
-// tests adds what ops test left to the findings: to one of ours that stands where a
+// recordedTests adds what ops test left to the findings: to one of ours that stands where a
 // sanitizer saw it, and otherwise as one of its own.
 func (p *Project) recordedTests(all []finding.Finding) []finding.Finding {
 	if p.record == nil {

@@ -232,8 +232,7 @@ func (w *watcher) place(d *opreport.DeviceReport) (opreport.Frame, bool) {
 	if f, ok := d.Place(w.r.source(b)); ok {
 		return f, true
 	}
-	caller := d.Caller()
-	return opreport.Frame{}, caller != "" && slices.ContainsFunc(b.Libraries, func(l string) bool { return filepath.Base(l) == caller })
+	return opreport.Frame{}, w.r.own(d)
 }
 
 // source accepts files of the project, by their names alone where a tool says no more.
@@ -470,7 +469,7 @@ func (r *run) watchLeaks(ctx context.Context, w *watcher) (list []scripted, err 
 	return list, nil
 }
 
-// own reports whether memory was asked for by the project itself.
+// own reports whether it was the project itself that launched a kernel or asked for memory.
 func (r *run) own(d *opreport.DeviceReport) bool {
 	caller := d.Caller()
 	return slices.ContainsFunc(r.plain.Libraries, func(l string) bool { return filepath.Base(l) == caller })
