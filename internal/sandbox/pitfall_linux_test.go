@@ -111,6 +111,31 @@ func TestPitfall08NameOfTheHost(t *testing.T) {
 	}
 }
 
+// Without namespaces a worker of root is let in where any user is, and who named a
+// private folder is told so. A worker of another user is that user.
+func TestPrivateFolder(t *testing.T) {
+	p := newField(t).plot(t, good, false)
+	file, _ := p.checkpoint(t, good)
+	dir := filepath.Join(t.TempDir(), "own")
+	if err := errors.Join(os.Mkdir(dir, 0o755), os.Chmod(filepath.Dir(dir), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	o := sandbox.Options{Python: p.python, Path: []string{dir}, Without: []sandbox.Layer{sandbox.Namespaces, sandbox.Cgroup}}
+	_, err := attempt(t, file, o)
+	switch {
+	case landlockVersion() == 0: // nothing else is left
+		if !errors.Is(err, sandbox.ErrMissing) {
+			t.Error(err)
+		}
+	case os.Getuid() != 0:
+		if err != nil {
+			t.Error(err)
+		}
+	case err == nil || !strings.Contains(err.Error(), dir+": permission denied: without namespaces a worker of root is user"):
+		t.Error(err)
+	}
+}
+
 // Each descriptor has one owner: none is closed twice, and none is left.
 func TestPitfall09Descriptors(t *testing.T) {
 	s := available(t)

@@ -99,7 +99,16 @@ func stage() *layerError {
 		return failed("", "close_range", err)
 	}
 	err = unix.Exec(p.Python, interpreter(p.Python, p.Program), environment(p.temp(), p.Path))
-	return failed("", "python", err)
+	return failed("", "python", p.explain(err))
+}
+
+// explain says why root itself could enter a folder that its worker cannot: outside of
+// namespaces that is a user like any other.
+func (p *stagePlan) explain(err error) error {
+	if p.UID == 0 || p.Namespaces || !errors.Is(err, unix.EACCES) {
+		return err
+	}
+	return fmt.Errorf("%w: without namespaces a worker of root is user %d, whom each folder above must let in (chmod o+x)", err, p.UID)
 }
 
 // interpreter is how Python is started: with nothing of the user's in it.
@@ -410,7 +419,7 @@ func (p *stagePlan) landlock() *layerError {
 	}
 	// From here on an error is no missing layer, but one of this view.
 	if err := p.allow(int(fd), attr.Handled_access_fs); err != nil {
-		return failed("", "landlock", err)
+		return failed("", "landlock", p.explain(err))
 	}
 	if _, _, e := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, fd, 0, 0); e != 0 {
 		return failed("", "landlock_restrict_self", e)

@@ -124,8 +124,6 @@ func remedy(l Layer, why string) string {
 		return "boot a kernel with CONFIG_SECURITY_LANDLOCK and landlock in lsm="
 	case has("No module named 'torch'"):
 		return "this Python has no torch: name another one with --python"
-	case has("permission denied"):
-		return "a worker of root runs as nobody: it cannot read a Python in a private folder without namespaces"
 	}
 	return ""
 }

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -98,22 +99,30 @@ def test_a_payload_is_stopped(warm: bool, torch: Any, project: Project, pool: st
     assert caught.value.record["schema"] == "andiron/sandbox/v1"
 
 
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A folder that every user may enter, as a worker of root does where there are no namespaces."""
+    with tempfile.TemporaryDirectory() as path:
+        Path(path).chmod(0o755)
+        yield Path(path)
+
+
 @pytest.mark.torch
 def test_a_project_that_is_named_says_what_is_imported(
-    torch: Any, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    torch: Any, project: Project, public: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = project.root / "models" / "a.pt"
-    (tmp_path / "own").mkdir()
-    (tmp_path / "own" / "andiron_own_net.py").write_text("import torch\nclass Net(torch.nn.Linear): pass\n")
-    monkeypatch.syspath_prepend(str(tmp_path / "own"))
+    (public / "own").mkdir()
+    (public / "own" / "andiron_own_net.py").write_text("import torch\nclass Net(torch.nn.Linear): pass\n")
+    monkeypatch.syspath_prepend(str(public / "own"))
     from andiron_own_net import Net  # type: ignore[import-not-found]
 
     torch.save(Net(2, 2), path)
-    (tmp_path / "andiron.yaml").write_text(
+    (public / "andiron.yaml").write_text(
         "version: 1\nsandbox:\n  path: [own]\n  allow_globals: [andiron_own_net.Net]\n"
     )
-    assert list(andiron.load_untrusted(path, project=tmp_path)) == ["weight", "bias"]
-    monkeypatch.chdir(tmp_path)
+    assert list(andiron.load_untrusted(path, project=public)) == ["weight", "bias"]
+    monkeypatch.chdir(public)
     with pytest.raises(andiron.BinaryError, match="you have not named it"):
         andiron.load_untrusted(path)
 
