@@ -12,10 +12,11 @@ import (
 )
 
 // allowed are the system calls that a Go program makes while it reads, computes and
-// writes with the threads that it has.
+// writes with the threads that it has. A thread that has only just begun registers its
+// rseq area, where the program is linked with a C library, or that ends the process.
 var allowed = []string{
 	"read", "write", "futex", "epoll_pwait", "munmap", "madvise", "nanosleep", "clock_nanosleep", "clock_gettime", "sched_yield",
-	"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack",
+	"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack", "rseq",
 	"getpid", "gettid", "getrandom", "restart_syscall", "exit", "exit_group",
 }
 
