@@ -52,7 +52,7 @@ func TestMerge(t *testing.T) {
 		}
 	}
 
-	leak := merge([]opreport.Found{{Kind: "leak", Build: "plain", Detail: "each call keeps 32 bytes"}}, opreport.Found{Kind: "leak", Build: "asan", Key: "x", Detail: "Direct leak of 320 bytes", Where: at})
+	leak := merge([]opreport.Found{{Kind: "leak", Build: "plain", Detail: "each call keeps 32 bytes"}}, opreport.Found{Kind: "leak", Build: "asan", Detail: "Direct leak of 320 bytes", Where: at})
 	if len(leak) != 1 || leak[0].Detail != "each call keeps 32 bytes" || leak[0].Where != at || leak[0].Also != "Direct leak of 320 bytes" {
 		t.Errorf("%+v", leak)
 	}
