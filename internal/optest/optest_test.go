@@ -143,6 +143,9 @@ operators:
 		}
 	}
 	ops := c.apply([]operator{{Name: "ns::f"}, {Name: "ext.g"}})
+	if !slices.Equal(c.references(), []string{"torch.add"}) {
+		t.Errorf("references %q", c.references())
+	}
 	if ops[0].Reference != "torch.add" || c.skip(ops[1]) != "needs a GPU" || c.skip(ops[0]) != "" {
 		t.Errorf("%+v", ops)
 	}
@@ -293,5 +296,23 @@ func TestThreaded(t *testing.T) {
 	r.plain.Dir = filepath.Join(dir, "missing")
 	if !r.threaded() {
 		t.Error("what cannot be read has none")
+	}
+}
+
+func TestKeepLog(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "build.log")
+	if err := os.WriteFile(log, []byte("op.cpp:1: error: no"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := run{Options: Options{Corpus: filepath.Join(t.TempDir(), "corpus")}}
+	kept := filepath.Join(r.Corpus, "asan.log")
+	if got := r.keepLog(opbuild.ASan, &opbuild.Error{Text: "it failed", Log: log}); got != "the whole log is "+kept {
+		t.Errorf("got %q", got)
+	}
+	if b, err := os.ReadFile(kept); err != nil || string(b) != "op.cpp:1: error: no" {
+		t.Errorf("%q, %v", b, err)
+	}
+	if got := r.keepLog(opbuild.ASan, &opbuild.Error{Text: "it was not begun"}); got != "" {
+		t.Errorf("without a log: %q", got)
 	}
 }
