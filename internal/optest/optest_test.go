@@ -316,3 +316,14 @@ func TestKeepLog(t *testing.T) {
 		t.Errorf("without a log: %q", got)
 	}
 }
+
+func TestRecordNote(t *testing.T) {
+	for code, want := range map[int]string{
+		0: "0 calls of 0 operators recorded", 1: "0 calls of 0 operators recorded; the tests ended with exit code 1",
+		noTests: "0 calls of 0 operators recorded; no tests were found",
+	} {
+		if got := recordNote(recorded{Code: code}, 0); got != want {
+			t.Errorf("%d: %q, want %q", code, got, want)
+		}
+	}
+}

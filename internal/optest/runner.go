@@ -292,12 +292,19 @@ func (r *run) record(ctx context.Context) error {
 	return nil
 }
 
+// noTests is how a run of tests ends where there are none.
+const noTests = 5
+
 func recordNote(got recorded, calls int) string {
 	note := fmt.Sprintf("%s of %s recorded", count(calls, "call", "calls"), count(len(got.Calls), "operator", "operators"))
 	if n := len(got.Crashed); n > 0 {
 		note += fmt.Sprintf("; %s ended the process, such as %s", count(n, "test", "tests"), got.Crashed[0].Test)
 	}
-	if got.Code != 0 {
+	switch got.Code {
+	case 0:
+	case noTests:
+		note += "; no tests were found"
+	default:
 		note += fmt.Sprintf("; the tests ended with exit code %d", got.Code)
 	}
 	if len(got.Problems) > 0 {
