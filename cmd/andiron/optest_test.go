@@ -310,7 +310,7 @@ func TestOptestNewer(t *testing.T) {
 }
 
 // TestRealOptestAgain: a run that begins with the corpus of an earlier one asks and finds
-// the same.
+// the same, of an operator without a result as well.
 func TestRealOptestAgain(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
@@ -333,8 +333,21 @@ at::Tensor pick(const at::Tensor& x, const at::Tensor& at) {
   return out;
 }
 
-TORCH_LIBRARY(tiny, m) { m.def("pick.of(Tensor x, Tensor at) -> Tensor"); }
-TORCH_LIBRARY_IMPL(tiny, CPU, m) { m.impl("pick.of", pick); }
+void twice(const at::Tensor& x) {
+  TORCH_CHECK(x.scalar_type() == at::kFloat, "twice takes float32");
+  for (int64_t i = 0; i < x.numel(); ++i) {
+    x.data_ptr<float>()[i] *= 2;
+  }
+}
+
+TORCH_LIBRARY(tiny, m) {
+  m.def("pick.of(Tensor x, Tensor at) -> Tensor");
+  m.def("twice(Tensor(a!) x) -> ()");
+}
+TORCH_LIBRARY_IMPL(tiny, CPU, m) {
+  m.impl("pick.of", pick);
+  m.impl("twice", twice);
+}
 
 PyMODINIT_FUNC PyInit__C(void) {
   static PyModuleDef module = {PyModuleDef_HEAD_INIT, "_C", nullptr, -1, nullptr};
@@ -348,7 +361,14 @@ import tiny
 
 def test_pick():
     assert torch.ops.tiny.pick(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([2, 0])).tolist() == [3.0, 1.0]
+
+
+def test_twice():
+    x = torch.ones(2, 3)
+    torch.ops.tiny.twice(x)
+    assert x.sum() == 12
 `,
+		"ops-test.yaml": "version: 1\noperators:\n- operator: tiny::twice\n  reference: tiny.nowhere\n",
 	} {
 		name = filepath.Join(dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
@@ -358,11 +378,22 @@ def test_pick():
 			t.Fatal(err)
 		}
 	}
+	cmd := exec.CommandContext(t.Context(), "andiron", "ops", "test", "--yes", "--no-progress", "--build", "plain", "--python", optestPython(t), dir)
+	out, err := cmd.CombinedOutput()
+	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 3 || !strings.Contains(string(out), `reference "tiny.nowhere", which cannot be called: AttributeError`) {
+		t.Errorf("a reference that is not there: %v\n%s", err, out)
+	}
+	if err := os.Remove(filepath.Join(dir, "ops-test.yaml")); err != nil {
+		t.Fatal(err)
+	}
 	var said [2]string
 	for i := range said {
 		r := andironReport(t, []string{"andiron"}, "ops", "test", "--yes", "--no-progress", "--build", "plain", "--cases", "60", "--python", optestPython(t), dir)
-		if len(r.Summary.Operators.Rows) != 1 {
+		if len(r.Summary.Operators.Rows) != 2 {
 			t.Fatalf("%+v", r.Summary.Operators)
+		}
+		if row := r.Summary.Operators.Rows[1]; !slices.Contains(row.Found, "layout") { // it has no result but what it wrote
+			t.Errorf("run %d: %+v", i, row)
 		}
 		row := r.Summary.Operators.Rows[0]
 		if !slices.Contains(row.Found, "crash") || !slices.Contains(row.Asked, "leak") || !slices.Contains(row.Asked, "gradient") {

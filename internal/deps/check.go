@@ -96,7 +96,7 @@ func (c *checker) one(s *Set, f *manifest.File, list []*statement) (pins bool) {
 	switch {
 	case len(list) == 0:
 		return false
-	case f.Kind.Locked(), f.Kind == manifest.Requirements, f.Kind == manifest.Dockerfile:
+	case f.Kind.Locked(), f.Kind == manifest.Requirements, f.Kind == manifest.Dockerfile, f.Kind == manifest.Notebook:
 		return c.set(f, list)
 	}
 	c.manifest(s, f, list)

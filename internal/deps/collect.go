@@ -338,7 +338,7 @@ func (c *collector) find(f *manifest.File, in manifest.Include) (shown, why stri
 	if path.IsAbs(in.Path) || filepath.IsAbs(in.Path) {
 		shown = in.Path
 	}
-	if f.Kind == manifest.Dockerfile {
+	if f.Kind == manifest.Dockerfile || f.Kind == manifest.Notebook {
 		shown = c.beside(f, in.Path, shown)
 	}
 	if _, done := c.files[shown]; done {
@@ -356,8 +356,9 @@ func (c *collector) find(f *manifest.File, in manifest.Include) (shown, why stri
 	return shown, ""
 }
 
-// beside looks for what a container file calls by its name in the image: the path, or
-// the end of it, beneath the folder of that file or of the project.
+// beside looks for what a container file calls by its name in the image, and a notebook
+// by that from the folder that it is in by then: the path, or the end of it, beneath the
+// folder of that file or of the project.
 func (c *collector) beside(f *manifest.File, name, otherwise string) string {
 	parts := strings.Split(strings.TrimPrefix(path.Clean("/"+name), "/"), "/")
 	for i := range parts {
@@ -441,8 +442,8 @@ func (c *collector) finish() (*Project, error) {
 		for _, problem := range f.Problems {
 			c.unread(name, problem.Line, "%s", problem.Text)
 		}
-		if !c.onItsOwn(name, f) {
-			continue
+		if !c.onItsOwn(name, f) || f.Kind == manifest.Notebook && len(f.Packages)+len(f.Includes) == 0 {
+			continue // most notebooks install nothing
 		}
 		if at := path.Dir(name); f.Kind == manifest.Installed || f.Kind == manifest.CondaInstalled {
 			if s := places[at]; s != nil {

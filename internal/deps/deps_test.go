@@ -212,6 +212,14 @@ func TestLayouts(t *testing.T) {
 			"Dockerfile:5 PIN010: 1 package comes from whichever index has the highest version: \"https://private.example/simple\" is searched beside the others",
 			"needs/prod.txt:1:1 PIN002: click 8.1.7 has no hash",
 		}},
+		{"notebooks, of which most install nothing", []string{
+			"nb/train.ipynb", `{"cells": [{"cell_type": "code", "source": "!git clone x && cd x\n%pip install -r requirements.txt"}, {"cell_type": "code", "source": "!pip install torch==2.5.0"}]}`,
+			"nb/plain.ipynb", `{"cells": [{"cell_type": "code", "source": "import torch"}]}`, "requirements.txt", "click==8.1.7" + h + "\n",
+		}, []string{
+			"requirements.txt:1:1 click 8.1.7 clean", "nb/train.ipynb:1:1 torch 2.5.0 vulnerable",
+			"nb/train.ipynb:1:1 PYSEC-1", "nb/train.ipynb:1:1 PIN002: torch 2.5.0 has no hash",
+		}},
+		{"a notebook that installs nothing says nothing", []string{"plain.ipynb", `{"cells": [{"cell_type": "code", "source": "import torch"}]}`}, []string{". DEP007: no file says what the project depends on"}},
 		{"a lock that is broken is not a lock that is missing", []string{"pyproject.toml", asking("app", `"torch==2.7.0"`), "uv.lock", "version = 1\n[[package]\n"}, []string{
 			"pyproject.toml:4:17 torch 2.7.0 clean",
 			"uv.lock:2 DEP006: column 10: not TOML: expected ']]' to close array table name",

@@ -140,7 +140,7 @@ func (c *checker) confused() {
 // pip does, and so do PDM with all of its sources and Poetry with all main ones.
 func merging(s *Set, all []placed) bool {
 	switch s.Kind {
-	case manifest.Requirements, manifest.Dockerfile, manifest.Pipfile, manifest.PipfileLock, manifest.CondaEnv:
+	case manifest.Requirements, manifest.Dockerfile, manifest.Notebook, manifest.Pipfile, manifest.PipfileLock, manifest.CondaEnv:
 		return true
 	case manifest.PyProject:
 		mains := 0

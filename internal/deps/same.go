@@ -34,7 +34,7 @@ func (p *Project) Trace() (t Trace, ok bool) {
 		return Trace{}, false
 	}
 	for _, s := range p.Sets {
-		if s.Kind == manifest.Installed || s.Kind == manifest.CondaInstalled || s.Kind == manifest.Dockerfile && len(s.Includes) > 0 {
+		if s.Kind == manifest.Installed || s.Kind == manifest.CondaInstalled || (s.Kind == manifest.Dockerfile || s.Kind == manifest.Notebook) && len(s.Includes) > 0 {
 			return Trace{}, false
 		}
 	}

@@ -52,7 +52,8 @@ func torchRanges(ctx context.Context, dir string) *ranges {
 }
 
 // manifests are the files of a project that name dependencies, apart from those that
-// only their content shows to.
+// only their content shows to, and from notebooks: what one of them installs is no torch
+// that the project runs with.
 func manifests(ctx context.Context, dir string) (files []string) {
 	for e, err := range artifact.Walk(ctx, dir, artifact.WalkOptions{}) {
 		if err != nil || e.Dir || e.Note != "" || len(files) >= mostManifests {
@@ -62,7 +63,7 @@ func manifests(ctx context.Context, dir string) (files []string) {
 		if ext := path.Ext(e.Path); !ok && (ext == ".yml" || ext == ".yaml") && strings.Contains(path.Base(e.Path)+path.Base(path.Dir(e.Path)), "env") {
 			kind, ok = manifest.Identify(e.Path, []byte(readText(e.Abs, 4<<10)))
 		}
-		if ok && kind != manifest.Installed && kind != manifest.CondaInstalled && !link(e.Abs) {
+		if ok && kind != manifest.Installed && kind != manifest.CondaInstalled && kind != manifest.Notebook && !link(e.Abs) {
 			files = append(files, e.Path)
 		}
 	}

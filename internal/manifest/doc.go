@@ -22,7 +22,7 @@
 // statements, the values of a document and how deep they nest. Exceeding one is an
 // error that wraps bounded.ErrLimit and names the line. Of a document of YAML all
 // nodes are in memory at once, so that it may have a quarter of the values.
-// Commands within Dockerfiles are followed as far as literals go: assignments,
+// Commands within Dockerfiles and notebooks are followed as far as literals go: assignments,
 // defaults, shells within shells up to four; not loops, functions or files that a
 // command reads.
 //
@@ -32,6 +32,6 @@
 // aside. PEP 440, 503, 508, 517, 518, 610, 621, 627, 685, 735, 751, 770. poetry.lock
 // 1.0 to 2.1, uv.lock 1 (revisions to 5), pdm.lock 4.0 to 4.5, Pipfile specification
 // 6, conda-lock 1, environments, records and explicit lists of conda 25, setup.cfg and setup.py of
-// setuptools 80, the Dockerfile reference of BuildKit 0.25. What each reader holds
+// setuptools 80, the Dockerfile reference of BuildKit 0.25, nbformat 4. What each reader holds
 // to beyond that is said beside it.
 package manifest

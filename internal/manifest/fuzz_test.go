@@ -83,6 +83,7 @@ func FuzzCondaInstalled(f *testing.F) { fuzzKind(f, CondaInstalled) }
 func FuzzCondaExplicit(f *testing.F)  { fuzzKind(f, CondaExplicit) }
 func FuzzUVConfig(f *testing.F)       { fuzzKind(f, UVConfig) }
 func FuzzDockerfile(f *testing.F)     { fuzzKind(f, Dockerfile) }
+func FuzzNotebook(f *testing.F)       { fuzzKind(f, Notebook) }
 
 func FuzzInstalled(f *testing.F) {
 	f.Add("Name: a\nVersion: 1\nRequires-Dist: b\n", "a/__init__.py,,\n\"a,b\",,\n", `{"url":"file:///x","dir_info":{}}`)

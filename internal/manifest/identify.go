@@ -28,6 +28,8 @@ func Identify(name string, head []byte) (Kind, bool) {
 	case low == "dockerfile", low == "containerfile", strings.HasSuffix(low, ".dockerfile"), strings.HasSuffix(low, ".containerfile"),
 		strings.HasPrefix(low, "dockerfile."), strings.HasPrefix(low, "containerfile."):
 		return Dockerfile, true
+	case strings.HasSuffix(low, ".ipynb"):
+		return Notebook, true
 	case strings.HasSuffix(low, ".yml"), strings.HasSuffix(low, ".yaml"):
 		return condaKind(low, head)
 	case strings.HasSuffix(low, ".py.lock"): // of a script

@@ -13,7 +13,7 @@ import (
 
 // parseJSON builds the tree of a document. Of a key that is given twice the last
 // one counts, as in Python; it is a problem all the same. Where only is given,
-// the root's other members are read over.
+// other members of the root, and of what is in its lists, are read over.
 func (r *reader) parseJSON(src []byte, only ...string) (*tree, error) {
 	src = bytes.TrimPrefix(src, []byte("\xef\xbb\xbf"))
 	b := &jsonBuilder{r: r, tree: newTree(src[:min(len(src), 1<<20)], r.lim), dec: json.NewDecoder(bytes.NewReader(src)), src: src, only: only}
@@ -86,7 +86,7 @@ func (b *jsonBuilder) next() error {
 }
 
 func (b *jsonBuilder) skip(key string) (bool, error) {
-	if len(b.only) == 0 || len(b.open) != 1 {
+	if len(b.only) == 0 || len(b.open) != 1 && len(b.open) != 3 {
 		return false, nil
 	}
 	if slices.Contains(b.only, key) {

@@ -21,6 +21,7 @@ const (
 	CondaInstalled Kind = "conda-installed" // conda-meta/*.json
 	Installed      Kind = "installed"       // *.dist-info
 	Dockerfile     Kind = "dockerfile"      // the pip install lines of it
+	Notebook       Kind = "notebook"        // the pip install lines of it
 	UVConfig       Kind = "uv.toml"         // the indexes and constraints of uv beside a project
 )
 
@@ -30,7 +31,7 @@ func (k Kind) Locked() bool {
 	switch k {
 	case PoetryLock, UVLock, PDMLock, PipfileLock, PyLock, CondaLock, CondaExplicit, CondaInstalled, Installed:
 		return true
-	case Requirements, PyProject, SetupCfg, SetupPy, Pipfile, CondaEnv, Dockerfile, UVConfig:
+	case Requirements, PyProject, SetupCfg, SetupPy, Pipfile, CondaEnv, Dockerfile, Notebook, UVConfig:
 	}
 	return false
 }

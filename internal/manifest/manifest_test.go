@@ -61,6 +61,7 @@ var identified = []struct {
 	{"gpu.Dockerfile", "", Dockerfile},
 	{"Containerfile", "", Dockerfile},
 	{"Dockerfiles/x", "", ""},
+	{"notebooks/Train.ipynb", "", Notebook},
 }
 
 func TestIdentify(t *testing.T) {

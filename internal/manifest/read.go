@@ -63,6 +63,8 @@ func (r *reader) read(kind Kind, b []byte) error {
 		return r.json(b, r.readCondaMeta, condaMetaKeys...)
 	case Dockerfile:
 		return r.readDockerfile(b)
+	case Notebook:
+		return r.json(b, r.readNotebook, notebookKeys...)
 	case Installed:
 	}
 	return errors.New("files of this kind are not read one by one")

@@ -359,14 +359,14 @@ const mostShown = 20
 
 // broken is an error with the lines of the compiler that say why, or else the last.
 func (b *build) broken(text string, tail *child.Tail) *Error {
-	e := b.failed(text, "the whole log is "+b.log)
+	e := b.failed(text, "")
 	if lines := errorLines(b.log); len(lines) > 0 {
 		e.Output = lines
 	} else if lines := tail.Lines(); len(lines) > 0 {
 		e.Output = lines[max(0, len(lines)-mostShown):]
 	}
 	if !b.f.nvcc() && slices.ContainsFunc(b.p.Sources, isCUDA) {
-		e.Hint = "the project has CUDA sources, and there is no nvcc; its build must be able to leave them out. " + e.Hint
+		e.Hint = "the project has CUDA sources, and there is no nvcc; its build must be able to leave them out"
 	}
 	return e
 }

@@ -309,6 +309,11 @@ func TestPresets(t *testing.T) {
 			}
 		}
 	}
+	for _, i := range []int{1, 2, 3} { // what pytest captures of a process that a sanitizer ends is lost
+		if got := file.Test[i].Environment["PYTEST_ADDOPTS"]; !strings.HasPrefix(got, "--capture=sys") {
+			t.Errorf("%s: PYTEST_ADDOPTS is %q", file.Test[i].Name, got)
+		}
+	}
 	for i, options := range map[int]map[string]string{1: {"ASAN_OPTIONS": asanOptions, "UBSAN_OPTIONS": ubsanOptions}, 2: {"TSAN_OPTIONS": tsanOptions}} {
 		for name, want := range options {
 			if got := file.Test[i].Environment[name]; got != want {

@@ -33,7 +33,7 @@ var noBranchRule = &rule.Rule{
 	ID: "OPS065", Title: "No branch rule that asks for a review", Strategy: finding.CustomOps,
 	Severity: finding.Low, Since: since, Refs: []string{"GitHub documentation, Available rules for rulesets", "SLSA v1.0, Two-person review"},
 	Text: "No export of a branch rule in the project asks for at least one approval. Rules are settings of the forge; a scan sees them only where they are exported: .github/rulesets/*.json, .github/branch-protection.json or .github/settings.yml.",
-	Fix:  "require one approval, of a code owner, in the rule of the branch, and export it: gh api repos/OWNER/NAME/rulesets/ID > .github/rulesets/main.json",
+	Fix:  "require one approval, of a code owner, in the rule of the branch, and export it: mkdir -p .github/rulesets && gh api 'repos/{owner}/{repo}/rulesets/<ID>' > .github/rulesets/main.json",
 }
 
 var testsNotRun = &rule.Rule{

@@ -244,6 +244,17 @@ func (c *Config) apply(list []operator) []operator {
 	return list
 }
 
+// references are the functions that operators which are tested are held against.
+func (c *Config) references() []string {
+	list := []string{}
+	for _, d := range c.Operators {
+		if d.Reference != "" && d.Skip == "" {
+			list = append(list, d.Reference)
+		}
+	}
+	return list
+}
+
 func (c *Config) skip(o operator) string {
 	if d := c.of(o.Name); d != nil {
 		return d.Skip

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -134,6 +135,30 @@ func (r *run) keep() error {
 		}
 	}
 	return r.keepResult()
+}
+
+// keepLog keeps what a build said that failed, because its folder is thrown away. It says
+// where that is; what cannot be kept is not said.
+func (r *run) keepLog(v opbuild.Variant, err error) string {
+	e, ok := errors.AsType[*opbuild.Error](err)
+	if !ok || e.Log == "" || os.MkdirAll(r.Corpus, 0o755) != nil { //nolint:gosec // a folder of the project
+		return ""
+	}
+	from, err := os.Open(e.Log)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = from.Close() }() // it was only read
+	name := filepath.Join(r.Corpus, string(v)+".log")
+	to, err := whole.Create(name)
+	if err != nil {
+		return ""
+	}
+	defer to.Abandon()
+	if _, err := io.Copy(to, from); err != nil || to.Commit() != nil {
+		return ""
+	}
+	return "the whole log is " + name
 }
 
 // keepResult writes what audits read: the result, and of which sources it is.

@@ -23,8 +23,12 @@ var plainly = map[string]string{"plain": "the plain build: ", string(OnGPU): "wi
 // are. A crash of the plain build says nothing of the place; one with a sanitizer that
 // does stands for it. Of several at one place the gravest does.
 func merge(list []opreport.Found, f opreport.Found) []opreport.Found {
+	plainer := locates[f.Build]
 	for i := range list {
 		have := &list[i]
+		if f.Where.File != "" && have.Build == plainer && standsFor(f, *have) {
+			continue // of a leak the key is the same, and the place is not
+		}
 		if have.Kind == f.Kind && (have.Key == f.Key || f.Where.File != "" && have.Where.File == f.Where.File && have.Where.Line == f.Where.Line) {
 			if have.Build == f.Build && grave(f) > grave(*have) {
 				f.Times, f.Also = f.Times+have.Times, cmp.Or(f.Also, have.Also)
@@ -35,7 +39,6 @@ func merge(list []opreport.Found, f opreport.Found) []opreport.Found {
 			return list
 		}
 	}
-	plainer := locates[f.Build]
 	if plainer == "" {
 		return append(list, f)
 	}

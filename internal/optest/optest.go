@@ -159,6 +159,9 @@ func (r *run) buildPlain(ctx context.Context) (err error) {
 	r.say("building", 0, 0)
 	r.plain, err = opbuild.Build(ctx, r.Project, opbuild.Plain, r.options())
 	if err != nil {
+		if e, ok := errors.AsType[*opbuild.Error](err); ok {
+			e.Hint = strings.Join(slices.DeleteFunc([]string{e.Hint, r.keepLog(opbuild.Plain, err)}, empty), "; ")
+		}
 		return err
 	}
 	note := fmt.Sprintf("%s of %s", count(len(r.plain.Libraries), "library", "libraries"), r.Project.File)
@@ -236,7 +239,8 @@ func (r *run) sanitized(ctx context.Context, v opbuild.Variant) error {
 	}
 	if made.err != nil {
 		r.pass(string(v), "", made.err.Error())
-		r.result.Incomplete = append(r.result.Incomplete, fmt.Sprintf("the build %s failed: %v", v, made.err))
+		said := []string{fmt.Sprintf("the build %s failed: %v", v, made.err), r.keepLog(v, made.err)}
+		r.result.Incomplete = append(r.result.Incomplete, strings.Join(slices.DeleteFunc(said, empty), "; "))
 		return nil //nolint:nilerr // that is said
 	}
 	built := made.built
@@ -283,6 +287,8 @@ func (r *run) threaded() bool {
 	})
 	return found || err != nil
 }
+
+func empty(s string) bool { return s == "" }
 
 func setting(env []string, name string) string {
 	for _, e := range env {

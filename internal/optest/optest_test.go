@@ -52,7 +52,7 @@ func TestMerge(t *testing.T) {
 		}
 	}
 
-	leak := merge([]opreport.Found{{Kind: "leak", Build: "plain", Detail: "each call keeps 32 bytes"}}, opreport.Found{Kind: "leak", Build: "asan", Key: "x", Detail: "Direct leak of 320 bytes", Where: at})
+	leak := merge([]opreport.Found{{Kind: "leak", Build: "plain", Detail: "each call keeps 32 bytes"}}, opreport.Found{Kind: "leak", Build: "asan", Detail: "Direct leak of 320 bytes", Where: at})
 	if len(leak) != 1 || leak[0].Detail != "each call keeps 32 bytes" || leak[0].Where != at || leak[0].Also != "Direct leak of 320 bytes" {
 		t.Errorf("%+v", leak)
 	}
@@ -143,6 +143,9 @@ operators:
 		}
 	}
 	ops := c.apply([]operator{{Name: "ns::f"}, {Name: "ext.g"}})
+	if !slices.Equal(c.references(), []string{"torch.add"}) {
+		t.Errorf("references %q", c.references())
+	}
 	if ops[0].Reference != "torch.add" || c.skip(ops[1]) != "needs a GPU" || c.skip(ops[0]) != "" {
 		t.Errorf("%+v", ops)
 	}
@@ -293,5 +296,34 @@ func TestThreaded(t *testing.T) {
 	r.plain.Dir = filepath.Join(dir, "missing")
 	if !r.threaded() {
 		t.Error("what cannot be read has none")
+	}
+}
+
+func TestKeepLog(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "build.log")
+	if err := os.WriteFile(log, []byte("op.cpp:1: error: no"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := run{Options: Options{Corpus: filepath.Join(t.TempDir(), "corpus")}}
+	kept := filepath.Join(r.Corpus, "asan.log")
+	if got := r.keepLog(opbuild.ASan, &opbuild.Error{Text: "it failed", Log: log}); got != "the whole log is "+kept {
+		t.Errorf("got %q", got)
+	}
+	if b, err := os.ReadFile(kept); err != nil || string(b) != "op.cpp:1: error: no" {
+		t.Errorf("%q, %v", b, err)
+	}
+	if got := r.keepLog(opbuild.ASan, &opbuild.Error{Text: "it was not begun"}); got != "" {
+		t.Errorf("without a log: %q", got)
+	}
+}
+
+func TestRecordNote(t *testing.T) {
+	for code, want := range map[int]string{
+		0: "0 calls of 0 operators recorded", 1: "0 calls of 0 operators recorded; the tests ended with exit code 1",
+		noTests: "0 calls of 0 operators recorded; no tests were found",
+	} {
+		if got := recordNote(recorded{Code: code}, 0); got != want {
+			t.Errorf("%d: %q, want %q", code, got, want)
+		}
 	}
 }

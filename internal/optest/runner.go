@@ -81,6 +81,7 @@ type plan struct {
 	Dir       string               `json:"dir,omitempty"`
 	Tests     []string             `json:"tests"`
 	Operators []operator           `json:"operators,omitempty"`
+	Refs      []string             `json:"references"`
 	Seeds     map[string][]rawCase `json:"seeds"`
 	Replay    map[string][]rawCase `json:"replay"`
 	Cases     int                  `json:"cases"`
@@ -213,11 +214,12 @@ func answer(name string, into any) error {
 // discover asks the libraries which operators they bring.
 func (r *run) discover(ctx context.Context) error {
 	r.say("loading", 0, 0)
-	p := &plan{Task: "discover", Result: filepath.Join(r.Work, "discover.json")}
+	p := &plan{Task: "discover", Result: filepath.Join(r.Work, "discover.json"), Dir: r.plain.Dir, Refs: r.Config.references()}
 	said, ended := r.python(ctx, r.plain, "discover", p, nil, nil)
 	var got struct {
 		Operators     []operator `json:"operators"`
 		Torch, Python string
+		Unusable      map[string]string // references, and why
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -231,6 +233,11 @@ func (r *run) discover(ctx context.Context) error {
 	r.result.Torch, r.result.Python = got.Torch, got.Python
 	if names := r.Config.unknown(got.Operators); len(names) > 0 {
 		return &opbuild.Error{Text: fmt.Sprintf("%s names operator %q, which the extension does not bring", ConfigName, names[0]), Hint: "such as ns::name, or module.function of a pybind11 module"}
+	}
+	for _, name := range r.Config.references() {
+		if why := got.Unusable[name]; why != "" {
+			return &opbuild.Error{Text: fmt.Sprintf("%s names reference %q, which cannot be called: %s", ConfigName, name, why), Hint: "such as mypkg.reference.gather: a function of a module that the tests can import"}
+		}
 	}
 	for _, o := range r.Config.apply(got.Operators) {
 		op := &opreport.Operator{Name: o.Name, Overload: o.Overload, Kind: o.Kind, Schema: o.Schema, Skip: r.Config.skip(o)}
@@ -285,12 +292,19 @@ func (r *run) record(ctx context.Context) error {
 	return nil
 }
 
+// noTests is how a run of tests ends where there are none.
+const noTests = 5
+
 func recordNote(got recorded, calls int) string {
 	note := fmt.Sprintf("%s of %s recorded", count(calls, "call", "calls"), count(len(got.Calls), "operator", "operators"))
 	if n := len(got.Crashed); n > 0 {
 		note += fmt.Sprintf("; %s ended the process, such as %s", count(n, "test", "tests"), got.Crashed[0].Test)
 	}
-	if got.Code != 0 {
+	switch got.Code {
+	case 0:
+	case noTests:
+		note += "; no tests were found"
+	default:
 		note += fmt.Sprintf("; the tests ended with exit code %d", got.Code)
 	}
 	if len(got.Problems) > 0 {

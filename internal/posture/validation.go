@@ -14,14 +14,14 @@ var validations = []struct {
 	rules     []string
 	text, fix string
 }{
-	{[]string{"TEN030"}, "no schema says which tensors the model takes", "andiron guard infer -o model.schema.yaml model.pt2 samples.npz"},
+	{[]string{"TEN030"}, "no schema says which tensors the model takes", "andiron guard infer -o model.schema.yaml <MODEL.pt2> <SAMPLES.npz>"},
 	{
 		[]string{forwardGuarded, "PY095", "TEN031"},
 		"nothing holds what reaches the model against a schema, neither in Python nor in front of a server",
 		`model = andiron.guard(model, "model.schema.yaml"), or: andiron guard serve --schema model.schema.yaml --backend http://127.0.0.1:8000`,
 	},
-	{[]string{"TEN032", "PY097"}, "no training data are held against a schema or a baseline", "andiron data baseline -o train.baseline.json train.npz"},
-	{[]string{"TEN033", "PY096"}, "nothing is known about how the model does under adversarial attack", "andiron robust eval --script model.py:Net --weights net.pt --inputs x.npy --labels y.npy --eps 0.05,0.1 -o net.robustness.json"},
+	{[]string{"TEN032", "PY097"}, "no training data are held against a schema or a baseline", "andiron data baseline -o train.baseline.json <DATA>"},
+	{[]string{"TEN033", "PY096"}, "nothing is known about how the model does under adversarial attack", "andiron robust eval --script <FILE.py:NAME> --weights <WEIGHTS> --inputs <X.npy> --labels <Y.npy> --eps 0.05,0.1 -o net.robustness.json"},
 }
 
 // Rules of the code room about the models that stand by themselves.

@@ -26,7 +26,7 @@ func TestInputValidation(t *testing.T) {
 	rest := []finding.Finding{of("PY096", "t.py", "adversarial", finding.Info), of("PY097", "t.py", "data", finding.Info)}
 	abroad := of("PY099", "l.py", "from a file", finding.Info)
 	const (
-		noSchema = "- p: no schema says which tensors the model takes | andiron guard infer -o model.schema.yaml model.pt2 samples.npz"
+		noSchema = "- p: no schema says which tensors the model takes | andiron guard infer -o model.schema.yaml <MODEL.pt2> <SAMPLES.npz>"
 		noGuard  = `- p: nothing holds what reaches the model against a schema, neither in Python nor in front of a server | model = andiron.guard(model, "model.schema.yaml"), or: andiron guard serve --schema model.schema.yaml --backend http://127.0.0.1:8000`
 		robust   = "+ t.py:1:1: adversarial"
 		data     = "+ t.py:1:1: data"

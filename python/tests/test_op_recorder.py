@@ -133,3 +133,13 @@ def test_names_that_the_package_took_before(tmp_path: Path, monkeypatch: pytest.
     assert [vars(m)["gcd"](n, 6) for n, m in ((4, package), (9, module), (5, other))] == [2, 3, 1]
     calls = recorder.collect(str(tmp_path / "calls"))["calls"]["recorded_pkg._C.gcd"]
     assert [c["args"][0]["v"] for c in calls] == [4, 9]
+
+
+def test_unittest_looks_into_folders_that_are_no_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("tests/unit/test_a.py", "tests/pkg/__init__.py", "tests/pkg/sub/test_b.py", "src/latest.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    names = "*test*.py"
+    assert sorted(recorder.unittest_folders(".")) == [(".", names), ("./tests", names), ("./tests/unit", names)]
+    assert list(recorder.unittest_folders("tests/unit/test_a.py")) == [("tests/unit", "test_a.py")]

@@ -42,9 +42,12 @@ def discover(plan):
     from andiron_ops import discover as finder
 
     operators = finder.load(plan["libraries"], plan["modules"])
+    sys.path.append(plan["dir"])  # a reference may be in the project
     write(
-        plan["result"], {"v": 1, "operators": operators, "torch": torch.__version__, "python": sys.version.split()[0]}
-    )
+        plan["result"],
+        {"v": 1, "operators": operators, "torch": torch.__version__, "python": sys.version.split()[0],
+         "unusable": {name: why for name in plan["references"] if (why := finder.unusable(name))}},
+    )  # fmt: skip
 
 
 CRASHES = 40  # of tests, after which the others are not run

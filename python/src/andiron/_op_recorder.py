@@ -15,7 +15,7 @@ import math
 import os
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 KEPT = 8  # calls of each operator
@@ -274,6 +274,23 @@ class Once:
             f.write(nodeid + "\n")
 
 
+def unittest_folders(place: str) -> Iterator[tuple[str, str]]:
+    """Where unittest looks for which names. By itself it enters no folder that is not a package."""
+    if not os.path.isdir(place):
+        folder, name = os.path.split(place)
+        yield folder or ".", name
+        return
+    yield place, "*test*.py"
+    for name in sorted(os.listdir(place)):
+        if "test" not in name.lower():
+            continue
+        for folder, below, files in os.walk(os.path.join(place, name)):
+            if "__init__.py" in files:
+                below.clear()
+            else:
+                yield folder, "*test*.py"
+
+
 def run_tests(tests: list[str], begun: str) -> int:
     """Runs tests with pytest, or with unittest where there is no pytest."""
     try:
@@ -283,6 +300,9 @@ def run_tests(tests: list[str], begun: str) -> int:
 
         suite = unittest.TestSuite()
         for place in tests or ["."]:
-            suite.addTests(unittest.defaultTestLoader.discover(place, "*test*.py"))
+            for folder, names in unittest_folders(place):
+                suite.addTests(unittest.TestLoader().discover(folder, names))
+        if suite.countTestCases() == 0:
+            return 5  # as pytest does
         return 0 if unittest.TextTestRunner(stream=sys.stderr).run(suite).wasSuccessful() else 1
     return int(pytest.main(["-q", "-p", "no:cacheprovider", "-p", "no:faulthandler", *tests], plugins=[Once(begun)]))

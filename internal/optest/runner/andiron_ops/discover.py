@@ -32,6 +32,16 @@ def load(libraries, modules):
     return found
 
 
+def unusable(reference):
+    """Why a function that computes the same cannot be called; empty if it can."""
+    module, _, name = reference.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (Exception, SystemExit) as e:
+        return f"{type(e).__name__}: {e}"
+    return "" if callable(found) else "it is no function"
+
+
 def schemas():
     return {(s.name, s.overload_name): s for s in torch._C._jit_get_all_schemas()}
 

@@ -23,6 +23,7 @@ from andiron_ops import gpu, recipe
 
 SLOW = 0.05  # seconds of a call, after which it is large enough
 ENOUGH = 3  # seconds of calls with four threads
+WRITTEN = 1 << 22  # elements of an argument that is looked at after the call
 M_PERTURB = -6
 PATTERNS = (0x11, 0xEE)
 # Relative and absolute tolerances by dtype, those of torch.testing.
@@ -69,6 +70,7 @@ class Operator:
         self.args = op["args"]
         self.on_gpu = on_gpu
         self.left = ""  # an error of CUDA that a call left behind
+        self.wrote = False  # what the last call gave has arguments in it
         if op["kind"] == "torch":
             space, _, name = op["name"].partition("::")
             packet = getattr(getattr(torch.ops, space), name)
@@ -107,7 +109,26 @@ class Operator:
 
     def run(self, case, seed=0):
         made, keywords, _ = self.arguments(case)
-        return self.call(made, keywords, seed)
+        return self.seen(self.call(made, keywords, seed), made, keywords)
+
+    def seen(self, out, made, keywords):
+        """What a call gives: its result, and the arguments that it may write to where they are not in it."""
+        if self.args is None:
+            may = [*made, *keywords.values()] if out is None else []
+        else:
+            values = {**{a["name"]: v for a, v in zip(self.args, made)}, **keywords}
+            may = [
+                values[a["name"]]
+                for a in self.args
+                if a["name"] in values and (a["write"] or (a["write"] is None and out is None))
+            ]
+        given = flat(out)
+        wrote = [
+            e for e in flat(may)
+            if isinstance(e, torch.Tensor) and e.device.type in ("cpu", "cuda") and e.numel() <= WRITTEN and not any(e is g for g in given)
+        ]  # fmt: skip
+        self.wrote = bool(wrote)
+        return (out, *wrote) if wrote else out
 
     def again(self, case):
         """A function that calls with a large case: its elements are made once, and put back each time."""
@@ -119,7 +140,7 @@ class Operator:
             with torch.no_grad():
                 for b, old in zip(bases, before):
                     b.set_(old.clone()) if b.shape != old.shape else b.copy_(old)
-            return self.call(made, keywords)
+            return self.seen(self.call(made, keywords), made, keywords)
 
         return run
 
@@ -263,8 +284,8 @@ class Worker:
             return {"signature": []}
         if self.on_gpu and any(e.numel() > gpu.ELEMENTS for e in flat(out) if isinstance(e, torch.Tensor)):
             return {"signature": shape_of(out)}
-        first = kept(out)
-        result = {"signature": shape_of(first)}
+        first = kept(self.operator.seen(out, made, keywords))
+        result = {"signature": shape_of(out)}
         if not oracles:
             return result
         if any(e.device.type != "cpu" for e in first if isinstance(e, torch.Tensor)) or any(
@@ -295,7 +316,7 @@ class Worker:
             if not gpu.moderate([*made, *keywords.values()]):
                 return
             self.say("agreement")
-            want = kept(self.operator.call(made, keywords))
+            want = kept(self.operator.seen(self.operator.call(made, keywords), made, keywords))
             again = kept(self.operator.run(on_cpu, seed=1))
         except Raised:
             return  # it has none, or one that takes less
@@ -345,6 +366,8 @@ class Worker:
             r["layout"] == "huge" for r in recipe.tensors(case["args"])
         ):
             return
+        if self.operator.wrote and any(r["layout"] == "expanded" for r in recipe.tensors(case["args"])):
+            return  # several elements are one place, and what is written last stays
         self.say("layout")
         try:
             plain = kept(self.operator.run(flattened(case)))
@@ -374,7 +397,8 @@ class Worker:
         module, _, attr = name.rpartition(".")
         made, keywords, _ = self.operator.arguments(case)
         try:
-            want = kept(getattr(importlib.import_module(module), attr)(*made, **keywords))
+            out = getattr(importlib.import_module(module), attr)(*made, **keywords)
+            want = kept(self.operator.seen(out, made, keywords))
         except Exception as e:
             self.find(
                 "reference-raised", f"{name} raises {type(e).__name__} where the operator does not: {str(e)[:200]}"

@@ -10,7 +10,7 @@ INTRO = '''"""{title}
 
 {detail}
 
-Written by andiron ops test. Run it with the library or the folder of the extension{device}:
+Written by andiron ops test. Run it with the library or the folder of the extension{device}{built}:
 
     {launch}python {name} {example}
 """
@@ -23,6 +23,13 @@ import sys
 DEVICE = ", and that of the tripwire device,\nwhich andiron keeps in the user's cache"
 
 
+# A build with a sanitizer, by what is preloaded for it: its flag, and what Python is started with.
+SANITIZERS = {
+    "libasan": ("address,undefined", "PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1"),
+    "libtsan": ("thread", "TSAN_OPTIONS=ignore_noninstrumented_modules=1"),
+}
+
+
 def script(op, found, name, libraries, modules):
     """The text of a script for a finding."""
     case = found["case"]
@@ -30,12 +37,26 @@ def script(op, found, name, libraries, modules):
     imports = ["import base64"] if "base64." in text else []
     imports += ["import ctypes"] if "ctypes." in text else []
     imports.append("import torch")
+    built, start = sanitizer(found["kind"])
     head = INTRO.format(
         title=f"{op['name']}: {found['title']}", detail=plain(found["detail"]), name=name,
-        example=places(op, libraries, case), launch=launch(found.get("tool", "")),
-        device=DEVICE if case.get("device") else "", imports="\n".join(sorted(imports)),
+        example=places(op, libraries, case), launch=start or launch(found.get("tool", "")),
+        device=DEVICE if case.get("device") else "", built=built, imports="\n".join(sorted(imports)),
     ).replace("\n" + "import sys\n\n", "\nimport sys\n")  # fmt: skip
     return head + load(op, libraries, modules) + text
+
+
+def sanitizer(kind):
+    """How to build for what a sanitizer showed, and what is put before Python."""
+    preloaded = os.environ.get("LD_PRELOAD", "")
+    for library, (flag, settings) in SANITIZERS.items():
+        if library in preloaded and kind != "leak":
+            libraries = ":".join(f"$(gcc -print-file-name={n})" for n in (library + ".so", "libstdc++.so.6"))
+            return (
+                f",\nbuilt with -fsanitize={flag} as the presets of andiron ops presets do",
+                f"LD_PRELOAD={libraries} {settings} \\\n    ",
+            )
+    return "", ""
 
 
 def launch(tool):
@@ -104,6 +125,8 @@ def showing(found, call, lines, names, op):
 
 
 def shown(kind, call, lines, names, op):
+    if op["returns"] in ([], ["None"]) and kind in ("poison", "determinism", "threads", "layout"):
+        return shown_written(kind, names, op)
     if kind in ("poison", "determinism"):
         return [
             "for pattern in (0x11, 0xEE):",
@@ -137,6 +160,24 @@ def shown(kind, call, lines, names, op):
             f"print(torch.library.opcheck({callee(op)}{'' if op['overload'] else '.default'}, ({positional(names)},)))"
         ]
     return [f"print({call})"]
+
+
+def shown_written(kind, names, op):
+    """The same of an operator that gives nothing but what it writes to its arguments."""
+    given = f"[{positional(names)}]"
+    keywords = "".join(f", {n}" for n in names.split(", ") if "=" in n)
+    copied = f"[v.clone() if isinstance(v, torch.Tensor) else v for v in {given}]"
+    calls = [f"{callee(op)}(*given{keywords})", "print(given)"]
+    if kind == "layout":
+        copied = copied.replace("clone()", "clone(memory_format=torch.contiguous_format)")
+        return [f"for given in ({copied}, {given}):", *("    " + line for line in calls)]
+    first = ["for threads in (1, 4, 4, 4, 4):", "    torch.set_num_threads(threads)"]
+    if kind != "threads":
+        first = [
+            "for pattern in (0x11, 0xEE):",
+            "    ctypes.CDLL(None).mallopt(-6, pattern)  # what is in fresh memory",
+        ]
+    return [*first, f"    given = {copied}", *("    " + line for line in calls)]
 
 
 def shown_on_gpu(kind, call, names, op):
