@@ -280,6 +280,28 @@ func TestPrompt(t *testing.T) {
 	}
 }
 
+// TestTwoPromptModels: what is wrong with a request is said of the model that it
+// names, not of another.
+func TestTwoPromptModels(t *testing.T) {
+	s := serve(t, asSaid(`{"data":[]}`))
+	texts := "andiron: tensor/v1\nmodel: bert\ninputs:\n  text: {dtype: bytes, shape: [_]}\nwire: {accept: [openai]}\n"
+	g := start(t, Config{Backend: s.URL}, map[string]string{"bert.yaml": texts, "llm.yaml": tokenSchema})
+	for body, want := range map[string]string{
+		`{"model":"llm","prompt":[1.5]}`:              `AW-NUMBER at offset 25, prompt[0]: 1.5 is no int64`,
+		`{"prompt":[1],"max_tokens":0,"model":"llm"}`: `parameter \"max_tokens\" is outside of 1 to 1073741824`,
+		`{"model":"bert","prompt":[1]}`:               `the schema has no input of integers`,
+		`{"model":"other","prompt":[1]}`:              codeModel,
+		`{"prompt":[1]}`:                              `member \"model\" is missing`,
+	} {
+		if r := post(t, g.url+"/v1/completions", body); !strings.Contains(r.body, want) {
+			t.Errorf("%s: %s, want %s", body, r.body, want)
+		}
+	}
+	if n := len(s.requests()); n != 0 {
+		t.Errorf("the server was asked %d times", n)
+	}
+}
+
 func TestPromptSilentNaN(t *testing.T) {
 	s := serve(t, asSaid(`{"data":[{"embedding":[NaN,1]}]}`))
 	g := start(t, Config{Backend: s.URL}, map[string]string{"llm.yaml": tokenSchema})
