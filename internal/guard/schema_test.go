@@ -46,7 +46,7 @@ func TestUnknownInputs(t *testing.T) {
 	if r := post(t, g.url+"/v2/models/toy/infer", extra); r.status != 400 || r.code(t) != "AT-UNKNOWN" {
 		t.Errorf("%d %s", r.status, r.body)
 	}
-	h := start(t, Config{Backend: s.URL}, map[string]string{"toy.yaml": schema + "  unknown_inputs: drop\n"})
+	h := start(t, Config{Backend: s.URL}, map[string]string{"toy.yaml": toySchema + "  unknown_inputs: drop\n"})
 	if r := post(t, h.url+"/v2/models/toy/infer", extra); r.status != 200 {
 		t.Errorf("%d %s", r.status, r.body)
 	}

@@ -129,7 +129,11 @@ func ParseFiles(b []byte, files Files) (*Schema, error) {
 			return nil, err
 		}
 	}
-	if s.limits.inputs == 0 {
+	switch {
+	case s.limits.inputs > 0:
+	case s.Wire.DropUnknown: // any number of them may come beside those that are known
+		s.limits.inputs = maxTensors
+	default:
 		s.limits.inputs = int64(len(s.groups[Inputs]))
 	}
 	if err := s.complete(top); err != nil {

@@ -120,7 +120,9 @@ class _Reader:
             raise Fault(0, 'key "inputs" is missing: a schema without inputs protects nothing')
         for node in late:
             s.constraints = items(node, _MAX_CONSTRAINTS, self.constraint)
-        s.limits.max_inputs = s.limits.max_inputs or len(s.groups["inputs"])
+        # Where unknown ones are dropped, any number of them may come beside the others.
+        most = _MAX_TENSORS if s.wire.drop_unknown else len(s.groups["inputs"])
+        s.limits.max_inputs = s.limits.max_inputs or most
         self.complete(top.line)
         return s
 
