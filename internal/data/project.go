@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/andiron-dev/andiron/finding"
@@ -20,6 +21,9 @@ const (
 	SchemaSuffix   = ".schema.yaml"
 	BaselineSuffix = ".baseline.json"
 )
+
+// settings are the names and the endings of files in which a gateway may be set up.
+var settings = []string{"makefile", "procfile", ".yaml", ".yml", ".service", ".sh"}
 
 // settingLimit bounds a file in which a gateway may be set up.
 const settingLimit = 1 << 20
@@ -62,7 +66,7 @@ func projectReaderOf(name string) (projectReader, bool) {
 		return projectReader{1 << 20, readRobust}, true
 	case strings.HasSuffix(base, BaselineSuffix):
 		return projectReader{1 << 30, readBaseline}, true
-	case strings.HasPrefix(base, "dockerfile"), strings.HasPrefix(base, "compose"), path.Ext(base) == ".yaml", path.Ext(base) == ".yml", path.Ext(base) == ".service", path.Ext(base) == ".sh":
+	case strings.HasPrefix(base, "dockerfile"), strings.HasPrefix(base, "compose"), slices.Contains(settings, base), slices.Contains(settings, path.Ext(base)):
 		return projectReader{settingLimit, readSettings}, true
 	}
 	return projectReader{}, false

@@ -19,7 +19,8 @@ func TestGateways(t *testing.T) {
 		{"one", "andiron guard serve --schema a.yaml --backend http://m:8000\n", []string{" a.yaml 1 false"}, "with the schema \"a.yaml\""},
 		{
 			"several, with names", "andiron guard serve --schema bert=b.yaml \\\n  --schema=resnet=schemas/r.yaml --backend http://m:8000\n",
-			[]string{"bert b.yaml 1 false", "resnet schemas/r.yaml 1 false"}, "with the schemas \"b.yaml\", \"schemas/r.yaml\"",
+			[]string{"bert b.yaml 1 false", "resnet schemas/r.yaml 1 false"},
+			"with the schemas \"b.yaml\", \"schemas/r.yaml\"",
 		},
 		{"in shadow mode", "args: [guard, serve, --shadow, --schema=a.yaml]\n", []string{" a.yaml 1 true"}, "which only reports (shadow mode)"},
 		{"two containers", "args:\n  - guard\n  - serve\n  - --schema=a.yaml\nargs:\n  - guard\n  - serve\n  - --schema=b.yaml\n  - --shadow\n", []string{" a.yaml 2 false", " b.yaml 6 true"}, ""},
@@ -40,6 +41,17 @@ func TestGateways(t *testing.T) {
 				t.Errorf("findings %q, want %q", said, tt.says)
 			}
 		})
+	}
+}
+
+func TestReads(t *testing.T) {
+	for name, want := range map[string]bool{
+		"Dockerfile.gpu": true, "docker-compose.yml": true, "compose.json": true, "deploy/gw.service": true, "run.sh": true, "Makefile": true, "Procfile": true,
+		"makefile.txt": false, "a.json": false, "a.baseline.json": true,
+	} {
+		if got := Reads(name); got != want {
+			t.Errorf("%s: %t", name, got)
+		}
 	}
 }
 
