@@ -238,6 +238,9 @@ func (l *learning) ask(ctx context.Context, f *guardInferFlags) error {
 	if f.name == "" {
 		return usage("guard infer: --server needs --model", "the name by which the server knows the model")
 	}
+	if !strings.HasPrefix(f.server, "http://") && !strings.HasPrefix(f.server, "https://") {
+		return usage(fmt.Sprintf("flag %q: %q is not an http or https address", "--server", f.server), "such as http://localhost:8000")
+	}
 	url := strings.TrimSuffix(f.server, "/") + "/v2/models/" + f.name
 	client := fetch.New(fetch.Options{Version: version(), PrivateHosts: f.private})
 	body, _, err := client.Get(ctx, fetch.Request{URL: url, Accept: "application/json", MaxBytes: triton.MaxBytes})

@@ -21,7 +21,7 @@ type Validation struct {
 // Schema is a file of a project that says which tensors a model takes.
 type Schema struct {
 	Path   string // as findings name it
-	SHA256 string
+	SHA256 string // may be empty
 	Model  string // that it is about; may be empty
 	Shadow bool   // it only reports
 	Broken bool   // it cannot be read
@@ -30,7 +30,9 @@ type Schema struct {
 // Gateway is a place where a gateway is started.
 type Gateway struct {
 	Where  finding.Where
+	Model  string // that the command says the schema is of; may be empty
 	Schema string // as the command names it; may be empty
+	Shadow bool   // it only reports
 }
 
 // Forwards says of the modules of a project, root, which of those that are not a part
@@ -618,12 +620,12 @@ func (j *judge) gateways() {
 		if s.lost() {
 			j.report(gatewayElsewhere.Finding(g.Where, fmt.Sprintf("the schema of the gateway that is started here, %.120q, is not among those of the project, and was not looked at", g.Schema)))
 		}
-		if s.off() || s.file == nil {
+		if g.Shadow || s.off() || s.file == nil {
 			continue
 		}
 		text := fmt.Sprintf("%s by the gateway that is started at %s", s, g.Where)
 		only = cmp.Or(only, text)
-		if name := plainName(s.file.Model); name != "" && j.behind[name] == "" {
+		if name := plainName(cmp.Or(g.Model, s.file.Model)); name != "" && j.behind[name] == "" {
 			j.behind[name] = text
 		}
 	}
@@ -679,6 +681,8 @@ func (s namedSchema) String() string {
 	switch {
 	case s.arg.short != "":
 		return fmt.Sprintf("%.120q", s.arg.short)
+	case s.file != nil && s.file.SHA256 == "":
+		return s.file.Path
 	case s.file != nil:
 		return fmt.Sprintf("%s (SHA-256 %s)", s.file.Path, s.file.SHA256)
 	case s.arg.path != "":

@@ -191,6 +191,8 @@ func TestForwardsGateway(t *testing.T) {
 		return Validation{Schemas: s, Gateways: []Gateway{{Where: finding.Where{Path: "deploy/compose.yaml", Line: 3}, Schema: schema}}}
 	}
 	net := Schema{Path: "net.schema.yaml", SHA256: "ab", Model: "NET"}
+	shadow, named := gateway("net.schema.yaml", net), gateway("net.schema.yaml", net)
+	shadow.Gateways[0].Shadow, named.Gateways[0].Model = true, "other"
 	for _, tt := range []struct {
 		name, files string
 		with        Validation
@@ -202,6 +204,8 @@ func TestForwardsGateway(t *testing.T) {
 		{"without the schema's file", oneNet, gateway("x.schema.yaml", net), []string{" PY062", "Net PY060"}},
 		{"without a schema", oneNet, gateway("", net), []string{"Net PY060"}},
 		{"with one that only reports", oneNet, gateway("net.schema.yaml", Schema{Path: "net.schema.yaml", Model: "net", Shadow: true}), []string{"Net PY060"}},
+		{"started so that it only reports", oneNet, shadow, []string{"Net PY060"}},
+		{"by the name that the command gives", two, named, []string{"Net PY060", "Other PY098"}},
 		{"past it", oneNet + "-- serve.py --\nimport flask\nfrom net import Net\nNet()\n", gateway("net.schema.yaml", net), []string{"Net PY060"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

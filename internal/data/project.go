@@ -2,9 +2,9 @@ package data
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/andiron-dev/andiron/finding"
@@ -22,6 +22,9 @@ const (
 	BaselineSuffix = ".baseline.json"
 )
 
+// settings are the names and the endings of files in which a gateway may be set up.
+var settings = []string{"makefile", "procfile", ".yaml", ".yml", ".service", ".sh"}
+
 // settingLimit bounds a file in which a gateway may be set up.
 const settingLimit = 1 << 20
 
@@ -33,22 +36,25 @@ type projectReader struct {
 
 // Facts are what a file says of how inputs are validated.
 type Facts struct {
-	Schema  *SchemaFile // nil: the file is none
-	Gateway *Gateway    // nil: it starts none
+	Schema   *SchemaFile // nil: the file is none
+	Gateways []Gateway   // that it starts, one for each schema
 }
 
 // SchemaFile is a schema of a project.
 type SchemaFile struct {
-	Path, SHA256 string
-	Model        string // that it is about; may be empty
-	Shadow       bool   // it only reports
-	Broken       bool   // it cannot be read
+	Path   string
+	SHA256 string // of its canonical form; empty where that has values of other files
+	Model  string // that it is about; may be empty
+	Shadow bool   // it only reports
+	Broken bool   // it cannot be read
 }
 
 // Gateway is a gateway that is started.
 type Gateway struct {
 	Where  finding.Where
+	Model  string // that the command says the schema is of; may be empty
 	Schema string // as the command names it; may be empty
+	Shadow bool   // it only reports
 }
 
 func projectReaderOf(name string) (projectReader, bool) {
@@ -60,7 +66,7 @@ func projectReaderOf(name string) (projectReader, bool) {
 		return projectReader{1 << 20, readRobust}, true
 	case strings.HasSuffix(base, BaselineSuffix):
 		return projectReader{1 << 30, readBaseline}, true
-	case strings.HasPrefix(base, "dockerfile"), strings.HasPrefix(base, "compose"), path.Ext(base) == ".yaml", path.Ext(base) == ".yml", path.Ext(base) == ".service", path.Ext(base) == ".sh":
+	case strings.HasPrefix(base, "dockerfile"), strings.HasPrefix(base, "compose"), slices.Contains(settings, base), slices.Contains(settings, path.Ext(base)):
 		return projectReader{settingLimit, readSettings}, true
 	}
 	return projectReader{}, false
@@ -87,18 +93,23 @@ func Look(a *artifact.Artifact, report func(finding.Finding)) (facts Facts, err 
 	return facts, nil
 }
 
-// A schema may name files of values. What they hold does not matter here, and reading
-// them is for who enforces the schema.
-func noFiles(string) ([]byte, error) { return []byte("0\n"), nil }
-
 func readSchema(b []byte, where finding.Where, facts *Facts, report func(finding.Finding)) {
-	s, err := tensor.ParseFiles(b, noFiles)
-	facts.Schema = &SchemaFile{Path: where.Path, SHA256: fmt.Sprintf("%x", sha256.Sum256(b)), Broken: err != nil}
+	// It may name files of values. What they hold does not matter here, and reading
+	// them is for who enforces the schema.
+	others := false
+	s, err := tensor.ParseFiles(b, func(string) ([]byte, error) {
+		others = true
+		return []byte("0\n"), nil
+	})
+	facts.Schema = &SchemaFile{Path: where.Path, Broken: err != nil}
 	if err != nil {
 		report(tenBrokenFile.Finding(where, fmt.Sprintf("the schema cannot be read, so nothing is enforced by it: %v", err)))
 		return
 	}
 	facts.Schema.Model, facts.Schema.Shadow = s.Model, s.Shadow
+	if !others {
+		facts.Schema.SHA256 = s.SHA256()
+	}
 	of := ""
 	if s.Model != "" {
 		of = fmt.Sprintf(" of the model %.80q", s.Model)
@@ -151,11 +162,12 @@ type word struct {
 }
 
 const (
-	mostWords = 400 // of a command that are looked at for its schema
-	apart     = " \t\r\n\"',[]"
+	mostWords    = 400 // of a command that are looked at for its schemas
+	mostGateways = 64  // schemas of gateways in one file
+	apart        = " \t\r\n\"',[]"
 )
 
-// readSettings looks for a gateway that is started, and for its schema.
+// readSettings looks for gateways that are started, and for their schemas.
 func readSettings(b []byte, where finding.Where, facts *Facts, report func(finding.Finding)) {
 	if !bytes.Contains(b, []byte("guard")) {
 		return
@@ -167,14 +179,34 @@ func readSettings(b []byte, where finding.Where, facts *Facts, report func(findi
 			continue
 		}
 		where.Line = guard.line
-		facts.Gateway = &Gateway{Where: where, Schema: schemaFlag(words[i+1:])}
-		with := ""
-		if facts.Gateway.Schema != "" {
-			with = fmt.Sprintf(" with the schema %.120q", facts.Gateway.Schema)
+		started := serves(words[i+1:], where)
+		if len(started) == 0 || len(facts.Gateways)+len(started) > mostGateways {
+			continue
 		}
-		report(tenGateway.Finding(where, "a gateway that validates requests is started here"+with))
-		return
+		facts.Gateways = append(facts.Gateways, started...)
+		report(tenGateway.Finding(where, "a gateway that validates requests is started here"+withSchemas(started)))
 	}
+}
+
+// withSchemas says which schemas a gateway is started with.
+func withSchemas(started []Gateway) (with string) {
+	var names []string
+	for _, g := range started[:min(len(started), 8)] {
+		if g.Schema != "" {
+			names = append(names, fmt.Sprintf("%.120q", g.Schema))
+		}
+	}
+	switch len(names) {
+	case 0:
+	case 1:
+		with = " with the schema " + names[0]
+	default:
+		with = " with the schemas " + strings.Join(names, ", ")
+	}
+	if started[0].Shadow {
+		with += ", which only reports (shadow mode)"
+	}
+	return with
 }
 
 // commands are the words of a file, without comments that have a line of their own.
@@ -196,21 +228,44 @@ func commands(b []byte) (words []word) {
 	return words
 }
 
-// schemaFlag finds --schema among what follows a command.
-func schemaFlag(words []word) string {
+// serves is what a command starts of which these words follow: a gateway for each
+// schema, one without a schema if none is seen, and none if it only asks for help.
+func serves(words []word, where finding.Where) []Gateway {
+	if len(words) > 0 && (words[0].text == "--help" || words[0].text == "-h") {
+		return nil
+	}
+	var all []Gateway
+	shadow := false
 	for i, w := range words[:min(len(words), mostWords)] {
+		if w.text == "guard" {
+			break
+		}
 		name, value, given := strings.Cut(w.text, "=")
 		switch {
-		case w.text == "guard":
-			return ""
+		case name == "--shadow":
+			shadow = value != "false"
 		case name != "--schema":
 		case given:
-			return value
+			all = append(all, gatewayOf(value, where))
 		case i+1 < len(words):
-			return words[i+1].text
+			all = append(all, gatewayOf(words[i+1].text, where))
 		}
 	}
-	return ""
+	if all == nil {
+		all = []Gateway{{Where: where}}
+	}
+	for i := range all {
+		all[i].Shadow = shadow
+	}
+	return all
+}
+
+// gatewayOf reads [NAME=]FILE.
+func gatewayOf(schema string, where finding.Where) Gateway {
+	if name, file, ok := strings.Cut(schema, "="); ok && !strings.ContainsAny(name, `/\`) {
+		return Gateway{Where: where, Model: name, Schema: file}
+	}
+	return Gateway{Where: where, Schema: schema}
 }
 
 func informs(id, title, text string) *rule.Rule {

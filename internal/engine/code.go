@@ -73,8 +73,8 @@ func (w *together) add(r result) {
 	if s := r.validation.Schema; s != nil {
 		w.with.Schemas = append(w.with.Schemas, code.Schema(*s))
 	}
-	if g := r.validation.Gateway; g != nil {
-		w.with.Gateways = append(w.with.Gateways, code.Gateway(*g))
+	for _, g := range r.validation.Gateways {
+		w.with.Gateways = append(w.with.Gateways, code.Gateway(g))
 	}
 }
 

@@ -135,7 +135,7 @@ func dataExamples(t *testing.T) map[string]example {
 		"TEN030": {project("a.schema.yaml", oneSchema), project("a.yaml", oneSchema)},
 		"TEN031": {
 			project("Dockerfile", "FROM x\nCMD [\"andiron\", \"guard\", \"serve\", \"--schema\", \"a.schema.yaml\"]\n"),
-			project("Dockerfile", "FROM x\n# andiron guard serve comes later\nCMD [\"andiron\", \"guard\", \"check\"]\n"),
+			project("Dockerfile", "FROM x\n# andiron guard serve comes later\nCMD [\"andiron\", \"guard\", \"serve\", \"--help\"]\n"),
 		},
 		"TEN032": {project("a.baseline.json", oneBaseline), project("a.json", oneBaseline)},
 		"TEN033": {project("a.robustness.json", oneRobust("true")), project("a.robustness.json", oneRobust("false"))},

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -137,32 +136,21 @@ func (x *exchange) inferPrompt() *fault {
 }
 
 // parsePrompt finds the model that a prompt names, and reads it with the schema of
-// that model. There are few models of this kind, so each is tried.
+// that model.
 func (x *exchange) parsePrompt(body []byte) (*oip.Prompt, *fault) {
-	var first *fault
-	for _, m := range x.promptModels() {
-		p, err := oip.ParsePrompt(body, m.inputs, m.ask)
-		if err == nil && p.Model == m.name {
-			x.model = m
-			return p, nil
-		}
-		if err != nil && first == nil {
-			first = wireFault(err)
-		}
+	limits := oip.Options{Limits: oip.Limits{Body: x.g.c.Limits.Body}}
+	name, err := oip.PromptModel(body, limits)
+	if err != nil {
+		return nil, wireFault(err)
 	}
-	if first != nil {
-		return nil, first
+	m := x.g.models.find(name)
+	if m == nil || !m.accepts(protoOpenAI) {
+		return nil, refuse(codeModel, http.StatusNotFound, "there is no such model")
 	}
-	return nil, refuse(codeModel, http.StatusNotFound, "there is no such model")
-}
-
-func (x *exchange) promptModels() []*model {
-	all := x.g.models.all()
-	var list []*model
-	for _, name := range all.names() {
-		if m := all[name]; m.accepts(protoOpenAI) {
-			list = append(list, m)
-		}
+	x.model = m
+	p, err := oip.ParsePrompt(body, m.inputs, m.ask)
+	if err != nil {
+		return nil, wireFault(err)
 	}
-	return slices.Clip(list)
+	return p, nil
 }

@@ -46,7 +46,7 @@ func TestUnknownInputs(t *testing.T) {
 	if r := post(t, g.url+"/v2/models/toy/infer", extra); r.status != 400 || r.code(t) != "AT-UNKNOWN" {
 		t.Errorf("%d %s", r.status, r.body)
 	}
-	h := start(t, Config{Backend: s.URL}, map[string]string{"toy.yaml": schema + "  unknown_inputs: drop\n"})
+	h := start(t, Config{Backend: s.URL}, map[string]string{"toy.yaml": toySchema + "  unknown_inputs: drop\n"})
 	if r := post(t, h.url+"/v2/models/toy/infer", extra); r.status != 200 {
 		t.Errorf("%d %s", r.status, r.body)
 	}
@@ -276,6 +276,28 @@ func TestPrompt(t *testing.T) {
 		t.Errorf("chat: %d %s", r.status, r.body)
 	}
 	if n := len(s.requests()); n != 1 {
+		t.Errorf("the server was asked %d times", n)
+	}
+}
+
+// TestTwoPromptModels: what is wrong with a request is said of the model that it
+// names, not of another.
+func TestTwoPromptModels(t *testing.T) {
+	s := serve(t, asSaid(`{"data":[]}`))
+	texts := "andiron: tensor/v1\nmodel: bert\ninputs:\n  text: {dtype: bytes, shape: [_]}\nwire: {accept: [openai]}\n"
+	g := start(t, Config{Backend: s.URL}, map[string]string{"bert.yaml": texts, "llm.yaml": tokenSchema})
+	for body, want := range map[string]string{
+		`{"model":"llm","prompt":[1.5]}`:              `AW-NUMBER at offset 25, prompt[0]: 1.5 is no int64`,
+		`{"prompt":[1],"max_tokens":0,"model":"llm"}`: `parameter \"max_tokens\" is outside of 1 to 1073741824`,
+		`{"model":"bert","prompt":[1]}`:               `the schema has no input of integers`,
+		`{"model":"other","prompt":[1]}`:              codeModel,
+		`{"prompt":[1]}`:                              `member \"model\" is missing`,
+	} {
+		if r := post(t, g.url+"/v1/completions", body); !strings.Contains(r.body, want) {
+			t.Errorf("%s: %s, want %s", body, r.body, want)
+		}
+	}
+	if n := len(s.requests()); n != 0 {
 		t.Errorf("the server was asked %d times", n)
 	}
 }

@@ -68,6 +68,7 @@ type symbol struct {
 	lo, hi int64
 	note   string
 	open   bool // the upper bound is a guess
+	taken  bool // for one size of all tensors, which no source says it is
 }
 
 type rule struct{ text, note string }
@@ -174,16 +175,25 @@ const (
 	guessSize  = 4096
 )
 
-// unnamed makes a symbol for a size that may be any. The first of a tensor is the
-// batch, which is the same for all.
+// unnamed makes a symbol for a size that may be any. The first of a tensor is taken
+// for the batch, which is the same for all unless samples show another.
 func (d *Draft) unnamed(tensorName string, axis int) string {
 	if axis == 0 {
-		d.symbol("B", 1, guessBatch, "decide: the model takes any number; "+strconv.Itoa(guessBatch)+" is a guess").open = true
+		known := d.find("B") != nil
+		s := d.symbol("B", 1, guessBatch, "decide: the model takes any number; "+strconv.Itoa(guessBatch)+" is a guess")
+		s.open, s.taken = s.open || !known, s.taken || !known
 		return "B"
 	}
 	name := word(tensorName) + "_" + strconv.Itoa(axis)
 	d.symbol(name, 1, guessSize, "decide: the model takes any size; "+strconv.Itoa(guessSize)+" is a guess").open = true
 	return name
+}
+
+// bound adds a symbol with bounds, in the place of one that was a guess.
+func (d *Draft) bound(name string, lo, hi int64, note string) {
+	if s := d.symbol(name, lo, hi, note); s.open {
+		*s = symbol{name: name, lo: lo, hi: hi, note: note}
+	}
 }
 
 // symbol adds a symbol, or returns the one of that name.

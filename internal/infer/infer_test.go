@@ -17,6 +17,7 @@ import (
 
 	"github.com/andiron-dev/andiron/internal/tensor"
 	"github.com/andiron-dev/andiron/internal/testkit"
+	"github.com/andiron-dev/andiron/internal/triton"
 )
 
 var update = flag.Bool("update", false, "write what is wanted anew")
@@ -318,4 +319,53 @@ func FuzzFile(f *testing.F) {
 			t.Fatalf("%v\n%s", err, text)
 		}
 	})
+}
+
+// A first size that may be any is only taken for a batch: a sample in which it is no
+// size of all says so. A batch that a server declares stays one.
+func TestBatchThatIsNone(t *testing.T) {
+	served := func(batch int64) *Draft {
+		d, dims := New(), []int64{-1}
+		if batch > 0 {
+			dims = nil
+		}
+		in := []triton.Tensor{{Name: "rows", DType: tensor.Float32, Dims: dims}, {Name: "text", DType: tensor.Float32, Dims: dims}}
+		if err := d.Served("s", &triton.Model{Inputs: in, MaxBatch: batch}); err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	sample := Request{"r", []tensor.Source{floats("rows", []int64{2}, 0, 0), floats("text", []int64{3}, 0, 0, 0)}}
+	got := learn(t, served(0), sample)
+	for _, want := range []string{"shape: [B]", "shape: [text_0]", "text_0: 1..64"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in:\n%s", want, got)
+		}
+	}
+	d := served(8)
+	if err := d.Samples([]Request{sample}); err != nil {
+		t.Fatal(err)
+	}
+	if _, s, err := d.Schema(); err != nil {
+		t.Error(err)
+	} else if err := Check(s, []Request{sample}); err == nil || !strings.Contains(err.Error(), "AT-DIM") {
+		t.Errorf("error %v, want AT-DIM", err)
+	}
+}
+
+// max_batch_size takes the place of a guess, in whichever order sources are named.
+func TestBatchInAnyOrder(t *testing.T) {
+	guessed := &triton.Model{Inputs: []triton.Tensor{{Name: "x", DType: tensor.Float32, Dims: []int64{-1, 4}}}}
+	known := &triton.Model{MaxBatch: 8, Inputs: []triton.Tensor{{Name: "x", DType: tensor.Float32, Dims: []int64{4}}}}
+	for _, order := range [][]*triton.Model{{guessed, known}, {known, guessed}} {
+		d := New()
+		for _, m := range order {
+			if err := d.Served("s", m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := learn(t, d); !strings.Contains(got, "B: 1..8 ") {
+			t.Errorf("no batch of 8 in:\n%s", got)
+		}
+	}
 }

@@ -143,9 +143,7 @@ func (x *exported) bounded(name, of string, factor int64) {
 		x.symbol(name, lo*factor, hi*factor, note).open = true
 		return
 	}
-	if s := x.symbol(name, lo*factor, hi*factor, note); s.open { // another source guessed them
-		*s = symbol{name: name, lo: lo * factor, hi: hi * factor, note: note}
-	}
+	x.bound(name, lo*factor, hi*factor, note)
 }
 
 // onnxTypes are the types of TensorProto.
@@ -242,7 +240,8 @@ func (d *Draft) named(name, source string) {
 	if name == "B" || name == "N" || strings.Contains(strings.ToLower(name), "batch") {
 		hi = guessBatch
 	}
-	d.symbol(name, 1, hi, learned(source)+", which gives no bounds; decide: "+strconv.FormatInt(hi, 10)+" is a guess").open = true
+	s := d.symbol(name, 1, hi, learned(source)+", which gives no bounds; decide: "+strconv.FormatInt(hi, 10)+" is a guess")
+	s.open, s.taken = true, false
 }
 
 // Served learns from what a server says.
@@ -252,7 +251,7 @@ func (d *Draft) Served(source string, m *triton.Model) error {
 		d.Model = m.Name
 	}
 	if m.MaxBatch > 0 {
-		d.symbol("B", 1, m.MaxBatch, learned(source)+": max_batch_size")
+		d.bound("B", 1, m.MaxBatch, learned(source)+": max_batch_size")
 	}
 	for g, list := range [][]triton.Tensor{inGroup: m.Inputs, outGroup: m.Outputs} {
 		var names []string

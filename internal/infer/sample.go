@@ -269,6 +269,7 @@ func (d *Draft) fromSamples(e *entry, source string) {
 	if !e.shaped {
 		d.sampleShape(e, source)
 	}
+	d.ownBatch(e, source)
 	d.widen(e)
 	if e.dtypes[0] == tensor.Bytes {
 		return
@@ -320,6 +321,19 @@ func (d *Draft) sameSize(e *entry, axis int) string {
 		}
 	}
 	return ""
+}
+
+// ownBatch gives a tensor a batch of its own, if it was only taken to share that of the
+// others and the samples show that it does not.
+func (d *Draft) ownBatch(e *entry, source string) {
+	if len(e.shape) == 0 || e.seen.batch || len(e.shape) != len(e.seen.lo) {
+		return
+	}
+	if s := d.find(e.shape[0]); s == nil || !s.taken {
+		return
+	}
+	e.shape[0] = word(e.name) + "_0"
+	d.symbol(e.shape[0], 1, guessBatch, learned(source)+": not that of the other inputs; decide: how many may come at once").open = true
 }
 
 // widen lets guesses through that are too narrow for the samples.

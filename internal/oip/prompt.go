@@ -2,6 +2,7 @@ package oip
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/andiron-dev/andiron/internal/tensor"
 )
@@ -51,6 +52,29 @@ func ParsePrompt(body []byte, fields []tensor.Field, o Options) (*Prompt, error)
 	}
 	sortParameters(p.Parameters)
 	return p, nil
+}
+
+// PromptModel is the name of the model in a request for completions or embeddings.
+// What stands beside it is for ParsePrompt to judge, with the fields of that model.
+func PromptModel(body []byte, o Options) (name string, err error) {
+	r := newReader(body, o)
+	if err := r.fitsLimit(body); err != nil {
+		return "", err
+	}
+	err = r.members(func(member string, at int) (err error) {
+		switch {
+		case member != "model":
+			return r.skip(maxDepth)
+		case name != "":
+			return faultAt(at, CodeDuplicate, "member %q stands twice", member)
+		}
+		name, err = r.name()
+		return within(err, member)
+	})
+	if err == nil && name == "" {
+		err = faultAt(0, CodeMissing, "member %q is missing", "model")
+	}
+	return name, err
 }
 
 // setting is what is known of a parameter of the form of OpenAI: its kinds, and the
@@ -110,12 +134,15 @@ func (u *untyped) setting(p *Prompt, name string, at int) error {
 		case !slices.Contains(s.kinds, v.Kind):
 			return faultAt(start, CodeType, "parameter %q has a value of another type", name)
 		case s.lo < s.hi && (number < s.lo || number > s.hi):
-			return faultAt(start, CodeNumber, "parameter %q is outside of %g to %g", name, s.lo, s.hi)
+			return faultAt(start, CodeNumber, "parameter %q is outside of %s to %s", name, plainly(s.lo), plainly(s.hi))
 		}
 	}
 	p.Parameters = append(p.Parameters, Parameter{name, v})
 	return nil
 }
+
+// plainly writes a bound without an exponent.
+func plainly(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
 
 // texts reads one value, or a list of texts.
 func (u *untyped) texts() (v Value, err error) {

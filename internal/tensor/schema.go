@@ -56,7 +56,10 @@ type Schema struct {
 	constraints []constraint
 	limits      limits
 	groups      map[Group][]*spec // sorted by name
-	files       Files             // while it is read
+
+	// While it is read.
+	files    Files
+	declared map[string]*yaml.Node // where each of dims stands
 }
 
 // Files gives the content of a file beside the schema. The name has no part that
@@ -100,7 +103,7 @@ func ParseFiles(b []byte, files Files) (*Schema, error) {
 	s := &Schema{
 		Status: 400, Wire: Wire{Accept: []string{"v2-binary", "v2-grpc", "v2-json"}, ForwardAs: "same", Parameters: []string{}},
 		dims: map[string]span{}, groups: map[Group][]*spec{}, limits: limits{defaultElements, defaultBytes, 0},
-		files: files,
+		files: files, declared: map[string]*yaml.Node{},
 	}
 	form, written := "", map[string]*yaml.Node{}
 	group := func(g Group) reader { return func(n *yaml.Node) error { return s.group(g, n) } }
@@ -129,13 +132,17 @@ func ParseFiles(b []byte, files Files) (*Schema, error) {
 			return nil, err
 		}
 	}
-	if s.limits.inputs == 0 {
+	switch {
+	case s.limits.inputs > 0:
+	case s.Wire.DropUnknown: // any number of them may come beside those that are known
+		s.limits.inputs = maxTensors
+	default:
 		s.limits.inputs = int64(len(s.groups[Inputs]))
 	}
-	if err := s.complete(top); err != nil {
+	if err := s.complete(); err != nil {
 		return nil, err
 	}
-	s.files = nil
+	s.files, s.declared = nil, nil
 	return s, nil
 }
 
@@ -181,7 +188,7 @@ func (s *Schema) symbols(n *yaml.Node) error {
 		if err = errors.Join(err, err2); err != nil || v.Kind != yaml.ScalarNode || sp.lo > sp.hi {
 			return fault(v, "sizes %q are not a number or two with .. between them, such as 1..64", clip(v.Value))
 		}
-		s.dims[name] = sp
+		s.dims[name], s.declared[name] = sp, k
 		return nil
 	})
 }
@@ -285,7 +292,7 @@ func (s *Schema) group(g Group, n *yaml.Node) error {
 
 // complete checks what only the whole file shows: every symbol is declared, is
 // used, and where one stands for channels it has as many as the statistics.
-func (s *Schema) complete(top *yaml.Node) error {
+func (s *Schema) complete() error {
 	used := map[string]bool{}
 	for _, g := range []Group{Inputs, Outputs, Labels} {
 		for _, t := range s.groups[g] {
@@ -307,7 +314,7 @@ func (s *Schema) complete(top *yaml.Node) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.dims)) {
 		if !used[name] {
-			return fault(top, "symbol %q is in no shape: its bounds would check nothing", name)
+			return fault(s.declared[name], "symbol %q is in no shape: its bounds would check nothing", name)
 		}
 	}
 	slices.SortFunc(s.constraints, func(a, b constraint) int { return strings.Compare(a.String(), b.String()) })

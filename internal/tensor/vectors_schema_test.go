@@ -104,7 +104,7 @@ func refusals() (all []refusal) {
 	top(2, "bounds below 0", "dims: {B: -1..8}\n"+in)
 	top(2, "a symbol that is no name", "dims: {B-1: 1..8}\n"+in)
 	top(2, "the underscore as a symbol", "dims: {_: 1..8}\n"+in)
-	add(1, "a symbol that nothing uses", "andiron: tensor/v1\ndims: {B: 1..8}\n"+in)
+	add(2, "a symbol that nothing uses", "andiron: tensor/v1\ndims: {B: 1..8}\n"+in)
 	t("a symbol twice", "{dtype: float32, shape: [B], dims: {B: 1..2}}\n  y: {dtype: float32, shape: [B], dims: {B: 1..2}}")
 	all[len(all)-1].line = 4
 	for _, con := range []string{"B", "B <", "B < 4 < 5", "B = 4", "B < C", "1 < 2", "B / 2 == 1", "(B < 4", "B ** 2 < 4", "-B < 4", "B < 99999999999999999999", "B && 1 < 2", ""} {

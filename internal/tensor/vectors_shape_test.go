@@ -204,4 +204,6 @@ func nameVectors(c *corpus) {
 	c.check("a name that moves the cursor", []sample{a, named("\x1b[2Ja\u202e", 1)}, req(CodeUnknown))
 	c.schema("unknown ones are dropped", "limits: {max_inputs: 4}\nwire: {unknown_inputs: drop}\ninputs:\n  a: {dtype: uint8, shape: [1]}\n")
 	c.check("dropped", []sample{a, named("z", 7)})
+	c.schema("unknown ones are dropped, without a limit", "wire: {unknown_inputs: drop}\ninputs:\n  a: {dtype: uint8, shape: [1]}\n")
+	c.check("dropped without a limit", []sample{a, named("z", 7), named("y", 7)})
 }

@@ -105,6 +105,7 @@ class _Reader:
     def __init__(self, files: Files | None = None) -> None:
         self.schema = Schema()
         self.files = files
+        self.declared: dict[str, int] = {}  # the line of each of dims
 
     def read(self, top: Node) -> Schema:
         s = self.schema
@@ -120,8 +121,10 @@ class _Reader:
             raise Fault(0, 'key "inputs" is missing: a schema without inputs protects nothing')
         for node in late:
             s.constraints = items(node, _MAX_CONSTRAINTS, self.constraint)
-        s.limits.max_inputs = s.limits.max_inputs or len(s.groups["inputs"])
-        self.complete(top.line)
+        # Where unknown ones are dropped, any number of them may come beside the others.
+        most = _MAX_TENSORS if s.wire.drop_unknown else len(s.groups["inputs"])
+        s.limits.max_inputs = s.limits.max_inputs or most
+        self.complete()
         return s
 
     def model(self, node: Node) -> None:
@@ -138,7 +141,7 @@ class _Reader:
                 raise Fault(k.line, f'symbol "{name}" stands twice')
             if len(dims) == _MAX_SYMBOLS:
                 raise Fault(k.line, f"limit exceeded: symbols: more than {_MAX_SYMBOLS}")
-            dims[name] = self.bounds(v)
+            dims[name], self.declared[name] = self.bounds(v), k.line
 
     def bounds(self, node: Node) -> tuple[int, int]:
         low, two, high = node.value.partition("..")
@@ -214,7 +217,7 @@ class _Reader:
 
         return read
 
-    def complete(self, line: int) -> None:
+    def complete(self) -> None:
         """Check what only the whole file shows."""
         s = self.schema
         used = set()
@@ -231,7 +234,7 @@ class _Reader:
                 raise Fault(spec.line, str(exc)) from exc
         for name in sorted(s.dims):
             if name not in used:
-                raise Fault(line, f'symbol "{name}" is in no shape: its bounds would check nothing')
+                raise Fault(self.declared[name], f'symbol "{name}" is in no shape: its bounds would check nothing')
         s.constraints.sort(key=str)
 
 
@@ -281,7 +284,7 @@ def parse_short(forms: Mapping[str, str]) -> Schema:
         for name, form in forms.items():
             _short(reader.schema, name, form)
         reader.schema.limits.max_inputs = len(forms)
-        reader.complete(0)
+        reader.complete()
     except (ValueError, Fault) as exc:
         raise schema_error(exc.what if isinstance(exc, Fault) else str(exc)) from exc
     return reader.schema
