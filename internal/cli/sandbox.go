@@ -74,7 +74,7 @@ running them, everywhere.`,
 	flags.StringVar(&f.record, "record", "", "write what is known of the load to `FILE`, as JSON")
 	addChoice(cmd, &f.format, "format", "how to write the same to the standard output", "text", "json")
 	addChoice(cmd, &f.mode, "mode", "how bytes leave the process: whether all of them are read in it, or Go takes them from the zip where torch.load says that they are; auto is reference from 32 MiB on, where that can be", "auto", "full", "reference")
-	flags.StringVar(&f.pool, "pool", "", "have it loaded by the \"andiron sandbox pool\" that listens on this `SOCKET`, with its Python, layers and policy")
+	flags.StringVar(&f.pool, "pool", "", "have it loaded by the \"andiron sandbox pool\" that listens on this `SOCKET`, with its Python and policy")
 	f.add(flags)
 	flags.SortFlags = false
 	return cmd
@@ -183,7 +183,11 @@ func (a *app) sandboxLoad(ctx context.Context, in string, f *sandboxFlags) error
 		return stopped(in, f.output)
 	}
 	if err != nil {
-		return err
+		if rec == nil {
+			return err
+		}
+		rec.note(nil, err)
+		return a.finishLoad(ctx, &loaded{name: in, out: out, rec: rec, failed: err}, f)
 	}
 	rec.Allowed = names.modules(allowed.Allows)
 	result, report, failed := worker.Load(ctx, input, sandbox.Job{Mode: sandbox.Mode(f.mode.value), Imports: rec.Allowed, Wants: func() []string { return names.modules(nil) }})
@@ -255,6 +259,9 @@ func cannotOpen(in string, err error) error {
 // notLoaded words an error of the sandbox. What was contained is a finding. The names are
 // those that the checkpoint needs of modules that were not imported.
 func notLoaded(in, out string, err error, lacks names) error {
+	if other, ok := errors.AsType[*fault](err); ok {
+		return other
+	}
 	f := &fault{text: fmt.Sprintf("%q: %v; %q was not written", in, err, out)}
 	switch {
 	case errors.Is(err, sandbox.ErrContained):
@@ -270,7 +277,7 @@ func notLoaded(in, out string, err error, lacks names) error {
 			f.hint = fmt.Sprintf("if you trust them, write to sandbox in %s: allow_globals: [%s]", policy.FileName, lacks)
 		}
 	case errors.Is(err, sandbox.ErrFailed):
-		f.hint = `"andiron convert" reads checkpoints without running them, --import gives the sandbox modules that you trust, and --max-memory more room`
+		f.hint = `"andiron convert" reads checkpoints without running them, --import gives the sandbox modules that you trust, and --max-memory and --max-result more room`
 	case errors.Is(err, sandbox.ErrNoWorker):
 		f.hint = "try again, or give the pool more workers with --size"
 	default:
@@ -279,7 +286,8 @@ func notLoaded(in, out string, err error, lacks names) error {
 	return f
 }
 
-// lookFirst scans the bytes that are to be loaded, and begins the record with that.
+// lookFirst scans the bytes that are to be loaded, and begins the record with that. With
+// an error there is a record of a file that is not the one that is wanted.
 func lookFirst(ctx context.Context, name string, in *sandbox.Input, want string) (*sandboxRecord, names, error) {
 	rec := recordOf(name, in)
 	asked, err := rec.look(ctx, in)
@@ -292,7 +300,7 @@ func lookFirst(ctx context.Context, name string, in *sandbox.Input, want string)
 	}
 	rec.Input.SHA256 = sum
 	if want != "" && !strings.EqualFold(want, sum) {
-		return nil, nil, otherDigest(name, sum, want)
+		return rec, nil, otherDigest(name, sum, want)
 	}
 	return rec, asked, nil
 }
@@ -304,7 +312,8 @@ func otherDigest(name, is, want string) error {
 func recordOf(name string, in *sandbox.Input) *sandboxRecord {
 	return &sandboxRecord{
 		Schema: "andiron/sandbox/v1", At: time.Now().UTC().Format(time.RFC3339),
-		Input: sandboxInput{Path: filepath.ToSlash(name), Size: in.Size, Kept: in.Kept, Verity: in.Verity},
+		Input:  sandboxInput{Path: filepath.ToSlash(name), Size: in.Size, Kept: in.Kept, Verity: in.Verity},
+		Static: staticVerdict{Verdict: finding.Unreadable, Findings: []finding.Finding{}}, // until it was looked at
 	}
 }
 
@@ -348,7 +357,7 @@ func (rec *sandboxRecord) note(r *sandbox.Report, err error) {
 	rec.Used = sandboxUsed{millis(r.Started), millis(r.Ran), millis(r.CPU), r.MaxRSS}
 	switch {
 	case errors.Is(err, sandbox.ErrNeeds):
-		rec.Said = fmt.Sprintf("%d refused system calls, all of which looked for modules", len(r.Events))
+		rec.Said = countOf(len(r.Events), "refused system call, which", "refused system calls, all of which") + " looked for modules"
 	case len(r.Events) > 0:
 		rec.Said = r.Tried()
 	case r.Ran == 0:
@@ -406,7 +415,7 @@ func (rec *sandboxRecord) text() string {
 	slices.Sort(missing)
 	b.WriteString(strings.Join(missing, ""))
 	if o := rec.Output; o != nil {
-		fmt.Fprintf(&b, "%s: %d tensors, %d bytes\n", o.Path, o.Tensors, o.Size)
+		fmt.Fprintf(&b, "%s: %s, %d bytes\n", o.Path, countOf(o.Tensors, "tensor", "tensors"), o.Size)
 	}
 	return b.String()
 }

@@ -48,6 +48,26 @@ func (f *holdFlags) addPolicy(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&f.need, "need", nil, "refuse to load without these layers: a `LIST` of namespaces, landlock, cgroup and gvisor, or of the tiers container, default and strict; the filter is always there")
 }
 
+// ofPool is a flag that was given and says how a worker is started.
+func (f *holdFlags) ofPool() string {
+	for _, one := range []struct {
+		name  string
+		given bool
+	}{
+		{"--python", f.python != ""},
+		{"--runsc", f.runsc != ""},
+		{"--import", len(f.imports) > 0},
+		{"--max-files", f.files != 0},
+		{"--max-processes", f.threads != 0},
+		{"--max-events", f.events != 0},
+	} {
+		if one.given {
+			return one.name
+		}
+	}
+	return ""
+}
+
 // options are what the policy and the flags ask of the sandbox together.
 func (f *holdFlags) options() (o sandbox.Options, pol allowance.Policy, err error) {
 	p, name, err := projectPolicy(f.policy, ".")

@@ -210,7 +210,7 @@ func (p *poolLoads) run(ctx context.Context, rec *sandboxRecord, in *sandbox.Inp
 		names, _ := scan() // likewise
 		rec.Allowed = names.modules(p.allowed.Allows)
 	}
-	job := sandbox.Job{Mode: r.Mode, Imports: rec.Allowed, Limits: r.Limits.Limits(), Wants: func() []string {
+	job := sandbox.Job{Mode: r.Mode, Imports: rec.Allowed, Need: r.Need, Limits: r.Limits.Limits(), Wants: func() []string {
 		names, _ := scan() // likewise
 		return names.modules(nil)
 	}}
@@ -271,6 +271,9 @@ func (p *poolLoads) write(b []byte) {
 
 // loadByPool has a pool load a checkpoint.
 func (a *app) loadByPool(ctx context.Context, in string, o *sandbox.Options, f *sandboxFlags) error {
+	if name := f.ofPool(); name != "" {
+		return usage(fmt.Sprintf("flag %q has no meaning with --pool, whose workers are started already", name), "give it to andiron sandbox pool")
+	}
 	file, err := sandbox.OpenOnly(in)
 	if err != nil {
 		return cannotOpen(in, err)
@@ -284,6 +287,7 @@ func (a *app) loadByPool(ctx context.Context, in string, o *sandbox.Options, f *
 	l := o.Limits
 	answer, err := sandbox.Ask(ctx, f.pool, &sandbox.Request{
 		Name: in, SHA256: f.sha256, Mode: sandbox.Mode(f.mode.value),
+		Need:   o.Need,
 		Limits: sandbox.RequestLimits{Seconds: l.Load.Seconds(), CPUSeconds: l.CPU.Seconds(), Memory: l.Memory, Result: l.Result},
 	}, file)
 	if ctx.Err() != nil {
@@ -304,7 +308,7 @@ func (a *app) loadByPool(ctx context.Context, in string, o *sandbox.Options, f *
 		return &fault{text: fmt.Sprintf("pool %q: %v", f.pool, errors.Join(done.failed, err))}
 	}
 	if errors.Is(done.failed, sandbox.ErrDigest) {
-		return otherDigest(in, done.rec.Input.SHA256, f.sha256)
+		done.failed = otherDigest(in, done.rec.Input.SHA256, f.sha256)
 	}
 	return a.finishLoad(ctx, done, f)
 }

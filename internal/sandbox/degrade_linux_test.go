@@ -66,11 +66,13 @@ var poorer = map[string]struct {
 	user  bool           // in a user namespace
 	setup func(dir string) error
 	need  []Layer
+	files int
 
 	layers  []Layer // that are left
 	missing Layer
 	why     string // why that one is missing
 	refused bool
+	broken  string // what the error says that is about no layer
 }{
 	"as it is":           {layers: []Layer{Namespaces, Landlock, Seccomp}},
 	"no user namespaces": {user: true, setup: noUserNamespaces, layers: []Layer{Landlock, Seccomp}, missing: Namespaces, why: "no space left"},
@@ -81,6 +83,8 @@ var poorer = map[string]struct {
 	"needs namespaces":   {rules: container(), need: []Layer{Seccomp, Namespaces}, refused: true, missing: Namespaces, why: "operation not permitted"},
 	"needs Landlock":     {rules: refuse(uint16(unix.ENOSYS), "landlock_create_ruleset"), need: []Layer{Landlock}, refused: true, missing: Landlock, why: "this kernel has none"},
 	"no other root":      {user: true, layers: []Layer{Namespaces, Landlock, Seccomp}},
+	"few files":          {files: 12, layers: []Layer{Namespaces, Landlock, Seccomp}},
+	"too few files":      {files: 4, layers: nil, broken: "too many open files"},
 }
 
 func noUserNamespaces(string) error {
@@ -103,10 +107,13 @@ func TestDegraded(t *testing.T) {
 	for name, c := range poorer {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if c.broken != "" && !slices.Contains(here, Landlock) {
+				return // nothing is opened that is too much
+			}
 			got := inPoorer(t, name)
 			want := slices.DeleteFunc(slices.Clone(c.layers), func(l Layer) bool { return !slices.Contains(here, l) })
 			layers := slices.DeleteFunc(got.Layers, func(l Layer) bool { return l == Cgroup })
-			if !slices.Equal(layers, want) || got.Refused != c.refused || got.Err != "" && !c.refused {
+			if !slices.Equal(layers, want) || got.Refused != c.refused || got.Err != "" && !c.refused && (c.broken == "" || !strings.Contains(got.Err, c.broken)) {
 				t.Errorf("%+v", got)
 			}
 			if slices.Contains(here, c.missing) && !strings.Contains(got.Missing[c.missing], c.why) {
@@ -175,7 +182,7 @@ func TestDegradedChild(t *testing.T) {
 		}
 	}
 	r := &Report{Missing: map[Layer]string{}}
-	o := &Options{Python: filepath.Join(dir, "python"), Need: c.need}
+	o := &Options{Python: filepath.Join(dir, "python"), Need: c.need, Limits: Limits{Files: c.files}}
 	v, err := look(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

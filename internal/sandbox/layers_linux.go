@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -16,11 +17,6 @@ func (v *view) choose(o *Options) {
 
 func (v *view) has(l Layer) bool { return slices.Contains(v.layers, l) }
 
-// holds reports whether a layer is there, or one in its place.
-func (v *view) holds(l Layer) bool {
-	return v.has(l) || v.has(GVisor) && (l == Namespaces || l == Landlock)
-}
-
 // enough reports whether all layers that are needed are left. Whoever names none needs
 // the filter, and one of those that hold by themselves; whoever names gVisor, that.
 func (v *view) enough(o *Options, r *Report) error {
@@ -28,15 +24,24 @@ func (v *view) enough(o *Options, r *Report) error {
 	if o.Runsc != "" {
 		need = append(slices.Clone(need), GVisor)
 	}
-	for _, l := range need {
-		if !v.holds(l) {
-			return fmt.Errorf("%w: %s: %s", ErrMissing, l, r.Missing[l])
-		}
+	if err := have(v.layers, need, r); err != nil {
+		return err
 	}
 	if len(need) > 0 || len(o.Without) > 0 || v.has(Namespaces) || v.has(Landlock) {
 		return nil
 	}
 	return fmt.Errorf("%w: one of namespaces (%s) and landlock (%s) must be there", ErrMissing, r.Missing[Namespaces], r.Missing[Landlock])
+}
+
+// have complains about a layer that is needed, and neither there nor one in its place.
+func have(layers, need []Layer, r *Report) error {
+	for _, l := range need {
+		instead := slices.Contains(layers, GVisor) && (l == Namespaces || l == Landlock)
+		if !slices.Contains(layers, l) && !instead {
+			return fmt.Errorf("%w: %s: %s", ErrMissing, l, cmp.Or(r.Missing[l], "the worker was started without it"))
+		}
+	}
+	return nil
 }
 
 func (v *view) without(l Layer, why string, r *Report) {

@@ -98,6 +98,9 @@ func (w *Worker) Load(ctx context.Context, in *Input, j Job) (*Result, *Report, 
 		return nil, r, w.failed
 	}
 	defer w.worker.cmd.Process.Kill() //nolint:errcheck // it may have ended; Close waits for that
+	if err := have(r.Layers, j.Need, r); err != nil {
+		return nil, r, err
+	}
 	if in.Size > w.o.Size {
 		return nil, r, fmt.Errorf("%w: it has %d bytes, more than %d", ErrFailed, in.Size, w.o.Size)
 	}

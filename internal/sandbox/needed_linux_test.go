@@ -4,6 +4,7 @@ package sandbox
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -250,5 +251,24 @@ func TestPitfall07Drift(t *testing.T) {
 	trial = Try(t.Context(), Options{Python: python})
 	if last := trial[len(trial)-1]; last.OK || !bytes.Contains([]byte(last.Why), []byte("No module named 'torch'")) || last.Remedy == "" {
 		t.Errorf("%+v", last)
+	}
+}
+
+// Who is given less memory than torch has already is not taken for one who tried what it
+// may not.
+func TestLittleMemory(t *testing.T) {
+	for _, python := range torches(t) {
+		name := checkpointsOf(t, python)[0]
+		p := NewPool(t.Context(), PoolOptions{Options: Options{Python: python, Size: 1 << 30}, Places: 1, Wait: 2 * time.Minute})
+		in, err := OpenInput(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, r, err := p.Load(t.Context(), in, Job{Limits: Limits{Memory: 1 << 20}}, func(r *Result) (*Result, error) { return r, nil })
+		if !errors.Is(err, ErrFailed) || len(r.Events) > 0 || !strings.Contains(err.Error(), "MemoryError") {
+			t.Errorf("%s: %v, %v", python, err, r.Events)
+		}
+		_ = in.Close() // it was only read
+		p.Close()
 	}
 }

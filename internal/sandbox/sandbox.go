@@ -148,6 +148,7 @@ const referenceFrom = 32 << 20
 type Job struct {
 	Mode    Mode     // "" is Auto
 	Imports []string // modules as in Options, for this checkpoint
+	Need    []Layer  // as in Options, beside those that the worker was started with
 	Limits  Limits   // as in Options, and no higher
 	// Wants says which modules the checkpoint names; nil is none. It is asked when the load
 	// is over.

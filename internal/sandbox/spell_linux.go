@@ -67,6 +67,8 @@ var (
 		{unix.CLONE_NEWUSER, "CLONE_NEWUSER"},
 		{unix.CLONE_NEWPID, "CLONE_NEWPID"},
 		{unix.CLONE_NEWNET, "CLONE_NEWNET"},
+		{unix.CLONE_CLEAR_SIGHAND, "CLONE_CLEAR_SIGHAND"}, // of clone3, as is the next
+		{unix.CLONE_INTO_CGROUP, "CLONE_INTO_CGROUP"},
 	}
 	protections   = []bit{{unix.PROT_READ, "PROT_READ"}, {unix.PROT_WRITE, "PROT_WRITE"}, {unix.PROT_EXEC, "PROT_EXEC"}}
 	mapFlags      = []bit{{unix.MAP_PRIVATE, "MAP_PRIVATE"}, {unix.MAP_SHARED, "MAP_SHARED"}, {unix.MAP_FIXED, "MAP_FIXED"}, {unix.MAP_ANONYMOUS, "MAP_ANONYMOUS"}, {unix.MAP_GROWSDOWN, "MAP_GROWSDOWN"}}

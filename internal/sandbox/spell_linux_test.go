@@ -51,6 +51,7 @@ func TestDescribe(t *testing.T) {
 		{"sendto", [6]uint64{7, 1, 2}, "sendto(0x7, 0x1, 0x2, 0x0, 0x0, 0x0)"},
 		{"clone", [6]uint64{unix.CLONE_VM | unix.CLONE_VFORK | uint64(unix.SIGCHLD)}, "clone(CLONE_VM|CLONE_VFORK|SIGCHLD, 0x0, 0x0, 0x0, 0x0)"},
 		{"clone3", [6]uint64{at(unsafe.Pointer(&[]uint64{unix.CLONE_VM | unix.CLONE_VFORK, 0, 0, 0, uint64(unix.SIGCHLD)}[0])), 88}, "clone3(CLONE_VM|CLONE_VFORK|SIGCHLD, 0x58)"},
+		{"clone3", [6]uint64{at(unsafe.Pointer(&[]uint64{unix.CLONE_VFORK | unix.CLONE_CLEAR_SIGHAND, 0, 0, 0, uint64(unix.SIGCHLD)}[0])), 88}, "clone3(CLONE_VFORK|CLONE_CLEAR_SIGHAND|SIGCHLD, 0x58)"},
 		{"clone3", [6]uint64{8, 88}, "clone3(0x8, 0x58)"},
 		{"unshare", [6]uint64{unix.CLONE_NEWUSER | 1}, "unshare(CLONE_NEWUSER|0x1)"},
 		{"mmap", [6]uint64{0, 4096, unix.PROT_READ | unix.PROT_EXEC, unix.MAP_PRIVATE | unix.MAP_ANONYMOUS, 1<<64 - 1, 0}, "mmap(0x0, 0x1000, PROT_READ|PROT_EXEC, MAP_PRIVATE|MAP_ANONYMOUS, 0xffffffffffffffff, 0x0)"},

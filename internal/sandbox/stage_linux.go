@@ -331,7 +331,10 @@ func attach(fd int, at string) error {
 	if err != nil {
 		return err
 	}
-	return unix.MoveMount(fd, "", unix.AT_FDCWD, at, unix.MOVE_MOUNT_F_EMPTY_PATH)
+	if err := unix.MoveMount(fd, "", unix.AT_FDCWD, at, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
+		return err
+	}
+	return unix.Close(fd) // it would count against the limit
 }
 
 // temporary makes the folder that may be written to.
@@ -413,11 +416,12 @@ func (p *stagePlan) landlock() *layerError {
 		return &layerError{Landlock, err.Error()}
 	}
 	attr := landlockRights(abi)
+	// From here on an error is no missing layer, but one of this view or its limits, as
+	// that on files: a lower one must not take the layer away.
 	fd, _, e := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0) //nolint:gosec // for the kernel
 	if e != 0 {
-		return failed(Landlock, "landlock_create_ruleset", e)
+		return failed("", "landlock_create_ruleset", e)
 	}
-	// From here on an error is no missing layer, but one of this view.
 	if err := p.allow(int(fd), attr.Handled_access_fs); err != nil {
 		return failed("", "landlock", p.explain(err))
 	}

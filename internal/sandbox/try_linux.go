@@ -79,6 +79,9 @@ func tryVerity() Trial {
 		return t
 	}
 	t.Why = fmt.Sprintf("a lease or a copy keeps the input here: %v", err)
+	if errors.Is(err, os.ErrPermission) {
+		t.Remedy = "run this in a folder that you may write to, on the file system where checkpoints lie"
+	}
 	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOTTY) {
 		t.Remedy = "fs-verity needs a kernel with CONFIG_FS_VERITY, and ext4 with the feature verity, Btrfs or F2FS"
 	}

@@ -10,8 +10,11 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
 	"time"
 	"unicode/utf8"
+
+	"github.com/andiron-dev/andiron/internal/allowance"
 )
 
 // Request asks a pool to load a checkpoint, whose open descriptor comes along with it.
@@ -20,6 +23,7 @@ type Request struct {
 	SHA256 string        `json:"sha256,omitempty"` // refuse another one
 	Mode   Mode          `json:"mode,omitempty"`   // "" is auto
 	Limits RequestLimits `json:"limits,omitzero"`  // where they are lower than the pool's
+	Need   []Layer       `json:"need,omitempty"`   // refuse to load without them
 }
 
 // RequestLimits are Limits as they are spelled in a request.
@@ -152,6 +156,8 @@ func decodeRequest(b []byte) (*Request, error) {
 		return nil, fmt.Errorf("%w: %q is no SHA-256", errRequest, r.SHA256)
 	case r.Mode != "" && r.Mode != Auto && r.Mode != Full && r.Mode != Reference:
 		return nil, fmt.Errorf("%w: there is no mode %.20q", errRequest, r.Mode)
+	case slices.ContainsFunc(r.Need, func(l Layer) bool { return !slices.Contains(allowance.Layers(), l) }):
+		return nil, fmt.Errorf("%w: there is no such layer in %.80q", errRequest, r.Need)
 	case l.Memory < 0 || l.Result < 0 || !spans(l.Seconds) || !spans(l.CPUSeconds):
 		return nil, fmt.Errorf("%w: a limit is out of range", errRequest)
 	}

@@ -441,8 +441,16 @@ def main():
     control.sendmsg([locked], [(*ancillary, array.array("i", [told]))] if job["told"] else [])
     if job["told"]:
         os.close(told)
-    hear()
     try:
+        answer(source, job)
+    finally:
+        os._exit(1)  # Python would ask what the socket is that it closes, which looks like an attack
+
+
+def answer(source, job):
+    """Load the checkpoint once andiron says so, and say what came of it."""
+    try:
+        hear()  # for which there may be no memory, under limits that are lower than what torch has already
         value, only, out = produce(source, job["reference"])
         settle()
         say({"done": {

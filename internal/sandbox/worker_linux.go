@@ -172,7 +172,7 @@ type failure struct {
 	Text string `json:"text"`
 }
 
-func (f *failure) Error() string { return f.Kind + ": " + f.Text }
+func (f *failure) Error() string { return strings.TrimSuffix(f.Kind+": "+f.Text, ": ") }
 func (f *failure) Unwrap() error { return ErrFailed }
 
 // errGone says that the worker ended before it said what it should.
