@@ -27,7 +27,7 @@ type Config struct {
 // Progress says how far the run is.
 type Progress struct {
 	Path        string // what is looked at
-	Done, Total int    // artifacts
+	Done, Total int    // artifacts, or what a verb counts else
 }
 
 // Artifact is one model file, or a folder that is one model, and what was found in it.

@@ -140,7 +140,7 @@ func (a *app) dataCheck(cmd *cobra.Command, f *dataCheckFlags, args []string) er
 		return engine.Data(ctx, d, opt, h)
 	})
 	if err == nil && f.page != "" {
-		err = writeWhole(f.page, func(w io.Writer) error { return d.Survey.Survey.WriteHTML(w, d.Survey.Where.Path) })
+		err = writeWhole(f.page, func(w io.Writer) error { return d.Survey.Survey.WriteHTML(w, d.Survey.Where.Path, d.Survey.Place) })
 	}
 	return err
 }
@@ -188,8 +188,9 @@ func (a *app) dataBaselineCommand() *cobra.Command {
 	var f struct {
 		surveyFlags
 
-		output string
-		sign   signFlags
+		output     string
+		sign       signFlags
+		noProgress bool
 	}
 	cmd := &cobra.Command{
 		Use:   "baseline [NAME=]PATH... -o FILE",
@@ -204,17 +205,18 @@ does it, in FILE.sig.
   andiron data baseline -o train.baseline.json --key data.key train.npz`,
 		Args: wants("PATH", 1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.dataBaseline(cmd.Context(), &f.surveyFlags, &f.sign, f.output, args)
+			return a.dataBaseline(cmd.Context(), &f.surveyFlags, &f.sign, f.output, !f.noProgress, args)
 		},
 	}
 	cmd.Flags().StringVarP(&f.output, "output", "o", "", "write to `FILE`, whole or not at all")
 	f.sign.addSigner(cmd.Flags())
 	f.surveyFlags.add(cmd)
+	cmd.Flags().BoolVar(&f.noProgress, "no-progress", false, "show no progress on the terminal")
 	cmd.Flags().SortFlags = false
 	return cmd
 }
 
-func (a *app) dataBaseline(ctx context.Context, f *surveyFlags, sign *signFlags, output string, args []string) error {
+func (a *app) dataBaseline(ctx context.Context, f *surveyFlags, sign *signFlags, output string, progress bool, args []string) error {
 	if output == "" {
 		return usage("data baseline: no FILE given", "-o names the file that is written")
 	}
@@ -239,7 +241,11 @@ func (a *app) dataBaseline(ctx context.Context, f *surveyFlags, sign *signFlags,
 	defer images.Close()
 	s := data.NewSurvey(opt, nil, finding.Where{Path: filepath.ToSlash(filepath.Clean(files[0].Path))})
 	var seen unread
-	if err := engine.Data(ctx, engine.DataOptions{Survey: s, Files: files, Decoder: images}, engine.Options{}, &seen); err != nil {
+	h := finding.Handler(&seen)
+	if progress && isTerminal(a.stderr) {
+		h = finding.Tee(newProgress(a.stderr, false, columns(a.stderr)), h)
+	}
+	if err := engine.Data(ctx, engine.DataOptions{Survey: s, Files: files, Decoder: images}, engine.Options{}, h); err != nil {
 		return err
 	}
 	if ctx.Err() != nil {

@@ -273,19 +273,20 @@ func (c *SetCheck) line(rows *dataset.Rows, row int, column string) string {
 }
 
 func (c *SetCheck) spell(p dataset.Place) string {
-	column := ""
+	column, file := "", ""
 	if p.Column > 0 {
 		column = fmt.Sprintf(", column %d", p.Column)
 	}
+	if p.File != c.where.Path { // one of several
+		file = p.File + ", "
+	}
 	switch {
 	case p.Line > 0:
-		return fmt.Sprintf(" (line %d%s)", p.Line, column)
-	case p.Row > 0 && p.File != c.where.Path: // one table of several
-		return fmt.Sprintf(" (%s, row %d%s)", p.File, p.Row, column)
+		return fmt.Sprintf(" (%sline %d%s)", file, p.Line, column)
 	case p.Row > 0:
-		return fmt.Sprintf(" (row %d%s)", p.Row, column)
+		return fmt.Sprintf(" (%srow %d%s)", file, p.Row, column)
 	case p.Member != "":
-		return fmt.Sprintf(" (%s)", p.Member)
+		return fmt.Sprintf(" (%s%s)", file, p.Member)
 	case p.File != c.where.Path: // each sample has a file of its own
 		return fmt.Sprintf(" (%s)", p.File)
 	}
@@ -359,7 +360,11 @@ func (c *SetCheck) cell(cell *dataset.BadCell) {
 		o.first.Message = fmt.Sprintf("a cell of column %q is empty or no %s", cell.Name, cell.DType)
 	}
 	if o.rows++; len(o.shown) < shownRows {
-		o.shown = append(o.shown, fmt.Sprintf("sample %d%s: it %s", cell.Sample, c.spell(cell.Place), what))
+		it := "it"
+		if cell.Text != "" {
+			it = fmt.Sprintf("%.40q", cell.Text)
+		}
+		o.shown = append(o.shown, fmt.Sprintf("sample %d%s: %s %s", cell.Sample, c.spell(cell.Place), it, what))
 	}
 	// A sample with two such cells comes twice, one after the other.
 	if cell.Sample != c.badSample || c.badSamples == 0 {

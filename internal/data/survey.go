@@ -2,9 +2,11 @@ package data
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/dataset"
 	"github.com/andiron-dev/andiron/internal/rule"
 	"github.com/andiron-dev/andiron/internal/survey"
 )
@@ -23,6 +25,58 @@ type Survey struct {
 	Where    finding.Where
 	// Standing is what the baseline is called, and who signed it.
 	Standing string
+
+	sources []source
+}
+
+// source is a file of the set, or a folder with one sample in each file.
+type source struct {
+	first int64 // the number of its first sample
+	name  string
+	files []string
+}
+
+// From takes down which file or folder rows are of.
+func (s *Survey) From(name string, rows *dataset.Rows) {
+	if n := len(s.sources); n == 0 || s.sources[n-1].name != name {
+		s.sources = append(s.sources, source{first: rows.First, name: name})
+	}
+	x := &s.sources[len(s.sources)-1]
+	if p := rows.Place(0, ""); p.File != "" && p.File != name && p.Row == 0 && p.Member == "" {
+		x.files = append(x.files, p.File)
+	}
+}
+
+// Place says where a sample is, if its number alone does not.
+func (s *Survey) Place(sample int64) string {
+	for i := len(s.sources) - 1; i >= 0; i-- {
+		x := &s.sources[i]
+		at := sample - x.first
+		switch {
+		case at < 0:
+		case at < int64(len(x.files)):
+			return x.files[at]
+		case len(s.sources) > 1:
+			return fmt.Sprintf("%d of %s", at, x.name)
+		}
+	}
+	return ""
+}
+
+// named is the number of a sample, and where it is.
+func (s *Survey) named(sample int64) string {
+	if place := s.Place(sample); place != "" {
+		return fmt.Sprintf("%d (%s)", sample, place)
+	}
+	return strconv.FormatInt(sample, 10)
+}
+
+func (s *Survey) namedAll(samples []int64) string {
+	list := make([]string, 0, len(samples))
+	for _, n := range samples {
+		list = append(list, s.named(n))
+	}
+	return strings.Join(list, ", ")
 }
 
 // NewSurvey starts a survey.
@@ -66,7 +120,7 @@ func (s *Survey) Finish(report func(finding.Finding)) {
 func (s *Survey) Nonfinite(report func(finding.Finding)) {
 	for _, c := range s.Survey.Columns {
 		if c.NaN+c.Inf > 0 {
-			f := tenNoNumbers.Finding(s.Where, fmt.Sprintf("column %.80q has %d values that are NaN and %d that are infinite, of %d", c.Name, c.NaN, c.Inf, c.Values+c.NaN+c.Inf))
+			f := tenNoNumbers.Finding(s.Where, fmt.Sprintf("column %.80q has %s NaN and %s infinite, of %d", c.Name, counted(c.NaN, "value that is", "values that are"), counted(c.Inf, "that is", "that are"), c.Values+c.NaN+c.Inf))
 			f.Input = c.Name
 			report(f)
 		}
@@ -89,7 +143,7 @@ func (s *Survey) labels(report func(finding.Finding)) {
 // duplicates reports samples that are there twice, apart for those whose labels
 // contradict each other.
 func (s *Survey) duplicates(report func(finding.Finding)) {
-	var same, torn, near group
+	same, torn, near := group{of: s}, group{of: s}, group{of: s}
 	for _, g := range s.Survey.Duplicates() {
 		if len(g.Labels) > 1 {
 			torn.add(g)
@@ -125,7 +179,7 @@ func (s *Survey) duplicates(report func(finding.Finding)) {
 // texts reports texts that are nearly the same, apart for those whose labels contradict
 // each other.
 func (s *Survey) texts(report func(finding.Finding)) {
-	var same, torn group
+	same, torn := group{of: s}, group{of: s}
 	for _, g := range s.Survey.NearTexts() {
 		if len(g.Labels) > 1 {
 			torn.add(g)
@@ -146,6 +200,7 @@ func (s *Survey) texts(report func(finding.Finding)) {
 }
 
 type group struct {
+	of    *Survey
 	n     int64
 	shown []string
 }
@@ -154,7 +209,7 @@ func (g *group) add(x survey.Group) {
 	if g.n++; len(g.shown) >= shownRows {
 		return
 	}
-	line := "samples " + numbers(x.Samples)
+	line := "samples " + g.of.namedAll(x.Samples)
 	if x.Count > len(x.Samples) {
 		line += fmt.Sprintf(" and %d more", x.Count-len(x.Samples))
 	}
@@ -172,10 +227,6 @@ func quoted(list []string) []string {
 	return out
 }
 
-func numbers(list []int64) string {
-	return strings.Trim(strings.ReplaceAll(fmt.Sprint(list), " ", ", "), "[]")
-}
-
 func (s *Survey) outliers(report func(finding.Finding)) {
 	list := s.Survey.Outliers()
 	if len(list) == 0 {
@@ -187,7 +238,7 @@ func (s *Survey) outliers(report func(finding.Finding)) {
 		if !o.OfSet {
 			of = fmt.Sprintf(" of the label %.40q", o.Label)
 		}
-		f.Evidence = append(f.Evidence, fmt.Sprintf("sample %d: its %s is %.1f robust deviations from the median%s", o.Sample, o.What, o.Score, of))
+		f.Evidence = append(f.Evidence, fmt.Sprintf("sample %s: its %s is %.1f robust deviations from the median%s", s.named(o.Sample), o.What, o.Score, of))
 	}
 	report(f)
 }
@@ -221,7 +272,7 @@ func (s *Survey) patches(report func(finding.Finding)) {
 			where = "at different places"
 		}
 		f := tenPatch.Finding(s.Where, fmt.Sprintf("%d of %d samples with the same %d by %d pixels %s have the label %.40q", p.Of, p.Count, p.Size, p.Size, where, p.Label))
-		f.Evidence = []string{"samples " + numbers(p.Samples[:min(shownRows, len(p.Samples))])}
+		f.Evidence = []string{"samples " + s.namedAll(p.Samples[:min(shownRows, len(p.Samples))])}
 		report(f)
 	}
 }
@@ -243,11 +294,13 @@ func (s *Survey) differences(report func(finding.Finding)) {
 			continue
 		}
 		f := c.rule.Finding(s.Where, fmt.Sprintf("%d of %d samples %s", c.Count, s.Survey.Count, c.what))
+		name := s.named
 		if c.what == "of the baseline are gone" {
+			name = func(n int64) string { return strconv.FormatInt(n, 10) } // it is nowhere
 			f.Message = fmt.Sprintf("%d of %d samples %s", c.Count, s.Baseline.Samples, c.what)
 		}
 		for i, n := range c.Samples {
-			line := fmt.Sprintf("sample %d", n)
+			line := "sample " + name(n)
 			if i < len(c.Labels) {
 				line += fmt.Sprintf(": %.40q became %.40q", c.Labels[i][0], c.Labels[i][1])
 			}

@@ -24,6 +24,7 @@ type BadCell struct {
 	Name   string // of the column
 	DType  tensor.DType
 	Empty  bool
+	Text   string // how it begins, if that can be told
 }
 
 // table is a CSV file.
@@ -32,10 +33,17 @@ type table struct {
 	r       *csv.Reader
 	feed    *feed
 	lim     Limits
+	size    int64
 	names   []string
 	types   []tensor.DType
 	next    int64
 	pending error
+}
+
+// Sized is a file that is read from its beginning.
+type Sized interface {
+	io.Reader
+	Size() int64
 }
 
 // feed bounds how much is read for one record.
@@ -43,6 +51,7 @@ type feed struct {
 	r    io.Reader
 	left int64
 	most int64
+	read int64
 }
 
 func (f *feed) Read(p []byte) (int, error) {
@@ -51,20 +60,26 @@ func (f *feed) Read(p []byte) (int, error) {
 	}
 	n, err := f.r.Read(p[:min(int64(len(p)), f.left)])
 	f.left -= int64(n)
+	f.read += int64(n)
 	return n, err
 }
 
 // CSV reads a file whose first line names its columns, separated by commas or by what
 // that line has in their place. typeOf says which type a column
-// has; 0 is float64, if the first sample is a number there, and text otherwise.
-func CSV(name string, r io.Reader, typeOf func(column string) tensor.DType, lim Limits) (Set, error) {
+// has; 0 is float64, if the first sample is a number there, and text otherwise. The
+// number of the first sample is first.
+func CSV(name string, r Sized, typeOf func(column string) tensor.DType, first int64, lim Limits) (Set, error) {
 	lim = lim.orDefaults()
 	f := &feed{r: r, left: lim.Sample + headSize, most: lim.Sample}
 	b := bufio.NewReaderSize(f, headSize)
-	if mark, _ := b.Peek(3); string(mark) == "\ufeff" { // also before a quote; an error comes again
+	mark, _ := b.Peek(3) // an error comes again
+	switch {
+	case string(mark) == "\ufeff": // also before a quote
 		_, _ = b.Discard(3)
+	case len(mark) > 1 && (mark[0] == 0xff && mark[1] == 0xfe || mark[0] == 0xfe && mark[1] == 0xff):
+		return nil, fmt.Errorf("%q: it is in UTF-16: write the file anew in UTF-8", name)
 	}
-	t := &table{file: name, r: csv.NewReader(b), feed: f, lim: lim}
+	t := &table{file: name, r: csv.NewReader(b), feed: f, lim: lim, size: r.Size(), next: first}
 	t.r.ReuseRecord = true
 	t.r.Comma = separator(b)
 	head, err := t.r.Read()
@@ -146,7 +161,8 @@ func (t *table) row(rows *Rows, record []string, places []int32) []int32 {
 		places = append(places, int32(min(line, math.MaxInt32)), int32(min(at, math.MaxInt32)))
 		b, ok := appendCell(rows.Columns[i].Data, t.types[i], cell)
 		if !ok {
-			rows.Bad = append(rows.Bad, &BadCell{Place{File: t.file, Line: line, Column: at}, t.next, t.names[i], t.types[i], strings.TrimSpace(cell) == ""})
+			text := strings.TrimSpace(cell)
+			rows.Bad = append(rows.Bad, &BadCell{Place{File: t.file, Line: line, Column: at}, t.next, t.names[i], t.types[i], text == "", strings.Clone(text[:min(len(text), 80)])})
 			continue
 		}
 		rows.Columns[i].Data = b
@@ -198,6 +214,7 @@ func (t *table) finish(rows *Rows, places []int32) {
 		c.Name, c.DType, c.Shape = t.names[i], t.types[i], []int64{int64(rows.N)}
 	}
 	rows.seal()
+	rows.Read, rows.Whole = t.feed.read, t.size
 	names, file := t.names, t.file
 	rows.place = func(row int, column string) Place {
 		i := max(0, slices.Index(names, column))

@@ -89,7 +89,11 @@ type Rows struct {
 	Unread []string
 	// Bad are cells that are no values of their columns' types. Their samples are not
 	// among the columns.
-	Bad     []*BadCell
+	Bad []*BadCell
+	// Read is how much of the set has been read with them, and Whole how much that is in
+	// the end: samples, files, bytes, whatever is known before.
+	Read, Whole int64
+
 	place   func(row int, column string) Place
 	numbers []int64 // of the samples, where some were left out
 	starts  [][]int // by column: where each sample begins in Data, for columns of Bytes
@@ -101,6 +105,18 @@ func (r *Rows) Number(row int) int64 {
 		return r.numbers[row]
 	}
 	return r.First + int64(row)
+}
+
+// Next is the number of the sample behind them.
+func (r *Rows) Next() int64 {
+	next := r.First
+	if r.N > 0 {
+		next = r.Number(r.N-1) + 1
+	}
+	if len(r.Bad) > 0 {
+		next = max(next, r.Bad[len(r.Bad)-1].Sample+1)
+	}
+	return next
 }
 
 // Place says where a sample has the value of a column, if that is known.
@@ -226,6 +242,7 @@ type Part struct {
 // arrays is a set of tensors with one sample for each index of the first dimension.
 type arrays struct {
 	columns []column
+	first   int64 // number of the first sample
 	rows    int64
 	next    int64
 	step    int64
@@ -241,9 +258,10 @@ type column struct {
 }
 
 // Arrays makes one set of the tensors of files, which must have as many samples each.
-func Arrays(parts []Part, lim Limits) (Set, error) {
+// The number of its first sample is first.
+func Arrays(parts []Part, first int64, lim Limits) (Set, error) {
 	lim = lim.orDefaults()
-	a := &arrays{rows: -1}
+	a := &arrays{first: first, rows: -1}
 	files := map[string]string{}
 	for _, p := range parts {
 		if err := a.add(p); err != nil {
@@ -312,7 +330,7 @@ func (a *arrays) Next() (*Rows, error) {
 	if n <= 0 {
 		return nil, io.EOF
 	}
-	rows := &Rows{First: a.next, N: int(n), place: a.place}
+	rows := &Rows{First: a.first + a.next, N: int(n), Read: a.next + n, Whole: a.rows, place: a.place}
 	for i := range a.columns {
 		c := &a.columns[i]
 		if c.r == nil {

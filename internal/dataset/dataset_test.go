@@ -40,7 +40,7 @@ func typesOf(types map[string]tensor.DType) func(string) tensor.DType {
 
 func TestCSV(t *testing.T) {
 	const file = "\ufeffid,age,name,ok\r\n1,1.5,\"a, b\",true\r\n2,,c,0\r\n3,1e39,d,yes\r\n-4,7,\"e\nf\",1\r\n"
-	set, err := CSV("x.csv", strings.NewReader(file), typesOf(map[string]tensor.DType{"id": tensor.Uint8, "age": tensor.Float32, "ok": tensor.Bool}), Limits{})
+	set, err := CSV("x.csv", strings.NewReader(file), typesOf(map[string]tensor.DType{"id": tensor.Uint8, "age": tensor.Float32, "ok": tensor.Bool}), 0, Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,10 +57,10 @@ func TestCSV(t *testing.T) {
 		bad = append(bad, *c)
 	}
 	want := []BadCell{
-		{Place{File: "x.csv", Line: 3, Column: 3}, 1, "age", tensor.Float32, true},
-		{Place{File: "x.csv", Line: 4, Column: 3}, 2, "age", tensor.Float32, false},
-		{Place{File: "x.csv", Line: 4, Column: 10}, 2, "ok", tensor.Bool, false},
-		{Place{File: "x.csv", Line: 5, Column: 1}, 3, "id", tensor.Uint8, false},
+		{Place{File: "x.csv", Line: 3, Column: 3}, 1, "age", tensor.Float32, true, ""},
+		{Place{File: "x.csv", Line: 4, Column: 3}, 2, "age", tensor.Float32, false, "1e39"},
+		{Place{File: "x.csv", Line: 4, Column: 10}, 2, "ok", tensor.Bool, false, "yes"},
+		{Place{File: "x.csv", Line: 5, Column: 1}, 3, "id", tensor.Uint8, false, "-4"},
 	}
 	if d := cmp.Diff(want, bad); d != "" {
 		t.Error(d)
@@ -82,7 +82,7 @@ func TestCSVSeparators(t *testing.T) {
 		"a\n1;2\n":                             {"a"},
 		"a;b\n" + strings.Repeat("1;2\n", 1e5): {"a", "b"},
 	} {
-		set, err := CSV("x.csv", strings.NewReader(file), typesOf(nil), Limits{Sample: 64})
+		set, err := CSV("x.csv", strings.NewReader(file), typesOf(nil), 0, Limits{Sample: 64})
 		if err != nil {
 			t.Errorf("%.40q: %v", file, err)
 			continue
@@ -116,8 +116,10 @@ func TestCSVErrors(t *testing.T) {
 		"a\n1,2\n":                         "wrong number of fields",
 		"a\n\"x\n":                         "extraneous or missing",
 		"a\n" + strings.Repeat("x", 1<<18): "exceeds",
+		"\xff\xfea\x00\n\x00":              "UTF-16",
+		"\xfe\xff\x00a\x00\n":              "UTF-16",
 	} {
-		set, err := CSV("x.csv", strings.NewReader(file), typesOf(nil), Limits{Sample: 64})
+		set, err := CSV("x.csv", strings.NewReader(file), typesOf(nil), 0, Limits{Sample: 64})
 		if err == nil {
 			_, err = all(set)
 		}
@@ -148,7 +150,7 @@ func fileOf(name string, b []byte) File {
 
 func TestImages(t *testing.T) {
 	b := picture(t)
-	set, err := Images([]File{fileOf("set/dog/1.png", b), fileOf("set/cat/2.png", b)}, Form{DType: tensor.Uint8}, Limits{})
+	set, err := Images([]File{fileOf("set/dog/1.png", b), fileOf("set/cat/2.png", b)}, Form{DType: tensor.Uint8}, 0, Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,11 +187,15 @@ func TestImageErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, b := range map[string][]byte{"cut.png": picture(t)[:40], "text.png": []byte("no image"), "large.jpg": jpg.Bytes()} {
-		set, err := Images([]File{fileOf(name, b)}, Form{DType: tensor.Uint8}, Limits{Pixels: 1000})
+		set, err := Images([]File{fileOf(name, b)}, Form{DType: tensor.Uint8}, 0, Limits{Pixels: 1000})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := all(set); err == nil || !strings.Contains(err.Error(), name) {
+		want := name
+		if name == "text.png" {
+			want += `": it is neither PNG nor JPEG`
+		}
+		if _, err := all(set); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
@@ -266,7 +272,7 @@ func FuzzCSV(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte, one, two byte) {
 		types := []tensor.DType{tensor.DType(one % 19), tensor.DType(two % 19)}
 		n := 0
-		set, err := CSV("f", bytes.NewReader(b), func(string) tensor.DType { n++; return types[n%2] }, Limits{Block: 64, Sample: 4096})
+		set, err := CSV("f", bytes.NewReader(b), func(string) tensor.DType { n++; return types[n%2] }, 0, Limits{Block: 64, Sample: 4096})
 		if err != nil {
 			return
 		}
@@ -356,7 +362,7 @@ func TestAhead(t *testing.T) {
 	files[2500] = fileOf("set/2500.png", b[:30])
 	for _, lim := range []Limits{{}, {Block: 4 * int64(len(b))}} {
 		d := &counting{}
-		set, err := Images(slices.Clone(files), Form{DType: tensor.Uint8, Decoder: d}, lim)
+		set, err := Images(slices.Clone(files), Form{DType: tensor.Uint8, Decoder: d}, 0, lim)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -399,7 +405,7 @@ func TestNoNumbers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err = Arrays([]Part{{Name: "x.npy", As: "x", File: f}}, Limits{}); err == nil || err.Error() != want {
+		if _, err = Arrays([]Part{{Name: "x.npy", As: "x", File: f}}, 0, Limits{}); err == nil || err.Error() != want {
 			t.Errorf("%s: got %v, want %s", descr, err, want)
 		}
 	}

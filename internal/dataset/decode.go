@@ -3,6 +3,7 @@ package dataset
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -39,8 +40,12 @@ type Decoder interface {
 // Decode decodes an image here, if it has not too many pixels.
 func Decode(q Request) (Picture, error) {
 	read, config := png.Decode, png.DecodeConfig
-	if !isPNG(q.Image) {
+	switch {
+	case isPNG(q.Image):
+	case bytes.HasPrefix(q.Image, []byte{0xff, 0xd8}): // ITU-T T.81, B.1.1.3: SOI
 		read, config = jpeg.Decode, jpeg.DecodeConfig
+	default:
+		return Picture{}, errors.New("it is neither PNG nor JPEG")
 	}
 	c, err := config(bytes.NewReader(q.Image))
 	if err != nil {

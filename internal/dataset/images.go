@@ -40,6 +40,7 @@ type folder struct {
 	names  []string
 	form   Form
 	lim    Limits
+	first  int64 // number of the first sample
 	next   int
 }
 
@@ -59,10 +60,11 @@ const (
 )
 
 // Images reads a folder of images: each file is a sample, and the folder that it lies
-// in names its label. Labels count from 0 in the order of their names.
-func Images(files []File, form Form, lim Limits) (Set, error) {
+// in names its label. Labels count from 0 in the order of their names. The number of the
+// first sample is first.
+func Images(files []File, form Form, first int64, lim Limits) (Set, error) {
 	lim = lim.orDefaults()
-	f := &folder{files: files, form: form, lim: lim}
+	f := &folder{files: files, form: form, first: first, lim: lim}
 	slices.SortFunc(f.files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
 	for _, file := range f.files {
 		if name := path.Base(path.Dir(file.Name)); !slices.Contains(f.names, name) {
@@ -99,7 +101,7 @@ func (f *folder) read() (*sample, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%q: %w", file.Name, err)
 	}
-	rows := &Rows{First: int64(i), N: 1, Columns: []tensor.Tensor{{Name: ImageColumn}}, place: func(int, string) Place { return Place{File: file.Name} }}
+	rows := &Rows{First: f.first + int64(i), N: 1, Read: int64(f.next), Whole: int64(len(f.files)), Columns: []tensor.Tensor{{Name: ImageColumn}}, place: func(int, string) Place { return Place{File: file.Name} }}
 	if len(f.names) > 1 {
 		rows.Label, rows.Names = LabelColumn, f.names
 		rows.Columns = append(rows.Columns, label(f.labels[i]))

@@ -16,7 +16,8 @@ import (
 
 // tables is a set of Parquet files.
 type tables struct {
-	files   []File
+	files   []File // that come
+	all     int    // how many files there are
 	want    Wanted
 	lim     Limits
 	next    int64 // number of the next sample
@@ -44,7 +45,7 @@ func Parquet(files []File, want Wanted, first int64, lim Limits) (Set, error) {
 			return nil, err
 		}
 	}
-	return &tables{files: files, want: want, lim: lim.orDefaults(), next: first, shapes: map[string][]int64{}, shaped: map[string]int64{}}, nil
+	return &tables{files: files, all: len(files), want: want, lim: lim.orDefaults(), next: first, shapes: map[string][]int64{}, shaped: map[string]int64{}}, nil
 }
 
 var shardName = regexp.MustCompile(`^(.*)-(\d{5})-of-(\d{5})((?:-[0-9a-f]+)?)\.parquet$`)
@@ -103,7 +104,22 @@ func (t *tables) Next() (*Rows, error) {
 		t.each = max(1, rows.size()/int64(rows.N))
 	}
 	rows.seal()
+	rows.Read, rows.Whole = t.progress()
 	return rows, nil
+}
+
+// progress counts files, in thousandths of their rows.
+func (t *tables) progress() (read, whole int64) {
+	const each = 1000
+	read = each * int64(t.all-len(t.files))
+	if t.file != nil {
+		var n float64 // what the footer says may be too much to add
+		for _, g := range t.file.Groups {
+			n += float64(g.Rows)
+		}
+		read -= each - int64(each*min(1, float64(t.next-t.first)/max(1, n)))
+	}
+	return read, each * int64(t.all)
 }
 
 // size is how many bytes the columns have.
@@ -192,7 +208,7 @@ func (t *tables) leaveOut(rows *Rows, n int) {
 		for _, c := range t.cursors {
 			if s := c.front(); s.bad {
 				place := Place{File: t.name, Row: t.next + int64(i) - t.first + 1, Column: c.at}
-				rows.Bad = append(rows.Bad, &BadCell{place, t.next + int64(i), c.name, c.dtype, s.empty})
+				rows.Bad = append(rows.Bad, &BadCell{place, t.next + int64(i), c.name, c.dtype, s.empty, ""})
 			}
 		}
 	}

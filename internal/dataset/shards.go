@@ -88,6 +88,7 @@ func (s *shard) read() (*sample, error) {
 		}
 	}
 	s.first++
+	of.rows.Read, of.rows.Whole = int64(s.next), int64(len(s.members))
 	name := s.name
 	of.rows.place = func(int, string) Place { return Place{File: name, Member: first} }
 	return of, nil

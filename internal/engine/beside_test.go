@@ -72,7 +72,7 @@ func TestSurveyIsTheSame(t *testing.T) {
 			t.Fatal(err)
 		}
 		var page bytes.Buffer
-		if err := d.Survey.Survey.WriteHTML(&page, "set"); err != nil {
+		if err := d.Survey.Survey.WriteHTML(&page, "set", d.Survey.Place); err != nil {
 			t.Fatal(err)
 		}
 		base, _ := d.Survey.Survey.Baseline()

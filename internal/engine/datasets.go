@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -133,7 +132,7 @@ func (l *dataLook) fail(name string, err error) {
 // set; each folder, table and shard is one by itself.
 func (l *dataLook) all() error {
 	var parts []dataset.Part
-	first := int64(0)
+	first := int64(0) // the number of the sample that comes next
 	for _, f := range shards(l.d.Files) {
 		if l.stopped() {
 			break
@@ -142,7 +141,7 @@ func (l *dataLook) all() error {
 		if err != nil {
 			l.fail(f.Path, err)
 		} else if set != nil {
-			if first, err = l.rows(f.Path, set); err != nil {
+			if first, err = l.rows(f.Path, first, set); err != nil {
 				return err
 			}
 		}
@@ -150,9 +149,9 @@ func (l *dataLook) all() error {
 	if len(parts) == 0 || l.stopped() {
 		return nil
 	}
-	set, err := dataset.Arrays(parts, l.d.Limits)
+	set, err := dataset.Arrays(parts, first, l.d.Limits)
 	if err == nil {
-		_, err = l.rows(parts[0].Name, set)
+		_, err = l.rows(parts[0].Name, first, set)
 		return err
 	}
 	l.fail(parts[0].Name, err)
@@ -194,7 +193,7 @@ func (l *dataLook) open(f TensorFile, first int64, parts *[]dataset.Part) (datas
 	}
 	switch ext := strings.ToLower(filepath.Ext(f.Path)); {
 	case ext == ".csv" && f.As == "":
-		return dataset.CSV(a.Name(), bufio.NewReaderSize(io.NewSectionReader(a.ReaderAt(), 0, a.Size()), 1<<18), l.typeOf, l.d.Limits)
+		return dataset.CSV(a.Name(), io.NewSectionReader(a.ReaderAt(), 0, a.Size()), l.typeOf, first, l.d.Limits)
 	case ext == ".tar" && f.As == "":
 		return dataset.Shard(a.Name(), a.ReaderAt(), a.Size(), first, l.form(dataset.ImageColumn), l.d.Limits)
 	}
@@ -288,7 +287,7 @@ func (l *dataLook) folder(root string, first int64) (dataset.Set, error) {
 	case len(files) == 0:
 		return nil, errors.New("there are no images in it")
 	}
-	return dataset.Images(l.files(files), l.form(dataset.ImageColumn), l.d.Limits)
+	return dataset.Images(l.files(files), l.form(dataset.ImageColumn), first, l.d.Limits)
 }
 
 // tables reads Parquet files as one set.
@@ -321,7 +320,8 @@ func (l *dataLook) files(names []string) (files []dataset.File) {
 }
 
 // rows goes through a set, and returns the number of the sample behind it.
-func (l *dataLook) rows(name string, set dataset.Set) (next int64, err error) {
+func (l *dataLook) rows(name string, first int64, set dataset.Set) (next int64, err error) {
+	next = first
 	for l.ctx.Err() == nil {
 		rows, err := set.Next()
 		if errors.Is(err, io.EOF) {
@@ -333,17 +333,19 @@ func (l *dataLook) rows(name string, set dataset.Set) (next int64, err error) {
 			}
 			return next, nil
 		}
-		next = rows.First + int64(rows.N)
+		next = rows.Next()
 		if l.beside != nil {
+			l.d.Survey.From(filepath.ToSlash(filepath.Clean(name)), rows)
 			l.beside.add(rows)
 		}
 		if err := guarded(func() { l.check.Add(rows) }); err != nil {
 			l.fail(name, err)
 			return next, nil
 		}
-		if next-l.shown >= 4096 || rows.N > 1 {
+		if next-l.shown >= 16 || rows.N > 1 {
 			l.shown = next
-			if err := l.h.Progress(finding.Progress{Path: fmt.Sprintf("%s: sample %d", name, next)}); err != nil {
+			percent := int(100 * rows.Read / max(1, rows.Whole))
+			if err := l.h.Progress(finding.Progress{Path: fmt.Sprintf("%s: sample %d", name, next), Done: percent, Total: 100}); err != nil {
 				return next, err
 			}
 		}

@@ -37,7 +37,7 @@ func (s scene) surveyed(opt survey.Options, baseline string) scene {
 // baselineOf is the baseline of a table.
 func baselineOf(t *testing.T, table string) *survey.Baseline {
 	t.Helper()
-	set, err := dataset.CSV("base.csv", strings.NewReader(table), func(string) schema.DType { return 0 }, dataset.Limits{})
+	set, err := dataset.CSV("base.csv", strings.NewReader(table), func(string) schema.DType { return 0 }, 0, dataset.Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,7 +52,7 @@ func TestLabelsAndColumnsAreBounded(t *testing.T) {
 		fmt.Fprintf(&table, "%d,l%d\n", i, i)
 	}
 	fmt.Fprintf(&table, "1,%s\n", strings.Repeat("long", mostLabel))
-	set, err := dataset.CSV("t.csv", strings.NewReader(table.String()), func(string) tensor.DType { return 0 }, dataset.Limits{})
+	set, err := dataset.CSV("t.csv", strings.NewReader(table.String()), func(string) tensor.DType { return 0 }, 0, dataset.Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,9 +16,10 @@ import (
 
 // WriteHTML writes one page with what the set looks like: labels, histograms of its
 // columns, and pictures of samples that something was found about. It needs nothing
-// else: no script, no font, no address.
-func (s *Survey) WriteHTML(w io.Writer, name string) error {
-	p := &page{bufio.NewWriter(w)}
+// else: no script, no font, no address. place says where a sample is, if its number alone
+// does not.
+func (s *Survey) WriteHTML(w io.Writer, name string, place func(sample int64) string) error {
+	p := &page{w: bufio.NewWriter(w), place: place}
 	p.put("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>Data set</title>\n<style>" + style + "</style>\n</head>\n<body>\n<h1>" + safetext.HTML(name) + "</h1>\n")
 	p.put(fmt.Sprintf("<p>%d samples, %d labels, %d columns.</p>\n", s.Count, len(s.Labels), len(s.Columns)))
 	p.labels(s)
@@ -38,7 +39,10 @@ const style = "body{font:15px/1.5 system-ui,sans-serif;max-width:60em;margin:2em
 // mostShown bounds the bars and pictures of a page.
 const mostShown = 100
 
-type page struct{ w *bufio.Writer }
+type page struct {
+	w     *bufio.Writer
+	place func(sample int64) string
+}
 
 func (p *page) put(s string) { _, _ = p.w.WriteString(s) } // Flush returns the first error
 
@@ -111,7 +115,7 @@ func (p *page) suspects(s *Survey) {
 		var figures strings.Builder
 		for _, n := range samples[:min(len(samples), mostShown)] {
 			if i, ok := at[n]; ok {
-				fmt.Fprintf(&figures, "<figure><img alt=\"\" src=\"data:image/png;base64,%s\"><figcaption>%d: %s</figcaption></figure>\n", m.png(i), n, safetext.HTML(s.label(m.labels[i])))
+				fmt.Fprintf(&figures, "<figure><img alt=\"\" src=\"data:image/png;base64,%s\"><figcaption>%d: %s%s</figcaption></figure>\n", m.png(i), n, safetext.HTML(s.label(m.labels[i])), p.where(n))
 			}
 		}
 		if figures.Len() > 0 {
@@ -138,6 +142,14 @@ func (p *page) suspects(s *Survey) {
 	}
 	show("Far from the others", outliers)
 	show("The same, or nearly, with different labels", torn)
+}
+
+// where is the file of a sample, on a line of its own.
+func (p *page) where(sample int64) string {
+	if place := p.place(sample); place != "" {
+		return "<br>" + safetext.HTML(place)
+	}
+	return ""
 }
 
 // reach says what the search for patches finds, and what it does not.

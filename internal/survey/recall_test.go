@@ -119,7 +119,7 @@ func TestReach(t *testing.T) {
 		t.Errorf("got %q, want %q and more", reach, want)
 	}
 	var page bytes.Buffer
-	if err := s.WriteHTML(&page, "set"); err != nil {
+	if err := s.WriteHTML(&page, "set", func(int64) string { return "" }); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range append([]string{reach[1:] + "."}, Unseen...) {

@@ -43,7 +43,7 @@ func (p *pictures) set(t testing.TB) dataset.Set {
 	}
 	set, err := dataset.Arrays([]dataset.Part{{Name: "x", File: &tensorfile.File{Tensors: []tensorfile.Tensor{
 		of("image", tensor.Uint8, p.Pixels, n, int64(p.Side), int64(p.Side)), of("label", tensor.Int64, labels, n),
-	}}}}, dataset.Limits{})
+	}}}}, 0, dataset.Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}

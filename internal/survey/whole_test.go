@@ -3,6 +3,7 @@ package survey
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -35,10 +36,10 @@ func TestDuplicatesAndOutliers(t *testing.T) {
 		t.Errorf("outliers %+v", out)
 	}
 	var page bytes.Buffer
-	if err := s.WriteHTML(&page, "<set>"); err != nil {
+	if err := s.WriteHTML(&page, "<set>", func(n int64) string { return fmt.Sprintf("<%d>.png", n) }); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"&lt;set&gt;", "data:image/png;base64,", "<figcaption>20: ", "60 samples, 10 labels, 1 columns"} {
+	for _, want := range []string{"&lt;set&gt;", "data:image/png;base64,", "<figcaption>20: ", "<br>&lt;20&gt;.png</figcaption>", "60 samples, 10 labels, 1 columns"} {
 		if !strings.Contains(page.String(), want) {
 			t.Errorf("the page lacks %q", want)
 		}
