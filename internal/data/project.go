@@ -38,6 +38,7 @@ type projectReader struct {
 type Facts struct {
 	Schema   *SchemaFile // nil: the file is none
 	Gateways []Gateway   // that it starts, one for each schema
+	Measured *Measured   // nil: it is no report that can be believed
 }
 
 // SchemaFile is a schema of a project.
@@ -79,7 +80,8 @@ func Reads(name string) bool {
 }
 
 // Look reads a file of a project for what it says about how inputs are validated:
-// schemas, gateways that are started, baselines of data, reports on robustness.
+// schemas, gateways that are started, baselines of data, reports on robustness. What
+// the last are worth is for Robustness to say.
 func Look(a *artifact.Artifact, report func(finding.Finding)) (facts Facts, err error) {
 	r, ok := projectReaderOf(a.Name())
 	if !ok || a.Size() > r.limit && r.limit == settingLimit {
@@ -122,7 +124,7 @@ func readSchema(b []byte, where finding.Where, facts *Facts, report func(finding
 	report(f)
 }
 
-func readRobust(b []byte, where finding.Where, _ *Facts, report func(finding.Finding)) {
+func readRobust(b []byte, where finding.Where, facts *Facts, report func(finding.Finding)) {
 	r, err := robust.Parse(b)
 	if err != nil {
 		report(tenBrokenFile.Finding(where, fmt.Sprintf("the report on robustness cannot be read: %v", err)))
@@ -132,17 +134,7 @@ func readRobust(b []byte, where finding.Where, _ *Facts, report func(finding.Fin
 		report(tenBrokenFile.Finding(where, "the report on robustness has a sign that its figures cannot be believed, or no signs at all"))
 		return
 	}
-	sizes := r.Sizes()
-	eps := sizes[len(sizes)/2]
-	text := fmt.Sprintf("accuracy %.1f %% without attack", 100*r.Clean.Accuracy)
-	if row, ok := r.At(eps, robust.Worst); ok {
-		text += fmt.Sprintf(" and %.1f %% under attack with eps %g (%s)", 100*row.Accuracy, eps, r.Settings.Norm)
-	}
-	f := tenRobust.Finding(where, fmt.Sprintf("the robustness was measured on %d samples: %s", r.Clean.Samples, text))
-	if r.Model != nil && r.Model.Weights != nil {
-		f.Evidence = []string{fmt.Sprintf("of the weights %s, SHA-256 %s", r.Model.Weights.Path, r.Model.Weights.SHA256)}
-	}
-	report(f)
+	facts.Measured = &Measured{where, r}
 }
 
 func readBaseline(b []byte, where finding.Where, _ *Facts, report func(finding.Finding)) {
@@ -300,4 +292,4 @@ Whoever relies on it is not protected by it.`,
 }
 
 // projectRules are those of Look.
-var projectRules = []*rule.Rule{tenSchema, tenGateway, tenBaseline, tenRobust, tenBrokenFile}
+var projectRules = []*rule.Rule{tenSchema, tenGateway, tenBaseline, tenRobust, tenBrokenFile, tenOldRobust}

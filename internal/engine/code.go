@@ -55,12 +55,13 @@ func lookValidation(a *artifact.Artifact, opt Options, r *result) {
 	r.validation = facts
 }
 
-// together is what all files together say of the models of a project, and of what its
-// functions hand on to each other.
+// together is what all files together say of the models of a project, of what its
+// functions hand on to each other, and of how models did under attack.
 type together struct {
 	files []*code.Modules
 	flows []*code.Flow
 	with  code.Validation
+	runs  []*data.Measured
 }
 
 func (w *together) add(r result) {
@@ -73,13 +74,16 @@ func (w *together) add(r result) {
 	if s := r.validation.Schema; s != nil {
 		w.with.Schemas = append(w.with.Schemas, code.Schema(*s))
 	}
+	if m := r.validation.Measured; m != nil {
+		w.runs = append(w.runs, m)
+	}
 	for _, g := range r.validation.Gateways {
 		w.with.Gateways = append(w.with.Gateways, code.Gateway(g))
 	}
 }
 
-// look says what comes from outside to where it is loaded, which models are guarded,
-// and which are not.
+// look says what comes from outside to where it is loaded, which models are guarded
+// and which are not, and which of them were measured.
 func (w *together) look(ctx context.Context, root string) (r result) {
 	report := func(f finding.Finding) { r.loose = append(r.loose, f) }
 	defer func() {
@@ -90,6 +94,9 @@ func (w *together) look(ctx context.Context, root string) (r result) {
 	err := code.Flows(ctx, root, w.flows, report)
 	if err == nil {
 		err = code.Forwards(ctx, root, w.files, w.with, report)
+	}
+	if err == nil {
+		err = data.Robustness(ctx, root, w.runs, report)
 	}
 	if err != nil {
 		return result{stopped: true}

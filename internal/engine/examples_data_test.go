@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -141,6 +142,10 @@ func dataExamples(t *testing.T) map[string]example {
 		"TEN033": {project("a.robustness.json", oneRobust("true")), project("a.robustness.json", oneRobust("false"))},
 		"TEN034": {project("a.schema.yaml", "andiron: tensor/v1\n"), project("a.schema.yaml", oneSchema)},
 		"TEN035": {since("1,a 2,b 3,a", "1,a").fires, file("a.csv", table("1,a", "2,b")).surveyed(survey.Options{}, "")},
+		"TEN036": {
+			project("a.robustness.json", robustOf("net.py", "x = 1\n"), "net.py", "x = 2\n"),
+			project("a.robustness.json", robustOf("net.py", "x = 1\n"), "net.py", "x = 1\n"),
+		},
 		"TEN091": {
 			file("a.csv", table("1,a", "2,b")).surveyed(survey.Options{Samples: 1}, ""),
 			file("a.csv", table("1,a", "2,b")).surveyed(survey.Options{Samples: 2}, ""),
@@ -161,4 +166,10 @@ func oneRobust(ok string) string {
 	const rate = `"right":1,"samples":2,"accuracy":0.5,"low":0.1,"high":0.9`
 	return `{"schema":"andiron/robustness/v1","settings":{"norm":"linf","bounds":[0,1],"attacks":["pgd"],"steps":1,"restarts":1,"seed":0,"backend":"andiron","torch":"2.6"},
 "clean":{` + rate + `},"rows":[{"eps":0.1,"attack":"pgd",` + rate + `},{"eps":0.1,"attack":"worst",` + rate + `}],"sanity":[{"name":"monotone","ok":` + ok + `,"detail":""}]}`
+}
+
+// robustOf is a report on what a script makes.
+func robustOf(name, text string) string {
+	model := fmt.Sprintf(`"model":{"script":{"path":%q,"sha256":"%x"},"factory":"Net"},"settings"`, name, sha256.Sum256([]byte(text)))
+	return strings.Replace(oneRobust("true"), `"settings"`, model, 1)
 }
