@@ -264,6 +264,10 @@ def test_the_decorator_wants_a_schema() -> None:
     for wrong in (f, None, 3):
         with pytest.raises(TypeError, match="validate takes forms or a schema, not a"):
             andiron.validate(wrong)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"validate stands before forward\(\), not before the class .*Net"):
+
+        @andiron.validate("uint8[1]")  # it would check what Net is made of
+        class Net: ...
 
 
 def test_shadow_lets_through_and_logs(torch: Any, caplog: pytest.LogCaptureFixture) -> None:

@@ -47,6 +47,8 @@ def validate(*schemas: SchemaLike, **arguments: str) -> Callable[[F], F]:
         raise TypeError(f'validate takes forms or a schema, not a {kind}: @andiron.validate("float32[B, 3] in [0, 1]")')
 
     def decorate(function: F) -> F:
+        if isinstance(function, type):
+            raise TypeError(f"validate stands before forward(), not before the class {function.__qualname__}")
         if schemas and not _is_short(schemas[0]):
             if len(schemas) > 1:
                 raise ValueError("one schema, or short forms")
