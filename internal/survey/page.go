@@ -103,20 +103,28 @@ func (p *page) bars(names []string, values []float64) {
 
 // suspects shows the samples that something was found about.
 func (p *page) suspects(s *Survey) {
-	m := s.images
-	if m == nil || m.mixed {
+	if s.images == nil {
 		return
 	}
-	at := map[int64]int{}
-	for i, n := range m.numbers {
-		at[n] = i
+	type place struct {
+		in *images
+		i  int
+	}
+	at := map[int64]place{}
+	for _, m := range []*images{s.small, s.images} {
+		for i, n := range m.numbers {
+			at[n] = place{m, i}
+		}
 	}
 	show := func(title string, samples []int64) {
 		var figures strings.Builder
 		for _, n := range samples[:min(len(samples), mostShown)] {
-			if i, ok := at[n]; ok {
-				fmt.Fprintf(&figures, "<figure><img alt=\"\" src=\"data:image/png;base64,%s\"><figcaption>%d: %s%s</figcaption></figure>\n", m.png(i), n, safetext.HTML(s.label(m.labels[i])), p.where(n))
+			x, ok := at[n]
+			if !ok {
+				fmt.Fprintf(&figures, "<figure>not kept<figcaption>%d%s</figcaption></figure>\n", n, p.where(n))
+				continue
 			}
+			fmt.Fprintf(&figures, "<figure><img alt=\"\" src=\"data:image/png;base64,%s\"><figcaption>%d: %s%s</figcaption></figure>\n", x.in.png(x.i), n, safetext.HTML(s.label(x.in.labels[x.i])), p.where(n))
 		}
 		if figures.Len() > 0 {
 			p.put("<h2>" + safetext.HTML(title) + "</h2>\n" + figures.String())

@@ -37,26 +37,68 @@ func (s *Survey) keepImages(l *Look, labels []int32) {
 			continue
 		}
 		if s.images == nil {
-			s.images = &images{height: height, width: width, channels: channels}
-			s.images.by = newReservoir(int(min(mostImages, s.opt.Pixels/int64(s.images.each()))))
+			s.images = s.newImages(height, width, channels)
+			s.small = s.newImages(smallSide, smallSide, 3)
 		}
-		m := s.images
-		if m.height != height || m.width != width || m.channels != channels {
-			m.mixed = true
-			return
+		m, rows := s.images, l.rows
+		same := m.height == height && m.width == width && m.channels == channels
+		m.mixed = m.mixed || !same
+		if same {
+			m.sample(rows.N, func(at, r int) { m.put(at, p.tensor.DType, p.cells.row(r), last, labels[r], rows.Number(r)) })
 		}
-		first := m.count
-		m.count += int64(l.rows.N)
-		for m.by.size > 0 && m.by.next < m.count {
-			r := int(m.by.next - first)
-			m.put(m.by.take(), p.tensor.DType, p.cells.row(r), last, labels[r], l.rows.Number(r))
+		if !same || max(height, width) > smallSide { // of large ones few are kept
+			s.small.sample(rows.N, func(at, r int) {
+				b := smaller(p.tensor.DType, p.cells.row(r), height, width, channels, last)
+				s.small.put(at, tensor.Uint8, b, true, labels[r], rows.Number(r))
+			})
 		}
 		return
 	}
 }
 
-// put keeps an image in a place that is free or another's. Values other than bytes are
-// taken as from 0 to 1, and what is beyond is cut off: only what is equal matters.
+// newImages has room for as many as there are bytes for.
+func (s *Survey) newImages(height, width, channels int) *images {
+	m := &images{height: height, width: width, channels: channels}
+	m.by = newReservoir(int(min(mostImages, s.opt.Pixels/int64(m.each()))))
+	return m
+}
+
+// sample says which of the next n are kept, and where.
+func (m *images) sample(n int, put func(at, row int)) {
+	first := m.count
+	m.count += int64(n)
+	for m.by.size > 0 && m.by.next < m.count {
+		row := int(m.by.next - first)
+		put(m.by.take(), row)
+	}
+}
+
+// smallSide is that of pictures of images that are larger, or differ in size from the
+// first, by which a page can show them.
+const smallSide = 32
+
+// smaller is an image as one that is only looked at: of every few pixels one, beside white.
+func smaller(d tensor.DType, data []byte, height, width, channels int, last bool) []byte {
+	out := make([]byte, 0, smallSide*smallSide*3)
+	side := max(height, width)
+	for i := range smallSide * smallSide {
+		y, x := i/smallSide*side/smallSide, i%smallSide*side/smallSide
+		if y >= height || x >= width {
+			out = append(out, 255, 255, 255)
+			continue
+		}
+		for _, c := range [3]int{0, channels / 2, channels - 1} {
+			at := c*height*width + y*width + x
+			if last {
+				at = (y*width+x)*channels + c
+			}
+			out = append(out, level(d, data, at))
+		}
+	}
+	return out
+}
+
+// put keeps an image in a place that is free or another's.
 func (m *images) put(at int, d tensor.DType, data []byte, last bool, label int32, number int64) {
 	n := m.each()
 	if at == len(m.labels) {
@@ -71,16 +113,22 @@ func (m *images) put(at int, d tensor.DType, data []byte, last bool, label int32
 	}
 	plane := m.height * m.width
 	for i := range n {
-		v := tensor.Value(d, tensor.Key(d, data, i))
-		if d.Floating() {
-			v *= 255
-		}
 		to := i
 		if !last {
 			to = i%plane*m.channels + i/plane
 		}
-		pixels[to] = uint8(math.RoundToEven(min(255, max(0, v))))
+		pixels[to] = level(d, data, i)
 	}
+}
+
+// level is a value in 8 bits. Those of floating types are taken as from 0 to 1, and what
+// is beyond is cut off: only what is equal matters.
+func level(d tensor.DType, data []byte, i int) uint8 {
+	v := tensor.Value(d, tensor.Key(d, data, i))
+	if d.Floating() {
+		v *= 255
+	}
+	return uint8(math.RoundToEven(min(255, max(0, v))))
 }
 
 // Patch is a piece of an image that tells the label: who learns from the set can learn

@@ -84,6 +84,7 @@ type Survey struct {
 	Columns []*Column
 	Unkept  struct{ Labels, Columns int64 } // samples with labels beyond what is kept, and looks at columns
 	images  *images
+	small   *images // likewise, for a page to show
 	texts   []text
 	bases   map[string]*base // of columns, to count into
 

@@ -46,6 +46,31 @@ func TestDuplicatesAndOutliers(t *testing.T) {
 	}
 }
 
+// TestSmaller: the longer side is as long as that of the small picture, and white is
+// beside the other; channels may come first or last.
+func TestSmaller(t *testing.T) {
+	const height, width = 64, 96
+	first, last := make([]byte, 3*height*width), make([]byte, 3*height*width)
+	for i := range height * width {
+		for c := range 3 {
+			v := byte(i/width + c*50)
+			first[c*height*width+i], last[i*3+c] = v, v
+		}
+	}
+	got := smaller(tensor.Uint8, first, height, width, 3, false)
+	if !bytes.Equal(got, smaller(tensor.Uint8, last, height, width, 3, true)) {
+		t.Error("the order of the channels matters")
+	}
+	for _, x := range []struct {
+		y    int
+		want [3]byte
+	}{{0, [3]byte{0, 50, 100}}, {7, [3]byte{21, 71, 121}}, {21, [3]byte{63, 113, 163}}, {22, [3]byte{255, 255, 255}}} {
+		if v := got[(x.y*smallSide+5)*3:]; [3]byte(v) != x.want {
+			t.Errorf("row %d is %v, want %v", x.y, v[:3], x.want)
+		}
+	}
+}
+
 func TestBaselineAndDrift(t *testing.T) {
 	p := drawn(200, 12, 0, 3)
 	s := p.survey(t)
