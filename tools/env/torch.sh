@@ -79,6 +79,7 @@ make_chroot() {
 	unshare --mount --propagation private sh -c '
 		root=$1 && shift &&
 		mount -t proc proc "$root/proc" &&
+		chroot "$root" dpkg --configure -a && # of a run that was ended
 		chroot "$root" apt-get update -qq &&
 		chroot "$root" apt-get install -y -qq --no-install-recommends "$@" &&
 		chroot "$root" apt-get clean' \
