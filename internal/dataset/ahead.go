@@ -47,8 +47,7 @@ func (a *ahead) Next() (*Rows, error) {
 	a.size -= s.size
 	for _, wait := range s.waits {
 		if err := wait(); err != nil {
-			a.queue, a.err = nil, err
-			return nil, err
+			return nil, &SampleError{s.rows.First, err}
 		}
 	}
 	return s.rows, nil

@@ -11,7 +11,8 @@
 // This package is made for hostile input: it never panics, unpickles nothing, and
 // allocates nothing for what a header claims. An image is decoded only if its header
 // says that it is small enough. What cannot be read as a sample is an error that says
-// where, never a sample that is left out.
+// where, never a sample that is left out. One that is about an image alone (SampleError)
+// does not end the set.
 //
 // # Limits
 //
@@ -66,6 +67,16 @@ func (l Limits) orDefaults() Limits {
 	}
 	return l
 }
+
+// SampleError is about one sample of a set that goes on behind it.
+type SampleError struct {
+	Sample int64 // its number, from 0
+	Err    error
+}
+
+func (e *SampleError) Error() string { return e.Err.Error() }
+
+func (e *SampleError) Unwrap() error { return e.Err }
 
 // Place is where a value of a sample is.
 type Place struct {

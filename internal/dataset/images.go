@@ -90,25 +90,34 @@ func (f *folder) read() (*sample, error) {
 	i := f.next
 	f.next++
 	file := f.files[i]
-	r, size, closeFile, err := file.Open()
-	if err != nil {
-		return nil, fmt.Errorf("%q: %w", file.Name, err)
-	}
-	b, err := bounded.ReadRange(r, size, 0, size, f.lim.Sample)
-	if cerr := closeFile(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%q: %w", file.Name, err)
-	}
+	wrapped := func(err error) error { return fmt.Errorf("%q: %w", file.Name, err) }
 	rows := &Rows{First: f.first + int64(i), N: 1, Read: int64(f.next), Whole: int64(len(f.files)), Columns: []tensor.Tensor{{Name: ImageColumn}}, place: func(int, string) Place { return Place{File: file.Name} }}
 	if len(f.names) > 1 {
 		rows.Label, rows.Names = LabelColumn, f.names
 		rows.Columns = append(rows.Columns, label(f.labels[i]))
 	}
-	s := &sample{rows: rows, size: size}
-	s.await(0, f.form.start(b, f.lim), func(err error) error { return fmt.Errorf("%q: %w", file.Name, err) })
+	s := &sample{rows: rows}
+	b, err := f.whole(file)
+	if err != nil {
+		s.waits = append(s.waits, func() error { return wrapped(err) })
+		return s, nil
+	}
+	s.size = int64(len(b))
+	s.await(0, f.form.start(b, f.lim), wrapped)
 	return s, nil
+}
+
+// whole reads a file.
+func (f *folder) whole(file File) ([]byte, error) {
+	r, size, closeFile, err := file.Open()
+	if err != nil {
+		return nil, err
+	}
+	b, err := bounded.ReadRange(r, size, 0, size, f.lim.Sample)
+	if cerr := closeFile(); err == nil {
+		err = cerr
+	}
+	return b, err
 }
 
 func label(n int64) tensor.Tensor {

@@ -54,8 +54,8 @@ func Shard(name string, r io.ReaderAt, size, first int64, form Form, lim Limits)
 	return &ahead{read: s.read, most: s.lim.Block}, nil
 }
 
-// key takes the name of a member apart.
-func key(name string) (sample, field string) {
+// keyOf takes the name of a member apart.
+func keyOf(name string) (sample, field string) {
 	dir, base := path.Split(name)
 	before, after, _ := strings.Cut(base, ".")
 	return dir + before, strings.ToLower(after)
@@ -69,10 +69,10 @@ func (s *shard) read() (*sample, error) {
 	}
 	of := &sample{rows: &Rows{First: s.first, N: 1}}
 	first := s.members[s.next].Name
-	k, _ := key(first)
+	k, _ := keyOf(first)
 	for ; s.next < len(s.members); s.next++ {
 		m := s.members[s.next]
-		sample, field := key(m.Name)
+		sample, field := keyOf(m.Name)
 		if sample != k {
 			break
 		}
@@ -84,6 +84,7 @@ func (s *shard) read() (*sample, error) {
 		}
 		if err != nil {
 			of.waits = append(of.waits, func() error { return wrapped(err) })
+			s.skip(k)
 			break
 		}
 	}
@@ -92,6 +93,16 @@ func (s *shard) read() (*sample, error) {
 	name := s.name
 	of.rows.place = func(int, string) Place { return Place{File: name, Member: first} }
 	return of, nil
+}
+
+// skip goes on behind the members of a sample.
+func (s *shard) skip(key string) {
+	for s.next < len(s.members) {
+		if k, _ := keyOf(s.members[s.next].Name); k != key {
+			return
+		}
+		s.next++
+	}
 }
 
 // add makes a column of a file of a sample.

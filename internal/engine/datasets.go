@@ -319,6 +319,9 @@ func (l *dataLook) files(names []string) (files []dataset.File) {
 	return files
 }
 
+// mostBroken are the samples that may be unreadable before a set is given up.
+const mostBroken = 100
+
 // rows goes through a set, and returns the number of the sample behind it.
 func (l *dataLook) rows(name string, first int64, set dataset.Set) (next int64, err error) {
 	next = first
@@ -328,8 +331,17 @@ func (l *dataLook) rows(name string, first int64, set dataset.Set) (next int64, 
 			return next, nil
 		}
 		if err != nil {
-			if l.ctx.Err() == nil { // else that is why
-				l.fail(name, err)
+			if l.ctx.Err() != nil { // that is why
+				return next, nil
+			}
+			l.fail(name, err)
+			one, ok := errors.AsType[*dataset.SampleError](err)
+			if ok && len(l.unread) < mostBroken {
+				next = one.Sample + 1
+				continue
+			}
+			if ok {
+				l.fail(name, fmt.Errorf("%d samples could not be read, and no more of it were looked at", mostBroken))
 			}
 			return next, nil
 		}
