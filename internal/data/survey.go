@@ -43,6 +43,9 @@ func (s *Survey) From(name string, rows *dataset.Rows) {
 	}
 	x := &s.sources[len(s.sources)-1]
 	if p := rows.Place(0, ""); p.File != "" && p.File != name && p.Row == 0 && p.Member == "" {
+		for x.first+int64(len(x.files)) < rows.First { // those that could not be read
+			x.files = append(x.files, "")
+		}
 		x.files = append(x.files, p.File)
 	}
 }

@@ -72,6 +72,9 @@ func Data(ctx context.Context, d DataOptions, opt Options, h finding.Handler) er
 		}
 	}
 	l.count.Unread = len(l.unread)
+	if d.Survey != nil {
+		d.Survey.Survey.Missing = len(l.unread)
+	}
 	e.sum.request(l.count)
 	if err := e.emit(result{loose: append(l.found, l.unread...)}); err != nil {
 		return err
@@ -331,19 +334,12 @@ func (l *dataLook) rows(name string, first int64, set dataset.Set) (next int64, 
 			return next, nil
 		}
 		if err != nil {
-			if l.ctx.Err() != nil { // that is why
+			after, more := l.broken(name, err)
+			if !more {
 				return next, nil
 			}
-			l.fail(name, err)
-			one, ok := errors.AsType[*dataset.SampleError](err)
-			if ok && len(l.unread) < mostBroken {
-				next = one.Sample + 1
-				continue
-			}
-			if ok {
-				l.fail(name, fmt.Errorf("%d samples could not be read, and no more of it were looked at", mostBroken))
-			}
-			return next, nil
+			next = after
+			continue
 		}
 		next = rows.Next()
 		if l.beside != nil {
@@ -363,6 +359,23 @@ func (l *dataLook) rows(name string, first int64, set dataset.Set) (next int64, 
 		}
 	}
 	return next, nil
+}
+
+// broken says what could not be read of a set, and with which sample it goes on, if it does.
+func (l *dataLook) broken(name string, err error) (next int64, more bool) {
+	if l.ctx.Err() != nil { // that is why
+		return 0, false
+	}
+	l.fail(name, err)
+	one, ok := errors.AsType[*dataset.SampleError](err)
+	if !ok {
+		return 0, false
+	}
+	if len(l.unread) >= mostBroken {
+		l.fail(name, fmt.Errorf("%d samples could not be read, and no more of it were looked at", mostBroken))
+		return 0, false
+	}
+	return one.Sample + 1, true
 }
 
 // close says which files did not stay as they were.

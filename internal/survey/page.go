@@ -22,6 +22,9 @@ func (s *Survey) WriteHTML(w io.Writer, name string, place func(sample int64) st
 	p := &page{w: bufio.NewWriter(w), place: place}
 	p.put("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>Data set</title>\n<style>" + style + "</style>\n</head>\n<body>\n<h1>" + safetext.HTML(name) + "</h1>\n")
 	p.put(fmt.Sprintf("<p>%d samples, %d labels, %d columns.</p>\n", s.Count, len(s.Labels), len(s.Columns)))
+	if s.Missing > 0 {
+		p.put(fmt.Sprintf("<p class=\"note\"><strong>This is not all of the set: places that could not be read: %d.</strong></p>\n", s.Missing))
+	}
 	p.labels(s)
 	for _, c := range s.Columns {
 		p.column(c)

@@ -83,6 +83,7 @@ type Survey struct {
 	Counts  []int64  // of the labels
 	Columns []*Column
 	Unkept  struct{ Labels, Columns int64 } // samples with labels beyond what is kept, and looks at columns
+	Missing int                             // places of the set that could not be read, for a page to say
 	images  *images
 	small   *images // likewise, for a page to show
 	texts   []text
