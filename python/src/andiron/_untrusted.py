@@ -78,7 +78,8 @@ def load_untrusted(
     ``state_dict``. No object that the file names is made. That nothing forbidden was
     tried does not make a model benign. Needs Linux.
 
-    path: the file.
+    path: the file. A link is followed, as caches of models are full of them; what it
+        leads to is opened once. andiron sandbox load follows none.
     sha256: the digest that the bytes must have.
     pool: the socket of an ``andiron sandbox pool``, whose workers have imported torch
         already. Without it a process is started, which imports torch first.
