@@ -298,14 +298,13 @@ func TestOptestNewer(t *testing.T) {
 	if len(prefix) == 0 {
 		t.Fatal("ANDIRON_OPTEST_NEWER names no andiron beside torch 2: see make optest")
 	}
-	const set = "first"
-	dir := "testdata/ops/" + set // the chroot sees the repository, and starts in it
-	list := plantedIn(t, "../../"+dir, "*.cpp")
+	const dir = "../../testdata/ops/first" // the chroot sees the repository, and starts in this folder of it
+	list := plantedIn(t, dir, "*.cpp")
 	run := andironReport(t, prefix, "ops", "test", "--yes", "--no-progress", "--build", "plain,asan", "--cases", "50", "--budget", "20m", "--python", "/usr/bin/python3", "--corpus", t.TempDir(), dir)
 	if !strings.HasPrefix(run.Summary.Operators.Torch, "2.") {
 		t.Errorf("torch %s was run", run.Summary.Operators.Torch)
 	}
-	assess(t, list, dir, andironReport(t, []string{"andiron"}, "ops", "scan", "../../"+dir), run)
+	assess(t, list, dir, andironReport(t, []string{"andiron"}, "ops", "scan", dir), run)
 	judge(t, list)
 }
 
