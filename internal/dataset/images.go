@@ -100,7 +100,7 @@ func (f *folder) read() (*sample, error) {
 	b, err := f.whole(file)
 	if err != nil {
 		s.waits = append(s.waits, func() error { return wrapped(err) })
-		return s, nil
+		return s, nil //nolint:nilerr // it comes in its turn
 	}
 	s.size = int64(len(b))
 	s.await(0, f.form.start(b, f.lim), wrapped)
