@@ -411,14 +411,14 @@ int64_t rows_of(const at::Tensor& x) {
 at::Tensor grouped_bad(const at::Tensor& x, int64_t groups) {
   TORCH_CHECK(x.dim() == 2, "grouped takes a matrix");
   const int64_t each = x.size(1) / groups;
-  return x.reshape({x.size(0), groups, each});
+  return x.reshape({x.size(0), groups, each}).clone();
 }
 
 // twin
 at::Tensor grouped(const at::Tensor& x, int64_t groups) {
   TORCH_CHECK(x.dim() == 2 && groups > 0, "grouped takes a matrix and a positive number");
   const int64_t each = x.size(1) / groups;
-  return x.reshape({x.size(0), groups, each});
+  return x.reshape({x.size(0), groups, each}).clone();
 }
 
 // bug: uninitialised-output
@@ -610,8 +610,8 @@ TORCH_LIBRARY(first_memory, m) {
   m.def("trace(Tensor x) -> Tensor");
   m.def("count_true_bad(Tensor mask) -> Tensor");
   m.def("count_true(Tensor mask) -> Tensor");
-  m.def("grown_bad(Tensor(a!) x, int by) -> Tensor");
-  m.def("grown(Tensor(a!) x, int by) -> Tensor");
+  m.def("grown_bad(Tensor(a!) x, int by) -> Tensor(a!)");
+  m.def("grown(Tensor(a!) x, int by) -> Tensor(a!)");
   m.def("sum_squares_bad(Tensor x) -> Tensor");
   m.def("sum_squares(Tensor x) -> Tensor");
   m.def("absolute_bad(Tensor x) -> Tensor", absolute_bad);

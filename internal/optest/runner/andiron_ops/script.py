@@ -154,7 +154,7 @@ def shown(kind, call, lines, names, op):
     if kind in ("gradcheck", "gradgradcheck"):
         return [f"print(torch.autograd.{kind}({callee(op)}, ({positional(names)},)))"]
     if kind == "no-gradient":
-        return [f"print({call}.requires_grad)"]
+        return [f"print({call}.grad_fn)  # none, or WarnNotImplemented, which makes none"]
     if kind == "opcheck":
         return [
             f"print(torch.library.opcheck({callee(op)}{'' if op['overload'] else '.default'}, ({positional(names)},)))"
