@@ -101,7 +101,7 @@ install_new() {
 }
 
 # builders are the packages that an extension is built, checked and tested with.
-builders="g++ libtorch-dev python3-dev python3-setuptools python3-pytest ninja-build cmake"
+builders="g++ libtorch-dev pybind11-dev python3-dev python3-setuptools python3-pytest ninja-build cmake"
 
 install_compilers() {
 	local suite
