@@ -119,9 +119,22 @@ def warm():
                 b.seek(0)
                 try:
                     torch.load(b, map_location="cpu", weights_only=only)
-                except Exception:  # noqa: BLE001, S110  # a module is no weights
+                except Exception:  # noqa: S110  # a module is no weights
                     pass
-    for name in ("ascii", "latin-1", "utf-8", "utf-16", "utf-32", "raw_unicode_escape", "unicode_escape", "idna", "hex", "bz2", "zlib", "rot13"):
+    for name in (
+        "ascii",
+        "latin-1",
+        "utf-8",
+        "utf-16",
+        "utf-32",
+        "raw_unicode_escape",
+        "unicode_escape",
+        "idna",
+        "hex",
+        "bz2",
+        "zlib",
+        "rot13",
+    ):
         try:
             codecs.lookup(name)
         except LookupError:  # this Python has fewer
@@ -134,7 +147,7 @@ def warm():
     try:
         value, records = refer(b)
         References(null, records).emit(value)
-    except Exception:  # noqa: BLE001, S110  # this torch cannot
+    except Exception:  # noqa: S110  # this torch cannot
         pass
     os.close(null)
     settle()
@@ -176,7 +189,7 @@ class Records:
 
     def get_storage_from_record(self, name, size, kind):
         if kind is not UNTYPED:
-            raise Whole("a storage of %s" % kind)
+            raise Whole(f"a storage of {kind}")
         if name not in self.given:
             t = torch.empty(size, dtype=torch.uint8, device="meta")
             self.given[name], self.names[storage(t)] = t, name
@@ -268,30 +281,39 @@ class Output:
         if isinstance(value, torch.Tensor):
             return {"t": self.tensor(value, path)}
         if isinstance(value, torch.nn.Module):
-            module = "%s.%s" % (kind.__module__, kind.__qualname__)
+            module = f"{kind.__module__}.{kind.__qualname__}"
             return {"m": module, "d": self.node(value.state_dict(), path)["d"]}
         if isinstance(value, dict):
             return {"d": [[self.key(k), self.tree(x, self.under(path, k))] for k, x in value.items()]}
         if isinstance(value, (list, tuple)):
-            return {"l" if isinstance(value, list) else "u": [self.tree(x, self.under(path, i)) for i, x in enumerate(value)]}
+            return {
+                "l" if isinstance(value, list) else "u": [
+                    self.tree(x, self.under(path, i)) for i, x in enumerate(value)
+                ]
+            }
         if kind in (torch.dtype, torch.device):
             return {"s": str(value)}
-        raise Refused("%s holds a %s.%s" % (path or "it", kind.__module__, kind.__qualname__))
+        raise Refused("{} holds a {}.{}".format(path or "it", kind.__module__, kind.__qualname__))
 
     def key(self, k):
         if type(k) not in (str, int, bool, float):
-            raise Refused("a key is a %s" % type(k).__qualname__)
+            raise Refused(f"a key is a {type(k).__qualname__}")
         return k
 
     def under(self, path, k):
-        return "%s.%s" % (path, k) if path else str(k)
+        return f"{path}.{k}" if path else str(k)
 
     def tensor(self, t, path):
         t = t.detach()
         if t.layout != torch.strided or t.is_quantized or t.device.type != self.device:
-            raise Refused("%s is a tensor that is %s" % (path or "it", "quantized" if t.is_quantized else t.layout if t.layout != torch.strided else "on " + t.device.type))
+            raise Refused(
+                "{} is a tensor that is {}".format(
+                    path or "it",
+                    "quantized" if t.is_quantized else t.layout if t.layout != torch.strided else "on " + t.device.type,
+                )
+            )
         if str(t.dtype).replace("torch.", "") not in TYPES:
-            raise Refused("%s has the type %s" % (path or "it", t.dtype))
+            raise Refused("{} has the type {}".format(path or "it", t.dtype))
         t = t.resolve_conj().resolve_neg()
         same = (*self.place(t), tuple(t.shape), tuple(t.stride()), t.dtype)
         if t.numel() and same in self.names:
@@ -332,7 +354,7 @@ class References(Output):
 
     def tensor(self, t, path):
         if t.device.type != "meta" or t.layout != torch.strided or t.is_quantized or t.is_conj() or t.is_neg():
-            raise Whole("%s has no bytes in the zip" % path)
+            raise Whole(f"{path} has no bytes in the zip")
         return super().tensor(t, path)
 
 
@@ -362,7 +384,7 @@ def load(source):
     source.seek(0)
     try:
         return torch.load(source, map_location="cpu", weights_only=True), True
-    except Exception:  # noqa: BLE001
+    except Exception:
         source.seek(0)
     return torch.load(source, map_location="cpu", weights_only=False), False
 
@@ -389,8 +411,8 @@ def take(control):
         for name in message["import"]:
             try:
                 importlib.import_module(name)
-            except Exception as e:  # noqa: BLE001  # it is the user's module
-                say({"failed": {"kind": type(e).__qualname__, "text": "import %s: %s" % (name, str(e)[:4096])}})
+            except Exception as e:  # it is the user's module
+                say({"failed": {"kind": type(e).__qualname__, "text": f"import {name}: {str(e)[:4096]}"}})
                 os._exit(1)
 
 
@@ -402,7 +424,7 @@ def settle():
     """
     try:
         torch.empty(ROOM, dtype=torch.uint8)[: 64 * PAGE : PAGE].fill_(1)
-    except Exception:  # noqa: BLE001, S110  # there is no memory for it, or a checkpoint made something else of torch
+    except Exception:  # noqa: S110  # there is no memory for it, or a checkpoint made something else of torch
         pass
 
 
@@ -414,7 +436,7 @@ def produce(source, reference):
             out = References(OUT, records)
             out.emit(value)
             return value, True, out
-        except Exception:  # noqa: BLE001
+        except Exception:
             if reference == "reference" or os.lseek(OUT, 0, os.SEEK_CUR):
                 raise
     value, only = load(source)
@@ -455,12 +477,12 @@ def answer(source, job):
         settle()
         say({"done": {
             "size": out.size, "weights_only": only, "references": isinstance(out, References),
-            "type": "%s.%s" % (type(value).__module__, type(value).__qualname__),
+            "type": f"{type(value).__module__}.{type(value).__qualname__}",
         }})  # fmt: skip
-    except BaseException as e:  # noqa: BLE001  # whatever it is, andiron is told
+    except BaseException as e:  # whatever it is, andiron is told
         try:
             text = str(e)[:4096]
-        except BaseException:  # noqa: BLE001  # it has none
+        except BaseException:  # it has none
             text = ""
         say({"failed": {"kind": type(e).__qualname__, "text": text}})
     os.read(CONTROL, 1)  # until it is ended
