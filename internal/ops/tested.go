@@ -57,7 +57,7 @@ var testLayout = &rule.Rule{
 	ID: "OPS103", Title: "A result that depends on how a tensor lies in memory", Strategy: finding.CustomOps,
 	Severity: finding.High, Since: since, Refs: []string{"CWE-125"},
 	Text: "A tensor that is transposed, sliced, shifted or expanded gives another result than its contiguous copy, which holds the same elements. The operator takes the tensor for contiguous and reads what lies between and behind its elements.",
-	Fix:  "begin with x.contiguous(), kept in a variable, or TORCH_CHECK(x.is_contiguous(), ...)",
+	Fix:  "begin with x.contiguous(), kept in a variable, or TORCH_CHECK(x.is_contiguous(), ...), which is what an argument that is written to needs: a copy would be written instead",
 }
 
 var testDType = &rule.Rule{
