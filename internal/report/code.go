@@ -16,12 +16,7 @@ func codeTotals(c finding.Code) string {
 
 // codeHeadline says in one line what was found in the code.
 func codeHeadline(r *run) string {
-	n := 0
-	for _, f := range r.findings {
-		if matters(f) {
-			n++
-		}
-	}
+	n := matter(r.findings)
 	switch {
 	case n > 0:
 		return count(n, "finding", "findings") + " in " + count(r.summary.Code.Files, "file", "files") + " of Python"

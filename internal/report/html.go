@@ -120,7 +120,7 @@ func (p *htmlPage) packages(r *run) {
 // and all of it is.
 func tone(r *run) string {
 	by := r.summary.Dependencies
-	bad := r.summary.Incomplete || ran(r) && slices.ContainsFunc(r.findings, matters) || by[finding.Vulnerable]+by[finding.MayResolve] > 0 ||
+	bad := r.summary.Incomplete || (ran(r) || r.summary.Tensors != nil) && slices.ContainsFunc(r.findings, matters) || by[finding.Vulnerable]+by[finding.MayResolve] > 0 ||
 		slices.ContainsFunc(r.artifacts, func(a finding.Artifact) bool { return !a.Verdict.Passes() }) ||
 		slices.ContainsFunc(r.findings, func(f finding.Finding) bool { return (f.Package != nil || f.Code != "") && matters(f) })
 	switch {

@@ -91,7 +91,7 @@ func packageHeadline(r *run) string {
 		all += n
 	}
 	if r.summary.Tensors != nil {
-		return tensorHeadline(*r.summary.Tensors)
+		return tensorHeadline(r)
 	}
 	if r.summary.Code != nil {
 		return codeHeadline(r)

@@ -270,3 +270,26 @@ func TestSARIFPackages(t *testing.T) {
 		}
 	}
 }
+
+// Data that are as the schema says may have findings all the same, and are not shown as good.
+func TestTensorHeadline(t *testing.T) {
+	found := rulePin.Finding(lineOf("train.npz", 0), "20 of 20 samples with the same patch have the label 7")
+	tests := []struct {
+		tensors    finding.Tensors
+		findings   []finding.Finding
+		want, tone string
+	}{
+		{finding.Tensors{Schema: "83a4", Requests: 10, Rejected: 1}, []finding.Finding{found}, "1 of 10 requests violates the schema", "dangerous"},
+		{finding.Tensors{Schema: "83a4", Requests: 10}, []finding.Finding{found}, "every request is as the schema says; 1 finding", "dangerous"},
+		{finding.Tensors{Schema: "83a4", Requests: 10}, nil, "every request is as the schema says", "safe"},
+		{finding.Tensors{Requests: 10}, []finding.Finding{found, found}, "every sample was looked at; 2 findings", "dangerous"},
+		{finding.Tensors{Schema: "83a4"}, nil, "the schema is valid", "safe"},
+	}
+	for _, tt := range tests {
+		s := stream{config: depsConfig("."), findings: tt.findings, summary: finding.Summary{Tensors: &tt.tensors}}
+		want := fmt.Sprintf(`<span class="%s">%s</span></h1>`, tt.tone, tt.want)
+		if out := render(t, "html", s, report.Options{}); !strings.Contains(out, want) {
+			t.Errorf("no %s", want)
+		}
+	}
+}

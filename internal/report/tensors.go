@@ -19,19 +19,24 @@ func tensorTotals(t finding.Tensors) string {
 	return fmt.Sprintf("tensors: %d in %s, %s; %s", t.Tensors, count(t.Requests, "request", "requests"), size(t.Bytes), s)
 }
 
-// tensorHeadline says in one line how the requests ended.
-func tensorHeadline(t finding.Tensors) string {
-	if t.Schema == "" && t.Unread == 0 {
-		return "every sample was looked at"
-	}
+// tensorHeadline says in one line how the requests ended. Data may be as the schema says
+// and something be the matter with them all the same.
+func tensorHeadline(r *run) string {
+	t := *r.summary.Tensors
 	of := " of " + count(t.Requests, "request", "requests")
+	s := "every request is as the schema says"
 	switch {
+	case t.Schema == "" && t.Unread == 0:
+		s = "every sample was looked at"
 	case t.Requests == 0:
-		return "the schema is valid"
+		s = "the schema is valid"
 	case t.Rejected > 0:
 		return fmt.Sprintf("%d%s %s the schema", t.Rejected, of, plural(t.Rejected, "violates", "violate"))
 	case t.Unread > 0:
 		return fmt.Sprintf("%d%s could not be read", t.Unread, of)
 	}
-	return "every request is as the schema says"
+	if n := matter(r.findings); n > 0 {
+		s += "; " + count(n, "finding", "findings")
+	}
+	return s
 }

@@ -83,6 +83,16 @@ func matters(f finding.Finding) bool {
 	return f.Waived == nil && (f.Severity > finding.Info || f.Outcome == finding.Undetermined)
 }
 
+// matter counts those that do.
+func matter(fs []finding.Finding) (n int) {
+	for _, f := range fs {
+		if matters(f) {
+			n++
+		}
+	}
+	return n
+}
+
 // badge is the severity of a finding, or that it was waived.
 func badge(f finding.Finding) string {
 	if f.Waived != nil {
