@@ -133,6 +133,7 @@ func (a *app) dataCheck(cmd *cobra.Command, f *dataCheckFlags, args []string) er
 		return err
 	}
 	if !f.schemaOnly {
+		opt.Passing = base == nil
 		d.Survey = data.NewSurvey(opt, base, finding.Where{Path: filepath.ToSlash(filepath.Clean(files[0].Path))})
 		d.Survey.Standing = standing
 	}

@@ -63,7 +63,7 @@ func (s *Survey) Settle() {
 }
 
 // Baseline is what is to be kept. ok is false where the set has more samples than are
-// kept a digest of.
+// kept a digest of, or the survey is passing.
 func (s *Survey) Baseline() (b Baseline, ok bool) {
 	b = Baseline{Schema: BaselineSchema, Samples: s.Count, Columns: []BaselineColumn{}}
 	for i, name := range s.Labels {
@@ -75,15 +75,15 @@ func (s *Survey) Baseline() (b Baseline, ok bool) {
 		}
 		b.Columns = append(b.Columns, BaselineColumn{c.Name, c.Values, c.NaN, c.Inf, c.Min, c.Max, c.Mean(), c.Std(), c.Histogram(), c.Fine()})
 	}
-	digests := make([]byte, 0, 16*len(s.Samples))
-	for i := range s.Samples {
-		digests = append(digests, s.Samples[i].Digest[:]...)
+	digests := make([]byte, 0, 16*len(s.Samples()))
+	for i := range s.Samples() {
+		digests = append(digests, s.Samples()[i].Digest[:]...)
 		if len(s.Labels) > 0 {
-			b.LabelOf = append(b.LabelOf, s.Samples[i].Label)
+			b.LabelOf = append(b.LabelOf, s.Samples()[i].Label)
 		}
 	}
 	b.Digests = base64.StdEncoding.EncodeToString(digests)
-	return b, int64(len(s.Samples)) == s.Count
+	return b, int64(len(s.Samples())) == s.Count && !s.opt.Passing
 }
 
 // ParseBaseline reads a baseline.
@@ -188,8 +188,8 @@ func (s *Survey) Diff(b *Baseline) (d Diff) {
 	}
 	gone := map[int32]bool{}
 	var fresh []int32
-	for i := range s.Samples {
-		x := &s.Samples[i]
+	for i := range s.Samples() {
+		x := &s.Samples()[i]
 		list := was[x.Digest]
 		if len(list) == 0 {
 			fresh = append(fresh, int32(i))
@@ -210,10 +210,10 @@ func (s *Survey) Diff(b *Baseline) (d Diff) {
 	for _, i := range fresh {
 		if gone[i] {
 			delete(gone, i)
-			d.Changed.add(s.Samples[i].Number)
+			d.Changed.add(s.Samples()[i].Number)
 			continue
 		}
-		d.Added.add(s.Samples[i].Number)
+		d.Added.add(s.Samples()[i].Number)
 	}
 	rest := make([]int32, 0, len(gone))
 	for i := range gone {

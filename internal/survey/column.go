@@ -78,28 +78,38 @@ func tallyOf(t *tensor.Tensor, b *base) tally {
 		return c
 	default:
 	}
-	each(t.DType, t.Data, c.value)
-	if all := int64(len(t.Data) / t.DType.Size()); c.Values < all && t.DType.Floating() {
-		for i := range int(all) {
-			switch x := tensor.Value(t.DType, tensor.Key(t.DType, t.Data, i)); {
-			case math.IsNaN(x):
-				c.NaN++
-			case math.IsInf(x, 0):
-				c.Inf++
-			}
-		}
+	for values := range decoded(t.DType, t.Data) {
+		c.add(values)
 	}
 	return c
 }
 
-func (c *tally) value(x float64) {
-	c.sum += x
-	c.squares += x * x
-	c.Min, c.Max = min(c.Min, x), max(c.Max, x)
-	if c.base != nil {
-		c.bins[c.base.fine.bin(x)]++
+// add counts values.
+func (c *tally) add(values []float64) {
+	lo, hi, sum, squares, n := c.Min, c.Max, c.sum, c.squares, c.Values
+	for _, x := range values {
+		if x-x != 0 {
+			if math.IsNaN(x) {
+				c.NaN++
+			} else {
+				c.Inf++
+			}
+			continue
+		}
+		sum += x
+		squares += x * x
+		if x < lo {
+			lo = x
+		}
+		if x > hi {
+			hi = x
+		}
+		if c.base != nil {
+			c.bins[c.base.fine.bin(x)]++
+		}
+		n++
 	}
-	c.Values++
+	c.Min, c.Max, c.sum, c.squares, c.Values = lo, hi, sum, squares, n
 }
 
 // plus adds what was counted of the part behind.

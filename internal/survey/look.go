@@ -3,6 +3,9 @@ package survey
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"hash"
+	"hash/maphash"
+	"iter"
 	"math"
 
 	"github.com/andiron-dev/andiron/internal/dataset"
@@ -81,7 +84,12 @@ func (s *Survey) Look(rows *dataset.Rows) *Look {
 			l.columns = append(l.columns, part{t, cellsOf(t, rows.N), tallyOf(t, s.bases[t.Name])})
 		}
 	}
-	l.digests()
+	l.number()
+	if s.opt.Passing {
+		l.digests(&passing{seeds: s.seeds})
+	} else {
+		l.digests(&lasting{h: sha256.New()})
+	}
 	l.measure()
 	l.sketches()
 	return l
@@ -98,9 +106,24 @@ func (s *Survey) labelColumn(rows *dataset.Rows) *tensor.Tensor {
 // smallCell is how many bytes are copied rather than hashed by themselves.
 const smallCell = 1 << 10
 
-// digests starts the samples, with their numbers and digests.
-func (l *Look) digests() {
+// number starts the samples, with their numbers.
+func (l *Look) number() {
 	l.samples = make([]Sample, l.rows.N)
+	for i := range l.samples {
+		l.samples[i].Number = l.rows.Number(i)
+	}
+}
+
+// digester makes the digest of a sample, whose bytes come in one piece or in several.
+type digester interface {
+	whole(b []byte) Digest
+	begin()
+	write(b []byte)
+	end() Digest
+}
+
+// digests gives the samples theirs.
+func (l *Look) digests(h digester) {
 	heads := make([][]byte, len(l.columns)) // what comes before the values: type and shape
 	for c := range l.columns {
 		t := l.columns[c].tensor
@@ -110,26 +133,101 @@ func (l *Look) digests() {
 			heads[c] = binary.LittleEndian.AppendUint64(heads[c], uint64(d))
 		}
 	}
-	h := sha256.New()
-	var b, sum []byte
+	if b, at := l.framed(heads); b != nil {
+		for i := range l.samples {
+			for c := range l.columns {
+				copy(b[at[c]:], l.columns[c].cells.row(i))
+			}
+			l.samples[i].Digest = h.whole(b)
+		}
+		return
+	}
+	var b []byte
 	for i := range l.samples {
-		h.Reset()
 		b = b[:0]
+		pieces := false
 		for c := range l.columns { // the cells of a table are small, and a call for each is dear
 			row := l.columns[c].cells.row(i)
 			if b = append(b, heads[c]...); len(row) < smallCell {
 				b = append(b, row...)
 				continue
 			}
-			_, _ = h.Write(b) // a hash does not fail
-			_, _ = h.Write(row)
+			if !pieces {
+				h.begin()
+				pieces = true
+			}
+			h.write(b)
+			h.write(row)
 			b = b[:0]
 		}
-		_, _ = h.Write(b)
-		sum = h.Sum(sum[:0])
-		x := &l.samples[i]
-		x.Number, x.Digest = l.rows.Number(i), Digest(sum[:16])
+		if !pieces {
+			l.samples[i].Digest = h.whole(b)
+			continue
+		}
+		h.write(b)
+		l.samples[i].Digest = h.end()
 	}
+}
+
+// framed is what samples are made digests of where all of them are as long and none of
+// their cells is long, and where in it the cells belong; nil else.
+func (l *Look) framed(heads [][]byte) (b []byte, at []int) {
+	for c := range l.columns {
+		if x := &l.columns[c].cells; x.ends != nil || x.each >= smallCell {
+			return nil, nil
+		}
+		b = append(b, heads[c]...)
+		at = append(at, len(b))
+		b = append(b, make([]byte, l.columns[c].cells.each)...)
+	}
+	return b, at
+}
+
+// lasting digests are those of baselines.
+type lasting struct {
+	h   hash.Hash
+	sum []byte
+}
+
+func (d *lasting) whole(b []byte) Digest {
+	sum := sha256.Sum256(b)
+	return Digest(sum[:16])
+}
+
+func (d *lasting) begin()         { d.h.Reset() }
+func (d *lasting) write(b []byte) { _, _ = d.h.Write(b) } // a hash does not fail
+
+func (d *lasting) end() Digest {
+	d.sum = d.h.Sum(d.sum[:0])
+	return Digest(d.sum[:16])
+}
+
+// passing digests are quicker, and others in each run.
+type passing struct {
+	seeds [2]maphash.Seed
+	a, b  maphash.Hash
+}
+
+func (d *passing) whole(b []byte) Digest {
+	return both(maphash.Bytes(d.seeds[0], b), maphash.Bytes(d.seeds[1], b))
+}
+
+func (d *passing) begin() {
+	d.a.SetSeed(d.seeds[0])
+	d.b.SetSeed(d.seeds[1])
+}
+
+func (d *passing) write(b []byte) {
+	_, _ = d.a.Write(b)
+	_, _ = d.b.Write(b)
+}
+
+func (d *passing) end() Digest { return both(d.a.Sum64(), d.b.Sum64()) }
+
+func both(a, b uint64) (d Digest) {
+	binary.LittleEndian.PutUint64(d[:8], a)
+	binary.LittleEndian.PutUint64(d[8:], b)
+	return d
 }
 
 // measure takes the measures of the first column of numbers.
@@ -158,6 +256,12 @@ func (l *Look) measure() {
 // moments are the mean and the standard deviation of the finite values.
 func moments(d tensor.DType, data []byte) (mean, std float32) {
 	var n, sum, squares float64
+	if len(data) == d.Size() { // of a table
+		if x := tensor.Value(d, tensor.Key(d, data, 0)); x-x == 0 {
+			return float32(x), 0
+		}
+		return 0, 0
+	}
 	if d == tensor.Uint8 {
 		a, b := squaresOf(data)
 		n, sum, squares = float64(len(data)), float64(a), float64(b)
@@ -196,22 +300,52 @@ func squaresOf(data []byte) (sum, squares uint64) {
 
 // each calls f with the finite values.
 func each(d tensor.DType, data []byte, f func(x float64)) {
-	switch d {
-	case tensor.Uint8:
-		for _, v := range data {
-			f(float64(v))
-		}
-	case tensor.Float32:
-		for i := 0; i+4 <= len(data); i += 4 {
-			if x := math.Float32frombits(binary.LittleEndian.Uint32(data[i:])); x-x == 0 {
-				f(float64(x))
-			}
-		}
-	default:
-		for i := range len(data) / d.Size() {
-			if x := tensor.Value(d, tensor.Key(d, data, i)); x-x == 0 {
+	for values := range decoded(d, data) {
+		for _, x := range values {
+			if x-x == 0 {
 				f(x)
 			}
+		}
+	}
+}
+
+// decoded are the values, some at a time, in memory that the next ones take.
+func decoded(d tensor.DType, data []byte) iter.Seq[[]float64] {
+	return func(yield func([]float64) bool) {
+		var buf [64]float64
+		size := d.Size()
+		for len(data) >= size {
+			n := min(len(buf), len(data)/size)
+			decode(buf[:n], d, data)
+			if !yield(buf[:n]) {
+				return
+			}
+			data = data[n*size:]
+		}
+	}
+}
+
+func decode(to []float64, d tensor.DType, data []byte) {
+	switch d {
+	case tensor.Uint8:
+		for i := range to {
+			to[i] = float64(data[i])
+		}
+	case tensor.Float32:
+		for i := range to {
+			to[i] = float64(math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:])))
+		}
+	case tensor.Float64:
+		for i := range to {
+			to[i] = math.Float64frombits(binary.LittleEndian.Uint64(data[8*i:]))
+		}
+	case tensor.Int64:
+		for i := range to {
+			to[i] = float64(int64(binary.LittleEndian.Uint64(data[8*i:]))) //nolint:gosec // the bits are a sign and a number
+		}
+	default:
+		for i := range to {
+			to[i] = tensor.Value(d, tensor.Key(d, data, i))
 		}
 	}
 }

@@ -22,6 +22,8 @@
 package survey
 
 import (
+	"hash/maphash"
+
 	"github.com/andiron-dev/andiron/internal/dataset"
 	"github.com/andiron-dev/andiron/internal/tensor"
 )
@@ -31,6 +33,7 @@ type Options struct {
 	Label   string // the column with the labels; empty is what the format has, or "label" or "y"
 	Samples int    // that are kept a digest of, 8 million
 	Pixels  int64  // bytes of pixels that are kept, 32 MiB
+	Passing bool   // no baseline is made or compared with: digests need only tell these samples apart
 }
 
 func (o Options) orDefaults() Options {
@@ -60,7 +63,9 @@ func oneByOne(n int, do func(i int)) {
 	}
 }
 
-// Digest is the first half of the SHA-256 of a sample without its label.
+// Digest is the first half of the SHA-256 of a sample without its label; of a survey
+// that is passing, a hash that is another in each run, so that nobody can make two of
+// them equal.
 type Digest [16]byte
 
 // Sample is what is kept of one.
@@ -78,7 +83,6 @@ type Survey struct {
 	opt     Options
 	run     Runner
 	Count   int64
-	Samples []Sample
 	Labels  []string // what labels there are, in the order of their first samples
 	Counts  []int64  // of the labels
 	Columns []*Column
@@ -88,6 +92,9 @@ type Survey struct {
 	small   *images // likewise, for a page to show
 	texts   []text
 	bases   map[string]*base // of columns, to count into
+
+	samples blocks
+	seeds   [2]maphash.Seed // of passing digests
 
 	once answers
 
@@ -109,7 +116,7 @@ type answers struct {
 func New(opt Options) *Survey {
 	return &Survey{
 		opt: opt.orDefaults(), run: oneByOne, bases: map[string]*base{},
-		labelOf: map[string]int32{}, labelKey: map[labelKey]int32{}, column: map[string]*Column{},
+		seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, labelOf: map[string]int32{}, labelKey: map[labelKey]int32{}, column: map[string]*Column{},
 	}
 }
 
@@ -128,17 +135,55 @@ func (s *Survey) Take(l *Look) {
 		}
 	}
 	s.keepImages(l, labels)
-	before := len(s.Samples)
-	for i := range l.samples[:min(len(l.samples), max(0, s.opt.Samples-len(s.Samples)))] {
-		l.samples[i].Label = labels[i]
-		s.Samples = append(s.Samples, l.samples[i])
+	before := s.samples.n
+	kept := l.samples[:min(len(l.samples), max(0, s.opt.Samples-before))]
+	for i := range kept {
+		kept[i].Label = labels[i]
 	}
+	s.samples.add(kept)
 	for _, t := range l.texts {
-		if t.sample += int32(before); int(t.sample) < len(s.Samples) {
+		if t.sample += int32(before); int(t.sample) < s.samples.n {
 			s.texts = append(s.texts, t)
 		}
 	}
 	s.Count += int64(l.rows.N)
+}
+
+// blocks are samples as they come, which are not moved each time that there are more.
+type blocks struct {
+	n     int
+	whole []Sample
+	rest  [][]Sample
+}
+
+const blockSamples = 1 << 14
+
+func (b *blocks) add(list []Sample) {
+	b.n += len(list)
+	for len(list) > 0 {
+		last := len(b.rest) - 1
+		if last < 0 || len(b.rest[last]) == cap(b.rest[last]) {
+			b.rest = append(b.rest, make([]Sample, 0, blockSamples))
+			last++
+		}
+		n := min(len(list), cap(b.rest[last])-len(b.rest[last]))
+		b.rest[last] = append(b.rest[last], list[:n]...)
+		list = list[n:]
+	}
+}
+
+// Samples are what was kept of all, in their order.
+func (s *Survey) Samples() []Sample {
+	b := &s.samples
+	if len(b.rest) > 0 {
+		whole := make([]Sample, 0, b.n)
+		whole = append(whole, b.whole...)
+		for i, part := range b.rest {
+			whole, b.rest[i] = append(whole, part...), nil
+		}
+		b.whole, b.rest = whole, nil
+	}
+	return b.whole
 }
 
 // labelKey is a label that is a number.
