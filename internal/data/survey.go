@@ -114,7 +114,7 @@ func (s *Survey) Finish(report func(finding.Finding)) {
 	if s.Survey.Unkept.Columns > 0 {
 		report(tenPartly.Undetermined(s.Where, fmt.Sprintf("of the columns only the first %d were looked at", len(s.Survey.Columns))))
 	}
-	if n := int64(len(s.Survey.Samples())); n < s.Survey.Count {
+	if n := int64(len(s.Survey.Samples)); n < s.Survey.Count {
 		report(tenPartly.Undetermined(s.Where, fmt.Sprintf("of %d samples the first %d were compared with each other", s.Survey.Count, n)))
 	}
 }

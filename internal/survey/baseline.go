@@ -57,6 +57,13 @@ type BaselineColumn struct {
 
 // Settle ends the gathering. It comes before all that is asked of a survey.
 func (s *Survey) Settle() {
+	if len(s.rest) > 0 {
+		all := append(make([]Sample, 0, s.kept), s.Samples...)
+		for i, part := range s.rest {
+			all, s.rest[i] = append(all, part...), nil
+		}
+		s.Samples, s.rest = all, nil
+	}
 	for _, c := range s.Columns {
 		c.settle()
 	}
@@ -75,15 +82,15 @@ func (s *Survey) Baseline() (b Baseline, ok bool) {
 		}
 		b.Columns = append(b.Columns, BaselineColumn{c.Name, c.Values, c.NaN, c.Inf, c.Min, c.Max, c.Mean(), c.Std(), c.Histogram(), c.Fine()})
 	}
-	digests := make([]byte, 0, 16*len(s.Samples()))
-	for i := range s.Samples() {
-		digests = append(digests, s.Samples()[i].Digest[:]...)
+	digests := make([]byte, 0, 16*len(s.Samples))
+	for i := range s.Samples {
+		digests = append(digests, s.Samples[i].Digest[:]...)
 		if len(s.Labels) > 0 {
-			b.LabelOf = append(b.LabelOf, s.Samples()[i].Label)
+			b.LabelOf = append(b.LabelOf, s.Samples[i].Label)
 		}
 	}
 	b.Digests = base64.StdEncoding.EncodeToString(digests)
-	return b, int64(len(s.Samples())) == s.Count && !s.opt.Passing
+	return b, int64(len(s.Samples)) == s.Count && !s.opt.Passing
 }
 
 // ParseBaseline reads a baseline.
@@ -188,8 +195,8 @@ func (s *Survey) Diff(b *Baseline) (d Diff) {
 	}
 	gone := map[int32]bool{}
 	var fresh []int32
-	for i := range s.Samples() {
-		x := &s.Samples()[i]
+	for i := range s.Samples {
+		x := &s.Samples[i]
 		list := was[x.Digest]
 		if len(list) == 0 {
 			fresh = append(fresh, int32(i))
@@ -210,10 +217,10 @@ func (s *Survey) Diff(b *Baseline) (d Diff) {
 	for _, i := range fresh {
 		if gone[i] {
 			delete(gone, i)
-			d.Changed.add(s.Samples()[i].Number)
+			d.Changed.add(s.Samples[i].Number)
 			continue
 		}
-		d.Added.add(s.Samples()[i].Number)
+		d.Added.add(s.Samples[i].Number)
 	}
 	rest := make([]int32, 0, len(gone))
 	for i := range gone {

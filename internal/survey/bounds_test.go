@@ -61,7 +61,8 @@ func TestLabelsAndColumnsAreBounded(t *testing.T) {
 	if len(s.Labels) != mostLabels || s.Unkept.Labels != 8 {
 		t.Errorf("%d labels, and %d samples with others", len(s.Labels), s.Unkept.Labels)
 	}
-	if last := s.Samples()[len(s.Samples())-1]; last.Label != -1 {
+	s.Settle()
+	if last := s.Samples[len(s.Samples)-1]; last.Label != -1 {
 		t.Errorf("a label beyond has the number %d", last.Label)
 	}
 	for i := range mostColumns + 3 {

@@ -16,8 +16,8 @@ func column(name string, d tensor.DType, each int, numbers []uint16) tensor.Tens
 	for _, n := range numbers {
 		cell := make([]byte, each)
 		if d == tensor.Bytes { // the length as well is that of the number
-			cell = binary.LittleEndian.AppendUint32(nil, uint32(n)+2)
-			cell = append(cell, make([]byte, n+2)...)
+			cell = make([]byte, 4+int(n)+2)
+			binary.LittleEndian.PutUint32(cell, uint32(n)+2)
 		}
 		binary.LittleEndian.PutUint16(cell[len(cell)-2:], n)
 		x.Data = append(x.Data, cell...)
@@ -52,7 +52,8 @@ func TestDigests(t *testing.T) {
 					all = append(all, [2]uint16{a[i], b[i]})
 				}
 			}
-			got := s.Samples()
+			s.Settle()
+			got := s.Samples
 			if len(got) != len(all) {
 				t.Fatalf("%s: %d samples of %d", name, len(got), len(all))
 			}
@@ -70,15 +71,16 @@ func TestDigests(t *testing.T) {
 	}
 }
 
-// TestSamplesInOrder: samples are kept in their order, whenever one asks for them.
+// TestSamplesInOrder: samples are kept in their order, however many come at a time.
 func TestSamplesInOrder(t *testing.T) {
 	s := New(Options{Samples: 3*blockSamples + 7})
 	var all int64
 	for _, n := range []int{1, blockSamples - 1, 5, 2 * blockSamples, blockSamples} {
 		s.Add(&dataset.Rows{N: n, First: all, Columns: []tensor.Tensor{column("a", tensor.Uint8, 2, make([]uint16, n))}})
 		all += int64(n)
+		s.Settle()
 		numbers := []int64{}
-		for _, x := range s.Samples() {
+		for _, x := range s.Samples {
 			numbers = append(numbers, x.Number)
 		}
 		if want := min(all, int64(s.opt.Samples)); int64(len(numbers)) != want || !slices.IsSorted(numbers) || numbers[len(numbers)-1] != want-1 {

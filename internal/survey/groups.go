@@ -60,9 +60,9 @@ func (s *Survey) Duplicates() []Group {
 
 func (s *Survey) findDuplicates() (groups []Group) {
 	// Digests are spread evenly, so that hardly any bucket has more than a few.
-	width := min(22, bits.Len(uint(len(s.Samples()))))
-	b := bucketed(len(s.Samples()), width, func(i int32) (uint32, bool) {
-		return binary.BigEndian.Uint32(s.Samples()[i].Digest[:]) >> (32 - width), true
+	width := min(22, bits.Len(uint(len(s.Samples))))
+	b := bucketed(len(s.Samples), width, func(i int32) (uint32, bool) {
+		return binary.BigEndian.Uint32(s.Samples[i].Digest[:]) >> (32 - width), true
 	})
 	for k := range 1 << width {
 		list := b.of(k)
@@ -70,11 +70,11 @@ func (s *Survey) findDuplicates() (groups []Group) {
 			continue
 		}
 		slices.SortStableFunc(list, func(x, y int32) int {
-			return slices.Compare(s.Samples()[x].Digest[:], s.Samples()[y].Digest[:])
+			return slices.Compare(s.Samples[x].Digest[:], s.Samples[y].Digest[:])
 		})
 		for from := 0; from < len(list); {
 			to := from + 1
-			for to < len(list) && s.Samples()[list[to]].Digest == s.Samples()[list[from]].Digest {
+			for to < len(list) && s.Samples[list[to]].Digest == s.Samples[list[from]].Digest {
 				to++
 			}
 			if to-from > 1 {
@@ -106,9 +106,9 @@ func (s *Survey) group(members []int32) Group {
 	labels := map[int32]bool{}
 	for _, i := range members {
 		if len(g.Samples) < shown {
-			g.Samples = append(g.Samples, s.Samples()[i].Number)
+			g.Samples = append(g.Samples, s.Samples[i].Number)
 		}
-		if n := s.Samples()[i].Label; n >= 0 && !labels[n] {
+		if n := s.Samples[i].Label; n >= 0 && !labels[n] {
 			labels[n] = true
 			g.Labels = append(g.Labels, s.Labels[n])
 		}

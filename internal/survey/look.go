@@ -341,7 +341,7 @@ func decode(to []float64, d tensor.DType, data []byte) {
 		}
 	case tensor.Int64:
 		for i := range to {
-			to[i] = float64(int64(binary.LittleEndian.Uint64(data[8*i:]))) //nolint:gosec // the bits are a sign and a number
+			to[i] = float64(int64(binary.LittleEndian.Uint64(data[8*i:])))
 		}
 	default:
 		for i := range to {

@@ -158,8 +158,8 @@ func (s *Survey) findNear() (groups []Group) {
 // nearIn are the pairs that have the 22 bits from shift on in common.
 func (s *Survey) nearIn(shift uint) (pairs [][2]int32) {
 	const width = 22
-	b := bucketed(len(s.Samples()), width, func(i int32) (uint32, bool) {
-		h := s.Samples()[i].Near
+	b := bucketed(len(s.Samples), width, func(i int32) (uint32, bool) {
+		h := s.Samples[i].Near
 		n := bits.OnesCount64(h)
 		return uint32(h >> shift & (1<<width - 1)), n >= 8 && n <= 56
 	})
@@ -185,6 +185,6 @@ func (s *Survey) nearIn(shift uint) (pairs [][2]int32) {
 // contradict reports whether two images are nearly the same, not the same, and have
 // different labels.
 func (s *Survey) contradict(i, j int32) bool {
-	x, y := &s.Samples()[i], &s.Samples()[j]
+	x, y := &s.Samples[i], &s.Samples[j]
 	return bits.OnesCount64(x.Near^y.Near) <= nearBits && x.Digest != y.Digest && x.Label != y.Label && x.Label >= 0 && y.Label >= 0
 }

@@ -73,8 +73,8 @@ func (s *Survey) outliersBy(m measure) (list []Outlier) {
 	if whole.spread == 0 {
 		return nil
 	}
-	for i := range s.Samples() {
-		x := &s.Samples()[i]
+	for i := range s.Samples {
+		x := &s.Samples[i]
 		if !x.comparable {
 			continue
 		}
@@ -98,8 +98,8 @@ func (s *Survey) middles(m measure) (whole middle, labels []middle) {
 		label int32
 	}
 	var sorted []value
-	for i := range s.Samples() {
-		if x := &s.Samples()[i]; x.comparable {
+	for i := range s.Samples {
+		if x := &s.Samples[i]; x.comparable {
 			sorted = append(sorted, value{m.of(x), x.Label})
 		}
 	}

@@ -83,6 +83,7 @@ type Survey struct {
 	opt     Options
 	run     Runner
 	Count   int64
+	Samples []Sample // once the survey is settled
 	Labels  []string // what labels there are, in the order of their first samples
 	Counts  []int64  // of the labels
 	Columns []*Column
@@ -93,8 +94,9 @@ type Survey struct {
 	texts   []text
 	bases   map[string]*base // of columns, to count into
 
-	samples blocks
-	seeds   [2]maphash.Seed // of passing digests
+	rest  [][]Sample      // samples as they came, which are not moved each time that there are more
+	kept  int             // of them
+	seeds [2]maphash.Seed // of passing digests
 
 	once answers
 
@@ -135,55 +137,35 @@ func (s *Survey) Take(l *Look) {
 		}
 	}
 	s.keepImages(l, labels)
-	before := s.samples.n
+	before := s.kept
 	kept := l.samples[:min(len(l.samples), max(0, s.opt.Samples-before))]
 	for i := range kept {
 		kept[i].Label = labels[i]
 	}
-	s.samples.add(kept)
+	s.keep(kept)
 	for _, t := range l.texts {
-		if t.sample += int32(before); int(t.sample) < s.samples.n {
+		if t.sample += int32(before); int(t.sample) < s.kept {
 			s.texts = append(s.texts, t)
 		}
 	}
 	s.Count += int64(l.rows.N)
 }
 
-// blocks are samples as they come, which are not moved each time that there are more.
-type blocks struct {
-	n     int
-	whole []Sample
-	rest  [][]Sample
-}
-
 const blockSamples = 1 << 14
 
-func (b *blocks) add(list []Sample) {
-	b.n += len(list)
+// keep adds samples to what is kept.
+func (s *Survey) keep(list []Sample) {
+	s.kept += len(list)
 	for len(list) > 0 {
-		last := len(b.rest) - 1
-		if last < 0 || len(b.rest[last]) == cap(b.rest[last]) {
-			b.rest = append(b.rest, make([]Sample, 0, blockSamples))
+		last := len(s.rest) - 1
+		if last < 0 || len(s.rest[last]) == cap(s.rest[last]) {
+			s.rest = append(s.rest, make([]Sample, 0, blockSamples))
 			last++
 		}
-		n := min(len(list), cap(b.rest[last])-len(b.rest[last]))
-		b.rest[last] = append(b.rest[last], list[:n]...)
+		n := min(len(list), cap(s.rest[last])-len(s.rest[last]))
+		s.rest[last] = append(s.rest[last], list[:n]...)
 		list = list[n:]
 	}
-}
-
-// Samples are what was kept of all, in their order.
-func (s *Survey) Samples() []Sample {
-	b := &s.samples
-	if len(b.rest) > 0 {
-		whole := make([]Sample, 0, b.n)
-		whole = append(whole, b.whole...)
-		for i, part := range b.rest {
-			whole, b.rest[i] = append(whole, part...), nil
-		}
-		b.whole, b.rest = whole, nil
-	}
-	return b.whole
 }
 
 // labelKey is a label that is a number.

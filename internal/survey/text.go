@@ -211,8 +211,8 @@ func (s *Survey) findNearTexts() (groups []Group) {
 		members[root] = append(members[root], s.texts[i].sample)
 	}
 	for _, list := range members {
-		first := s.Samples()[list[0]].Digest
-		if slices.ContainsFunc(list, func(i int32) bool { return s.Samples()[i].Digest != first }) {
+		first := s.Samples[list[0]].Digest
+		if slices.ContainsFunc(list, func(i int32) bool { return s.Samples[i].Digest != first }) {
 			groups = append(groups, s.group(list))
 		}
 	}

@@ -186,6 +186,7 @@ func TestKS(t *testing.T) {
 	} {
 		base, now := New(Options{}), New(Options{})
 		base.Add(numbersOf(c.base))
+		base.Settle()
 		was, _ := base.Baseline()
 		if err := was.check(); err != nil {
 			t.Fatal(err)
