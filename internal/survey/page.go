@@ -19,6 +19,7 @@ import (
 // else: no script, no font, no address. place says where a sample is, if its number alone
 // does not.
 func (s *Survey) WriteHTML(w io.Writer, name string, place func(sample int64) string) error {
+	s.Settle() // a set that could not be read whole is not yet
 	p := &page{w: bufio.NewWriter(w), place: place}
 	p.put("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>Data set</title>\n<style>" + style + "</style>\n</head>\n<body>\n<h1>" + safetext.HTML(name) + "</h1>\n")
 	p.put(fmt.Sprintf("<p>%d samples, %d labels, %d columns.</p>\n", s.Count, len(s.Labels), len(s.Columns)))
