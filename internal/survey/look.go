@@ -173,12 +173,13 @@ func (l *Look) digests(h digester) {
 // their cells is long, and where in it the cells belong; nil else.
 func (l *Look) framed(heads [][]byte) (b []byte, at []int) {
 	for c := range l.columns {
-		if x := &l.columns[c].cells; x.ends != nil || x.each >= smallCell {
+		x := &l.columns[c].cells
+		if x.ends != nil || x.each >= smallCell {
 			return nil, nil
 		}
 		b = append(b, heads[c]...)
 		at = append(at, len(b))
-		b = append(b, make([]byte, l.columns[c].cells.each)...)
+		b = append(b, make([]byte, x.each)...)
 	}
 	return b, at
 }
