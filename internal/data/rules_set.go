@@ -1,6 +1,9 @@
 package data
 
 import (
+	"fmt"
+	"slices"
+
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/rule"
 )
@@ -141,7 +144,7 @@ var tenUnsearched = &rule.Rule{
 	Severity: finding.Info,
 	Text: `Patches that tell the label were looked for on a part of the images, or on none: they differ in size, they are too few, too small or too coarse for one to stand out, or there are more than are kept in memory. Then those that were looked at are drawn by chance from the whole set, always the same ones: a patch on enough samples is on enough of those as well, wherever they stand.
 
-Nothing is known about the others. Where no column is known to have labels, there are none to contradict each other, and no patches are looked for. With --schema-only there is no look at the set as a whole: no copies, outliers, patches or distributions.`,
+Nothing is known about the others. What lies beside the data in a folder and is called as what a system leaves or what is written for readers (.DS_Store, README.md) is passed over, and named. Where no column is known to have labels, there are none to contradict each other, and no patches are looked for. With --schema-only there is no look at the set as a whole: no copies, outliers, patches or distributions.`,
 	Fix:   "bring the images to one size, check the set in parts, name the labels with --label, or leave --schema-only out",
 	Since: "0.1.0",
 	Refs:  []string{dataPage},
@@ -165,6 +168,37 @@ func Unlooked(name string) finding.Finding {
 	return tenUnsearched.Finding(finding.Where{Path: name}, "the set was not looked at as a whole: no copies, outliers, patches or distributions")
 }
 
+// Beside says which files of a folder of data are none.
+func Beside(root string, files []string) finding.Finding {
+	f := tenUnsearched.Finding(finding.Where{Path: root}, fmt.Sprintf("passed over beside the data, as called what is none: %.80q%s", files[0], andMore(len(files)-1)))
+	f.Evidence = firstFiles(files)
+	f.Fix = ""
+	return f
+}
+
+// Passed says which files of a folder of data were not read, though they may be data.
+func Passed(root string, files []string) finding.Finding {
+	f := tenPartly.Undetermined(finding.Where{Path: root}, fmt.Sprintf("not looked at, for it is of another kind than the data: %.80q%s", files[0], andMore(len(files)-1)))
+	f.Evidence = firstFiles(files)
+	f.Fix = "name them as a set of their own, or move them out of the folder"
+	return f
+}
+
+func andMore(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return " and " + counted(int64(n), "other file", "other files")
+}
+
+func firstFiles(files []string) []string {
+	list := slices.Clone(files[:min(shownRows, len(files))])
+	if more := len(files) - len(list); more > 0 {
+		list = append(list, fmt.Sprintf("and %d more", more))
+	}
+	return list
+}
+
 var tenStanding = &rule.Rule{
 	ID:       "TEN035",
 	Title:    "Who signed the baseline",
@@ -184,7 +218,7 @@ var tenPartly = &rule.Rule{
 	Strategy: finding.InputValidation,
 	Severity: finding.Medium,
 	Verdict:  finding.Unreadable,
-	Text:     `A data set has more samples than are kept a digest of. Duplicates and differences from a baseline were looked for among the first of them only. Or it has no column of the name that --label says, and nothing that labels tell was looked for.`,
+	Text:     `A data set has more samples than are kept a digest of. Duplicates and differences from a baseline were looked for among the first of them only. Or it has no column of the name that --label says, and nothing that labels tell was looked for. Or its folder has files of other kinds than the rest, which were not read: what trains on the folder may.`,
 	Fix:      "check the set in parts, or raise --max-samples",
 	Since:    "0.1.0",
 	Refs:     []string{dataPage},

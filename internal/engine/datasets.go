@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/andiron-dev/andiron/finding"
@@ -136,7 +135,7 @@ func (l *dataLook) fail(name string, err error) {
 func (l *dataLook) all() error {
 	var parts []dataset.Part
 	first := int64(0) // the number of the sample that comes next
-	for _, f := range shards(l.d.Files) {
+	for _, f := range l.shards() {
 		if l.stopped() {
 			break
 		}
@@ -161,19 +160,52 @@ func (l *dataLook) all() error {
 	return nil
 }
 
-// shards puts the archives of a folder that has nothing else in its place.
-func shards(files []TensorFile) (list []TensorFile) {
-	for _, f := range files {
+// shards puts the archives of a folder that has no other data in its place.
+func (l *dataLook) shards() (list []TensorFile) {
+	for _, f := range l.d.Files {
 		inside, err := os.ReadDir(f.Path)
-		if err != nil || len(inside) == 0 || slices.ContainsFunc(inside, func(e fs.DirEntry) bool { return filepath.Ext(e.Name()) != ".tar" }) {
+		var tars []TensorFile
+		var none []string
+		for _, e := range inside { // sorted by their names
+			switch name := filepath.Join(f.Path, e.Name()); {
+			case filepath.Ext(name) == ".tar":
+				tars = append(tars, TensorFile{Path: name})
+			case noData(name) && !e.IsDir():
+				none = append(none, filepath.ToSlash(name))
+			}
+		}
+		if err != nil || len(tars) == 0 || len(tars)+len(none) < len(inside) {
 			list = append(list, f)
 			continue
 		}
-		for _, e := range inside { // sorted by their names
-			list = append(list, TensorFile{Path: filepath.Join(f.Path, e.Name())})
-		}
+		l.around(f.Path, none, nil)
+		list = append(list, tars...)
 	}
 	return list
+}
+
+// noData reports whether a file is called as what is beside data, and is none: what a
+// system or Git leaves, and what is written for readers.
+func noData(name string) bool {
+	base := strings.ToLower(filepath.Base(name))
+	switch stem, ext, _ := strings.Cut(base, "."); {
+	case base == ".ds_store", base == "thumbs.db", base == "desktop.ini", base == ".gitattributes", base == ".gitignore", base == ".gitkeep":
+		return true
+	case stem == "readme", stem == "license", stem == "licence":
+		return ext == "" || ext == "md" || ext == "txt" || ext == "rst"
+	}
+	return false
+}
+
+// around says what a folder has beside its data: what is none, and what may be.
+func (l *dataLook) around(root string, none, other []string) {
+	root = filepath.ToSlash(filepath.Clean(root))
+	if len(none) > 0 {
+		l.report(data.Beside(root, none))
+	}
+	if len(other) > 0 {
+		l.report(data.Passed(root, other))
+	}
 }
 
 func (l *dataLook) stopped() bool { return l.ctx.Err() != nil }
@@ -260,10 +292,9 @@ func (l *dataLook) form(column string) dataset.Form {
 	return f
 }
 
-// folder reads a folder of images, or of Parquet files if there is one.
+// folder reads a folder of images, or of Parquet files. What else lies there is said.
 func (l *dataLook) folder(root string, first int64) (dataset.Set, error) {
-	var files []string
-	tables, odd := 0, ""
+	var images, tables, none, other []string
 	err := filepath.WalkDir(root, func(name string, e fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -271,26 +302,31 @@ func (l *dataLook) folder(root string, first int64) (dataset.Set, error) {
 		case e.IsDir():
 			return l.ctx.Err()
 		case strings.EqualFold(filepath.Ext(name), ".parquet"):
-			tables++
-		case odd == "" && !dataset.IsImage(name):
-			odd = filepath.ToSlash(name)
+			tables = append(tables, name)
+		case dataset.IsImage(name):
+			images = append(images, name)
+		case noData(name):
+			none = append(none, filepath.ToSlash(name))
+		default:
+			other = append(other, filepath.ToSlash(name))
 		}
-		files = append(files, name)
 		return nil
 	})
 	switch {
 	case err != nil:
 		return nil, osfile.Cause(err)
-	case tables > 0 && tables < len(files):
-		return nil, errors.New("it has .parquet files and others: a folder of a data set has nothing but such files")
-	case tables > 0:
-		return l.tables(files, first, true)
-	case odd != "":
-		return nil, fmt.Errorf("%q is no image: a folder of a data set has nothing but .png and .jpg files, or .parquet, or .tar", odd)
-	case len(files) == 0:
-		return nil, errors.New("there are no images in it")
+	case len(tables) > 0 && len(images) > 0:
+		return nil, fmt.Errorf("it has tables (%q) and images (%q), which are no one set: name the files", filepath.ToSlash(tables[0]), filepath.ToSlash(images[0]))
+	case len(tables)+len(images) == 0 && len(other) > 0:
+		return nil, fmt.Errorf("%q: a folder of a data set has .png and .jpg files, or .parquet, or nothing but .tar; other files are named one by one", other[0])
+	case len(tables)+len(images) == 0:
+		return nil, errors.New("there are no images or tables in it")
 	}
-	return dataset.Images(l.files(files), l.form(dataset.ImageColumn), first, l.d.Limits)
+	l.around(root, none, other)
+	if len(tables) > 0 {
+		return l.tables(tables, first, true)
+	}
+	return dataset.Images(l.files(images), l.form(dataset.ImageColumn), first, l.d.Limits)
 }
 
 // tables reads Parquet files as one set.
