@@ -301,6 +301,9 @@ func (s *Survey) differences(report func(finding.Finding)) {
 		if c.what == "of the baseline are gone" {
 			name = func(n int64) string { return strconv.FormatInt(n, 10) } // it is nowhere
 			f.Message = fmt.Sprintf("%d of %d samples %s", c.Count, s.Baseline.Samples, c.what)
+			if s.Survey.Missing > 0 {
+				f.Message += ", or are among what could not be read"
+			}
 		}
 		for i, n := range c.Samples {
 			line := "sample " + name(n)

@@ -59,7 +59,10 @@ func Data(ctx context.Context, d DataOptions, opt Options, h finding.Handler) er
 	if d.Survey == nil {
 		l.report(data.Unlooked(filepath.ToSlash(filepath.Clean(d.Files[0].Path))))
 	}
-	if d.Survey != nil && len(l.unread) == 0 && ctx.Err() == nil {
+	if d.Survey != nil {
+		d.Survey.Survey.Missing = len(l.unread)
+	}
+	if d.Survey != nil && d.Survey.Survey.Count > 0 && ctx.Err() == nil {
 		err := guarded(func() {
 			d.Survey.Finish(l.report)
 			if d.Schema == nil {
@@ -71,9 +74,6 @@ func Data(ctx context.Context, d DataOptions, opt Options, h finding.Handler) er
 		}
 	}
 	l.count.Unread = len(l.unread)
-	if d.Survey != nil {
-		d.Survey.Survey.Missing = len(l.unread)
-	}
 	e.sum.request(l.count)
 	if err := e.emit(result{loose: append(l.found, l.unread...)}); err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"slices"
 )
@@ -193,13 +194,13 @@ func (s *Survey) Diff(b *Baseline) (d Diff) {
 		k := Digest(raw[16*i : 16*i+16])
 		was[k] = append(was[k], int32(i))
 	}
-	gone := map[int32]bool{}
-	var fresh []int32
+	gone := map[int64]bool{}
+	var fresh []int64
 	for i := range s.Samples {
 		x := &s.Samples[i]
 		list := was[x.Digest]
 		if len(list) == 0 {
-			fresh = append(fresh, int32(i))
+			fresh = append(fresh, x.Number)
 			continue
 		}
 		// Of several that are the same the one with this label, or else the first.
@@ -211,24 +212,19 @@ func (s *Survey) Diff(b *Baseline) (d Diff) {
 	}
 	for _, list := range was {
 		for _, i := range list {
-			gone[i] = true
+			gone[int64(i)] = true
 		}
 	}
 	for _, i := range fresh {
 		if gone[i] {
 			delete(gone, i)
-			d.Changed.add(s.Samples[i].Number)
+			d.Changed.add(i)
 			continue
 		}
-		d.Added.add(s.Samples[i].Number)
+		d.Added.add(i)
 	}
-	rest := make([]int32, 0, len(gone))
-	for i := range gone {
-		rest = append(rest, i)
-	}
-	slices.Sort(rest)
-	for _, i := range rest {
-		d.Removed.add(int64(i))
+	for _, i := range slices.Sorted(maps.Keys(gone)) {
+		d.Removed.add(i)
 	}
 	return d
 }

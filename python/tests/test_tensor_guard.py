@@ -9,6 +9,7 @@ import io
 import json
 import logging
 import pickle
+import shutil
 import typing
 from collections.abc import Callable
 from pathlib import Path
@@ -544,6 +545,31 @@ def test_graphs_flush(torch: Any) -> None:
         assert [float(v) for v in call(torch.tensor([1e-40, -0.5, -1e-35]))] == [0, -0.5, 0], way
         with pytest.raises(refusals(torch)):
             call(torch.tensor([1e-40, 2, 0]))
+
+
+@pytest.mark.parametrize("name", ["float64", "float16", "bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz"])
+def test_graphs_flush_narrow_types(torch: Any, name: str) -> None:
+    dtype = getattr(torch, name, None)
+    if dtype is None:
+        assert name.startswith("float8") and version(torch) < (2, 2)
+        return
+    schema = schema_of(
+        f"andiron: tensor/v1\ninputs: {{x: {{dtype: {name}, shape: [4], tiny: {{below: 0.2, action: flush}}}}}}\n"
+    )
+
+    class Wide(torch.nn.Module):  # type: ignore[misc,name-defined,unused-ignore]
+        def forward(self, x):  # type: ignore[no-untyped-def]
+            return x.to(torch.float32) * 1
+
+    x = torch.tensor([1, 0.25, 0.125, -0.125]).to(dtype)
+    guarded = andiron.guard(Wide(), schema, parameters={"x": "x"})
+    assert guarded(x).tolist() == [1, 0.25, 0, 0]
+    assert torch.jit.script(guarded)(x).tolist() == [1, 0.25, 0, 0]
+    if version(torch) >= (2, 6):
+        torch._dynamo.reset()
+        by = "aot_eager" if name.endswith("fnuz") or not shutil.which("g++") else "inductor"  # which 2.6 cannot name
+        assert torch.compile(guarded, backend=by, fullgraph=True)(x).tolist() == [1, 0.25, 0, 0]
+    assert x.to(torch.float32)[2] != 0
 
 
 STATS = """andiron: tensor/v1

@@ -23,8 +23,15 @@ def flushed(s: Spec, value: Any) -> Any:
     if d is None or want is None or not want.tiny:
         return value
     if torch is not None and isinstance(value, torch.Tensor):
-        magnitudes = value.detach().view(getattr(torch, INTEGERS[d.size])) & d.mask
-        return torch.where((magnitudes < want.tiny), torch.zeros_like(value), value)
+        if d.size > 2:
+            tiny = (value.detach().view(getattr(torch, INTEGERS[d.size])) & d.mask) < want.tiny
+            return torch.where(tiny, torch.zeros_like(value), value)
+        # Exact, and no code that is made by torch 2.6 has to see these as integers.
+        wide = value.detach().to(torch.float32)
+        tiny = wide.abs() < d.value(want.tiny)
+        if d.size == 1:  # torch selects among no eight bits, and no gradient goes through them
+            return torch.where(tiny, torch.zeros_like(wide), wide).to(value.dtype)
+        return torch.where(tiny, torch.zeros_like(value), value)
     numpy = sys.modules["numpy"]
     magnitudes = numpy.ascontiguousarray(value).view(f"u{d.size}") & numpy.array(d.mask, f"u{d.size}")
     return numpy.where(magnitudes < want.tiny, numpy.zeros_like(value), value)

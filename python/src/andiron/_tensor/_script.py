@@ -427,5 +427,8 @@ def flush(x: torch.Tensor, place: int, types: List[List[int]], tiny: List[float]
     """Replace tiny values by zeros. types, tiny: rows as those of check_elements, and what is tiny in each."""
     for j in range(len(types)):
         if types[j][0] == place and types[j][1] == x.dtype:
-            return torch.where(x.detach().to(types[j][2]).abs() < tiny[j], torch.zeros_like(x), x)
+            wide = x.detach().to(types[j][2])
+            if x.element_size() == 1:  # torch selects among no eight bits, and no gradient goes through them
+                return torch.where(wide.abs() < tiny[j], torch.zeros_like(wide), wide).to(x.dtype)
+            return torch.where(wide.abs() < tiny[j], torch.zeros_like(x), x)
     return x
