@@ -63,17 +63,27 @@ func (v *view) fromURL(c *pysrc.Invocation) {
 		position, keyword = 2, "hash_prefix"
 	}
 	words := v.words(c, position, keyword)
-	if len(words) > 0 && !slices.Contains(words, "False") && !slices.Contains(words, "None") {
+	hashed := len(words) > 0 && !slices.Contains(words, "False") && !slices.Contains(words, "None")
+	if c.Is("torch.hub.download_url_to_file") {
+		if !hashed {
+			v.found(urlUnchecked, c.Node, c.Names[0]+" takes what a URL gives without comparing a hash")
+		}
 		return
 	}
-	message := c.Names[0] + " takes what a URL gives without comparing a hash"
-	if !c.Is("torch.hub.download_url_to_file") && !slices.Equal(v.words(c, 6, "weights_only"), []string{"True"}) && !v.l.opt.Torch.AtLeast(2, 6) {
-		message += ", and unpickles it without weights_only=True"
+	// Its weights_only is False where none is given, also since torch 2.6.
+	only := slices.Equal(v.words(c, 6, "weights_only"), []string{"True"})
+	switch {
+	case hashed && only:
+		return
+	case hashed:
+		v.foundAs(urlUnchecked, finding.Low, c.Node, c.Names[0]+" compares some digits of a hash, and unpickles what a URL gives without weights_only=True")
+		return
+	case only:
+		v.found(urlUnchecked, c.Node, c.Names[0]+" takes what a URL gives without comparing a hash")
+	default:
+		v.found(urlUnchecked, c.Node, c.Names[0]+" takes what a URL gives without comparing a hash, and unpickles it without weights_only=True")
 	}
-	v.found(urlUnchecked, c.Node, message)
-	if !c.Is("torch.hub.download_url_to_file") {
-		v.outside(c, "a download")
-	}
+	v.outside(c, "a download")
 }
 
 // fetchers download from the Hugging Face Hub.

@@ -96,7 +96,7 @@ func otherLoadExamples() map[string]example {
 		},
 		"PY031": {
 			training("", "from torch.hub import load_state_dict_from_url as get\nget('https://models.example.com/m.pt')\n"),
-			training("", "from torch.hub import load_state_dict_from_url as get\nget('https://models.example.com/m-0123456789.pt', check_hash=True)\n"),
+			training("", "from torch.hub import load_state_dict_from_url as get\nget('https://models.example.com/m-0123456789.pt', check_hash=True, weights_only=True)\n"),
 		},
 		"PY032": {
 			training("", "from transformers import AutoModel\nAutoModel.from_pretrained('./m', trust_remote_code=True)\n"),

@@ -551,7 +551,8 @@ def test_graphs_flush(torch: Any) -> None:
 def test_graphs_flush_narrow_types(torch: Any, name: str) -> None:
     dtype = getattr(torch, name, None)
     if dtype is None:
-        assert name.startswith("float8") and version(torch) < (2, 2)
+        assert name.startswith("float8")
+        assert version(torch) < (2, 2)
         return
     schema = schema_of(
         f"andiron: tensor/v1\ninputs: {{x: {{dtype: {name}, shape: [4], tiny: {{below: 0.2, action: flush}}}}}}\n"
