@@ -18,8 +18,14 @@ type Flow struct {
 	passings []*passing
 	sinks    []*sink
 	signs    signs
-	byRef    map[string]int // routines by their reference; made by Flows
+	uses     []string            // dotted names that may be of other files, and are called or imported
+	said     map[reportedAt]bool // where what was reported
+	torch    Torch               // what the project allows, where the file is
+	byRef    map[string]int      // routines by their reference; made by Flows
 }
+
+// Path is the file's, as findings name it.
+func (f *Flow) Path() string { return f.names.where.Path }
 
 // routine is a function of a file, or what stands in none: the first of its file.
 type routine struct {
@@ -29,6 +35,7 @@ type routine struct {
 	places int     // how many of them take arguments by position
 	star   int     // which one takes all others, or -1
 	stars  int     // which one takes all other names, or -1
+	sets   bool    // it says something of weights_only itself
 	gives  []label // what it returns
 	// parts are what the elements of the tuples are made of that it returns, and rest
 	// what other things are that it returns.
@@ -85,6 +92,8 @@ type passing struct {
 	places []argument
 	parts  []int // of its result that are taken by themselves
 	again  bool  // it is the unsafe one of two loads, and said to be
+	only   bool  // it is given weights_only
+	rest   bool  // it is given names that are not seen
 	spot
 }
 
@@ -111,6 +120,8 @@ type sink struct {
 	checked bool
 	// flags are parameters that say whether torch.load reads safely.
 	flags []label
+	// open says that it may be among names that are handed on, and else is not given.
+	open bool
 	// refs are what else in the project may say that.
 	refs     []string
 	reported bool
@@ -186,6 +197,7 @@ func (v *view) trace() {
 	t.arrivals()
 	t.results()
 	t.out.signs = t.signs()
+	t.out.uses, t.out.said, t.out.torch = t.uses(), t.l.said, t.l.opt.Torch
 	if t.work < 0 {
 		v.l.report(notRead.Undetermined(v.where, "the file is made so that what comes from outside could not be followed to its end"))
 	}
@@ -222,7 +234,7 @@ func (t *tracer) add(s *pysrc.Scope) {
 		case s.Params.Star:
 			r.star = i
 		case s.Params.StarStar:
-			r.stars = i
+			r.stars, r.sets = i, settles(s.Func.Body, "weights_only")
 		}
 		t.mark(variable{s, p.Name}, label{ofParam, t.fns[s], i})
 	}
@@ -678,6 +690,7 @@ func (t *tracer) given(p *passing, c *pysrc.Invocation) {
 		return
 	}
 	c.Each(func(position int, name string, a pysrc.Arg) {
+		p.only, p.rest = p.only || name == "weights_only", p.rest || name == "**"
 		arg := argument{position: position, name: t.word(name), labels: t.taint(a.Expr, a.Scope, 0), word: t.constant(a)}
 		if len(arg.labels) > 0 || arg.word != "" {
 			p.args = append(p.args, arg)

@@ -75,6 +75,7 @@ type follower struct {
 	in      map[parameter][]edge // who fills a parameter
 	out     map[parameter][]edge
 	kept    map[string]int
+	called  map[entry][]caller // by routine, with first 0; nil until it is asked for
 }
 
 // writing is a place that a call is given.
@@ -579,6 +580,9 @@ func (w *follower) loosen() {
 		for _, s := range f.sinks {
 			for _, l := range s.flags {
 				w.loosens(f, s, parameter{f, l.fn, l.at}, said)
+				if s.open {
+					w.omits(f, s, parameter{f, l.fn, l.at}, said)
+				}
 			}
 			for _, ref := range s.refs {
 				to, name := w.locate(f.names, ref)
@@ -616,7 +620,88 @@ func (w *follower) loosens(f *Flow, s *sink, p parameter, said map[*passing]bool
 	}
 }
 
+// omits follows the names that a torch.load hands on to the calls that give it no
+// weights_only.
+func (w *follower) omits(f *Flow, s *sink, p parameter, said map[*passing]bool) {
+	if f.torch.AtLeast(2, 6) {
+		return
+	}
+	by := map[parameter]edge{p: {}}
+	for todo := []parameter{p}; len(todo) > 0; todo = todo[1:] {
+		at := todo[0]
+		if r := at.file.routines[at.fn]; at.at != r.stars || r.sets {
+			continue
+		}
+		for _, c := range w.callers(at.file, at.fn) {
+			e := edge{by: c.by, at: c.file, to: at}
+			switch {
+			case c.by.only || said[c.by] || c.by.again:
+			case !c.by.rest:
+				said[c.by] = true
+				w.omitted(f, s, e, at, by)
+			default:
+				for _, next := range c.handsOn() {
+					if _, known := by[next]; !known {
+						by[next] = e
+						todo = append(todo, next)
+					}
+				}
+			}
+		}
+	}
+}
+
+// caller is a call of a routine.
+type caller struct {
+	file *Flow
+	by   *passing
+}
+
+// handsOn lists the parameters whose names a call hands on.
+func (c caller) handsOn() (out []parameter) {
+	for _, a := range c.by.args {
+		for _, l := range a.labels {
+			if a.name == "**" && l.kind == ofParam {
+				out = append(out, parameter{c.file, l.fn, l.at})
+			}
+		}
+	}
+	return out
+}
+
+// callers lists the calls of a routine.
+func (w *follower) callers(f *Flow, fn int) []caller {
+	if w.called == nil {
+		w.called = map[entry][]caller{}
+		for _, file := range w.order {
+			for _, p := range file.passings {
+				for _, e := range w.calls[p] {
+					e.first = 0
+					w.called[e] = append(w.called[e], caller{file, p})
+				}
+			}
+		}
+	}
+	return w.called[entry{f, fn, 0}]
+}
+
+func (w *follower) omitted(f *Flow, s *sink, e edge, at parameter, by map[parameter]edge) {
+	where, flow := w.wayOn(f, s, e, at, by)
+	message := fmt.Sprintf("no weights_only=True is handed on to %s at %s, and ", s.name, f.names.at(s.spot))
+	severity, ends := finding.Medium, "no requirement keeps out torch before 2.6, which then runs whatever the file says"
+	if f.torch.Known() {
+		severity, ends = loadDefault.Severity, fmt.Sprintf("the project allows torch before 2.6 (%s), which then runs whatever the file says", f.torch.Evidence())
+	}
+	w.tell(loadDefault, severity, where, message+ends, flow)
+}
+
 func (w *follower) loosened(f *Flow, s *sink, e edge, at parameter, by map[parameter]edge) {
+	where, flow := w.wayOn(f, s, e, at, by)
+	w.tell(loadUnsafe, loadUnsafe.Severity, where, fmt.Sprintf("weights_only=False is handed on to %s at %s, which runs whatever the file says", s.name, f.names.at(s.spot)), flow)
+}
+
+// wayOn is where a call stands, and the steps from it to a load.
+func (w *follower) wayOn(f *Flow, s *sink, e edge, at parameter, by map[parameter]edge) (finding.Where, []finding.Step) {
 	where := e.at.names.at(e.by.spot)
 	flow := []finding.Step{{Where: where, Text: e.by.shown}}
 	for {
@@ -627,7 +712,5 @@ func (w *follower) loosened(f *Flow, s *sink, e edge, at parameter, by map[param
 		flow = append(flow, finding.Step{Where: next.at.names.at(next.by.spot), Text: next.by.shown})
 		at = next.to
 	}
-	end := f.names.at(s.spot)
-	flow = append(flow, finding.Step{Where: end, Text: s.shown})
-	w.tell(loadUnsafe, loadUnsafe.Severity, where, fmt.Sprintf("weights_only=False is handed on to %s at %s, which runs whatever the file says", s.name, end), flow)
+	return where, append(flow, finding.Step{Where: f.names.at(s.spot), Text: s.shown})
 }

@@ -12,12 +12,12 @@ import (
 var torchLoad = []string{"torch.load", "torch.serialization.load"}
 
 // inspects are callees that look at a function instead of calling it.
-var inspects = []string{"inspect.signature", "isinstance", "hasattr", "callable", "print", "repr", "id", "functools.wraps"}
+var inspects = []string{"inspect.signature", "isinstance", "hasattr", "callable", "print", "repr", "id", "functools.wraps", "staticmethod"}
 
 // torchLoads judges every torch.load.
 func (v *view) torchLoads() {
 	for _, c := range v.m.Calls {
-		if c.Is(torchLoad...) && (!c.Partial || overrides(c)) && !v.copies(c) {
+		if c.Is(torchLoad...) && (!c.Partial || overrides(c) || len(v.words(c, -1, "weights_only")) == 0) && !v.copies(c) {
 			v.torchLoad(c)
 		}
 	}
@@ -45,7 +45,7 @@ func (v *view) torchLoad(c *pysrc.Invocation) {
 	case v.done[placed{loadRetry.ID, c.Node.Start}]: // said already, and worse
 	case slices.Contains(words, "False"):
 		v.found(loadUnsafe, c.Node, "torch.load with weights_only=False runs whatever the file says")
-	case slices.Contains(words, ""):
+	case slices.Contains(words, "") && (!slices.Contains(words, "None") || v.l.opt.Torch.AtLeast(2, 6)):
 		v.found(loadOpen, c.Node, "torch.load is called with a weights_only that is decided elsewhere")
 	case len(words) == 0, slices.Contains(words, "None"):
 		v.byDefault(c)

@@ -49,7 +49,8 @@ type Options struct {
 	// Memory is what is left of bytes to keep the text of files in until Forwards knows
 	// whether they matter; nil is none, and each is looked at in full at once.
 	Memory *atomic.Int64
-	Fix    *Fix // say how what can be rewritten is, and what becomes of each file; nil does not
+	Fix    *Fix   // say how what can be rewritten is, and what becomes of each file; nil does not
+	Again  *Again // look once more, knowing what other files say; nil is the first look
 }
 
 // Rules are the rules of the room.
@@ -92,7 +93,7 @@ func Look(ctx context.Context, a *artifact.Artifact, opt Options, report func(fi
 	if read == nil {
 		return Facts{}, nil
 	}
-	l := &looker{opt: opt, out: report, kept: map[string]int{}, test: isTest(beneath(opt.Root, a.Name()))}
+	l := &looker{opt: opt, out: report, kept: map[string]int{}, said: map[reportedAt]bool{}, test: isTest(beneath(opt.Root, a.Name()))}
 	err := read(l, a)
 	if ctx.Err() != nil {
 		return Facts{}, ctx.Err()
@@ -115,6 +116,7 @@ type looker struct {
 	bytes   string // of the file, where it may be rewritten
 	fixed   string
 	edits   []edit // that make it so
+	said    map[reportedAt]bool
 }
 
 func (l *looker) before() string {
@@ -131,6 +133,9 @@ func (l *looker) report(f finding.Finding) {
 	f.Where = l.place(f.Where)
 	if l.test {
 		f = tested(f)
+	}
+	if !l.fresh(f) {
+		return
 	}
 	l.kept[f.Rule]++
 	switch n := l.kept[f.Rule]; {
@@ -230,7 +235,7 @@ type placed struct {
 
 func newView(l *looker, f *pysrc.File, where finding.Where) *view {
 	v := &view{
-		l: l, f: f, m: pysrc.Resolve(f), where: where, done: map[placed]bool{}, refused: map[*pysrc.Scope]map[string]bool{}, work: mostWork,
+		l: l, f: f, m: pysrc.ResolveBy(f, l.opt.Again.stands()), where: where, done: map[placed]bool{}, refused: map[*pysrc.Scope]map[string]bool{}, work: mostWork,
 		calls: map[*pysrc.Scope][]*pysrc.Invocation{}, hashed: map[*pysrc.Scope]int32{},
 	}
 	for _, c := range v.m.Calls {

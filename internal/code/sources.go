@@ -302,11 +302,12 @@ var fetches = []struct {
 // fetchMethods are methods of clients of object stores that do.
 var fetchMethods = map[string]int{"download_file": 2, "download_fileobj": 2, "download_to_filename": 0, "fget_object": 2}
 
-// filter keeps the names to look for of which the file speaks at all.
+// filter keeps the names to look for of which the file speaks at all; other files may
+// speak of them for it.
 func (t *tracer) filter() {
 	for _, b := range brings {
 		top, _, _ := strings.Cut(b.prefix, ".")
-		if strings.Contains(t.f.Text, top) {
+		if strings.Contains(t.f.Text, top) || t.l.opt.Again != nil {
 			t.brings = append(t.brings, b.prefix)
 		}
 	}

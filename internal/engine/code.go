@@ -13,7 +13,18 @@ import (
 )
 
 // lookCode runs the code room, in an audit.
-func lookCode(ctx context.Context, a *artifact.Artifact, opt Options) (r result) {
+func lookCode(ctx context.Context, j *job, a *artifact.Artifact, opt Options) result {
+	r := lookCodeOf(ctx, a, opt)
+	if r.rewritten != nil {
+		r.rewritten.Abs = j.entry.Abs
+	}
+	if r.flow != nil {
+		r.abs = j.entry.Abs
+	}
+	return r
+}
+
+func lookCodeOf(ctx context.Context, a *artifact.Artifact, opt Options) (r result) {
 	if opt.code == nil || !code.Reads(a.Name()) {
 		return result{}
 	}
@@ -60,6 +71,7 @@ func lookValidation(a *artifact.Artifact, opt Options, r *result) {
 type together struct {
 	files []*code.Modules
 	flows []*code.Flow
+	abs   []string // where the files of the flows are
 	with  code.Validation
 	runs  []*data.Measured
 }
@@ -69,7 +81,7 @@ func (w *together) add(r result) {
 		w.files = append(w.files, r.modules)
 	}
 	if r.flow != nil {
-		w.flows = append(w.flows, r.flow)
+		w.flows, w.abs = append(w.flows, r.flow), append(w.abs, r.abs)
 	}
 	if s := r.validation.Schema; s != nil {
 		w.with.Schemas = append(w.with.Schemas, code.Schema(*s))
@@ -80,6 +92,44 @@ func (w *together) add(r result) {
 	for _, g := range r.validation.Gateways {
 		w.with.Gateways = append(w.with.Gateways, code.Gateway(g))
 	}
+}
+
+// revisit looks again at files whose names stand for what other files bind, and emits
+// what is new in each.
+func (w *together) revisit(ctx context.Context, opt Options, emit func(result) error) error {
+	again := code.Revisit(opt.code.Root, w.flows)
+	for i, f := range w.flows {
+		with := again[f.Path()]
+		if with == nil || ctx.Err() != nil {
+			continue
+		}
+		r := lookAgain(ctx, w.abs[i], f.Path(), with, opt)
+		if r.flow != nil {
+			w.flows[i] = r.flow
+		}
+		r.python, r.modules, r.flow, r.allows = false, nil, nil, nil // these were counted before
+		if err := emit(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lookAgain looks at one file once more.
+func lookAgain(ctx context.Context, abs, name string, with *code.Again, opt Options) (r result) {
+	a, err := artifact.Open(abs, name)
+	if err != nil {
+		return result{loose: []finding.Finding{unreadable.Undetermined(finding.Where{Path: name}, err.Error())}}
+	}
+	defer func() { _ = a.Close() }() // it was only read
+	look := *opt.code
+	look.Again = with
+	opt.code = &look
+	r = lookCode(ctx, &job{entry: artifact.Entry{Path: name, Abs: abs}}, a, opt)
+	if a.Changed() {
+		r.loose = append(r.loose, changed.Undetermined(finding.Where{Path: name}, "the file changed while it was read"))
+	}
+	return r
 }
 
 // look says what comes from outside to where it is loaded, which models are guarded

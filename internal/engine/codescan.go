@@ -60,10 +60,7 @@ func ReadsCode(name string) bool { return code.Reads(name) }
 
 // lookOnlyCode is the look at a file of a run over code.
 func lookOnlyCode(ctx context.Context, j *job, a *artifact.Artifact, opt Options) result {
-	r := lookCode(ctx, a, opt)
-	if r.rewritten != nil {
-		r.rewritten.Abs = j.entry.Abs
-	}
+	r := lookCode(ctx, j, a, opt)
 	lookValidation(a, opt, &r)
 	kept := r.loose[:0]
 	for _, f := range r.loose {

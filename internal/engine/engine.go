@@ -207,6 +207,9 @@ func run(ctx context.Context, paths []string, opt Options, h finding.Handler, la
 		return err
 	}
 	if opt.code != nil && ctx.Err() == nil {
+		if err := e.code.revisit(ctx, opt, e.emit); err != nil {
+			return err
+		}
 		if err := e.emit(e.code.look(ctx, opt.code.Root)); err != nil {
 			return err
 		}

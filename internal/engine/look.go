@@ -94,7 +94,7 @@ func lookFile(ctx context.Context, j *job, a *artifact.Artifact, opt Options) re
 	if err != nil {
 		report(unreadable.Undetermined(where, err.Error()))
 	}
-	r := lookCode(ctx, a, opt)
+	r := lookCode(ctx, j, a, opt)
 	lookValidation(a, opt, &r)
 	if !facts.Model && !j.named && len(art.Findings) == 0 {
 		r.other = true

@@ -43,6 +43,7 @@ type result struct {
 	lines      int               // in it
 	modules    *code.Modules     // what it says about models; nil for nothing
 	flow       *code.Flow        // what it hands on; nil for nothing
+	abs        string            // where its file is
 	allows     []code.Allow      // what somebody answers for in it
 	rewritten  *Rewritten        // what it becomes; nil where nothing changes
 	validation data.Facts        // what it says about how inputs are validated

@@ -283,6 +283,10 @@ func (m *Module) resultOf(name string, e *Call, s *Scope, depth int) []Value {
 		}
 	case "functools.partial":
 		return one(Value{Kind: Bound, Arg: Arg{e, s}})
+	case "staticmethod":
+		if len(e.Args) == 1 {
+			return m.eval(e.Args[0], s, depth)
+		}
 	case "dict":
 		return one(Value{Kind: Mapping, Arg: Arg{e, s}})
 	case "vars":

@@ -17,6 +17,8 @@ type Module struct {
 	// are Unknown for no other reason.
 	Exhausted bool
 
+	stands func(string) []string
+
 	work   int  // left for all names
 	steps  int  // left for the name that is looked up
 	cyclic bool // the look-up met itself
@@ -98,8 +100,13 @@ type Arg struct {
 }
 
 // Resolve finds what the names of a file stand for.
-func Resolve(f *File) *Module {
-	m := &Module{File: f, work: maxWork}
+func Resolve(f *File) *Module { return ResolveBy(f, nil) }
+
+// ResolveBy is Resolve where other files say what some dotted names stand for: a name
+// that another module binds, such as compat.load for torch.load. Names of which they
+// give none stand for themselves; nil gives none at all.
+func ResolveBy(f *File, stands func(name string) []string) *Module {
+	m := &Module{File: f, work: maxWork, stands: stands}
 	b := &binder{m: m}
 	m.Top = newScope(ModuleScope, nil)
 	b.block(f.Body, m.Top)

@@ -181,7 +181,7 @@ func (m *Module) name(id string, s *Scope, depth int) []Value {
 	if v == nil {
 		out := one(Value{Kind: Ref, Name: id}) // a builtin
 		for _, from := range m.Top.stars {
-			out = merge(out, Value{Kind: Ref, Name: strings.TrimSuffix(from, ".") + "." + id})
+			out = merge(out, m.ref(strings.TrimSuffix(from, ".")+"."+id)...)
 		}
 		return out
 	}
@@ -217,7 +217,7 @@ func (m *Module) variable(v *variable, depth int) []Value {
 func (m *Module) binding(b Binding, depth int) []Value {
 	switch b.Kind {
 	case Imported:
-		return one(Value{Kind: Ref, Name: b.Ref})
+		return m.ref(b.Ref)
 	case Defined:
 		if b.Def.Kind == ClassScope {
 			return one(Value{Kind: Class, Def: b.Def})
@@ -238,12 +238,25 @@ func (m *Module) binding(b Binding, depth int) []Value {
 	return one(Value{})
 }
 
+// ref is a dotted name, or what it stands for.
+func (m *Module) ref(name string) (out []Value) {
+	if m.stands != nil {
+		for _, n := range m.stands(name) {
+			out = merge(out, Value{Kind: Ref, Name: n})
+		}
+	}
+	if out == nil {
+		return one(Value{Kind: Ref, Name: name})
+	}
+	return out
+}
+
 // attribute says what an attribute of values may stand for.
 func (m *Module) attribute(of []Value, attr string, depth int) (out []Value) {
 	for _, v := range of {
 		switch v.Kind {
 		case Ref:
-			out = merge(out, Value{Kind: Ref, Name: v.Name + "." + attr})
+			out = merge(out, m.ref(v.Name+"."+attr)...)
 		case Result:
 			out = merge(out, Value{Kind: Ref, Name: v.Name + "()." + attr})
 		case Class, Instance:
