@@ -742,7 +742,7 @@ func (t *tracer) element(r *routine, e pysrc.Expr, fn *pysrc.Scope) {
 // verifies reports whether a function compares a digest and refuses.
 func (t *tracer) verifies(fn *pysrc.Scope) bool {
 	hashed, ok := t.hashed[fn]
-	return ok && refusal(fn.Func.Body, pysrc.Span{Start: hashed, End: fn.Func.End}) != nil
+	return ok && t.refusal(fn.Func.Body, pysrc.Span{Start: hashed, End: fn.Func.End}) != nil
 }
 
 // returns calls f with what a function returns or yields.
