@@ -54,7 +54,7 @@ var urlUnchecked = &rule.Rule{
 	Severity: finding.Medium, Verdict: finding.Safe, Since: since, Refs: []string{"torch v2.6.0 and v2.14.1 torch/hub.py load_state_dict_from_url", "CWE-494"},
 	Text: "The file is loaded as it comes. With check_hash=True torch compares it with the hexadecimal digits at the end of its name, of which it takes eight or more: that finds accidents, and keeps an attacker out only with many digits. " +
 		"weights_only of load_state_dict_from_url is False where it is not given, up to torch 2.14: the file is unpickled as a whole. The severity is low where a hash is compared and weights_only=True is missing.",
-	Fix:  "download the file once, add it with andiron trust add, and load it with andiron.load(path)",
+	Fix: "download the file once, add it with andiron trust add, and load it with andiron.load(path)",
 }
 
 var remoteCode = &rule.Rule{
