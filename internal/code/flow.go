@@ -163,8 +163,11 @@ type tracer struct {
 	words  map[string]string
 	local  map[*pysrc.Scope]string
 	grown  bool
-	serves bool     // a function of the file answers requests
-	brings []string // prefixes of dotted names that come from outside, of which the file speaks
+	serves bool                    // a function of the file answers requests
+	web    map[*pysrc.Scope][]*web // what classes of frameworks a class derives from
+	// viewFile says that the file imports what only those do that answer requests.
+	viewFile bool
+	brings   []string // prefixes of dotted names that come from outside, of which the file speaks
 }
 
 // bindingOf is a name and how it is bound.
@@ -178,12 +181,14 @@ type bindingOf struct {
 func (v *view) trace() {
 	t := &tracer{
 		view: v, out: &Flow{}, from: map[variable][]label{}, since: map[variable][]int32{}, loops: map[*pysrc.Scope][]pysrc.Span{}, fns: map[*pysrc.Scope]int{}, bound: map[*pysrc.Scope][]bindingOf{},
-		known: map[*pysrc.Call]int{}, said: map[source]int{}, words: map[string]string{},
+		known: map[*pysrc.Call]int{}, said: map[source]int{}, words: map[string]string{}, web: map[*pysrc.Scope][]*web{},
 	}
 	t.out.names, t.local = v.titles()
 	t.filter()
+	t.viewFile = t.speaksOfViews()
 	t.routines()
 	t.filled()
+	t.served()
 	t.gather()
 	for range mostRounds {
 		t.grown = false
@@ -512,8 +517,11 @@ func (t *tracer) attribute(e *pysrc.Attribute, s *pysrc.Scope, depth int) []labe
 	out := t.brought(e, s)
 	if n, ok := e.Value.(*pysrc.Name); ok {
 		if class := s.Self(n.ID); class != nil { // the object itself is whoever made it
-			return t.join(out, t.from[variable{class, "." + e.Attr}])
+			return t.join(t.join(out, t.carried(class, e)), t.from[variable{class, "." + e.Attr}])
 		}
+	}
+	if notTheirs(e) {
+		return out
 	}
 	return t.join(out, t.taint(e.Value, s, depth))
 }
@@ -755,7 +763,7 @@ func (t *tracer) element(r *routine, e pysrc.Expr, fn *pysrc.Scope) {
 // verifies reports whether a function compares a digest and refuses.
 func (t *tracer) verifies(fn *pysrc.Scope) bool {
 	hashed, ok := t.hashed[fn]
-	return ok && refusal(fn.Func.Body, pysrc.Span{Start: hashed, End: fn.Func.End}) != nil
+	return ok && t.refusal(fn.Func.Body, pysrc.Span{Start: hashed, End: fn.Func.End}) != nil
 }
 
 // returns calls f with what a function returns or yields.

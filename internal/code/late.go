@@ -2,7 +2,6 @@ package code
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/andiron-dev/andiron/internal/pysrc"
 )
@@ -13,7 +12,7 @@ var weakHashes = []string{"hashlib.md5", "hashlib.sha1", "hashlib.new"}
 
 // lateDigests reports loads of a file whose digest is computed and compared after them.
 func (v *view) lateDigests() {
-	if !strings.Contains(v.f.Text, "hashlib") && !strings.Contains(v.f.Text, "hash_file") {
+	if len(v.hashers.calls) == 0 {
 		return
 	}
 	for _, c := range v.m.Calls {
@@ -25,15 +24,19 @@ func (v *view) lateDigests() {
 			v.found(lateDigest, c.Node, "the file is loaded here, and its digest is computed and compared afterwards, in line "+itoa(v.line(at))+", when it has run")
 			continue
 		}
-		for _, h := range v.calls[fn] {
-			if h.Node.Start < c.Node.End || !h.Is(hashes...) && !h.Is(weakHashes...) || !v.sameFile(c, h, fn) {
+		for _, h := range v.hashers.calls[fn] {
+			if h.Node.Start < c.Node.End || v.sought >= mostSought {
+				continue
+			}
+			v.sought++
+			if v.digestOf(c, h) != isSame {
 				continue
 			}
 			body, end := v.f.Body, int32(len(v.f.Text))
 			if fn != nil {
 				body, end = fn.Func.Body, fn.Func.End
 			}
-			if at := refusal(body, pysrc.Span{Start: h.Node.Start, End: end}); at != nil {
+			if at := v.refusal(body, pysrc.Span{Start: h.Node.Start, End: end}); at != nil {
 				v.found(lateDigest, c.Node, "the file is loaded here, and its digest is computed in line "+itoa(v.line(h.Node))+" and compared in line "+itoa(v.line(at))+", after it has run")
 				break
 			}
@@ -45,30 +48,6 @@ func (v *view) lateDigests() {
 func (v *view) loadsBy(c *pysrc.Invocation) bool {
 	_, name := v.loaderOf(c)
 	return name != ""
-}
-
-// sameFile reports whether what is loaded and what is hashed have a name in common, as
-// they stand there or as the function binds them.
-func (v *view) sameFile(load, hash *pysrc.Invocation, fn *pysrc.Scope) bool {
-	loaded, hashed := namesIn(load.Every()), namesIn(hash.Every())
-	// h = sha256(); h.update(open(p, "rb").read())
-	for _, c := range v.calls[fn] {
-		if c.Method() == "update" && c.Node.Start > load.Node.End {
-			hashed = append(hashed, namesIn(c.Every())...)
-		}
-	}
-	for _, n := range slices.Clone(hashed) {
-		owner := hash.Scope.Owner(n)
-		if owner == nil || owner.Function() != fn {
-			continue
-		}
-		for _, b := range owner.Bindings(n) {
-			if b.Value != nil {
-				hashed = append(hashed, namesIn([]pysrc.Arg{{Expr: b.Value, Scope: b.Scope}})...)
-			}
-		}
-	}
-	return slices.ContainsFunc(loaded, func(n string) bool { return slices.Contains(hashed, n) })
 }
 
 // namesIn lists the names in expressions, without those of functions that are called

@@ -203,18 +203,23 @@ func (v *view) checked(c *pysrc.Invocation) bool {
 		v.found(digestChecked, c.Node, "the code checks a digest of its own before this load", "compared in line "+itoa(v.line(at)))
 		return true
 	}
-	hashed, ok := v.hashed[fn]
-	if !ok || hashed > c.Node.Start || v.sought >= mostSought {
+	if hashed, ok := v.hashed[fn]; !ok || hashed > c.Node.Start || v.sought >= mostSought {
 		return false
 	}
-	v.sought++
 	body := v.f.Body
 	if fn != nil {
 		body = fn.Func.Body
 	}
-	if at := refusal(body, pysrc.Span{Start: hashed, End: c.Node.Start}); at != nil {
-		v.found(digestChecked, c.Node, "the code checks a digest of its own before this load", "compared in line "+itoa(v.line(at)))
-		return true
+	for _, h := range v.hashers.calls[fn] {
+		if !v.strong(h) || h.Node.Start > c.Node.Start || v.sought >= mostSought {
+			continue
+		}
+		v.sought++
+		at := v.refusal(body, pysrc.Span{Start: h.Node.Start, End: c.Node.Start})
+		if at != nil && v.digestOf(c, h) != isOther {
+			v.found(digestChecked, c.Node, "the code checks a digest of its own before this load", "compared in line "+itoa(v.line(at)))
+			return true
+		}
 	}
 	return false
 }
@@ -245,27 +250,27 @@ func (v *view) refuses(d *pysrc.Scope) pysrc.Node {
 		return nil
 	}
 	v.sought++
-	return raisesWhere(d.Func.Body, hashed)
+	return v.raisesWhere(d.Func.Body, hashed)
 }
 
 // raisesWhere finds the comparison after a place that raises where it does not hold.
-func raisesWhere(list []pysrc.Stmt, from int32) (at pysrc.Node) {
+func (v *view) raisesWhere(list []pysrc.Stmt, from int32) (at pysrc.Node) {
 	for _, s := range list {
 		switch s := s.(type) {
 		case *pysrc.If:
 			for _, b := range s.Branches {
-				if b.Test.Where().Start >= from && compares(b.Test) && (raises(b.Body) || raises(s.Else)) {
+				if b.Test.Where().End > from && v.compares(b.Test) && (raises(b.Body) || raises(s.Else)) {
 					return b.Test
 				}
 			}
 		case *pysrc.Keyworded:
-			if s.Word == "assert" && s.Start >= from && len(s.Values) > 0 && compares(s.Values[0]) {
+			if s.Word == "assert" && s.End > from && len(s.Values) > 0 && v.compares(s.Values[0]) {
 				return s
 			}
 		}
 		pysrc.Blocks(s, func(inner []pysrc.Stmt) {
 			if at == nil {
-				at = raisesWhere(inner, from)
+				at = v.raisesWhere(inner, from)
 			}
 		})
 		if at != nil {
@@ -282,16 +287,16 @@ func shareName(a, b *pysrc.Invocation) bool {
 }
 
 // mostSought bounds how often one file is searched for a comparison.
-const mostSought = 100
+const mostSought = 300
 
 // refusal finds the comparison within span that ends the function or the program
 // where it does not hold.
-func refusal(list []pysrc.Stmt, span pysrc.Span) (at pysrc.Node) {
+func (v *view) refusal(list []pysrc.Stmt, span pysrc.Span) (at pysrc.Node) {
 	for _, s := range list {
 		switch s := s.(type) {
 		case *pysrc.If:
 			for _, b := range s.Branches {
-				if start := b.Test.Where().Start; start >= span.Start && start < span.End && compares(b.Test) &&
+				if test := b.Test.Where(); test.End > span.Start && test.Start < span.End && v.compares(b.Test) &&
 					(ends(b.Body) || within(pysrc.Span{Start: span.End, End: span.End}, s.Span)) {
 					return b.Test
 				}
@@ -300,13 +305,13 @@ func refusal(list []pysrc.Stmt, span pysrc.Span) (at pysrc.Node) {
 			if s.Word != "assert" || len(s.Values) == 0 {
 				break
 			}
-			if start := s.Values[0].Where().Start; start >= span.Start && start < span.End && compares(s.Values[0]) {
+			if test := s.Values[0].Where(); test.End > span.Start && test.Start < span.End && v.compares(s.Values[0]) {
 				return s
 			}
 		}
 		pysrc.Blocks(s, func(inner []pysrc.Stmt) {
 			if at == nil {
-				at = refusal(inner, span)
+				at = v.refusal(inner, span)
 			}
 		})
 		if at != nil {

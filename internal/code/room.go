@@ -220,6 +220,7 @@ type view struct {
 
 	calls   map[*pysrc.Scope][]*pysrc.Invocation // by function; nil is the module
 	hashed  map[*pysrc.Scope]int32               // where a function first computes a digest
+	hashers hashers                              // functions of the file that do
 	sought  int                                  // comparisons of digests that were looked for
 	refused map[*pysrc.Scope]map[string]bool     // names that a function refuses
 	waits   []waiting                            // findings that may be put right
@@ -237,14 +238,13 @@ func newView(l *looker, f *pysrc.File, where finding.Where) *view {
 	v := &view{
 		l: l, f: f, m: pysrc.ResolveBy(f, l.opt.Again.stands()), where: where, done: map[placed]bool{}, refused: map[*pysrc.Scope]map[string]bool{}, work: mostWork,
 		calls: map[*pysrc.Scope][]*pysrc.Invocation{}, hashed: map[*pysrc.Scope]int32{},
+		hashers: hashers{map[*pysrc.Scope]hasher{}, map[*pysrc.Scope]bool{}, map[*pysrc.Scope][]*pysrc.Invocation{}, mostHashWork},
 	}
 	for _, c := range v.m.Calls {
 		fn := c.Scope.Function()
 		v.calls[fn] = append(v.calls[fn], c)
-		if _, ok := v.hashed[fn]; !ok && c.Is(hashes...) {
-			v.hashed[fn] = c.Node.Start
-		}
 	}
+	v.findHashers()
 	return v
 }
 

@@ -295,6 +295,15 @@ func TestTorchRange(t *testing.T) {
 		{"", ">=1.8,<3", true, false},
 		{"", ">=0.4", true, false},
 		{"", "==2.7.*", true, true},
+		{"", "==2.6.*", true, true},
+		{"", "~=2.6.0", true, true},
+		{"", ">=2.6.0.dev0", true, true},
+		{"2.6.0rc1", "", true, true},
+		{"2.6.0.dev20241001", "", true, false}, // the default changed while 2.6 was made
+		{"2.6.0a0+git1234567", "", true, false},
+		{"", ">=2.6.0.dev0,<2.6.0a0", true, false},
+		{"", "==2.5.*", true, false},
+		{"", ">2.5", true, false}, // 2.5.1
 		{"", "<2.6", true, false},
 		{"", "<3", false, false},
 		{"", "!=2.0.1", false, false},
@@ -304,6 +313,11 @@ func TestTorchRange(t *testing.T) {
 		got := Torch{}.Allow(tt.version, tt.spec, "r.txt")
 		if got.Known() != tt.known || got.AtLeast(2, 6) != tt.safe {
 			t.Errorf("%q %q: %+v", tt.version, tt.spec, got)
+		}
+	}
+	for _, spec := range []string{"==2.10.*", "~=2.10.0", ">=2.10.0.dev0", "==2.10.0rc2"} {
+		if got := (Torch{}).Allow("", spec, "a"); !got.AtLeast(2, 10) {
+			t.Errorf("%s is taken for older than 2.10: %+v", spec, got)
 		}
 	}
 	if got := (Torch{}).Allow("2.9", "", "a").Allow("", ">=1.13", "b").Allow("", ">=2", "c"); got.Evidence() != "b: torch>=1.13" {

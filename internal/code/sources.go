@@ -54,7 +54,7 @@ var commands = []string{
 
 // entry marks the parameters that a request or the command line fills.
 func (t *tracer) entry(fn *pysrc.Scope, i int) {
-	handler := slices.ContainsFunc(fn.Func.Decorators, func(d pysrc.Expr) bool { return t.routed(d, fn) }) || t.handles(fn)
+	handler := slices.ContainsFunc(fn.Func.Decorators, func(d pysrc.Expr) bool { return t.routed(d, fn) }) || t.handles(fn) || t.views(fn)
 	t.serves = t.serves || handler
 	command := slices.ContainsFunc(fn.Func.Decorators, func(d pysrc.Expr) bool { return t.commands(d, fn) })
 	for at, p := range t.out.routines[i].params {
@@ -64,7 +64,7 @@ func (t *tracer) entry(fn *pysrc.Scope, i int) {
 		param := fn.Params.All()[at]
 		switch {
 		case handler && p == "context" && fn.Func.Name != "predict": // of TorchServe, Lambda and Triton: what the server says of itself
-		case handler && !t.injected(param, fn) || t.requested(param, fn):
+		case handler && !t.injected(param, fn) || t.requested(param, fn) || t.asks(p, at, fn):
 			t.enters(fn, p, fromRequest, fmt.Sprintf("%s, which a request brings to %s", p, fn.Title()))
 		case command:
 			t.enters(fn, p, fromUser, fmt.Sprintf("%s, which the command line gives to %s", p, fn.Title()))
@@ -96,15 +96,15 @@ func (t *tracer) routed(d pysrc.Expr, fn *pysrc.Scope) bool {
 	if c, ok := d.(*pysrc.Call); ok {
 		d = c.Func
 	}
+	for _, name := range t.m.Names(d, fn.Parent) { // app.post, and post of litestar
+		i := strings.LastIndexByte(name, '.')
+		if i > 0 && slices.Contains(routes, name[i+1:]) && slices.Contains(frameworks, name[:i]) {
+			return true
+		}
+	}
 	a, ok := d.(*pysrc.Attribute)
 	if !ok || !slices.Contains(routes, a.Attr) {
 		return false
-	}
-	for _, name := range t.m.Names(d, fn.Parent) {
-		base, _ := strings.CutSuffix(name, "."+a.Attr)
-		if slices.Contains(frameworks, base) {
-			return true
-		}
 	}
 	base, ok := a.Value.(*pysrc.Name)
 	return ok && slices.Contains([]string{"app", "router", "blueprint", "bp", "routes"}, base.ID) && a.Attr != "get" && a.Attr != "api"
@@ -238,33 +238,40 @@ var gifts = map[string]struct {
 	kind sourceKind
 	text string
 }{
-	"streamlit.file_uploader":           {fromRequest, "what a user uploads"},
-	"socket.socket().recv":              {fromRequest, "what comes over the network"},
-	"input":                             {fromUser, "what is typed in"},
-	"os.getenv":                         {fromUser, "an environment variable"},
-	"os.environ.get":                    {fromUser, "an environment variable"},
-	"docopt.docopt":                     {fromUser, "the command line"},
-	"tyro.cli":                          {fromUser, "the command line"},
-	"simple_parsing.parse":              {fromUser, "the command line"},
-	"click.prompt":                      {fromUser, "what is typed in"},
-	"requests.get":                      {fromDownload, "a download"},
-	"requests.post":                     {fromDownload, "a download"},
-	"requests.request":                  {fromDownload, "a download"},
-	"requests.Session().get":            {fromDownload, "a download"},
-	"requests.session().get":            {fromDownload, "a download"},
-	"httpx.get":                         {fromDownload, "a download"},
-	"httpx.stream":                      {fromDownload, "a download"},
-	"httpx.Client().get":                {fromDownload, "a download"},
-	"aiohttp.ClientSession().get":       {fromDownload, "a download"},
-	"urllib.request.urlopen":            {fromDownload, "a download"},
-	"urllib.request.urlretrieve":        {fromDownload, "a download"},
-	"wget.download":                     {fromDownload, "a download"},
-	"gdown.download":                    {fromDownload, "a download"},
-	"gdown.cached_download":             {fromDownload, "a download"},
-	"pooch.retrieve":                    {fromDownload, "a download"},
-	"huggingface_hub.hf_hub_download":   {fromDownload, "a download from the Hub"},
-	"huggingface_hub.snapshot_download": {fromDownload, "a download from the Hub"},
-	"huggingface_hub.cached_download":   {fromDownload, "a download from the Hub"},
+	"streamlit.file_uploader":                            {fromRequest, "what a user uploads"},
+	"socket.socket().recv":                               {fromRequest, "what comes over the network"},
+	"socket.socket().recvfrom":                           {fromRequest, "what comes over the network"},
+	"socket.socket().makefile":                           {fromRequest, "what comes over the network"},
+	"socket.socket().accept":                             {fromRequest, "what comes over the network"},
+	"socket.create_server().accept":                      {fromRequest, "what comes over the network"},
+	"socket.create_connection().recv":                    {fromRequest, "what comes over the network"},
+	"socket.create_connection().makefile":                {fromRequest, "what comes over the network"},
+	"asyncio.open_connection":                            {fromRequest, "what comes over the network"},
+	"input":                                              {fromUser, "what is typed in"},
+	"os.getenv":                                          {fromUser, "an environment variable"},
+	"os.environ.get":                                     {fromUser, "an environment variable"},
+	"docopt.docopt":                                      {fromUser, "the command line"},
+	"tyro.cli":                                           {fromUser, "the command line"},
+	"simple_parsing.parse":                               {fromUser, "the command line"},
+	"click.prompt":                                       {fromUser, "what is typed in"},
+	"requests.get":                                       {fromDownload, "a download"},
+	"requests.post":                                      {fromDownload, "a download"},
+	"requests.request":                                   {fromDownload, "a download"},
+	"requests.Session().get":                             {fromDownload, "a download"},
+	"requests.session().get":                             {fromDownload, "a download"},
+	"httpx.get":                                          {fromDownload, "a download"},
+	"httpx.stream":                                       {fromDownload, "a download"},
+	"httpx.Client().get":                                 {fromDownload, "a download"},
+	"aiohttp.ClientSession().get":                        {fromDownload, "a download"},
+	"urllib.request.urlopen":                             {fromDownload, "a download"},
+	"urllib.request.urlretrieve":                         {fromDownload, "a download"},
+	"wget.download":                                      {fromDownload, "a download"},
+	"gdown.download":                                     {fromDownload, "a download"},
+	"gdown.cached_download":                              {fromDownload, "a download"},
+	"pooch.retrieve":                                     {fromDownload, "a download"},
+	"huggingface_hub.hf_hub_download":                    {fromDownload, "a download from the Hub"},
+	"huggingface_hub.snapshot_download":                  {fromDownload, "a download from the Hub"},
+	"huggingface_hub.cached_download":                    {fromDownload, "a download from the Hub"},
 	"huggingface_hub.file_download.hf_hub_download":      {fromDownload, "a download from the Hub"},
 	"transformers.utils.cached_file":                     {fromDownload, "a download from the Hub"},
 	"transformers.utils.hub.cached_file":                 {fromDownload, "a download from the Hub"},
@@ -280,6 +287,56 @@ var gifts = map[string]struct {
 	"facexlib.utils.load_file_from_url":                  {fromDownload, "a download"},
 	"cached_path.cached_path":                            {fromDownload, "a download"},
 	"wandb.restore":                                      {fromDownload, "a download"},
+	"requests.Session().post":                            {fromDownload, "a download"},
+	"requests.Session().request":                         {fromDownload, "a download"},
+	"requests.session().post":                            {fromDownload, "a download"},
+	"requests.session().request":                         {fromDownload, "a download"},
+	"httpx.post":                                         {fromDownload, "a download"},
+	"httpx.request":                                      {fromDownload, "a download"},
+	"httpx.Client().post":                                {fromDownload, "a download"},
+	"httpx.Client().stream":                              {fromDownload, "a download"},
+	"httpx.Client().request":                             {fromDownload, "a download"},
+	"httpx.AsyncClient().get":                            {fromDownload, "a download"},
+	"httpx.AsyncClient().post":                           {fromDownload, "a download"},
+	"httpx.AsyncClient().stream":                         {fromDownload, "a download"},
+	"httpx.AsyncClient().request":                        {fromDownload, "a download"},
+	"aiohttp.ClientSession().post":                       {fromDownload, "a download"},
+	"aiohttp.ClientSession().request":                    {fromDownload, "a download"},
+	"aiohttp.request":                                    {fromDownload, "a download"},
+	"urllib3.request":                                    {fromDownload, "a download"},
+	"urllib3.PoolManager().request":                      {fromDownload, "a download"},
+	"http.client.HTTPSConnection().getresponse":          {fromDownload, "a download"},
+	"http.client.HTTPConnection().getresponse":           {fromDownload, "a download"},
+	"gdown.download_folder":                              {fromDownload, "a download"},
+	"paramiko.SSHClient().open_sftp().open":              {fromDownload, "a download"},
+	"paramiko.SSHClient().open_sftp().file":              {fromDownload, "a download"},
+	"paramiko.SFTPClient.from_transport().open":          {fromDownload, "a download"},
+	"boto3.client().get_object":                          {fromDownload, "a download from a store"},
+	"boto3.session.Session().client().get_object":        {fromDownload, "a download from a store"},
+	"boto3.Session().client().get_object":                {fromDownload, "a download from a store"},
+	"boto3.resource().Object().get":                      {fromDownload, "a download from a store"},
+	"boto3.resource().Bucket().Object().get":             {fromDownload, "a download from a store"},
+	"s3fs.S3FileSystem().open":                           {fromDownload, "a download from a store"},
+	"s3fs.S3FileSystem().cat":                            {fromDownload, "a download from a store"},
+	"s3fs.S3FileSystem().cat_file":                       {fromDownload, "a download from a store"},
+	"gcsfs.GCSFileSystem().open":                         {fromDownload, "a download from a store"},
+	"gcsfs.GCSFileSystem().cat":                          {fromDownload, "a download from a store"},
+	"adlfs.AzureBlobFileSystem().open":                   {fromDownload, "a download from a store"},
+	"cloudpathlib.CloudPath":                             {fromDownload, "a download from a store"},
+	"cloudpathlib.S3Path":                                {fromDownload, "a download from a store"},
+	"cloudpathlib.GSPath":                                {fromDownload, "a download from a store"},
+	"cloudpathlib.AzureBlobPath":                         {fromDownload, "a download from a store"},
+	"minio.Minio().get_object":                           {fromDownload, "a download from a store"},
+	"wandb.use_artifact":                                 {fromDownload, "a download from W&B"},
+	"wandb.init().use_artifact":                          {fromDownload, "a download from W&B"},
+	"wandb.run.use_artifact":                             {fromDownload, "a download from W&B"},
+	"wandb.init().use_model":                             {fromDownload, "a download from W&B"},
+	"wandb.use_model":                                    {fromDownload, "a download from W&B"},
+	"wandb.Api().artifact":                               {fromDownload, "a download from W&B"},
+	"wandb.Api().run().file":                             {fromDownload, "a download from W&B"},
+	"mlflow.MlflowClient().download_artifacts":           {fromDownload, "a download from MLflow"},
+	"mlflow.tracking.MlflowClient().download_artifacts":  {fromDownload, "a download from MLflow"},
+	"mlflow.client.MlflowClient().download_artifacts":    {fromDownload, "a download from MLflow"},
 }
 
 // readers are functions that give what a model file holds.
@@ -297,10 +354,26 @@ var fetches = []struct {
 	{[]string{"torch.hub.download_url_to_file"}, 1, "dst"},
 	{[]string{"wget.download"}, 1, "out"},
 	{[]string{"gdown.download"}, 1, "output"},
+	{[]string{"gdown.download_folder"}, 1, "output"},
+	{[]string{"paramiko.SSHClient().open_sftp().get", "paramiko.SFTPClient.from_transport().get", "fabric.Connection().get"}, 1, "localpath"},
+	{[]string{"paramiko.SSHClient().open_sftp().getfo", "paramiko.SFTPClient.from_transport().getfo"}, 1, "fl"},
+	{[]string{"scp.SCPClient().get"}, 1, "local_path"},
+	{[]string{"ftplib.FTP().retrbinary", "ftplib.FTP_TLS().retrbinary"}, 1, "callback"}, // f.write
+	{[]string{
+		"s3fs.S3FileSystem().get", "s3fs.S3FileSystem().get_file", "s3fs.S3FileSystem().download", "gcsfs.GCSFileSystem().get", "gcsfs.GCSFileSystem().download",
+		"adlfs.AzureBlobFileSystem().get", "fsspec.filesystem().get", "fsspec.filesystem().get_file", "fsspec.filesystem().download",
+	}, 1, "lpath"},
+}
+
+// givingMethods are methods of clients of stores that give a download, and words of which
+// a file with them speaks.
+var givingMethods = map[string][]string{
+	"get_object": {"boto", "minio", "s3"}, "download_as_bytes": {""}, "download_as_string": {""}, "download_as_text": {""}, "download_blob": {"azure", "blob"},
+	"use_artifact": {"wandb"},
 }
 
 // fetchMethods are methods of clients of object stores that do.
-var fetchMethods = map[string]int{"download_file": 2, "download_fileobj": 2, "download_to_filename": 0, "fget_object": 2}
+var fetchMethods = map[string]int{"download_file": 2, "download_fileobj": 2, "download_to_filename": 0, "download_to_file": 0, "download_blob_to_file": 1, "fget_object": 2}
 
 // filter keeps the names to look for of which the file speaks at all; other files may
 // speak of them for it.
@@ -340,13 +413,60 @@ func (t *tracer) gives(e *pysrc.Call, s *pysrc.Scope, names []string) []label {
 	if i := slices.IndexFunc(names, func(n string) bool { return slices.Contains(readers, n) }); i >= 0 {
 		return t.source(fromFile, "what "+names[i]+" read", e)
 	}
+	if t.opensElsewhere(e, s, names) {
+		return t.source(fromDownload, "a download ("+nameIn(names, openers)+")", e)
+	}
 	if a, ok := e.Func.(*pysrc.Attribute); ok {
+		if out := t.handedOut(a, s, e); out != nil {
+			return out
+		}
+		if words, ok := givingMethods[a.Attr]; ok && slices.ContainsFunc(words, func(w string) bool { return strings.Contains(t.f.Text, w) }) {
+			return t.source(fromDownload, "a download ("+a.Attr+")", e)
+		}
 		switch a.Attr {
 		case "parse_args", "parse_known_args", "parse_args_into_dataclasses":
 			return t.source(fromUser, "the command line ("+a.Attr+")", e)
 		}
 	}
 	return nil
+}
+
+// openers open what an address names, of this machine or another.
+var openers = []string{"fsspec.open", "smart_open.open", "fsspec.open_local", "fsspec.open_files", "fsspec.filesystem().open", "xopen.xopen"}
+
+func nameIn(names, list []string) string {
+	if i := slices.IndexFunc(names, func(n string) bool { return slices.Contains(list, n) }); i >= 0 {
+		return names[i]
+	}
+	return ""
+}
+
+// opensElsewhere reports whether a call opens an address of another machine, as far as it
+// is written out: fsspec.open("s3://bucket/m.pt").
+func (t *tracer) opensElsewhere(e *pysrc.Call, s *pysrc.Scope, names []string) bool {
+	if nameIn(names, openers) == "" || len(e.Args) == 0 {
+		return false
+	}
+	text := ""
+	switch a := e.Args[0].(type) {
+	case *pysrc.Joined:
+		if len(a.Parts) > 0 {
+			if first, ok := a.Parts[0].(*pysrc.Str); ok {
+				text = first.Value
+			}
+		}
+	default:
+		for _, v := range t.m.Eval(a, s) {
+			if v.Kind == pysrc.Text {
+				text = v.Name
+			}
+		}
+	}
+	if at := strings.LastIndex(text, "::"); at >= 0 { // simplecache::s3://bucket/m.pt
+		text = text[at+2:]
+	}
+	scheme, _, ok := strings.Cut(text, "://")
+	return ok && !slices.Contains([]string{"file", "local", "memory"}, scheme)
 }
 
 // pinned reports whether a download is one of a fixed commit, or of a known hash.
@@ -386,6 +506,8 @@ func (t *tracer) writes(fn *pysrc.Scope) {
 			t.fill(c.Positional()[1].Expr, c.Scope, t.taint(first.Expr, first.Scope, 0))
 		case method && (a.Attr == "write" || a.Attr == "write_bytes"):
 			t.fill(a.Value, c.Scope, t.taint(first.Expr, first.Scope, 0))
+		case method && (a.Attr == "readinto" || a.Attr == "recv_into"):
+			t.fill(first.Expr, c.Scope, t.taint(a.Value, c.Scope, 0))
 		case method && a.Attr == "save" && len(c.Positional()) == 1: // werkzeug's FileStorage
 			t.fill(first.Expr, c.Scope, t.taint(a.Value, c.Scope, 0))
 		}
@@ -476,8 +598,21 @@ func (t *tracer) fetched(c *pysrc.Invocation) {
 	if c.Is(launchers...) && len(c.Positional()) > 0 {
 		t.output(c, c.Positional()[0])
 	}
-	if at, ok := fetchMethods[c.Method()]; ok && len(c.Positional()) > at {
-		a := c.Positional()[at]
+	at, ok := fetchMethods[c.Method()]
+	if !ok {
+		return
+	}
+	var to []pysrc.Arg
+	for _, name := range []string{"Filename", "Fileobj", "filename", "file_obj", "file_path"} {
+		args, _ := c.Arg(-1, name)
+		to = append(to, args...)
+	}
+	if n := len(c.Positional()); n > at {
+		to = append(to, c.Positional()[at])
+	} else if n > 0 && strings.HasPrefix(c.Method(), "download_file") && strings.Contains(t.f.Text, "boto3") {
+		to = append(to, c.Positional()[n-1]) // of a bucket: its name is said before
+	}
+	for _, a := range to {
 		t.fill(a.Expr, a.Scope, t.source(fromDownload, "a download ("+c.Method()+")", c.Node))
 	}
 }

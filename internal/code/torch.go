@@ -52,30 +52,34 @@ func (t Torch) Allow(version, specifier, file string) Torch {
 	if i < 0 || i == 0 && allowed.Overlaps(&firstSafe, nil, nil) {
 		return t
 	}
+	if i > 0 && !allowed.Overlaps(&list[i].candidate, nil, nil) {
+		i-- // nightly builds only, of which the first behave as the series before
+	}
 	return t.merge(Torch{list[i].major, list[i].minor, "torch" + spec, file})
 }
 
-// release is a series of releases, such as 2.6.
+// release is a series of releases, such as 2.6. It begins with its first nightly build,
+// so that ==2.6.* is of 2.6 alone; from its first candidate on it behaves as it will.
 type release struct {
-	major, minor int
-	from, to     pep440.Version
+	major, minor        int
+	from, candidate, to pep440.Version
 }
 
 // series are those that torch may have, in order.
 var series = sync.OnceValue(func() (list []release) {
 	for major := range 10 {
 		for minor := range 40 {
-			list = append(list, release{major, minor, version(major, minor), version(major, minor+1)})
+			list = append(list, release{major, minor, version(major, minor, ".dev0"), version(major, minor, "rc0"), version(major, minor+1, ".dev0")})
 		}
 	}
 	return list
 })
 
 // firstSafe is the torch from which on weights_only is the default.
-var firstSafe = version(2, 6)
+var firstSafe = version(2, 6, "")
 
-func version(major, minor int) pep440.Version {
-	v, _ := pep440.Parse(strconv.Itoa(major) + "." + strconv.Itoa(minor)) // two numbers are a version
+func version(major, minor int, stage string) pep440.Version {
+	v, _ := pep440.Parse(strconv.Itoa(major) + "." + strconv.Itoa(minor) + stage) // two numbers are a version
 	return v
 }
 

@@ -85,6 +85,52 @@ func TestRetriesTwins(t *testing.T) {
 	})
 }
 
+// A digest counts where it is of the file that is loaded, whoever takes it.
+func TestDigestTwins(t *testing.T) {
+	const inline = "hashlib.sha256(open(%, 'rb').read()).hexdigest()"
+	const sha = "def sha(p):\n    h = hashlib.sha256()\n    with open(p, 'rb') as f:\n        for b in iter(lambda: f.read(1 << 20), b''):\n            h.update(b)\n    return h.hexdigest()\n"
+	const hexed = sha + "def short(path):\n    return 'sha256:' + sha(path).lower()[:32]\n"
+	const good = sha + "def good(p, want):\n    return hmac.compare_digest(sha(p), want)\n"
+	const class = "class Store:\n    def digest(self):\n        return hashlib.sha256(self.path.read_bytes()).hexdigest()\n"
+	of := func(name string) string { return strings.ReplaceAll(inline, "%", name) }
+	checkTwins(t, "a.py", "import hashlib, hmac, os, requests, torch\n", []twin{
+		{
+			"another file", "PY006 low", "def f(p, q):\n    if " + of("q") + " != '0f4a':\n        raise ValueError\n    return torch.load(p)",
+			"def f(p, q):\n    if " + of("p") + " != '0f4a':\n        raise ValueError\n    return torch.load(p)",
+		},
+		{
+			"another file, written out", "PY006 low", "if " + of("'a.pt'") + " != '0f4a':\n    raise ValueError\ntorch.load('b.pt')",
+			"if '0f4a' != " + of("'a.pt'") + ":\n    raise ValueError\ntorch.load('a.pt')",
+		},
+		{
+			"another file by a constant", "PY006 low", "A = 'a.pt'\nB = 'b.pt'\ndef f():\n    assert " + of("A") + " == '0f4a'\n    return torch.load(B)",
+			"A = 'a.pt'\ndef f():\n    assert " + of("'a.pt'") + " == '0f4a'\n    return torch.load(A)",
+		},
+		{
+			"one of two files", "PY006 low", "def f(p, q, want):\n    if " + of("q") + " != want:\n        raise ValueError\n    d = " + of("p") + "\n    print(d)\n    return torch.load(p)",
+			"def f(p, q, want):\n    if " + of("q") + " != want:\n        raise ValueError\n    d = " + of("p") + "\n    if d != want:\n        raise ValueError\n    return torch.load(p)",
+		},
+		{
+			"what is written to it", "PY006 low", "def f(p, q, url, want):\n    data = requests.get(url).content\n    if hashlib.sha256(data).hexdigest() != want:\n        raise ValueError\n    open(q, 'wb').write(data)\n    return torch.load(p)",
+			"def f(p, q, url, want):\n    data = requests.get(url).content\n    if hashlib.sha256(data).hexdigest() != want:\n        raise ValueError\n    open(p, 'wb').write(data)\n    return torch.load(p)",
+		},
+		{
+			"what becomes it", "PY006 low", "def f(tmp, path, want):\n    if " + of("tmp") + " != want:\n        raise ValueError\n    print(tmp, path)\n    return torch.load(path)",
+			"def f(tmp, path, want):\n    if " + of("tmp") + " != want:\n        raise ValueError\n    os.replace(tmp, path)\n    return torch.load(path)",
+		},
+		{"a helper, too late", "PY009 high", sha + "def f(p, want):\n    m = torch.load(p)\n    if sha(p) != want:\n        raise ValueError\n    return m", sha + "def f(p, q, want):\n    m = torch.load(p)\n    if sha(q) != want:\n        raise ValueError\n    return m"},
+		{"a helper", "PY006 low", sha + "def f(p, q, want):\n    if sha(q) != want:\n        raise ValueError\n    return torch.load(p)", sha + "def f(p, want):\n    if want != sha(p):\n        raise ValueError\n    return torch.load(p)"},
+		{"a helper that tells only", "PY006 low", sha + "def f(p, want):\n    print(sha(p) == want)\n    return torch.load(p)", sha + "def f(p, want):\n    got = sha(p)\n    if got == want:\n        return torch.load(p)"},
+		{"a helper of a helper", "PY009 high", hexed + "def f(p, want):\n    m = torch.load(p)\n    assert short(p) == want\n    return m", hexed + "def f(p, want):\n    assert short(p) == want\n    return torch.load(p)"},
+		{"a helper that compares", "PY006 low", good + "def f(p, want):\n    good(p, want)\n    return torch.load(p)", good + "def f(p, want):\n    if not good(p, want):\n        raise ValueError\n    return torch.load(p)"},
+		{"a helper that compares, too late", "PY009 high", good + "def f(p, want):\n    m = torch.load(p)\n    if not good(p, want):\n        raise ValueError\n    return m", good + "def f(p, want):\n    m = torch.load(p)\n    print(good(p, want))\n    return m"},
+		{"a helper that raises by a helper", "PY006 low", sha + "def ok(p, want):\n    if sha(p) != want:\n        print('no')\ndef f(p, want):\n    ok(p, want)\n    return torch.load(p)", sha + "def ok(p, want):\n    if sha(p) != want:\n        raise ValueError\ndef f(p, want):\n    ok(p, want)\n    return torch.load(p)"},
+		{"a weak helper, too late", "PY009 high", "def md5(p):\n    return hashlib.md5(open(p, 'rb').read()).hexdigest()\ndef f(p, want):\n    m = torch.load(p)\n    if md5(p) != want:\n        raise ValueError\n    return m", "def size(p):\n    return os.path.getsize(p)\ndef f(p, want):\n    m = torch.load(p)\n    if size(p) != want:\n        raise ValueError\n    return m"},
+		{"a method", "PY006 low", class + "    def load(self, want):\n        self.digest()\n        return torch.load(self.path)", class + "    def load(self, want):\n        if self.digest() != want:\n            raise ValueError\n        return torch.load(self.path)"},
+		{"a table by digest", "PY006 low", "def name(p, names):\n    return names[hashlib.sha256(open(p, 'rb').read()).hexdigest()]\ndef f(p, names):\n    if name(p, names) != 'x':\n        raise ValueError\n    return torch.load(p)", sha + "def f(p, known):\n    if sha(p) != known[p]:\n        raise ValueError\n    return torch.load(p)"},
+	})
+}
+
 func TestNativeTwins(t *testing.T) {
 	checkTwins(t, "a.py", "import os, pathlib, tempfile, torch\nfrom torch.utils import cpp_extension as e\nhere = os.path.dirname(__file__)\n", []twin{
 		{"a library in /tmp", "PY034 high", "torch.ops.load_library('/tmp/ops.so')", "torch.ops.load_library('/opt/ops.so')"},

@@ -1,0 +1,292 @@
+package code
+
+import (
+	"slices"
+
+	"github.com/andiron-dev/andiron/internal/pysrc"
+)
+
+// hashers are the functions of a file that take a digest, and how it is handed back.
+type hashers struct {
+	gives    map[*pysrc.Scope]hasher // functions whose result is a digest of what they are given
+	compares map[*pysrc.Scope]bool   // or whether one is as it should be
+	calls    map[*pysrc.Scope][]*pysrc.Invocation
+	work     int // left to look through expressions for it
+}
+
+const mostHashWork = 1 << 21
+
+type hasher byte
+
+const (
+	weakHasher hasher = iota + 1 // md5: it verifies nothing, and shows that somebody meant to
+	strongHasher
+)
+
+// mostHashers bounds how many functions that call each other for a digest are looked through.
+const mostHashers = 4
+
+// findHashers notes where the functions of a file take digests, by themselves and by
+// others of the file.
+func (v *view) findHashers() {
+	kinds := map[*pysrc.Call]hasher{}
+	seen := map[*pysrc.Scope]hasher{} // which functions take a digest
+	note := func(c *pysrc.Invocation, k hasher) {
+		fn := c.Scope.Function()
+		kinds[c.Node] = max(kinds[c.Node], k)
+		seen[fn] = max(seen[fn], k)
+		v.hashers.calls[fn] = append(v.hashers.calls[fn], c)
+		if at, ok := v.hashed[fn]; k == strongHasher && (!ok || c.Node.Start < at) {
+			v.hashed[fn] = c.Node.Start
+		}
+	}
+	for _, c := range v.m.Calls {
+		switch {
+		case c.Is(hashes...):
+			note(c, strongHasher)
+		case c.Is(weakHashes...):
+			note(c, weakHasher)
+		}
+	}
+	if len(seen) == 0 {
+		return
+	}
+	for range mostHashers {
+		found := false
+		for fn, k := range seen {
+			if fn == nil || v.hashers.gives[fn] != 0 || v.hashers.compares[fn] {
+				continue
+			}
+			digest, verdict := v.returnsDigest(fn, kinds)
+			if digest {
+				v.hashers.gives[fn], found = k, true
+			}
+			if verdict && k == strongHasher {
+				v.hashers.compares[fn], found = true, true
+			}
+		}
+		if !found {
+			return
+		}
+		for _, c := range v.m.Calls {
+			if kinds[c.Node] != 0 || c.Deferred {
+				continue
+			}
+			for _, d := range c.Defs {
+				switch k := v.hashers.gives[d]; {
+				case len(c.Every()) == 0 && c.Method() == "": // it is of no file that is given
+				case k != 0:
+					note(c, k)
+				case v.hashers.compares[d]:
+					note(c, strongHasher)
+				}
+			}
+		}
+	}
+}
+
+// returnsDigest reports whether a function returns a digest that it takes, or whether one
+// is as it should be.
+func (v *view) returnsDigest(fn *pysrc.Scope, kinds map[*pysrc.Call]hasher) (digest, verdict bool) {
+	returns(fn.Func.Body, func(e pysrc.Expr) {
+		if !v.isDigest(pysrc.Arg{Expr: e, Scope: fn}, kinds, 0) {
+			return
+		}
+		compared := v.compares(e)
+		digest, verdict = digest || !compared, verdict || compared
+	})
+	return digest, verdict
+}
+
+// isDigest reports whether an expression is a digest that a call takes, or compares one.
+func (v *view) isDigest(a pysrc.Arg, kinds map[*pysrc.Call]hasher, depth int) bool { // one case per expression
+	if v.hashers.work--; a.Expr == nil || depth > mostTurns || v.hashers.work < 0 {
+		return false
+	}
+	is := func(list ...pysrc.Expr) bool {
+		return slices.ContainsFunc(list, func(e pysrc.Expr) bool { return v.isDigest(pysrc.Arg{Expr: e, Scope: a.Scope}, kinds, depth+1) })
+	}
+	switch e := a.Expr.(type) {
+	case *pysrc.Name:
+		owner := a.Scope.Owner(e.ID)
+		if owner == nil || owner.Function() != a.Scope.Function() {
+			return false
+		}
+		list := owner.Bindings(e.ID)
+		return slices.ContainsFunc(list[:min(len(list), mostTurns)], func(b pysrc.Binding) bool {
+			return b.Kind == pysrc.Assigned && v.isDigest(pysrc.Arg{Expr: b.Value, Scope: b.Scope}, kinds, depth+1)
+		})
+	case *pysrc.Call:
+		if kinds[e] != 0 {
+			return true
+		}
+		if m, ok := e.Func.(*pysrc.Attribute); ok && m.Attr != "compare_digest" {
+			return is(m.Value) // h.hexdigest().lower()
+		}
+		return is(e.Args...) // str(h), hmac.compare_digest(h, want)
+	case *pysrc.Subscript:
+		return is(e.Value)
+	case *pysrc.Await:
+		return is(e.Value)
+	case *pysrc.Field:
+		return is(e.Value)
+	case *pysrc.Unary:
+		return is(e.Value)
+	case *pysrc.Joined:
+		return is(e.Parts...)
+	case *pysrc.Binary:
+		return is(e.Left, e.Right)
+	case *pysrc.Bool:
+		return is(e.Values...)
+	case *pysrc.Compare:
+		return is(e.Values...)
+	}
+	return false
+}
+
+// compares reports whether a test compares for equality, or has a function of the file
+// compare a digest.
+func (v *view) compares(test pysrc.Expr) bool {
+	if compares(test) {
+		return true
+	}
+	if len(v.hashers.compares) == 0 {
+		return false
+	}
+	return slices.ContainsFunc(v.callsIn(test.Where()), func(c *pysrc.Invocation) bool {
+		return slices.ContainsFunc(c.Defs, func(d *pysrc.Scope) bool { return v.hashers.compares[d] })
+	})
+}
+
+// strong reports whether a call takes a digest that verifies a file.
+func (v *view) strong(c *pysrc.Invocation) bool {
+	return c.Is(hashes...) || slices.ContainsFunc(c.Defs, func(d *pysrc.Scope) bool {
+		return v.hashers.gives[d] == strongHasher || v.hashers.compares[d]
+	})
+}
+
+// sameness says whether a digest is of the file that is loaded.
+type sameness byte
+
+const (
+	maybeSame sameness = iota
+	isSame
+	isOther
+)
+
+// about is what expressions speak of: names, and texts such as "model.pt".
+type about struct {
+	names map[string]bool
+	texts map[string]bool
+	open  bool // a name is not known to be a constant
+}
+
+// digestOf says whether a digest is of what is loaded, by what they have in common: names
+// as they stand there or as the function binds them, and paths that are written out.
+func (v *view) digestOf(load, hash *pysrc.Invocation) sameness {
+	fn := load.Scope.Function()
+	loaded, hashed := v.about(load.Every()), v.about(hash.Every())
+	for _, c := range v.calls[fn] { // h = sha256(); h.update(open(p, "rb").read())
+		if c.Method() == "update" && (c.Node.Start > load.Node.End) == (hash.Node.Start > load.Node.End) {
+			v.tell(hashed, c.Every(), 0)
+		}
+	}
+	if m, ok := hash.Node.Func.(*pysrc.Attribute); ok && len(hash.Defs) > 0 { // self.digest()
+		v.tell(hashed, []pysrc.Arg{{Expr: m.Value, Scope: hash.Scope}}, 0)
+	}
+	if meets(loaded, hashed) {
+		return isSame
+	}
+	if v.hashers.work < 0 || loaded.open != hashed.open || len(loaded.names)+len(loaded.texts) == 0 || len(hashed.names)+len(hashed.texts) == 0 || v.movedBetween(fn, loaded, hashed) {
+		return maybeSame
+	}
+	return isOther
+}
+
+func meets(a, b *about) bool {
+	common := func(x, y map[string]bool) bool {
+		for k := range x {
+			if y[k] {
+				return true
+			}
+		}
+		return false
+	}
+	return common(a.names, b.names) || common(a.texts, b.texts)
+}
+
+func (v *view) about(args []pysrc.Arg) *about {
+	x := &about{names: map[string]bool{}, texts: map[string]bool{}}
+	v.tell(x, args, 0)
+	return x
+}
+
+// tell adds what expressions speak of, through what their names are bound to.
+func (v *view) tell(x *about, args []pysrc.Arg, depth int) {
+	for _, a := range args {
+		pysrc.Walk(a.Expr, func(e pysrc.Expr) bool {
+			v.hashers.work--
+			switch e := e.(type) {
+			case *pysrc.Str:
+				if len(e.Value) > 0 && !slices.Contains(howOpened, e.Value) {
+					x.texts[e.Value] = true
+				}
+			case *pysrc.Name:
+				v.tellName(x, e.ID, a.Scope, depth)
+			}
+			return len(x.names) < mostNames && v.hashers.work > 0
+		})
+	}
+}
+
+// howOpened are texts in calls around a file that name no file.
+var howOpened = []string{"r", "rb", "rb+", "r+b", "w", "wb", "cpu", "cuda", "sha256", "sha384", "sha512", "blake2b", "utf-8"}
+
+func (v *view) tellName(x *about, id string, s *pysrc.Scope, depth int) {
+	owner := s.Owner(id)
+	if owner == nil || x.names[id] || len(x.names) >= mostNames {
+		return
+	}
+	list := owner.Bindings(id)
+	if slices.ContainsFunc(list, func(b pysrc.Binding) bool { return b.Kind == pysrc.Imported || b.Kind == pysrc.Defined }) {
+		return
+	}
+	x.names[id] = true
+	known := len(list) > 0 && depth < mostHashers
+	for _, b := range list[:min(len(list), mostNames)] {
+		if b.Value == nil || b.Kind == pysrc.Parameter || depth >= mostHashers {
+			known = false
+			continue
+		}
+		v.tell(x, []pysrc.Arg{{Expr: b.Value, Scope: b.Scope}}, depth+1)
+	}
+	x.open = x.open || !known
+}
+
+// movedBetween reports whether a call of the function is given something of both, so that
+// one may have become the other: f.write(data), os.replace(tmp, path).
+func (v *view) movedBetween(fn *pysrc.Scope, a, b *about) bool {
+	if len(v.calls[fn]) > mostMoves {
+		return true
+	}
+	for _, c := range v.calls[fn] {
+		if c.Is(inspects...) || slices.Contains(logs, c.Method()) {
+			continue
+		}
+		args := c.Every()
+		if m, ok := c.Node.Func.(*pysrc.Attribute); ok {
+			args = append(args, pysrc.Arg{Expr: m.Value, Scope: c.Scope})
+		}
+		said := v.about(args[:min(len(args), mostNames)])
+		if meets(said, a) && meets(said, b) {
+			return true
+		}
+	}
+	return false
+}
+
+// mostMoves is how many calls of a function are looked through for it.
+const mostMoves = 2000
+
+// logs are methods that only tell of what they are given.
+var logs = []string{"debug", "info", "warning", "warn", "error", "exception", "log"}
