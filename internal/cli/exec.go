@@ -302,7 +302,7 @@ func judgeBy(ctx context.Context, d *trust.Decider) enforce.Judge {
 			Version: 1, Operation: "load", Path: c.Path, Stage: trust.StageBytes,
 			SHA256: c.SHA256, Size: c.Size, File: c.File, Mode: c.Mode, UID: c.UID,
 		})
-		return r.What + ": " + r.Why, r.Allowed
+		return r.Reason(), r.Allowed
 	}
 }
 
