@@ -205,6 +205,9 @@ var ways = []struct {
 	{"chroot", "said(lambda: os.chroot('out'))", "EPERM"},
 	{"x32", "sys.stdout.flush(); p = os.fork()\nif p == 0: libc.syscall(0x40000002, b'models/evil.pkl', 0); os._exit(0)\nsaid(lambda: os.waitpid(p, 0)[1])", "31"},
 	{"for reading and writing", "os.rename('uploads/evil.dat', 'out/x'); said(lambda: os.open('out/x', os.O_RDWR))", denied},
+	{"G1 a zip in a stream", "import gzip, io, zipfile\nb = io.BytesIO()\nwith zipfile.ZipFile(b, 'w') as z: z.writestr('archive/data.pkl', b'\\x80\\x02}.')\nwith gzip.open('out/x.gz', 'wb') as f: f.write(b.getvalue())\nsaid(lambda: read('out/x.gz'))", denied},
+	{"G1 a stream with a wrong checksum", "import zlib\nz = bytearray(zlib.compress(b'\\x80\\x02}.'))\nz[-1] ^= 1\nwith open('out/x', 'wb') as f: f.write(z)\nsaid(lambda: read('out/x'))", denied},
+	{"a stream of text", "import gzip\nwith gzip.open('out/x.gz', 'wb') as f: f.write(b'text\\n' * 5000)\nsaid(lambda: len(gzip.open('out/x.gz').read()))", "25000"},
 	{"unlinked", "f = os.open('models/evil.pkl', os.O_PATH); os.rename('uploads/evil.dat', 'out/x'); g = os.open('out/x', os.O_PATH); os.unlink('out/x'); said(lambda: read('/proc/self/fd/%d' % g))", denied},
 	// Writing.
 	{"G5 a new model", "said(lambda: os.write(os.open('out/new.pt', os.O_CREAT | os.O_WRONLY), b'x'))", "1"},
@@ -286,7 +289,7 @@ func TestExecLog(t *testing.T) {
 	if len(list) != 2 {
 		t.Fatalf("%d denials: %v", len(list), list)
 	}
-	if list[0]["path"] != y.dir+"/models/evil.pkl" || len(fmt.Sprint(list[0]["sha256"])) != 64 || !strings.Contains(fmt.Sprint(list[0]["reason"]), "the lock does not list this model") {
+	if list[0]["path"] != y.dir+"/models/evil.pkl" || len(fmt.Sprint(list[0]["sha256"])) != 64 || list[0]["reason"] != "not trusted: the lock does not list this model" {
 		t.Errorf("%v", list[0])
 	}
 	if list[1]["path"] != y.dir+"/uploads/good.pkl" || len(fmt.Sprint(list[1]["sha256"])) != 64 || !strings.Contains(fmt.Sprint(list[1]["reason"]), "none of the folders") {
