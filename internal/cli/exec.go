@@ -77,6 +77,7 @@ type execPlan struct {
 	Places  enforce.Places `json:"places"`
 	Report  bool           `json:"report"`
 	MaxCopy int64          `json:"max_copy"`
+	Ports   enforce.Ports  `json:"ports"`
 }
 
 // exec works out what the program may reach, and starts this program again within that.
@@ -147,6 +148,7 @@ func (a *app) execPlan(f *execFlags, path string) (plan execPlan, access enforce
 		Unchecked: e.real("unchecked", x.Unchecked),
 	}
 	access = enforce.Access{Connect: x.Connect, Bind: x.Bind}
+	plan.Ports = access.Ports()
 	access.Write = enforce.Real([]string{os.TempDir()})
 	if x.Write != nil {
 		access.Write = e.real("write", x.Write)
@@ -259,7 +261,7 @@ func (a *app) execConfined(ctx context.Context, where string) error {
 	defer closeRoom(d.Room)
 	log := slog.New(slog.NewJSONHandler(out, nil))
 	code, counts, err := enforce.Exec(&enforce.Program{
-		Path: plan.Path, Args: plan.Args, Places: plan.Places, Report: plan.Report, MaxCopy: plan.MaxCopy,
+		Path: plan.Path, Args: plan.Args, Places: plan.Places, Report: plan.Report, MaxCopy: plan.MaxCopy, Ports: plan.Ports,
 		Judge: judgeBy(ctx, d), Told: tell(ctx, log, plan.Report),
 	})
 	if err != nil {
@@ -300,7 +302,7 @@ func judgeBy(ctx context.Context, d *trust.Decider) enforce.Judge {
 			Version: 1, Operation: "load", Path: c.Path, Stage: trust.StageBytes,
 			SHA256: c.SHA256, Size: c.Size, File: c.File, Mode: c.Mode, UID: c.UID,
 		})
-		return r.What + ": " + r.Why, r.Allowed
+		return r.Reason(), r.Allowed
 	}
 }
 

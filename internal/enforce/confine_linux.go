@@ -24,7 +24,7 @@ func Confine(a Access, bestEffort bool) (missing []string, err error) {
 	if err != nil {
 		abi = 0
 	}
-	ports := a.Connect != nil || a.Bind != nil
+	ports := a.Ports() != Ports{}
 	if abi < abiFiles {
 		missing = append(missing, fmt.Sprintf("Landlock is at version %d and %d is needed: files can be read and written wherever the user may", abi, abiFiles))
 	}
@@ -54,7 +54,7 @@ func rules(a Access) []landlock.Rule {
 	list := []landlock.Rule{
 		landlock.RODirs("/dev").IgnoreIfMissing(),
 		landlock.RWFiles("/dev").WithIoctlDev().IgnoreIfMissing(), // who may use a device is its mode's to say
-		landlock.RWDirs("/dev/shm", "/dev/mqueue").IgnoreIfMissing(),
+		landlock.RWDirs("/dev/shm").IgnoreIfMissing(),
 	}
 	for _, p := range a.Read {
 		if info, err := os.Stat(p); err == nil && !info.IsDir() {

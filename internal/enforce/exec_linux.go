@@ -86,7 +86,7 @@ func (s *supervisor) begin() (*os.Process, *os.File, error) {
 	}
 	ours, theirs := os.NewFile(uintptr(pair[0]), "control"), os.NewFile(uintptr(pair[1]), "control")
 	defer func() { _ = theirs.Close() }() // the stage has it
-	child, err := os.StartProcess("/proc/self/exe", append([]string{stageName, s.Path}, s.Args...), &os.ProcAttr{
+	child, err := os.StartProcess("/proc/self/exe", append([]string{stageName, s.Ports.text(), s.Path}, s.Args...), &os.ProcAttr{
 		Files: []*os.File{os.Stdin, os.Stdout, os.Stderr, theirs},
 	})
 	if err != nil {

@@ -205,6 +205,9 @@ var ways = []struct {
 	{"chroot", "said(lambda: os.chroot('out'))", "EPERM"},
 	{"x32", "sys.stdout.flush(); p = os.fork()\nif p == 0: libc.syscall(0x40000002, b'models/evil.pkl', 0); os._exit(0)\nsaid(lambda: os.waitpid(p, 0)[1])", "31"},
 	{"for reading and writing", "os.rename('uploads/evil.dat', 'out/x'); said(lambda: os.open('out/x', os.O_RDWR))", denied},
+	{"G1 a zip in a stream", "import gzip, io, zipfile\nb = io.BytesIO()\nwith zipfile.ZipFile(b, 'w') as z: z.writestr('archive/data.pkl', b'\\x80\\x02}.')\nwith gzip.open('out/x.gz', 'wb') as f: f.write(b.getvalue())\nsaid(lambda: read('out/x.gz'))", denied},
+	{"G1 a stream with a wrong checksum", "import zlib\nz = bytearray(zlib.compress(b'\\x80\\x02}.'))\nz[-1] ^= 1\nwith open('out/x', 'wb') as f: f.write(z)\nsaid(lambda: read('out/x'))", denied},
+	{"a stream of text", "import gzip\nwith gzip.open('out/x.gz', 'wb') as f: f.write(b'text\\n' * 5000)\nsaid(lambda: len(gzip.open('out/x.gz').read()))", "25000"},
 	{"unlinked", "f = os.open('models/evil.pkl', os.O_PATH); os.rename('uploads/evil.dat', 'out/x'); g = os.open('out/x', os.O_PATH); os.unlink('out/x'); said(lambda: read('/proc/self/fd/%d' % g))", denied},
 	// Writing.
 	{"G5 a new model", "said(lambda: os.write(os.open('out/new.pt', os.O_CREAT | os.O_WRONLY), b'x'))", "1"},
@@ -286,7 +289,7 @@ func TestExecLog(t *testing.T) {
 	if len(list) != 2 {
 		t.Fatalf("%d denials: %v", len(list), list)
 	}
-	if list[0]["path"] != y.dir+"/models/evil.pkl" || len(fmt.Sprint(list[0]["sha256"])) != 64 || !strings.Contains(fmt.Sprint(list[0]["reason"]), "the lock does not list this model") {
+	if list[0]["path"] != y.dir+"/models/evil.pkl" || len(fmt.Sprint(list[0]["sha256"])) != 64 || list[0]["reason"] != "not trusted: the lock does not list this model" {
 		t.Errorf("%v", list[0])
 	}
 	if list[1]["path"] != y.dir+"/uploads/good.pkl" || len(fmt.Sprint(list[1]["sha256"])) != 64 || !strings.Contains(fmt.Sprint(list[1]["reason"]), "none of the folders") {
@@ -464,7 +467,7 @@ print('done', round(48000 / (time.time() - begun)), 'a second')
 	t.Log(line)
 }
 
-// Ports are those that are declared.
+// Ports are those that are declared, whichever way a program goes to them.
 func TestExecPorts(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -472,18 +475,82 @@ func TestExecPorts(t *testing.T) {
 	}
 	defer func() { _ = l.Close() }()
 	port := l.Addr().(*net.TCPAddr).Port
-	code := fmt.Sprintf("import socket; said(lambda: socket.create_connection(('127.0.0.1', %d)) and 'connected'); said(lambda: socket.socket().bind(('127.0.0.1', 0)) or 'bound')", port)
+	code := "import socket; at = ('127.0.0.1', " + strconv.Itoa(port) + ")\n" + portWays
 	for policy, want := range map[string]string{
-		"":                "connected bound",
-		"  connect: []\n": "EACCES bound",
-		"  bind: []\n":    "connected EACCES",
-		"  bind: [1]\n  connect: [" + strconv.Itoa(port) + "]\n": "connected EACCES",
+		"":                "connected bound fastopen fastopen fastopen later",
+		"  connect: []\n": "EACCES bound ENOTSUP ENOTSUP ENOTSUP EACCES",
+		"  bind: []\n":    "connected EACCES fastopen fastopen fastopen later",
+		"  bind: [1]\n  connect: [" + strconv.Itoa(port) + "]\n": "connected EACCES ENOTSUP ENOTSUP ENOTSUP later",
 	} {
-		if got := strings.Join(newYard(t, policy).run(code), " "); got != want {
-			t.Errorf("%q: %s, want %s", policy, got, want)
+		got := newYard(t, policy).run(code)
+		if len(got) != 6+len(otherSockets)+4 {
+			t.Fatalf("%q: %q", policy, got)
+		}
+		if ports := strings.Join(got[:6], " "); ports != want {
+			t.Errorf("%q: %s, want %s", policy, ports, want)
+		}
+		// What a kernel does not have is refused by itself, with the same errors.
+		for i, s := range otherSockets {
+			if refused := got[6+i] == s.refused; policy != "" && !refused || policy == "" && s.everywhere && refused {
+				t.Errorf("%q: socket(%s): %s", policy, s.args, got[6+i])
+			}
+		}
+		if rest := strings.Join(got[6+len(otherSockets):], " "); rest != "udp6 unix connected stream" {
+			t.Errorf("%q: what is no TCP of others is held as well: %s", policy, rest)
 		}
 	}
 }
+
+// otherSockets reach the ports of TCP, or such as they have, without being TCP.
+var otherSockets = []struct {
+	args, refused string
+	everywhere    bool // root and others have it, on every kernel
+}{
+	{"2, 1, 262", "EPROTONOSUPPORT", true}, // MPTCP
+	{"10, 1 | 0o2004000, 262", "EPROTONOSUPPORT", true},
+	{"2, 1, 132", "EPROTONOSUPPORT", false}, // SCTP
+	{"2, 5, 132", "EPROTONOSUPPORT", false},
+	{"2, 1, 256", "EPROTONOSUPPORT", false}, // SMC
+	{"2, 6, 33", "EPROTONOSUPPORT", false},  // DCCP
+	{"2, 3, 6", "EPROTONOSUPPORT", false},   // segments made by hand
+	{"43, 1, 0", "EAFNOSUPPORT", false},     // SMC
+	{"21, 5, 0", "EAFNOSUPPORT", false},     // RDS
+	{"17, 3, 0", "EAFNOSUPPORT", false},     // packets made by hand
+}
+
+// portWays are ways to connect and to bind, by at, and sockets that no port is asked of.
+var portWays = func() string {
+	var b strings.Builder
+	b.WriteString(`
+class iovec(ctypes.Structure): _fields_ = [('base', ctypes.c_char_p), ('len', ctypes.c_size_t)]
+class msghdr(ctypes.Structure): _fields_ = [('name', ctypes.c_char_p), ('namelen', ctypes.c_uint), ('iov', ctypes.POINTER(iovec)), ('iovlen', ctypes.c_size_t), ('control', ctypes.c_void_p), ('controllen', ctypes.c_size_t), ('flags', ctypes.c_int), ('n', ctypes.c_uint)]
+def many(flags):
+    name = b'\x02\x00' + at[1].to_bytes(2, 'big') + bytes([127, 0, 0, 1]) + bytes(8)
+    m = msghdr(name, 16, ctypes.pointer(iovec(b'x', 1)), 1)
+    s = socket.socket()
+    if libc.sendmmsg(s.fileno(), ctypes.byref(m), 1, flags) < 0: raise OSError(ctypes.get_errno(), '')
+def later():
+    s = socket.socket(); s.setsockopt(6, 30, 1); s.connect(at); s.send(b'x'); return 'later'
+def echo():
+    a, b = socket.socketpair(); a.sendmsg([b'x']); return b.recv(1) == b'x' and 'stream'
+said(lambda: socket.create_connection(at) and 'connected')
+said(lambda: socket.socket().bind(('127.0.0.1', 0)) or 'bound')
+said(lambda: socket.socket().sendto(b'x', 0x20000000, at) and 'fastopen')
+said(lambda: socket.socket().sendmsg([b'x'], [], 0x20000000 | 0x4000, at) and 'fastopen')
+said(lambda: many(0x20000000) or 'fastopen')
+said(later)
+`)
+	for _, s := range otherSockets {
+		fmt.Fprintf(&b, "said(lambda: socket.socket(%s) and 'made')\n", s.args)
+	}
+	b.WriteString(`
+said(lambda: socket.socket(10, 2) and 'udp6')
+said(lambda: socket.socket(socket.AF_UNIX) and 'unix')
+said(lambda: socket.socket(2, 2).connect(at) or 'connected')
+said(echo)
+`)
+	return b.String()
+}()
 
 // Rights cannot be given up, because the supervisor would not.
 func TestExecRights(t *testing.T) {

@@ -1,11 +1,13 @@
 package enforce
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"slices"
 	"strings"
 
+	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/decomp"
 	"github.com/andiron-dev/andiron/internal/magic"
 	"github.com/andiron-dev/andiron/internal/strictzip"
@@ -32,7 +34,7 @@ func Looks(name string, r io.ReaderAt, size int64) (magic.Kind, bool, error) {
 			return k, true, nil
 		case (k == magic.Zip || k == magic.ZipAppended) && zipHoldsModel(name, r, size):
 			return k, true, nil
-		case decomp.Supported(k) && squeezedModel(name, k, r, size):
+		case decomp.Supported(k) && (magic.ModelName(name) || stream(k, r, size).model()):
 			return k, true, nil
 		}
 	}
@@ -85,23 +87,87 @@ func zipHoldsModel(name string, r io.ReaderAt, size int64) bool {
 	return false
 }
 
-// squeezedModel looks at the beginning of what a stream decompresses to.
-func squeezedModel(name string, k magic.Kind, r io.ReaderAt, size int64) bool {
-	if magic.ModelName(name) {
-		return true
-	}
-	z, err := decomp.Open(k, r, size, decomp.Limits{})
+// Of a stream so much is looked at: of what it is, of what it decompresses to if that is
+// a stream again, and how often.
+const (
+	mostSqueezed = 16 << 20 // a block of LZ4 has 8 MiB
+	mostInside   = 1 << 20  // a block of bzip2 has 900 kB
+	deepest      = 3
+)
+
+// stream is a file that is one, as far as it is looked at.
+func stream(k magic.Kind, r io.ReaderAt, size int64) *squeezed {
+	return &squeezed{kind: k, r: r, size: min(size, mostSqueezed), cut: size > mostSqueezed}
+}
+
+// squeezed is a stream, in a file or in another one.
+type squeezed struct {
+	kind  magic.Kind
+	r     io.ReaderAt
+	size  int64
+	cut   bool // it goes on behind size
+	level int  // in so many others
+}
+
+// model looks at the beginning of what a stream decompresses to. A zip in it is a model,
+// because its directory stands at the end.
+func (s *squeezed) model() bool {
+	z, err := decomp.Open(s.kind, s.r, s.size, decomp.Limits{Bytes: mostInside + 1, Window: 128 << 20})
 	if err != nil {
 		return true
 	}
 	head := make([]byte, magic.HeadLen)
 	n, err := io.ReadFull(z, head)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-		return false // it does not decompress for anybody
+	head = head[:n]
+	length, known := s.length(n, err)
+	if !known {
+		return true
 	}
-	length := int64(n)
+	tail := head
 	if err == nil {
-		length = 1 << 62 // nobody knows
+		tail = nil
 	}
-	return slices.ContainsFunc(magic.All(head[:n], nil, length), func(k magic.Kind) bool { return slices.Contains(models, k) })
+	kinds := magic.All(head, tail, length)
+	if slices.ContainsFunc(kinds, func(k magic.Kind) bool {
+		return slices.Contains(models, k) || k == magic.Zip || k == magic.ZipAppended
+	}) {
+		return true
+	}
+	kinds = slices.DeleteFunc(kinds, func(k magic.Kind) bool { return !decomp.Supported(k) })
+	return len(kinds) > 0 && s.within(kinds, head, z)
+}
+
+// within looks into what may be streams in this one, which begin with head.
+func (s *squeezed) within(kinds []magic.Kind, head []byte, rest io.Reader) bool {
+	if s.level >= deepest {
+		return true
+	}
+	more, err := bounded.ReadAll(rest, mostInside-magic.HeadLen)
+	b := slices.Concat(head, more)
+	return slices.ContainsFunc(kinds, func(k magic.Kind) bool {
+		inner := squeezed{kind: k, r: bytes.NewReader(b), size: int64(len(b)), cut: err != nil, level: s.level + 1}
+		return inner.model()
+	})
+}
+
+// length says how long what was decompressed is, as far as anybody can tell, when n bytes
+// of it came and then an error. A loader has used them before it sees that a checksum is
+// wrong. known is false if another decompressor may give what this one did not.
+func (s *squeezed) length(n int, err error) (length int64, known bool) {
+	const open = 1 << 62
+	ended := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	switch {
+	case err == nil:
+		return open, true
+	case ended:
+		return int64(n), !s.cut
+	case errors.Is(err, bounded.ErrLimit) || errors.Is(err, io.ErrNoProgress):
+		return 0, false
+	case s.kind == magic.Zlib || s.kind == magic.LZMA: // which have no magic number: it may be no stream at all
+		return int64(n), true
+	case s.kind == magic.XZ: // each block may have filters that are not known here
+		return 0, false
+	default:
+		return open, n > 0
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -12,7 +13,8 @@ import (
 )
 
 // stageName is what this program is called when it is to become the program that is
-// held: its arguments are the path of that and what it is called with.
+// held: its arguments are which ports are declared, the path of that and what it is
+// called with.
 const stageName = "andiron-exec-stage"
 
 // fdControl is where a stage hands over the listener, and says what went wrong.
@@ -21,21 +23,21 @@ const fdControl = 3
 // Stage becomes a program that is held, if this process was started for that, and does
 // not return then. Every program that uses this package calls it first.
 func Stage() {
-	if len(os.Args) < 3 || os.Args[0] != stageName {
+	if len(os.Args) < 4 || os.Args[0] != stageName {
 		return
 	}
 	runtime.LockOSThread() // what is put in force is so for this thread, and for what it becomes
-	err := stage(os.Args[1], os.Args[2:])
+	err := stage(portsOf(os.Args[1]), os.Args[2], os.Args[3:])
 	_, _ = unix.Write(fdControl, []byte(err.Error())) // if nobody hears it, nobody waits
 	os.Exit(1)                                        //nolint:forbidigo // this process is no run of andiron
 }
 
-func stage(path string, args []string) error {
+func stage(ports Ports, path string, args []string) error {
 	a := seccomp.ArchOf(runtime.GOARCH)
 	if a == nil {
 		return ErrUnsupported
 	}
-	p, err := ProgramFilter(a, privileged()).Compile()
+	p, err := ProgramFilter(a, privileged(), ports).Compile()
 	if err != nil {
 		return fmt.Errorf("internal error: %w", err)
 	}
@@ -55,6 +57,15 @@ func stage(path string, args []string) error {
 	}
 	unix.CloseOnExec(fdControl)
 	return fmt.Errorf("%q: %w", path, unix.Exec(path, args, os.Environ()))
+}
+
+// text is how a stage is told.
+func (p Ports) text() string { return fmt.Sprintf("%t,%t", p.Connect, p.Bind) }
+
+// portsOf is what text says.
+func portsOf(text string) Ports {
+	connect, bind, _ := strings.Cut(text, ",")
+	return Ports{Connect: connect == "true", Bind: bind == "true"}
 }
 
 // privileged reports whether this process has rights that it could give up.

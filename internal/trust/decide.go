@@ -56,6 +56,22 @@ type Response struct {
 	Warnings []string `json:"warnings"`
 }
 
+// notTrusted begins what is said of a model that lock or policy are against; the title of
+// a rule follows, and Why says the same of this model.
+const notTrusted = "not trusted: "
+
+// Reason is what and why in one line, for logs.
+func (r *Response) Reason() string {
+	switch {
+	case r.Why == "":
+		return r.What
+	case strings.HasPrefix(r.What, notTrusted):
+		return notTrusted + r.Why
+	default:
+		return r.What + ": " + r.Why
+	}
+}
+
 // The stages of a decision.
 const (
 	StageOpen  = "open"  // before anything is read
@@ -357,7 +373,7 @@ func (c *decision) name() string {
 
 func (c *decision) deny(code string, r *rule.Rule, why string, evidence ...string) {
 	c.out.Code, c.out.Hint = code, strings.ReplaceAll(r.Fix, "PATH", c.name())
-	c.out.What = "not trusted: " + r.Title
+	c.out.What = notTrusted + r.Title
 	c.out.Why = strings.Join(append([]string{why}, evidence...), "; ")
 	c.out.Rules = append(c.out.Rules, r.ID)
 }
