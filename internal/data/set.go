@@ -377,10 +377,11 @@ func (c *SetCheck) cell(cell *dataset.BadCell) {
 
 // UnreadSet says that a data set ended before its end.
 func UnreadSet(name string, err error) finding.Finding {
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		err = errors.New("it ends before its data do")
+	text := err.Error()
+	if errors.Is(err, io.ErrUnexpectedEOF) { // what it is wrapped in says where
+		text = strings.ReplaceAll(text, io.ErrUnexpectedEOF.Error(), "it ends before its data do")
 	}
-	f := tenUnread.Undetermined(finding.Where{Path: name}, err.Error())
+	f := tenUnread.Undetermined(finding.Where{Path: name}, text)
 	f.Fix = "give the set whole, in one of the forms of " + dataPage
 	return f
 }

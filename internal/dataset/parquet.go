@@ -22,6 +22,7 @@ type tables struct {
 	lim     Limits
 	next    int64 // number of the next sample
 	pending error
+	broken  *SampleError // of the row that comes next to be said
 
 	file    *parquet.File
 	name    string
@@ -79,8 +80,8 @@ func wholeSet(files []File) error {
 }
 
 func (t *tables) Next() (*Rows, error) {
-	if t.pending != nil {
-		return nil, t.pending
+	if err := t.behind(); err != nil {
+		return nil, err
 	}
 	rows := &Rows{First: t.next}
 	for rows.size() < t.lim.Block && len(rows.Bad) < 1024 {
@@ -98,7 +99,7 @@ func (t *tables) Next() (*Rows, error) {
 		}
 	}
 	if rows.N == 0 && len(rows.Bad) == 0 {
-		return nil, t.pending
+		return nil, t.behind()
 	}
 	if rows.N > 0 && rows.numbers == nil {
 		t.each = max(1, rows.size()/int64(rows.N))
@@ -106,6 +107,15 @@ func (t *tables) Next() (*Rows, error) {
 	rows.seal()
 	rows.Read, rows.Whole = t.progress()
 	return rows, nil
+}
+
+// behind is the error that comes behind the last rows, if there is one.
+func (t *tables) behind() error {
+	if one := t.broken; one != nil {
+		t.broken = nil
+		return one
+	}
+	return t.pending
 }
 
 // progress counts files, in thousandths of their rows.
@@ -145,6 +155,9 @@ func (t *tables) add(rows *Rows) (more bool, err error) {
 	}
 	if rows.place == nil {
 		t.head(rows)
+	}
+	if t.unreadable() {
+		return false, nil
 	}
 	for _, c := range t.cursors {
 		if c.front().bad {
@@ -196,6 +209,22 @@ func (t *tables) head(rows *Rows) {
 	}
 }
 
+// unreadable passes over the row that comes next if some cell of it cannot be read, and
+// keeps what is wrong with it.
+func (t *tables) unreadable() bool {
+	for _, c := range t.cursors {
+		s := c.front()
+		if s.err == nil {
+			continue
+		}
+		row := t.next - t.first + 1
+		t.broken = &SampleError{t.next, fmt.Errorf("%q: row %d, column %d (%.80q): %w", t.name, row, c.at, c.name, s.err)}
+		t.pass(1)
+		return true
+	}
+	return false
+}
+
 // leaveOut passes over n rows of which some cell has no value.
 func (t *tables) leaveOut(rows *Rows, n int) {
 	if rows.numbers == nil {
@@ -212,6 +241,11 @@ func (t *tables) leaveOut(rows *Rows, n int) {
 			}
 		}
 	}
+	t.pass(n)
+}
+
+// pass leaves n rows behind.
+func (t *tables) pass(n int) {
 	for _, c := range t.cursors {
 		if s := c.front(); s.bad {
 			c.drop(n)

@@ -18,7 +18,8 @@ import (
 type stretch struct {
 	rows  int
 	bad   bool
-	empty bool // they have nothing, and not something wrong
+	empty bool  // they have nothing, and not something wrong
+	err   error // of one row, whose value cannot be read
 	shape []int64
 	data  []byte
 	at    int // where those begin that are not taken
@@ -149,11 +150,17 @@ func (c *cursor) more(n int) error {
 // none adds rows without a value.
 func (c *cursor) none(n int, empty bool) {
 	c.read += int64(n)
-	if last := len(c.queue) - 1; last >= 0 && c.queue[last].bad && c.queue[last].empty == empty {
+	if last := len(c.queue) - 1; last >= 0 && c.queue[last].bad && c.queue[last].err == nil && c.queue[last].empty == empty {
 		c.queue[last].rows += n
 		return
 	}
 	c.queue = append(c.queue, stretch{rows: n, bad: true, empty: empty})
+}
+
+// broken adds a row that cannot be read. Those behind it can.
+func (c *cursor) broken(err error) {
+	c.read++
+	c.queue = append(c.queue, stretch{rows: 1, bad: true, err: err})
 }
 
 // good is the stretch to add a row of a shape to.
@@ -239,7 +246,8 @@ func (c *cursor) moreImages() error {
 	}
 	t, err := next.wait()
 	if err != nil {
-		return err
+		c.broken(err)
+		return nil
 	}
 	s := c.good(t.Shape[1:])
 	s.data = append(s.data, t.Data...)
@@ -260,13 +268,14 @@ func (c *cursor) begin() error {
 		return nil
 	}
 	b, _, err := c.chunk.Values(nil, 1, 1)
-	if err == nil {
-		err = c.tooLong(nil, len(b))
-	}
 	if err != nil {
 		return err
 	}
 	c.pass(1)
+	if err := c.tooLong(nil, len(b)); err != nil {
+		c.begun = append(c.begun, begun{wait: func() (tensor.Tensor, error) { return tensor.Tensor{}, err }})
+		return nil //nolint:nilerr // it comes in its turn
+	}
 	size := int64(len(b))
 	c.begun = append(c.begun, begun{wait: c.form.start(b[4:], c.lim), size: size})
 	c.begunB += size

@@ -230,17 +230,17 @@ func TestParquetImagesAhead(t *testing.T) {
 		lim        Limits
 		ahead      int
 		bad        []int64
-		rows, last int // before the block with the one that is cut off
+		rows, last int // but the one that is cut off
 	}{
-		{"images", Limits{}, 22, []int64{4, 5, 30}, 28, 29},
-		{"images", Limits{Block: 200}, 2, []int64{4, 5, 30}, 28, 29},
+		{"images", Limits{}, 22, []int64{4, 5, 30}, 36, 39},
+		{"images", Limits{Block: 200}, 2, []int64{4, 5, 30}, 36, 39},
 		{"pairs", Limits{}, 0, []int64{4, 4, 5, 5}, 18, 19},
 	} {
 		d := &counting{}
 		want := Wanted{Form: func(string) Form { return Form{DType: tensor.Uint8, Channels: 3, Last: true, Decoder: d} }}
-		list, err := readParquet(t, []string{c.file}, want, c.lim)
-		if (c.file == "images") != (err != nil && strings.Contains(err.Error(), `row 13 of the row group, column 1 ("image")`)) {
-			t.Fatalf("%s: error %v", c.file, err)
+		list, broken, err := goingOn(t, []string{c.file}, want, c.lim)
+		if cut := []string{`37: "images.parquet": row 38, column 1 ("image"): unexpected EOF`}; err != nil || (c.file == "images") != slices.Equal(broken, cut) {
+			t.Fatalf("%s: error %v, broken %q", c.file, err, broken)
 		}
 		n, bad, last := 0, []int64(nil), 0
 		for _, rows := range list {
@@ -258,6 +258,86 @@ func TestParquetImagesAhead(t *testing.T) {
 		if n != c.rows || last != c.last || !slices.Equal(bad, c.bad) || d.most != c.ahead {
 			t.Errorf("%s: %d rows, the last is %d; without an image are %v; %d were ahead, want %d", c.file, n, last, bad, d.most, c.ahead)
 		}
+	}
+}
+
+// goingOn reads all that can be read of a set, and says which samples cannot.
+func goingOn(t *testing.T, names []string, want Wanted, lim Limits) (list []*Rows, broken []string, err error) {
+	t.Helper()
+	var files []File
+	for i, name := range names {
+		files = append(files, fileAt(t, name))
+		if i > 0 {
+			files[i].Name = fmt.Sprintf("%d-%s", i, files[i].Name)
+		}
+	}
+	set, err := Parquet(files, want, 0, lim)
+	for err == nil {
+		var more []*Rows
+		more, err = all(set)
+		list = append(list, more...)
+		one, ok := errors.AsType[*SampleError](err)
+		if !ok {
+			break
+		}
+		broken, err = append(broken, fmt.Sprintf("%d: %v", one.Sample, one)), nil
+	}
+	return list, broken, err
+}
+
+// failing is a decoder that fails for pictures of some colours.
+type failing []byte
+
+func (f failing) Start(q Request) func() (Picture, error) {
+	return func() (Picture, error) {
+		p, err := Decode(q)
+		if err == nil && bytes.Contains(f, p.Values[:1]) {
+			err = errors.New("no picture")
+		}
+		return p, err
+	}
+}
+
+// A row with a picture that cannot be read is one error, whatever its other columns have,
+// and the rows around it come as they are; so in each file of a set.
+func TestParquetGoesOn(t *testing.T) {
+	// Rows 4 and 5 have no pictures, in either column.
+	for _, block := range []int64{0, 200, 1} {
+		want := Wanted{Form: func(column string) Form {
+			of := map[string]failing{"image": {0, 6, 19}, "other": {2, 6}}
+			return Form{DType: tensor.Uint8, Channels: 3, Last: true, Decoder: of[column]}
+		}}
+		list, broken, err := goingOn(t, []string{"pairs"}, want, Limits{Block: block, Sample: 1 << 20})
+		var got, bad []int64
+		for _, rows := range list {
+			for i := range rows.N {
+				got = append(got, rows.Number(i))
+				if data := rows.Row(i)[0].Data; int64(data[0]) != rows.Number(i) {
+					t.Errorf("sample %d is picture %d", rows.Number(i), data[0])
+				}
+			}
+			for _, cell := range rows.Bad {
+				bad = append(bad, cell.Sample)
+			}
+		}
+		wrong := []string{
+			`0: "pairs.parquet": row 1, column 1 ("image"): no picture`,
+			`2: "pairs.parquet": row 3, column 2 ("other"): no picture`,
+			`6: "pairs.parquet": row 7, column 1 ("image"): no picture`,
+			`19: "pairs.parquet": row 20, column 1 ("image"): no picture`,
+		}
+		if err != nil || !slices.Equal(broken, wrong) || len(got) != 14 || !slices.Equal(bad, []int64{4, 4, 5, 5}) {
+			t.Errorf("block %d: error %v, samples %v, broken %q, bad %v", block, err, got, broken, bad)
+		}
+	}
+	list, broken, err := goingOn(t, []string{"images", "images"}, Wanted{}, Limits{})
+	if n := len(list); err != nil || len(broken) != 2 || !strings.HasPrefix(broken[1], `77: "images.parquet": row 38,`) || list[n-1].Next() != 80 {
+		t.Errorf("two files: error %v, %d, broken %q", err, n, broken)
+	}
+	// Pictures beyond the limit are such rows.
+	_, broken, err = goingOn(t, []string{"images"}, Wanted{}, Limits{Pixels: 5})
+	if err != nil || len(broken) != 37 || !strings.Contains(broken[0], "an image of 2 by 3") {
+		t.Errorf("the limit of an image: error %v, broken %q", err, broken)
 	}
 }
 

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/andiron-dev/andiron/finding"
@@ -31,5 +32,24 @@ func TestDataProgress(t *testing.T) {
 	}
 	if n := len(got.done); n < 2 || got.done[n-1] != 100_100 {
 		t.Errorf("progress %v, want its last to be 100 of 100", got.done)
+	}
+}
+
+// A picture that is cut off, in row 38 of 40, is one row that cannot be read, and the
+// others are looked at; three have no picture.
+func TestDataPictureCutOff(t *testing.T) {
+	var got seen
+	d := engine.DataOptions{Files: []engine.TensorFile{{Path: "../dataset/testdata/parquet/images.parquet"}}}
+	if err := engine.Data(t.Context(), d, engine.Options{}, &got); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, f := range got.all() {
+		if f.Rule == "TEN090" && strings.Contains(f.Message, `images.parquet": row 38, column 1 ("image"): it ends before its data do`) {
+			n++
+		}
+	}
+	if c := got.summary.Tensors; n != 1 || c == nil || c.Requests != 39 || c.Unread != 1 {
+		t.Errorf("counted %+v, found %+v", c, got.all())
 	}
 }

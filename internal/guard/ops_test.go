@@ -286,7 +286,32 @@ func TestTLS(t *testing.T) {
 	}
 	key2, _, cert2 := certificate(t, "second", ca)
 	g.files.set("cert", cert2)
-	g.Reload(t.Context()) // the key does not fit yet
+	tick := func() { g.reloadCertificates(t.Context(), (*certificates).watch) }
+	said := func() int { return strings.Count(g.log.String(), "those before stay in force") }
+	// The key does not fit yet, which is said once for each kind of broken file, and
+	// whenever somebody asks.
+	for _, c := range []struct {
+		cert   string
+		reload func()
+		said   int
+	}{
+		{cert2, tick, 1},
+		{cert2, tick, 1},
+		{"x", tick, 2},
+		{"y", tick, 3},
+		{"y", tick, 3},
+		{cert2, tick, 4},
+		{cert2, func() { g.Reload(t.Context()) }, 5},
+		{cert2, tick, 5},
+		{cert, tick, 5},
+		{cert2, tick, 6},
+	} {
+		g.files.set("cert", c.cert)
+		c.reload()
+		if n := said(); n != c.said {
+			t.Errorf("said %d times, want %d", n, c.said)
+		}
+	}
 	if got := ask(false, pair); got != "first" {
 		t.Errorf("%q", got)
 	}

@@ -252,7 +252,7 @@ func (g *Gateway) reloading(ctx context.Context) {
 			if g.models.stale() {
 				g.reloadSchemas(ctx)
 			}
-			g.reloadCertificates(ctx)
+			g.reloadCertificates(ctx, (*certificates).watch)
 		}
 	}
 }
@@ -261,7 +261,7 @@ func (g *Gateway) reloading(ctx context.Context) {
 // what was there before stays in force.
 func (g *Gateway) Reload(ctx context.Context) {
 	g.reloadSchemas(ctx)
-	g.reloadCertificates(ctx)
+	g.reloadCertificates(ctx, (*certificates).load)
 }
 
 func (g *Gateway) reloadSchemas(ctx context.Context) {
@@ -275,11 +275,11 @@ func (g *Gateway) reloadSchemas(ctx context.Context) {
 	}
 }
 
-func (g *Gateway) reloadCertificates(ctx context.Context) {
+func (g *Gateway) reloadCertificates(ctx context.Context, load func(*certificates) (bool, error)) {
 	if g.certs == nil {
 		return
 	}
-	if changed, err := g.certs.load(); changed || err != nil {
+	if changed, err := load(g.certs); changed || err != nil {
 		g.reloaded(ctx, "certificates", err)
 	}
 }

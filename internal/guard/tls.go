@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -13,6 +14,23 @@ type certificates struct {
 	c     *Config
 	bytes atomic.Pointer[string]
 	now   atomic.Pointer[tls.Config]
+	tried atomic.Pointer[attempt] // the last one
+}
+
+// attempt is what reading the files came to.
+type attempt struct {
+	files [sha256.Size]byte
+	err   string
+}
+
+// watch loads. An error that it had the last time, of the same files, is none.
+func (t *certificates) watch() (changed bool, err error) {
+	before := t.tried.Load()
+	changed, err = t.load()
+	if before != nil && err != nil && *before == *t.tried.Load() {
+		return false, nil
+	}
+	return changed, err
 }
 
 // load reads the files. After the first time an error leaves what was there, and
@@ -24,6 +42,13 @@ func (t *certificates) load() (changed bool, err error) {
 	}
 	read := make([][]byte, 0, 3)
 	var all strings.Builder
+	defer func() {
+		now := attempt{files: sha256.Sum256([]byte(all.String()))}
+		if err != nil {
+			now.err = err.Error()
+		}
+		t.tried.Store(&now)
+	}()
 	for _, name := range files {
 		b, err := t.c.Read(name)
 		if err != nil {

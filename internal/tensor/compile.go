@@ -41,6 +41,8 @@ func (t *spec) fits(nonfinite bool) error {
 		return errors.New("nonfinite and tiny need a floating dtype")
 	case floats < len(t.dtypes) && t.normalize != nil:
 		return errors.New("normalize needs floating dtypes only")
+	case t.normalize != nil && t.normalize.by == "model" && slices.ContainsFunc(t.dtypes, func(d DType) bool { return d.Size() == 1 }):
+		return errors.New("normalize by: model has no float8 dtype: torch does not calculate with them")
 	case ints < len(t.dtypes) && t.vocabulary > 0:
 		return errors.New("vocabulary needs integer dtypes only")
 	case slices.Contains(t.dtypes, Bool) && ways > 0:

@@ -191,6 +191,10 @@ func statisticRefusals(t func(name, tensor string)) {
 	t("standardize without std", f("normalize: {kind: standardize, axis: 0, mean: [1]}"))
 	t("a std of 0", f("normalize: {kind: standardize, axis: 0, mean: [1], std: [0]}"))
 	t("as many means as there are no channels", f("normalize: {kind: standardize, axis: 0, mean: [1, 2, 3], std: [1, 1, 1]}"))
+	for _, d := range []string{"float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "[float32, float8_e5m2]"} {
+		t("a model that normalises "+d, "{dtype: "+d+", shape: [2], normalize: {kind: standardize, axis: 0, mean: [1], std: [1]}}")
+	}
+	t("a model that makes unit vectors of float8", "{dtype: float8_e5m2, shape: [2], normalize: {kind: lp, axis: 0, by: model}}")
 	t("stats without bands", f("stats: {axis: 0}"))
 	t("stats the wrong way round", f("stats: {axis: 0, mean: [1..0]}"))
 	t("stats for too many channels", f("stats: {axis: 0, mean: [0..1, 0..1, 0..1]}"))

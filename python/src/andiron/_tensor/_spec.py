@@ -520,6 +520,8 @@ def fits(s: Spec, *, nonfinite: bool) -> None:
         raise ValueError("nonfinite and tiny need a floating dtype")
     if floats < len(s.dtypes) and s.normalize:
         raise ValueError("normalize needs floating dtypes only")
+    if s.normalize and s.normalize.by == "model" and any(d.size == 1 for d in s.dtypes):
+        raise ValueError("normalize by: model has no float8 dtype: torch does not calculate with them")
     _fits_values(s, integers, ways)
 
 
