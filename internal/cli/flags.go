@@ -1,10 +1,13 @@
 package cli
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -67,6 +70,47 @@ func (n *atLeast1) Set(v string) error {
 	}
 	*n = atLeast1(i)
 	return nil
+}
+
+// span is a flag with a time above 0.
+type span time.Duration
+
+func (d *span) String() string { return time.Duration(*d).String() }
+func (d *span) Type() string   { return "duration" }
+
+func (d *span) Set(v string) error {
+	t, err := time.ParseDuration(v)
+	if err != nil || t <= 0 {
+		return fmt.Errorf("%q is not a time above 0, such as 30s", v)
+	}
+	*d = span(t)
+	return nil
+}
+
+// sha256Flag is a flag with a SHA-256, which it keeps in lower case.
+type sha256Flag string
+
+func (d *sha256Flag) String() string { return string(*d) }
+func (d *sha256Flag) Type() string   { return "DIGEST" }
+
+func (d *sha256Flag) Set(v string) error {
+	b, err := hex.DecodeString(v)
+	if err != nil || len(b) != sha256.Size {
+		return fmt.Errorf("%.80q is no SHA-256, which has 64 hexadecimal digits", v)
+	}
+	*d = sha256Flag(hex.EncodeToString(b))
+	return nil
+}
+
+// notEmpty complains about a flag that was given without a value. What a script has
+// there may be a variable that is not set, and what the flag asks for would not be done.
+func notEmpty(flags *pflag.FlagSet) (err error) {
+	flags.Visit(func(f *pflag.Flag) {
+		if s := f.Value.String(); err == nil && (s == "" || s == "[]") {
+			err = usage(fmt.Sprintf("flag %q has no value", "--"+f.Name), "leave it out, or give it one")
+		}
+	})
+	return err
 }
 
 // limitFlags are the limits on looking at one artifact.

@@ -39,8 +39,9 @@ func (a *app) sandboxCommand() *cobra.Command {
 }
 
 type sandboxFlags struct {
-	output, sha256, record, pool string
-	format, mode                 choice
+	output, record, pool string
+	sha256               sha256Flag
+	format, mode         choice
 	holdFlags
 }
 
@@ -66,11 +67,16 @@ running them, everywhere.`,
   andiron sandbox load untrusted.pt -o weights.safetensors --need default --record load.json
   andiron sandbox load untrusted.pt -o weights.safetensors --runsc /usr/local/bin/runsc`,
 		Args: wants("IN", 1, 1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.sandboxLoad(cmd.Context(), args[0], &f) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := notEmpty(cmd.Flags()); err != nil {
+				return err
+			}
+			return a.sandboxLoad(cmd.Context(), args[0], &f)
+		},
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&f.output, "output", "o", "", "write to `OUT`, whole or not at all")
-	flags.StringVar(&f.sha256, "sha256", "", "refuse IN if its `DIGEST` is another")
+	flags.Var(&f.sha256, "sha256", "refuse IN if its `DIGEST`, of 64 hexadecimal digits, is another")
 	flags.StringVar(&f.record, "record", "", "write what is known of the load to `FILE`, as JSON")
 	addChoice(cmd, &f.format, "format", "how to write the same to the standard output", "text", "json")
 	addChoice(cmd, &f.mode, "mode", "how bytes leave the process: whether all of them are read in it, or Go takes them from the zip where torch.load says that they are; auto is reference from 32 MiB on, where that can be", "auto", "full", "reference")
@@ -86,7 +92,7 @@ type sandboxRecord struct {
 	At      string            `json:"at"`
 	Input   sandboxInput      `json:"input"`
 	Output  *sandboxOutput    `json:"output"`
-	Static  staticVerdict     `json:"static"`
+	Static  *staticVerdict    `json:"static"` // null if nobody looked
 	Said    string            `json:"observed"`
 	Error   string            `json:"error,omitempty"`
 	Torch   string            `json:"torch,omitempty"`
@@ -178,7 +184,7 @@ func (a *app) sandboxLoad(ctx context.Context, in string, f *sandboxFlags) error
 		return err
 	}
 	defer out.Abandon()
-	rec, names, err := lookFirst(ctx, in, input, f.sha256)
+	rec, names, err := lookFirst(ctx, in, input, string(f.sha256))
 	if ctx.Err() != nil {
 		return stopped(in, f.output)
 	}
@@ -299,7 +305,7 @@ func lookFirst(ctx context.Context, name string, in *sandbox.Input, want string)
 		return nil, nil, err
 	}
 	rec.Input.SHA256 = sum
-	if want != "" && !strings.EqualFold(want, sum) {
+	if want != "" && want != sum {
 		return rec, nil, otherDigest(name, sum, want)
 	}
 	return rec, asked, nil
@@ -312,8 +318,7 @@ func otherDigest(name, is, want string) error {
 func recordOf(name string, in *sandbox.Input) *sandboxRecord {
 	return &sandboxRecord{
 		Schema: "andiron/sandbox/v1", At: time.Now().UTC().Format(time.RFC3339),
-		Input:  sandboxInput{Path: filepath.ToSlash(name), Size: in.Size, Kept: in.Kept, Verity: in.Verity},
-		Static: staticVerdict{Verdict: finding.Unreadable, Findings: []finding.Finding{}}, // until it was looked at
+		Input: sandboxInput{Path: filepath.ToSlash(name), Size: in.Size, Kept: in.Kept, Verity: in.Verity},
 	}
 }
 
@@ -326,9 +331,8 @@ func (rec *sandboxRecord) look(ctx context.Context, in *sandbox.Input) (names, e
 	}
 	defer func() { _ = art.Close() }() // it was only read
 	art.StopOn(ctx.Done())
-	v := &rec.Static
-	v.Verdict, v.Findings = verdictOf(ctx, art)
-	v.Findings = append([]finding.Finding{}, v.Findings...) // a list in JSON, also of none
+	verdict, found := verdictOf(ctx, art)
+	rec.Static = &staticVerdict{verdict, append([]finding.Finding{}, found...)} // a list in JSON, also of none
 	return namesOf(art.ReaderAt(), art.Size()), ctx.Err()
 }
 
@@ -401,7 +405,11 @@ func (a *app) tellRecord(rec *sandboxRecord, f *sandboxFlags) error {
 // text says the same in a few lines.
 func (rec *sandboxRecord) text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s; statically %s\n", rec.Input.Path, rec.Said, rec.Static.Verdict)
+	static := "not scanned"
+	if rec.Static != nil {
+		static = "statically " + rec.Static.Verdict.String()
+	}
+	fmt.Fprintf(&b, "%s: %s; %s\n", rec.Input.Path, rec.Said, static)
 	for _, e := range rec.Events {
 		fmt.Fprintf(&b, "  %9.3f ms  %s\n", e.MS, e.Call)
 	}
@@ -431,7 +439,12 @@ is 0 if everything is there that the policy and the flags need.`,
 		Example: `  andiron sandbox doctor --python .venv/bin/python
   andiron sandbox doctor --need strict`,
 		Args: wants("", 0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.sandboxDoctor(cmd.Context(), &f) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := notEmpty(cmd.Flags()); err != nil {
+				return err
+			}
+			return a.sandboxDoctor(cmd.Context(), &f)
+		},
 	}
 	flags := cmd.Flags()
 	f.addPolicy(flags)

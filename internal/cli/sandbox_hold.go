@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,15 +12,18 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/andiron-dev/andiron/internal/allowance"
+	"github.com/andiron-dev/andiron/internal/lockfile"
+	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/policy"
 	"github.com/andiron-dev/andiron/internal/sandbox"
+	"github.com/andiron-dev/andiron/internal/trust"
 )
 
 // holdFlags say what holds a worker. They are laid over the policy, and no looser.
 type holdFlags struct {
 	policy, python, runsc string
 	imports, need         []string
-	time, cpu             time.Duration
+	time, cpu             span
 	memory, result        size
 	files, threads        atLeast1
 	events                atLeast1
@@ -27,8 +31,8 @@ type holdFlags struct {
 
 func (f *holdFlags) add(flags *pflag.FlagSet) {
 	f.addPolicy(flags)
-	flags.DurationVar(&f.time, "max-time", 0, "end the load after this time (default 1m)")
-	flags.DurationVar(&f.cpu, "max-cpu", 0, "end it after so much time of the processor (default 2m)")
+	flags.Var(&f.time, "max-time", "end the load after this time (default 1m)")
+	flags.Var(&f.cpu, "max-cpu", "end it after so much time of the processor (default 2m)")
 	flags.Var(&f.memory, "max-memory", "let it take this much memory (default 1 GiB and twice the size of IN)")
 	flags.Var(&f.result, "max-result", "let it write this much (default 64 MiB and eight times the size of IN)")
 	flags.Var(&f.files, "max-files", "let it have so many open files (default 64)")
@@ -70,7 +74,11 @@ func (f *holdFlags) ofPool() string {
 
 // options are what the policy and the flags ask of the sandbox together.
 func (f *holdFlags) options() (o sandbox.Options, pol allowance.Policy, err error) {
-	p, name, err := projectPolicy(f.policy, ".")
+	root, err := nearestProject()
+	if err != nil {
+		return o, pol, err
+	}
+	p, name, err := projectPolicy(f.policy, root)
 	if err != nil {
 		return o, pol, err
 	}
@@ -78,13 +86,10 @@ func (f *holdFlags) options() (o sandbox.Options, pol allowance.Policy, err erro
 	if err := f.runs(&pol, name); err != nil {
 		return o, pol, err
 	}
-	if f.time < 0 || f.cpu < 0 {
-		return o, pol, usage("a limit of time is below zero", "such as --max-time 30s")
-	}
-	o.Python, o.Runsc = cmp.Or(f.python, pol.Python, "python3"), cmp.Or(f.runsc, pol.Runsc)
+	o.Python, o.Runsc = cmp.Or(f.python, policyProgram(root, pol.Python), "python3"), cmp.Or(f.runsc, policyProgram(root, pol.Runsc))
 	o.Imports = append(append(o.Imports, pol.Imports...), f.imports...)
 	for _, dir := range pol.Path {
-		abs, err := filepath.Abs(dir)
+		abs, err := filepath.Abs(policyPath(root, dir))
 		if err != nil {
 			return o, pol, err
 		}
@@ -102,7 +107,7 @@ func (f *holdFlags) options() (o sandbox.Options, pol allowance.Policy, err erro
 		}
 	}
 	lim, err := pol.Limits.Within(allowance.Limits{
-		Time: f.time, CPU: f.cpu, Memory: int64(f.memory), Result: int64(f.result), Files: int(f.files), Processes: int(f.threads), Events: int(f.events),
+		Time: time.Duration(f.time), CPU: time.Duration(f.cpu), Memory: int64(f.memory), Result: int64(f.result), Files: int(f.files), Processes: int(f.threads), Events: int(f.events),
 	})
 	if err != nil {
 		return o, pol, usage("a limit is too high: "+err.Error(), "a flag may ask for less than the policy allows")
@@ -111,6 +116,35 @@ func (f *holdFlags) options() (o sandbox.Options, pol allowance.Policy, err erro
 		Load: lim.Time, CPU: lim.CPU, Memory: lim.Memory, Result: lim.Result, Files: lim.Files, Threads: lim.Processes, Events: lim.Events,
 	}
 	return o, pol, nil
+}
+
+// nearestProject is the folder of the project, from the current one: that, or the nearest
+// upwards that holds a policy or a lock, as for all that loads a model. What a policy asks
+// for counts in the folders beneath it as well.
+func nearestProject() (string, error) {
+	at, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("the current folder: %w", osfile.Cause(err))
+	}
+	return filepath.Rel(at, trust.Project("", at, policy.FileName, lockfile.FileName))
+}
+
+// policyProgram is a program of a policy: a path is relative to the folder of the
+// project, and a name is looked for where programs are.
+func policyProgram(root, program string) string {
+	if !strings.ContainsRune(filepath.ToSlash(program), '/') {
+		return program
+	}
+	return policyPath(root, program)
+}
+
+// policyPath is a path of a policy. One in the current folder keeps the "./" that says
+// that it is no name.
+func policyPath(root, path string) string {
+	if root == "." || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(root, path)
 }
 
 // runs complains about a policy that says what is to be run, and was only found: the

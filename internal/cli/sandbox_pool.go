@@ -52,7 +52,12 @@ ready; each load is a line of JSON in the log. SIGTERM lets loads end, then stop
 		Example: `  andiron sandbox pool --python .venv/bin/python --size 4
   andiron sandbox load untrusted.pt -o weights.safetensors --pool /run/user/1000/andiron/sandbox.sock`,
 		Args: wants("argument", 0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.sandboxPool(cmd.Context(), &f) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := notEmpty(cmd.Flags()); err != nil {
+				return err
+			}
+			return a.sandboxPool(cmd.Context(), &f)
+		},
 	}
 	flags := cmd.Flags()
 	flags.Var(&f.places, "size", "keep so many workers; there are never more")
@@ -286,7 +291,7 @@ func (a *app) loadByPool(ctx context.Context, in string, o *sandbox.Options, f *
 	defer out.Abandon()
 	l := o.Limits
 	answer, err := sandbox.Ask(ctx, f.pool, &sandbox.Request{
-		Name: in, SHA256: f.sha256, Mode: sandbox.Mode(f.mode.value),
+		Name: in, SHA256: string(f.sha256), Mode: sandbox.Mode(f.mode.value),
 		Need:   o.Need,
 		Limits: sandbox.RequestLimits{Seconds: l.Load.Seconds(), CPUSeconds: l.CPU.Seconds(), Memory: l.Memory, Result: l.Result},
 	}, file)
@@ -308,7 +313,7 @@ func (a *app) loadByPool(ctx context.Context, in string, o *sandbox.Options, f *
 		return &fault{text: fmt.Sprintf("pool %q: %v", f.pool, errors.Join(done.failed, err))}
 	}
 	if errors.Is(done.failed, sandbox.ErrDigest) {
-		done.failed = otherDigest(in, done.rec.Input.SHA256, f.sha256)
+		done.failed = otherDigest(in, done.rec.Input.SHA256, string(f.sha256))
 	}
 	return a.finishLoad(ctx, done, f)
 }

@@ -222,13 +222,13 @@ var sandboxLoad = &rule.Rule{
 var heldService = &rule.Rule{
 	ID: "PY082", Title: "A service under andiron exec", Strategy: finding.TrustedSources,
 	Severity: finding.Info, Verdict: finding.Safe, Since: since, Refs: []string{"andiron, docs/spec/exec-v1.md"},
-	Text: "A container file, Compose, Kubernetes, systemd, supervisord, a Procfile or the exec of a shell script starts a program under andiron exec: it can open the models that the lock and the policy allow, and no others.",
+	Text: "A container file, Compose, Kubernetes, systemd, supervisord, a Procfile or the exec of a shell script starts a program under andiron exec: it can open the models that the lock and the policy allow, and no others. Of a line with several commands each is.",
 	Fix:  "nothing needs to be done",
 }
 
 var openService = &rule.Rule{
 	ID: "PY083", Title: "A service that may open any model", Strategy: finding.TrustedSources,
 	Severity: finding.Info, Verdict: finding.Safe, Since: since, Refs: []string{"andiron, docs/spec/exec-v1.md"},
-	Text: "A container file, Compose, Kubernetes, systemd, supervisord, a Procfile or the exec of a shell script starts Python, or a server that runs it, and nothing but its own code keeps it from a model that nobody trusts. Or exec.mode of the policy is report, and andiron exec refuses nothing.",
+	Text: "A container file, Compose, Kubernetes, systemd, supervisord, a Procfile or the exec of a shell script starts Python, or a server that runs it, and nothing but its own code keeps it from a model that nobody trusts; in a line of a shell, one of its commands is enough. Or exec.mode of the policy is report, and andiron exec refuses nothing.",
 	Fix:  "put andiron exec -- before the command, and enforce for report in the policy",
 }

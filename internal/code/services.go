@@ -21,10 +21,12 @@ var starts = []string{"entrypoint", "cmd", "command:", "entrypoint:", "args:", "
 // runners are programs that run Python, by how their names begin.
 var runners = []string{"python", "gunicorn", "uvicorn", "hypercorn", "daphne", "waitress-serve", "celery", "torchserve", "torchrun", "bentoml", "litserve", "flask", "fastapi"}
 
-// started is a program that a file of a service runs.
+// started is what a file of a service runs: a program, or a line of a shell.
 type started struct {
 	line  int
-	words []string
+	text  string   // of a line, until all of it is there
+	items []string // of the list behind it
+	runs  shellLine
 	whole bool // what comes behind it are no arguments of it
 }
 
@@ -59,7 +61,7 @@ func programsInYAML(b []byte) (list []started, ok bool) {
 // of Kubernetes.
 func inNode(n *yaml.Node, list []started) []started {
 	if n.Kind == yaml.MappingNode {
-		p := started{whole: true}
+		p := started{whole: true, runs: shellLine{nil}}
 		for _, key := range []string{"entrypoint", "command", "args"} {
 			for i := 0; i+1 < len(n.Content); i += 2 {
 				if n.Content[i].Value != key {
@@ -68,10 +70,10 @@ func inNode(n *yaml.Node, list []started) []started {
 				if p.line == 0 {
 					p.line = n.Content[i].Line
 				}
-				p.words = append(p.words, wordsIn(n.Content[i+1])...)
+				p.runs = p.runs.with(commandsAt(n.Content[i+1]))
 			}
 		}
-		if len(p.words) > 0 {
+		if p.line > 0 {
 			list = append(list, p)
 		}
 	}
@@ -81,17 +83,18 @@ func inNode(n *yaml.Node, list []started) []started {
 	return list
 }
 
-// wordsIn are the words of a text, or of a list of texts.
-func wordsIn(n *yaml.Node) (words []string) {
+// commandsAt are those of a text, or of a list of texts, which is one.
+func commandsAt(n *yaml.Node) shellLine {
 	if n.Kind == yaml.ScalarNode {
-		return wordsOf(n.Value)
+		return commandsOf(n.Value)
 	}
+	var words []string
 	for _, c := range n.Content {
 		if c.Kind == yaml.ScalarNode && n.Kind == yaml.SequenceNode {
-			words = append(words, wordsOf(c.Value)...)
+			words = append(words, c.Value)
 		}
 	}
-	return words
+	return shellLine{words}
 }
 
 // programsByLine are what a file runs in which each line stands for itself.
@@ -111,14 +114,14 @@ func programsByLine(base string, b []byte) (list []started) {
 		trimmed, more = strings.CutSuffix(trimmed, "\\")
 		if went {
 			if into >= 0 {
-				list[into].words = append(list[into].words, wordsOf(trimmed)...)
+				list[into].text += " " + trimmed
 			}
 			continue
 		}
 		into = -1
 		if item, ok := strings.CutPrefix(trimmed, "- "); ok && key >= 0 && depth >= key {
 			last := &list[len(list)-1]
-			last.words = append(last.words, wordsOf(item)...)
+			last.items = append(last.items, strings.Trim(item, " \t\"'"))
 			continue
 		}
 		key = -1
@@ -127,10 +130,14 @@ func programsByLine(base string, b []byte) (list []started) {
 			continue
 		}
 		into = len(list)
-		list = append(list, started{line: line, words: wordsOf(rest)})
+		list = append(list, started{line: line, text: rest})
 		if strings.TrimSpace(rest) == "" {
 			key = depth
 		}
+	}
+	for i := range list {
+		p := &list[i]
+		p.runs = commandsOf(p.text).with(shellLine{p.items})
 	}
 	return list
 }
@@ -154,22 +161,9 @@ func begins(base, line string) (rest string, ok bool) {
 	return "", false
 }
 
-// wordsOf splits a command, in a line or as a list of JSON or YAML.
+// wordsOf splits a line, whatever it is.
 func wordsOf(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" \t\n\"',[]", r) })
-}
-
-// underExec reports whether a command begins with andiron exec.
-func underExec(words []string) bool {
-	for i, w := range words {
-		if path.Base(w) == "andiron" {
-			return i+1 < len(words) && words[i+1] == "exec"
-		}
-		if runner(w) {
-			return false
-		}
-	}
-	return false
 }
 
 func runner(word string) bool {
@@ -188,15 +182,15 @@ func (l *looker) services(name string, b []byte) {
 	before := false // what came before is andiron exec with nothing to run
 	for _, p := range programs(strings.ToLower(path.Base(name)), b) {
 		where := finding.Where{Path: name}.Line1(p.line, 1)
-		runs := slices.ContainsFunc(p.words, runner)
+		held, open := p.runs.judge(0)
 		switch {
-		case underExec(p.words):
-			l.report(heldService.Finding(where, "the kernel lets what is started here open only trusted models"))
-			before = !runs && !p.whole
-		case runs && before: // the arguments of that
+		case open != nil && before && held == nil: // the arguments of that
 			before = false
-		case runs:
-			l.report(openService.Finding(where, fmt.Sprintf("what is started here, %.80q, may open any model", strings.Join(p.words, " "))))
+		case open != nil:
+			l.report(openService.Finding(where, fmt.Sprintf("what is started here, %.80q, may open any model", strings.Join(open, " "))))
+		case held != nil:
+			l.report(heldService.Finding(where, "the kernel lets what is started here open only trusted models"))
+			before = !p.whole && runsNothing(held)
 		}
 	}
 }

@@ -211,6 +211,7 @@ func peer(c *net.UnixConn) (uid int, err error) {
 type withFile struct {
 	c    *net.UnixConn
 	file *os.File
+	many bool // there was more than one
 }
 
 func (w *withFile) Read(p []byte) (int, error) {
@@ -220,15 +221,17 @@ func (w *withFile) Read(p []byte) (int, error) {
 		return n, err
 	}
 	if oobn > 0 {
+		// Who reads with io.ReadFull hears of no error that comes with the last byte.
 		fd, err := received(oob[:oobn])
-		if err != nil {
-			return n, err
-		}
-		if w.file != nil || flags&unix.MSG_CTRUNC != 0 {
+		switch {
+		case err != nil:
+			w.many = true
+		case w.file != nil || flags&unix.MSG_CTRUNC != 0:
 			_ = unix.Close(fd) // there is one already, or there were more
-			return n, fmt.Errorf("%w: more than one descriptor", errRequest)
+			w.many = true
+		default:
+			w.file = os.NewFile(uintptr(fd), "received")
 		}
-		w.file = os.NewFile(uintptr(fd), "received")
 	}
 	if n == 0 && len(p) > 0 {
 		return 0, errors.New("the other side ended in the middle")
@@ -249,7 +252,11 @@ func readRequest(c *net.UnixConn) (*Request, *os.File, error) {
 	if err == nil {
 		r, err = decodeRequest(b)
 	}
-	if err == nil && w.file == nil {
+	switch {
+	case err != nil:
+	case w.many:
+		err = fmt.Errorf("%w: more than one descriptor came along", errRequest)
+	case w.file == nil:
 		err = fmt.Errorf("%w: no descriptor came along", errRequest)
 	}
 	if err != nil {
@@ -285,7 +292,7 @@ func Ask(ctx context.Context, path string, r *Request, f *os.File) (*Answer, err
 	if err == nil {
 		err = decodeOnly(b, a)
 	}
-	if err == nil && (a.Failure == nil) != (w.file != nil) {
+	if err == nil && ((a.Failure == nil) != (w.file != nil) || w.many) {
 		err = errors.New("an answer with neither or both of tensors and an error")
 	}
 	if err != nil {

@@ -118,27 +118,37 @@ func TestServeStrangers(t *testing.T) {
 		return &sandbox.Answer{Failure: sandbox.NewPoolError(io.EOF)}
 	}})
 	good := framed(`{"name": "a.pt"}`)
+	digest := strings.Repeat("ab", 32)
 	for name, tc := range map[string]struct {
 		data  []byte
 		files int
+		want  string
 	}{
-		"nothing":         {nil, 0},
-		"no descriptor":   {good, 0},
-		"two descriptors": {good, 2},
-		"five":            {good, 5},
-		"too long":        {[]byte{0, 0, 0, 255, '{'}, 1},
-		"cut":             {good[:7], 1},
-		"no JSON":         {framed("name"), 1},
-		"unknown":         {framed(`{"name": "a.pt", "python": "/bin/sh"}`), 1},
-		"two":             {framed(`{"name": "a.pt"}{}`), 1},
-		"no name":         {framed(`{}`), 1},
-		"no digest":       {framed(`{"name": "a.pt", "sha256": "00"}`), 1},
-		"below zero":      {framed(`{"name": "a.pt", "limits": {"seconds": -1}}`), 1},
-		"no number":       {framed(`{"name": "a.pt", "limits": {"memory_bytes": 1e99}}`), 1},
+		"nothing":         {nil, 0, ""},
+		"no descriptor":   {good, 0, "no descriptor came along"},
+		"two descriptors": {good, 2, "more than one descriptor came along"},
+		"five":            {good, 5, "more than one descriptor came along"},
+		"too long":        {[]byte{0, 0, 0, 255, '{'}, 1, ""},
+		"cut":             {good[:7], 1, ""},
+		"no JSON":         {framed("name"), 1, ""},
+		"unknown":         {framed(`{"name": "a.pt", "python": "/bin/sh"}`), 1, "python"},
+		"two":             {framed(`{"name": "a.pt"}{}`), 1, "there is more behind it"},
+		"no name":         {framed(`{}`), 1, "a name of 0 bytes"},
+		"no digest":       {framed(`{"name": "a.pt", "sha256": "00"}`), 1, "is no SHA-256"},
+		"empty digest":    {framed(`{"name": "a.pt", "sha256": ""}`), 1, "asks for nothing"},
+		"null digest":     {framed(`{"name": "a.pt", "sha256": null}`), 1, "asks for nothing"},
+		"two digests":     {framed(`{"name": "a.pt", "sha256": "` + digest + `", "sha256": "` + digest + `"}`), 1, "stands twice"},
+		"another case":    {framed(`{"name": "a.pt", "sha256": "` + digest + `", "SHA256": "` + digest + `"}`), 1, "there is no key"},
+		"a long s":        {framed(`{"name": "a.pt", "\u017fha256": "` + digest + `"}`), 1, "there is no key"},
+		"two limits":      {framed(`{"name": "a.pt", "limits": {"seconds": 1, "seconds": 9}}`), 1, "stands twice"},
+		"no limit":        {framed(`{"name": "a.pt", "limits": {"seconds": 0}}`), 1, "asks for nothing"},
+		"less than any":   {framed(`{"name": "a.pt", "limits": {"seconds": 1e-12}}`), 1, "out of range"},
+		"below zero":      {framed(`{"name": "a.pt", "limits": {"seconds": -1}}`), 1, "out of range"},
+		"no number":       {framed(`{"name": "a.pt", "limits": {"memory_bytes": 1e99}}`), 1, "memory_bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			answer := exchange(t, socket, tc.data, tc.files)
-			if len(answer) > 0 && !strings.Contains(string(answer), `"error":{"kind":`) {
+			if len(answer) > 0 && !strings.Contains(string(answer), `"error":{"kind":`) || !strings.Contains(string(answer), tc.want) {
 				t.Errorf("%q", answer)
 			}
 		})

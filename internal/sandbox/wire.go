@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -143,7 +144,11 @@ func unframe(r io.Reader, most int) ([]byte, error) {
 // decodeRequest reads a request strictly: it comes from somebody else.
 func decodeRequest(b []byte) (*Request, error) {
 	var r Request
-	if err := decodeOnly(b, &r); err != nil {
+	err := decodeOnly(b, &r)
+	if err == nil {
+		err = spelled(b)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errRequest, err)
 	}
 	l := r.Limits
@@ -169,7 +174,58 @@ func isDigest(s string) bool {
 	return err == nil && len(b) == sha256.Size
 }
 
-func spans(s float64) bool { return s >= 0 && s <= mostSeconds && !math.IsNaN(s) }
+// spans reports whether s is a time in seconds, or 0 for none.
+func spans(s float64) bool {
+	return s == 0 || s*float64(time.Second) >= 1 && s <= mostSeconds && !math.IsNaN(s)
+}
+
+// spelled looks at what a decoder lets pass in JSON that is well-formed: a key that stands
+// twice or is spelled in another case, and a value that is there and says nothing. Who
+// asks for a digest of "" would otherwise not be told that nothing is compared.
+func spelled(b []byte) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	var open []map[string]bool // keys of the objects that are open; nil for a list
+	isKey := false
+	for {
+		t, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		key, text := t.(string)
+		switch {
+		case t == json.Delim('{'):
+			open = append(open, map[string]bool{})
+		case t == json.Delim('['):
+			open = append(open, nil)
+		case t == json.Delim('}'), t == json.Delim(']'):
+			open = open[:len(open)-1]
+		case text && isKey:
+			if err := unlike(open[len(open)-1], key); err != nil {
+				return err
+			}
+			isKey = false
+			continue
+		case t == nil, t == "", t == 0.0:
+			return fmt.Errorf("a value is %#v, which asks for nothing", t)
+		}
+		isKey = len(open) > 0 && open[len(open)-1] != nil
+	}
+}
+
+// unlike adds a key to those of an object, which must not have it.
+func unlike(keys map[string]bool, key string) error {
+	if strings.Trim(key, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
+		return fmt.Errorf("there is no key %.40q", key)
+	}
+	if keys[key] {
+		return fmt.Errorf("the key %.40q stands twice", key)
+	}
+	keys[key] = true
+	return nil
+}
 
 // decodeOnly reads one value and nothing else.
 func decodeOnly(b []byte, v any) error {

@@ -127,6 +127,25 @@ def test_a_project_that_is_named_says_what_is_imported(
         andiron.load_untrusted(path)
 
 
+def test_the_policy_of_a_project_counts_beneath_it(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = project.file("a.pt", b"bytes")
+    (project.root / "andiron.yaml").write_text("version: 1\nsandbox:\n  need: [gvisor]\n  runsc: /nonexistent/runsc\n")
+    (project.root / "sub").mkdir()
+    monkeypatch.chdir(project.root / "sub")
+    with pytest.raises(andiron.BinaryError, match=r"runsc.*you have not named it"):
+        andiron.load_untrusted(path)
+    (project.root / "andiron.yaml").write_text("version: 1\nsandbox:\n  need: gvisor\n")
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(andiron.SandboxError, match="a layer of the sandbox is missing: gvisor"):
+        andiron.load_untrusted(path)
+
+
+def test_parameters_of_torch_load_are_explained(project: Project) -> None:
+    path = project.file("a.pt", b"bytes")
+    with pytest.raises(TypeError, match=r"load_untrusted\(\) has no parameter 'weights_only': it is tried with True"):
+        andiron.load_untrusted(path, weights_only=True)  # type: ignore[call-arg]
+
+
 @pytest.mark.torch
 def test_what_holds_no_tensors_is_an_error(torch: Any, project: Project, pool: str) -> None:
     path = project.root / "models" / "a.pt"
@@ -137,13 +156,16 @@ def test_what_holds_no_tensors_is_an_error(torch: Any, project: Project, pool: s
 
 
 @pytest.mark.torch
-def test_limits_and_digests(torch: Any, project: Project, pool: str) -> None:
+def test_limits_and_digests(torch: Any, project: Project, pool: str, caplog: pytest.LogCaptureFixture) -> None:
     path = project.root / "models" / "a.pt"
     torch.save(torch.ones(1 << 20), path)  # 4 MiB
     with pytest.raises(andiron.SandboxError, match="OSError"):
         andiron.load_untrusted(path, pool=pool, max_result=1 << 20)
+    caplog.clear()
     with pytest.raises(andiron.DigestMismatchError) as caught:
         andiron.load_untrusted(path, pool=pool, sha256="0" * 64)
+    (record,) = [r.andiron["record"] for r in caplog.records if hasattr(r, "andiron")]
+    assert record["static"] is None  # nobody looked
     assert caught.value.actual == andiron.hash_file(path)
     assert torch.equal(andiron.load_untrusted(path, pool=pool, sha256=caught.value.actual), torch.ones(1 << 20))
 

@@ -40,15 +40,23 @@ _REFUSED: Final = {
 
 def explained(function: Callable[_P, _T]) -> Callable[_P, _T]:
     """Say why a parameter of torch.load is none of ours, instead of only that."""
+    return explaining(_REFUSED)(function)
 
-    @functools.wraps(function)
-    def checked(*args: _P.args, **kwargs: _P.kwargs) -> _T:
-        for name in kwargs:
-            if name in _REFUSED:
-                raise TypeError(f"{function.__name__}() has no parameter {name!r}: {_REFUSED[name]}")
-        return function(*args, **kwargs)
 
-    return checked
+def explaining(refused: dict[str, str]) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
+    """Do so with the reasons of one function."""
+
+    def decorate(function: Callable[_P, _T]) -> Callable[_P, _T]:
+        @functools.wraps(function)
+        def checked(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+            for name in kwargs:
+                if name in refused:
+                    raise TypeError(f"{function.__name__}() has no parameter {name!r}: {refused[name]}")
+            return function(*args, **kwargs)
+
+        return checked
+
+    return decorate
 
 
 @dataclasses.dataclass(frozen=True)

@@ -43,7 +43,7 @@ from ._errors import (
     FormatError,
     SandboxError,
 )
-from ._load import Path, explained, request
+from ._load import Path, explaining, request
 from ._record import emit
 from ._source import Source, open_source
 
@@ -54,11 +54,21 @@ _DEEP: Final = 250  # levels; the worker writes 200
 # Above all that the binary waits for by itself: a worker, its start, and the load.
 _PATIENCE: Final = 300.0
 
+# What torch.load takes and a load in the sandbox does not, and why.
+_REFUSED: Final = {
+    "map_location": "what comes back is on the CPU; move it from there",
+    "pickle_module": "the torch.load of the sandbox has its own",
+    "weights_only": "it is tried with True first, and with False where that does not do, under the same filter",
+    "pickle_load_args": "the sandbox loads as torch.load does by itself",
+    "encoding": "the sandbox loads as torch.load does by itself",
+    "mmap": "the sandbox reads the file as suits it",
+}
+
 _TREE: Final = "andiron.tree"
 _POLICY: Final = "andiron.yaml"
 
 
-@explained
+@explaining(_REFUSED)
 def load_untrusted(
     path: Path,
     *,
@@ -86,8 +96,9 @@ def load_untrusted(
     python: the interpreter with the torch that loads; without it, this one. A pool
         has its own.
     project: the folder whose andiron.yaml says what must hold the process and what
-        it may import; without it, the current folder, where one that has code run
-        (sandbox.python, runsc and path) is refused, as nobody named it.
+        it may import; without it, the first one from the current folder upwards that
+        is a project, where one that has code run (sandbox.python, runsc and path) is
+        refused, as nobody named it. A pool has its own.
     max_time, max_memory, max_result: seconds, and bytes of memory and of tensors.
 
     Raises ContainedError if the file tried what it may not, DigestMismatchError,
