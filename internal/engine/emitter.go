@@ -86,6 +86,11 @@ func (e *emitter) emit(r result) error {
 		e.says = allowed{}
 	}
 	e.says.add(r.allows)
+	if e.opt.leave != nil {
+		for _, l := range r.left {
+			e.opt.leave(l.Where, l.Why)
+		}
+	}
 	if r.rewritten != nil && e.opt.rewrite != nil {
 		if err := e.opt.rewrite(*r.rewritten); err != nil {
 			return err
