@@ -17,6 +17,7 @@ import (
 	"github.com/andiron-dev/andiron/internal/osfile"
 	"github.com/andiron-dev/andiron/internal/policy"
 	"github.com/andiron-dev/andiron/internal/relock"
+	"github.com/andiron-dev/andiron/internal/safetext"
 )
 
 func (a *app) codeCommand() *cobra.Command {
@@ -62,7 +63,8 @@ error, the files are written, each whole or not at all, and looked at again. tor
 gets weights_only=True, numpy.load allow_pickle=False, yaml.load becomes yaml.safe_load,
 and from_pretrained gets the commit that andiron.lock has. --verified replaces loads of
 paths by andiron.load and andiron.jit_load. In a notebook only the code is changed, and
-every other byte stays. A file of which something does not parse is left alone.
+every other byte stays. A file of which something does not parse is left alone, and so is
+a line of a notebook that is a command of IPython; the standard error says which, and why.
 
 SARIF and JSON have the same rewrites without --fix, beside the findings in files of
 Python.`,
@@ -114,6 +116,9 @@ func (a *app) fixCode(ctx context.Context, f *runFlags, fix fixFlags, what engin
 	what.Rewrite = func(r engine.Rewritten) error {
 		plan.Edits[r.Abs] = relock.Edit{Before: []byte(r.Before), After: []byte(r.After)}
 		return nil
+	}
+	what.Leave = func(where finding.Where, why string) {
+		_, _ = fmt.Fprintf(a.stderr, "andiron: code scan: left alone: %s: %s\n", safetext.Plain(where.String()), safetext.Plain(why))
 	}
 	var seen unheard
 	opt := engine.Options{Walk: artifact.WalkOptions{Everything: f.everything}, Jobs: int(f.jobs)}

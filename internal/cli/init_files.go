@@ -169,10 +169,18 @@ const hookEntry = `  - repo: local
     hooks:
       - id: andiron-audit
         name: andiron audit
-        entry: andiron audit --quiet --no-progress
+        # Exit 3 is an audit that could not look everywhere. Where nothing but the database of
+        # advisories is missing or too old ("andiron db update"), the commit goes on, and it
+        # is said that packages were not looked up; anything else that is not known stops it.
+        entry: >-
+          sh -c 'out=$(andiron audit --quiet --no-progress); code=$?; printf "%s\n" "$out";
+          if [ $code -eq 3 ] && printf "%s\n" "$out" | grep -q "DEP005 .*undetermined:" &&
+          ! printf "%s\n" "$out" | grep -v DEP005 | grep -Eq "^ *(critical|high|medium|low|info) .*undetermined:|unreadable";
+          then echo "NOT CLEAN: packages were held against no advisories; run: andiron db update" >&2; exit 0; fi; exit $code'
         language: system # it runs the andiron that is installed, and fetches nothing
         always_run: true
         pass_filenames: false
+        verbose: true # what is not known is said also where the commit goes on
 `
 
 func starterHook() starter {
@@ -180,14 +188,19 @@ func starterHook() starter {
 		name: ".pre-commit-config.yaml", need: hookEntry, has: "andiron audit",
 		why: `a hook that audits before each commit, once "pre-commit install" was run; it runs the andiron that is installed`,
 		text: []byte(`# "pre-commit install" has Git run this before each commit. A finding at or above fail_on
-# stops it; where old ones have to wait, keep a report and add --baseline FILE to the entry:
+# stops it, and so does what could not be looked at, but for advisories that nobody fetched;
+# where old findings have to wait, keep a report and add --baseline FILE behind --quiet:
 #   andiron audit --format json --output andiron.baseline.json
 repos:
 ` + hookEntry),
 	}
 }
 
-const auditStep = `      - name: Audit
+const auditStep = `      - name: Get what is new about known vulnerabilities
+        # It stays in the cache of the runner's user, so that later only what changed is
+        # fetched. Without it the audit is incomplete, which is exit 3, and says so.
+        run: andiron db update --no-progress || echo "::warning::the advisories could not be updated"
+      - name: Audit
         run: andiron audit --format github --no-progress
 `
 

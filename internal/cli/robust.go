@@ -79,6 +79,7 @@ Checking inputs does not stop adversarial examples: they are valid inputs.`,
 	flags.StringVar(&f.labels, "labels", "", "their classes, an `NPY` file of integers")
 	flags.Float64SliceVar(&f.eps, "eps", nil, "sizes of the perturbation, a `LIST` of numbers")
 	flags.Float64SliceVar(&f.bounds, "bounds", []float64{0, 1}, "the least and the greatest value of an input, as `LO,HI`")
+	flags.Lookup("eps").DefValue, flags.Lookup("bounds").DefValue = "", "0,1" // as they are written
 	flags.StringSliceVar(&f.attacks, "attack", []string{"fgsm", "pgd", "margin"}, "the attacks, a `LIST` of fgsm, pgd and margin")
 	addChoice(cmd, &f.norm, "norm", "what measures a perturbation", "linf", "l2")
 	flags.IntVar(&f.how.Steps, "steps", 40, "steps of pgd and margin, as `N`")

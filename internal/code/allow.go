@@ -94,7 +94,7 @@ func (v *view) allow(text string, start int32, alone bool) {
 			case "until":
 				var err error
 				if a.Until, err = day.Parse(value); err != nil {
-					wrong = "until is " + err.Error()
+					wrong = "until=" + err.Error()
 				}
 			case "reason":
 				a.Reason = strings.TrimSpace(value)

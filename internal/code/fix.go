@@ -27,10 +27,34 @@ type edit struct {
 	text       string
 }
 
+// Left is a file, or a part of it, that is not rewritten although it might be.
+type Left struct {
+	Where finding.Where
+	Why   string
+}
+
+// group is the edits of one call, which are made together or not at all.
+type group struct {
+	at    finding.Where
+	edits []edit
+}
+
+// leave notes that something is not rewritten.
+func (l *looker) leave(w finding.Where, why string) {
+	if len(l.left) < mostKept {
+		l.left = append(l.left, Left{w, why})
+	}
+}
+
 // fix rewrites what can be rewritten safely. The result has to parse.
 func (v *view) fix() {
 	to := v.l.opt.Fix
-	if to == nil || len(v.f.Errors) > 0 || v.f.Text != v.l.bytes {
+	if to == nil {
+		return
+	}
+	if len(v.f.Errors) > 0 {
+		line, column := v.f.Place(int32(v.f.Errors[0].Offset))
+		v.l.leave(v.l.place(v.where.Line1(line, column)), "this does not parse as Python, so the file is not rewritten")
 		return
 	}
 	x := &fixer{view: v, to: to}
@@ -39,20 +63,32 @@ func (v *view) fix() {
 		if !c.Deferred && !c.Partial && !c.Node.Broken && !v.allowed(c) && !v.copies(c) {
 			before := len(x.edits)
 			x.call(c)
-			of[c.Node.Start] = append(of[c.Node.Start], x.edits[before:]...)
+			if list := x.edits[before:]; len(list) > 0 {
+				of[c.Node.Start] = append(of[c.Node.Start], list...)
+				v.l.groups = append(v.l.groups, group{v.l.place(v.at(c.Node)), slices.Clone(list)})
+			}
 		}
 	}
-	if len(x.edits) == 0 {
+	switch {
+	case x.taken:
+		v.l.leave(finding.Where{Path: v.where.Path}, "the file has something else by the name andiron, so it is not rewritten")
+		return
+	case len(x.edits) == 0:
+		return
+	case v.f.Text != v.l.bytes:
+		v.l.leave(finding.Where{Path: v.where.Path}, "the file is not plain UTF-8, so it is not rewritten")
 		return
 	}
 	if x.imports {
 		x.importAndiron()
 	}
 	text, ok := x.apply()
-	if again, err := pysrc.Parse([]byte(text), pysrc.Limits{}); ok && err == nil && len(again.Errors) == 0 {
-		v.l.fixed, v.l.edits = text, x.edits
-		v.edits = of
+	if again, err := pysrc.Parse([]byte(text), pysrc.Limits{}); !ok || err != nil || len(again.Errors) > 0 {
+		v.l.leave(finding.Where{Path: v.where.Path}, "the file would not be Python any more, so it is not rewritten")
+		return
 	}
+	v.l.fixed, v.l.edits = text, x.edits
+	v.edits = of
 }
 
 // fixed are the rules of which findings may be put right.
@@ -82,13 +118,16 @@ type fixer struct {
 	to      *Fix
 	edits   []edit
 	imports bool
+	taken   bool // the name andiron is something else here
 }
 
 func (x *fixer) call(c *pysrc.Invocation) {
 	_, pinned := x.text(c, -1, "revision")
 	switch {
 	case x.to.Verified && x.replaceable(c):
-		x.replace(c)
+		if x.taken = x.taken || x.bindsAndiron(); !x.taken {
+			x.replace(c)
+		}
 	case c.Is(torchLoad...) && x.takesWeightsOnly():
 		x.weightsOnly(c)
 	case c.Is("numpy.load", "numpy.lib.npyio.load", "numpy.lib._npyio_impl.load"):
@@ -316,6 +355,16 @@ func (x *fixer) replace(c *pysrc.Invocation) {
 		}
 	}
 	x.imports = true
+}
+
+// bindsAndiron reports whether the file has something else by the name of the package.
+func (x *fixer) bindsAndiron() (yes bool) {
+	x.m.Top.Each(func(s *pysrc.Scope) {
+		yes = yes || slices.ContainsFunc(s.Bindings("andiron"), func(b pysrc.Binding) bool {
+			return b.Kind != pysrc.Imported || b.Ref != "andiron"
+		})
+	})
+	return yes
 }
 
 // importAndiron adds the import before the first other one that is no future.

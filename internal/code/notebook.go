@@ -66,7 +66,7 @@ func (l *looker) notebook(a *artifact.Artifact) error {
 	l.code = true
 	text := l.cells(doc.Cells, where)
 	if l.fixed != "" {
-		l.bytes, l.fixed = string(b), rewritten(string(b), text, l.edits)
+		l.bytes, l.fixed = string(b), l.rewritten(string(b), text)
 	}
 	return nil
 }

@@ -5,31 +5,57 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/andiron-dev/andiron/finding"
 )
 
-// rewritten is a notebook after edits of the text that its cells make together. What is
-// not edited stays byte for byte as it is. It is empty where that cannot be done: an edit
-// is of a line that is not Python as it stands, or the file is not as it seems.
-func rewritten(raw, text string, edits []edit) string {
+// rewritten is a notebook after the edits of the text that its cells make together. What
+// is not edited stays byte for byte as it is. Calls in a line that is not Python as it
+// stands are left alone, and it is empty where nothing else changes.
+func (l *looker) rewritten(raw, text string) string {
+	whole := finding.Where{Path: l.name}
 	sources, ok := sourcesOf(raw)
 	if !ok {
+		l.leave(whole, "the notebook is not in the form that is known, so it is not rewritten")
 		return ""
 	}
 	var places []lineOf
 	for _, s := range sources {
 		places = append(places, s.lines()...)
 	}
+	starts := lineStarts(text)
+	edits := slices.Clone(l.edits)
+	stays := len(l.groups)
+	for _, g := range l.groups {
+		lost := func(e edit) bool { _, _, ok := moved(text, starts, places, e); return !ok }
+		if slices.ContainsFunc(g.edits, lost) {
+			stays--
+			edits = slices.DeleteFunc(edits, func(e edit) bool { return slices.Contains(g.edits, e) })
+			l.leave(g.at, "this line is not Python as it stands, such as a command of IPython, so it is not rewritten")
+		}
+	}
+	if stays == 0 {
+		return ""
+	}
+	out, ok := replaced(raw, text, starts, places, edits)
+	if !ok {
+		l.leave(whole, "the notebook would not be in its form any more, so it is not rewritten")
+	}
+	return out
+}
+
+// replaced makes the edits.
+func replaced(raw, text string, starts []int, places []lineOf, edits []edit) (string, bool) {
 	var out strings.Builder
 	at := 0
-	starts := lineStarts(text)
 	for _, e := range edits {
 		start, end, ok := moved(text, starts, places, e)
 		if !ok || start < at {
-			return ""
+			return "", false
 		}
 		quoted, err := json.Marshal(e.text)
 		if err != nil {
-			return ""
+			return "", false
 		}
 		out.WriteString(raw[at:start])
 		out.Write(quoted[1 : len(quoted)-1])
@@ -37,9 +63,9 @@ func rewritten(raw, text string, edits []edit) string {
 	}
 	out.WriteString(raw[at:])
 	if !json.Valid([]byte(strings.TrimPrefix(out.String(), "\xef\xbb\xbf"))) {
-		return ""
+		return "", false
 	}
-	return out.String()
+	return out.String(), true
 }
 
 // cellSource is the code of one cell: its text, and where each byte of it stands in the file.

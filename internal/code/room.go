@@ -65,18 +65,55 @@ type Facts struct {
 	Allows  []Allow  // what somebody answers for in it
 	Before  string   // its text, where it is rewritten
 	After   string   // and what that becomes; empty where nothing changes
+	Left    []Left   // what is not rewritten, and why
 }
 
 // Reads reports whether the room looks at files of this name.
 func Reads(name string) bool { return readerOf(name) != nil }
+
+// MayRead reports whether it does, or may: a file whose name has no ending is Python
+// where its first line says so.
+func MayRead(name string) bool { return Reads(name) || unnamed(name) }
+
+func unnamed(name string) bool {
+	ext := path.Ext(name)
+	return ext == "" || ext == ".cgi" || ext == ".fcgi"
+}
+
+// IsCode reports whether the room looks at a file, by its name or by its first line.
+func IsCode(a *artifact.Artifact) bool {
+	is, _ := script(a) // what cannot be read is said when it is looked at
+	return Reads(a.Name()) || unnamed(a.Name()) && is
+}
+
+// scriptHead is how much of a file is read for its first line.
+const scriptHead = 256
+
+// script reports whether a file is a program that Python runs, as its first line says:
+// #!/usr/bin/env python3.
+func script(a *artifact.Artifact) (bool, error) {
+	head, err := bounded.ReadRange(a.ReaderAt(), a.Size(), 0, min(a.Size(), scriptHead), scriptHead)
+	if err != nil || !bytes.HasPrefix(head, []byte("#!")) {
+		return false, err
+	}
+	line, _, _ := bytes.Cut(head, []byte("\n"))
+	for _, runs := range []string{"python", "pypy", "uv run"} {
+		if bytes.Contains(line, []byte(runs)) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
 
 type reader func(*looker, *artifact.Artifact) error
 
 func readerOf(name string) reader {
 	base := strings.ToLower(path.Base(name))
 	switch path.Ext(base) {
-	case ".py", ".pyw":
+	case ".py", ".pyw", ".wsgi":
 		return (*looker).python
+	case ".pyx", ".pxi":
+		return (*looker).cython
 	case ".ipynb":
 		return (*looker).notebook
 	}
@@ -90,19 +127,28 @@ func readerOf(name string) reader {
 // the operating system's; all else is in the findings.
 func Look(ctx context.Context, a *artifact.Artifact, opt Options, report func(finding.Finding)) (Facts, error) {
 	read := readerOf(a.Name())
+	if read == nil && unnamed(a.Name()) {
+		switch is, err := script(a); {
+		case err != nil:
+			return Facts{}, err
+		case is:
+			read = (*looker).python
+		}
+	}
 	if read == nil {
 		return Facts{}, nil
 	}
-	l := &looker{opt: opt, out: report, kept: map[string]int{}, said: map[reportedAt]bool{}, test: isTest(beneath(opt.Root, a.Name()))}
+	l := &looker{name: a.Name(), opt: opt, out: report, kept: map[string]int{}, said: map[reportedAt]bool{}, test: isTest(beneath(opt.Root, a.Name()))}
 	err := read(l, a)
 	if ctx.Err() != nil {
 		return Facts{}, ctx.Err()
 	}
-	return Facts{Python: l.code, Lines: l.lines, Modules: l.modules, Flow: l.flow, Allows: l.allows, Before: l.before(), After: l.fixed}, err
+	return Facts{Python: l.code, Lines: l.lines, Modules: l.modules, Flow: l.flow, Allows: l.allows, Before: l.before(), After: l.fixed, Left: l.left}, err
 }
 
 // looker looks at one file.
 type looker struct {
+	name    string
 	opt     Options
 	out     func(finding.Finding)
 	kept    map[string]int
@@ -115,7 +161,9 @@ type looker struct {
 	allows  []Allow
 	bytes   string // of the file, where it may be rewritten
 	fixed   string
-	edits   []edit // that make it so
+	edits   []edit  // that make it so
+	groups  []group // and those of each call
+	left    []Left
 	said    map[reportedAt]bool
 }
 
@@ -172,6 +220,12 @@ func (l *looker) python(a *artifact.Artifact) error {
 		l.source(b, finding.Where{Path: a.Name()})
 	}
 	return err
+}
+
+// cython says that a file of Cython was passed over: it is no Python, and compiled.
+func (l *looker) cython(a *artifact.Artifact) error {
+	l.report(cythonLeft.Finding(finding.Where{Path: a.Name()}, "the file is Cython, which is not read, so that what it loads is not known"))
+	return nil
 }
 
 // read gives a file's bytes, or nil and has said why.

@@ -8,7 +8,7 @@ import (
 var (
 	unpickleRules = []*rule.Rule{unpickle, joblibLoad, numpyPickle, pandasPickle}
 	sourceRules   = []*rule.Rule{hubUnpinned, urlUnchecked, remoteCode, hubRevision, userModel, startedWith, downloaded}
-	otherRules    = []*rule.Rule{saveWhole, notRead}
+	otherRules    = []*rule.Rule{saveWhole, notRead, cythonLeft}
 	evidenceRules = []*rule.Rule{verified, guarded, plainLoad, plainSave, digestChecked, validated, hardened, checkedData, forwardGuarded, modelElsewhere, sandboxLoad, heldService, openService, untrustedHeld, untrustedOpen}
 	forwardRules  = []*rule.Rule{forwardOpen, schemaLost, gatewayElsewhere}
 )
@@ -140,6 +140,13 @@ var notRead = &rule.Rule{
 	Severity: finding.Medium, Verdict: finding.Unreadable, Since: since, Refs: []string{"Python Language Reference 3.14", "PEP 263"},
 	Text: "A part of the file does not parse as Python 3.8 to 3.14, its encoding is not one that is read, or it is over a limit. What stands around the part was looked at; what the part itself loads is not known.",
 	Fix:  "mend the file; where it is no Python 3 on purpose, move it out of the project or name it otherwise",
+}
+
+var cythonLeft = &rule.Rule{
+	ID: "PY088", Title: "Cython, which is not read", Strategy: finding.SecureLoading,
+	Severity: finding.Info, Verdict: finding.Safe, Since: since, Refs: []string{"Cython documentation, Language Basics"},
+	Text: "A file of Cython (.pyx, .pxi) may load models as Python does, and is not read: what it loads is not known. Scripts without an ending are read where their first line names Python.",
+	Fix:  "look at what the file loads yourself, or keep loads in files of Python",
 }
 
 var verified = &rule.Rule{

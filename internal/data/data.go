@@ -60,7 +60,10 @@ func Check(s Schema, r Request, report func(finding.Finding)) finding.Tensors {
 	count := finding.Tensors{Requests: 1}
 	var all []located
 	for _, p := range r.Parts {
-		ts, err := s.open(p)
+		ts, aside, err := s.open(p)
+		for _, f := range aside {
+			report(f)
+		}
 		if err != nil {
 			report(Unread(finding.Where{Path: p.File.Name()}, err))
 			count.Unread = 1
@@ -121,12 +124,18 @@ func NotOpened(where finding.Where, err error) finding.Finding {
 	return tenUnread.Undetermined(where, err.Error())
 }
 
-// open reads the headers of a part and gives its tensors their names.
-func (s Schema) open(p Part) ([]located, error) {
+// open reads the headers of a part, gives its tensors their names, and says what it has
+// beside them.
+func (s Schema) open(p Part) (ts []located, aside []finding.Finding, err error) {
 	f, err := tensorfile.Open(p.File.ReaderAt(), p.File.Size())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	ts, err = s.named(p, f)
+	return ts, Aside(p.File.Name(), f), err
+}
+
+func (s Schema) named(p Part, f *tensorfile.File) (_ []located, err error) {
 	var ts []located
 	for _, t := range f.Tensors {
 		if t.Role == tensorfile.Object {

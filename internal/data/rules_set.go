@@ -144,7 +144,7 @@ var tenUnsearched = &rule.Rule{
 	Severity: finding.Info,
 	Text: `Patches that tell the label were looked for on a part of the images, or on none: they differ in size, they are too few, too small or too coarse for one to stand out, or there are more than are kept in memory. Then those that were looked at are drawn by chance from the whole set, always the same ones: a patch on enough samples is on enough of those as well, wherever they stand.
 
-Nothing is known about the others. What lies beside the data in a folder and is called as what a system leaves or what is written for readers (.DS_Store, README.md) is passed over, and named. Where no column is known to have labels, there are none to contradict each other, and no patches are looked for. With --schema-only there is no look at the set as a whole: no copies, outliers, patches or distributions.`,
+Nothing is known about the others. What lies beside the data in a folder and is called as what a system leaves or what is written for readers (.DS_Store, README.md) is passed over, and named, and so are the entries of a file of torch.save that are numbers and texts. Where no column is known to have labels, there are none to contradict each other, and no patches are looked for. With --schema-only there is no look at the set as a whole: no copies, outliers, patches or distributions.`,
 	Fix:   "bring the images to one size, check the set in parts, name the labels with --label, or leave --schema-only out",
 	Since: "0.1.0",
 	Refs:  []string{dataPage},
@@ -218,7 +218,7 @@ var tenPartly = &rule.Rule{
 	Strategy: finding.InputValidation,
 	Severity: finding.Medium,
 	Verdict:  finding.Unreadable,
-	Text:     `A data set has more samples than are kept a digest of. Duplicates and differences from a baseline were looked for among the first of them only. Or it has no column of the name that --label says, and nothing that labels tell was looked for. Or its folder has files of other kinds than the rest, which were not read: what trains on the folder may.`,
+	Text:     `A data set has more samples than are kept a digest of. Duplicates and differences from a baseline were looked for among the first of them only. Or it has no column of the name that --label says, and nothing that labels tell was looked for. Or its folder has files of other kinds than the rest, which were not read: what trains on the folder may. Or a file of torch.save holds what may be data and is no tensor (an array of numpy, an object, a list as long as the tensors), or would do when it is loaded what is not known as harmless.`,
 	Fix:      "check the set in parts, or raise --max-samples",
 	Since:    "0.1.0",
 	Refs:     []string{dataPage},

@@ -25,7 +25,7 @@ func lookCode(ctx context.Context, j *job, a *artifact.Artifact, opt Options) re
 }
 
 func lookCodeOf(ctx context.Context, a *artifact.Artifact, opt Options) (r result) {
-	if opt.code == nil || !code.Reads(a.Name()) {
+	if opt.code == nil || !code.MayRead(a.Name()) {
 		return result{}
 	}
 	report := func(f finding.Finding) { r.loose = append(r.loose, f) }
@@ -41,6 +41,7 @@ func lookCodeOf(ctx context.Context, a *artifact.Artifact, opt Options) (r resul
 		report(unreadable.Undetermined(finding.Where{Path: a.Name()}, err.Error()))
 	}
 	r.python, r.lines, r.modules, r.flow, r.allows = facts.Python, facts.Lines, facts.Modules, facts.Flow, facts.Allows
+	r.left = facts.Left
 	if facts.After != "" {
 		r.rewritten = &Rewritten{Path: a.Name(), Before: facts.Before, After: facts.After}
 	}

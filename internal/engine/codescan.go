@@ -22,6 +22,8 @@ type CodeRun struct {
 	// Fix has files rewritten, and Rewrite called with each that changes, by path.
 	Fix     *CodeFix
 	Rewrite func(Rewritten) error
+	// Leave is called with what might be rewritten and is not, and why; it may be nil.
+	Leave func(where finding.Where, why string)
 }
 
 // CodeFix says how code is rewritten.
@@ -39,7 +41,7 @@ type Rewritten struct {
 func Code(ctx context.Context, what CodeRun, opt Options, h finding.Handler) error {
 	opt.looked = ofCode
 	opt.code, opt.torch = codeOptions(what.Dir), torchRanges(ctx, what.Dir)
-	opt.code.Fix, opt.rewrite = what.Fix, what.Rewrite
+	opt.code.Fix, opt.rewrite, opt.leave = what.Fix, what.Rewrite, what.Leave
 	opt.onlyCode = true
 	paths := what.Paths
 	if paths == nil {
@@ -55,8 +57,18 @@ func codeOptions(dir string) *code.Options {
 	return opt
 }
 
-// ReadsCode reports whether Code looks at files of a name.
-func ReadsCode(name string) bool { return code.Reads(name) }
+// ReadsCode reports whether Code looks at a file, by its name or by its first line.
+func ReadsCode(name string) bool {
+	if !code.MayRead(name) || code.Reads(name) {
+		return code.Reads(name)
+	}
+	a, err := artifact.Open(filepath.FromSlash(name), name)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = a.Close() }() // it was only read
+	return code.IsCode(a)
+}
 
 // lookOnlyCode is the look at a file of a run over code.
 func lookOnlyCode(ctx context.Context, j *job, a *artifact.Artifact, opt Options) result {
@@ -70,7 +82,7 @@ func lookOnlyCode(ctx context.Context, j *job, a *artifact.Artifact, opt Options
 	}
 	r.loose = kept
 	r.other = !r.python
-	if a.Changed() {
+	if a.Changed() && (r.python || code.Reads(a.Name())) {
 		r.loose = append(r.loose, changed.Undetermined(finding.Where{Path: a.Name()}, "the file changed while it was read"))
 	}
 	return r
@@ -81,5 +93,5 @@ func passedBy(e artifact.Entry, opt Options) bool {
 	if !opt.onlyCode {
 		return false
 	}
-	return e.Dir || !code.Reads(e.Path) && !data.Reads(e.Path)
+	return e.Dir || !code.MayRead(e.Path) && !data.Reads(e.Path)
 }

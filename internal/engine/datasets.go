@@ -236,6 +236,9 @@ func (l *dataLook) open(f TensorFile, first int64, parts *[]dataset.Part) (datas
 	if err != nil {
 		return nil, err
 	}
+	for _, x := range data.Aside(a.Name(), file) {
+		l.report(x)
+	}
 	as := f.As
 	if as == "" && len(file.Tensors) == 1 && file.Tensors[0].Name == "" {
 		as = l.nameOf(f.Path)

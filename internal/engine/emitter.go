@@ -17,6 +17,7 @@ type emitter struct {
 	done int
 	code together
 	says allowed
+	left map[string]bool // what is not rewritten, as far as it is said
 
 	place struct{ path, rel string } // of the last loose finding, and beneath the project
 }
@@ -86,6 +87,17 @@ func (e *emitter) emit(r result) error {
 		e.says = allowed{}
 	}
 	e.says.add(r.allows)
+	if e.opt.leave != nil {
+		if e.left == nil {
+			e.left = map[string]bool{}
+		}
+		for _, l := range r.left {
+			if line := l.Where.String() + l.Why; !e.left[line] { // a file that is looked at again says it again
+				e.left[line] = true
+				e.opt.leave(l.Where, l.Why)
+			}
+		}
+	}
 	if r.rewritten != nil && e.opt.rewrite != nil {
 		if err := e.opt.rewrite(*r.rewritten); err != nil {
 			return err

@@ -74,14 +74,15 @@ type Options struct {
 	// Outside has other programs look at sources of operators; nil: none does.
 	Outside Outside
 
-	depends    *deps.Project          // what the project depends on; nil was not looked at
-	code       *code.Options          // look at code as well; nil does not
-	torch      *ranges                // which torch the code runs with, by folder
-	onlyCode   bool                   // and at nothing else
-	rewrite    func(Rewritten) error  // is told of files that change
-	operators  string                 // the folder whose operators are looked at as well; empty for none
-	looked     func(rule string) bool // the rules that the run looks for; nil is all
-	look       lookFunc               // replaced in tests
+	depends    *deps.Project               // what the project depends on; nil was not looked at
+	code       *code.Options               // look at code as well; nil does not
+	torch      *ranges                     // which torch the code runs with, by folder
+	onlyCode   bool                        // and at nothing else
+	rewrite    func(Rewritten) error       // is told of files that change
+	leave      func(finding.Where, string) // and of what does not, and why
+	operators  string                      // the folder whose operators are looked at as well; empty for none
+	looked     func(rule string) bool      // the rules that the run looks for; nil is all
+	look       lookFunc                    // replaced in tests
 	lookFolder folderFunc
 }
 

@@ -153,6 +153,7 @@ func evidenceExamples() map[string]example {
 			training("", "import andiron\nmodel = andiron.guard(andiron.jit_load('m.pt'), 'm.schema.yaml')\n"),
 		},
 		"PY080": {project("old.py", "print 'x'\nimport os\n"), project("new.py", "print('x')\nimport os\n")},
+		"PY088": {project("fast.pyx", "import torch\n"), project("fast.py", "import torch\n")},
 		"PY081": {
 			training("", "import andiron\nandiron.load_untrusted('m.pt')\n"),
 			project("Makefile", "weights.safetensors: m.pt\n\tandiron sandbox doctor\n"),

@@ -46,6 +46,7 @@ type result struct {
 	abs        string            // where its file is
 	allows     []code.Allow      // what somebody answers for in it
 	rewritten  *Rewritten        // what it becomes; nil where nothing changes
+	left       []code.Left       // what is not rewritten, and why
 	validation data.Facts        // what it says about how inputs are validated
 	loose      []finding.Finding // what belongs to no artifact
 	stopped    bool              // the run was told to stop first

@@ -18,7 +18,7 @@ const (
 )
 
 // overview draws how far each strategy is in place: a bar whose parts are the evidence
-// of what is there and of what is missing. It is part of the page, so that the page
+// of what is there, of what is missing and of what is not known. It is part of the page, so that the page
 // still needs nothing else.
 func (p *page) overview(list []htmlPosture) {
 	if len(list) == 0 {
@@ -35,13 +35,30 @@ func (p *page) overview(list []htmlPosture) {
 // spoken is the picture in words.
 func spoken(list []htmlPosture) string {
 	return strings.Join(each(list, func(s htmlPosture) string {
-		return fmt.Sprintf("%s: %s, %d in place, %d missing", s.Title, s.Status, len(s.Implemented), len(s.Missing))
+		lack, open := lacking(s.Posture)
+		text := fmt.Sprintf("%s: %s, %d in place, %d missing", s.Title, s.Status, len(s.Implemented), lack)
+		if open > 0 {
+			text += fmt.Sprintf(", %d not known", open)
+		}
+		return text
 	}), "; ")
+}
+
+// lacking counts what is missing, and what could not be found out.
+func lacking(s finding.Posture) (missing, open int) {
+	for _, e := range s.Missing {
+		if strings.HasPrefix(e.Text, "undetermined: ") {
+			open++
+		}
+	}
+	return len(s.Missing) - open, open
 }
 
 // bars is one strategy of the picture: its name and status, the bar, and the numbers.
 func (p *page) bars(top int, s finding.Posture) {
-	have, lack := len(s.Implemented), len(s.Missing)
+	have := len(s.Implemented)
+	lack, open := lacking(s)
+	all := have + lack + open
 	line := strconv.Itoa(top + rowHeight - 10)
 	p.put("\n<text x=\"0\" y=\"%s\">%s</text><text x=\"180\" y=\"%s\" class=\"%s\">%s</text>",
 		line, safetext.Plain(s.Title), line, statusClass(s.Status), safetext.Plain(string(s.Status)))
@@ -50,20 +67,23 @@ func (p *page) bars(top int, s finding.Posture) {
 			p.put(`<rect class="%s" x="%s" y="%s" width="%s" height="16"/>`, class, strconv.Itoa(barLeft+from), strconv.Itoa(top+8), strconv.Itoa(width))
 		}
 	}
-	if have+lack == 0 {
+	if all == 0 {
 		bar("void", 0, barWidth)
 		return
 	}
-	filled := barWidth * have / (have + lack)
-	if filled == 0 && have > 0 {
-		filled = 2
+	from := 0
+	for _, part := range []struct {
+		class string
+		n     int
+	}{{"implemented", have}, {"missing", lack}, {"undetermined", open}} {
+		to := barWidth
+		if all -= part.n; all > 0 {
+			to = min(from+max((barWidth-from)*part.n/(part.n+all), 2*min(part.n, 1)), barWidth-2)
+		}
+		bar(part.class, from, to-from)
+		from = to
 	}
-	if filled == barWidth && lack > 0 {
-		filled -= 2
-	}
-	bar("implemented", 0, filled)
-	bar("missing", filled, barWidth-filled)
-	p.put(`<text x="%s" y="%s">%s / %s</text>`, strconv.Itoa(barLeft+barWidth+10), line, strconv.Itoa(have), strconv.Itoa(have+lack))
+	p.put(`<text x="%s" y="%s">%s / %s</text>`, strconv.Itoa(barLeft+barWidth+10), line, strconv.Itoa(have), strconv.Itoa(have+lack+open))
 }
 
 func statusClass(s finding.Status) string { return strings.ReplaceAll(string(s), " ", "-") }

@@ -202,7 +202,7 @@ func auditStream() stream {
 			Missing: []finding.Evidence{{
 				Text: "would run a shell command", Where: at("models/evil.pt", "archive/data.pkl").At(31),
 				Fix: "andiron inspect --trace models/evil.pt",
-			}},
+			}, {Text: "undetermined: the folder cannot be read", Where: finding.Where{Path: "models/locked"}}},
 		},
 	}
 	s.summary.Trend = &finding.Trend{

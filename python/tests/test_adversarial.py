@@ -109,6 +109,7 @@ def test_what_is_no_batch(torch: Any, problem: tuple[Any, Any, Any]) -> None:
         (x[:0], y[:0], "not a batch"),
         (x, y[:-1], "not one label"),
         (x, y.float(), "numbers of classes"),
+        (torch.where(x == x[0, 0], float("nan"), x), y, "x has NaN in it"),
     ]:
         with pytest.raises(ValueError, match=message):
             adversarial.fgsm(model, inputs, labels, 0.1)

@@ -363,6 +363,37 @@ def test_a_compiled_guard_has_one_graph_and_refuses(torch: Any, small: Any, full
                 call(wrong_inputs(torch)[code])
 
 
+LIMITED = """andiron: tensor/v1
+dims: {B: 2..4}
+inputs:
+  x: {dtype: float32, shape: [B, _], max_bytes: 40}
+  y: {dtype: float32, shape: [_, 3], max_elements: 9}
+limits: {max_elements: 16, max_bytes: 56}
+"""
+
+
+def test_a_graph_has_the_codes_of_a_call(torch: Any) -> None:
+    if version(torch) < (2, 6):
+        assert not hasattr(torch, "compiler")
+        return
+
+    class Both(torch.nn.Module):  # type: ignore[misc,name-defined,unused-ignore]
+        def forward(self, x: Any, y: Any) -> Any:
+            return x.sum() + y.sum()
+
+    guarded = andiron.guard(Both(), schema_of(LIMITED))
+    cases = {
+        "AT-DIM": ((1, 3), (2, 3)), "AT-SHAPE": ((2, 3), (2, 4)), "AT-BYTES": ((4, 3), (2, 3)), "AT-ELEMENTS": ((2, 3), (4, 3)),
+        "AT-BYTES:": ((3, 2), (3, 3)), "AT-ELEMENTS:": ((4, 2), (3, 3)),
+    }  # fmt: skip
+    for code, (x, y) in cases.items():
+        for call in (guarded, torch.compile(guarded, backend="eager", fullgraph=True)):
+            torch._dynamo.reset()
+            call(torch.ones(2, 3), torch.ones(2, 3))
+            with pytest.raises((andiron.TensorValidationError, torch._dynamo.exc.Unsupported), match=code):
+                call(torch.ones(x), torch.ones(y))
+
+
 def test_a_compiled_forward_that_is_decorated(torch: Any, small: Any) -> None:
     if version(torch) < (2, 6):
         assert not hasattr(torch, "compiler")

@@ -199,6 +199,8 @@ def check(torch: Any, x: Any, y: Any, eps: float, norm: str, bounds: Bounds) -> 
     low, high = bounds
     if not low < high:
         raise ValueError(f"bounds={bounds} are not two numbers that rise")
+    if bool(x.isnan().any()):
+        raise ValueError("x has NaN in it, which no attack can start from")
     if not bool(((x >= low) & (x <= high)).all()):
         raise ValueError(f"x is not within bounds={bounds}: give the bounds of your inputs, before normalisation")
 

@@ -189,8 +189,10 @@ class GraphCheck:
         for name in values:
             if name not in known:
                 refuse(f'AT-UNKNOWN: got "{name}", want one of {", ".join(known)}')
-        if elements > self.max_elements or nbytes > self.max_bytes:
-            refuse(f"AT-ELEMENTS: got more, want at most {self.max_elements} elements and {self.max_bytes} bytes")
+        if elements > self.max_elements:
+            refuse(f"AT-ELEMENTS: got more, want at most {self.max_elements}")
+        if nbytes > self.max_bytes:
+            refuse(f"AT-BYTES: got more, want at most {self.max_bytes}")
         for c in self.constraints:
             hold(c, dims)
 
@@ -200,15 +202,18 @@ class GraphCheck:
         for at, low, high, symbol in i.sizes:
             n = t.shape[at]
             if n < low or n > high:
-                refuse(f'AT-SHAPE "{i.name}": got a size of dimension {at} that is not {low}..{high}, want {i.want}')
+                code = "AT-DIM" if symbol else "AT-SHAPE"
+                refuse(f'{code} "{i.name}": got a size of dimension {at} that is not {low}..{high}, want {i.want}')
             if symbol and symbol in dims:
                 if dims[symbol] != n:
                     refuse(f'AT-DIM "{i.name}": got another {symbol} than before')
             elif symbol:
                 dims[symbol] = n
         n = t.numel()
-        if n > i.max_elements or n * t.element_size() > i.max_bytes:
-            refuse(f'AT-ELEMENTS "{i.name}": got more, want at most {i.max_elements}, and {i.max_bytes} bytes')
+        if n > i.max_elements:
+            refuse(f'AT-ELEMENTS "{i.name}": got more, want at most {i.max_elements}')
+        if n * t.element_size() > i.max_bytes:
+            refuse(f'AT-BYTES "{i.name}": got more, want at most {i.max_bytes}')
         self.elements(i, t)
         return n
 
