@@ -127,14 +127,10 @@ func (a *app) enforceWorker(ctx context.Context, f *enforceFlags) error {
 	}
 	log := slog.New(slog.NewJSONHandler(file, nil))
 	var opened, denied atomic.Int64
-	var report atomic.Bool
 	w := &enforce.Watcher{
 		Deadline: f.deadline, Late: f.late.value == "allow",
-		Prepare: func(w *enforce.Watcher) error {
-			err := a.enforcePrepare(ctx, f, w)
-			report.Store(w.Report)
-			return err
-		},
+		Read: func() (*enforce.Rules, error) { return a.enforceRules(ctx, f) },
+		Said: func(text string) { log.LogAttrs(ctx, slog.LevelError, text) },
 		Told: func(e enforce.Event) {
 			switch {
 			case e.Why == "":
@@ -142,7 +138,7 @@ func (a *app) enforceWorker(ctx context.Context, f *enforceFlags) error {
 			case !e.Changes():
 				denied.Add(1)
 			}
-			tell(ctx, log, report.Load())(e)
+			tell(ctx, log)(e)
 		},
 	}
 	every := time.NewTicker(time.Minute)
@@ -155,23 +151,24 @@ func (a *app) enforceWorker(ctx context.Context, f *enforceFlags) error {
 	return enforce.Watch(ctx, group, w, beat)
 }
 
-// enforcePrepare reads the policy and the lock.
-func (a *app) enforcePrepare(ctx context.Context, f *enforceFlags, w *enforce.Watcher) error {
+// enforceRules reads the policy and the lock. The folder that it opens for that is let go
+// with the rules, when nobody asks by them any more.
+func (a *app) enforceRules(ctx context.Context, f *enforceFlags) (*enforce.Rules, error) {
 	p, err := openProject(f.project, f.policy, "")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if w.Places, err = a.watched(&p); err != nil {
-		return err
+	r := &enforce.Rules{Report: p.policy.Exec.Report}
+	if r.Places, err = a.watched(&p); err != nil {
+		return nil, err
 	}
 	d, err := judging(f.project, f.policy)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	w.Report = p.policy.Exec.Report
 	index, judge := lockfile.NewIndex(p.lock), judgeBy(ctx, d)
-	w.Judge = func(c enforce.Candidate) (string, bool) {
-		if enforce.Beneath(c.Path, w.Places.Models) {
+	r.Judge = func(c enforce.Candidate) (string, bool) {
+		if enforce.Beneath(c.Path, r.Places.Models) {
 			return judge(c)
 		}
 		// The same file system in another place, or another name of the file: what counts
@@ -184,5 +181,5 @@ func (a *app) enforcePrepare(ctx context.Context, f *enforceFlags, w *enforce.Wa
 		}
 		return "it lies in none of the folders that models may come from", false
 	}
-	return nil
+	return r, nil
 }

@@ -262,7 +262,7 @@ func (a *app) execConfined(ctx context.Context, where string) error {
 	log := slog.New(slog.NewJSONHandler(out, nil))
 	code, counts, err := enforce.Exec(&enforce.Program{
 		Path: plan.Path, Args: plan.Args, Places: plan.Places, Report: plan.Report, MaxCopy: plan.MaxCopy, Ports: plan.Ports,
-		Judge: judgeBy(ctx, d), Told: tell(ctx, log, plan.Report),
+		Judge: judgeBy(ctx, d), Told: tell(ctx, log),
 	})
 	if err != nil {
 		return fmt.Errorf("program %q cannot be run: %w", plan.Path, err)
@@ -307,7 +307,7 @@ func judgeBy(ctx context.Context, d *trust.Decider) enforce.Judge {
 }
 
 // tell writes of each model what became of it.
-func tell(ctx context.Context, log *slog.Logger, report bool) func(enforce.Event) {
+func tell(ctx context.Context, log *slog.Logger) func(enforce.Event) {
 	return func(e enforce.Event) {
 		known := []slog.Attr{slog.String("path", e.Path), slog.String("kind", string(e.Kind)), slog.Int64("size", e.Size), slog.Int("pid", e.PID)}
 		if e.SHA256 != "" {
@@ -319,7 +319,7 @@ func tell(ctx context.Context, log *slog.Logger, report bool) func(enforce.Event
 			level, what = slog.LevelInfo, "opened"
 		case e.Changes():
 			what = "changes"
-		case report:
+		case e.Report:
 			what = "would be denied"
 		}
 		if e.Why != "" {

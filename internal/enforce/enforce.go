@@ -65,6 +65,7 @@ type Event struct {
 	SHA256 string     // empty where it was not asked for
 	Size   int64
 	Why    string // empty: it was let through
+	Report bool   // it was let through all the same
 	Held   string // how the bytes are kept as they are
 	PID    int
 }

@@ -48,7 +48,7 @@ func looksAt(fd int, st *unix.Stat_t, name string) (magic.Kind, bool, error) {
 // model answers with a model, if it may be opened.
 func (s *supervisor) model(r *request, fd int, st *unix.Stat_t, name string, kind magic.Kind) error {
 	defer func() { _ = unix.Close(fd) }() // it was only looked up
-	e := Event{Path: name, Kind: kind, Size: st.Size, PID: int(r.call.PID)}
+	e := Event{Path: name, Kind: kind, Size: st.Size, PID: int(r.call.PID), Report: s.Report}
 	h, err := s.decide(&e, fd, st)
 	switch {
 	case err != nil:

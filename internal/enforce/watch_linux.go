@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -85,12 +86,19 @@ func whole(dirs []string) bool {
 type watch struct {
 	*Watcher
 	group *os.File
-	ready chan struct{} // closed once it is prepared
+	ready chan struct{} // closed once there are rules
 	plain plain
-	whole bool // file systems are marked, and nothing but the models in kept by its inode
 
-	mu   sync.Mutex
-	kept map[[2]uint64]*leased
+	rules atomic.Pointer[inForce] // changed with mu, as kept is what they let through
+	mu    sync.Mutex
+	kept  map[[2]uint64]*leased
+}
+
+// inForce are rules that opens are answered by.
+type inForce struct {
+	*Rules
+	read  bool // and not those of a worker that could read none
+	whole bool // file systems are marked, and nothing but the models in kept by its inode
 }
 
 // leased is a model that the kernel does not ask about any more, until somebody wants
@@ -104,8 +112,11 @@ type leased struct {
 // least every second.
 func Watch(ctx context.Context, group *os.File, w *Watcher, beat func()) error {
 	a := &watch{Watcher: w, group: group, ready: make(chan struct{}), kept: map[[2]uint64]*leased{}}
-	failed := make(chan error, 2)
-	go func() { failed <- a.prepare() }()
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, unix.SIGHUP) // before the first beat, after which the watchdog sends it
+	defer signal.Stop(again)
+	failed := make(chan error, 1)
+	go a.readRules(ctx, again)
 	go func() { failed <- a.read(beat) }()
 	broken := make(chan os.Signal, 1)
 	signal.Notify(broken, unix.SIGIO)
@@ -117,20 +128,66 @@ func Watch(ctx context.Context, group *os.File, w *Watcher, beat func()) error {
 		case <-broken:
 			a.release()
 		case err := <-failed:
-			if err != nil {
-				return err
-			}
+			return err
 		}
 	}
 }
 
-func (a *watch) prepare() error {
-	if err := a.Prepare(a.Watcher); err != nil {
-		return err
+// readRules reads the rules, and again when it is told to.
+func (a *watch) readRules(ctx context.Context, again <-chan os.Signal) {
+	for said := ""; ; {
+		r, err := a.Read()
+		if err == nil {
+			a.follow(r)
+		} else if err.Error() != said {
+			said = err.Error()
+			a.Said(a.without(said))
+		}
+		var soon <-chan time.Time
+		if !a.rules.Load().read {
+			soon = time.After(pause)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-again:
+			said = ""
+		case <-soon:
+		}
 	}
-	a.whole = whole(a.Places.Models)
-	close(a.ready)
-	return nil
+}
+
+// follow puts rules in force. The kernel is to ask again about what others let through.
+func (a *watch) follow(r *Rules) {
+	next := &inForce{Rules: r, read: true, whole: whole(r.Places.Models)}
+	old := a.rules.Load()
+	if old != nil && old.read {
+		next.whole = next.whole && old.whole // the marks are still those
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.rules.Store(next)
+	if old == nil {
+		close(a.ready)
+		return
+	}
+	for id, k := range a.kept {
+		a.forget(id, k)
+	}
+}
+
+// without goes on when rules cannot be read, and says how. Who mends what they are read
+// from, or works with other files there, is not held up by it.
+func (a *watch) without(why string) string {
+	const says = "lock and policy cannot be read"
+	if old := a.rules.Load(); old != nil && old.read {
+		return says + " again, and hold as they were before: " + why
+	}
+	none := &inForce{Rules: &Rules{Judge: func(Candidate) (string, bool) { return says + ": " + why, false }}}
+	if a.rules.Swap(none) == nil {
+		close(a.ready)
+	}
+	return says + ", and no model is let through until they can: " + why
 }
 
 // read takes one event after the other.
@@ -214,7 +271,7 @@ func (a *watch) event(fd, pid int) {
 		if e.Kind != "" || e.Why != "" {
 			a.Told(*e)
 		}
-		a.answer(fd, e.Why == "" || a.Report)
+		a.answer(fd, e.Why == "" || e.Report)
 	})
 	if !keep {
 		_ = f.Close() // it was only read; the kernel knows the answer by its number
@@ -233,8 +290,10 @@ func (a *watch) decide(f *os.File, e *Event) (keep bool, err error) {
 		return false, nil
 	}
 	<-a.ready
+	rules := a.rules.Load()
+	e.Report = rules.Report
 	name, err := nameOf(fd)
-	if err != nil || a.Places.trusted(name) || Beneath(name, a.Places.Unchecked) || a.plain.has(&st, name) {
+	if err != nil || rules.Places.trusted(name) || Beneath(name, rules.Places.Unchecked) || a.plain.has(&st, name) {
 		return false, err
 	}
 	kind, model, err := Looks(name, f, st.Size)
@@ -250,24 +309,25 @@ func (a *watch) decide(f *os.File, e *Event) (keep bool, err error) {
 	if e.SHA256, err = sumOf(f, st.Size); err != nil {
 		return false, err
 	}
-	why, ok := a.Judge(Candidate{Path: name, SHA256: e.SHA256, Size: st.Size, Mode: st.Mode, UID: st.Uid, File: link(fd)})
+	why, ok := rules.Judge(Candidate{Path: name, SHA256: e.SHA256, Size: st.Size, Mode: st.Mode, UID: st.Uid, File: link(fd)})
 	if !ok {
 		e.Why = why
 		return false, nil
 	}
-	if held != "" && a.whole {
+	if held != "" && rules.whole {
 		e.Held = held
-		return a.remember(f, &st, e), nil
+		return a.remember(f, &st, e, rules), nil
 	}
 	return false, nil
 }
 
-// remember has the kernel ask no more about a model as long as its lease is held.
-func (a *watch) remember(f *os.File, st *unix.Stat_t, e *Event) bool {
+// remember has the kernel ask no more about a model as long as its lease is held, and
+// the rules that let it through are in force.
+func (a *watch) remember(f *os.File, st *unix.Stat_t, e *Event, rules *inForce) bool {
 	id := [2]uint64{uint64(st.Dev), st.Ino} //nolint:unconvert // signed on some architectures
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.kept) >= mostHeld || a.kept[id] != nil {
+	if len(a.kept) >= mostHeld || a.kept[id] != nil || a.rules.Load() != rules {
 		return false
 	}
 	if a.ignore(f, unix.FAN_MARK_ADD) != nil {
@@ -290,9 +350,14 @@ func (a *watch) release() {
 		if err == nil && lease == unix.F_RDLCK {
 			continue
 		}
-		_ = a.ignore(k.file, unix.FAN_MARK_REMOVE) // first: who waits for the lease goes on at once
-		_ = k.file.Close()                         // it was only read
-		delete(a.kept, id)
+		a.forget(id, k)
 		a.Told(k.event.changes())
 	}
+}
+
+// forget has the kernel ask about a model again.
+func (a *watch) forget(id [2]uint64, k *leased) {
+	_ = a.ignore(k.file, unix.FAN_MARK_REMOVE) // first: who waits for the lease goes on at once
+	_ = k.file.Close()                         // it was only read
+	delete(a.kept, id)
 }

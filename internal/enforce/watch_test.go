@@ -220,6 +220,83 @@ func TestWatchReload(t *testing.T) {
 	h.until("trusted", func() bool { return h.read("models/two.pkl") == nil })
 }
 
+// A lock that cannot be read at SIGHUP changes nothing, and keeps nobody from mending it.
+func TestWatchReloadBroken(t *testing.T) {
+	for name, c := range map[string]struct{ file, broken string }{
+		"lock":   {"andiron.lock", "{"},
+		"policy": {"andiron.yaml", "version: 1\nexec:\n  models: [none]\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHill(t, "")
+			sound, err := os.ReadFile(filepath.Join(h.dir, c.file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.want("models/good.pkl", true)
+			worker := h.worker()
+			const says = "cannot be read"
+			for i := range 2 {
+				h.write(c.file, c.broken)
+				if err := h.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+					t.Fatal(err)
+				}
+				h.until("told", func() bool { return len(h.said(says)) == i+1 })
+			}
+			h.want("models/good.pkl", true)
+			h.want("models/evil.pkl", false)
+			h.want("plain.txt", true)
+			if now := h.worker(); now != worker {
+				t.Errorf("another worker answers: %d and not %d", now, worker)
+			}
+			// A worker that has never read it trusts nothing, and holds nothing else back.
+			if err := syscall.Kill(worker, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			h.until("without", func() bool { return len(h.said("no model is let through")) == 1 })
+			h.want("models/good.pkl", false)
+			h.want("models/evil.pkl", false)
+			h.want("plain.txt", true)
+			h.write(c.file, string(sound))
+			h.until("mended", func() bool { return h.read("models/good.pkl") == nil })
+			h.want("models/evil.pkl", false)
+			if list := h.said(says); len(list) != 3 {
+				t.Errorf("said %d times: %q", len(list), list)
+			}
+		})
+	}
+}
+
+// Another lock counts for models as well that the kernel does not ask about.
+func TestWatchReloadTakesBack(t *testing.T) {
+	h := newHill(t, "")
+	for range 3 {
+		h.want("models/good.pkl", true)
+	}
+	h.write("andiron.lock", `{"version": 1, "models": []}`)
+	h.want("models/good.pkl", true)
+	if err := h.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	h.until("taken back", func() bool { return errors.Is(h.read("models/good.pkl"), fs.ErrPermission) })
+	h.want("plain.txt", true)
+}
+
+// said are the lines of the log whose message has some words.
+func (h *hill) said(words string) (list []string) {
+	h.t.Helper()
+	b, err := os.ReadFile(h.log)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		_, msg, _ := strings.Cut(line, `"msg":`)
+		if msg, _, _ = strings.Cut(msg, `","`); strings.Contains(msg, words) {
+			list = append(list, line)
+		}
+	}
+	return list
+}
+
 // When both have ended nothing is held back.
 func TestWatchEnded(t *testing.T) {
 	h := newHill(t, "")

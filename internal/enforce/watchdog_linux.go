@@ -25,14 +25,17 @@ const (
 )
 
 // Guard starts a worker, which is this program with other arguments, and starts another
-// one when it ends or is silent, or this process gets SIGHUP, until ctx is done. It has the marks: while no worker
-// answers, opens wait, and what a worker left unanswered is refused. After that nothing
-// is watched any more.
+// one when it ends or is silent, until ctx is done. SIGHUP is the worker's. It has the
+// marks: while no worker answers, opens wait, and what a worker left unanswered is
+// refused. After that nothing is watched any more.
 func Guard(ctx context.Context, group *os.File, dirs, args []string, said func(string)) error {
 	defer func() { _ = group.Close() }() // nothing is held back then
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, unix.SIGHUP)
+	defer signal.Stop(again)
 	for ctx.Err() == nil {
 		begun := time.Now()
-		err := attend(ctx, group, args)
+		err := attend(ctx, group, args, again)
 		if whole(dirs) { // the leases of models that were not asked about are gone
 			err = errors.Join(err, unix.FanotifyMark(int(group.Fd()), unix.FAN_MARK_FLUSH, 0, unix.AT_FDCWD, "/"))
 		}
@@ -48,8 +51,9 @@ func Guard(ctx context.Context, group *os.File, dirs, args []string, said func(s
 	return nil
 }
 
-// attend runs one worker until it ends or is ended.
-func attend(ctx context.Context, group *os.File, args []string) error {
+// attend runs one worker until it ends or is ended. It is told when lock and policy are to
+// be read again, and not replaced: if they cannot be, the old ones stay in force.
+func attend(ctx context.Context, group *os.File, args []string, again <-chan os.Signal) error {
 	hear, beat, err := os.Pipe()
 	if err != nil {
 		return err
@@ -62,18 +66,6 @@ func attend(ctx context.Context, group *os.File, args []string) error {
 	}
 	stop := context.AfterFunc(ctx, func() { _ = child.Kill() })
 	defer stop()
-	again := make(chan os.Signal, 1)
-	signal.Notify(again, unix.SIGHUP)
-	defer signal.Stop(again)
-	ended := make(chan struct{})
-	defer close(ended)
-	go func() {
-		select {
-		case <-again:
-			_ = child.Kill() // the next one reads lock and policy anew
-		case <-ended:
-		}
-	}()
 	b := make([]byte, 64)
 	for {
 		if err := hear.SetReadDeadline(time.Now().Add(silence)); err != nil {
@@ -86,6 +78,11 @@ func attend(ctx context.Context, group *os.File, args []string) error {
 				return fmt.Errorf("it was silent for %v", silence)
 			}
 			return errors.Join(waited, fmt.Errorf("%v", state))
+		}
+		select {
+		case sig := <-again:
+			_ = child.Signal(sig) // it has beaten, and so listens
+		default:
 		}
 	}
 }
