@@ -48,14 +48,14 @@ part() {
 
 if [ -z "$more" ]; then
 	part root "${test[@]}" -alone -table "$dir/root" -test.skip 'NoRuleTooMany|Modes'
-	part trixie "${inside[@]}" "${test[@]}" -test.run 'Compute|RealCheckpoints'
+	part trixie "${inside[@]}" "${test[@]}" -test.run 'Compute|RealCheckpoints|Jagged'
 	cd "$dir/tmp"
 	part user "${user[@]}" "${test[@]}" -alone -table "$dir/tmp/user" \
 		-test.run 'Abuse$|Pitfall0[3-9]|LeaseBroken|Writers|SupervisorKilled|Degraded'
 else
 	test=("$dir/sandbox.test" -test.timeout 3h -every)
 	part root "${test[@]}" -alone -table "$dir/root"
-	part trixie "${inside[@]}" "${test[@]}" -test.run 'Attacks|LayersAlone|Golden|Compute|RealCheckpoints'
+	part trixie "${inside[@]}" "${test[@]}" -test.run 'Attacks|LayersAlone|Golden|Jagged|Compute|RealCheckpoints'
 	cd "$dir/tmp"
 	part user "${user[@]}" "${test[@]}" -alone -table "$dir/tmp/user" \
 		-test.run 'Pitfall|Replaced|Overlay|Attacks|LayersAlone|Compute|Cancelled|GVisor|Needs|PoorMachines|Abuse$|LeaseBroken|Writers|SupervisorKilled|Degraded'

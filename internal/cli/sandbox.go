@@ -196,7 +196,7 @@ func (a *app) sandboxLoad(ctx context.Context, in string, f *sandboxFlags) error
 		return a.finishLoad(ctx, &loaded{name: in, out: out, rec: rec, failed: err}, f)
 	}
 	rec.Allowed = names.modules(allowed.Allows)
-	result, report, failed := worker.Load(ctx, input, sandbox.Job{Mode: sandbox.Mode(f.mode.value), Imports: rec.Allowed, Wants: func() []string { return names.modules(nil) }})
+	result, report, failed := worker.Load(ctx, input, sandbox.Job{Mode: sandbox.Mode(f.mode.value), Imports: rec.Allowed, Warm: sandbox.Late(names.modules(nil)), Wants: func() []string { return names.modules(nil) }})
 	rec.note(report, failed)
 	if failed == nil {
 		defer func() { _ = result.Close() }() // it was only read
@@ -239,6 +239,9 @@ func (a *app) finishLoad(ctx context.Context, l *loaded, f *sandboxFlags) (err e
 		if l.rec.Output, err = writeTensors(l.out, l.result, f.output); err != nil {
 			l.rec.Error = err.Error()
 		}
+		if errors.Is(err, sandbox.ErrChanged) { // whose bytes are taken last
+			l.failed, err = err, nil
+		}
 	}
 	if told := a.tellRecord(l.rec, f); err == nil {
 		err = told
@@ -249,7 +252,11 @@ func (a *app) finishLoad(ctx context.Context, l *loaded, f *sandboxFlags) (err e
 	case l.failed != nil && ctx.Err() != nil && !errors.Is(l.failed, sandbox.ErrContained):
 		return stopped(l.name, f.output)
 	case l.failed != nil:
-		return notLoaded(l.name, f.output, l.failed, l.lacks)
+		err := notLoaded(l.name, f.output, l.failed, l.lacks)
+		if byReference := sandbox.Mode(f.mode.value) == sandbox.Reference; byReference && err.hint == failedHint {
+			err.hint = "--mode full loads what cannot be referred to"
+		}
+		return err
 	}
 	return commit(l.out, f.output)
 }
@@ -262,9 +269,14 @@ func cannotOpen(in string, err error) error {
 	return usage(err.Error(), nameFile)
 }
 
+const (
+	limitHint  = "hostile files do that; --max-time, --max-cpu, --max-memory and --max-result give more to one that you expect to need it"
+	failedHint = `"andiron convert" reads checkpoints without running them, --import gives the sandbox modules that you trust, and --max-memory and --max-result more room`
+)
+
 // notLoaded words an error of the sandbox. What was contained is a finding. The names are
 // those that the checkpoint needs of modules that were not imported.
-func notLoaded(in, out string, err error, lacks names) error {
+func notLoaded(in, out string, err error, lacks names) *fault {
 	if other, ok := errors.AsType[*fault](err); ok {
 		return other
 	}
@@ -273,8 +285,14 @@ func notLoaded(in, out string, err error, lacks names) error {
 	case errors.Is(err, sandbox.ErrContained):
 		f.code, f.hint = policy.ExitFindings, "do not load this file anywhere else"
 		if errors.Is(err, sandbox.ErrLimit) {
-			f.hint = "hostile files do that; --max-time, --max-cpu, --max-memory and --max-result give more to one that you expect to need it"
+			f.hint = limitHint
 		}
+	case errors.Is(err, sandbox.ErrLimit):
+		f.hint = limitHint
+	case errors.Is(err, sandbox.ErrChanged):
+		f.hint = "load it again when nobody writes to it"
+	case errors.Is(err, sandbox.ErrImport):
+		f.hint = fmt.Sprintf("modules of your own are found where sandbox.path in %s says that they lie, if --policy names that file", policy.FileName)
 	case errors.Is(err, sandbox.ErrMissing):
 		f.hint = `"andiron sandbox doctor" says what is missing and what helps`
 	case errors.Is(err, sandbox.ErrNeeds):
@@ -283,7 +301,7 @@ func notLoaded(in, out string, err error, lacks names) error {
 			f.hint = fmt.Sprintf("if you trust them, write to sandbox in %s: allow_globals: [%s]", policy.FileName, lacks)
 		}
 	case errors.Is(err, sandbox.ErrFailed):
-		f.hint = `"andiron convert" reads checkpoints without running them, --import gives the sandbox modules that you trust, and --max-memory and --max-result more room`
+		f.hint = failedHint
 	case errors.Is(err, sandbox.ErrNoWorker):
 		f.hint = "try again, or give the pool more workers with --size"
 	default:
@@ -296,7 +314,10 @@ func notLoaded(in, out string, err error, lacks names) error {
 // an error there is a record of a file that is not the one that is wanted.
 func lookFirst(ctx context.Context, name string, in *sandbox.Input, want string) (*sandboxRecord, names, error) {
 	rec := recordOf(name, in)
-	asked, err := rec.look(ctx, in)
+	if err := rec.look(ctx, in); err != nil {
+		return nil, nil, err
+	}
+	asked, err := namesIn(in)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -322,18 +343,17 @@ func recordOf(name string, in *sandbox.Input) *sandboxRecord {
 	}
 }
 
-// look scans the bytes that are to be loaded, and returns the names that loading them
-// asks for.
-func (rec *sandboxRecord) look(ctx context.Context, in *sandbox.Input) (names, error) {
+// look scans the bytes that are to be loaded.
+func (rec *sandboxRecord) look(ctx context.Context, in *sandbox.Input) error {
 	art, err := artifact.Open(in.Path(), rec.Input.Path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { _ = art.Close() }() // it was only read
 	art.StopOn(ctx.Done())
 	verdict, found := verdictOf(ctx, art)
 	rec.Static = &staticVerdict{verdict, append([]finding.Finding{}, found...)} // a list in JSON, also of none
-	return namesOf(art.ReaderAt(), art.Size()), ctx.Err()
+	return ctx.Err()
 }
 
 // note keeps what the sandbox reports.
@@ -372,6 +392,9 @@ func (rec *sandboxRecord) note(r *sandbox.Report, err error) {
 // writeTensors copies the result.
 func writeTensors(out io.Writer, r *sandbox.Result, name string) (*sandboxOutput, error) {
 	sum, err := r.CopyTo(out)
+	if errors.Is(err, sandbox.ErrChanged) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, fmt.Errorf("output %q cannot be written: %w", name, err)
 	}

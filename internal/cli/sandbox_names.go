@@ -2,10 +2,12 @@ package cli
 
 import (
 	"io"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/andiron-dev/andiron/internal/allowance"
+	"github.com/andiron-dev/andiron/internal/sandbox"
 	"github.com/andiron-dev/andiron/pickle"
 	"github.com/andiron-dev/andiron/torchfile"
 )
@@ -15,6 +17,16 @@ type names []pickle.Global
 
 // mostNames bounds what is said of a checkpoint that asks for more.
 const mostNames = 1000
+
+// namesIn are those of a checkpoint that is to be loaded.
+func namesIn(in *sandbox.Input) (names, error) {
+	f, err := os.Open(in.Path())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	return namesOf(f, in.Size), nil
+}
 
 // namesOf reads them, without running anything. What is computed has no name before it
 // runs, and what the C++ reader of TorchScript resolves is not asked of Python.

@@ -205,22 +205,23 @@ func (p *poolLoads) run(ctx context.Context, rec *sandboxRecord, in *sandbox.Inp
 		rec.note(nil, err)
 		return nil, err
 	}
-	// The scan goes on beside the load, unless it says what is to be imported first.
-	scan := sync.OnceValues(func() (names, error) { return rec.look(ctx, in) })
-	var scanned sync.WaitGroup
-	scanned.Go(func() { _, _ = scan() }) // who asks for it has the error
-	defer scanned.Wait()
-	rec.Allowed = []string{}
-	if len(p.allowed.Globals) > 0 {
-		names, _ := scan() // likewise
-		rec.Allowed = names.modules(p.allowed.Allows)
+	asked, err := namesIn(in) // which say what is to be imported first
+	if err != nil {
+		rec.note(nil, err)
+		return nil, err
 	}
-	job := sandbox.Job{Mode: r.Mode, Imports: rec.Allowed, Need: r.Need, Limits: r.Limits.Limits(), Wants: func() []string {
-		names, _ := scan() // likewise
-		return names.modules(nil)
-	}}
+	rec.Allowed = asked.modules(p.allowed.Allows)
+	all := asked.modules(nil)
+	scan := sync.OnceValue(func() error { return rec.look(ctx, in) }) // beside the load
+	var scanned sync.WaitGroup
+	scanned.Go(func() { _ = scan() }) // who asks for it has the error
+	defer scanned.Wait()
+	job := sandbox.Job{
+		Mode: r.Mode, Imports: rec.Allowed, Warm: sandbox.Late(all), Need: r.Need, Limits: r.Limits.Limits(),
+		Wants: func() []string { return all },
+	}
 	result, report, err := p.pool.Load(ctx, in, job, func(r *sandbox.Result) (*sandbox.Result, error) { return p.finish(rec, in, r) })
-	if _, failed := scan(); err == nil {
+	if failed := scan(); err == nil {
 		err = failed
 	}
 	if sum, e := in.Digest(); e == nil { // what was refused is known by it as well
@@ -260,9 +261,7 @@ func (p *poolLoads) finish(rec *sandboxRecord, in *sandbox.Input, r *sandbox.Res
 		rec.Input.SHA256, err = in.Digest()
 	}
 	if err == nil {
-		if err = in.Unchanged(); err != nil {
-			err = fmt.Errorf("%w: %w", sandbox.ErrContained, err)
-		}
+		err = in.Unchanged()
 	}
 	return r, err
 }

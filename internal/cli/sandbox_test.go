@@ -2,11 +2,13 @@ package cli
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/andiron-dev/andiron/internal/policy"
 	"github.com/andiron-dev/andiron/internal/sandbox"
 	"github.com/andiron-dev/andiron/internal/whole"
 )
@@ -37,6 +39,26 @@ func TestRecordOfNoOutput(t *testing.T) {
 	for _, want := range []string{`"output": null`, `"error": "output \"out\" cannot be written`} {
 		if !strings.Contains(string(b), want) {
 			t.Errorf("no %s in %s", want, b)
+		}
+	}
+}
+
+// What is not the fault of a checkpoint is not laid at its door.
+func TestNotLoaded(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		code int
+		hint string
+	}{
+		{fmt.Errorf("%w: 1 forbidden system call", sandbox.ErrContained), policy.ExitFindings, "do not load this file anywhere else"},
+		{sandbox.ErrChanged, 0, "load it again when nobody writes to it"},
+		{sandbox.NewPoolError(sandbox.ErrChanged), 0, "load it again when nobody writes to it"},
+		{fmt.Errorf("%w: %w", sandbox.ErrFailed, sandbox.ErrLimit), 0, limitHint},
+		{fmt.Errorf("%w: %w", sandbox.ErrContained, sandbox.ErrLimit), policy.ExitFindings, limitHint},
+		{fmt.Errorf("%w: %w", sandbox.ErrImport, sandbox.ErrFailed), 0, "modules of your own are found where sandbox.path in andiron.yaml says that they lie, if --policy names that file"},
+	} {
+		if got := notLoaded("in", "out", tt.err, nil); got.code != tt.code || got.hint != tt.hint {
+			t.Errorf("%v: %d, %s", tt.err, got.code, got.hint)
 		}
 	}
 }

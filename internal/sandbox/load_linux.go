@@ -25,7 +25,7 @@ func Load(ctx context.Context, in *Input, o Options) (*Result, *Report, error) {
 	o.Size = in.Size
 	w := Start(ctx, o)
 	defer w.Close()
-	return w.Load(ctx, in, Job{Mode: o.Mode, Wants: func() []string { return o.Wants }})
+	return w.Load(ctx, in, Job{Mode: o.Mode, Warm: Late(o.Wants), Wants: func() []string { return o.Wants }})
 }
 
 // Worker is a process that loads one checkpoint.
@@ -67,7 +67,7 @@ func (w *Worker) begin(ctx context.Context, see func() (*view, error)) error {
 	if err = w.worker.prepare(&w.o); err != nil {
 		return err
 	}
-	return w.worker.imports(w.o.Imports, time.Now().Add(lim.Start), &w.report)
+	return w.worker.imports(w.o.Imports, nil, time.Now().Add(lim.Start), &w.report)
 }
 
 // Close ends the worker, and waits until there is nothing of it any more.
@@ -104,8 +104,8 @@ func (w *Worker) Load(ctx context.Context, in *Input, j Job) (*Result, *Report, 
 	if in.Size > w.o.Size {
 		return nil, r, fmt.Errorf("%w: it has %d bytes, more than %d", ErrFailed, in.Size, w.o.Size)
 	}
-	if err := w.worker.imports(j.Imports, time.Now().Add(most.Start), r); err != nil {
-		return nil, r, err
+	if err := w.worker.imports(j.Imports, j.Warm, time.Now().Add(most.Start), r); err != nil {
+		return nil, r, w.worker.unreadFor(err, r.Limits)
 	}
 	if err := w.worker.group.limit(r.Limits); err != nil {
 		return nil, r, fmt.Errorf("the control group of the worker: %w", err)
@@ -143,11 +143,14 @@ func (w *Worker) load(ctx context.Context, in *Input, j *Job, out *os.File) (*Re
 	} else {
 		result, err = readResult(out, lim.Result)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrLimit):
+		return nil, fmt.Errorf("%w: %w", ErrFailed, err)
+	case err != nil:
 		return nil, fmt.Errorf("%w: what came out is no result: %w", ErrContained, err)
 	}
 	if err := in.Unchanged(); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrContained, err)
+		return nil, err
 	}
 	return result, nil
 }
@@ -165,6 +168,7 @@ func begin(ctx context.Context, o *Options, v *view, lim Limits, r *Report) (*wo
 				r.Layers = v.layers
 				return w, nil
 			}
+			err = w.unreadFor(err, lim)
 			w.kill()
 		}
 		var missing *layerError
@@ -201,7 +205,7 @@ func (w *Worker) run(ctx context.Context, in *Input, j *Job, mode Mode, out *os.
 	defer func() { _ = source.Close() }() // it was only read
 	fd, err := w.worker.job(mode, lim, source, out)
 	if err != nil {
-		return err
+		return w.worker.unreadFor(err, lim)
 	}
 	begun := time.Now()
 	w.calls = listen(fd, lim.Events, w.worker.stop)
@@ -222,8 +226,8 @@ func (w *Worker) run(ctx context.Context, in *Input, j *Job, mode Mode, out *os.
 		w.worker.stop()
 		w.calls.finish()
 		r.CPU, r.MaxRSS = w.worker.used()
-		if errors.Is(err, errGone) && r.CPU >= lim.CPU {
-			err = limitError(fmt.Sprintf("it took more than %v of the processor", lim.CPU))
+		if w.worker.overdrawn(err, lim) {
+			err = tooLong(lim)
 		}
 	}
 	if w.worker.mute && w.worker.cmd.ProcessState.ExitCode() == 128+int(unix.SIGSYS) {
@@ -236,8 +240,11 @@ func (w *Worker) run(ctx context.Context, in *Input, j *Job, mode Mode, out *os.
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if err := in.Unchanged(); err != nil {
-		return fmt.Errorf("%w: %w", ErrContained, err)
+	if err := in.Unchanged(); err != nil && len(r.Events) == 0 { // who reads what changes may end anyhow
+		return err
+	}
+	if m.Failed != nil && len(r.Events) == 0 && !w.worker.mute && isFull(out, lim.Result) {
+		return fmt.Errorf("%w: %w", ErrFailed, tooMuch(lim.Result))
 	}
 	if m.Done != nil && m.Done.References {
 		if r.Mode = Reference; mode == Full {
@@ -251,6 +258,37 @@ func (w *Worker) run(ctx context.Context, in *Input, j *Job, mode Mode, out *os.
 		return fmt.Errorf("%w: a result of %d bytes: %w", ErrContained, m.Done.Size, err)
 	}
 	return nil
+}
+
+// isFull reports whether as much was written to a file as may be.
+func isFull(f *os.File, most int64) bool {
+	info, err := f.Stat()
+	return err == nil && info.Size() >= most
+}
+
+// overdrawn reports whether a worker has ended that took more of the processor than it
+// may. The kernel counts in seconds, and what a limit is lowered to may be over already.
+func (w *worker) overdrawn(err error, lim Limits) bool {
+	if !errors.Is(err, errGone) || errors.Is(err, ErrLimit) {
+		return false
+	}
+	cpu, _ := w.used()
+	return cpu >= lim.CPU
+}
+
+// unreadFor names the limit of the processor, if importing torch took all of it.
+func (w *worker) unreadFor(err error, lim Limits) error {
+	if !w.overdrawn(err, lim) || w.cmd.ProcessState == nil {
+		return err
+	}
+	if st, ok := w.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || st.Signal() != unix.SIGKILL && st.Signal() != unix.SIGXCPU {
+		return err
+	}
+	return fmt.Errorf("%w: %w before the file was read", ErrFailed, tooLong(lim))
+}
+
+func tooLong(lim Limits) error {
+	return limitError(fmt.Sprintf("it took more than %v of the processor", lim.CPU))
 }
 
 // capped gives a file all the room that it ever has.
@@ -357,7 +395,7 @@ func readResult(f *os.File, most int64) (*Result, error) {
 		return nil, err
 	}
 	if size > most {
-		return nil, limitError(fmt.Sprintf("%d bytes, more than %d", size, most))
+		return nil, tooMuch(most)
 	}
 	h, err := safetensors.Open(f, size, safetensors.Limits{})
 	if err != nil {

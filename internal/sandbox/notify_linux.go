@@ -71,7 +71,10 @@ func (l *listener) run() {
 			}
 			return
 		}
-		l.note(describe(&c))
+		if l.note(describe(&c)); l.full() {
+			l.stop() // nobody answers this one, and there are no more
+			return
+		}
 		_ = unotify.Listener(l.fd).Refuse(&c, unix.EPERM) // it may be gone
 	}
 }
@@ -80,9 +83,14 @@ func (l *listener) note(call, looked string) {
 	e := Event{Call: call, At: time.Since(l.begun), looked: looked}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.events = append(l.events, e); len(l.events) == l.most {
-		go l.stop()
-	}
+	l.events = append(l.events, e)
+}
+
+// full reports whether there are as many calls as are written down of a worker.
+func (l *listener) full() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.events) >= l.most
 }
 
 func (l *listener) all() []Event {

@@ -123,8 +123,11 @@ func (z *records) read(b []byte, most int64) (*Result, error) {
 	if err := decodeOnly(rest, &said); err != nil {
 		return nil, fmt.Errorf("references: %w", err)
 	}
-	if said.Size < 0 || said.Size > most || int64(len(head)) > most-said.Size {
-		return nil, limitError(fmt.Sprintf("%d bytes of tensors, more than %d", said.Size, most))
+	if said.Size < 0 {
+		return nil, fmt.Errorf("%d bytes of tensors", said.Size)
+	}
+	if said.Size > most || int64(len(head)) > most-said.Size {
+		return nil, tooMuch(most)
 	}
 	r := &Result{Size: int64(len(head)) + said.Size, refs: &references{in: z.in, head: head}}
 	var err error
@@ -147,6 +150,10 @@ func (z *records) read(b []byte, most int64) (*Result, error) {
 		r.refs.parts = append(r.refs.parts, part)
 	}
 	return r, nil
+}
+
+func tooMuch(most int64) error {
+	return limitError(fmt.Sprintf("it has more than %d bytes of tensors, the limit on the result", most))
 }
 
 // onlyHead is a file of which only the beginning may be read.

@@ -148,11 +148,26 @@ const referenceFrom = 32 << 20
 type Job struct {
 	Mode    Mode     // "" is Auto
 	Imports []string // modules as in Options, for this checkpoint
+	Warm    []string // modules of torch itself, imported if this torch has them: Late
 	Need    []Layer  // as in Options, beside those that the worker was started with
 	Limits  Limits   // as in Options, and no higher
 	// Wants says which modules the checkpoint names; nil is none. It is asked when the load
 	// is over.
 	Wants func() []string
+}
+
+// late are modules of torch that it imports only when it loads what names another one:
+// those of the other are all that costs a load nothing which needs none of them.
+var late = map[string][]string{
+	"torch.nested._internal.nested_tensor": {"torch._dynamo.decorators", "torch.nested._internal.ops"}, // jagged tensors
+}
+
+// Late are the modules that torch would import late, of those that a checkpoint names.
+func Late(named []string) (list []string) {
+	for _, m := range named {
+		list = append(list, late[m]...)
+	}
+	return list
 }
 
 // Input is a checkpoint that cannot change while it is loaded, or it shows.
@@ -270,7 +285,10 @@ var (
 	ErrFailed      = errors.New("it cannot be loaded")
 	ErrNeeds       = errors.New("it needs modules that were not imported")
 	ErrNoWorker    = errors.New("no worker is ready")
-	// ErrLimit is what some are that are ErrContained: more was needed than a limit allows.
+	// ErrImport is what some are that are ErrFailed: a module that the user names cannot be
+	// imported.
+	ErrImport = errors.New("a module that is to be imported cannot be")
+	// ErrLimit is what some are that are ErrContained or ErrFailed: more was needed than a limit allows.
 	ErrLimit = errors.New("a limit was reached")
 )
 

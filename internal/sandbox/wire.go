@@ -67,6 +67,7 @@ const (
 	KindDigest    FailureKind = "digest"    // the checkpoint is another one
 	KindNeeds     FailureKind = "needs"     // ErrNeeds
 	KindBusy      FailureKind = "busy"      // ErrNoWorker
+	KindChanged   FailureKind = "changed"   // ErrChanged
 	KindRequest   FailureKind = "request"   // nobody understands the request
 	KindOther     FailureKind = "other"
 )
@@ -74,7 +75,7 @@ const (
 var kinds = []struct {
 	kind FailureKind
 	err  error
-}{{KindContained, ErrContained}, {KindNeeds, ErrNeeds}, {KindFailed, ErrFailed}, {KindMissing, ErrMissing}, {KindBusy, ErrNoWorker}, {KindDigest, ErrDigest}, {KindRequest, errRequest}}
+}{{KindContained, ErrContained}, {KindNeeds, ErrNeeds}, {KindFailed, ErrFailed}, {KindMissing, ErrMissing}, {KindBusy, ErrNoWorker}, {KindDigest, ErrDigest}, {KindChanged, ErrChanged}, {KindRequest, errRequest}}
 
 // ErrDigest says that the checkpoint is not the one that was asked for.
 var ErrDigest = errors.New("it has another digest")

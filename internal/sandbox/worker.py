@@ -4,8 +4,9 @@ andiron starts this in a sandbox; nobody else does. It speaks over descriptor 3,
 a socket that keeps messages apart:
 
     worker   {"ready": {...}}            torch is imported, and which other modules
-    andiron  {"import": [...]}           modules that the policy allows; answered by "ready",
-                                         and left out where there are none
+    andiron  {"import": [...],           modules that the policy allows, and those of torch
+              "late": [...]}             that it imports late, if it has them; answered by
+                                         "ready", and left out where there are none
     andiron  {"job": {...}} + 2 files    the checkpoint and where tensors go
     worker   {"locked": {...}} + 1 file  the filter is in force; who is told of calls, if
                                          somebody is
@@ -408,6 +409,11 @@ def take(control):
         message = json.loads(data)
         if "job" in message:
             return message["job"], array.array("i", extra[0][2])
+        for name in message["late"]:
+            try:
+                importlib.import_module(name)
+            except Exception:  # noqa: S110  # this torch has none, or it does not work here
+                pass
         for name in message["import"]:
             try:
                 importlib.import_module(name)

@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -31,7 +32,7 @@ var program string
 type worker struct {
 	cmd     *exec.Cmd
 	control *net.UnixConn
-	said    child.Tail
+	said    stderrTail
 	ended   chan struct{}   // closed when there is no process any more
 	has     map[string]bool // modules that it has imported
 	filter  string          // that comes into force for its job
@@ -42,6 +43,31 @@ type worker struct {
 	group   *group          // what bounds it, if the kernel has that
 	heard   []byte          // room for what it says
 	temp    string          // a folder of its own, where its file system is not, or ""
+}
+
+// stderrTail is what a worker leaves on its standard error.
+type stderrTail struct {
+	mu   sync.Mutex
+	tail child.Tail
+}
+
+func (s *stderrTail) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tail.Write(b)
+}
+
+// forget drops what was said so far.
+func (s *stderrTail) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tail = child.Tail{}
+}
+
+func (s *stderrTail) lines() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tail.Lines()
 }
 
 // mostMessage bounds what a worker says at a time.
@@ -287,6 +313,7 @@ func (w *worker) ready(until time.Time, r *Report) error {
 	if err != nil {
 		return w.why(err)
 	}
+	w.said.forget() // what libraries say when they are imported is no reason for what comes
 	r.Torch, r.Python, w.has = m.Ready.Torch, m.Ready.Python, map[string]bool{}
 	for _, name := range m.Ready.Modules {
 		w.has[name] = true
@@ -294,15 +321,19 @@ func (w *worker) ready(until time.Time, r *Report) error {
 	return nil
 }
 
-// imports has it import modules, and waits for that.
-func (w *worker) imports(modules []string, until time.Time, r *Report) error {
-	if len(modules) == 0 {
+// imports has it import modules, and others if it has them, and waits for that.
+func (w *worker) imports(modules, late []string, until time.Time, r *Report) error {
+	if len(modules) == 0 && len(late) == 0 {
 		return nil
 	}
-	if err := w.tell(map[string]any{"import": modules}); err != nil {
+	if err := w.tell(map[string]any{"import": append([]string{}, modules...), "late": append([]string{}, late...)}); err != nil {
 		return w.unread(err)
 	}
-	return w.ready(until, r)
+	err := w.ready(until, r)
+	if _, ok := errors.AsType[*failure](err); ok {
+		err = fmt.Errorf("%w: %w", ErrImport, err)
+	}
+	return err
 }
 
 // why adds to an error what the worker left on its standard error.
@@ -319,7 +350,7 @@ func (w *worker) why(err error) error {
 		if text := w.group.why(); text != "" {
 			err = fmt.Errorf("%w: %w", err, limitError(text))
 		}
-		if lines := w.said.Lines(); len(lines) > 0 {
+		if lines := w.said.lines(); len(lines) > 0 {
 			err = fmt.Errorf("%w: %s", err, strings.Join(lines, "\n"))
 		}
 	}

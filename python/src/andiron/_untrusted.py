@@ -284,6 +284,7 @@ def _error(kind: str, text: str, record: dict[str, Any], source: Source, wanted:
         hint={
             "failed": "andiron convert reads checkpoints without running them",
             "needs": "allow what it needs in andiron.yaml, beneath sandbox, if you trust that",
+            "changed": "load it again when nobody writes to it",
             "busy": "try again, or give the pool more workers",
         }.get(kind, "andiron sandbox doctor says what is missing, and what helps"),
         record=record,
