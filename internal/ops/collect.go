@@ -188,7 +188,7 @@ func (p *Project) finish() *Project {
 // Look judges a project: what its operators do, and how they are tested and reviewed.
 func (p *Project) Look(report func(finding.Finding)) {
 	var all []finding.Finding
-	l := &looker{out: func(f finding.Finding) { all = append(all, f) }, done: map[string]bool{}}
+	l := &looker{out: func(f finding.Finding) { all = append(all, f) }, done: map[string]bool{}, listed: map[string][]int{}}
 	for _, s := range p.sources {
 		p.broken(s, l)
 	}
@@ -198,7 +198,7 @@ func (p *Project) Look(report func(finding.Finding)) {
 		w.python = p.python
 		l.look(w)
 		p.evidence(w, l)
-		all = p.recordedTests(p.merge(all, w))
+		all = p.recordedTests(p.merge(all, w, l.listed))
 		if w.work <= 0 {
 			all = append(all, notRead.Undetermined(finding.Where{Path: p.Root}, "the sources are made so that looking at them takes too long, and not all was looked at"))
 		}
