@@ -68,6 +68,10 @@ func (p *Project) inline(m *pysrc.Module, f *pysrc.File, c *pysrc.Invocation, at
 // inlineSource reads one source. Its pieces are read one by one, because then the lines
 // are those of the file, unless one is no C++ by itself.
 func (p *Project) inlineSource(name string, pieces []piece) {
+	if p.bytes > mostBytes {
+		p.unseen(name, "the project has more sources than are looked at")
+		return
+	}
 	if slices.ContainsFunc(pieces, func(x piece) bool {
 		f, err := cppsrc.Parse([]byte(x.text), cppsrc.Limits{})
 		return err != nil || len(f.Errors) > 0

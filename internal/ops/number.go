@@ -80,7 +80,7 @@ func (a *fn) kindOf(v *variable) kind {
 	case a.f.Is(i+1, "(") || a.f.Is(i+1, "{"): // int(x.numel())
 		inner = span{First: i, Last: i + 1}
 	}
-	if inner.First >= inner.Last || value >= v.init.Last || a.behind(value) < v.init.Last {
+	if inner.First >= inner.Last || inner.Last-inner.First > mostCast || value >= v.init.Last || a.behind(value) < v.init.Last {
 		return otherKind // the cast is only a part of it
 	}
 	return kindOf(strings.Join(a.wordsOf(inner), " "))

@@ -72,7 +72,7 @@ func (a *fn) rows(i int) bool {
 	}
 	for j := i + 2; j+1 < a.def.Body.Last && j < i+mostLinks && a.f.Is(j, "+"); j += 2 {
 		n := a.loopOf(a.f.Word(j+1), j+1)
-		if n != nil && (a.has(n.loop.bound, a.f.Word(i+1)) || a.has(n.loop.bound, a.f.Word(i-1))) {
+		if n != nil && a.spend(n.loop.bound.Last-n.loop.bound.First) && (a.has(n.loop.bound, a.f.Word(i+1)) || a.has(n.loop.bound, a.f.Word(i-1))) {
 			return true
 		}
 	}
@@ -86,6 +86,9 @@ func (a *fn) divided(i int) bool {
 		return v != nil && a.has(v.init, "/")
 	}
 	if n := a.loopOf(a.f.Word(i), i); n != nil {
+		if !a.spend(n.loop.bound.Last - n.loop.bound.First) {
+			return true
+		}
 		return a.has(n.loop.bound, "/") || slices.ContainsFunc(a.names(n.loop.bound), made)
 	}
 	return made(i)
@@ -95,7 +98,7 @@ func (a *fn) divided(i int) bool {
 // (int64_t)a * b, 1LL * a * b.
 func (a *fn) widened(i int) bool {
 	j := i
-	for {
+	for range mostLinks {
 		if a.f.Is(j-2, ")") && a.wideCast(j-2) {
 			return true
 		}
@@ -110,13 +113,17 @@ func (a *fn) widened(i int) bool {
 			return true
 		}
 	}
+	return false
 }
 
 // wideCast reports whether a parenthesis that ends at a token is a cast to 64 bits.
 func (a *fn) wideCast(end int) bool {
 	open := a.f.Mate(end)
-	return open > a.def.Body.First && open < end && !a.f.IsIdent(open-1) && kindOf(strings.Join(a.wordsOf(span{First: open + 1, Last: end}), " ")) == integer64
+	return open > a.def.Body.First && open < end && end-open <= mostCast && !a.f.IsIdent(open-1) && kindOf(strings.Join(a.wordsOf(span{First: open + 1, Last: end}), " ")) == integer64
 }
+
+// mostCast bounds the words of a type that a cast names.
+const mostCast = 8
 
 // small reports whether a factor, or the bound of its loop, or the tensor whose size it
 // is, was held against a constant: TORCH_CHECK(n <= 4096).
@@ -128,10 +135,10 @@ func (a *fn) small(i int) bool {
 		}
 	}
 	b := a.grows(i)
-	if !a.spend(len(a.checks)) {
-		return true
-	}
 	return slices.ContainsFunc(a.checks, func(c *check) bool {
+		if !a.spend(1 + c.cond.Last - c.cond.First) {
+			return true
+		}
 		return c.hard && c.at < i && a.atMost(c.cond, func(j int) bool {
 			if a.member(j) {
 				ch, ok := a.chainBefore(j - 1)

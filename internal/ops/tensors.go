@@ -269,6 +269,9 @@ func (a *fn) givesTensor(s span, depth int) bool {
 // ofSizes reports whether an expression goes on from the sizes of a tensor, which are
 // numbers: x.sizes().vec().
 func (a *fn) ofSizes(s span) bool {
+	if !a.spend(s.Last - s.First) {
+		return false
+	}
 	for i := s.First; i < s.Last; i++ {
 		switch a.f.Word(i) {
 		case "(", "[", "{":
