@@ -141,7 +141,7 @@ OPTEST ?= Real|Optest
 optest: build
 	tools/env/torch.sh --trixie --compilers
 	ANDIRON_OPTEST_PYTHON=/usr/bin/python3 ANDIRON_OPTEST_NEWER="$(CURDIR)/tools/env/inside.sh trixie $(CURDIR)/$(BIN)" \
-		go test -tags optest -timeout 60m -count 1 ./internal/cpptool ./internal/opbuild ./cmd/andiron -run '$(OPTEST)'
+		go test -tags optest -timeout 60m -count 1 ./internal/cpptool ./internal/opbuild ./internal/optest ./cmd/andiron -run '$(OPTEST)'
 
 gpu: gpu-test
 	tools/gpu_optest.sh

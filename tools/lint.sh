@@ -23,7 +23,7 @@ lint() {
 	"$cache/lint/bin/ruff" check --no-cache --config python/pyproject.toml --config 'lint.pycodestyle.max-line-length=150' \
 		--target-version py38 "$@"
 }
-python=(internal/optest/runner internal/opbuild)
+python=(internal/optest/runner internal/optest/testdata internal/opbuild)
 lint --config 'src=["internal/optest/runner"]' --extend-ignore T201 "${python[@]}"
 # Behind the filter nothing is imported: contextlib neither. What it raises is no error of its own.
 worker=internal/sandbox/worker.py

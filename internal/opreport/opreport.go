@@ -84,6 +84,7 @@ type Found struct {
 	Kind     string          `json:"kind,omitempty"` // "crash", "poison", "layout" …
 	Key      string          `json:"key,omitempty"`  // two that share it are the same
 	Detail   string          `json:"detail,omitempty"`
+	Values   string          `json:"values,omitempty"` // that it was seen by, which another run may not have
 	How      string          `json:"how,omitempty"`    // how the process ended
 	Phase    string          `json:"phase,omitempty"`  // what was asked when it ended
 	Output   string          `json:"output,omitempty"` // what it printed
@@ -117,6 +118,7 @@ type Event struct {
 	Kind     string            `json:"kind"`
 	Key      string            `json:"key"`
 	Detail   string            `json:"detail"`
+	Values   string            `json:"values"`
 	Times    int               `json:"times"`
 	How      string            `json:"how"`
 	Phase    string            `json:"phase"`
@@ -158,7 +160,7 @@ func ReadEvents(r io.Reader, each func(Event) error) (whole bool, err error) {
 		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
 			return false, nil //nolint:nilerr // the runner died while it wrote
 		}
-		for _, s := range []*string{&e.Detail, &e.Output, &e.Key, &e.How, &e.Phase, &e.Cut} {
+		for _, s := range []*string{&e.Detail, &e.Values, &e.Output, &e.Key, &e.How, &e.Phase, &e.Cut} {
 			*s = cut(*s)
 		}
 		if e.Event == "end" {
@@ -184,7 +186,7 @@ func cut(s string) string {
 // Found makes a finding of an event.
 func (e *Event) Found(build string) Found {
 	return Found{
-		Kind: e.Kind, Key: e.Key, Detail: e.Detail, How: e.How, Phase: e.Phase, Output: e.Output, Times: e.Times, Calls: e.Calls,
+		Kind: e.Kind, Key: e.Key, Detail: e.Detail, Values: e.Values, How: e.How, Phase: e.Phase, Output: e.Output, Times: e.Times, Calls: e.Calls,
 		Unsteady: e.Unsteady, Raised: e.Raised, Build: build, Script: e.Name, Case: e.Case, Text: e.Script,
 	}
 }

@@ -76,7 +76,7 @@ func ParseRecord(b []byte) (*Record, error) {
 		}
 		for i := range o.Found {
 			f := &o.Found[i]
-			for _, s := range []*string{&f.Key, &f.Detail, &f.Output, &f.Script, &f.Also, &f.Where.File, &f.Where.Function} {
+			for _, s := range []*string{&f.Key, &f.Detail, &f.Values, &f.Output, &f.Script, &f.Also, &f.Where.File, &f.Where.Function} {
 				*s = short(*s)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/cppsrc"
 )
 
 // taken lists the raw pointers and accessors of tensors that were not made here.
@@ -110,9 +111,67 @@ func lies(names []string) string {
 	return strings.Join(names, ", ") + " lie"
 }
 
+// copies is OPS004 for memcpy and its like.
+func (l *looker) copies(a *fn, done map[string]bool) {
+	a.each(func(i int) {
+		open, ok := a.argsAt(i)
+		c, known := copiers[a.f.Word(i)]
+		if !ok || !known || a.member(i) {
+			return
+		}
+		args := a.f.Split(span{First: open + 1, Last: a.f.Mate(open)})
+		if len(args) <= max(c.size, c.pointers[0], c.pointers[1]) {
+			return
+		}
+		b := a.boundOf(args[c.size])
+		for _, k := range c.pointers {
+			x := a.pointerIn(args[k])
+			if x == nil || x.tensor == "" || x.copy != "" && !a.linked(x) || a.known(x.tensor, x.at)&(isMade|hasSize) != 0 {
+				continue
+			}
+			r := a.root(x.tensor, x.at)
+			if done[r.name] || b.tensors[r.name] || b.tensors[x.tensor] || len(b.tensors)+len(b.params) == 0 || a.state(x.tensor, i)&hasSize != 0 {
+				continue
+			}
+			done[r.name] = true
+			l.found(sizesOpen, a, i, fmt.Sprintf("%s goes over %s as far as %s, and its size is never compared with that", a.f.Word(i), r.name, reaching(b)))
+		}
+	})
+}
+
+// copier says which arguments of a function are pointers, and which says how far they are
+// followed.
+type copier struct {
+	pointers [2]int
+	size     int
+}
+
+var copiers = map[string]copier{
+	"memcpy": {[2]int{0, 1}, 2}, "memmove": {[2]int{0, 1}, 2}, "cudaMemcpy": {[2]int{0, 1}, 2}, "cudaMemcpyAsync": {[2]int{0, 1}, 2},
+	"memset": {[2]int{0, 0}, 2}, "copy_n": {[2]int{0, 2}, 1}, "copy": {[2]int{0, 2}, 1}, "fill_n": {[2]int{0, 0}, 1},
+}
+
+// pointerIn is the access that an argument is, or begins with: p, p + i, x.data_ptr().
+func (a *fn) pointerIn(s span) *access {
+	if s.Last <= s.First || !a.spend(len(a.accesses)) {
+		return nil
+	}
+	for _, x := range a.accesses {
+		if x.raw() && x.at >= s.First && x.at < s.Last {
+			return x
+		}
+	}
+	x, _ := a.accessOf(a.f.Word(s.First))
+	if x == nil || !x.raw() {
+		return nil
+	}
+	return x
+}
+
 // sizes is OPS004.
 func (l *looker) sizes(a *fn) {
 	done := map[string]bool{}
+	l.copies(a, done)
 	for _, s := range a.subs {
 		x, indices := a.ofSubscript(s)
 		if x == nil || x.tensor == "" || a.known(x.tensor, x.at)&(isMade|hasSize) != 0 {
@@ -317,7 +376,9 @@ func (a *fn) uncheckedNames(index span, at, depth int, seen map[string]bool) (fr
 			continue
 		}
 		sources := append([]span{v.init}, v.assigned...)
-		if n := a.loopOf(name, i); n != nil {
+		if n := a.loopOf(name, i); n != nil && n.stmt.Kind == cppsrc.While {
+			sources = append(sources, n.loop.bound)
+		} else if n != nil {
 			sources = []span{n.loop.start, n.loop.bound}
 		}
 		for _, s := range sources {

@@ -24,18 +24,20 @@ type Project struct {
 	sources []*source
 	python  pythonFacts
 	builds  []place // what builds an extension
-	checked []place // lines that name a sanitizer
-	owners  *owners
-	history history
-	asked   []asked  // what branch rules ask for
-	exports []string // files that hold branch rules
-	ran     []place  // lines of CI that run tests
-	unread  []finding.Finding
-	bytes   int64
-	steps   int // that looking may take
-	outside Outside
-	record  *recorded
-	sums    map[string]string // SHA-256 of sources, where there is a record to hold them against
+	// Calls of Python among them, and the files that such a call reads itself.
+	extensions, inlines, awaited []place
+	checked                      []place // lines that name a sanitizer
+	owners                       *owners
+	history                      history
+	asked                        []asked  // what branch rules ask for
+	exports                      []string // files that hold branch rules
+	ran                          []place  // lines of CI that run tests
+	unread                       []finding.Finding
+	bytes                        int64
+	steps                        int // that looking may take
+	outside                      Outside
+	record                       *recorded
+	sums                         map[string]string // SHA-256 of sources, where there is a record to hold them against
 }
 
 // place is a line of a file and what it says.
@@ -124,7 +126,7 @@ func (p *Project) file(e artifact.Entry) {
 }
 
 // source reads C++ that begins at a line of a file, from 0.
-func (p *Project) source(name string, b []byte, line int) {
+func (p *Project) source(name string, b []byte, line int) *source {
 	p.bytes += int64(len(b))
 	if line == 0 {
 		p.sum(name, b)
@@ -132,9 +134,11 @@ func (p *Project) source(name string, b []byte, line int) {
 	f, err := cppsrc.Parse(b, cppsrc.Limits{})
 	if err != nil {
 		p.unseen(name, err.Error())
-		return
+		return nil
 	}
-	p.sources = append(p.sources, &source{path: name, f: f, line: line, test: isTest(name), torch: speaksTorch(f.Text)})
+	s := &source{path: name, f: f, line: line, test: isTest(name), torch: speaksTorch(f.Text)}
+	p.sources = append(p.sources, s)
+	return s
 }
 
 // isTest reports whether a file is one of tests.
@@ -161,6 +165,7 @@ func speaksTorch(text string) bool {
 // finish leaves out sources that have nothing to do with torch: those that neither say
 // so nor are included by one that does.
 func (p *Project) finish() *Project {
+	p.missing()
 	byName := map[string][]*source{}
 	var todo []*source
 	for _, s := range p.sources {
@@ -188,17 +193,19 @@ func (p *Project) finish() *Project {
 // Look judges a project: what its operators do, and how they are tested and reviewed.
 func (p *Project) Look(report func(finding.Finding)) {
 	var all []finding.Finding
-	l := &looker{out: func(f finding.Finding) { all = append(all, f) }, done: map[string]bool{}}
+	l := &looker{out: func(f finding.Finding) { all = append(all, f) }, done: map[string]bool{}, listed: map[string][]int{}}
 	for _, s := range p.sources {
 		p.broken(s, l)
 	}
-	if !p.Empty() {
+	if p.Empty() {
+		all = append(all, p.bare()...)
+	} else {
 		all = append(all, p.unread...)
 		w := newWorld(p.sources, p.steps)
 		w.python = p.python
 		l.look(w)
 		p.evidence(w, l)
-		all = p.recordedTests(p.merge(all, w))
+		all = p.recordedTests(p.merge(all, w, l.listed))
 		if w.work <= 0 {
 			all = append(all, notRead.Undetermined(finding.Where{Path: p.Root}, "the sources are made so that looking at them takes too long, and not all was looked at"))
 		}
@@ -216,6 +223,18 @@ func (p *Project) Look(report func(finding.Finding)) {
 			report(f)
 		}
 	}
+}
+
+// bare is what is said of a project without sources of operators: that it builds some all
+// the same, if it does, and what of them was not read.
+func (p *Project) bare() (list []finding.Finding) {
+	if len(p.inlines)+len(p.extensions) == 0 {
+		return nil
+	}
+	for _, b := range slices.Concat(p.extensions, p.inlines) {
+		list = append(list, built.Finding(b.where, b.text))
+	}
+	return append(list, p.unread...)
 }
 
 // mostErrors is how many places of one file are said not to be readable.

@@ -495,7 +495,7 @@ func (w *writes) whole(s *cppsrc.Stmt) bool {
 		return true
 	}
 	for _, n := range w.a.nodes {
-		if n.stmt != s || n.loop == nil {
+		if n.stmt != s || n.loop == nil || s.Kind == cppsrc.While { // which begins where another one ended
 			continue
 		}
 		if start, ok := w.a.literal(n.loop.start); ok && start != "0" && !w.first(start) || w.triangle(n) {
@@ -639,8 +639,8 @@ func (a *fn) past(x *access, index span, at int) string {
 		}
 		b := a.boundOf(n.loop.bound)
 		whole := !a.has(n.loop.bound, "-") && !a.has(n.loop.bound, "/") && len(b.tensors)+len(b.params) > 0 && !a.resolvesMinus(n.loop.bound)
-		asked := slices.ContainsFunc(a.checks, func(c *check) bool { return c.names[n.loop.name] && c.at < at && c.at > n.stmt.All.First })
-		alone := index.Last == index.First+1
+		asked := slices.ContainsFunc(a.checks, func(c *check) bool { return c.names[n.loop.name] && c.at < at && c.at >= n.stmt.Head.Last })
+		alone := index.Last == index.First+1 || index.Last == index.First+2 && (a.f.Is(index.First, "++") || a.f.Is(index.Last-1, "++"))
 		switch {
 		case n.loop.op == ">=" && whole && alone && !asked:
 			return fmt.Sprintf("%s begins at %s, which is one beyond the end", n.loop.name, a.f.Source(n.loop.bound))

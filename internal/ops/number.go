@@ -26,18 +26,17 @@ func (l *looker) narrowed(a *fn) {
 	if a.device() || a.knowsLimits() {
 		return
 	}
-	at, worst := -1, finding.Low
+	worst := finding.Low
 	var names []string
+	var places []int
 	note := func(i int, name string, s finding.Severity) {
-		if at < 0 || i < at {
-			at = i
-		}
+		places = append(places, i)
 		worst = max(worst, s)
 		names = append(names, name)
 	}
 	for name, list := range a.vars {
 		for _, v := range list {
-			if v.param >= 0 || kindOf(v.typ) != integer32 {
+			if v.param >= 0 || a.kindOf(v) != integer32 {
 				continue
 			}
 			if s, ok := a.sizeIn(v.init); ok {
@@ -57,12 +56,53 @@ func (l *looker) narrowed(a *fn) {
 			note(v.at, v.name, s)
 		}
 	}
-	if at < 0 {
+	if len(places) == 0 {
 		return
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
-	l.foundAs(narrowedSize, worst, a.src, at, fmt.Sprintf("%s %s in 32 bits what is 64 bits in torch", strings.Join(names, ", "), map[bool]string{true: "keeps", false: "keep"}[len(names) == 1]))
+	l.foundAll(narrowedSize, worst, a, places, fmt.Sprintf("%s %s in 32 bits what is 64 bits in torch", strings.Join(names, ", "), map[bool]string{true: "keeps", false: "keep"}[len(names) == 1]))
+}
+
+// kindOf is the kind of a variable; auto is that of a cast that it begins as.
+func (a *fn) kindOf(v *variable) kind {
+	i := v.init.First
+	if k := kindOf(v.typ); k != otherKind || !strings.Contains(v.typ, "auto") || i >= v.init.Last {
+		return k
+	}
+	inner, value := span{}, i+1
+	switch {
+	case a.f.Is(i, "(") && a.f.Mate(i) > i: // (int)x.numel()
+		inner, value = span{First: i + 1, Last: a.f.Mate(i)}, a.f.Mate(i)+1
+	case a.f.Is(i, "static_cast") && a.f.Is(i+1, "<"):
+		inner = span{First: i + 2, Last: a.f.Angles(i+1) - 1}
+		value = inner.Last + 1
+	case a.f.Is(i+1, "(") || a.f.Is(i+1, "{"): // int(x.numel())
+		inner = span{First: i, Last: i + 1}
+	}
+	if inner.First >= inner.Last || inner.Last-inner.First > mostCast || value >= v.init.Last || a.behind(value) < v.init.Last {
+		return otherKind // the cast is only a part of it
+	}
+	return kindOf(strings.Join(a.wordsOf(inner), " "))
+}
+
+// behind is where the operand that begins at a token ends: (x), x.numel(), ns::f(x)[0].
+func (a *fn) behind(i int) int {
+	for range mostLinks {
+		switch w := a.f.Word(i); {
+		case w == "(" || w == "[" || w == "{":
+			m := a.f.Mate(i)
+			if m < i {
+				return i
+			}
+			i = m + 1
+		case w == "." || w == "->" || w == "::" || a.f.IsIdent(i):
+			i++
+		default:
+			return i
+		}
+	}
+	return i
 }
 
 // sizeIn looks for a size of a tensor in an expression that a number begins as.
@@ -98,88 +138,6 @@ func (a *fn) wideBound(s span) (finding.Severity, bool) {
 	return 0, false
 }
 
-// products is OPS021.
-func (l *looker) products(a *fn) {
-	if a.device() || a.knowsLimits() {
-		return
-	}
-	for i := a.def.Body.First + 1; i+1 < a.def.Body.Last; i++ {
-		if !a.f.Is(i, "*") || !a.narrow(i-1) || !a.narrow(i+1) || a.f.Is(i+2, ".") || a.f.Is(i+2, "(") || a.widened(i) {
-			continue
-		}
-		if where := a.takesMemory(i); where != "" {
-			sev := narrowProduct.Severity
-			if strings.HasPrefix(where, "what") {
-				sev = finding.Medium
-			}
-			l.foundAs(narrowProduct, sev, a.src, i, fmt.Sprintf("%s * %s is computed in 32 bits and says %s", a.f.Word(i-1), a.f.Word(i+1), where))
-			return
-		}
-	}
-}
-
-// narrow reports whether a name is a number of 32 bits that comes from sizes or from
-// the caller.
-func (a *fn) narrow(i int) bool {
-	if !a.f.IsIdent(i) || a.member(i) {
-		return false
-	}
-	v := a.lookup(a.f.Word(i), i)
-	if v == nil || kindOf(v.typ) != integer32 || v.loop {
-		return false
-	}
-	b := a.boundOf(span{First: i, Last: i + 1})
-	return len(b.tensors)+len(b.params) > 0
-}
-
-// widened reports whether a factor before is of 64 bits: static_cast<int64_t>(a) * b * c.
-func (a *fn) widened(i int) bool {
-	for j := i - 2; j > a.def.Body.First && a.f.Is(j, "*"); j -= 2 {
-		if a.f.Is(j-1, ")") {
-			return true
-		}
-		if v := a.lookup(a.f.Word(j-1), j); v != nil && kindOf(v.typ) == integer64 {
-			return true
-		}
-	}
-	return false
-}
-
-// takesMemory says what a product is for, where that matters.
-func (a *fn) takesMemory(i int) string {
-	for j := i - 1; j > a.def.Body.First && j > i-60; j-- {
-		switch w := a.f.Word(j); {
-		case w == ";" || w == "}":
-			return ""
-		case w == "<<<":
-			return ""
-		case (w == "(" || w == "{") && a.f.Mate(j) > i:
-			before := a.f.Word(j - 1)
-			if w == "{" && a.f.Is(j-1, "(") {
-				before = a.f.Word(j - 2)
-			}
-			switch {
-			case allocators[before] || factories[before] || before == "resize" || before == "reserve" || strings.Contains(before, "memcpy") || strings.Contains(before, "memset") || before == "resize_":
-				return "how much memory is taken"
-			case a.f.IsIdent(j-1) && a.f.Is(j-2, ">"): // std::vector<float> v(a * b)
-				return "how much memory is taken"
-			case throwing(before):
-				return ""
-			}
-		case w == "new":
-			return "how much memory is taken"
-		case w == "[" && a.f.Mate(j) > i && !a.f.Is(j-1, "new"):
-			return "which element is taken"
-		case w == "=":
-			if v := a.lookup(a.f.Word(j-1), j); v != nil && kindOf(v.typ).integer() && v.at == j-1 {
-				return "what " + v.name + " is"
-			}
-			return ""
-		}
-	}
-	return ""
-}
-
 // packed32 is OPS022.
 func (l *looker) packed32(a *fn) {
 	if a.everyCaller((*fn).knowsLimits) {
@@ -210,7 +168,7 @@ func (l *looker) divisions(a *fn) {
 	if a.device() || !a.hasTensors() {
 		return // the caller of a helper says how much it is given
 	}
-	at := -1
+	var at []int
 	var by []string
 	for i := a.def.Body.First + 1; i+1 < a.def.Body.Last; i++ {
 		switch a.f.Word(i) {
@@ -226,18 +184,16 @@ func (l *looker) divisions(a *fn) {
 		if len(b.tensors)+len(b.params) == 0 && !b.loaded || b.rank || b.numbers && a.neverZero(s) || a.nonZero(s, b, i) {
 			continue
 		}
-		if at < 0 {
-			at = i
-		}
+		at = append(at, i)
 		if name := a.f.Source(s); !slices.Contains(by, name) {
 			by = append(by, name)
 		}
 	}
 	switch {
 	case len(by) == 1:
-		l.found(zeroDivisor, a, at, by[0]+" is divided by, and nothing asks whether it is 0")
+		l.foundAll(zeroDivisor, zeroDivisor.Severity, a, at, by[0]+" is divided by, and nothing asks whether it is 0")
 	case len(by) > 1:
-		l.found(zeroDivisor, a, at, strings.Join(by, ", ")+" are divided by, and nothing asks whether they are 0")
+		l.foundAll(zeroDivisor, zeroDivisor.Severity, a, at, strings.Join(by, ", ")+" are divided by, and nothing asks whether they are 0")
 	}
 }
 

@@ -100,9 +100,10 @@ func (p *Project) SourceFiles() (list []SourceFile) {
 func (p *Project) Hear(o Outside) { p.outside = o }
 
 // merge adds what other programs say to the findings: to one of the same class at the
-// same line, or, for memory that is lost, in the same function, and otherwise as one of
-// its own. What several of them say of a line is one finding.
-func (p *Project) merge(all []finding.Finding, w *world) []finding.Finding {
+// same line, or at the line of something that it lists, or, for memory that is lost, in
+// the same function, and otherwise as one of its own. What several of them say of a line
+// is one finding.
+func (p *Project) merge(all []finding.Finding, w *world, listed map[string][]int) []finding.Finding {
 	for _, u := range p.outside.Unchecked {
 		where, text := finding.Where{Path: u.Path}, fmt.Sprintf("%s could not check this source: %s", u.Tool, u.Why)
 		if u.Path == "" {
@@ -116,7 +117,7 @@ func (p *Project) merge(all []finding.Finding, w *world) []finding.Finding {
 	own := map[string]int{} // findings that came from outside
 	for _, o := range p.outside.Warnings {
 		evidence := fmt.Sprintf("%s says: %s (%s)", o.Tool, o.Text, o.Check)
-		if i := slices.IndexFunc(all, func(f finding.Finding) bool { return sameFault(f, o, w) }); i >= 0 {
+		if i := slices.IndexFunc(all, func(f finding.Finding) bool { return sameFault(f, o, w, listed) }); i >= 0 {
 			all[i].Evidence = appendNew(all[i].Evidence, evidence)
 			continue
 		}
@@ -143,11 +144,11 @@ func appendNew(list []string, s string) []string {
 }
 
 // sameFault reports whether a finding of ours is about what another program says.
-func sameFault(f finding.Finding, o Warning, w *world) bool {
+func sameFault(f finding.Finding, o Warning, w *world, listed map[string][]int) bool {
 	if f.Where.Path != o.Where.Path || f.Outcome != finding.Present || !slices.Contains(same[o.Class], f.Rule) {
 		return false
 	}
-	if f.Where.Line == o.Where.Line {
+	if f.Where.Line == o.Where.Line || slices.Contains(listed[f.Rule+" "+f.Where.String()], o.Where.Line) {
 		return true
 	}
 	first, last := w.functionAt(o.Where.Path, o.Where.Line)

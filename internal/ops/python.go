@@ -67,7 +67,12 @@ func (p *Project) pythonCall(m *pysrc.Module, f *pysrc.File, c *pysrc.Invocation
 	switch {
 	case c.Is(builders...):
 		p.builds = append(p.builds, place{at, called + " builds an extension"})
-		p.inline(m, f, c, at)
+		if strings.HasSuffix(called, "load_inline") {
+			p.inlines = append(p.inlines, place{at, called + " builds an extension"})
+			p.inline(m, f, c, at)
+		} else {
+			p.extensions = append(p.extensions, place{at, called + " builds an extension"})
+		}
 	case called == "gradcheck" || called == "gradgradcheck" || called == "opcheck":
 		p.python.checks = append(p.python.checks, place{at, called + " is called"})
 	case called == "register_autograd" || called == "register_kernel":
@@ -95,26 +100,6 @@ func (p *Project) pythonCall(m *pysrc.Module, f *pysrc.File, c *pysrc.Invocation
 				p.python.callers[called] = map[string]bool{}
 			}
 			p.python.callers[called][by] = true
-		}
-	}
-}
-
-// inline reads the C++ that load_inline is given as text.
-func (p *Project) inline(m *pysrc.Module, f *pysrc.File, c *pysrc.Invocation, at finding.Where) {
-	for _, name := range []string{"cpp_sources", "cuda_sources"} {
-		args, _ := c.Arg(map[string]int{"cpp_sources": 1, "cuda_sources": 2}[name], name)
-		for _, a := range args {
-			for _, v := range m.Eval(a.Expr, a.Scope) {
-				if v.Kind != pysrc.Text {
-					continue
-				}
-				line := at.Line
-				if n := strings.Index(f.Text, v.Name); n >= 0 && v.Name != "" {
-					line, _ = f.Place(int32(n))
-				}
-				p.source(at.Path, []byte(v.Name), line-1)
-				p.sources[len(p.sources)-1].torch = true
-			}
 		}
 	}
 }

@@ -39,6 +39,9 @@ const since = "0.1.0"
 type looker struct {
 	out  func(finding.Finding)
 	done map[string]bool // what was reported, by rule and place
+
+	// The lines of what one finding lists, by rule and place, where they are several.
+	listed map[string][]int
 }
 
 // mostKept is how many findings of one rule are reported of one file.
@@ -70,6 +73,17 @@ func (l *looker) look(p *world) {
 // found reports a finding at a token of a function's file, once.
 func (l *looker) found(r *rule.Rule, a *fn, at int, message string, evidence ...string) {
 	l.foundAs(r, r.Severity, a.src, at, message, evidence...)
+}
+
+// foundAll is foundAs for what stands in several places, of which the first is reported.
+func (l *looker) foundAll(r *rule.Rule, s finding.Severity, a *fn, all []int, message string) {
+	at := slices.Min(all)
+	l.foundAs(r, s, a.src, at, message)
+	line, column := a.f.Place(at)
+	key := r.ID + " " + finding.Where{Path: a.src.path}.Line1(line+a.src.line, column).String()
+	for _, i := range all {
+		l.listed[key] = append(l.listed[key], a.line(i)+a.src.line)
+	}
 }
 
 // foundAs is found with a severity that the rule's text gives a reason for.

@@ -34,7 +34,7 @@ var deviceOpen = &rule.Rule{
 var sizesOpen = &rule.Rule{
 	ID: "OPS004", Title: "Sizes that are never compared", Strategy: finding.CustomOps,
 	Severity: finding.High, Since: since, Refs: []string{"CWE-125", "CWE-787"},
-	Text: "An element of one tensor is taken by an index that goes as far as another tensor or an argument says, and the sizes of the two are never held against each other. A smaller tensor is read or written beyond its end.",
+	Text: "An element of one tensor is taken by an index that goes as far as another tensor or an argument says, and the sizes of the two are never held against each other. A smaller tensor is read or written beyond its end. So it is where memcpy or std::copy take as many bytes as another tensor has.",
 	Fix:  "check first that they fit: TORCH_CHECK(a.sizes() == b.sizes(), ...)",
 }
 

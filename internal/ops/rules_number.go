@@ -22,7 +22,7 @@ var narrowProduct = &rule.Rule{
 	ID: "OPS021", Title: "A product of sizes in 32 bits", Strategy: finding.CustomOps,
 	Severity: finding.High, Since: since, Refs: []string{"CWE-190"},
 	Text: "Two numbers of type int are multiplied, and the product says how much memory is taken or how far an index goes. It overflows before it is widened, which is undefined, and in practice gives a small or negative number. " +
-		"Where it only becomes a number with a name the severity is medium.",
+		"Where it only becomes a number with a name, or one of the two is the variable of a loop, as in q[i * cols + j], the severity is medium. A number that is held against a constant before is small enough.",
 	Fix: "multiply in int64_t: static_cast<int64_t>(a) * b",
 }
 

@@ -237,7 +237,7 @@ func (a *fn) givesTensor(s span, depth int) bool {
 		return false
 	}
 	last := a.lastMember(s)
-	if noTensor[last] {
+	if noTensor[last] || a.ofSizes(s) {
 		return false
 	}
 	if _, called := a.argsAt(i); called {
@@ -261,6 +261,25 @@ func (a *fn) givesTensor(s span, depth int) bool {
 		case otherKind:
 			return strings.Contains(v.typ, "auto") && a.givesTensor(v.init, depth+1)
 		default:
+		}
+	}
+	return false
+}
+
+// ofSizes reports whether an expression goes on from the sizes of a tensor, which are
+// numbers: x.sizes().vec().
+func (a *fn) ofSizes(s span) bool {
+	if !a.spend(s.Last - s.First) {
+		return false
+	}
+	for i := s.First; i < s.Last; i++ {
+		switch a.f.Word(i) {
+		case "(", "[", "{":
+			i = max(i, a.f.Mate(i))
+		case "sizes", "strides", "sym_sizes", "sym_strides":
+			if a.member(i) {
+				return true
+			}
 		}
 	}
 	return false

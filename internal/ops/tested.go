@@ -274,6 +274,9 @@ func testEvidence(o *opreport.Operator, f *opreport.Found) (list []string) {
 	if a := opreport.Access(f.Output); a != "" {
 		add("%s in %s", a, cmp.Or(f.Where.Function, "the extension"))
 	}
+	if f.Values != "" {
+		add("seen: %s", f.Values)
+	}
 	build := map[string]string{
 		"asan": "with AddressSanitizer and UndefinedBehaviorSanitizer", "tsan": "with ThreadSanitizer", "valgrind": "plain, under valgrind",
 		"gpu": "as it is, on the GPU",

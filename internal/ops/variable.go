@@ -72,6 +72,9 @@ func (a *fn) flatten(list []*cppsrc.Stmt, up *node, lambda *cppsrc.Lambda, other
 			a.declare(s.Head, scope)
 		case cppsrc.If, cppsrc.While, cppsrc.Switch:
 			a.declare(s.Head, s.All)
+			if s.Kind == cppsrc.While {
+				a.whileHead(n)
+			}
 		default:
 		}
 		for _, l := range s.Lambdas {
@@ -113,6 +116,40 @@ func (a *fn) forHead(n *node) {
 			return
 		}
 	}
+}
+
+// whileHead reads while (i < n) where i goes up by one each time.
+func (a *fn) whileHead(n *node) {
+	s := n.stmt
+	for _, cond := range a.parts(s.Head, "&&") {
+		w := a.f.Word(cond.First + 1)
+		if !a.f.IsIdent(cond.First) || w != "<" && w != "<=" && w != "!=" || !a.spend(s.All.Last-s.All.First) {
+			continue
+		}
+		name := a.f.Word(cond.First)
+		v := a.lookup(name, cond.First)
+		if v == nil || !a.countsUp(name, s.All) {
+			continue
+		}
+		n.loop = &loop{name: name, op: w, start: v.init, bound: span{First: cond.First + 2, Last: cond.Last}}
+		return
+	}
+}
+
+// countsUp reports whether all that is done to a name is to add one to it.
+func (a *fn) countsUp(name string, s span) (up bool) {
+	for i := s.First; i < s.Last; i++ {
+		if !a.f.Is(i, name) || a.member(i) {
+			continue
+		}
+		switch w := a.f.Word(i + 1); {
+		case a.f.Is(i-1, "++") || w == "++" || w == "+=" && a.f.Is(i+2, "1"):
+			up = true
+		case a.f.Is(i-1, "--") || w == "--" || len(w) == 2 && w[1] == '=' && strings.ContainsAny(w[:1], "+-*/%"), w == "=":
+			return false
+		}
+	}
+	return up
 }
 
 func (a *fn) rangeHead(n *node) {

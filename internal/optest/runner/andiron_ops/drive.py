@@ -247,7 +247,7 @@ class OperatorRun:
         for f in answer["found"]:
             self.oracle(case, f)
         if self.settings["sanitizer"]:
-            self.printed(case)
+            self.printed(case, answer.get("phase", ""))
         if made.learned(case, answer):
             self.kept.append(case)
         return answer
@@ -268,11 +268,11 @@ class OperatorRun:
         if m and not case.get("ask") and not large(case):
             self.find(
                 case,
-                {"kind": "unclear", "detail": f"{kind}: {first_line(message)}", "key": m.group().lower()},
+                steadied({"kind": "unclear", "detail": f"{kind}: {first_line(message)}", "key": m.group().lower()}),
                 shrink=True,
             )
 
-    def printed(self, case):
+    def printed(self, case, phase):
         """What a sanitizer or valgrind says of a call that came back."""
         if self.child is None:
             return
@@ -280,7 +280,9 @@ class OperatorRun:
         for kind, text, block in remarks(output):
             frame = extension_frame(block, self.settings["sources"])
             if frame:
-                self.find(case, {"kind": kind, "key": f"{text} {frame}", "detail": text, "output": block}, shrink=False)
+                found = steadied({"kind": kind, "detail": text, "output": block, "phase": phase})
+                found["key"] = f"{found['detail']} {frame}"
+                self.find(case, found, shrink=False)
 
     # Findings.
 
@@ -319,6 +321,7 @@ class OperatorRun:
             found["key"] = "hang"
         else:
             found["key"], found["detail"] = nature(answer, self.settings["sources"])
+            steadied(found)
         if case.get("device") and "andiron tripwire: " in answer["output"]:
             found["kind"], found["key"] = "device", "tripwire"
             found["detail"] = "the memory of a tensor of another device is touched"
@@ -409,21 +412,19 @@ class OperatorRun:
             key, detail = nature(answer, self.settings["sources"])
             if found["kind"] == "device":
                 key, detail = ("tripwire", found["detail"]) if "andiron tripwire: " in answer["output"] else ("", "")
-            return (
-                {"detail": detail, "output": answer["output"], "phase": answer["phase"]}
-                if key == found["key"]
-                else None
-            )
+            if key != found["key"]:
+                return None
+            return steadied({"detail": detail, "output": answer["output"], "phase": answer["phase"]})
         if found["kind"] == "unclear" and answer["status"] == "raised":
             m = UNCLEAR.search(answer["message"])
             return (
-                {"detail": f"{answer['type']}: {first_line(answer['message'])}"}
+                steadied({"detail": f"{answer['type']}: {first_line(answer['message'])}"})
                 if m and m.group().lower() == found["key"]
                 else None
             )
         for f in answer["found"]:
             if f["kind"] == found["kind"]:
-                return {"detail": f["detail"]}
+                return {"detail": f["detail"], "values": f.get("values", "")}
         return None
 
     # The order of things.
@@ -563,10 +564,11 @@ class OperatorRun:
         """What the ways out leave behind."""
         if "leak" not in self.settings["asks"]:
             return
-        for skeleton, case in list(self.errors.items())[:ERRORS]:
+        # A script that needs no tripwire device is the simpler one.
+        for skeleton, case in sorted(self.errors.items(), key=lambda e: "device" in e[1])[:ERRORS]:
             if self.spent() or ("leak", "") in self.found:
                 return
-            if skeleton in self.left or large(case):
+            if skeleton in self.left or large(case) or (self.stage == "edges" and "device" in case):
                 continue
             self.left.add(skeleton)
             answer = self.ask(dict(case, ask="leak", times=15))
@@ -616,8 +618,20 @@ class OperatorRun:
         self.event(
             event="finding", operator=self.op["name"], overload=self.op["overload"], kind=f["kind"], key=f["key"], detail=f["detail"],
             times=f["times"], how=f.get("how", ""), phase=f.get("phase", ""), output=f.get("output", ""), case=f["case"], name=name, script=text,
-            unsteady=f.get("unsteady", False), calls=len(f["case"].get("sequence", [1])), raised=f.get("raised", False),
+            values=f.get("values", ""), unsteady=f.get("unsteady", False), calls=len(f["case"].get("sequence", [1])), raised=f.get("raised", False),
         )  # fmt: skip
+
+
+# What differs from run to run in what a sanitizer or an exception says: addresses, and what lay in memory.
+UNSTEADY = re.compile(r"(?<=load of value )-?[\d.e+]+|\b0x[0-9a-fA-F]+")
+
+
+def steadied(found):
+    """The finding with a detail that is the same in the next run; what was seen in this one stands beside it."""
+    said = found["detail"]
+    found["detail"] = UNSTEADY.sub("#", said)
+    found["values"] = said if said != found["detail"] else ""
+    return found
 
 
 def nature(answer, sources):

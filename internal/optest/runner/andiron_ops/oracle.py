@@ -321,7 +321,7 @@ class Worker:
         except Raised:
             return  # it has none, or one that takes less
         if close(want, again) and not (shape_of(first) == shape_of(want) and close(first, want, 10)):
-            self.find("agreement", f"the GPU gives another result than the CPU: {difference(first, want)}")
+            self.find("agreement", "the GPU gives another result than the CPU", values=difference(first, want))
 
     def mutation(self, bases, before):
         for a, group, old in zip(self.op["args"] or [], bases, before):
@@ -343,18 +343,19 @@ class Worker:
             try:
                 runs.append(kept(self.operator.run(case)))
             except Raised as e:
-                self.find("determinism", f"the same call once returned and once raised {e.kind}: {e.text[:200]}")
+                self.find("determinism", f"the same call once returned and once raised {e.kind}", values=e.text[:200])
                 return False
         a, b, c, d = runs
         if identical(a, c) and identical(b, d):
             if identical(a, b):
                 return True
-            self.find("poison", f"the result depends on memory that nobody wrote: {difference(a, b)}")
+            self.find("poison", "the result depends on memory that nobody wrote", values=difference(a, b))
         elif not close(a, b) or not close(a, c):
-            same = "" if close(a, c) and close(b, d) else " and changes from call to call"
+            same = "" if close(a, c) and close(b, d) else ", and it changes from call to call"
             self.find(
                 "poison",
-                f"the result depends on what was in memory before{same}: {difference(a, b if not close(a, b) else c)}",
+                "the result depends on what was in memory before",
+                values=difference(a, b if not close(a, b) else c) + same,
             )
         else:
             return True
@@ -386,7 +387,8 @@ class Worker:
         what = ", ".join(sorted({r["layout"] for r in recipe.tensors(case["args"])} - {"contiguous"}))
         self.find(
             "layout",
-            f"the result of a tensor that is {what} is not that of its contiguous copy: {difference(first, plain)}",
+            f"the result of a tensor that is {what} is not that of its contiguous copy",
+            values=difference(first, plain),
         )
 
     def reference(self, case, first):
@@ -401,11 +403,11 @@ class Worker:
             want = kept(self.operator.seen(out, made, keywords))
         except Exception as e:
             self.find(
-                "reference-raised", f"{name} raises {type(e).__name__} where the operator does not: {str(e)[:200]}"
+                "reference-raised", f"{name} raises {type(e).__name__} where the operator does not", values=str(e)[:200]
             )
             return
         if not close(first, want):
-            self.find("reference", f"the result is not that of {name}: {difference(first, want)}")
+            self.find("reference", f"the result is not that of {name}", values=difference(first, want))
 
     def do_sequence(self, case):
         """Several calls, one after the other, of which the last may not come back."""
@@ -438,7 +440,7 @@ class Worker:
             if not close(a, b, 100):
                 differ, detail = differ + 1, difference(a, b)
         if asked and differ == asked and asked > 1:
-            self.find("dtype", f"the same numbers in a wider dtype give another result: {detail}")
+            self.find("dtype", "the same numbers in a wider dtype give another result", values=detail)
         return {"asked": asked}
 
     def do_threads(self, case):
@@ -446,7 +448,8 @@ class Worker:
         perturb(0)
         torch.set_num_threads(1)
         big, error = None, None
-        for larger in case["bigs"]:
+        for n, larger in enumerate(case["bigs"]):
+            self.say(f"threads {n}")
             try:
                 run = self.operator.again(larger)
                 begin = time.monotonic()
@@ -454,14 +457,15 @@ class Worker:
             except Raised as e:
                 error = error or e
                 continue
-            big, again = larger, run
+            big, again = n, run
             if time.monotonic() - begin > SLOW:
                 break
         if big is None:
             raise error
+        self.say(f"threads {big}")
         want = kept(again())
         if not close(want, kept(again())):
-            return {"skipped": "the result changes from call to call with one thread"}
+            return {"skipped": "the result changes from call to call with one thread", "phase": f"threads {big}"}
         torch.set_num_threads(4)
         begin = time.monotonic()
         for n in range(self.settings["thread_rounds"]):
@@ -469,9 +473,14 @@ class Worker:
                 break
             got = kept(again())
             if self.settings["oracles"] and not (shape_of(got) == shape_of(want) and close(got, want, 10)):
-                self.find("threads", f"the result of four threads is not that of one: {difference(got, want)}", big=big)
+                self.find(
+                    "threads",
+                    "the result of four threads is not that of one",
+                    values=difference(got, want),
+                    phase=f"threads {big}",
+                )
                 break
-        return {"asked": 1}
+        return {"asked": 1, "phase": f"threads {big}"}
 
     def do_leak(self, case):
         """What the C library has given out does not grow from call to call, or the GPU."""
@@ -498,7 +507,7 @@ class Worker:
             at = now
         least = min(rounds)
         if least >= 8 * n:
-            self.find("leak", f"each call keeps {least // n} bytes or more")
+            self.find("leak", "each call keeps memory", values=f"{least // n} bytes or more of each call")
         return {"asked": 1}
 
     def leak_on_gpu(self, case):
@@ -510,7 +519,7 @@ class Worker:
 
         least = gpu.kept_memory(call)
         if least:
-            self.find("leak", f"each call keeps {least} bytes of tensors on the GPU or more")
+            self.find("leak", "each call keeps tensors on the GPU", values=f"{least} bytes or more of each call")
         return {"asked": 1}
 
     def do_leakloop(self, case):

@@ -143,13 +143,18 @@ def read_tensor(r):
         t = moved if t is base else moved.as_strided(t.shape, t.stride(), t.storage_offset())
         return asked_for(t, r), moved
     if r["device"] != "cpu":
-        t = read_tensor(dict(r, device="cpu", grad=False))[0] if math.prod(r["shape"]) < 1 << 24 else None
-        strides = t.stride() if t is not None else [0] * len(r["shape"])
         if r["device"] == "tripwire":
-            return torch.ops.andiron_tripwire.tensor(r["shape"], list(strides), DTYPES[r["dtype"]]), None
-        return torch.empty_strided(r["shape"], strides, dtype=DTYPES[r["dtype"]], device=r["device"]), None
+            return torch.ops.andiron_tripwire.tensor(r["shape"], strides(r), DTYPES[r["dtype"]]), None
+        return torch.empty_strided(r["shape"], strides(r), dtype=DTYPES[r["dtype"]], device=r["device"]), None
     t, base = laid_out(r)
     return asked_for(t, r), base
+
+
+def strides(r):
+    """Those of a tensor whose elements are nowhere, as they would be on the CPU."""
+    if math.prod(r["shape"]) >= 1 << 24:
+        return [0] * len(r["shape"])
+    return list(read_tensor(dict(r, device="cpu", grad=False))[0].stride())
 
 
 def asked_for(t, r):
@@ -199,16 +204,7 @@ def source(r):
     if r["k"] == "tensor":
         return source_of_tensor(r)
     v = read_plain(r)
-    if isinstance(v, float) and not math.isfinite(v):
-        return f'float("{v}")'
-    if isinstance(v, torch.device):
-        return f'torch.device("{v}")'
-    return repr(v)
-
-
-def row_major(shape):
-    """The strides of a contiguous tensor."""
-    return [math.prod(shape[i + 1 :]) for i in range(len(shape))]
+    return f'torch.device("{v}")' if isinstance(v, torch.device) else listed(v)
 
 
 SHOWN = 64
@@ -217,29 +213,35 @@ SHOWN = 64
 def source_of_tensor(r):
     dtype, shape = "torch." + r["dtype"], r["shape"]
     if r["device"] == "tripwire":
-        return (
-            f"torch.ops.andiron_tripwire.tensor({shape}, {row_major(shape)}, {dtype})  # its memory cannot be touched"
-        )
+        return f"torch.ops.andiron_tripwire.tensor({shape}, {strides(r)}, {dtype})  # its memory cannot be touched"
     if r["device"] not in ("cpu", "cuda"):
-        return f'torch.empty({shape}, dtype={dtype}, device="{r["device"]}")'
-    on = ".cuda()" if r["device"] == "cuda" else ""
+        return f'torch.empty_strided({shape}, {strides(r)}, dtype={dtype}, device="{r["device"]}")'
+    asked = r.get("grad") and r["dtype"] in (*FLOATS, "complex64", "complex128")
+    return source_laid_out(r, dtype, ".cuda()" if r["device"] == "cuda" else "") + (
+        ".requires_grad_()" if asked else ""
+    )
+
+
+def source_laid_out(r, dtype, on):
+    """The same as laid_out makes: what lies around the elements shows what reads it."""
+    shape, rank = r["shape"], len(r["shape"])
     if r["layout"] == "huge":
         return (
             f"torch.full([1], {listed(constant(r['dtype'], r['fill'].get('v', 0)))}, dtype={dtype}){on}.expand({shape})"
         )
     text = source_of_elements(r, dtype) + on
-    rank = len(shape)
+    gap = listed(constant(r["dtype"], GAP))
     if r["layout"] == "transposed" and rank > 1:
         text += ".transpose(0, -1).contiguous().transpose(0, -1)"
     elif r["layout"] == "strided" and rank > 0:
-        text += ".repeat_interleave(2, -1)[..., ::2]"
+        text = f"torch.stack([{text}, torch.full({shape}, {gap}, dtype={dtype}){on}], -1).flatten(-2)[..., ::2]"
     elif r["layout"] == "offset":
-        text = f"torch.cat([torch.zeros(3, dtype={dtype}){on}, {text}.reshape(-1)])[3:].view({shape})"
+        text = f"torch.cat([torch.full([3], {gap}, dtype={dtype}){on}, {text}.reshape(-1)])[3:].view({shape})"
     elif r["layout"] == "expanded" and rank > 0 and shape[0] > 0:
-        text += f"[:1].expand({shape})"
+        text += f"[:1].clone().expand({shape})"
     elif r["layout"] == "channels_last" and rank == 4:
         text += ".contiguous(memory_format=torch.channels_last)"
-    return text + (".requires_grad_()" if r.get("grad") and r["dtype"] in (*FLOATS, "complex64", "complex128") else "")
+    return text
 
 
 def source_of_elements(r, dtype):
@@ -266,4 +268,6 @@ def listed(v):
         return "[" + ", ".join(map(listed, v)) + "]"
     if isinstance(v, float) and not math.isfinite(v):
         return f'float("{v}")'
+    if isinstance(v, complex):
+        return f"complex({listed(v.real)}, {listed(v.imag)})"
     return repr(v)

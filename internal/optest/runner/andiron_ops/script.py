@@ -39,11 +39,16 @@ def script(op, found, name, libraries, modules):
     imports.append("import torch")
     built, start = sanitizer(found["kind"])
     head = INTRO.format(
-        title=f"{op['name']}: {found['title']}", detail=plain(found["detail"]), name=name,
+        title=f"{op['name']}: {found['title']}", detail=plain(found["detail"] + seen(found)), name=name,
         example=places(op, libraries, case), launch=start or launch(found.get("tool", "")),
         device=DEVICE if case.get("device") else "", built=built, imports="\n".join(sorted(imports)),
     ).replace("\n" + "import sys\n\n", "\nimport sys\n")  # fmt: skip
     return head + load(op, libraries, modules) + text
+
+
+def seen(found):
+    """What a finding was seen by, which need not be the same in the next run."""
+    return f": {found['values']}" if found.get("values") else ""
 
 
 def sanitizer(kind):
@@ -111,9 +116,45 @@ def body(op, found, case):
             lines, names = arguments(op, one)
             out += [*lines, "try:", f"    {callee(op)}({names})", "except Exception as e:", "    print(e)"]
         return "\n" + "\n".join(out) + "\n"
-    lines, names = arguments(op, found.get("big", case))
+    lines, names = arguments(op, large(found, case))
     call = f"{callee(op)}({names})"
-    return "\n" + "\n".join([*lines, *showing(found, call, lines, names, op)]) + "\n"
+    made = [] if made_again(found["kind"], op, lines) else lines
+    split = ["torch.set_num_threads(4)"] if found["kind"] == "race" or case.get("ask") == "threads" else []
+    return "\n" + "\n".join([*made, *split, *showing(found, call, lines, names, op)]) + "\n"
+
+
+def large(found, case):
+    """The case that showed it: the one whose tensors are split among threads, where it took such."""
+    where, _, n = found.get("phase", "").partition(" ")
+    return case["bigs"][int(n)] if where == "threads" and "bigs" in case else found.get("big", case)
+
+
+def made_again(kind, op, lines):
+    """Whether the arguments are made for each call: what lies behind them is fresh memory as well,
+    and what is written to is not what it was."""
+    written = writes_only(op) or any(a["write"] for a in op["args"] or [])
+    if kind == "threads":
+        return written
+    return not any(".cuda()" in line for line in lines) and (
+        kind in ("poison", "determinism") or (kind == "leak" and written)
+    )
+
+
+def writes_only(op):
+    """Whether an operator gives nothing but what it writes to its arguments."""
+    return op["returns"] in ([], ["None"])
+
+
+IN_USE = """
+class InUse(ctypes.Structure):
+    _fields_ = [(n, ctypes.c_size_t) for n in "arena ordblks smblks hblks mapped usmblks fsmblks given fordblks keepcost".split()]
+
+in_use = ctypes.CDLL(None).mallinfo2  # of the GNU C library, from 2.33
+in_use.restype = InUse
+for i in range(3001):
+    if i % 1000 == 0:
+        print(f"after {i} calls {in_use().given + in_use().mapped} bytes are in use; it is a leak if they grow each time")
+"""
 
 
 def showing(found, call, lines, names, op):
@@ -125,21 +166,10 @@ def showing(found, call, lines, names, op):
 
 
 def shown(kind, call, lines, names, op):
-    if op["returns"] in ([], ["None"]) and kind in ("poison", "determinism", "threads", "layout"):
-        return shown_written(kind, names, op)
-    if kind in ("poison", "determinism"):
-        return [
-            "for pattern in (0x11, 0xEE):",
-            "    ctypes.CDLL(None).mallopt(-6, pattern)  # what is in fresh memory",
-            f"    print({call})",
-        ]
-    if kind == "leak":
-        return [
-            "for i in range(100000):", "    try:", f"        {call}", "    except Exception:", "        pass",
-            'print(open("/proc/self/status").read().split("VmRSS:")[1].split("\\n")[0])',
-        ]  # fmt: skip
-    if kind == "threads":
-        return ["for threads in (1, 4, 4, 4, 4):", "    torch.set_num_threads(threads)", f"    print({call})"]
+    if writes_only(op) and kind in ("poison", "determinism", "threads", "layout"):
+        return shown_written(kind, lines, names, op)
+    if kind in ("poison", "determinism", "leak", "race", "threads"):
+        return shown_again(kind, call, ["    " + line for line in lines] if made_again(kind, op, lines) else [])
     if kind == "mutation":
         return [
             f"given = [v.clone() if isinstance(v, torch.Tensor) else v for v in [{positional(names)}]]",
@@ -162,14 +192,30 @@ def shown(kind, call, lines, names, op):
     return [f"print({call})"]
 
 
-def shown_written(kind, names, op):
+def shown_again(kind, call, again):
+    """What several calls show; again are the lines that make their arguments each time."""
+    if kind == "leak":
+        return [*IN_USE.splitlines(), *again, "    try:", f"        {call}", "    except Exception:", "        pass"]
+    if kind == "race":
+        return ["for i in range(4):", f"    {call}  # ThreadSanitizer says on stderr what it sees"]
+    if kind == "threads":
+        return ["for threads in (1, 4, 4, 4, 4):", "    torch.set_num_threads(threads)", *again, f"    print({call})"]
+    return [
+        "for pattern in (0x11, 0xEE):",
+        "    ctypes.CDLL(None).mallopt(-6, pattern)  # what is in fresh memory",
+        *again,
+        f"    print({call})",
+    ]
+
+
+def shown_written(kind, lines, names, op):
     """The same of an operator that gives nothing but what it writes to its arguments."""
     given = f"[{positional(names)}]"
     keywords = "".join(f", {n}" for n in names.split(", ") if "=" in n)
-    copied = f"[v.clone() if isinstance(v, torch.Tensor) else v for v in {given}]"
     calls = [f"{callee(op)}(*given{keywords})", "print(given)"]
     if kind == "layout":
-        copied = copied.replace("clone()", "clone(memory_format=torch.contiguous_format)")
+        plainly = "clone(memory_format=torch.contiguous_format)"
+        copied = f"[v.{plainly} if isinstance(v, torch.Tensor) else v for v in {given}]"
         return [f"for given in ({copied}, {given}):", *("    " + line for line in calls)]
     first = ["for threads in (1, 4, 4, 4, 4):", "    torch.set_num_threads(threads)"]
     if kind != "threads":
@@ -177,7 +223,7 @@ def shown_written(kind, names, op):
             "for pattern in (0x11, 0xEE):",
             "    ctypes.CDLL(None).mallopt(-6, pattern)  # what is in fresh memory",
         ]
-    return [*first, f"    given = {copied}", *("    " + line for line in calls)]
+    return [*first, *("    " + line for line in [*lines, f"given = {given}", *calls])]
 
 
 def shown_on_gpu(kind, call, names, op):

@@ -1,0 +1,95 @@
+package ops
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/andiron-dev/andiron/finding"
+)
+
+// op is an operator of a tensor with a body, and of other arguments.
+func op(arguments, body string) map[string]string {
+	return map[string]string{"op.cpp": "#include <torch/library.h>\nat::Tensor f(const at::Tensor& a" + arguments + ") {\n" + body + "\nreturn a;\n}\nTORCH_LIBRARY(ns, m) { m.def(\"f\", f); }\n"}
+}
+
+// Each mistake is seen in the ways in which people write it, and what is no mistake is
+// not taken for one.
+func TestSpellings(t *testing.T) {
+	const (
+		sized = "auto c = a.contiguous(); auto p = c.data_ptr<float>(); int rows = c.size(0), cols = c.size(1); float s = 0;\n"
+		wide  = "auto c = a.contiguous(); auto p = c.data_ptr<float>(); int64_t rows = c.size(0), cols = c.size(1); float s = 0;\n"
+		loops = "for (int i = 0; i < rows; ++i) for (int j = 0; j < cols; ++j) "
+		loop  = "auto c = a.contiguous(); auto p = c.data_ptr<float>(); float s = 0; int64_t i = 0;\n"
+		bytes = ", at::Tensor& o"
+	)
+	for _, tt := range []struct{ rule, arguments, fires, quiet string }{
+		{"OPS021", "", sized + loops + "s += p[i * cols + j];", wide + loops + "s += p[i * cols + j];"},
+		{"OPS021", "", sized + loops + "s += p[cols * i + j];", sized + loops + "s += p[(int64_t)i * cols + j];"},
+		{"OPS021", "", sized + loops + "{ int k = i * cols + j; s += p[k]; }", sized + loops + "{ int64_t k = static_cast<int64_t>(i) * cols + j; s += p[k]; }"},
+		{"OPS021", "", sized + loops + "{ int64_t k = i * cols + j; s += p[k]; }", sized + loops + "{ auto k = 1LL * i * cols + j; s += p[k]; }"},
+		{"OPS021", "", sized + "for (int i = 0; i < rows; ++i) { float* q = p + i * cols; s += q[0]; }", wide + "for (int i = 0; i < rows; ++i) { float* q = p + i * cols; s += q[0]; }"},
+		{"OPS021", "", sized + "for (int i = 0; i < rows; ++i) g(c.data_ptr<float>() + i * cols);", sized + "for (int i = 0; i < 3; ++i) g(c.data_ptr<float>() + i * cols);"},
+		{"OPS021", "", sized + "auto v = std::make_unique<float[]>(rows * cols);", wide + "auto v = std::make_unique<float[]>(rows * cols);"},
+		{"OPS021", "", sized + "auto v = std::vector<float>(rows * cols);", sized + "auto v = std::vector<float>(static_cast<int64_t>(rows) * cols);"},
+		{"OPS021", "", sized + "auto v = std::vector<std::vector<float>>(rows * cols);", sized + "auto v = std::max<int>(rows * 2, 4);"},
+		{"OPS021", "", "auto rows = (int)a.size(0); auto cols = static_cast<int>(a.size(1)); auto v = at::zeros({rows * cols});", "auto rows = a.size(0); auto cols = a.size(1); auto v = at::zeros({rows * cols});"},
+		{"OPS021", "", sized + "TORCH_CHECK(rows >= 0);\n" + loops + "s += p[i * cols + j];", "TORCH_CHECK(a.numel() <= 1 << 20);\n" + sized + loops + "s += p[i * cols + j];"},
+		{"OPS021", "", sized + "TORCH_CHECK(c.dim() == 2);\n" + loops + "s += p[i * cols + j];", sized + "TORCH_CHECK(rows <= 4096 && cols <= 4096);\n" + loops + "s += p[i * cols + j];"},
+		{"OPS021", "", sized + "TORCH_CHECK(c.size(0) > 0);\n" + loops + "s += p[i * cols + j];", sized + "TORCH_CHECK(c.size(1) == 3);\n" + loops + "s += p[i * cols + j];"},
+		// A step is no row, and what was divided before stays below what it was.
+		{"OPS021", ", int rows, int cols", "auto p = a.data_ptr<float>(); float s = 0; " + loops + "s += p[i * cols + j];", "auto p = a.data_ptr<float>(); float s = 0; for (int i = 0; i < rows; ++i) for (int j = 0; j < 3; ++j) s += p[i * cols + j];"},
+		{"OPS021", ", int groups", sized + loops + "s += p[i * cols + j];", sized + "int each = cols / groups; for (int i = 0; i < groups; ++i) for (int j = 0; j < each; ++j) s += p[i * each + j];"},
+
+		{"OPS020", "", "auto k = (int)a.numel(); g(k);", "auto k = (int64_t)a.numel(); g(k);"},
+		{"OPS020", "", "auto k = static_cast<int>(a.numel()); g(k);", "auto k = static_cast<int64_t>(a.numel()); g(k);"},
+		{"OPS020", "", "const auto k = int(a.numel()); g(k);", "const auto k = a.numel(); g(k);"},
+		{"OPS020", "", "auto k = static_cast<int32_t>(a.size(0)); g(k);", "auto k = static_cast<double>(a.size(0)); g(k);"},
+		{"OPS020", "", "auto k = (int)a.numel(); g(k);", "auto k = (int)a.dim() * a.numel(); g(k);"},
+
+		{"OPS015", "", loop + "while (i <= a.numel()) s += p[i++];", loop + "while (i < a.numel()) s += p[i++];"},
+		{"OPS015", "", loop + "while (i <= c.numel()) { s += p[i]; ++i; }", loop + "while (i <= c.numel() - 1) { s += p[i]; ++i; }"},
+		{"OPS015", "", loop + "const int64_t n = c.numel(); while (s < 9 && i <= n) { s += p[i]; i += 1; }", loop + "const int64_t n = c.numel() - 1; while (i <= n) { s += p[i]; i += 1; }"},
+		{"OPS015", "", loop + "while (i <= c.numel()) { s += p[i]; i++; }", loop + "while (i <= c.numel()) { if (i == c.numel()) break; s += p[i]; i++; }"},
+		{"OPS015", "", loop + "for (i = 0; i <= c.numel();) s += p[i++];", loop + "int64_t n = c.numel(); while (i <= n) { int64_t m = (i + n) / 2; if (p[m] > 0) i = m + 1; else n = m - 1; }"},
+		{"OPS015", "", loop + "while (i <= c.numel()) s += p[i++];", loop + "i = 1; while (i <= c.numel()) { s += p[i - 1]; i++; }"},
+
+		{"OPS007", ", int64_t dim", "auto v = a.sizes().vec(); v[dim] = 1; g(v);", "auto v = a.sizes().vec(); dim = at::maybe_wrap_dim(dim, a.dim()); v[dim] = 1; g(v);"},
+		{"OPS007", ", int64_t dim", "auto v = a.strides().vec(); v[dim] = 1; g(v);", "auto v = a.sizes().vec(); TORCH_CHECK(dim >= 0 && dim < a.dim()); v[dim] = 1; g(v);"},
+		{"OPS007", ", int64_t dim", "const auto v = a.sizes(); g(v[dim]);", "auto v = a.view(a.sizes()); g(v[dim]);"},
+		{"OPS007", ", int64_t dim", "std::vector<int64_t> v(a.sizes().begin(), a.sizes().end()); v[dim] = 1; g(v);", "auto n = a.size(dim); auto v = a.sizes().vec(); v[dim] = 1; g(v);"},
+
+		{"OPS004", bytes, "memcpy(o.data_ptr(), a.data_ptr(), a.nbytes());", "TORCH_CHECK(o.sizes() == a.sizes());\nmemcpy(o.data_ptr(), a.data_ptr(), a.nbytes());"},
+		{"OPS004", bytes, "std::memcpy(o.data_ptr(), a.data_ptr(), a.numel() * a.element_size());", "TORCH_CHECK(o.nbytes() >= a.nbytes());\nstd::memcpy(o.data_ptr(), a.data_ptr(), a.nbytes());"},
+		{"OPS004", bytes, "auto q = o.data_ptr<float>(); auto p = a.data_ptr<float>(); std::copy(p, p + a.numel(), q);", "auto q = a.data_ptr<float>(); auto r = at::empty_like(a); std::copy(q, q + a.numel(), r.data_ptr<float>());"},
+		{"OPS004", bytes + ", int64_t n", "memcpy(o.data_ptr<float>(), a.data_ptr<float>(), n * 4);", "auto r = at::empty_like(a); memcpy(r.data_ptr(), a.data_ptr(), a.nbytes());"},
+		{"OPS004", bytes, "memmove(o.data_ptr(), a.data_ptr(), a.nbytes());", "memcpy(o.data_ptr(), a.data_ptr(), std::min(a.nbytes(), o.nbytes()));"},
+	} {
+		if got := ofRule(scanned(t, op(tt.arguments, tt.fires)), tt.rule); len(got) == 0 {
+			t.Errorf("%s is not seen: %s", tt.rule, tt.fires)
+		}
+		if got := ofRule(scanned(t, op(tt.arguments, tt.quiet)), tt.rule); len(got) != 0 {
+			t.Errorf("%s is no mistake: %q", tt.quiet, got)
+		}
+	}
+}
+
+// What one finding lists in several lines is not reported again where another program
+// says it of one of them.
+func TestListedOnce(t *testing.T) {
+	said := func(class string, lines ...int) (list []Warning) {
+		for _, n := range lines {
+			list = append(list, Warning{Tool: "gcc", Where: finding.Where{Path: "op.cpp"}.Line1(n, 3), Check: "-Wconversion", Class: class, Text: "text"})
+		}
+		return list
+	}
+	got := ofRule(scanned(t, op("", "int n = a.numel();\nint h = a.size(0);\nint w = a.size(1);\nshort x = n;\n"), said("narrowed", 3, 4, 5, 6)...), "OPS02", "OPS07")
+	want := []string{"OPS020 op.cpp:3:5: h, n, w keep in 32 bits what is 64 bits in torch", "OPS070 op.cpp:6:3: gcc: text"}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	got = ofRule(scanned(t, op(", int64_t n, int64_t m", "int64_t i = a.numel() / n;\nint64_t j = a.numel() / m;\n"), said("division", 3, 4)...), "OPS023", "OPS07")
+	if len(got) != 1 || !strings.HasPrefix(got[0], "OPS023 op.cpp:3:") {
+		t.Errorf("got %q", got)
+	}
+}
