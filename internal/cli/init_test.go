@@ -45,7 +45,7 @@ func TestHookEntry(t *testing.T) {
 	} {
 		dir := t.TempDir()
 		stand := "#!/bin/sh\ncat <<'E'\n" + tt.out + "E\nexit " + strconv.Itoa(tt.code) + "\n"
-		if err := os.WriteFile(filepath.Join(dir, "andiron"), []byte(stand), 0o700); err != nil { //nolint:gosec // it is run
+		if err := os.WriteFile(filepath.Join(dir, "andiron"), []byte(stand), 0o700); err != nil {
 			t.Fatal(err)
 		}
 		cmd := exec.CommandContext(t.Context(), "sh", "-c", script)
