@@ -205,20 +205,19 @@ func (p *poolLoads) run(ctx context.Context, rec *sandboxRecord, in *sandbox.Inp
 		rec.note(nil, err)
 		return nil, err
 	}
-	asked, err := namesIn(in) // which say what is to be imported first
-	if err != nil {
-		rec.note(nil, err)
-		return nil, err
-	}
-	rec.Allowed = asked.modules(p.allowed.Allows)
-	all := asked.modules(nil)
-	scan := sync.OnceValue(func() error { return rec.look(ctx, in) }) // beside the load
+	// The scan goes on beside the load, and so do the names, unless they say what is to be
+	// imported first.
+	scan := sync.OnceValue(func() error { return rec.look(ctx, in) })
+	asked := sync.OnceValue(func() names { list, _ := namesIn(in); return list }) // reading says what is wrong with it
 	var scanned sync.WaitGroup
 	scanned.Go(func() { _ = scan() }) // who asks for it has the error
+	scanned.Go(func() { _ = asked() })
 	defer scanned.Wait()
-	job := sandbox.Job{
-		Mode: r.Mode, Imports: rec.Allowed, Warm: sandbox.Late(all), Need: r.Need, Limits: r.Limits.Limits(),
-		Wants: func() []string { return all },
+	job := sandbox.Job{Mode: r.Mode, Need: r.Need, Limits: r.Limits.Limits(), Wants: func() []string { return asked().modules(nil) }}
+	rec.Allowed = []string{}
+	if len(p.allowed.Globals) > 0 || in.MayNameLate() {
+		rec.Allowed = asked().modules(p.allowed.Allows)
+		job.Imports, job.Warm = rec.Allowed, sandbox.Late(asked().modules(nil))
 	}
 	result, report, err := p.pool.Load(ctx, in, job, func(r *sandbox.Result) (*sandbox.Result, error) { return p.finish(rec, in, r) })
 	if failed := scan(); err == nil {

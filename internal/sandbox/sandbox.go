@@ -28,6 +28,7 @@
 package sandbox
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -182,6 +183,23 @@ type Input struct {
 	hashed chan struct{} // closed when the digest is known
 	digest string
 	failed error
+}
+
+// mostPickle is how far into a checkpoint MayNameLate looks. What torch writes has its
+// pickle at the beginning.
+const mostPickle = 4 << 20
+
+// MayNameLate reports whether it may be that a checkpoint names a module for which there
+// are others that are Late. It is far quicker than to read all names.
+func (in *Input) MayNameLate() bool {
+	b := make([]byte, min(in.Size, mostPickle))
+	n, _ := in.file.ReadAt(b, 0) // a file that is shorter is one that changed
+	for m := range late {
+		if bytes.Contains(b[:n], []byte(m)) {
+			return true
+		}
+	}
+	return false
 }
 
 // Digest is the SHA-256 of the checkpoint, once it is known.
