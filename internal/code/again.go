@@ -11,9 +11,11 @@ import (
 
 // Again is a second look at a file, in which names that other files of the project bind
 // stand for what they are bound to: torch.load is as well what "from compat import load"
-// imports, where compat.py says "load = torch.load". Only what is new is reported.
+// imports, where compat.py says "load = torch.load"; and what functions of other files do
+// with digests is known. Only what is new is reported.
 type Again struct {
 	names func(string) []string
+	does  func(string) does
 	said  map[reportedAt]bool
 }
 
@@ -44,8 +46,8 @@ func (l *looker) fresh(f finding.Finding) bool {
 }
 
 // Revisit says which files have to be looked at again, by the names of their paths,
-// because names in them stand for what other files bind. The files are those of one
-// project, root.
+// because names in them stand for what other files bind, or what they load may have been
+// verified by a function of another file. The files are those of one project, root.
 func Revisit(root string, files []*Flow) map[string]*Again {
 	if root == "" {
 		root = "."
@@ -55,11 +57,24 @@ func Revisit(root string, files []*Flow) map[string]*Again {
 		names[i] = f.names
 	}
 	p := newProject(path.Clean(root), names)
+	of := map[*Modules]*Flow{}
+	for _, f := range files {
+		of[f.names] = f
+	}
 	out := map[string]*Again{}
 	for _, f := range files {
 		stands := func(name string) []string { return p.elsewhere(f.names, name) }
-		if slices.ContainsFunc(f.uses, func(name string) bool { return len(stands(name)) > 0 }) {
-			out[f.names.where.Path] = &Again{names: stands, said: f.said}
+		digests := func(name string) (d does) {
+			if name = ofProject(name); name == "" {
+				return d
+			}
+			for _, x := range p.resolve(f.names, name).defs {
+				d = d.or(of[x.file].does[x.ref])
+			}
+			return d
+		}
+		if f.hold || slices.ContainsFunc(f.uses, func(name string) bool { return len(stands(name)) > 0 }) {
+			out[f.names.where.Path] = &Again{names: stands, does: digests, said: f.said}
 		}
 	}
 	return out

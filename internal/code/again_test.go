@@ -13,15 +13,9 @@ import (
 	"github.com/andiron-dev/andiron/internal/artifact"
 )
 
-// twice looks at the files of an archive, again at those that others say something of,
-// and then at what they hand on.
-func twice(t *testing.T, archive string, opt Options) (lines []string) {
+// lookAll looks at files, and again at those that others say something of.
+func lookAll(t testing.TB, files []txtar.File, opt Options, report func(finding.Finding)) (flows []*Flow) {
 	t.Helper()
-	report := func(f finding.Finding) {
-		if f.Severity > finding.Low {
-			lines = append(lines, fmt.Sprintf("%s %s %s", f.Where, f.Rule, f.Severity))
-		}
-	}
 	look := func(f txtar.File, opt Options) *Flow {
 		facts, err := Look(t.Context(), artifact.FromBytes(f.Name, f.Data), opt, report)
 		if err != nil {
@@ -29,18 +23,30 @@ func twice(t *testing.T, archive string, opt Options) (lines []string) {
 		}
 		return facts.Flow
 	}
-	files := txtar.Parse([]byte(archive)).Files
-	flows := make([]*Flow, len(files))
-	for i, f := range files {
-		flows[i] = look(f, opt)
-	}
-	again := Revisit(".", flows)
-	for i, f := range files {
-		if with := again[f.Name]; with != nil {
-			opt.Again = with
-			flows[i] = look(f, opt)
+	for _, f := range files {
+		if flow := look(f, opt); flow != nil {
+			flows = append(flows, flow)
 		}
 	}
+	again := Revisit(".", flows)
+	for _, f := range files {
+		if opt.Again = again[f.Name]; opt.Again != nil {
+			flow := look(f, opt)
+			flows[slices.IndexFunc(flows, func(x *Flow) bool { return x.Path() == f.Name })] = flow
+		}
+	}
+	return flows
+}
+
+// twice looks at the files of an archive in full, and says what is worse than low.
+func twice(t *testing.T, archive string, opt Options) (lines []string) {
+	t.Helper()
+	report := func(f finding.Finding) {
+		if f.Severity > finding.Low {
+			lines = append(lines, fmt.Sprintf("%s %s %s", f.Where, f.Rule, f.Severity))
+		}
+	}
+	flows := lookAll(t, txtar.Parse([]byte(archive)).Files, opt, report)
 	if err := Flows(t.Context(), ".", flows, report); err != nil {
 		t.Fatal(err)
 	}
@@ -93,6 +99,43 @@ func TestRevisit(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			if diff := cmp.Diff(tt.want, twice(t, tt.files, Options{Torch: Torch{}.Allow("2.12.0", "", "requirements.txt")})); diff != "" {
 				t.Errorf("files %s (-want +got)\n%s", tt.files, diff)
+			}
+		})
+	}
+}
+
+// A function of another file verifies what is loaded, before it or too late; or another
+// file, or nothing.
+func TestVerifiedElsewhere(t *testing.T) {
+	const util = "-- util.py --\nimport hashlib\ndef sha(p):\n    return hashlib.sha256(open(p, 'rb').read()).hexdigest()\ndef right(p, want):\n    return sha(p) == want\n" +
+		"def verify(p, want):\n    if sha(p) != want:\n        raise ValueError(p)\ndef weak(p):\n    return hashlib.md5(open(p, 'rb').read()).hexdigest()\ndef name(p):\n    return str(p)\n"
+	for _, tt := range []struct{ name, body, want string }{
+		{"a digest", "    if sha(p) != want:\n        raise ValueError\n    return torch.load(p)\n", "PY094"},
+		{"a digest that is kept", "    got = sha(p)\n    if got != want:\n        raise ValueError\n    return torch.load(p)\n", "PY094"},
+		{"a verdict", "    if not right(p, want):\n        raise ValueError\n    return torch.load(p)\n", "PY094"},
+		{"one that raises", "    verify(p, want)\n    return torch.load(p)\n", "PY094"},
+		{"by its module", "    util.verify(p, want)\n    return torch.load(p)\n", "PY094"},
+		{"a digest, too late", "    m = torch.load(p)\n    if sha(p) != want:\n        raise ValueError\n    return m\n", "PY009 PY006"},
+		{"one that raises, too late", "    m = torch.load(p)\n    verify(p, want)\n    return m\n", "PY009 PY006"},
+		{"of another file", "    verify(q, want)\n    return torch.load(p)\n", "PY006"},
+		{"a digest that nobody compares", "    print(sha(p))\n    return torch.load(p)\n", "PY006"},
+		{"a digest that is too weak", "    if weak(p) != want:\n        raise ValueError\n    return torch.load(p)\n", "PY006"},
+		{"something else", "    print(name(p))\n    return torch.load(p)\n", "PY006"},
+		{"nothing", "    return torch.load(p)\n", "PY006"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			src := util + "-- a.py --\nimport torch\nimport util\nfrom util import sha, right, verify, weak, name\ndef f(p, q, want):\n" + tt.body
+			var got []string
+			lookAll(t, txtar.Parse([]byte(src)).Files, newTorch, func(f finding.Finding) {
+				if slices.Contains([]string{"PY006", "PY009", "PY094"}, f.Rule) && f.Where.Path == "a.py" {
+					got = append(got, f.Rule)
+				}
+			})
+			slices.Sort(got)
+			want := strings.Fields(tt.want)
+			slices.Sort(want)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("files %s (-want +got)\n%s", src, diff)
 			}
 		})
 	}

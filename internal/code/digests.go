@@ -11,7 +11,73 @@ type hashers struct {
 	gives    map[*pysrc.Scope]hasher // functions whose result is a digest of what they are given
 	compares map[*pysrc.Scope]bool   // or whether one is as it should be
 	calls    map[*pysrc.Scope][]*pysrc.Invocation
-	work     int // left to look through expressions for it
+	verdicts map[*pysrc.Call]bool // calls of such functions of other files
+	work     int                  // left to look through expressions for it
+	tried    int                  // calls that may verify in other files
+}
+
+// does is what a function does with the digest of what it is given, for other files.
+type does struct {
+	gives             hasher
+	compares, refuses bool // whether it is as it should be; and raises where it is not
+}
+
+func (d does) or(o does) does {
+	return does{max(d.gives, o.gives), d.compares || o.compares, d.refuses || o.refuses}
+}
+
+// elsewhere is what a call of a function of another file does, in a second look.
+func (v *view) elsewhere(c *pysrc.Invocation) (out does) {
+	if v.l.opt.Again == nil || c.Deferred || len(c.Every()) == 0 {
+		return does{}
+	}
+	for _, n := range c.Names {
+		out = out.or(v.l.opt.Again.does(n))
+	}
+	return out
+}
+
+// mayVerify reports whether a function of another file is called with what is loaded,
+// before or after. What it does is known in a second look.
+func (v *view) mayVerify(load *pysrc.Invocation) bool {
+	if v.l.opt.Again != nil {
+		return false
+	}
+	for _, c := range v.calls[load.Scope.Function()] {
+		if c == load || c.Deferred || !slices.ContainsFunc(c.Names, func(n string) bool { return ofProject(n) != "" }) {
+			continue
+		}
+		if v.hashers.tried++; v.hashers.tried > mostSought {
+			return false
+		}
+		if v.digestOf(load, c) == isSame {
+			v.l.hold = true
+			return true
+		}
+	}
+	return false
+}
+
+// does lists what the functions of a file do with digests, by their references.
+func (t *tracer) does() map[string]does {
+	out := map[string]does{}
+	note := func(fn *pysrc.Scope, d does) {
+		if ref := t.local[fn]; ref != "" {
+			out[ref] = out[ref].or(d)
+		}
+	}
+	for fn, k := range t.hashers.gives {
+		note(fn, does{gives: k})
+	}
+	for fn := range t.hashers.compares {
+		note(fn, does{compares: true})
+	}
+	for fn := range t.hashed {
+		if fn != nil && t.refuses(fn) != nil {
+			note(fn, does{refuses: true})
+		}
+	}
+	return out
 }
 
 const mostHashWork = 1 << 21
@@ -46,6 +112,14 @@ func (v *view) findHashers() {
 			note(c, strongHasher)
 		case c.Is(weakHashes...):
 			note(c, weakHasher)
+		default:
+			d := v.elsewhere(c)
+			if d.compares {
+				v.hashers.verdicts[c.Node] = true
+				note(c, strongHasher)
+			} else if d.gives != 0 {
+				note(c, d.gives)
+			}
 		}
 	}
 	if len(seen) == 0 {
@@ -150,16 +224,19 @@ func (v *view) compares(test pysrc.Expr) bool {
 	if compares(test) {
 		return true
 	}
-	if len(v.hashers.compares) == 0 {
+	if len(v.hashers.compares)+len(v.hashers.verdicts) == 0 {
 		return false
 	}
 	return slices.ContainsFunc(v.callsIn(test.Where()), func(c *pysrc.Invocation) bool {
-		return slices.ContainsFunc(c.Defs, func(d *pysrc.Scope) bool { return v.hashers.compares[d] })
+		return v.hashers.verdicts[c.Node] || slices.ContainsFunc(c.Defs, func(d *pysrc.Scope) bool { return v.hashers.compares[d] })
 	})
 }
 
 // strong reports whether a call takes a digest that verifies a file.
 func (v *view) strong(c *pysrc.Invocation) bool {
+	if d := v.elsewhere(c); d.gives == strongHasher || d.compares {
+		return true
+	}
 	return c.Is(hashes...) || slices.ContainsFunc(c.Defs, func(d *pysrc.Scope) bool {
 		return v.hashers.gives[d] == strongHasher || v.hashers.compares[d]
 	})

@@ -20,6 +20,8 @@ type Flow struct {
 	signs    signs
 	uses     []string            // dotted names that may be of other files, and are called or imported
 	said     map[reportedAt]bool // where what was reported
+	does     map[string]does     // by reference, what functions do with digests
+	hold     bool                // it has to be looked at again
 	torch    Torch               // what the project allows, where the file is
 	byRef    map[string]int      // routines by their reference; made by Flows
 }
@@ -203,6 +205,7 @@ func (v *view) trace() {
 	t.results()
 	t.out.signs = t.signs()
 	t.out.uses, t.out.said, t.out.torch = t.uses(), t.l.said, t.l.opt.Torch
+	t.out.does, t.out.hold = t.does(), t.l.hold
 	if t.work < 0 {
 		v.l.report(notRead.Undetermined(v.where, "the file is made so that what comes from outside could not be followed to its end"))
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/andiron-dev/andiron/finding"
-	"github.com/andiron-dev/andiron/internal/artifact"
 )
 
 // flowsOf follows what comes from outside through the files of an archive.
@@ -18,16 +17,7 @@ func flowsOf(t testing.TB, archive string, opt Options) (lines []string) {
 	t.Helper()
 	files := txtar.Parse([]byte(archive)).Files
 	slices.SortFunc(files, func(a, b txtar.File) int { return strings.Compare(a.Name, b.Name) })
-	var flows []*Flow
-	for _, f := range files {
-		facts, err := Look(t.Context(), artifact.FromBytes(f.Name, f.Data), opt, func(finding.Finding) {})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if facts.Flow != nil {
-			flows = append(flows, facts.Flow)
-		}
-	}
+	flows := lookAll(t, files, opt, func(finding.Finding) {})
 	err := Flows(t.Context(), ".", flows, func(f finding.Finding) {
 		if f.Rule == untrustedOpen.ID { // in TestSandboxed
 			return

@@ -12,7 +12,7 @@ var weakHashes = []string{"hashlib.md5", "hashlib.sha1", "hashlib.new"}
 
 // lateDigests reports loads of a file whose digest is computed and compared after them.
 func (v *view) lateDigests() {
-	if len(v.hashers.calls) == 0 {
+	if len(v.hashers.calls) == 0 && v.l.opt.Again == nil {
 		return
 	}
 	for _, c := range v.m.Calls {

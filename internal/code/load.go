@@ -196,8 +196,11 @@ var hashes = []string{
 }
 
 // checked reports whether the function of a load computes a digest before it, and
-// then compares and refuses, by itself or by a function of the file that does.
-func (v *view) checked(c *pysrc.Invocation) bool {
+// then compares and refuses, by itself or by a function of the project that does. In a
+// first look it is also true where nobody knows yet; the second look says.
+func (v *view) checked(c *pysrc.Invocation) bool { return v.checkedHere(c) || v.mayVerify(c) }
+
+func (v *view) checkedHere(c *pysrc.Invocation) bool {
 	fn := c.Scope.Function()
 	if at := v.verifiedBy(fn, c, pysrc.Span{End: c.Node.Start}); at != nil {
 		v.found(digestChecked, c.Node, "the code checks a digest of its own before this load", "compared in line "+itoa(v.line(at)))
@@ -227,12 +230,15 @@ func (v *view) checked(c *pysrc.Invocation) bool {
 // verifiedBy is the comparison in a function of the file that refuses a file of another
 // digest, and that is called within span with something that the load is given as well.
 func (v *view) verifiedBy(fn *pysrc.Scope, load *pysrc.Invocation, span pysrc.Span) pysrc.Node {
-	if len(v.hashed) == 0 {
+	if len(v.hashed) == 0 && v.l.opt.Again == nil {
 		return nil
 	}
 	for _, c := range v.calls[fn] {
 		if c.Node.Start < span.Start || c.Node.Start >= span.End {
 			continue
+		}
+		if v.elsewhere(c).refuses && v.digestOf(load, c) == isSame {
+			return c.Node
 		}
 		for _, d := range c.Defs {
 			if at := v.refuses(d); at != nil && shareName(c, load) {

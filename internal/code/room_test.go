@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/artifact"
@@ -17,11 +18,8 @@ import (
 func look(t *testing.T, name, src string, opt Options) (out []string, all []finding.Finding) {
 	t.Helper()
 	report := func(f finding.Finding) { all = append(all, f) }
-	facts, err := Look(t.Context(), artifact.FromBytes(name, []byte(src)), opt, report)
-	if err == nil && facts.Flow != nil {
-		err = Flows(t.Context(), ".", []*Flow{facts.Flow}, report)
-	}
-	if err != nil {
+	flows := lookAll(t, []txtar.File{{Name: name, Data: []byte(src)}}, opt, report)
+	if err := Flows(t.Context(), ".", flows, report); err != nil {
 		t.Fatal(err)
 	}
 	slices.SortStableFunc(all, finding.Compare)
