@@ -14,6 +14,7 @@ type hashers struct {
 	verdicts map[*pysrc.Call]bool // calls of such functions of other files
 	work     int                  // left to look through expressions for it
 	tried    int                  // calls that may verify in other files
+	asked    map[*pysrc.Call]bool // loads for which such calls were looked for, and whether there is one
 }
 
 // does is what a function does with the digest of what it is given, for other files.
@@ -43,6 +44,17 @@ func (v *view) mayVerify(load *pysrc.Invocation) bool {
 	if v.l.opt.Again != nil {
 		return false
 	}
+	yes, known := v.hashers.asked[load.Node]
+	if !known {
+		yes = v.calledElsewhere(load)
+		v.hashers.asked[load.Node] = yes
+	}
+	v.l.hold = v.l.hold || yes
+	return yes
+}
+
+// calledElsewhere looks for a call of a function of another file with what is loaded.
+func (v *view) calledElsewhere(load *pysrc.Invocation) bool {
 	for _, c := range v.calls[load.Scope.Function()] {
 		if c == load || c.Deferred || !slices.ContainsFunc(c.Names, func(n string) bool { return ofProject(n) != "" }) {
 			continue
@@ -51,7 +63,6 @@ func (v *view) mayVerify(load *pysrc.Invocation) bool {
 			return false
 		}
 		if v.digestOf(load, c) == isSame {
-			v.l.hold = true
 			return true
 		}
 	}

@@ -40,14 +40,14 @@ var others = []struct {
 func (t *tracer) sinkOf(c *pysrc.Invocation) *sink {
 	s := &sink{what: loads, unsafe: true}
 	position, keyword := 0, "f"
-	given, held := t.sandboxArg(c)
+	inside, held := t.sandboxArg(c)
 	switch s.name = nameOf(c, torchLoad...); {
 	case s.name != "" && c.Partial && !overrides(c):
 		s.flags = nil
 	case s.name != "":
 		s.unsafe = t.runs(c)
 		s.flags, s.refs = t.flagsOf(c)
-		s.open = len(t.view.words(c, -1, "weights_only")) > 0 && !names(c, "weights_only")
+		s.open = len(t.view.words(c, -1, "weights_only")) > 0 && !given(c, -1, "weights_only")
 	case held != "":
 		s.name, s.held = held, true
 	default:
@@ -68,7 +68,7 @@ func (t *tracer) sinkOf(c *pysrc.Invocation) *sink {
 	if s.name == "" {
 		return nil
 	}
-	args := given
+	args := inside
 	if !s.held {
 		args, _ = c.Arg(position, keyword)
 	}
@@ -84,12 +84,6 @@ func (t *tracer) sinkOf(c *pysrc.Invocation) *sink {
 	s.fn, s.spot, s.shown = t.fns[c.Scope.Function()], t.spot(c.Node), strings.Clone(t.shown(c.Node))
 	s.checked = len(s.labels) > 0 && !s.held && s.what == loads && t.checked(c)
 	return s
-}
-
-// names reports whether a call is given an argument by a name.
-func names(c *pysrc.Invocation, name string) (yes bool) {
-	c.Each(func(_ int, n string, _ pysrc.Arg) { yes = yes || n == name })
-	return yes
 }
 
 // runs reports whether a torch.load runs what a file says, on some torch that the

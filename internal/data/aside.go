@@ -26,12 +26,12 @@ func Aside(name string, f *tensorfile.File) (list []finding.Finding) {
 		data = append(data, "what comes behind the first entries")
 	}
 	if len(plain) > 0 {
-		one := tenUnsearched.Finding(where, "no tensors, and not looked at: "+plain[0]+andMoreEntries(len(plain)-1))
+		one := tenUnsearched.Finding(where, "no tensors, and not looked at: "+plain[0]+andMore(len(plain)-1, "entry", "entries"))
 		one.Evidence, one.Fix = firstFiles(plain), ""
 		list = append(list, one)
 	}
 	if len(data) > 0 {
-		one := tenPartly.Undetermined(where, "no tensors, and not looked at, though they may hold data: "+data[0]+andMoreEntries(len(data)-1))
+		one := tenPartly.Undetermined(where, "no tensors, and not looked at, though they may hold data: "+data[0]+andMore(len(data)-1, "entry", "entries"))
 		one.Evidence, one.Fix = firstFiles(data), "save them as tensors"
 		list = append(list, one)
 	}
@@ -41,13 +41,6 @@ func Aside(name string, f *tensorfile.File) (list []finding.Finding) {
 		list = append(list, one)
 	}
 	return list
-}
-
-func andMoreEntries(n int) string {
-	if n == 0 {
-		return ""
-	}
-	return " and " + counted(int64(n), "other entry", "other entries")
 }
 
 // calls is the worst of what the pickles of a torch file would do, if that is not known as

@@ -170,7 +170,7 @@ func Unlooked(name string) finding.Finding {
 
 // Beside says which files of a folder of data are none.
 func Beside(root string, files []string) finding.Finding {
-	f := tenUnsearched.Finding(finding.Where{Path: root}, fmt.Sprintf("passed over beside the data, as called what is none: %.80q%s", files[0], andMore(len(files)-1)))
+	f := tenUnsearched.Finding(finding.Where{Path: root}, fmt.Sprintf("passed over beside the data, as called what is none: %.80q%s", files[0], andMore(len(files)-1, "file", "files")))
 	f.Evidence = firstFiles(files)
 	f.Fix = ""
 	return f
@@ -178,17 +178,17 @@ func Beside(root string, files []string) finding.Finding {
 
 // Passed says which files of a folder of data were not read, though they may be data.
 func Passed(root string, files []string) finding.Finding {
-	f := tenPartly.Undetermined(finding.Where{Path: root}, fmt.Sprintf("not looked at, for it is of another kind than the data: %.80q%s", files[0], andMore(len(files)-1)))
+	f := tenPartly.Undetermined(finding.Where{Path: root}, fmt.Sprintf("not looked at, for it is of another kind than the data: %.80q%s", files[0], andMore(len(files)-1, "file", "files")))
 	f.Evidence = firstFiles(files)
 	f.Fix = "name them as a set of their own, or move them out of the folder"
 	return f
 }
 
-func andMore(n int) string {
+func andMore(n int, one, others string) string {
 	if n == 0 {
 		return ""
 	}
-	return " and " + counted(int64(n), "other file", "other files")
+	return " and " + counted(int64(n), "other "+one, "other "+others)
 }
 
 func firstFiles(files []string) []string {
