@@ -64,6 +64,8 @@ func confine(name string) {
 		panic(err)
 	}
 	b := p.Bytes()
+	runtime.LockOSThread() // the thread that gives its privileges up is the one that asks
+	defer runtime.UnlockOSThread()
 	prog := unix.SockFprog{Len: uint16(len(p)), Filter: (*unix.SockFilter)(unsafe.Pointer(&b[0]))}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		panic(err)
