@@ -184,8 +184,9 @@ def test_the_record_is_logged(torch: Any, project: Project, pool: str, caplog: p
 
 def test_a_python_that_is_none_is_an_error(project: Project) -> None:
     path = project.file("a.pt", b"bytes")
-    with pytest.raises(andiron.SandboxError, match="python"):
+    with pytest.raises(andiron.SandboxError, match="python") as caught:
         andiron.load_untrusted(path, python="/nonexistent/python")
+    assert caught.value.hint.startswith("name a Python that has torch")
 
 
 def test_a_pool_that_is_none_is_an_error(project: Project) -> None:
@@ -197,6 +198,28 @@ def test_a_pool_that_is_none_is_an_error(project: Project) -> None:
 def test_limits_are_above_zero(project: Project) -> None:
     with pytest.raises(ValueError, match="above zero"):
         andiron.load_untrusted(project.file("a.pt", b""), max_time=0)
+
+
+def refused(kind: str, limits: Any = None) -> bytes:
+    record = {"schema": "andiron/sandbox/v1", "limits": limits}
+    return framed({"record": record, "error": {"kind": kind, "text": "it was so"}})
+
+
+def test_a_busy_pool_has_its_own_hint(project: Project) -> None:
+    path = project.file("a.pt", b"bytes")
+    with Liar(project.root / "s", refused("busy"), []) as pool, pytest.raises(andiron.SandboxError) as caught:
+        andiron.load_untrusted(path, pool=pool)
+    assert caught.value.hint == "try again, or give the pool more workers"
+
+
+@pytest.mark.parametrize("name", ["none", "file", "no\0name"])
+def test_a_project_that_is_no_folder(name: str, project: Project) -> None:
+    (project.root / "file").write_bytes(b"")
+    folder = str(project.root / name)
+    with pytest.raises(andiron.PolicyError, match="cannot be entered") as caught:
+        andiron.load_untrusted(project.file("a.pt", b"bytes"), project=folder)
+    assert caught.value.where == folder
+    assert "andiron.yaml" in caught.value.hint
 
 
 class Liar:

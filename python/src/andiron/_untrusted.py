@@ -41,11 +41,12 @@ from ._errors import (
     DigestMismatchError,
     FileAccessError,
     FormatError,
+    PolicyError,
     SandboxError,
 )
 from ._load import Path, explaining, request
 from ._record import emit
-from ._source import Source, open_source
+from ._source import Source, open_source, reason
 
 _log = logging.getLogger("andiron.load")
 
@@ -103,7 +104,8 @@ def load_untrusted(
 
     Raises ContainedError if the file tried what it may not, DigestMismatchError,
     SandboxError if there is no result for another reason, FileAccessError, FormatError,
-    BinaryError, and ValueError or TypeError for arguments that make no sense.
+    PolicyError if the folder of the project cannot be entered, BinaryError, and
+    ValueError or TypeError for arguments that make no sense.
 
     >>> state = andiron.load_untrusted("downloads/model.ckpt")
     """
@@ -111,19 +113,18 @@ def load_untrusted(
         raise SandboxError(
             "the sandbox needs Linux", hint="andiron convert takes the tensors out without running anything"
         )
-    wanted = request("load", project, sha256).sha256
-    asked = {"sha256": wanted, "limits": _limits(max_time, max_memory, max_result)}
-    folder = os.fspath(project) if project is not None else None
+    req = request("load", project, sha256)
+    asked = {"sha256": req.sha256, "limits": _limits(max_time, max_memory, max_result)}
     with open_source(path) as source:
         if pool is not None:
             connection = _connect(os.fspath(pool))
         else:
             wanted_python = sys.executable if python is None else shutil.which(python) or os.fspath(python)
-            connection = _start(wanted_python, source.size, folder)
+            connection = _start(wanted_python, source.size, req.project)
         with connection as ask:
             answer, tensors = ask({"name": source.path, **asked}, source.fd)
     with contextlib.closing(_Descriptor(tensors)):
-        record = _record(answer, source, wanted)
+        record = _record(answer, source, req.sha256, warm=pool is not None)
         value = _rebuild(tensors, source.path, str(record["output"]["sha256"]))
     _tell(source, record)
     return value
@@ -219,8 +220,10 @@ def _connect(pool: str) -> Iterator[_Asker]:
 
 
 @contextlib.contextmanager
-def _start(python: str, size: int, folder: str | None) -> Iterator[_Asker]:
+def _start(python: str, size: int, folder: str) -> Iterator[_Asker]:
     """Start a worker for one file."""
+    if folder:
+        _enter(folder)
     binary = _binary.find()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     with ours, tempfile.TemporaryFile() as said:
@@ -228,9 +231,9 @@ def _start(python: str, size: int, folder: str | None) -> Iterator[_Asker]:
             fd = theirs.fileno()
             args = ["sandbox", "pool", "--fd", str(fd), "--python", python, "--log", os.devnull]
             args += ["--max-input", str(max(1, size)), "--wait", "2m"]  # the start has a limit of its own
-            if folder is not None and os.path.exists(os.path.join(folder, _POLICY)):
+            if folder and os.path.exists(os.path.join(folder, _POLICY)):
                 args += ["--policy", _POLICY]  # its folder was named, so what it has run is the caller's
-            process = _binary.start(args, stderr=said, pass_fds=(fd,), folder=folder)
+            process = _binary.start(args, stderr=said, pass_fds=(fd,), folder=folder or None)
         try:
             yield _Asker(ours, binary)
         except BinaryError as exc:
@@ -244,7 +247,20 @@ def _start(python: str, size: int, folder: str | None) -> Iterator[_Asker]:
             threading.Thread(target=process.wait, name="andiron-sandbox", daemon=True).start()
 
 
-def _record(answer: dict[str, Any], source: Source, wanted: str) -> dict[str, Any]:
+def _enter(folder: str) -> None:
+    """Make sure that the binary can be started in a folder."""
+    try:
+        os.stat(os.path.join(folder, "."))
+    except (OSError, ValueError) as exc:
+        raise PolicyError(
+            "the project's folder cannot be entered",
+            where=folder,
+            why=reason(exc),
+            hint="name the folder that holds andiron.yaml or andiron.lock",
+        ) from exc
+
+
+def _record(answer: dict[str, Any], source: Source, wanted: str, *, warm: bool) -> dict[str, Any]:
     """Return the record of a load that gave tensors, and raise the error of another."""
     record = answer.get("record")
     error = answer.get("error")
@@ -254,10 +270,10 @@ def _record(answer: dict[str, Any], source: Source, wanted: str) -> dict[str, An
         raise BinaryError("the sandbox gave no record", hint="the package and the binary must come from the same wheel")
     record = record if isinstance(record, dict) else {}
     _tell(source, record)
-    raise _error(str(error.get("kind")), str(error.get("text")), record, source, wanted)
+    raise _error(str(error.get("kind")), str(error.get("text")), record, source, wanted, warm=warm)
 
 
-def _error(kind: str, text: str, record: dict[str, Any], source: Source, wanted: str) -> AndironError:
+def _error(kind: str, text: str, record: dict[str, Any], source: Source, wanted: str, *, warm: bool) -> AndironError:
     if kind == "digest":
         mismatch = DigestMismatchError(
             "is not the file that was expected",
@@ -285,7 +301,9 @@ def _error(kind: str, text: str, record: dict[str, Any], source: Source, wanted:
             "failed": "andiron convert reads checkpoints without running them",
             "needs": "allow what it needs in andiron.yaml, beneath sandbox, if you trust that",
             "changed": "load it again when nobody writes to it",
-            "busy": "try again, or give the pool more workers",
+            "busy": "try again, or give the pool more workers"
+            if warm
+            else "name a Python that has torch: python=...; andiron sandbox doctor tries each part",
         }.get(kind, "andiron sandbox doctor says what is missing, and what helps"),
         record=record,
     )
