@@ -195,14 +195,39 @@ def test_a_pool_that_is_none_is_an_error(project: Project) -> None:
         andiron.load_untrusted(path, pool=project.root / "s")
 
 
-def test_limits_are_above_zero(project: Project) -> None:
-    with pytest.raises(ValueError, match="above zero"):
-        andiron.load_untrusted(project.file("a.pt", b""), max_time=0)
+@pytest.mark.parametrize(
+    ("limits", "error", "match"),
+    [
+        ({"max_time": 0}, ValueError, "max_time must be above zero"),
+        ({"max_time": float("nan")}, ValueError, "above zero"),
+        ({"max_time": float("inf")}, ValueError, "at most 1000000"),
+        ({"max_time": 10**400}, ValueError, "at most 1000000"),
+        ({"max_time": "3"}, TypeError, "max_time must be a number, not str"),
+        ({"max_time": True}, TypeError, "not bool"),
+        ({"max_memory": -1}, ValueError, "max_memory must be above zero"),
+        ({"max_memory": 2e9}, TypeError, "max_memory must be a whole number, not float"),
+        ({"max_result": 10**30}, ValueError, "max_result must be .* at most 9223372036854775807"),
+        ({"max_result": True}, TypeError, "not bool"),
+        ({"max_result": 1.5}, TypeError, "not float"),
+    ],
+)
+def test_limits_that_make_no_sense(
+    limits: dict[str, Any], error: type[Exception], match: str, project: Project
+) -> None:
+    with pytest.raises(error, match=match):
+        andiron.load_untrusted(project.file("a.pt", b""), **limits)
 
 
 def refused(kind: str, limits: Any = None) -> bytes:
     record = {"schema": "andiron/sandbox/v1", "limits": limits}
     return framed({"record": record, "error": {"kind": kind, "text": "it was so"}})
+
+
+def test_a_request_that_is_not_understood_is_of_the_binary(project: Project) -> None:
+    path = project.file("a.pt", b"bytes")
+    with Liar(project.root / "s", refused("request"), []) as pool, pytest.raises(andiron.BinaryError) as caught:
+        andiron.load_untrusted(path, pool=pool)
+    assert "same wheel" in caught.value.hint
 
 
 def test_a_busy_pool_has_its_own_hint(project: Project) -> None:

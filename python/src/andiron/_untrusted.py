@@ -22,6 +22,7 @@ import contextlib
 import json
 import logging
 import mmap
+import numbers
 import os
 import shutil
 import socket
@@ -39,7 +40,6 @@ from ._errors import (
     BinaryError,
     ContainedError,
     DigestMismatchError,
-    FileAccessError,
     FormatError,
     PolicyError,
     SandboxError,
@@ -54,6 +54,8 @@ _MOST_ANSWER: Final = 64 << 20
 _DEEP: Final = 250  # levels; the worker writes 200
 # Above all that the binary waits for by itself: a worker, its start, and the load.
 _PATIENCE: Final = 300.0
+_MOST_SECONDS: Final = 1_000_000  # of the protocol
+_MOST_BYTES: Final = (1 << 63) - 1
 
 # What torch.load takes and a load in the sandbox does not, and why.
 _REFUSED: Final = {
@@ -131,12 +133,27 @@ def load_untrusted(
 
 
 def _limits(max_time: float | None, max_memory: int | None, max_result: int | None) -> dict[str, float]:
-    given = {"seconds": max_time, "memory_bytes": max_memory, "result_bytes": max_result}
-    limits = {name: value for name, value in given.items() if value is not None}
-    for name, value in limits.items():
-        if not value > 0:
-            raise ValueError(f"a limit must be above zero, not {value!r} {name}")
+    """Return those that were given, as a request spells them."""
+    limits: dict[str, float] = {}
+    if max_time is not None:
+        _within("max_time", max_time, numbers.Real, _MOST_SECONDS)
+        limits["seconds"] = max(float(max_time), 1e-9)
+    for argument, name, value in (
+        ("max_memory", "memory_bytes", max_memory),
+        ("max_result", "result_bytes", max_result),
+    ):
+        if value is not None:
+            _within(argument, value, numbers.Integral, _MOST_BYTES)
+            limits[name] = int(value)
     return limits
+
+
+def _within(argument: str, value: Any, kind: Any, most: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, kind):
+        number = "a whole number" if kind is numbers.Integral else "a number"
+        raise TypeError(f"{argument} must be {number}, not {type(value).__name__}")
+    if not 0 < value <= most:
+        raise ValueError(f"{argument} must be above zero, and at most {most}")
 
 
 class _Descriptor:
@@ -292,7 +309,12 @@ def _error(kind: str, text: str, record: dict[str, Any], source: Source, wanted:
             record=record,
         )
     if kind == "request":
-        return FileAccessError("cannot be handed over", where=source.path, why=text, hint="name a regular file")
+        return BinaryError(
+            "the sandbox does not understand this package",
+            where=source.path,
+            why=text,
+            hint="the package and the binary must come from the same wheel",
+        )
     return SandboxError(
         "the sandbox gave no tensors",
         where=source.path,
