@@ -184,8 +184,9 @@ def test_the_record_is_logged(torch: Any, project: Project, pool: str, caplog: p
 
 def test_a_python_that_is_none_is_an_error(project: Project) -> None:
     path = project.file("a.pt", b"bytes")
-    with pytest.raises(andiron.SandboxError, match="python"):
+    with pytest.raises(andiron.SandboxError, match="python") as caught:
         andiron.load_untrusted(path, python="/nonexistent/python")
+    assert caught.value.hint.startswith("name a Python that has torch")
 
 
 def test_a_pool_that_is_none_is_an_error(project: Project) -> None:
@@ -194,9 +195,118 @@ def test_a_pool_that_is_none_is_an_error(project: Project) -> None:
         andiron.load_untrusted(path, pool=project.root / "s")
 
 
-def test_limits_are_above_zero(project: Project) -> None:
-    with pytest.raises(ValueError, match="above zero"):
-        andiron.load_untrusted(project.file("a.pt", b""), max_time=0)
+@pytest.mark.parametrize(
+    ("limits", "error", "match"),
+    [
+        ({"max_time": 0}, ValueError, "max_time must be above zero"),
+        ({"max_time": float("nan")}, ValueError, "above zero"),
+        ({"max_time": float("inf")}, ValueError, "at most 1000000"),
+        ({"max_time": 10**400}, ValueError, "at most 1000000"),
+        ({"max_time": "3"}, TypeError, "max_time must be a number, not str"),
+        ({"max_time": True}, TypeError, "not bool"),
+        ({"max_memory": -1}, ValueError, "max_memory must be above zero"),
+        ({"max_memory": 2e9}, TypeError, "max_memory must be a whole number, not float"),
+        ({"max_result": 10**30}, ValueError, "max_result must be .* at most 9223372036854775807"),
+        ({"max_result": True}, TypeError, "not bool"),
+        ({"max_result": 1.5}, TypeError, "not float"),
+    ],
+)
+def test_limits_that_make_no_sense(
+    limits: dict[str, Any], error: type[Exception], match: str, project: Project
+) -> None:
+    with pytest.raises(error, match=match):
+        andiron.load_untrusted(project.file("a.pt", b""), **limits)
+
+
+def test_limits_as_flags_of_the_binary() -> None:
+    def flags(*limits: Any) -> list[str]:
+        return list(_untrusted._flags(_untrusted._limits(*limits)))
+
+    assert flags(None, None, None) == []
+    assert flags(1e-12, None, 1) == ["--max-time=1ns", "--max-result=1"]
+    assert flags(0.29, 2 << 30, (1 << 63) - 1) == [
+        "--max-time=290000000ns", "--max-memory=2147483648", "--max-result=9223372036854775807"
+    ]  # fmt: skip
+    assert flags(1_000_000, 1 << 20, None) == ["--max-time=1000000000000000ns"]  # torch is imported with more
+
+
+@pytest.mark.torch
+def test_limits_are_raised(torch: Any, project: Project) -> None:
+    path = project.root / "models" / "a.pt"
+    torch.save(torch.ones(1).expand(20 << 20), path)  # 80 MiB, of a small file
+    with pytest.raises(andiron.SandboxError, match="the limit on the result") as caught:
+        andiron.load_untrusted(path)
+    assert "lower limit" not in caught.value.why
+    loaded = andiron.load_untrusted(path, max_time=90.5, max_memory=2 << 30, max_result=1 << 30)
+    assert loaded.shape == (20 << 20,)
+    assert andiron.load_untrusted(path, max_result=1 << 30, project="").shape == loaded.shape
+    project.policy("sandbox:\n  limits: {result: 64MiB, memory: 600MiB}\n")
+    with pytest.raises(andiron.BinaryError, match=r"sandbox\.limits\.result is lower") as caught_early:
+        andiron.load_untrusted(path, max_result=1 << 30)
+    assert caught_early.value.hint == "a flag may ask for less than the policy allows"
+    with pytest.raises(andiron.SandboxError, match="the policy has a lower limit: memory_bytes: 629145600, not 7"):
+        andiron.load_untrusted(path, max_memory=700 << 20)
+
+
+@pytest.mark.torch
+def test_a_limit_below_what_torch_takes_is_of_the_load(torch: Any, project: Project) -> None:
+    path = project.root / "models" / "a.pt"
+    torch.save(torch.ones(1), path)
+    with pytest.raises(andiron.SandboxError, match="MemoryError"):
+        andiron.load_untrusted(path, max_memory=1000)
+
+
+@pytest.mark.torch
+def test_the_time_that_is_asked_for_is_waited_for(
+    torch: Any, project: Project, pool: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = project.root / "models" / "a.pt"
+    torch.save(torch.ones(1), path)
+    monkeypatch.setattr(_untrusted, "_PATIENCE", 1e-3)
+    assert andiron.load_untrusted(path, pool=pool, max_time=50).shape == (1,)
+    with pytest.raises(andiron.BinaryError, match="timed out"):
+        andiron.load_untrusted(path, pool=pool)
+
+
+def refused(kind: str, limits: Any = None) -> bytes:
+    record = {"schema": "andiron/sandbox/v1", "limits": limits}
+    return framed({"record": record, "error": {"kind": kind, "text": "it was so"}})
+
+
+def test_what_a_pool_has_less_of_is_said(project: Project) -> None:
+    path = project.file("a.pt", b"bytes")
+    given = {"seconds": 0.289999999, "memory_bytes": 1 << 30, "result_bytes": 1 << 20}
+    with Liar(project.root / "s", refused("failed", given), []) as pool, pytest.raises(andiron.SandboxError) as caught:
+        andiron.load_untrusted(path, pool=pool, max_time=0.29, max_memory=1 << 29, max_result=1 << 21)
+    assert caught.value.why == "it was so; the pool has a lower limit: result_bytes: 1048576, not 2097152"
+    zeros = dict.fromkeys(given, 0)  # nothing was loaded
+    with Liar(project.root / "z", refused("failed", zeros), []) as pool, pytest.raises(andiron.SandboxError) as caught:
+        andiron.load_untrusted(path, pool=pool, max_result=1)
+    assert caught.value.why == "it was so"
+
+
+def test_a_request_that_is_not_understood_is_of_the_binary(project: Project) -> None:
+    path = project.file("a.pt", b"bytes")
+    with Liar(project.root / "s", refused("request"), []) as pool, pytest.raises(andiron.BinaryError) as caught:
+        andiron.load_untrusted(path, pool=pool)
+    assert "same wheel" in caught.value.hint
+
+
+def test_a_busy_pool_has_its_own_hint(project: Project) -> None:
+    path = project.file("a.pt", b"bytes")
+    with Liar(project.root / "s", refused("busy"), []) as pool, pytest.raises(andiron.SandboxError) as caught:
+        andiron.load_untrusted(path, pool=pool)
+    assert caught.value.hint == "try again, or give the pool more workers"
+
+
+@pytest.mark.parametrize("name", ["none", "file", "no\0name"])
+def test_a_project_that_is_no_folder(name: str, project: Project) -> None:
+    (project.root / "file").write_bytes(b"")
+    folder = str(project.root / name)
+    with pytest.raises(andiron.PolicyError, match="cannot be entered") as caught:
+        andiron.load_untrusted(project.file("a.pt", b"bytes"), project=folder)
+    assert caught.value.where == folder
+    assert "andiron.yaml" in caught.value.hint
 
 
 class Liar:

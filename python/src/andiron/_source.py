@@ -81,7 +81,7 @@ def open_source(path: str | os.PathLike[str]) -> Source:
         raise FileAccessError(
             "cannot be opened",
             where=name,
-            why=_reason(exc),
+            why=reason(exc),
             hint="name a file that is there and may be read; a relative path begins at the current folder",
         ) from exc
     return _checked(name, fd)
@@ -134,5 +134,5 @@ def _kind(mode: int) -> str:
     return next((text for test, text in kinds if test(mode)), "something else")
 
 
-def _reason(exc: Exception) -> str:
+def reason(exc: Exception) -> str:
     return (exc.strerror or str(exc)) if isinstance(exc, OSError) else str(exc)

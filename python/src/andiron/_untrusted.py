@@ -22,6 +22,7 @@ import contextlib
 import json
 import logging
 import mmap
+import numbers
 import os
 import shutil
 import socket
@@ -39,20 +40,25 @@ from ._errors import (
     BinaryError,
     ContainedError,
     DigestMismatchError,
-    FileAccessError,
     FormatError,
+    PolicyError,
     SandboxError,
 )
 from ._load import Path, explaining, request
 from ._record import emit
-from ._source import Source, open_source
+from ._source import Source, open_source, reason
 
 _log = logging.getLogger("andiron.load")
 
 _MOST_ANSWER: Final = 64 << 20
 _DEEP: Final = 250  # levels; the worker writes 200
-# Above all that the binary waits for by itself: a worker, its start, and the load.
+# Above all that the binary waits for by itself: a worker, its start, and the load. What is
+# asked for the load comes on top.
 _PATIENCE: Final = 300.0
+_MOST_SECONDS: Final = 1_000_000  # of the protocol
+_MOST_BYTES: Final = (1 << 63) - 1
+# What every worker may take at least while it imports torch.
+_START_MEMORY: Final = 1 << 30
 
 # What torch.load takes and a load in the sandbox does not, and why.
 _REFUSED: Final = {
@@ -99,11 +105,15 @@ def load_untrusted(
         it may import; without it, the first one from the current folder upwards that
         is a project, where one that has code run (sandbox.python, runsc and path) is
         refused, as nobody named it. A pool has its own.
-    max_time, max_memory, max_result: seconds, and bytes of memory and of tensors.
+    max_time, max_memory, max_result: seconds, and bytes of memory and of tensors. By
+        default a minute, 1 GiB and twice the size of the file, 64 MiB and eight times the
+        size. What andiron.yaml says beneath sandbox.limits is the most; of a pool, what
+        it was started with. The processor has its own limit, sandbox.limits.cpu.
 
     Raises ContainedError if the file tried what it may not, DigestMismatchError,
     SandboxError if there is no result for another reason, FileAccessError, FormatError,
-    BinaryError, and ValueError or TypeError for arguments that make no sense.
+    PolicyError if the folder of the project cannot be entered, BinaryError, and
+    ValueError or TypeError for arguments that make no sense.
 
     >>> state = andiron.load_untrusted("downloads/model.ckpt")
     """
@@ -111,31 +121,57 @@ def load_untrusted(
         raise SandboxError(
             "the sandbox needs Linux", hint="andiron convert takes the tensors out without running anything"
         )
-    wanted = request("load", project, sha256).sha256
-    asked = {"sha256": wanted, "limits": _limits(max_time, max_memory, max_result)}
-    folder = os.fspath(project) if project is not None else None
+    req = request("load", project, sha256)
+    limits = _limits(max_time, max_memory, max_result)
+    asked = {"sha256": req.sha256, "limits": limits}
     with open_source(path) as source:
         if pool is not None:
             connection = _connect(os.fspath(pool))
         else:
             wanted_python = sys.executable if python is None else shutil.which(python) or os.fspath(python)
-            connection = _start(wanted_python, source.size, folder)
+            connection = _start(wanted_python, source.size, req.project, limits)
         with connection as ask:
             answer, tensors = ask({"name": source.path, **asked}, source.fd)
     with contextlib.closing(_Descriptor(tensors)):
-        record = _record(answer, source, wanted)
+        record = _record(answer, source, asked, warm=pool is not None)
         value = _rebuild(tensors, source.path, str(record["output"]["sha256"]))
     _tell(source, record)
     return value
 
 
 def _limits(max_time: float | None, max_memory: int | None, max_result: int | None) -> dict[str, float]:
-    given = {"seconds": max_time, "memory_bytes": max_memory, "result_bytes": max_result}
-    limits = {name: value for name, value in given.items() if value is not None}
-    for name, value in limits.items():
-        if not value > 0:
-            raise ValueError(f"a limit must be above zero, not {value!r} {name}")
+    """Return those that were given, as a request spells them."""
+    limits: dict[str, float] = {}
+    if max_time is not None:
+        _within("max_time", max_time, numbers.Real, _MOST_SECONDS)
+        limits["seconds"] = max(float(max_time), 1e-9)
+    for argument, name, value in (
+        ("max_memory", "memory_bytes", max_memory),
+        ("max_result", "result_bytes", max_result),
+    ):
+        if value is not None:
+            _within(argument, value, numbers.Integral, _MOST_BYTES)
+            limits[name] = int(value)
     return limits
+
+
+def _within(argument: str, value: Any, kind: Any, most: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, kind):
+        number = "a whole number" if kind is numbers.Integral else "a number"
+        raise TypeError(f"{argument} must be {number}, not {type(value).__name__}")
+    if not 0 < value <= most:
+        raise ValueError(f"{argument} must be above zero, and at most {most}")
+
+
+def _flags(limits: dict[str, float]) -> Iterator[str]:
+    """Raise the limits of a worker to those, as a request only lowers them."""
+    if "seconds" in limits:
+        yield f"--max-time={round(limits['seconds'] * 1e9)}ns"
+    # The flag binds the import of torch as well, which less may not be enough for.
+    if limits.get("memory_bytes", 0) > _START_MEMORY:
+        yield f"--max-memory={limits['memory_bytes']}"
+    if "result_bytes" in limits:
+        yield f"--max-result={limits['result_bytes']}"
 
 
 class _Descriptor:
@@ -153,11 +189,11 @@ class _Asker:
     def __init__(self, connection: socket.socket, where: str) -> None:
         self._connection = connection
         self._where = where
-        connection.settimeout(_PATIENCE)
 
     def __call__(self, asked: dict[str, Any], fd: int) -> tuple[dict[str, Any], int]:
         body = json.dumps({key: value for key, value in asked.items() if value}).encode()
         received = -1
+        self._connection.settimeout(_PATIENCE + asked["limits"].get("seconds", 0))
         try:
             socket.send_fds(self._connection, [len(body).to_bytes(4, "little") + body], [fd])
             head, received = self._head()
@@ -219,8 +255,10 @@ def _connect(pool: str) -> Iterator[_Asker]:
 
 
 @contextlib.contextmanager
-def _start(python: str, size: int, folder: str | None) -> Iterator[_Asker]:
+def _start(python: str, size: int, folder: str, limits: dict[str, float]) -> Iterator[_Asker]:
     """Start a worker for one file."""
+    if folder:
+        _enter(folder)
     binary = _binary.find()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     with ours, tempfile.TemporaryFile() as said:
@@ -228,23 +266,38 @@ def _start(python: str, size: int, folder: str | None) -> Iterator[_Asker]:
             fd = theirs.fileno()
             args = ["sandbox", "pool", "--fd", str(fd), "--python", python, "--log", os.devnull]
             args += ["--max-input", str(max(1, size)), "--wait", "2m"]  # the start has a limit of its own
-            if folder is not None and os.path.exists(os.path.join(folder, _POLICY)):
+            args += _flags(limits)
+            if folder and os.path.exists(os.path.join(folder, _POLICY)):
                 args += ["--policy", _POLICY]  # its folder was named, so what it has run is the caller's
-            process = _binary.start(args, stderr=said, pass_fds=(fd,), folder=folder)
+            process = _binary.start(args, stderr=said, pass_fds=(fd,), folder=folder or None)
         try:
             yield _Asker(ours, binary)
         except BinaryError as exc:
             ours.close()
             process.wait()
             said.seek(0)
-            exc.why = said.read(4096).decode("utf-8", "replace").strip() or exc.why
+            why, _, hint = said.read(4096).decode("utf-8", "replace").strip().partition("\nhint: ")
+            exc.why, exc.hint = why or exc.why, hint or exc.hint
             raise
         finally:
             # It ends by itself; nobody need wait for that.
             threading.Thread(target=process.wait, name="andiron-sandbox", daemon=True).start()
 
 
-def _record(answer: dict[str, Any], source: Source, wanted: str) -> dict[str, Any]:
+def _enter(folder: str) -> None:
+    """Make sure that the binary can be started in a folder."""
+    try:
+        os.stat(os.path.join(folder, "."))
+    except (OSError, ValueError) as exc:
+        raise PolicyError(
+            "the project's folder cannot be entered",
+            where=folder,
+            why=reason(exc),
+            hint="name the folder that holds andiron.yaml or andiron.lock",
+        ) from exc
+
+
+def _record(answer: dict[str, Any], source: Source, asked: dict[str, Any], *, warm: bool) -> dict[str, Any]:
     """Return the record of a load that gave tensors, and raise the error of another."""
     record = answer.get("record")
     error = answer.get("error")
@@ -254,10 +307,22 @@ def _record(answer: dict[str, Any], source: Source, wanted: str) -> dict[str, An
         raise BinaryError("the sandbox gave no record", hint="the package and the binary must come from the same wheel")
     record = record if isinstance(record, dict) else {}
     _tell(source, record)
-    raise _error(str(error.get("kind")), str(error.get("text")), record, source, wanted)
+    text = str(error.get("text")) + _lowered(asked["limits"], record, "the pool" if warm else "the policy")
+    raise _error(str(error.get("kind")), text, record, source, asked["sha256"], warm=warm)
 
 
-def _error(kind: str, text: str, record: dict[str, Any], source: Source, wanted: str) -> AndironError:
+def _lowered(limits: dict[str, float], record: dict[str, Any], who: str) -> str:
+    """Say which limits were lower than was asked for; 0 is one that did not come to be."""
+    least = {name: (record.get("limits") or {}).get(name, 0) for name in limits}
+    told = [
+        f"{name}: {least[name]}, not {value}"
+        for name, value in limits.items()
+        if least[name] and value - least[name] > 1e-6  # times are cut to nanoseconds
+    ]
+    return f"; {who} has a lower limit: {', '.join(told)}" if told else ""
+
+
+def _error(kind: str, text: str, record: dict[str, Any], source: Source, wanted: str, *, warm: bool) -> AndironError:
     if kind == "digest":
         mismatch = DigestMismatchError(
             "is not the file that was expected",
@@ -276,7 +341,12 @@ def _error(kind: str, text: str, record: dict[str, Any], source: Source, wanted:
             record=record,
         )
     if kind == "request":
-        return FileAccessError("cannot be handed over", where=source.path, why=text, hint="name a regular file")
+        return BinaryError(
+            "the sandbox does not understand this package",
+            where=source.path,
+            why=text,
+            hint="the package and the binary must come from the same wheel",
+        )
     return SandboxError(
         "the sandbox gave no tensors",
         where=source.path,
@@ -285,7 +355,9 @@ def _error(kind: str, text: str, record: dict[str, Any], source: Source, wanted:
             "failed": "andiron convert reads checkpoints without running them",
             "needs": "allow what it needs in andiron.yaml, beneath sandbox, if you trust that",
             "changed": "load it again when nobody writes to it",
-            "busy": "try again, or give the pool more workers",
+            "busy": "try again, or give the pool more workers"
+            if warm
+            else "name a Python that has torch: python=...; andiron sandbox doctor tries each part",
         }.get(kind, "andiron sandbox doctor says what is missing, and what helps"),
         record=record,
     )
