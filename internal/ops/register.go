@@ -47,8 +47,15 @@ func (p *world) registrations(src *source) {
 			p.registers(r, i)
 		}
 	}
-	for i := range src.f.Tokens { // torch::RegisterOperators().op("ns::f", &f)
+	for i := range src.f.Tokens { // torch::RegisterOperators("ns::f", &f).op("ns::g", &g)
 		if src.f.Is(i, "RegisterOperators") {
+			open := i + 1
+			if src.f.IsIdent(open) { // torch::RegisterOperators r("ns::f", &f);
+				open++
+			}
+			if first := open + 1; (src.f.Is(open, "(") || src.f.Is(open, "{")) && first < len(src.f.Tokens) && src.f.Tokens[first].Kind == cppsrc.Text {
+				p.names(registration{src: src, at: i, def: true}, open)
+			}
 			for j := i; j < min(len(src.f.Tokens), i+4000) && !src.f.Is(j, ";"); j++ {
 				if src.f.Is(j, "op") {
 					p.registers(registration{src: src}, j)
@@ -70,18 +77,27 @@ type module struct {
 func (p *world) registers(r registration, i int) {
 	f := r.src.f
 	w := f.Word(i)
-	if (w != "def" && w != "impl" && w != "op") || !f.Is(i-1, ".") || !f.Is(i+1, "(") || f.Mate(i+1) < i {
-		return
-	}
-	args := f.Split(span{First: i + 2, Last: f.Mate(i + 1)})
-	if len(args) == 0 {
+	if (w != "def" && w != "impl" && w != "op") || !f.Is(i-1, ".") || !f.Is(i+1, "(") {
 		return
 	}
 	r.at, r.def = i, w != "impl"
+	p.names(r, i+1)
+}
+
+// names reads what a bracket says of a registration: its name or schema, and the functions.
+func (p *world) names(r registration, open int) {
+	f := r.src.f
+	if f.Mate(open) < open {
+		return
+	}
+	args := f.Split(span{First: open + 1, Last: f.Mate(open)})
+	if len(args) == 0 {
+		return
+	}
 	text := literals(f, args[0])
 	if text == "" {
 		if strings.HasPrefix(r.key, "Autograd") {
-			p.listed(r, i)
+			p.listed(r, r.at)
 		}
 		return
 	}
