@@ -2,6 +2,7 @@ package ops
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -70,6 +71,36 @@ func TestSpellings(t *testing.T) {
 		}
 		if got := ofRule(scanned(t, op(tt.arguments, tt.quiet)), tt.rule); len(got) != 0 {
 			t.Errorf("%s is no mistake: %q", tt.quiet, got)
+		}
+	}
+}
+
+// The index of a kernel may stand where it is used.
+func TestKernelIndex(t *testing.T) {
+	const place = "blockIdx.x * blockDim.x + threadIdx.x"
+	for _, tt := range []struct {
+		body  string
+		rules []string
+	}{
+		{"int i = " + place + "; x[i] = 1;", []string{"OPS024", "OPS033"}},
+		{"x[" + place + "] = 1;", []string{"OPS024", "OPS033"}},
+		{"*(x + " + place + ") = 1;", []string{"OPS024", "OPS033"}},
+		{"x[threadIdx.x + blockDim.x * blockIdx.x] = 1; x[" + place + "] += 1;", []string{"OPS024", "OPS024", "OPS033"}},
+		{"x[static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x] = 1;", []string{"OPS033"}},
+		{"x[(size_t)" + place + "] = 1;", []string{"OPS033"}},
+		{"if (" + place + " < n) x[" + place + "] = 1;", []string{"OPS024"}},
+		{"const int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; if (i >= n) return; x[(int64_t)" + place + "] = 1;", nil},
+		{"if (threadIdx.x == 0) x[blockIdx.x] = 1;", nil},
+		{"x[blockIdx.x * 32 + threadIdx.x] = 1;", nil}, // a block for each row
+	} {
+		got := ofRule(scanned(t, map[string]string{"op.cu": "#include <torch/extension.h>\n__global__ void k(float* x, int64_t n) { " + tt.body + " }\n"}), "OPS024", "OPS033")
+		rules := []string{}
+		for _, s := range got {
+			rules = append(rules, s[:6])
+		}
+		slices.Sort(rules)
+		if !slices.Equal(rules, tt.rules) {
+			t.Errorf("%s: %q", tt.body, got)
 		}
 	}
 }
