@@ -317,7 +317,7 @@ func (a *fn) chosenByData(indices []span, op string) bool {
 			if v == nil || v.param >= 0 || v.loop {
 				continue
 			}
-			if _, of := a.loads(v.init); of != "" {
+			if len(a.loads(v.init)) > 0 {
 				return true
 			}
 		}

@@ -235,8 +235,7 @@ func (a *fn) integral(s span) bool {
 	if last == "size" || last == "numel" {
 		return true
 	}
-	_, of := a.loads(s)
-	return of != ""
+	return len(a.loads(s)) > 0
 }
 
 // floats reports whether the operand that ends at i is a floating number.
