@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/andiron-dev/andiron/internal/cppsrc"
@@ -45,6 +46,11 @@ func (p *world) registrations(src *source) {
 		p.modules = append(p.modules, module{src: src, at: d.At, python: r.python, name: r.space})
 		for i := d.Body.First; i < d.Body.Last; i++ {
 			p.registers(r, i)
+		}
+	}
+	for _, a := range src.funcs {
+		if a.def.Class == "" && slices.Contains(src.bound, a.def.Name) {
+			p.enter(&registration{src: src, at: a.def.At, name: a.def.Name, python: true, def: true, to: []*fn{a}})
 		}
 	}
 	for i := range src.f.Tokens { // torch::RegisterOperators("ns::f", &f).op("ns::g", &g)
@@ -111,11 +117,14 @@ func (p *world) names(r registration, open int) {
 	for _, arg := range args[1:] {
 		p.target(&r, arg)
 	}
-	reg := &r
+	p.enter(&r)
+}
+
+func (p *world) enter(r *registration) {
 	for _, to := range r.to {
-		to.entries = append(to.entries, reg)
+		to.entries = append(to.entries, r)
 	}
-	p.entries = append(p.entries, reg)
+	p.entries = append(p.entries, r)
 }
 
 // mostListed is how far the list is looked for that an implementation is registered
