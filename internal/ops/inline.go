@@ -70,8 +70,9 @@ func (p *Project) inline(m *pysrc.Module, f *pysrc.File, c *pysrc.Invocation, at
 	}
 }
 
-// inlineSource reads one source, some of whose functions Python can call. Its pieces are read one by one, because then the lines
-// are those of the file, unless one is no C++ by itself.
+// inlineSource reads one source, some of whose functions Python can call. Its pieces are
+// read one by one, because then the lines are those of the file, unless one is no C++ by
+// itself.
 func (p *Project) inlineSource(name string, pieces []piece, functions []string) {
 	if p.bytes > mostBytes {
 		p.unseen(name, "the project has more sources than are looked at")

@@ -120,6 +120,7 @@ func (p *world) names(r registration, open int) {
 	p.enter(&r)
 }
 
+// enter adds a registration, also to the functions that it is of.
 func (p *world) enter(r *registration) {
 	for _, to := range r.to {
 		to.entries = append(to.entries, r)
