@@ -266,36 +266,57 @@ func (a *fn) linear(x *access) bool {
 	return handed
 }
 
-// loads gives the pointer or accessor of integers that a span takes an element of.
-func (a *fn) loads(s span) (x *access, name string) {
+// load is an element of integers that an expression takes.
+type load struct {
+	x    *access // nil for a parameter that is a pointer, and for item()
+	name string  // of the tensor or the parameter
+	at   int
+}
+
+// loads lists the elements of integers that a span takes, but for those that only choose
+// which one is taken.
+func (a *fn) loads(s span) (list []load) {
 	for i := s.First; i < s.Last; i++ {
-		if !a.f.IsIdent(i) {
+		e := a.loadAt(i)
+		if e.name == "" {
 			continue
 		}
+		list = append(list, e)
 		if a.f.Is(i+1, "[") {
-			if x, _ := a.accessOf(a.f.Word(i)); x != nil && integers(x.typ) {
-				return x, x.tensor
-			}
-			if v := a.lookup(a.f.Word(i), i); v != nil && v.param >= 0 {
-				if k := kindOf(v.typ); (k == pointer || k == accessor) && integers(v.typ) {
-					return nil, v.name
-				}
-			}
+			i = max(i, a.f.Mate(i+1))
 		}
-		if accessMethods[a.f.Word(i)] && a.member(i) && a.spend(len(a.accesses)) { // idx.data_ptr<int64_t>()[k]
-			for _, x := range a.accesses {
-				if open, ok := a.argsAt(i); x.at == i && ok && integers(x.typ) && a.f.Is(a.f.Mate(open)+1, "[") {
-					return x, x.tensor
-				}
-			}
+	}
+	return list
+}
+
+// loadAt is the element that is taken at a token; without a name it is none.
+func (a *fn) loadAt(i int) load {
+	if !a.f.IsIdent(i) {
+		return load{}
+	}
+	if a.f.Is(i+1, "[") {
+		if x, _ := a.accessOf(a.f.Word(i)); x != nil && integers(x.typ) {
+			return load{x, x.tensor, i}
 		}
-		if w := a.f.Word(i); a.member(i) && (w == "item" && a.integerItem(i) || w == "toLong" || w == "toInt") {
-			if c, ok := a.chainBefore(i - 1); ok && !c.call && (w == "item" || slices.Contains(c.links, "item()")) {
-				return nil, c.base
+		if v := a.lookup(a.f.Word(i), i); v != nil && v.param >= 0 {
+			if k := kindOf(v.typ); (k == pointer || k == accessor) && integers(v.typ) {
+				return load{nil, v.name, i}
 			}
 		}
 	}
-	return nil, ""
+	if accessMethods[a.f.Word(i)] && a.member(i) && a.spend(len(a.accesses)) { // idx.data_ptr<int64_t>()[k]
+		for _, x := range a.accesses {
+			if open, ok := a.argsAt(i); x.at == i && ok && integers(x.typ) && a.f.Is(a.f.Mate(open)+1, "[") {
+				return load{x, x.tensor, i}
+			}
+		}
+	}
+	if w := a.f.Word(i); a.member(i) && (w == "item" && a.integerItem(i) || w == "toLong" || w == "toInt") {
+		if c, ok := a.chainBefore(i - 1); ok && !c.call && (w == "item" || slices.Contains(c.links, "item()")) {
+			return load{nil, c.base, i}
+		}
+	}
+	return load{}
 }
 
 func (a *fn) integerItem(i int) bool {
@@ -333,42 +354,63 @@ func (l *looker) indexValues(a *fn) {
 			l.foundAs(indexOpen, sev, a.src, at, fmt.Sprintf("an element of %s is used as an index and is not held against both 0 and a size", from))
 		}
 	}
-	for _, d := range a.derived {
-		if from, at, ok := a.unchecked(d.index, d.index.First); ok && !reported[from] {
+	a.each(func(i int) { // T* q = p + k; memcpy(o, p + k, n);
+		if !a.f.Is(i, "+") && !a.f.Is(i, "-") || !a.movesPointer(i) {
+			return
+		}
+		if from, at, ok := a.unchecked(a.argument(i+1), i); ok && !reported[from] {
 			reported[from] = true
 			l.foundAs(indexOpen, sev, a.src, at, fmt.Sprintf("an element of %s moves a pointer and is not held against both 0 and a size", from))
 		}
+	})
+}
+
+// argument is what stands from a token to the end of its argument or statement.
+func (a *fn) argument(first int) span {
+	for i := first; i < a.def.Body.Last; i++ {
+		switch a.f.Word(i) {
+		case ",", ";", ")", "]", "}":
+			return span{First: first, Last: i}
+		case "(", "[", "{":
+			i = max(i, a.f.Mate(i))
+		}
 	}
+	return span{First: first, Last: first}
 }
 
 // unchecked follows an index to an element of a tensor that nothing was asked about.
 func (a *fn) unchecked(index span, at int) (from string, where int, found bool) {
-	if x, name := a.loads(index); name != "" {
-		if (x == nil || a.state(x.tensor, at)&hasValues == 0) && !a.clamped(index) && !a.comparedElement(index, at) {
-			return name, index.First, true
+	for _, e := range a.loads(index) {
+		if !a.held(e, index, at) {
+			return e.name, index.First, true
 		}
-		return "", 0, false
 	}
 	return a.uncheckedNames(index, at, 0, map[string]bool{})
 }
 
-// comparedElement reports whether an element that is an index was compared as it
-// stands: p[i] >= 0 && p[i] < n.
-func (a *fn) comparedElement(s span, at int) bool {
-	return slices.ContainsFunc(a.names(s), func(i int) bool {
-		below, above := a.compared(a.f.Word(i), at)
-		return a.f.Is(i+1, "[") && below && above
-	})
+// held reports whether something was asked about an element of an expression: about the
+// values of its tensor, about the element as it stands, p[i] >= 0 && p[i] < n, or by what
+// the expression does with it.
+func (a *fn) held(e load, s span, at int) bool {
+	switch below, above := a.compared(a.f.Word(e.at), at); {
+	case e.x != nil && a.state(e.x.tensor, at)&hasValues != 0:
+		return true
+	case e.x == nil && !a.device() && a.state(e.name, at)&hasValues != 0:
+		return true
+	case a.f.Is(e.at+1, "[") && below && above:
+		return true
+	}
+	return a.clampedAt(s, e.at)
 }
 
 func (a *fn) uncheckedNames(index span, at, depth int, seen map[string]bool) (from string, where int, found bool) {
 	if depth > mostSteps || !a.spend(index.Last-index.First+1) {
 		return "", 0, false
 	}
-	for _, i := range a.names(index) {
+	for _, i := range a.direct(index) {
 		name := a.f.Word(i)
 		v := a.lookup(name, i)
-		if v == nil || seen[name] || v.param >= 0 {
+		if v == nil || seen[name] || v.param >= 0 || a.clampedAt(index, i) {
 			continue
 		}
 		seen[name] = true
@@ -382,15 +424,10 @@ func (a *fn) uncheckedNames(index span, at, depth int, seen map[string]bool) (fr
 			sources = []span{n.loop.start, n.loop.bound}
 		}
 		for _, s := range sources {
-			if s.First >= s.Last || a.clamped(s) {
-				continue
-			}
-			x, of := a.loads(s)
-			if of != "" {
-				if x == nil && !a.device() && a.state(of, at)&hasValues != 0 || x != nil && a.state(x.tensor, at)&hasValues != 0 {
-					continue
+			for _, e := range a.loads(s) {
+				if !a.held(e, s, at) {
+					return e.name, i, true
 				}
-				return of, i, true
 			}
 			if from, _, ok := a.uncheckedNames(s, at, depth+1, seen); ok {
 				return from, i, true
@@ -398,6 +435,98 @@ func (a *fn) uncheckedNames(index span, at, depth int, seen map[string]bool) (fr
 		}
 	}
 	return "", 0, false
+}
+
+var clampers = words("clamp min max maybe_wrap_dim")
+
+// clampedAt reports whether an expression bounds what a token in it is a part of:
+// p[i] % n, std::min(p[i], n), x.clamp(0, n).data_ptr<int64_t>()[i].
+func (a *fn) clampedAt(s span, at int) bool {
+	for first, last := at, at; a.spend(s.Last - s.First); {
+		open, left := a.clampsLeft(s, first)
+		if left || a.clampsRight(s, last) {
+			return true
+		}
+		if open < s.First || a.f.Mate(open) < last {
+			return false
+		}
+		if clampers[a.f.Word(a.callee(open))] {
+			return true
+		}
+		first, last = open, a.f.Mate(open)
+	}
+	return true
+}
+
+// clampsLeft looks at what stands before a part of an expression, and gives the bracket
+// that both are in.
+func (a *fn) clampsLeft(s span, first int) (open int, clamps bool) {
+	operand, argument := true, true // what is looked at belongs to the same one
+	for i := first - 1; i >= s.First; i-- {
+		switch w := a.f.Word(i); w {
+		case ")", "]", "}":
+			i = min(i, a.f.Mate(i))
+		case "(", "[", "{":
+			return i, false
+		case ",", ";", "?", ":", "=":
+			operand, argument = false, false
+		case "&":
+			if argument && a.binary(i) {
+				return i, true
+			}
+			operand = false
+		case "%":
+			if operand {
+				return i, true
+			}
+		case "+", "-", "*", "/":
+			operand = false
+		default:
+			if operand && a.member(i) && clampers[w] {
+				return i, true
+			}
+		}
+	}
+	return s.First - 1, false
+}
+
+// clampsRight looks at what stands behind a part of an expression.
+func (a *fn) clampsRight(s span, last int) bool {
+	term := true
+	for i := last + 1; i < s.Last; i++ {
+		switch w := a.f.Word(i); w {
+		case "(", "[", "{":
+			i = max(i, a.f.Mate(i))
+		case ")", "]", "}", ",", ";", "?", ":":
+			return false
+		case "&":
+			return true
+		case "+", "-":
+			term = false
+		default:
+			if term && (w == "%" || a.member(i) && clampers[w]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// binary reports whether the sign at a token stands between two operands.
+func (a *fn) binary(i int) bool {
+	return a.f.IsIdent(i-1) && !notTypes[a.f.Word(i-1)] || a.f.Is(i-1, ")") || a.f.Is(i-1, "]") || a.f.Tokens[i-1].Kind == cppsrc.Number
+}
+
+// callee is the token of the name that stands before a bracket: min in std::min<int>(.
+func (a *fn) callee(open int) int {
+	i := open - 1
+	if a.f.Is(i, ">") {
+		for n := 0; n < mostCast && i > a.def.Body.First && !a.f.Is(i, "<"); n++ {
+			i--
+		}
+		i--
+	}
+	return i
 }
 
 // clamped reports whether an expression bounds what it gives.

@@ -26,7 +26,8 @@ type Project struct {
 	builds  []place // what builds an extension
 	// Calls of Python among them, and the files that such a call reads itself.
 	extensions, inlines, awaited []place
-	checked                      []place // lines that name a sanitizer
+	bound                        map[string][]string // functions that load_inline gives to Python, by the source
+	checked                      []place             // lines that name a sanitizer
 	owners                       *owners
 	history                      history
 	asked                        []asked  // what branch rules ask for
@@ -59,7 +60,7 @@ func (p *Project) Empty() bool { return len(p.sources) == 0 }
 // Collect reads the sources of a project, and what its other files say about how they
 // are built, tested and reviewed.
 func Collect(ctx context.Context, root string) (*Project, error) {
-	p := &Project{Root: filepath.ToSlash(filepath.Clean(root)), python: newPythonFacts(), steps: mostWork}
+	p := &Project{Root: filepath.ToSlash(filepath.Clean(root)), python: newPythonFacts(), bound: map[string][]string{}, steps: mostWork}
 	p.readRecord(root)
 	for e, err := range artifact.Walk(ctx, root, artifact.WalkOptions{}) {
 		switch {
@@ -170,6 +171,7 @@ func (p *Project) finish() *Project {
 	var todo []*source
 	for _, s := range p.sources {
 		byName[path.Base(s.path)] = append(byName[path.Base(s.path)], s)
+		s.bound = slices.Concat(s.bound, p.bound[path.Base(s.path)])
 		if s.torch {
 			todo = append(todo, s)
 		}

@@ -86,3 +86,32 @@ func TestRacesOpenMP(t *testing.T) {
 		}
 	}
 }
+
+// Threads of parallel_for that add to elements which data choose race, unless each has
+// a part of its own.
+func TestRacesChosen(t *testing.T) {
+	const parallel = "at::parallel_for(0, n, 1, [&](int64_t begin, int64_t end) {\nfor (int64_t i = begin; i < end; ++i) {\n%s\n} });"
+	for body, races := range map[string]bool{
+		"o[q[i]] += 1;":                               true,
+		"int64_t k = q[i]; o[k] += 1;":                true,
+		"int64_t k = (int64_t)(p[i] * n); o[k] += 1;": true,
+		"int64_t k = std::min(static_cast<int64_t>(p[i] * n), n - 1); o[k] += 1;":           true,
+		"int64_t k = p[i] > 0 ? 1 : 0; o[k]++;":                                             true,
+		"float v = p[i]; int64_t k = v * n; for (int64_t j = 0; j < 3; ++j) o[k + j] += 1;": true,
+		"const float* row = p + i * n; int64_t k = row[0]; o[k] += 1;":                      true,
+		"int64_t k = p[i] * n; o[k] = 1;":                                                   false,
+		"int64_t k = p[i] * n; o[i * n + k] += 1;":                                          false,
+		"o[i * n + q[i]] += 1;":                                                             false,
+		"int64_t row = i * n; o[row + q[i]] += 1;":                                          false,
+		"int64_t k = p[i] * n; float* row = o + i * n; row[k] += 1;":                        false,
+		"int64_t k = p[i] * n, t = at::get_thread_num(); o[t * n + k] += 1;":                false,
+		"int64_t k = p[i] * n;\n#pragma omp atomic\no[k] += 1;":                             false,
+		"std::lock_guard<std::mutex> lock(m); int64_t k = p[i] * n; o[k] += 1;":             false,
+		"for (int64_t j = q[i]; j < q[i + 1]; ++j) o[j] += p[j];":                           false,
+	} {
+		got := looked(t, op(", const at::Tensor& b, at::Tensor& c, int64_t n", "auto p = a.data_ptr<float>(); auto q = b.data_ptr<int64_t>(); auto o = c.data_ptr<float>();\n"+fmt.Sprintf(parallel, body)), "OPS045")
+		if (len(got) == 1) != races {
+			t.Errorf("%s: %q", body, got)
+		}
+	}
+}

@@ -16,6 +16,7 @@ type source struct {
 	torch  bool                     // it is about tensors or kernels
 	line   int                      // of the file that it begins at, from 0, where it is text in another one
 	macros map[string]*cppsrc.Macro // of the file
+	bound  []string                 // functions that load_inline gives to Python
 }
 
 // fn is a function and what is known of it.

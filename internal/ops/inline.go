@@ -51,23 +51,29 @@ func (p *Project) inline(m *pysrc.Module, f *pysrc.File, c *pysrc.Invocation, at
 			w.follow(a.Expr, a.Scope)
 		}
 	}
+	functions := listed(m, c, 3, "functions")
 	for _, s := range w.sources {
-		p.inlineSource(at.Path, s)
+		p.inlineSource(at.Path, s, functions.list)
 	}
 	if isTest(at.Path) {
 		return // sources of tests are not judged
 	}
 	for _, name := range w.files {
 		p.awaited = append(p.awaited, place{at, name})
+		p.bound[name] = append(p.bound[name], functions.list...)
 	}
-	if w.unknown {
+	switch {
+	case w.unknown:
 		p.unread = append(p.unread, notRead.Undetermined(at, "what load_inline builds is put together as the program runs, and was not read"))
+	case functions.unknown:
+		p.unread = append(p.unread, notRead.Undetermined(at, "which functions load_inline gives to Python is only known as the program runs, and they were not looked at as operators"))
 	}
 }
 
-// inlineSource reads one source. Its pieces are read one by one, because then the lines
-// are those of the file, unless one is no C++ by itself.
-func (p *Project) inlineSource(name string, pieces []piece) {
+// inlineSource reads one source, some of whose functions Python can call. Its pieces are
+// read one by one, because then the lines are those of the file, unless one is no C++ by
+// itself.
+func (p *Project) inlineSource(name string, pieces []piece, functions []string) {
 	if p.bytes > mostBytes {
 		p.unseen(name, "the project has more sources than are looked at")
 		return
@@ -84,7 +90,7 @@ func (p *Project) inlineSource(name string, pieces []piece) {
 	}
 	for _, x := range pieces {
 		if s := p.source(name, []byte(x.text), x.line); s != nil {
-			s.torch = true
+			s.torch, s.bound = true, functions
 		}
 	}
 }
@@ -222,15 +228,16 @@ func (w *inlined) file(e pysrc.Expr, s *pysrc.Scope, depth int) (found bool) {
 	return found
 }
 
-// missing are the sources that a file of Python reads and that are not in the project,
+// missing are the sources that a file of Python reads or builds and that were not read,
 // and the extensions of a project that has no sources at all.
 func (p *Project) missing() {
 	there := func(name string) bool {
-		return slices.ContainsFunc(p.sources, func(s *source) bool { return path.Base(s.path) == name })
+		name = path.Clean(strings.TrimLeft(name, "./"))
+		return slices.ContainsFunc(p.sources, func(s *source) bool { return strings.HasSuffix("/"+s.path, "/"+name) })
 	}
 	for _, f := range p.awaited {
 		if !there(f.text) {
-			p.unread = append(p.unread, notRead.Undetermined(f.where, f.text+" is built here, and is not among the sources that were found"))
+			p.unread = append(p.unread, notRead.Undetermined(f.where, f.text+" is built here, and is not among the sources that were read"))
 		}
 	}
 	if len(p.sources) > 0 || len(p.unread) > 0 {

@@ -242,7 +242,7 @@ func (a *fn) racesIn(l *looker, s *cppsrc.Stmt, lambda *cppsrc.Lambda) {
 		return
 	}
 	v := a.lookup(a.f.Word(i), i)
-	if v == nil || v.at == i || v.at >= lambda.All.First && v.at < lambda.All.Last || strings.Contains(v.typ, "atomic") || a.byCopy(lambda, v.name) {
+	if v == nil || v.at == i || v.at >= lambda.All.First && v.at < lambda.All.Last || strings.Contains(v.typ, "atomic") || a.byCopy(lambda, v.name) || a.apart(h.First, lambda.All) {
 		return
 	}
 	next := i + 1
@@ -264,7 +264,7 @@ func (a *fn) racesIn(l *looker, s *cppsrc.Stmt, lambda *cppsrc.Lambda) {
 		if kindOf(v.typ) != pointer {
 			l.found(sharedWrite, a, i, v.name+" is written to by all threads of parallel_for at once")
 		}
-	case a.chosenByData(indices, w):
+	case a.chosenByData(indices, w, lambda):
 		l.found(sharedWrite, a, i, fmt.Sprintf("which element of %s is written data say, and two threads of parallel_for may write the same one", v.name))
 	case !slices.ContainsFunc(indices, func(s span) bool { return a.within(s, lambda) }):
 		l.found(sharedWrite, a, i, "all threads of parallel_for write the same element of "+v.name)
@@ -278,16 +278,14 @@ func (a *fn) byCopy(l *cppsrc.Lambda, name string) bool {
 
 // within reports whether an index depends on the range of a thread: on what the lambda
 // is called with, or on the number of the thread.
-func (a *fn) within(s span, l *cppsrc.Lambda) bool { return a.ranged(s, l, 0) }
+func (a *fn) within(s span, l *cppsrc.Lambda) bool { return a.ranged(s, l, a.names, 0) }
 
-func (a *fn) ranged(s span, l *cppsrc.Lambda, depth int) bool {
+// ranged is within for the names of an index that count.
+func (a *fn) ranged(s span, l *cppsrc.Lambda, count func(span) []int, depth int) bool {
 	if depth > mostSteps || !a.spend(s.Last-s.First+1) {
 		return false
 	}
-	return slices.ContainsFunc(a.names(s), func(i int) bool {
-		if a.f.Is(i, "get_thread_num") {
-			return true
-		}
+	return a.has(s, "get_thread_num") || slices.ContainsFunc(count(s), func(i int) bool {
 		v := a.lookup(a.f.Word(i), i)
 		if v == nil || v.at < l.All.First || v.at >= l.All.Last {
 			return false
@@ -295,34 +293,45 @@ func (a *fn) ranged(s span, l *cppsrc.Lambda, depth int) bool {
 		if v.lambda {
 			return true
 		}
-		if n := a.loopOf(v.name, i); n != nil && (a.ranged(n.loop.start, l, depth+1) || a.ranged(n.loop.bound, l, depth+1)) {
+		if n := a.loopOf(v.name, i); n != nil && (a.ranged(n.loop.start, l, count, depth+1) || a.ranged(n.loop.bound, l, count, depth+1)) {
 			return true
 		}
-		return a.ranged(v.init, l, depth+1) || slices.ContainsFunc(v.assigned, func(s span) bool { return a.ranged(s, l, depth+1) })
+		return a.ranged(v.init, l, count, depth+1) || slices.ContainsFunc(v.assigned, func(s span) bool { return a.ranged(s, l, count, depth+1) })
 	})
 }
 
-// chosenByData reports whether an index is an element of a tensor, and no index beside
-// it counts.
-func (a *fn) chosenByData(indices []span, op string) bool {
+// chosenByData reports whether an index is made of an element of a tensor, and nothing
+// beside it is of the range of a thread, as i is in o[i * n + q[i]].
+func (a *fn) chosenByData(indices []span, op string, l *cppsrc.Lambda) bool {
 	if op == "=" {
 		return false // the order does not matter where all write the same; who knows
 	}
-	for _, s := range indices {
-		for _, i := range a.names(s) {
-			v := a.lookup(a.f.Word(i), i)
-			if a.f.Is(i+1, "[") {
-				return true
-			}
-			if v == nil || v.param >= 0 || v.loop {
-				continue
-			}
-			if _, of := a.loads(v.init); of != "" {
-				return true
-			}
+	return slices.ContainsFunc(indices, func(s span) bool {
+		return slices.ContainsFunc(a.names(s), func(i int) bool { return a.f.Is(i+1, "[") }) || a.madeOfElement(s, 0)
+	}) && !slices.ContainsFunc(indices, func(s span) bool { return a.ranged(s, l, a.direct, 0) })
+}
+
+// madeOfElement reports whether an expression has an element of a tensor, or a variable
+// that begins as one which has.
+func (a *fn) madeOfElement(s span, depth int) bool {
+	if depth > mostSteps || !a.spend(s.Last-s.First+1) {
+		return false
+	}
+	for i := s.First; i < s.Last; i++ {
+		if a.elementAt(i) {
+			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(a.direct(s), func(i int) bool {
+		v := a.lookup(a.f.Word(i), i)
+		return v != nil && v.param < 0 && !v.loop && a.madeOfElement(v.init, depth+1)
+	})
+}
+
+// elementAt reports whether an element of a tensor is taken at a token, of any type.
+func (a *fn) elementAt(i int) bool {
+	v := a.lookup(a.f.Word(i), i)
+	return v != nil && a.f.Is(i+1, "[") && (a.pointsIn(v) || kindOf(v.typ) == pointer) || a.loadAt(i).name != ""
 }
 
 var deprecations = map[string]string{

@@ -235,8 +235,7 @@ func (a *fn) integral(s span) bool {
 	if last == "size" || last == "numel" {
 		return true
 	}
-	_, of := a.loads(s)
-	return of != ""
+	return len(a.loads(s)) > 0
 }
 
 // floats reports whether the operand that ends at i is a floating number.
@@ -338,17 +337,38 @@ func (l *looker) kernelIndices(a *fn) {
 	if !a.kernel() || a.knowsLimits() {
 		return
 	}
+	narrow := map[int]string{}
 	for _, list := range a.vars {
 		for _, v := range list {
-			if v.param >= 0 || kindOf(v.typ) != integer32 || !a.has(v.init, "blockIdx") || !a.has(v.init, "blockDim") || a.has(v.init, "int64_t") {
-				continue
+			if v.param < 0 && kindOf(v.typ) == integer32 && a.has(v.init, "blockIdx") && a.has(v.init, "blockDim") && !a.has(v.init, "int64_t") {
+				narrow[v.at] = v.name
 			}
-			if callers := a.p.launchers(a.def.Name); len(callers) > 0 && !slices.ContainsFunc(callers, func(c *fn) bool { return !c.everyCaller((*fn).knowsLimits) }) {
-				continue
-			}
-			l.found(narrowKernelIndex, a, v.at, v.name+" is computed in 32 bits, and nothing makes sure that there are no more elements")
 		}
 	}
+	for _, s := range a.subs {
+		if slices.ContainsFunc(s.indices, a.blockProduct) {
+			narrow[s.at] = "an index of " + s.name
+		}
+	}
+	if len(narrow) == 0 {
+		return
+	}
+	if callers := a.p.launchers(a.def.Name); len(callers) > 0 && !slices.ContainsFunc(callers, func(c *fn) bool { return !c.everyCaller((*fn).knowsLimits) }) {
+		return
+	}
+	for at, name := range narrow {
+		l.found(narrowKernelIndex, a, at, name+" is computed in 32 bits, and nothing makes sure that there are no more elements")
+	}
+}
+
+// blockProduct reports whether blockIdx.x * blockDim.x stands in a span without a cast.
+func (a *fn) blockProduct(s span) bool {
+	for i := s.First; i < s.Last; i++ {
+		if a.f.Is(i, "blockIdx") && a.f.Is(i+3, "*") && a.f.Is(i+4, "blockDim") || a.f.Is(i, "blockDim") && a.f.Is(i+3, "*") && a.f.Is(i+4, "blockIdx") {
+			return !a.f.Is(i-1, ")") && !a.f.Is(i-1, "*")
+		}
+	}
+	return false
 }
 
 // launchers are the functions that launch a kernel.
@@ -440,6 +460,17 @@ func (l *looker) kernelBounds(a *fn) {
 					break
 				}
 			}
+		}
+	}
+	if a.comparedAnywhere("blockIdx") || a.comparedAnywhere("threadIdx") {
+		return
+	}
+	for _, s := range a.subs { // x[blockIdx.x * blockDim.x + threadIdx.x]
+		if slices.ContainsFunc(s.indices, func(i span) bool {
+			return a.has(i, "blockIdx") && a.has(i, "blockDim") && a.has(i, "threadIdx")
+		}) {
+			l.found(kernelOpen, a, s.at, "an index of "+s.name+" is computed from the block and the thread, without being compared with anything")
+			return
 		}
 	}
 }

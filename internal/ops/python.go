@@ -72,6 +72,7 @@ func (p *Project) pythonCall(m *pysrc.Module, f *pysrc.File, c *pysrc.Invocation
 			p.inline(m, f, c, at)
 		} else {
 			p.extensions = append(p.extensions, place{at, called + " builds an extension"})
+			p.awaits(m, c, at)
 		}
 	case called == "gradcheck" || called == "gradgradcheck" || called == "opcheck":
 		p.python.checks = append(p.python.checks, place{at, called + " is called"})

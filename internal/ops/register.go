@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/andiron-dev/andiron/internal/cppsrc"
@@ -47,8 +48,20 @@ func (p *world) registrations(src *source) {
 			p.registers(r, i)
 		}
 	}
-	for i := range src.f.Tokens { // torch::RegisterOperators().op("ns::f", &f)
+	for _, a := range src.funcs {
+		if a.def.Class == "" && slices.Contains(src.bound, a.def.Name) {
+			p.enter(&registration{src: src, at: a.def.At, name: a.def.Name, python: true, def: true, to: []*fn{a}})
+		}
+	}
+	for i := range src.f.Tokens { // torch::RegisterOperators("ns::f", &f).op("ns::g", &g)
 		if src.f.Is(i, "RegisterOperators") {
+			open := i + 1
+			if src.f.IsIdent(open) { // torch::RegisterOperators r("ns::f", &f);
+				open++
+			}
+			if first := open + 1; (src.f.Is(open, "(") || src.f.Is(open, "{")) && first < len(src.f.Tokens) && src.f.Tokens[first].Kind == cppsrc.Text {
+				p.names(registration{src: src, at: i, def: true}, open)
+			}
 			for j := i; j < min(len(src.f.Tokens), i+4000) && !src.f.Is(j, ";"); j++ {
 				if src.f.Is(j, "op") {
 					p.registers(registration{src: src}, j)
@@ -70,18 +83,27 @@ type module struct {
 func (p *world) registers(r registration, i int) {
 	f := r.src.f
 	w := f.Word(i)
-	if (w != "def" && w != "impl" && w != "op") || !f.Is(i-1, ".") || !f.Is(i+1, "(") || f.Mate(i+1) < i {
-		return
-	}
-	args := f.Split(span{First: i + 2, Last: f.Mate(i + 1)})
-	if len(args) == 0 {
+	if (w != "def" && w != "impl" && w != "op") || !f.Is(i-1, ".") || !f.Is(i+1, "(") {
 		return
 	}
 	r.at, r.def = i, w != "impl"
+	p.names(r, i+1)
+}
+
+// names reads what a bracket says of a registration: its name or schema, and the functions.
+func (p *world) names(r registration, open int) {
+	f := r.src.f
+	if f.Mate(open) < open {
+		return
+	}
+	args := f.Split(span{First: open + 1, Last: f.Mate(open)})
+	if len(args) == 0 {
+		return
+	}
 	text := literals(f, args[0])
 	if text == "" {
 		if strings.HasPrefix(r.key, "Autograd") {
-			p.listed(r, i)
+			p.listed(r, r.at)
 		}
 		return
 	}
@@ -95,11 +117,15 @@ func (p *world) registers(r registration, i int) {
 	for _, arg := range args[1:] {
 		p.target(&r, arg)
 	}
-	reg := &r
+	p.enter(&r)
+}
+
+// enter adds a registration, also to the functions that it is of.
+func (p *world) enter(r *registration) {
 	for _, to := range r.to {
-		to.entries = append(to.entries, reg)
+		to.entries = append(to.entries, r)
 	}
-	p.entries = append(p.entries, reg)
+	p.entries = append(p.entries, r)
 }
 
 // mostListed is how far the list is looked for that an implementation is registered

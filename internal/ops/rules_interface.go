@@ -70,7 +70,7 @@ var hasBuiltIn = &rule.Rule{
 var notRead = &rule.Rule{
 	ID: "OPS080", Title: "C++ or CUDA that could not be read", Strategy: finding.CustomOps,
 	Severity: finding.Medium, Verdict: finding.Unreadable, Since: since, Refs: []string{"ISO C++20 [lex]"},
-	Text: "A bracket or a string does not end, statements are nested too deep, or the file is over a limit. Or what an extension is built of is not there to be read: load_inline is given text that is put together as the program runs, or a source that is not in the project. What stands around it was looked at; what the part itself does is not known.",
+	Text: "A bracket or a string does not end, statements are nested too deep, or the file is over a limit. Or what an extension is built of is not there to be read: load_inline is given text or functions that are put together as the program runs, or a source that is named is not in the project, or in another language. What stands around it was looked at; what the part itself does is not known.",
 	Fix:  "mend the file, or move what is no source of an operator out of the project; write the text of load_inline out, or keep it in a source file",
 }
 

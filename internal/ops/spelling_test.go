@@ -2,6 +2,7 @@ package ops
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,6 +23,8 @@ func TestSpellings(t *testing.T) {
 		loops = "for (int i = 0; i < rows; ++i) for (int j = 0; j < cols; ++j) "
 		loop  = "auto c = a.contiguous(); auto p = c.data_ptr<float>(); float s = 0; int64_t i = 0;\n"
 		bytes = ", at::Tensor& o"
+		index = ", const at::Tensor& b, int64_t n, int64_t d"
+		chose = "TORCH_CHECK(n > 0 && d > 0);\nauto p = a.data_ptr<float>(); auto q = b.data_ptr<int64_t>(); float s = 0; for (int64_t i = 0; i < n; ++i) { int64_t k = q[i]; "
 	)
 	for _, tt := range []struct{ rule, arguments, fires, quiet string }{
 		{"OPS021", "", sized + loops + "s += p[i * cols + j];", wide + loops + "s += p[i * cols + j];"},
@@ -64,12 +67,58 @@ func TestSpellings(t *testing.T) {
 		{"OPS004", bytes, "auto q = o.data_ptr<float>(); auto p = a.data_ptr<float>(); std::copy(p, p + a.numel(), q);", "auto q = a.data_ptr<float>(); auto r = at::empty_like(a); std::copy(q, q + a.numel(), r.data_ptr<float>());"},
 		{"OPS004", bytes + ", int64_t n", "memcpy(o.data_ptr<float>(), a.data_ptr<float>(), n * 4);", "auto r = at::empty_like(a); memcpy(r.data_ptr(), a.data_ptr(), a.nbytes());"},
 		{"OPS004", bytes, "memmove(o.data_ptr(), a.data_ptr(), a.nbytes());", "memcpy(o.data_ptr(), a.data_ptr(), std::min(a.nbytes(), o.nbytes()));"},
+
+		// What is bounded is the element that was chosen, and not what is added to it.
+		{"OPS006", index, chose + "s += p[q[i] + i % d]; }", chose + "s += p[(q[i] + i) % d]; }"},
+		{"OPS006", index, chose + "s += p[q[i] + std::min(i, d)]; }", chose + "s += p[std::min<int64_t>(q[i], d) + i]; }"},
+		{"OPS006", index, chose + "s += p[q[i] * d + i % d]; }", chose + "s += p[q[i] * d % n + i]; }"},
+		{"OPS006", index, chose + "s += p[q[i % n] * d]; }", chose + "s += p[static_cast<int64_t>(q[i]) % n * d]; }"},
+		{"OPS006", index, chose + "s += p[(i & 7) + q[i]]; }", chose + "s += p[q[i] + 3 & 7]; }"},
+		{"OPS006", index, chose + "s += p[k + i % d]; }", chose + "s += p[k % d]; }"},
+		{"OPS006", index, chose + "int64_t j = k + std::max(i, d); s += p[j]; }", chose + "int64_t j = std::min(std::max(k, i), d); s += p[j]; }"},
+		{"OPS006", index, chose + "s += p[i % d * q[i]]; }", chose + "s += p[i % q[i]]; }"},
+		{"OPS006", index, chose + "s += p[q[i] * (i % d)]; }", chose + "s += p[b.clamp(0, d).data_ptr<int64_t>()[i]]; }"},
+		{"OPS006", index, chose + "int64_t j = q[i]; s += p[j]; }", chose + "if (q[i] < 0 || q[i] >= n) continue; int64_t j = q[i]; s += p[j]; }"},
+		{"OPS006", index, chose + "memcpy(&s, p + q[i] * d, 4); }", chose + "memcpy(&s, p + q[i] % n * d, 4); }"},
+		{"OPS006", index, chose + "std::copy_n(p + i * d + k, d, &s); }", chose + "TORCH_CHECK(k >= 0 && k < d);\nstd::copy_n(p + i * d + k, d, &s); }"},
+		{"OPS006", index, chose + "g(i, p - q[i]); }", chose + "g(q[i], p + i, q[i]); }"},
+		{"OPS006", index, chose + "float* r = p + q[i]; s += r[0]; }", chose + "float* r = p + i; s += r[0] + q[i]; }"},
 	} {
 		if got := ofRule(scanned(t, op(tt.arguments, tt.fires)), tt.rule); len(got) == 0 {
 			t.Errorf("%s is not seen: %s", tt.rule, tt.fires)
 		}
 		if got := ofRule(scanned(t, op(tt.arguments, tt.quiet)), tt.rule); len(got) != 0 {
 			t.Errorf("%s is no mistake: %q", tt.quiet, got)
+		}
+	}
+}
+
+// The index of a kernel may stand where it is used.
+func TestKernelIndex(t *testing.T) {
+	const place = "blockIdx.x * blockDim.x + threadIdx.x"
+	for _, tt := range []struct {
+		body  string
+		rules []string
+	}{
+		{"int i = " + place + "; x[i] = 1;", []string{"OPS024", "OPS033"}},
+		{"x[" + place + "] = 1;", []string{"OPS024", "OPS033"}},
+		{"*(x + " + place + ") = 1;", []string{"OPS024", "OPS033"}},
+		{"x[threadIdx.x + blockDim.x * blockIdx.x] = 1; x[" + place + "] += 1;", []string{"OPS024", "OPS024", "OPS033"}},
+		{"x[static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x] = 1;", []string{"OPS033"}},
+		{"x[(size_t)" + place + "] = 1;", []string{"OPS033"}},
+		{"if (" + place + " < n) x[" + place + "] = 1;", []string{"OPS024"}},
+		{"const int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; if (i >= n) return; x[(int64_t)" + place + "] = 1;", nil},
+		{"if (threadIdx.x == 0) x[blockIdx.x] = 1;", nil},
+		{"x[blockIdx.x * 32 + threadIdx.x] = 1;", nil}, // a block for each row
+	} {
+		got := ofRule(scanned(t, map[string]string{"op.cu": "#include <torch/extension.h>\n__global__ void k(float* x, int64_t n) { " + tt.body + " }\n"}), "OPS024", "OPS033")
+		rules := []string{}
+		for _, s := range got {
+			rules = append(rules, s[:6])
+		}
+		slices.Sort(rules)
+		if !slices.Equal(rules, tt.rules) {
+			t.Errorf("%s: %q", tt.body, got)
 		}
 	}
 }
