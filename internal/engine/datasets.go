@@ -230,7 +230,7 @@ func (l *dataLook) open(f TensorFile, first int64, parts *[]dataset.Part) (datas
 	case ext == ".csv" && f.As == "":
 		return dataset.CSV(a.Name(), io.NewSectionReader(a.ReaderAt(), 0, a.Size()), l.typeOf, first, l.d.Limits)
 	case ext == ".tar" && f.As == "":
-		return dataset.Shard(a.Name(), a.ReaderAt(), a.Size(), first, l.form(dataset.ImageColumn), l.d.Limits)
+		return dataset.Shard(a.Name(), a.ReaderAt(), a.Size(), first, l.form, l.d.Limits)
 	}
 	file, err := tensorfile.Open(a.ReaderAt(), a.Size())
 	if err != nil {
