@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -252,6 +253,36 @@ func TestSamples(t *testing.T) {
 	mask[8] = 1
 	if got := learn(t, New(), Request{"m", []tensor.Source{data("mask", tensor.Int64, []int64{16}, mask)}}); !strings.Contains(got, "values: [0, 1]") {
 		t.Errorf("a mask:\n%s", got)
+	}
+}
+
+// The range of integers is what was seen, from 0 on, and that of floating-point numbers
+// has room around it.
+func TestRanges(t *testing.T) {
+	for _, c := range []struct {
+		d      tensor.DType
+		values []int8
+		want   string
+	}{
+		{tensor.Int8, []int8{18, 90, 20, 21, 22}, "range: [0, 90]"},
+		{tensor.Int8, []int8{-40, 100, 20, 21, 22}, "range: [-40, 100]"},
+		{tensor.Uint8, []int8{18, 90, 20, 21, 22}, ""},
+		{tensor.Uint8, slices.Repeat([]int8{1, 2, 3, 4}, 4), "values: [1, 2, 3, 4]"},
+		{tensor.Float32, []int8{-40, 100, 20, 21, 22}, "range: [-68, 130]"},
+		{tensor.Float32, []int8{18, 90, 20, 21, 22}, "range: [0, 255]"},
+	} {
+		var b []byte
+		for _, v := range c.values {
+			if c.d == tensor.Float32 {
+				b = binary.LittleEndian.AppendUint32(b, math.Float32bits(float32(v)))
+			} else {
+				b = append(b, byte(v))
+			}
+		}
+		got := learn(t, New(), Request{"s", []tensor.Source{data("x", c.d, []int64{int64(len(c.values))}, b)}})
+		if !strings.Contains(got, "    "+c.want) || c.want == "" && strings.Contains(got, "range:") {
+			t.Errorf("%s %v: no %q in:\n%s", c.d, c.values, c.want, got)
+		}
 	}
 }
 
