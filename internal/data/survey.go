@@ -257,7 +257,7 @@ func (s *Survey) patches(report func(finding.Finding)) {
 		}
 	}
 	if len(passed) > 0 {
-		f := tenUnsearched.Finding(s.Where, "neither patches nor images that are nearly the same were looked for in "+passed[0]+andMore(len(passed)-1, "column", "columns"))
+		f := tenUnsearched.Finding(s.Where, "no patches were looked for in "+passed[0]+andMore(len(passed)-1, "column", "columns"))
 		f.Evidence = passed[:min(shownRows, len(passed))]
 		report(f)
 	}

@@ -20,7 +20,7 @@ func TestUnsearchedColumns(t *testing.T) {
 		}
 		return tensor.Tensor{Name: name, DType: tensor.Uint8, Shape: shape, Data: make([]byte, n)}
 	}
-	const one = `neither patches nor images that are nearly the same were looked for in column "clip": its samples are of the shape [9 3 8 8], which is no image's`
+	const one = `no patches were looked for in column "clip": its samples are of the shape [9 3 8 8], which is no image's, and not compared as images`
 	for name, c := range map[string]struct {
 		columns []tensor.Tensor
 		want    []string

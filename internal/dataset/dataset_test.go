@@ -293,8 +293,10 @@ func TestShardGoesOn(t *testing.T) {
 		}
 		got = append(got, fmt.Sprintf("%d is of %d columns", rows.First, len(rows.Columns)))
 	}
-	want := []string{"0 is of 1 columns", `1: "s.tar": member "2.cls": label "x" is no integer`, `2: "s.tar": member "3.png": unexpected EOF`, "3 is of 2 columns",
-		`4: "s.tar": member "5.jpg": sample "5" has two columns "image"`, "5 is of 1 columns"}
+	want := []string{
+		"0 is of 1 columns", `1: "s.tar": member "2.cls": label "x" is no integer`, `2: "s.tar": member "3.png": unexpected EOF`, "3 is of 2 columns",
+		`4: "s.tar": member "5.jpg": sample "5" has two columns "image"`, "5 is of 1 columns",
+	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
 	}

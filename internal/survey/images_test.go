@@ -2,6 +2,7 @@ package survey
 
 import (
 	"encoding/binary"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -94,14 +95,33 @@ func TestPatchesOfColumns(t *testing.T) {
 	}
 }
 
-// All columns of images together have the memory of one.
+// All columns of images together have the memory of one, and where that is for too few of
+// each, those with more channels have it.
 func TestRoomOfColumns(t *testing.T) {
-	p := drawn(200, 16, 0, 1)
-	s := New(Options{Pixels: 100 * 4 * 16 * 16})
-	s.Add(p.rowsOf(p.stored("image", 3, true), p.stored("mask", 1, true)))
-	for _, m := range s.images {
-		if len(m.numbers) != 100 || !slices.Equal(m.numbers, s.images[0].numbers) {
-			t.Errorf("%d images of column %q are kept", len(m.numbers), m.column)
+	p := drawn(1200, 8, 0, 1)
+	rows := p.rowsOf(p.stored("mask", 1, true), p.stored("image", 3, true), p.stored("other", 3, false))
+	for _, c := range []struct {
+		pixels int64
+		want   map[string]int
+	}{
+		{1100 * 7 * 64, map[string]int{"mask": 1100, "image": 1100, "other": 1100}},
+		{1000 * 6 * 64, map[string]int{"image": 1000, "other": 1000}},
+		{999 * 6 * 64, map[string]int{"image": 1200, "mask": 1200}},
+		{300 * 3 * 64, map[string]int{"image": 300}},
+	} {
+		s := New(Options{Pixels: c.pixels})
+		s.Add(rows)
+		got := map[string]int{}
+		for _, m := range s.images {
+			got[m.column] = len(m.numbers)
+		}
+		if !maps.Equal(got, c.want) {
+			t.Errorf("of %d bytes: %v, want %v", c.pixels, got, c.want)
+		}
+		for _, x := range s.Columns {
+			if _, ok := got[x.Name]; ok != (x.Unsearched == "") {
+				t.Errorf("of %d bytes: column %q, %q", c.pixels, x.Name, x.Unsearched)
+			}
 		}
 	}
 }
@@ -114,11 +134,11 @@ func TestUnsearched(t *testing.T) {
 		column tensor.Tensor
 		want   string
 	}{
-		"a clip":            {p.shaped("x", tensor.Uint8, 9, 3, 16, 16), "its samples are of the shape [9 3 16 16], which is no image's"},
-		"many channels":     {p.shaped("x", tensor.Float32, 13, 16, 16), "its samples are of the shape [13 16 16], which is no image's"},
-		"too small":         {p.shaped("x", tensor.Float32, 7, 7), "its samples are of the shape [7 7], which is no image's"},
-		"none":              {p.shaped("x", tensor.Float32, 0, 16, 16), "its samples are of the shape [0 16 16], which is no image's"},
-		"flat":              {p.shaped("x", tensor.Uint8, 256), "its samples are of the shape [256], which is no image's"},
+		"a clip":            {p.shaped("x", tensor.Uint8, 9, 3, 16, 16), "its samples are of the shape [9 3 16 16], which is no image's, and not compared as images"},
+		"many channels":     {p.shaped("x", tensor.Float32, 13, 16, 16), "its samples are of the shape [13 16 16], which is no image's, and not compared as images"},
+		"too small":         {p.shaped("x", tensor.Float32, 7, 7), "its samples are of the shape [7 7], which is no image's, and not compared as images"},
+		"none":              {p.shaped("x", tensor.Float32, 0, 16, 16), "its samples are of the shape [0 16 16], which is no image's, and not compared as images"},
+		"flat":              {p.shaped("x", tensor.Uint8, 256), "its samples are of the shape [256], which is no image's, and not compared as images"},
 		"numbers":           {p.shaped("x", tensor.Float32, 256), ""},
 		"a few bytes":       {p.shaped("x", tensor.Uint8, 63), ""},
 		"one number":        {p.shaped("x", tensor.Float32), ""},

@@ -48,24 +48,38 @@ func (s *Survey) keepImages(l *Look, labels []int32) {
 	}
 }
 
+// leastRoom is how many images of each of several columns are kept; where fewer fit, some
+// columns are left out.
+const leastRoom = 1000
+
 // makeRoom shares the memory between the columns of images that the first rows with some
-// have, so that as many are kept of each.
+// have, so that as many are kept of each. Those with more channels come first: a mask has
+// one.
 func (s *Survey) makeRoom(l *Look) {
-	each := int64(0)
+	var list []*images
 	for i := range l.columns {
 		t := l.columns[i].tensor
 		height, width, channels, _, ok := pixels(t.Shape)
-		if c := s.column[t.Name]; ok && c != nil && t.DType != tensor.Bytes {
-			c.images = &images{column: t.Name, height: height, width: width, channels: channels}
-			s.images = append(s.images, c.images)
-			each += int64(c.images.each())
+		if ok && s.column[t.Name] != nil && t.DType != tensor.Bytes {
+			list = append(list, &images{column: t.Name, height: height, width: width, channels: channels})
 		}
 	}
-	if each == 0 {
+	if len(list) == 0 {
 		return
 	}
-	for _, m := range s.images {
-		m.by = s.room(each)
+	each := int64(0)
+	for _, m := range slices.SortedStableFunc(slices.Values(list), func(a, b *images) int { return b.channels - a.channels }) {
+		if n := each + int64(m.each()); each == 0 || s.opt.Pixels/n >= leastRoom {
+			each = n
+		} else {
+			s.column[m.column].Unsearched = "there is no memory left for its images beside those of the other columns"
+		}
+	}
+	for _, m := range list {
+		if c := s.column[m.column]; c.Unsearched == "" {
+			m.by = s.room(each)
+			c.images, s.images = m, append(s.images, m)
+		}
 	}
 	s.small = &images{height: smallSide, width: smallSide, channels: 3, by: s.room(3 * smallSide * smallSide)}
 }
@@ -103,7 +117,7 @@ func unsearched(t *tensor.Tensor) string {
 		}
 	}
 	if dims > 1 || t.DType == tensor.Uint8 && values >= leastSide*leastSide {
-		return fmt.Sprintf("its samples are of the shape %v, which is no image's", t.Shape[1:])
+		return fmt.Sprintf("its samples are of the shape %v, which is no image's, and not compared as images", t.Shape[1:])
 	}
 	return ""
 }
