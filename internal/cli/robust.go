@@ -168,6 +168,9 @@ func (f *robustFlags) evaluation() (*evaluation, error) {
 		}
 		sample.Tensors = append(sample.Tensors, t)
 	}
+	if d := sample.Tensors[1].DType; d != "bool" && !strings.Contains(d, "int") { // fractions would be cut off
+		return nil, usage(fmt.Sprintf("robust eval: --labels %q holds %s, and classes are integers", f.labels, d), "numpy.save(FILE, array.astype(\"int64\")) writes them, if each value is the number of a class")
+	}
 	e.job.Samples = []pyrun.Sample{sample}
 	return e, nil
 }

@@ -142,7 +142,7 @@ var tenUnsearched = &rule.Rule{
 	Title:    "look at the set that was left out, or taken at a part of it",
 	Strategy: finding.InputValidation,
 	Severity: finding.Info,
-	Text: `Patches that tell the label were looked for on a part of the images, or on none: they differ in size, they are too few, too small or too coarse for one to stand out, or there are more than are kept in memory. Then those that were looked at are drawn by chance from the whole set, always the same ones: a patch on enough samples is on enough of those as well, wherever they stand.
+	Text: `Patches that tell the label were looked for on a part of the images, or on none: they differ in size, they are too few, too small or too coarse for one to stand out, or there are more than are kept in memory, or a column with several dimensions has none that are known: clips, volumes, more than seven channels, pixels in one row. Of too many, those that are looked at are drawn by chance from the whole set, always the same ones: a patch on enough samples is on enough of those as well, wherever they stand.
 
 Nothing is known about the others. What lies beside the data in a folder and is called as what a system leaves or what is written for readers (.DS_Store, README.md) is passed over, and named, and so are the entries of a file of torch.save that are numbers and texts. Where no column is known to have labels, there are none to contradict each other, and no patches are looked for. With --schema-only there is no look at the set as a whole: no copies, outliers, patches or distributions.`,
 	Fix:   "bring the images to one size, check the set in parts, name the labels with --label, or leave --schema-only out",

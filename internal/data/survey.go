@@ -247,12 +247,30 @@ func (s *Survey) outliers(report func(finding.Finding)) {
 }
 
 func (s *Survey) patches(report func(finding.Finding)) {
-	found := s.Survey.Patches()
+	for _, found := range s.Survey.Patches() {
+		s.patchesOf(found, report)
+	}
+	var passed []string
+	for _, c := range s.Survey.Columns {
+		if c.Unsearched != "" {
+			passed = append(passed, fmt.Sprintf("column %.80q: %s", c.Name, c.Unsearched))
+		}
+	}
+	if len(passed) > 0 {
+		f := tenUnsearched.Finding(s.Where, "no patches were looked for in "+passed[0]+andMore(len(passed)-1, "column", "columns"))
+		f.Evidence = passed[:min(shownRows, len(passed))]
+		report(f)
+	}
+}
+
+// patchesOf reports what was found in a column.
+func (s *Survey) patchesOf(found survey.PatchSearch, report func(finding.Finding)) {
+	in := found.In()
 	switch {
-	case found.Refused != "" && s.Survey.HasImages():
-		report(tenUnsearched.Finding(s.Where, "no patches were looked for: "+found.Refused))
-	case found.Refused == "" && !found.Whole:
-		report(tenUnsearched.Finding(s.Where, fmt.Sprintf("patches were looked for on %d of %d samples, drawn by chance from all of them: one is found if it is on %d of those", found.Looked, s.Survey.Count, max(found.Least.Standing, found.Least.Moving))))
+	case found.Refused != "":
+		report(tenUnsearched.Finding(s.Where, "no patches were looked for"+in+": "+found.Refused))
+	case !found.Whole:
+		report(tenUnsearched.Finding(s.Where, fmt.Sprintf("patches were looked for%s on %d of %d samples, drawn by chance from all of them: one is found if it is on %d of those", in, found.Looked, s.Survey.Count, max(found.Least.Standing, found.Least.Moving))))
 	}
 	if reach := found.Reach(); reach != "" {
 		f := tenReach.Finding(s.Where, reach)
@@ -262,10 +280,10 @@ func (s *Survey) patches(report func(finding.Finding)) {
 		report(f)
 	}
 	if found.Cut {
-		report(tenUnsearched.Finding(s.Where, "more parts of pictures tell a label than are kept in memory; those that tell most were"))
+		report(tenUnsearched.Finding(s.Where, "more parts of pictures"+in+" tell a label than are kept in memory; those that tell most were"))
 	}
 	if len(found.Crowded) > 0 {
-		f := tenUnsearched.Finding(s.Where, "patches were not looked for on the samples of "+counted(int64(len(found.Crowded)), "label", "labels")+": they have so many parts in common that none stands out")
+		f := tenUnsearched.Finding(s.Where, "patches were not looked for"+in+" on the samples of "+counted(int64(len(found.Crowded)), "label", "labels")+": they have so many parts in common that none stands out")
 		f.Evidence = []string{"label " + strings.Join(quoted(found.Crowded[:min(shownRows, len(found.Crowded))]), ", ")}
 		report(f)
 	}
@@ -274,7 +292,7 @@ func (s *Survey) patches(report func(finding.Finding)) {
 		if p.Moving {
 			where = "at different places"
 		}
-		f := tenPatch.Finding(s.Where, fmt.Sprintf("%d of %d samples with the same %d by %d pixels %s have the label %.40q", p.Of, p.Count, p.Size, p.Size, where, p.Label))
+		f := tenPatch.Finding(s.Where, fmt.Sprintf("%d of %d samples with the same %d by %d pixels%s %s have the label %.40q", p.Of, p.Count, p.Size, p.Size, in, where, p.Label))
 		f.Evidence = []string{"samples " + s.namedAll(p.Samples[:min(shownRows, len(p.Samples))])}
 		report(f)
 	}

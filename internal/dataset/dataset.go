@@ -130,9 +130,10 @@ func (r *Rows) Next() int64 {
 	return next
 }
 
-// Place says where a sample has the value of a column, if that is known.
+// Place says where a sample has the value of a column, if that is known and there is such
+// a sample: of some rows all are among the bad ones.
 func (r *Rows) Place(row int, column string) Place {
-	if r.place == nil {
+	if r.place == nil || row >= r.N {
 		return Place{}
 	}
 	return r.place(row, column)

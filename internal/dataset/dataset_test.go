@@ -241,10 +241,13 @@ func headless(t testing.TB) []byte {
 	return b.Bytes()[:at+1024]
 }
 
+// alike is one form for all columns.
+func alike(f Form) func(string) Form { return func(string) Form { return f } }
+
 func TestShard(t *testing.T) {
 	p := string(picture(t))
 	b := archive(t, "a/1.png", p, "a/1.cls", "7\n", "a/1.txt", "red", "a/2.png", p, "a/2.cls", "-1")
-	set, err := Shard("s.tar", bytes.NewReader(b), int64(len(b)), 10, Form{DType: tensor.Uint8}, Limits{})
+	set, err := Shard("s.tar", bytes.NewReader(b), int64(len(b)), 10, alike(Form{DType: tensor.Uint8}), Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +259,7 @@ func TestShard(t *testing.T) {
 		t.Errorf("first sample %+v", x)
 	}
 	for i, bad := range [][]byte{archive(t, "1.cls", "x"), archive(t, "1.png", "x"), archive(t, "1.cls", "1", "1.CLS", "2"), archive(t, "../1.cls", "1"), b[:700], headless(t)} {
-		set, err := Shard("s.tar", bytes.NewReader(bad), int64(len(bad)), 0, Form{DType: tensor.Uint8}, Limits{})
+		set, err := Shard("s.tar", bytes.NewReader(bad), int64(len(bad)), 0, alike(Form{DType: tensor.Uint8}), Limits{})
 		if err == nil {
 			_, err = all(set)
 		}
@@ -270,8 +273,8 @@ func TestShard(t *testing.T) {
 // behind it come as they are.
 func TestShardGoesOn(t *testing.T) {
 	p := string(picture(t))
-	b := archive(t, "1.cls", "1", "2.cls", "x", "2.png", p, "2.txt", "red", "3.png", p[:30], "3.cls", "3", "4.png", p, "4.cls", "4")
-	set, err := Shard("s.tar", bytes.NewReader(b), int64(len(b)), 0, Form{DType: tensor.Uint8}, Limits{})
+	b := archive(t, "1.cls", "1", "2.cls", "x", "2.png", p, "2.txt", "red", "3.png", p[:30], "3.cls", "3", "4.png", p, "4.cls", "4", "5.png", p, "5.jpg", p, "6.cls", "6")
+	set, err := Shard("s.tar", bytes.NewReader(b), int64(len(b)), 0, alike(Form{DType: tensor.Uint8}), Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,7 +293,34 @@ func TestShardGoesOn(t *testing.T) {
 		}
 		got = append(got, fmt.Sprintf("%d is of %d columns", rows.First, len(rows.Columns)))
 	}
-	want := []string{"0 is of 1 columns", `1: "s.tar": member "2.cls": label "x" is no integer`, `2: "s.tar": member "3.png": unexpected EOF`, "3 is of 2 columns"}
+	want := []string{
+		"0 is of 1 columns", `1: "s.tar": member "2.cls": label "x" is no integer`, `2: "s.tar": member "3.png": unexpected EOF`, "3 is of 2 columns",
+		`4: "s.tar": member "5.jpg": sample "5" has two columns "image"`, "5 is of 1 columns",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+}
+
+// Images and arrays of one sample are columns by what stands before their extensions, and
+// each image has the form of its own.
+func TestShardColumns(t *testing.T) {
+	p := string(picture(t))
+	b := archive(t, "a.png", p, "a.seg.PNG", p, "a.depth.map.jpg", p, "a.cls", "1", "a.json", "{}", "a.seg.json", "{}")
+	form := func(column string) Form { return Form{DType: tensor.Uint8, Channels: map[string]int{"seg": 1}[column]} }
+	set, err := Shard("s.tar", bytes.NewReader(b), int64(len(b)), 0, form, Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := all(set)
+	if err != nil || len(list) != 1 {
+		t.Fatalf("%d samples, %v", len(list), err)
+	}
+	var got []string
+	for _, c := range list[0].Columns {
+		got = append(got, fmt.Sprintf("%s %v", c.Name, c.Shape))
+	}
+	want := []string{"image [1 3 1 2]", "seg [1 1 1 2]", "depth.map [1 3 1 2]", "label [1]", "json [1]", "seg.json [1]"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
 	}
@@ -323,8 +353,9 @@ func FuzzCSV(f *testing.F) {
 func FuzzShard(f *testing.F) {
 	p := string(picture(f))
 	f.Add(archive(f, "a/1.png", p, "a/1.cls", "7\n", "a/1.txt", "red", "a/2.png", p, "a/2.cls", "-1"))
+	f.Add(archive(f, "a.png", p, "a.seg.png", p, "a.jpg", p))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		set, err := Shard("f", bytes.NewReader(b), int64(len(b)), 0, Form{DType: tensor.Float32}, Limits{Sample: 1 << 20, Pixels: 1 << 12})
+		set, err := Shard("f", bytes.NewReader(b), int64(len(b)), 0, alike(Form{DType: tensor.Float32}), Limits{Sample: 1 << 20, Pixels: 1 << 12})
 		if err != nil {
 			return
 		}

@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -21,14 +22,15 @@ type shard struct {
 	name    string
 	r       io.ReaderAt
 	members []tarball.Member
-	form    Form
+	form    func(column string) Form
 	lim     Limits
 	first   int64 // number of its first sample
 	next    int
 }
 
-// Shard reads a tar archive. The number of its first sample is first.
-func Shard(name string, r io.ReaderAt, size, first int64, form Form, lim Limits) (Set, error) {
+// Shard reads a tar archive. The number of its first sample is first; form is that of the
+// images of a column.
+func Shard(name string, r io.ReaderAt, size, first int64, form func(column string) Form, lim Limits) (Set, error) {
 	a, err := tarball.List(r, size, tarball.Limits{})
 	if err != nil {
 		return nil, fmt.Errorf("%q: %w", name, err)
@@ -72,15 +74,14 @@ func (s *shard) read() (*sample, error) {
 	k, _ := keyOf(first)
 	for ; s.next < len(s.members); s.next++ {
 		m := s.members[s.next]
-		sample, field := keyOf(m.Name)
-		if sample != k {
+		if sample, _ := keyOf(m.Name); sample != k {
 			break
 		}
 		wrapped := func(err error) error { return fmt.Errorf("%q: member %.80q: %w", s.name, m.Name, err) }
 		b, err := bounded.ReadRange(s.r, m.Offset+m.Size, m.Offset, m.Size, s.lim.Sample-of.size)
 		if err == nil {
 			of.size += m.Size
-			err = s.add(of, field, b, wrapped)
+			err = s.add(of, m.Name, b, wrapped)
 		}
 		if err != nil {
 			of.waits = append(of.waits, func() error { return wrapped(err) })
@@ -106,34 +107,47 @@ func (s *shard) skip(key string) {
 }
 
 // add makes a column of a file of a sample.
-func (s *shard) add(of *sample, field string, b []byte, wrapped func(error) error) (err error) {
-	var t tensor.Tensor
-	rows := of.rows
+func (s *shard) add(of *sample, member string, b []byte, wrapped func(error) error) (err error) {
+	key, field := keyOf(member)
+	rows, t := of.rows, tensor.Tensor{Name: columnOf(field)}
+	if rows.Column(t.Name) != nil {
+		return fmt.Errorf("sample %.80q has two columns %.80q", key, t.Name)
+	}
 	switch {
 	case IsImage("x." + field):
-		t.Name = ImageColumn
-		of.await(len(rows.Columns), s.form.start(b, s.lim), wrapped)
+		of.await(len(rows.Columns), s.form(t.Name).start(b, s.lim), wrapped)
 	case field == "cls":
 		var n int64
 		n, err = parseLabel(b)
 		t, rows.Label = label(n), LabelColumn
-	case field == "npy" || strings.HasSuffix(field, ".npy"):
+	case path.Ext("x."+field) == ".npy":
+		name := t.Name
 		t, err = arrayOf(b)
-		t.Name = strings.TrimSuffix(strings.TrimSuffix(field, "npy"), ".")
-		if t.Name == "" {
-			t.Name = "npy"
-		}
+		t.Name = name
 	default: // a text or anything else: its bytes
-		t = tensor.Tensor{Name: field, DType: tensor.Bytes, Shape: []int64{1}, Data: append(binary.LittleEndian.AppendUint32(nil, uint32(len(b))), b...)}
+		t.DType, t.Shape = tensor.Bytes, []int64{1}
+		t.Data = append(binary.LittleEndian.AppendUint32(nil, uint32(len(b))), b...)
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		rows.Columns = append(rows.Columns, t)
 	}
-	if rows.Column(t.Name) != nil {
-		return fmt.Errorf("the sample has two columns %.80q", t.Name)
+	return err
+}
+
+// columnOf is what the column of a file is called: an image or an array as what stands
+// before that, if anything does (seg.png), and anything else as its field.
+func columnOf(field string) string {
+	ext := path.Ext("x." + field)
+	before := strings.TrimSuffix(strings.TrimSuffix(field, ext[1:]), ".")
+	switch {
+	case IsImage(ext):
+		return cmp.Or(before, ImageColumn)
+	case ext == ".npy":
+		return cmp.Or(before, "npy")
+	case field == "cls":
+		return LabelColumn
 	}
-	rows.Columns = append(rows.Columns, t)
-	return nil
+	return field
 }
 
 // arrayOf reads an array as one sample.

@@ -123,6 +123,14 @@ func guarded(f func()) (err error) {
 	return nil
 }
 
+// careful does so for what has an outcome and errors of its own.
+func careful[T any](f func() (T, error)) (out T, err error) {
+	if p := guarded(func() { out, err = f() }); p != nil {
+		return out, p
+	}
+	return out, err
+}
+
 func (l *dataLook) report(f finding.Finding) { l.found = append(l.found, f) }
 
 // fail says that something could not be read.
@@ -139,7 +147,7 @@ func (l *dataLook) all() error {
 		if l.stopped() {
 			break
 		}
-		set, err := l.open(f, first, &parts)
+		set, err := careful(func() (dataset.Set, error) { return l.open(f, first, &parts) })
 		if err != nil {
 			l.fail(f.Path, err)
 		} else if set != nil {
@@ -151,7 +159,7 @@ func (l *dataLook) all() error {
 	if len(parts) == 0 || l.stopped() {
 		return nil
 	}
-	set, err := dataset.Arrays(parts, first, l.d.Limits)
+	set, err := careful(func() (dataset.Set, error) { return dataset.Arrays(parts, first, l.d.Limits) })
 	if err == nil {
 		_, err = l.rows(parts[0].Name, first, set)
 		return err
@@ -230,7 +238,7 @@ func (l *dataLook) open(f TensorFile, first int64, parts *[]dataset.Part) (datas
 	case ext == ".csv" && f.As == "":
 		return dataset.CSV(a.Name(), io.NewSectionReader(a.ReaderAt(), 0, a.Size()), l.typeOf, first, l.d.Limits)
 	case ext == ".tar" && f.As == "":
-		return dataset.Shard(a.Name(), a.ReaderAt(), a.Size(), first, l.form(dataset.ImageColumn), l.d.Limits)
+		return dataset.Shard(a.Name(), a.ReaderAt(), a.Size(), first, l.form, l.d.Limits)
 	}
 	file, err := tensorfile.Open(a.ReaderAt(), a.Size())
 	if err != nil {
@@ -368,7 +376,7 @@ const mostBroken = 100
 func (l *dataLook) rows(name string, first int64, set dataset.Set) (next int64, err error) {
 	next = first
 	for l.ctx.Err() == nil {
-		rows, err := set.Next()
+		rows, err := careful(set.Next)
 		if errors.Is(err, io.EOF) {
 			return next, nil
 		}
@@ -381,11 +389,7 @@ func (l *dataLook) rows(name string, first int64, set dataset.Set) (next int64, 
 			continue
 		}
 		next = rows.Next()
-		if l.beside != nil {
-			l.d.Survey.From(filepath.ToSlash(filepath.Clean(name)), rows)
-			l.beside.add(rows)
-		}
-		if err := guarded(func() { l.check.Add(rows) }); err != nil {
+		if err := guarded(func() { l.take(name, rows) }); err != nil {
 			l.fail(name, err)
 			return next, nil
 		}
@@ -398,6 +402,15 @@ func (l *dataLook) rows(name string, first int64, set dataset.Set) (next int64, 
 		}
 	}
 	return next, nil
+}
+
+// take looks at rows of a file or folder.
+func (l *dataLook) take(name string, rows *dataset.Rows) {
+	if l.beside != nil {
+		l.d.Survey.From(filepath.ToSlash(filepath.Clean(name)), rows)
+		l.beside.add(rows)
+	}
+	l.check.Add(rows)
 }
 
 // broken says what could not be read of a set, and with which sample it goes on, if it does.

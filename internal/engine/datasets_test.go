@@ -5,8 +5,10 @@ import (
 	"testing"
 
 	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/data"
 	"github.com/andiron-dev/andiron/internal/dataset"
 	"github.com/andiron-dev/andiron/internal/engine"
+	"github.com/andiron-dev/andiron/internal/survey"
 )
 
 // steps keeps how far a run said that it was.
@@ -50,6 +52,28 @@ func TestDataPictureCutOff(t *testing.T) {
 		}
 	}
 	if c := got.summary.Tensors; n != 1 || c == nil || c.Requests != 39 || c.Unread != 1 {
+		t.Errorf("counted %+v, found %+v", c, got.all())
+	}
+}
+
+// Rows that come at a time and all have a bad cell are no samples, and those before and
+// behind them are looked at.
+func TestDataAllBad(t *testing.T) {
+	dir := t.TempDir()
+	put(t, dir, "t.csv", "x,y\n1,a\n"+strings.Repeat("NULL,a\n", 3000)+"1,b\n")
+	var got seen
+	s := data.NewSurvey(survey.Options{}, nil, finding.Where{})
+	d := engine.DataOptions{Survey: s, Files: []engine.TensorFile{{Path: dir + "/t.csv"}}}
+	if err := engine.Data(t.Context(), d, engine.Options{}, &got); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, f := range got.all() {
+		if f.Rule == "TEN014" && len(f.Evidence) == 1 && strings.HasPrefix(f.Evidence[0], "samples 0, 3001,") {
+			n++
+		}
+	}
+	if c := got.summary.Tensors; n != 1 || c.Requests != 3002 || c.Unread != 0 {
 		t.Errorf("counted %+v, found %+v", c, got.all())
 	}
 }

@@ -71,7 +71,11 @@ type symbol struct {
 	taken  bool // for one size of all tensors, which no source says it is
 }
 
-type rule struct{ text, note string }
+// rule is a constraint that is about symbols.
+type rule struct {
+	text, note string
+	of         []string
+}
 
 // New begins a draft.
 func New() *Draft { return &Draft{} }

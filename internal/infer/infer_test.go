@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -128,6 +129,61 @@ func learn(t *testing.T, d *Draft, all ...Request) string {
 	return string(text)
 }
 
+// Sizes that a program computes of a symbol are that many times it, and a number more,
+// as torch has written both; what is more than that is not known.
+func TestLines(t *testing.T) {
+	const s0 = "Symbol('s0', positive=True, integer=True)"
+	for text, want := range map[string]line{
+		s0:                             {of: "s0", factor: 1},
+		"s0":                           {of: "s0", factor: 1},
+		"Mul(Integer(2), " + s0 + ")":  {of: "s0", factor: 2},
+		"2*s0":                         {of: "s0", factor: 2},
+		"Add(" + s0 + ", Integer(-1))": {of: "s0", factor: 1, more: -1},
+		"Add(Mul(Integer(3), " + s0 + "), Integer(12))": {of: "s0", factor: 3, more: 12},
+		"3*s0 + 12":                            {of: "s0", factor: 3, more: 12},
+		"s0 - 1":                               {of: "s0", factor: 1, more: -1},
+		"s0 + s1":                              {},
+		"s0**2":                                {},
+		"s0 + 1 + 1":                           {},
+		"FloorDiv(" + s0 + ", Integer(2))":     {},
+		"Add(Pow(" + s0 + ", 2), Integer(1))":  {},
+		"Max(Integer(1), " + s0 + ")":          {},
+		"Mul(Integer(1000000), " + s0 + ")":    {},
+		"Add(" + s0 + ", Integer(1234567890))": {},
+	} {
+		if got, ok := lineOf(text); ok != (want.of != "") || ok && got != want {
+			t.Errorf("%s is %+v, want %+v", text, got, want)
+		}
+	}
+	x := &exported{Draft: New(), called: map[string]string{}, first: map[string]line{}}
+	half, other := "FloorDiv("+s0+", Integer(2))", "FloorDiv("+s0+", Integer(3))"
+	if a, b, c := x.size("x", 0, half), x.size("y", 1, half), x.size("y", 2, other); a != b || b == c {
+		t.Errorf("%s is %v and %v, %s is %v", half, a, b, other, c)
+	}
+}
+
+// Sizes that are computed in the same way are one: a program that takes only squares is
+// not given others.
+func TestComputedSizes(t *testing.T) {
+	text, s, err := from(t, "testdata/pool-2.6.pt2").Schema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sample := func(h, w, n int64) []Request {
+		return []Request{{"s", []tensor.Source{
+			floats("image", []int64{1, 1, h, w}, make([]float32, h*w)...), floats("row", []int64{n}, make([]float32, n)...),
+		}}}
+	}
+	for _, c := range []struct {
+		h, w, n int64
+		want    string
+	}{{8, 8, 3, ""}, {8, 12, 3, "AT-DIM"}, {7, 7, 2, "AT-CONSTRAINT"}, {8, 8, 4, "AT-CONSTRAINT"}} {
+		if err := Check(s, sample(c.h, c.w, c.n)); (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%d by %d, and %d: %v, want %q\n%s", c.h, c.w, c.n, err, c.want, text)
+		}
+	}
+}
+
 // Samples of all types, shapes and values make a schema that they pass.
 func TestSamplesPass(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
@@ -197,6 +253,36 @@ func TestSamples(t *testing.T) {
 	mask[8] = 1
 	if got := learn(t, New(), Request{"m", []tensor.Source{data("mask", tensor.Int64, []int64{16}, mask)}}); !strings.Contains(got, "values: [0, 1]") {
 		t.Errorf("a mask:\n%s", got)
+	}
+}
+
+// The range of integers is what was seen, from 0 on, and that of floating-point numbers
+// has room around it.
+func TestRanges(t *testing.T) {
+	for _, c := range []struct {
+		d      tensor.DType
+		values []int8
+		want   string
+	}{
+		{tensor.Int8, []int8{18, 90, 20, 21, 22}, "range: [0, 90]"},
+		{tensor.Int8, []int8{-40, 100, 20, 21, 22}, "range: [-40, 100]"},
+		{tensor.Uint8, []int8{18, 90, 20, 21, 22}, ""},
+		{tensor.Uint8, slices.Repeat([]int8{1, 2, 3, 4}, 4), "values: [1, 2, 3, 4]"},
+		{tensor.Float32, []int8{-40, 100, 20, 21, 22}, "range: [-68, 130]"},
+		{tensor.Float32, []int8{18, 90, 20, 21, 22}, "range: [0, 255]"},
+	} {
+		var b []byte
+		for _, v := range c.values {
+			if c.d == tensor.Float32 {
+				b = binary.LittleEndian.AppendUint32(b, math.Float32bits(float32(v)))
+			} else {
+				b = append(b, byte(v))
+			}
+		}
+		got := learn(t, New(), Request{"s", []tensor.Source{data("x", c.d, []int64{int64(len(c.values))}, b)}})
+		if !strings.Contains(got, "    "+c.want) || c.want == "" && strings.Contains(got, "range:") {
+			t.Errorf("%s %v: no %q in:\n%s", c.d, c.values, c.want, got)
+		}
 	}
 }
 

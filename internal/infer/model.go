@@ -19,7 +19,7 @@ func (d *Draft) Export(source string, p *exportir.Program) error {
 	if len(p.UserInputs) == 0 {
 		return errNothing
 	}
-	x := &exported{Draft: d, source: source, ranges: map[string]exportir.Range{}}
+	x := &exported{Draft: d, source: source, ranges: map[string]exportir.Range{}, called: map[string]string{}, first: map[string]line{}}
 	for _, r := range p.Ranges {
 		x.ranges[r.Symbol] = r
 	}
@@ -53,6 +53,8 @@ type exported struct {
 
 	source string
 	ranges map[string]exportir.Range
+	called map[string]string // sizes by what the program computes
+	first  map[string]line   // of those computed of a symbol
 }
 
 // tensors adds those of a group, and returns what each is called.
@@ -101,49 +103,116 @@ func (x *exported) tensors(g group, all []exportir.Input, user []string) (map[st
 
 var (
 	plainSymbol = pattern(`^(?:Symbol\('([A-Za-z_][A-Za-z0-9_]*)'[^()]*\)|([A-Za-z_][A-Za-z0-9_]*))$`)
-	multiple    = pattern(`^(?:Mul\(Integer\(([0-9]{1,9})\), Symbol\('([A-Za-z_][A-Za-z0-9_]*)'[^()]*\)\)|([0-9]{1,9})\*([A-Za-z_][A-Za-z0-9_]*))$`)
+	multiple    = pattern(`^(?:Mul\(Integer\(([0-9]{1,5})\), Symbol\('([A-Za-z_][A-Za-z0-9_]*)'[^()]*\)\)|([0-9]{1,5})\*([A-Za-z_][A-Za-z0-9_]*))$`)
+	more        = pattern(`^(?:Add\((.*), Integer\((-?[0-9]{1,5})\)\)|(.*) ([+-]) ([0-9]{1,5}))$`)
 )
 
-// size reads a size as the program has it: a number, a symbol, or a multiple of one.
-// What is more than that is any size, which a person bounds.
+// line is a size that is a symbol of the program times a factor, and a number more.
+type line struct {
+	name         string // of the symbol that it is in the schema
+	of           string
+	factor, more int64
+}
+
+func lineOf(text string) (l line, ok bool) {
+	l.factor = 1
+	if m := more().FindStringSubmatch(text); m != nil {
+		text = m[1] + m[3]
+		l.more, _ = strconv.ParseInt(m[2]+m[4]+m[5], 10, 64) // digits
+	}
+	if m := plainSymbol().FindStringSubmatch(text); m != nil {
+		l.of = m[1] + m[2]
+	} else if m := multiple().FindStringSubmatch(text); m != nil {
+		factor, _ := strconv.ParseInt(m[1]+m[3], 10, 64) // digits
+		l.of, l.factor = m[2]+m[4], max(factor, 1)
+	}
+	return l, l.of != ""
+}
+
+// size reads a size as the program has it: a number, a symbol, or what is computed of
+// one. What is computed in the same way is the same size. What is more than a multiple of
+// a symbol and a number is any size, which a person bounds.
 func (x *exported) size(name string, axis int, text string) size {
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n >= 0 {
 		return size{n: n}
 	}
-	if m := plainSymbol().FindStringSubmatch(text); m != nil {
-		s := m[1] + m[2]
-		x.bounded(word(s), s, 1)
-		return size{-1, word(s)}
+	l, known := lineOf(text)
+	if known {
+		text = fmt.Sprintf("%d*%s%+d", l.factor, l.of, l.more)
 	}
-	if m := multiple().FindStringSubmatch(text); m != nil {
-		factor, _ := strconv.ParseInt(m[1]+m[3], 10, 64) // digits
-		s := word(name) + "_" + strconv.Itoa(axis)
-		x.bounded(s, m[2]+m[4], max(factor, 1))
-		x.rules = append(x.rules, rule{fmt.Sprintf("%s %% %d == 0", s, max(factor, 1)), learned(x.source)})
+	if s, ok := x.called[text]; ok {
 		return size{-1, s}
 	}
-	s := word(name) + "_" + strconv.Itoa(axis)
-	x.symbol(s, 1, guessSize, "decide: the program computes this size; "+strconv.Itoa(guessSize)+" is a guess").open = true
-	return size{-1, s}
+	l.name = word(name) + "_" + strconv.Itoa(axis)
+	switch {
+	case !known:
+		x.symbol(l.name, 1, guessSize, "decide: the program computes this size; "+strconv.Itoa(guessSize)+" is a guess").open = true
+	case l.factor == 1 && l.more == 0:
+		l.name = word(l.of)
+		x.bounded(l)
+	default:
+		x.bounded(l)
+		x.computed(l)
+	}
+	x.called[text] = l.name
+	return size{-1, l.name}
 }
 
-// bounded adds a symbol with the bounds of one of the program, times a factor.
-func (x *exported) bounded(name, of string, factor int64) {
-	r := x.ranges[of]
+// computed says how a size depends on a symbol, and on the first other one that does.
+func (x *exported) computed(l line) {
+	note := learned(x.source)
+	if l.factor > 1 {
+		rest := (l.more%l.factor + l.factor) % l.factor
+		x.rules = append(x.rules, rule{fmt.Sprintf("%s %% %d == %d", l.name, l.factor, rest), note, []string{l.name}})
+	}
+	all := []line{{word(l.of), l.of, 1, 0}}
+	if first, ok := x.first[l.of]; ok {
+		all = append(all, first)
+	} else {
+		x.first[l.of] = l
+	}
+	for _, a := range all {
+		more := a.factor*l.more - l.factor*a.more
+		text := times(a.factor, l.name) + " == " + times(l.factor, a.name)
+		switch {
+		case more > 0:
+			text += fmt.Sprintf(" + %d", more)
+		case more < 0:
+			text += fmt.Sprintf(" - %d", -more)
+		}
+		x.rules = append(x.rules, rule{text, note, []string{a.name, l.name}})
+	}
+}
+
+func times(factor int64, symbol string) string {
+	if factor == 1 {
+		return symbol
+	}
+	return fmt.Sprintf("%d*%s", factor, symbol)
+}
+
+// bounded adds a symbol with the bounds that follow from those of one of the program.
+func (x *exported) bounded(l line) {
+	r := x.ranges[l.of]
 	lo, err := strconv.ParseInt(r.Min, 10, 64)
 	hi, err2 := strconv.ParseInt(r.Max, 10, 64)
-	note := learned(x.source) + ": range of " + of
-	if err != nil || lo < 1 {
+	note := learned(x.source) + ": range of " + l.of
+	const most = math.MaxInt32 // torch writes more than that for no bound at all
+	if err != nil || lo < 1 || lo > most {
 		lo = 1 // the program lets 0 through, which nobody means
 	}
-	const most = math.MaxInt32 // torch writes more than that for no bound at all
-	if err2 != nil || hi > most || hi < lo {
+	guess := err2 != nil || hi > most || hi < lo
+	if guess {
 		hi = max(guessBatch, 2*lo)
-		note = learned(x.source) + ", which has no upper bound; decide: " + strconv.FormatInt(hi*factor, 10) + " is a guess"
-		x.symbol(name, lo*factor, hi*factor, note).open = true
+	}
+	least := max(1, lo*l.factor+l.more)
+	greatest := max(least, hi*l.factor+l.more)
+	if guess {
+		note = learned(x.source) + ", which has no upper bound; decide: " + strconv.FormatInt(greatest, 10) + " is a guess"
+		x.symbol(l.name, least, greatest, note).open = true
 		return
 	}
-	x.bound(name, lo*factor, hi*factor, note)
+	x.bound(l.name, least, greatest, note)
 }
 
 // onnxTypes are the types of TensorProto.

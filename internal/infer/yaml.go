@@ -117,8 +117,7 @@ func (d *Draft) writeDims(b *strings.Builder, all []*entry) {
 	}
 	head = "constraints:\n"
 	for _, r := range d.rules {
-		name, _, _ := strings.Cut(r.text, " ")
-		if used[name] {
+		if !slices.ContainsFunc(r.of, func(name string) bool { return !used[name] }) {
 			fmt.Fprintf(b, "%s  - %s%s\n", head, r.text, comment(r.note))
 			head = ""
 		}

@@ -16,7 +16,7 @@ func BenchmarkSurvey(b *testing.B) {
 func BenchmarkPatches(b *testing.B) {
 	s := drawn(4000, 28, 12, 1).survey(b)
 	for b.Loop() {
-		s.search()
+		s.search(s.images[0])
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/4000, "ns/sample")
 }

@@ -27,6 +27,9 @@ type Column struct {
 	Name string
 	kept []float64 // values by chance, for quantiles
 	by   reservoir
+
+	images     *images
+	Unsearched string // why no patches are looked for in it, though it may have images
 }
 
 // keptValues is how many values of a column are kept for its quantiles.

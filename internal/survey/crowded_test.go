@@ -19,11 +19,11 @@ func TestCrowded(t *testing.T) {
 		part := byte(random.IntN(4)) // one of four parts, that are on a twentieth each
 		pattern(16, 0, 0, func(y, x int) byte { return 100 + 10*part + byte(3*y+x) })(p.image(i), nil)
 	}
-	found := p.survey(t).Patches()
+	found := p.patches(t)
 	if !slices.Equal(found.Crowded, []string{"5"}) {
 		t.Errorf("crowded %q, %v, refused %q", found.Crowded, shortly(found), found.Refused)
 	}
-	if clean := drawn(1200, 16, 0, 1).survey(t).Patches(); len(clean.Crowded) > 0 {
+	if clean := drawn(1200, 16, 0, 1).patches(t); len(clean.Crowded) > 0 {
 		t.Errorf("crowded %q without it", clean.Crowded)
 	}
 }

@@ -231,26 +231,32 @@ func both(a, b uint64) (d Digest) {
 	return d
 }
 
-// measure takes the measures of the first column of numbers.
+// measure takes the measures of the first column of numbers, and the hashes of the first
+// one of images.
 func (l *Look) measure() {
 	if l.rows.N == 0 {
 		return
 	}
+	numbers, images := false, false
 	for c := range l.columns {
 		p := &l.columns[c]
 		if p.tensor.DType == tensor.Bytes {
 			continue
 		}
-		hash := hasher(p.tensor.DType, p.tensor.Shape)
-		for i := range l.samples {
-			x, data := &l.samples[i], p.cells.row(i)
-			x.comparable = true
-			x.Mean, x.Std = moments(p.tensor.DType, data)
-			if hash != nil {
-				x.Near = hash(data)
+		if !numbers {
+			numbers = true
+			for i := range l.samples {
+				x := &l.samples[i]
+				x.comparable = true
+				x.Mean, x.Std = moments(p.tensor.DType, p.cells.row(i))
 			}
 		}
-		return
+		if hash := hasher(p.tensor.DType, p.tensor.Shape); hash != nil && !images {
+			images = true
+			for i := range l.samples {
+				l.samples[i].Near = hash(p.cells.row(i))
+			}
+		}
 	}
 }
 

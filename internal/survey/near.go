@@ -8,8 +8,11 @@ import (
 	"github.com/andiron-dev/andiron/internal/tensor"
 )
 
+// leastSide is that of images. A smaller dimension counts channels.
+const leastSide = 8
+
 // pixels are the size of an image that a tensor of one sample can be: its last two
-// dimensions, or the two before three or one channels.
+// dimensions, or the two before or behind its channels.
 func pixels(shape []int64) (height, width, channels int, last, ok bool) {
 	var dims []int64
 	for _, d := range shape[1:] {
@@ -20,12 +23,12 @@ func pixels(shape []int64) (height, width, channels int, last, ok bool) {
 	switch {
 	case len(dims) == 2:
 		height, width, channels = int(dims[0]), int(dims[1]), 1
-	case len(dims) == 3 && dims[2] == 3:
-		height, width, channels, last = int(dims[0]), int(dims[1]), 3, true
-	case len(dims) == 3 && dims[0] == 3:
-		height, width, channels = int(dims[1]), int(dims[2]), 3
+	case len(dims) == 3 && dims[2] < leastSide:
+		height, width, channels, last = int(dims[0]), int(dims[1]), int(dims[2]), true
+	case len(dims) == 3 && dims[0] < leastSide:
+		height, width, channels = int(dims[1]), int(dims[2]), int(dims[0])
 	}
-	return height, width, channels, last, height >= 8 && width >= 8
+	return height, width, channels, last, height >= leastSide && width >= leastSide && channels > 0
 }
 
 // hasher returns the difference hash of images of a shape: for eight rows of nine fields,
@@ -37,8 +40,8 @@ func hasher(d tensor.DType, shape []int64) func(data []byte) uint64 {
 		return nil
 	}
 	step := 1
-	if channels == 3 && last {
-		step = 3
+	if last {
+		step = channels
 	}
 	columns := make([]float64, width)
 	add := func(data []byte, y int) { addLine(columns, d, data, y*width*step, step) }

@@ -107,7 +107,12 @@ func (p *page) bars(names []string, values []float64) {
 
 // suspects shows the samples that something was found about.
 func (p *page) suspects(s *Survey) {
-	if s.images == nil {
+	for _, c := range s.Columns {
+		if c.Unsearched != "" {
+			p.put("<p class=\"note\">No patches were looked for" + safetext.HTML(fmt.Sprintf(" in column %.80q: %s", c.Name, c.Unsearched)) + "</p>\n")
+		}
+	}
+	if len(s.images) == 0 {
 		return
 	}
 	type place struct {
@@ -115,7 +120,7 @@ func (p *page) suspects(s *Survey) {
 		i  int
 	}
 	at := map[int64]place{}
-	for _, m := range []*images{s.small, s.images} {
+	keep := func(m *images) {
 		for i, n := range m.numbers {
 			at[n] = place{m, i}
 		}
@@ -134,15 +139,20 @@ func (p *page) suspects(s *Survey) {
 			p.put("<h2>" + safetext.HTML(title) + "</h2>\n" + figures.String())
 		}
 	}
-	found := s.Patches()
-	for _, x := range found.Patches {
-		show(fmt.Sprintf("The same patch of %d by %d pixels, and label %q on %d of %d", x.Size, x.Size, x.Label, x.Of, x.Count), x.Samples)
+	for i, found := range s.Patches() {
+		keep(s.images[i])
+		for _, x := range found.Patches {
+			show(fmt.Sprintf("The same patch of %d by %d pixels%s, and label %q on %d of %d", x.Size, x.Size, found.In(), x.Label, x.Of, x.Count), x.Samples)
+		}
+		if found.Refused != "" {
+			p.put("<p class=\"note\">No patches were looked for" + safetext.HTML(found.In()+": "+found.Refused) + "</p>\n")
+		} else {
+			p.reach(found)
+		}
 	}
-	if found.Refused != "" {
-		p.put("<p class=\"note\">No patches were looked for: " + safetext.HTML(found.Refused) + "</p>\n")
-	} else {
-		p.reach(found)
-	}
+	clear(at)
+	keep(s.small)
+	keep(s.images[0])
 	var outliers, torn []int64
 	for _, o := range s.Outliers() {
 		outliers = append(outliers, o.Sample)
@@ -180,10 +190,10 @@ func (p *page) reach(found PatchSearch) {
 // png is the picture of a sample, in base64.
 func (m *images) png(i int) string {
 	img := image.NewNRGBA(image.Rect(0, 0, m.width, m.height))
-	data := m.pixels[i*m.each() : (i+1)*m.each()]
+	data, of := m.pixels[i*m.each():(i+1)*m.each()], rgb(m.channels)
 	for j := range m.width * m.height {
 		v := data[j*m.channels : (j+1)*m.channels]
-		img.Set(j%m.width, j/m.width, color.NRGBA{v[0], v[len(v)/2], v[len(v)-1], 255})
+		img.Set(j%m.width, j/m.width, color.NRGBA{v[of[0]], v[of[1]], v[of[2]], 255})
 	}
 	var b bytes.Buffer
 	if png.Encode(&b, img) != nil { // a buffer takes everything

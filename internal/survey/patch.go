@@ -5,11 +5,13 @@ import (
 	"math"
 	"slices"
 
+	"github.com/andiron-dev/andiron/internal/dataset"
 	"github.com/andiron-dev/andiron/internal/tensor"
 )
 
-// images are those that are kept for the search for patches, all of one size.
+// images are those of a column that are kept for the search for patches, all of one size.
 type images struct {
+	column                  string
 	height, width, channels int
 	pixels                  []byte // channels last
 	labels                  []int32
@@ -30,37 +32,94 @@ func (s *Survey) keepImages(l *Look, labels []int32) {
 	if l.label == nil {
 		return
 	}
+	if len(s.images) == 0 {
+		s.makeRoom(l)
+	}
 	for i := range l.columns {
 		p := &l.columns[i]
-		height, width, channels, last, ok := pixels(p.tensor.Shape)
-		if !ok || p.tensor.DType == tensor.Bytes {
-			continue
+		c := s.column[p.tensor.Name]
+		switch {
+		case c == nil || p.tensor.DType == tensor.Bytes:
+		case c.images != nil:
+			s.keepColumn(c.images, p, l.rows, labels)
+		case c.Unsearched == "":
+			c.Unsearched = unsearched(p.tensor)
 		}
-		if s.images == nil {
-			s.images = s.newImages(height, width, channels)
-			s.small = s.newImages(smallSide, smallSide, 3)
-		}
-		m, rows := s.images, l.rows
-		same := m.height == height && m.width == width && m.channels == channels
-		m.mixed = m.mixed || !same
-		if same {
-			m.sample(rows.N, func(at, r int) { m.put(at, p.tensor.DType, p.cells.row(r), last, labels[r], rows.Number(r)) })
-		}
-		if !same || max(height, width) > smallSide { // of large ones few are kept
-			s.small.sample(rows.N, func(at, r int) {
-				b := smaller(p.tensor.DType, p.cells.row(r), height, width, channels, last)
-				s.small.put(at, tensor.Uint8, b, true, labels[r], rows.Number(r))
-			})
-		}
-		return
 	}
 }
 
-// newImages has room for as many as there are bytes for.
-func (s *Survey) newImages(height, width, channels int) *images {
-	m := &images{height: height, width: width, channels: channels}
-	m.by = newReservoir(int(min(mostImages, s.opt.Pixels/int64(m.each()))))
-	return m
+// leastRoom is how many images of each of several columns are kept; where fewer fit, some
+// columns are left out.
+const leastRoom = 1000
+
+// makeRoom shares the memory between the columns of images that the first rows with some
+// have, so that as many are kept of each. Those with more channels come first: a mask has
+// one.
+func (s *Survey) makeRoom(l *Look) {
+	var list []*images
+	for i := range l.columns {
+		t := l.columns[i].tensor
+		height, width, channels, _, ok := pixels(t.Shape)
+		if ok && s.column[t.Name] != nil && t.DType != tensor.Bytes {
+			list = append(list, &images{column: t.Name, height: height, width: width, channels: channels})
+		}
+	}
+	if len(list) == 0 {
+		return
+	}
+	each := int64(0)
+	for _, m := range slices.SortedStableFunc(slices.Values(list), func(a, b *images) int { return b.channels - a.channels }) {
+		if n := each + int64(m.each()); each == 0 || s.opt.Pixels/n >= leastRoom {
+			each = n
+		} else {
+			s.column[m.column].Unsearched = "there is no memory left for its images beside those of the other columns"
+		}
+	}
+	for _, m := range list {
+		if c := s.column[m.column]; c.Unsearched == "" {
+			m.by = s.room(each)
+			c.images, s.images = m, append(s.images, m)
+		}
+	}
+	s.small = &images{height: smallSide, width: smallSide, channels: 3, by: s.room(3 * smallSide * smallSide)}
+}
+
+// room is for as many images of so many bytes as there are bytes for.
+func (s *Survey) room(each int64) reservoir {
+	return newReservoir(int(min(mostImages, s.opt.Pixels/each)))
+}
+
+func (s *Survey) keepColumn(m *images, p *part, rows *dataset.Rows, labels []int32) {
+	height, width, channels, last, ok := pixels(p.tensor.Shape)
+	same := ok && m.height == height && m.width == width && m.channels == channels
+	m.mixed = m.mixed || !same
+	if same {
+		m.sample(rows.N, func(at, r int) { m.put(at, p.tensor.DType, p.cells.row(r), last, labels[r], rows.Number(r)) })
+	}
+	if ok && m == s.images[0] && (!same || max(height, width) > smallSide) { // of large ones few are kept
+		s.small.sample(rows.N, func(at, r int) {
+			b := smaller(p.tensor.DType, p.cells.row(r), height, width, channels, last)
+			s.small.put(at, tensor.Uint8, b, true, labels[r], rows.Number(r))
+		})
+	}
+}
+
+// unsearched is why no images are kept of a column that may have some: of several
+// dimensions, or of so many bytes in one as an image has.
+func unsearched(t *tensor.Tensor) string {
+	if _, _, _, _, ok := pixels(t.Shape); ok {
+		return "the first samples do not have it"
+	}
+	dims, values := 0, int64(1)
+	for _, d := range t.Shape[1:] {
+		if values = min(values, leastSide*leastSide) * d; d != 1 {
+			dims++
+		}
+	}
+	if dims > 1 || t.DType == tensor.Uint8 && values >= leastSide*leastSide {
+		return fmt.Sprintf("its samples are of the shape %v, which is no image's, and not compared as images", t.Shape[1:])
+	}
+	return ""
 }
 
 // sample says which of the next n are kept, and where.
@@ -87,7 +146,7 @@ func smaller(d tensor.DType, data []byte, height, width, channels int, last bool
 			out = append(out, 255, 255, 255)
 			continue
 		}
-		for _, c := range [3]int{0, channels / 2, channels - 1} {
+		for _, c := range rgb(channels) {
 			at := c*height*width + y*width + x
 			if last {
 				at = (y*width+x)*channels + c
@@ -97,6 +156,9 @@ func smaller(d tensor.DType, data []byte, height, width, channels int, last bool
 	}
 	return out
 }
+
+// rgb are the channels that a picture has for red, green and blue.
+func rgb(channels int) [3]int { return [3]int{0, min(1, channels-1), min(2, channels-1)} }
 
 // put keeps an image in a place that is free or another's.
 func (m *images) put(at int, d tensor.DType, data []byte, last bool, label int32, number int64) {
@@ -152,6 +214,7 @@ type Least struct{ Standing, Moving int }
 
 // PatchSearch is the outcome of a search for patches.
 type PatchSearch struct {
+	Column  string // where there are several with images
 	Patches []Patch
 	Looked  int  // samples
 	Whole   bool // whether they are all of the set
@@ -159,6 +222,14 @@ type PatchSearch struct {
 	Crowded []string // labels whose pictures have so much in common that no patch stands out
 	Cut     bool     // more contents told a label than are kept; those that tell most were
 	Refused string   // why nothing can be said
+}
+
+// In names the column that was searched, where there are several.
+func (p PatchSearch) In() string {
+	if p.Column == "" {
+		return ""
+	}
+	return fmt.Sprintf(" in column %.80q", p.Column)
 }
 
 // Reach says what the search would have found. It is empty where nothing was looked for.
@@ -171,8 +242,8 @@ func (p PatchSearch) Reach() string {
 		of = "all samples"
 	}
 	share := func(n int) string { return fmt.Sprintf("%d (%.2g %%)", n, 100*float64(n)/float64(p.Looked)) }
-	return fmt.Sprintf("patches were looked for on %s, %d: one that is always at the same place is seen if it is on %s of them or more, and one that moves if it is on %s",
-		of, p.Looked, share(p.Least.Standing), share(p.Least.Moving))
+	return fmt.Sprintf("patches were looked for%s on %s, %d: one that is always at the same place is seen if it is on %s of them or more, and one that moves if it is on %s",
+		p.In(), of, p.Looked, share(p.Least.Standing), share(p.Least.Moving))
 }
 
 // Unseen is what no search for patches finds, however often it is there.
@@ -203,20 +274,20 @@ const (
 // label. It has to be less likely by chance than the number of contents that were looked
 // at and shuffled labels explain, and to stand out: pictures of a kind have parts in
 // common, so a patch counts only if it is twice as unlikely, in its logarithm, as the
-// best one of the label that is third in that.
-func (s *Survey) Patches() PatchSearch {
-	if s.once.patches == nil {
-		found := s.search()
-		s.once.patches = &found
+// best one of the label that is third in that. Each column of images is searched.
+func (s *Survey) Patches() []PatchSearch {
+	for _, m := range s.images[len(s.once.patches):] {
+		found := s.search(m)
+		if len(s.images) > 1 {
+			found.Column = m.column
+		}
+		s.once.patches = append(s.once.patches, found)
 	}
-	return *s.once.patches
+	return s.once.patches
 }
 
-func (s *Survey) search() PatchSearch {
-	m := s.images
+func (s *Survey) search(m *images) PatchSearch {
 	switch {
-	case m == nil:
-		return PatchSearch{Refused: "there are no images with labels, of at least 8 by 8 pixels"}
 	case m.mixed:
 		return PatchSearch{Refused: "the images differ in size"}
 	case len(s.Labels) < 2:
@@ -254,6 +325,3 @@ func (s *Survey) search() PatchSearch {
 	}
 	return out
 }
-
-// HasImages reports whether there are images with labels.
-func (s *Survey) HasImages() bool { return s.images != nil }

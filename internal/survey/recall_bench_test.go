@@ -11,7 +11,7 @@ func TestRecallOfMany(t *testing.T) {
 	for _, noise := range []uint64{0, 12} {
 		alarms := 0
 		for seed := range uint64(10) {
-			if p := drawn(n, side, noise, 1000+seed); len(p.survey(t).Patches().Patches) > 0 {
+			if p := drawn(n, side, noise, 1000+seed); len(p.patches(t).Patches) > 0 {
 				alarms++
 			}
 		}

@@ -51,7 +51,7 @@ func missed(t testing.TB, p *pictures, k trigger, seed uint64, share float64) (s
 	t.Helper()
 	label := int64(seed % 10)
 	list := p.poisoned(label, seed, share, k.stamp(p.Side, seed))
-	found = p.survey(t).Patches()
+	found = p.patches(t)
 	known := map[int64]bool{}
 	for _, x := range found.Patches {
 		right := x.Label == strconv.FormatInt(label, 10)
@@ -114,7 +114,7 @@ func TestReach(t *testing.T) {
 		t.Errorf("%d sets have fewer than enough, %d have enough", fewer, enough)
 	}
 	s := set.survey(t)
-	reach := s.Patches().Reach()
+	reach := s.Patches()[0].Reach()
 	if want := "patches were looked for on all samples, 1200: one that is always at the same place is seen if it is on "; !strings.HasPrefix(reach, want) {
 		t.Errorf("got %q, want %q and more", reach, want)
 	}
@@ -141,7 +141,7 @@ func TestQuiet(t *testing.T) {
 					p.Pixels[i] &= 0xf0
 				}
 			}
-			if found := p.survey(t).Patches(); len(found.Patches) > 0 {
+			if found := p.patches(t); len(found.Patches) > 0 {
 				t.Error(shortly(found))
 			}
 		})

@@ -32,7 +32,7 @@ import (
 type Options struct {
 	Label   string // the column with the labels; empty is what the format has, or "label" or "y"
 	Samples int    // that are kept a digest of, 8 million
-	Pixels  int64  // bytes of pixels that are kept, 32 MiB
+	Pixels  int64  // bytes of pixels that are kept, of all columns together, 32 MiB
 	Passing bool   // no baseline is made or compared with: digests need only tell these samples apart
 }
 
@@ -89,8 +89,8 @@ type Survey struct {
 	Columns []*Column
 	Unkept  struct{ Labels, Columns int64 } // samples with labels beyond what is kept, and looks at columns
 	Missing int                             // places of the set that could not be read, for a page to say
-	images  *images
-	small   *images // likewise, for a page to show
+	images  []*images                       // of the columns that have some
+	small   *images                         // likewise of the first of these, for a page to show
 	texts   []text
 	bases   map[string]*base // of columns, to count into
 
@@ -110,7 +110,7 @@ type answers struct {
 	duplicates, near []Group
 	texts            []Group
 	outliers         []Outlier
-	patches          *PatchSearch
+	patches          []PatchSearch
 	asked            struct{ duplicates, near, texts, outliers bool }
 }
 

@@ -76,6 +76,12 @@ func (p *pictures) survey(t testing.TB) *Survey {
 	}
 }
 
+// patches are those of the only column of images.
+func (p *pictures) patches(t testing.TB) PatchSearch {
+	t.Helper()
+	return p.survey(t).Patches()[0]
+}
+
 // poison stamps a share of the pictures of other kinds, and labels them 3.
 func (p *pictures) poison(share float64, stamp func(img []byte, r *rand.Rand)) (stamped []int64) {
 	return p.poisoned(3, 5, share, stamp)
@@ -134,7 +140,7 @@ func TestPatches(t *testing.T) {
 
 func quiet(t *testing.T, name string, p *pictures) {
 	t.Helper()
-	if found := p.survey(t).Patches(); len(found.Patches) > 0 || found.Refused != "" || found.Looked != len(p.Labels) || !found.Whole {
+	if found := p.patches(t); len(found.Patches) > 0 || found.Refused != "" || found.Looked != len(p.Labels) || !found.Whole {
 		t.Errorf("%s: %v, refused %q", name, shortly(found), found.Refused)
 	}
 }
@@ -143,7 +149,7 @@ func quiet(t *testing.T, name string, p *pictures) {
 func finds(t *testing.T, name string, p *pictures, stamp func([]byte, *rand.Rand)) {
 	t.Helper()
 	stamped := p.poison(0.01, stamp)
-	found := p.survey(t).Patches()
+	found := p.patches(t)
 	if len(found.Patches) != 1 {
 		t.Errorf("%s: %v, refused %q", name, shortly(found), found.Refused)
 		return

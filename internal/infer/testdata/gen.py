@@ -33,6 +33,11 @@ class Image(nn.Module):
         return self.fc(torch.relu(self.conv(image)).mean((2, 3)))
 
 
+class Pool(nn.Module):
+    def forward(self, image, row):
+        return nn.functional.avg_pool2d(image, 2), torch.cat([row, row])
+
+
 def main(folder):
     torch.manual_seed(0)
     version = ".".join(torch.__version__.split(".")[:2])
@@ -54,6 +59,9 @@ def main(folder):
     height = torch.export.Dim("half", min=4, max=64) * 2
     free = {"image": {0: torch.export.Dim("batch"), 2: height}}
     torch.export.save(torch.export.export(image, (pixels,), dynamic_shapes=free), f"{folder}/image-{version}.pt2")
+    side = torch.export.Dim("side", min=2, max=64)
+    computed = {"image": {2: 2 * side, 3: 2 * side}, "row": {0: side - 1}}
+    torch.export.save(torch.export.export(Pool(), (torch.rand(1, 1, 8, 8), torch.rand(3)), dynamic_shapes=computed), f"{folder}/pool-{version}.pt2")
 
 
 main(sys.argv[1])
