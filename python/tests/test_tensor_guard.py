@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import copy
 import functools
+import importlib
 import inspect
 import io
 import json
 import logging
 import pickle
 import shutil
+import struct
+import sys
 import typing
 from collections.abc import Callable
 from pathlib import Path
@@ -110,6 +113,33 @@ def test_normalisation_is_carried_but_no_checkpoint_changes_it(torch: Any, small
         with pytest.raises(andiron.TensorValidationError):
             again(x + 1)
         assert not again.training
+
+
+def test_a_copy_has_all_that_a_module_has(torch: Any) -> None:
+    guarded = andiron.guard(
+        torch.nn.Identity(), schema_of(IMAGE.partition("outputs")[0]), parameters={"input": "x"}, mode="shadow"
+    ).double()
+    calls: list[str] = []
+    guarded.note, guarded.head = calls, torch.nn.Linear(2, 2)
+    guarded.register_forward_hook(keep_call)
+    moved = andiron.guard(torch.nn.Identity(), guarded.schema, parameters={"input": "x"}).to("meta")
+    ways: list[Callable[[Any], Any]] = [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m)), copy.copy]
+    for copied in ways:
+        again = copied(guarded)
+        assert type(again).__name__ == type(guarded).__name__ == "GuardedIdentity"
+        assert list(inspect.signature(again.forward).parameters) == ["input"]
+        assert again.normalize["input_x"].mean.dtype is torch.float64
+        assert again.state_dict().keys() == guarded.state_dict().keys()
+        again(torch.rand(2, 3, 8, 8) + 1)
+        assert again.note == ["called"]
+        again.note.clear()
+        assert copied(moved).normalize["input_x"].mean.device.type == "meta"
+        with pytest.raises(andiron.TensorValidationError, match="AT-RANGE"):
+            copied(moved)(torch.rand(2, 3, 8, 8) + 1)
+
+
+def keep_call(module: Any, args: Any, result: Any) -> None:
+    module.note.append("called")
 
 
 def test_lp_normalisation_is_that_of_torch(torch: Any) -> None:
@@ -259,6 +289,83 @@ def test_a_schema_must_fit_the_function(torch: Any) -> None:
         g(one, one)
 
 
+TEXT = """andiron: tensor/v1
+inputs:
+  image: {dtype: float32, shape: [1]}
+  prompt: {dtype: bytes, shape: [1], optional: true, text: {deny: [control]}}
+"""
+
+
+def test_an_optional_input_has_a_parameter(torch: Any) -> None:
+    def f(image: Any, prompts: Any = None) -> Any:
+        return image
+
+    image, schema = torch.ones(1), schema_of(TEXT)
+    for make, says in (
+        (lambda: andiron.guard(f, schema), r"parameters={'prompts': 'prompt'}"),
+        (lambda: andiron.validate(schema)(f), r"prompts='prompt'"),
+        (lambda: andiron.guard(lambda image: image, schema), "none is left for it"),
+    ):
+        with pytest.raises(ValueError, match=r"input 'prompt' of the schema is no parameter of .*" + says):
+            make()
+    for call in (
+        andiron.guard(f, schema, parameters={"prompts": "prompt"}), andiron.validate(schema, prompts="prompt")(f),
+    ):  # fmt: skip
+        assert call(image) is image
+        assert call(image, ["a"]) is image
+        with pytest.raises(andiron.TensorValidationError, match="AT-TEXT-CHAR"):
+            call(image, ["\0"])
+    anything = andiron.guard(lambda image, **rest: image, schema)
+    assert anything(image) is image
+    with pytest.raises(andiron.TensorValidationError, match="AT-TEXT-CHAR"):
+        anything(image, prompt=["\0"])
+
+
+class Odd:
+    """Methods whose object has another name than self."""
+
+    @andiron.validate("float32[2]")
+    def positional(s: Any, x: Any) -> Any:  # noqa: N805
+        return x
+
+    @andiron.validate(x="float32[2]")
+    def named(s: Any, x: Any) -> Any:  # noqa: N805
+        return x
+
+    @staticmethod
+    @andiron.validate("float32[2]")
+    def static(x: Any) -> Any:
+        return x
+
+    @classmethod
+    @andiron.validate("float32[2]")
+    def of_class(kind: Any, x: Any) -> Any:  # noqa: N804
+        return x
+
+
+def test_a_form_is_not_for_the_object(torch: Any) -> None:
+    x = torch.ones(2)
+    for call in (Odd().positional, Odd.of_class):
+        with pytest.raises(TypeError, match=r"Odd\.\w+: the object came for '\w+', .*: call that parameter self"):
+            call(x)
+    for call in (Odd().named, Odd.static, Odd().static):
+        assert call(x) is x
+        with pytest.raises(andiron.TensorValidationError, match='AT-SHAPE "x"'):
+            call(x[:1])
+    with pytest.raises(andiron.TensorValidationError, match="got list, which is no tensor"):
+        Odd.static([1.0, 2.0])
+
+
+def test_what_has_no_elements_is_refused_and_passes_in_shadow(torch: Any) -> None:
+    schema = schema_of("andiron: tensor/v1\ninputs: {x: {dtype: float32, shape: [2, 2], tiny: flush}}\n")
+    x = torch.ones(2, 2)
+    odd = {"a nested tensor": torch.nested.nested_tensor([x[0], x[1]]), "a sparse tensor": x.to_sparse(), "list": [x]}
+    for what, value in odd.items():
+        with pytest.raises(andiron.TensorValidationError, match=f'AT-DTYPE "x": got {what}'):
+            andiron.guard(lambda x: x, schema)(value)
+        assert andiron.guard(lambda x: x, schema, mode="shadow")(value) is value
+
+
 def test_the_decorator_wants_a_schema() -> None:
     def f(image: Any) -> None: ...
 
@@ -272,7 +379,7 @@ def test_the_decorator_wants_a_schema() -> None:
 
 
 def test_shadow_lets_through_and_logs(torch: Any, caplog: pytest.LogCaptureFixture) -> None:
-    def f(ids: Any) -> Any:
+    def f(ids: Any, mask: Any = None, text: Any = None) -> Any:
         return ids
 
     ids = torch.full((1, 2), 100)
@@ -484,6 +591,106 @@ def test_torchscript_is_saved_with_its_checks(torch: Any, small: Any, way: str) 
 def test_an_example_that_is_wrong_is_not_traced(torch: Any, small: Any) -> None:
     with pytest.raises(andiron.TensorValidationError, match="AT-RANGE"):
         torch.jit.trace(andiron.guard(small, schema_of(IMAGE)), torch.rand(2, 3, 8, 8) + 1)
+
+
+def test_what_is_decorated_is_traced_with_its_check(torch: Any, small: Any) -> None:
+    form, x = "float32[B, 3, H, H] in [0, 1]", torch.rand(2, 3, 8, 8)
+    small.requires_grad_(False)  # a trace of a function takes it for constants
+
+    class Decorated(torch.nn.Module):  # type: ignore[misc,name-defined,unused-ignore]
+        @andiron.validate(form)
+        def forward(self, x: Any) -> Any:
+            return wanted(torch, small, x)
+
+    def call(x: Any) -> Any:
+        return wanted(torch, small, x)
+
+    plain = schema_of(
+        IMAGE.replace("    normalize: {kind: standardize, mean: [0.4, 0.5, 0.6], std: [0.2, 0.25, 0.2]}\n", "")
+    )
+    models = (Decorated(), torch.nn.Sequential(Decorated()), andiron.validate(form)(call), andiron.guard(call, plain))
+    for model in models:
+        traced = saved(torch, torch.jit.trace(model, x))
+        hold_all(torch, traced, small, (torch.jit.Error, RuntimeError))
+        with pytest.raises(torch.jit.Error, match="AT-RANGE"):
+            traced(x + 1)
+        with pytest.raises(andiron.TensorValidationError, match="AT-RANGE"):
+            torch.jit.trace(model, x + 1)
+    with pytest.raises(torch.jit.Error, match=r'"y" is not .*AT-SHAPE'):  # what comes out, too
+        saved(
+            torch, torch.jit.trace(andiron.guard(lambda x: x.mean((2, 3)).repeat(1, 2)[:, : x.shape[0] + 3], plain), x)
+        )(x[:1])
+
+    ids = torch.ones(1, 3, dtype=torch.int64)
+    traced = torch.jit.trace(andiron.validate("int64[B, 3]")(lambda x: x * 2), ids)
+    assert traced(ids.repeat(2, 1)).shape == (2, 3)
+    with pytest.raises(torch.jit.Error, match="AT-SHAPE"):
+        traced(ids.repeat(2, 3))
+    flushed = andiron.guard(
+        lambda x: x * 1, schema_of("andiron: tensor/v1\ninputs: {x: {dtype: float32, shape: [2], tiny: flush}}\n")
+    )
+    assert torch.jit.trace(flushed, torch.ones(2))(torch.tensor([1e-40, 0.5])).tolist() == [0, 0.5]
+
+
+def to_onnx(torch: Any, model: Any, x: Any) -> bytes:
+    """Export as all versions can, and without the package onnx, which adds functions of others to what is made."""
+    importlib.import_module("torch.onnx.utils")
+    buffer = io.BytesIO()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, module in list(sys.modules.items()):
+            if name.endswith("onnx_proto_utils"):
+                patch.setattr(module, "_add_onnxscript_fn", lambda made, _: made)
+        torch.onnx.export(model, (x,), buffer, **({"dynamo": False} if version(torch) >= (2, 6) else {}))
+    return buffer.getvalue()
+
+
+def test_onnx_has_the_normalisation_and_no_check(torch: Any, small: Any, caplog: pytest.LogCaptureFixture) -> None:
+    schema = schema_of(IMAGE.replace("range:", f"tiny: flush\n    {DRIFT}\n    range:"))
+    x = torch.rand(2, 3, 8, 8)
+    with caplog.at_level(logging.WARNING, "andiron.tensor"):
+        made = to_onnx(torch, andiron.guard(small, schema), x)
+    for what in (
+        b"Less",
+        b"Where",
+        b"Sub",
+        b"Div",
+        struct.pack("<3f", 0.4, 0.5, 0.6),
+        struct.pack("<3f", 0.2, 0.25, 0.2),
+    ):
+        assert what in made
+    bodies = [json.loads(r.getMessage()) for r in caplog.records if r.name == "andiron.tensor"]
+    assert [(body["outcome"], body["rules"]) for body in bodies] == [
+        ("left out of ONNX", [f"all of {name}"]) for name in "xy"
+    ]
+    caplog.clear()
+    assert b"Div" in to_onnx(torch, andiron.guard(small, schema, graph="what_fits"), x)
+    assert not [r for r in caplog.records if r.name == "andiron.tensor"]
+
+    decorated = andiron.validate("float32[B, 3, H, H] in [0, 1]")(small.forward)
+    small.forward = decorated
+    to_onnx(torch, small, x)
+    assert "left out of ONNX" in caplog.text
+    with pytest.raises(andiron.TensorValidationError, match="AT-RANGE"):
+        to_onnx(torch, small, x + 1)
+
+
+def test_a_program_for_onnx_has_no_assertion(
+    torch: Any, small: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if version(torch) < (2, 6):
+        assert not hasattr(torch, "compiler")
+        return
+    monkeypatch.setattr(torch.onnx, "is_in_onnx_export", lambda: True)
+    x = torch.rand(2, 3, 8, 8)
+    guarded = andiron.guard(small, schema_of(IMAGE.replace("range:", "tiny: flush\n    range:")))
+    code = torch.export.export(guarded, (x,), strict=False).graph_module.code
+    assert "where" in code
+    assert "div" in code
+    assert "assert_async" not in code
+    assert "view" not in code  # which ONNX has for no other type
+    assert "left out of ONNX" in caplog.text
+    with pytest.raises(andiron.TensorValidationError, match="AT-SHAPE"):
+        torch.export.export(guarded, (x[:, 1:],), strict=False)
 
 
 TWO = """andiron: tensor/v1

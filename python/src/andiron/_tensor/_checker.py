@@ -174,9 +174,16 @@ def parameters_of(signature: inspect.Signature) -> list[inspect.Parameter]:
 
 
 def match_inputs(
-    where: str, signature: inspect.Signature, schema: Schema, renamed: Mapping[str, str]
+    where: str,
+    signature: inspect.Signature,
+    schema: Schema,
+    renamed: Mapping[str, str],
+    spelling: str = "parameters={{{0!r}: {1!r}}}",
 ) -> dict[str, str]:
-    """Say which parameter is which input. Raises ValueError where that is not clear."""
+    """Say which parameter is which input. Raises ValueError where that is not clear.
+
+    spelling: how the caller would be told that parameter {0} is input {1}.
+    """
     parameters = parameters_of(signature)
     names = [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     inputs = list(schema.groups["inputs"])
@@ -184,25 +191,21 @@ def match_inputs(
     keywords = any(p.kind == p.VAR_KEYWORD for p in parameters)
     if not keywords and (strange := [name for name in renamed if name not in names]):
         raise ValueError(f"{where} has no parameter {strange[0]!r}, but {', '.join(names)}")
+    if wrong := [name for name in renamed.values() if name not in inputs]:
+        raise ValueError(f"the schema has no input {wrong[0]!r}, but {', '.join(map(repr, inputs))}")
     for name in names:
         if name in inputs and name not in found and name not in renamed.values():
             found[name] = name
-    missing = [name for name in inputs if name not in found.values() and not schema.groups["inputs"][name].optional]
+    # What is optional, too: it would come by another name and not be looked at.
+    missing = [name for name in inputs if name not in found.values()]
     free = [name for name in names if name not in found]
     if len(missing) == 1 and len(inputs) == 1 and free:
         found[free[0]] = missing.pop()
     if keywords:
         found |= {name: name for name in missing}
-        missing = []
-    wrong = [name for name in found.values() if name not in inputs]
-    if missing or wrong:
-        name = (missing or wrong)[0]
-        raise ValueError(
-            f"input {name!r} of the schema is no parameter of {where}({', '.join(names)}): "
-            f"say which is, as parameter={name!r}"
-            if missing
-            else f"the schema has no input {name!r}, but {', '.join(map(repr, inputs))}"
-        )
+    elif missing:
+        say = f"say which is, as {spelling.format(free[0], missing[0])}" if free else "and none is left for it"
+        raise ValueError(f"input {missing[0]!r} of the schema is no parameter of {where}({', '.join(names)}): {say}")
     return found
 
 

@@ -185,7 +185,7 @@ class Fast:
         return all(plan.passes(t) for plan, t in todo) and (not waiting or self.devices_pass(waiting))
 
     def plan(self, i: Input, t: Any) -> Plan | None:
-        if not isinstance(t, self.tensor) or t.layout is not self.strided or t.is_neg() or t.is_meta:
+        if not isinstance(t, self.tensor) or t.layout is not self.strided or t.is_neg() or t.is_meta or t.is_nested:
             return None
         return i.plans.get(t.dtype)
 

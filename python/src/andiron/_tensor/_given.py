@@ -52,9 +52,8 @@ def _no_tensor(name: str, value: Any) -> Given:
 
 
 def _of_torch(torch: Any, name: str, t: Any) -> Given:
-    odd = _odd(torch, t)
-    if odd:
-        return Given(name, odd, (), 0, _no_elements, alien="pass a dense tensor with data")
+    if what := odd(torch, t):
+        return Given(name, what, (), 0, _no_elements, alien="pass a dense tensor with data")
     dtype = str(t.dtype).removeprefix("torch.")
 
     def elements() -> Elements:
@@ -63,7 +62,7 @@ def _of_torch(torch: Any, name: str, t: Any) -> Given:
     return Given(name, dtype, tuple(t.shape), t.numel() * t.element_size(), elements)
 
 
-def _odd(torch: Any, t: Any) -> str:
+def odd(torch: Any, t: Any) -> str:
     """Name a tensor whose elements nobody can look at."""
     if getattr(t, "is_nested", False):
         return "a nested tensor"

@@ -17,6 +17,7 @@ from ._dtype import DType
 from ._expr import Constraint
 from ._given import INTEGERS
 from ._number import to_float
+from ._onnx import in_onnx, left_out
 from ._schema import Schema
 from ._spec import Flat, Spec, Stats, Want
 
@@ -28,6 +29,18 @@ def compiling() -> Callable[[], bool]:
     torch = sys.modules.get("torch")
     found = getattr(getattr(torch, "compiler", None), "is_compiling", None)
     return found or _never
+
+
+def tracing() -> Callable[[], bool]:
+    """Return the function that says whether a trace is being made."""
+    torch = sys.modules.get("torch")
+    return _traces if torch is None else torch._C._is_tracing
+
+
+def _traces() -> bool:
+    """Say so where torch came later than what is decorated."""
+    torch = sys.modules.get("torch")
+    return torch is not None and torch._C._is_tracing()
 
 
 def _never() -> bool:
@@ -42,6 +55,7 @@ class Graphs:
 
         self.torch = torch
         self.operator = OPERATOR
+        self.checker = checker
         self.shadow = checker.shadow
         self.partial = partial
         self.handle = register(checker)
@@ -59,7 +73,9 @@ class Graphs:
                 "this torch is too old to compile a check: guard what is compiled, andiron.guard(torch.compile(m), …)"
             )
         if self.is_exporting():
-            if not self.shadow:
+            if in_onnx():
+                self.left_out(group, values, dims)
+            elif not self.shadow:
                 self.exported[group].settle(values, dims)
             elif not self.partial:
                 refuse(f"a program cannot report in shadow mode: {_OTHERWISE}")
@@ -73,6 +89,12 @@ class Graphs:
         if not self.shadow:  # another type or size is refused while the graph is made
             self.compiled[group].settle(values, dims)
         self.operator([t.detach() for t in tensors], self.state, ",".join(values), group, self.handle)
+
+    def left_out(self, group: str, values: Mapping[str, Any], dims: dict[str, Any]) -> None:
+        if not self.shadow:
+            self.compiled[group].settle(values, dims)
+        if not self.partial:
+            left_out(self.checker, group)
 
 
 def exporting(torch: Any) -> Callable[[], bool]:

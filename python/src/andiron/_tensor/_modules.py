@@ -18,8 +18,9 @@ from ._gateway import behind
 from ._graph import Graphs, compiling
 from ._number import to_float
 from ._schema import Schema
-from ._scripted import compiled, compiled_flush, flush_tables, scriptable, tables
+from ._scripted import scriptable
 from ._spec import Normalize, Spec
+from ._trace import trace_check, trace_flush
 
 Graph = Literal["all", "what_fits"]
 
@@ -89,7 +90,11 @@ class Guarded(torch.nn.Module):  # type: ignore[misc]
         self._binder = Binder(signature_of(model, schema), parameters, strict=True)
         self._graph = graph
         self._outputs = bool(schema.groups["outputs"])
-        self._graphs = Graphs(torch, checker, partial=graph == "what_fits")
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Make what is for this process only."""
+        self._graphs = Graphs(torch, self._checker, partial=self._graph == "what_fits")
         self._compiling = compiling()
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -98,7 +103,7 @@ class Guarded(torch.nn.Module):  # type: ignore[misc]
             dims: dict[str, Any] = {}
             self._graphs.check("inputs", values, dims)
         elif torch.jit.is_tracing():
-            dims = self._traced("inputs", values, {}, {})
+            dims = trace_check(self._checker, "inputs", values, {}, {}, partial=self._graph == "what_fits")
         else:
             dims = self._checker.check("inputs", values)
         checked = dict(values)
@@ -116,41 +121,18 @@ class Guarded(torch.nn.Module):  # type: ignore[misc]
         for name, s in self._flushed:
             if name in values:
                 value = values[name]
-                values[name] = self._flush_traced(s, value) if torch.jit.is_tracing() else flushed(s, value)
+                values[name] = trace_flush(s, value) if torch.jit.is_tracing() else flushed(s, value)
         for name, key in self._keys:
             if name in values:
                 values[name] = self.normalize[key](values[name])
         return values
-
-    def _flush_traced(self, s: Spec, value: Any) -> Any:
-        with _not_traced():
-            flush, rest = compiled_flush(), flush_tables(s)
-        return flush(value, *rest)
-
-    def _traced(
-        self, group: str, values: dict[str, Any], dims: Mapping[str, int], bound: Mapping[str, Any]
-    ) -> dict[str, int]:
-        """Check the example, and have the trace check what comes later."""
-        schema = self._checker.schema
-        names, known = (
-            sorted(name for name in found if name in schema.groups[of])
-            for found, of in ((values, group), (bound, "inputs"))
-        )
-        with _not_traced():
-            dims = self._checker.check(group, values, dims)
-            partial, shadow = self._graph == "what_fits", self._checker.shadow
-            rest = tables(schema, group, names, known, partial=partial, shadow=shadow)
-            check = compiled()
-        tensors = check([values[name] for name in names], [bound[name] for name in known], *rest)
-        values.update(zip(names, tensors, strict=True))
-        return dims
 
     def _check_outputs(self, result: Any, dims: dict[str, Any], inputs: Mapping[str, Any]) -> None:
         values = outputs_of(self.schema, result)
         if self._compiling():
             self._graphs.check("outputs", values, dims)
         elif torch.jit.is_tracing():
-            self._traced("outputs", values, dims, inputs)
+            trace_check(self._checker, "outputs", values, dims, inputs, partial=self._graph == "what_fits")
         else:
             self._checker.check("outputs", values, dims)
 
@@ -163,24 +145,23 @@ class Guarded(torch.nn.Module):  # type: ignore[misc]
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        state = (self._checker.where, self._checker.shadow, self._checker.logger, self._checker.windows is not None)
-        return _rebuild, (self.model, self.schema, state, self._binder.parameters, self._graph, self.training)
+        # Its class was made for the model, and no other process has it.
+        state = {name: value for name, value in self.__dict__.items() if name not in ("_graphs", "_compiling")}
+        return _blank, (), state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._prepare()
+        self.__class__ = _class_for(self.model, self.schema)
+
+
+def _blank() -> Guarded:
+    return Guarded.__new__(Guarded)
 
 
 def _key(name: str) -> str:
     # A module's name has no dots.
     return "input_" + name.replace(".", "_")
-
-
-class _not_traced:  # noqa: N801
-    """What is done within is no part of a trace."""
-
-    def __enter__(self) -> None:
-        self.state = torch._C._get_tracing_state()
-        torch._C._set_tracing_state(None)
-
-    def __exit__(self, *exc: object) -> None:
-        torch._C._set_tracing_state(self.state)
 
 
 def guarded(
@@ -194,12 +175,15 @@ def guarded(
     graph: Graph,
 ) -> Guarded:
     """Make a guarded model whose forward has the parameters of the model's own."""
-    if graph not in ("all", "what_fits"):
-        raise ValueError(f"graph must be 'all' or 'what_fits', not {graph!r}")
     where = f"{type(getattr(model, '_orig_mod', model)).__qualname__}.forward"
     rest, _ = behind(schema, where, logger or logging.getLogger("andiron.tensor"))
     checker = Checker(rest, where, mode=mode, logger=logger, drift=drift)
-    return _make(model, schema, checker, match_inputs(where, signature_of(model, schema), schema, parameters), graph)
+    found = match_inputs(where, signature_of(model, schema), schema, parameters)
+    made = _class_for(model, schema)(model, schema, checker, found, graph)
+    # Not train(), which some models refuse.
+    made.training = model.training
+    made.normalize.train(model.training)
+    return made
 
 
 def signature_of(model: Any, schema: Schema) -> inspect.Signature:
@@ -216,7 +200,9 @@ def signature_of(model: Any, schema: Schema) -> inspect.Signature:
     return found
 
 
-def _make(model: Any, schema: Schema, checker: Checker, parameters: Mapping[str, str], graph: Graph) -> Guarded:
+def _class_for(model: Any, schema: Schema) -> type[Guarded]:
+    """Make a class whose forward has the parameters of the model's own."""
+
     def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
         return Guarded.forward(self, *args, **kwargs)
 
@@ -226,23 +212,4 @@ def _make(model: Any, schema: Schema, checker: Checker, parameters: Mapping[str,
     rest = [p for p in own.parameters.values() if p.kind != p.POSITIONAL_ONLY]
     forward.__signature__ = own.replace(parameters=[itself, *first, *rest])  # type: ignore[attr-defined]
     forward.__doc__ = inspect.getdoc(model.forward)
-    kind = type(f"Guarded{type(model).__name__}", (Guarded,), {"forward": forward, "__module__": __name__})
-    made: Guarded = kind(model, schema, checker, parameters, graph)
-    _set_mode(made, model.training)
-    return made
-
-
-def _set_mode(made: Guarded, training: bool) -> None:
-    # Not train(), which some models refuse.
-    made.training = training
-    made.normalize.train(training)
-
-
-def _rebuild(
-    model: Any, schema: Schema, state: tuple[Any, ...], parameters: Mapping[str, str], graph: Graph, training: bool
-) -> Guarded:
-    where, shadow, logger, drift = state
-    checker = Checker(behind(schema)[0], where, mode="shadow" if shadow else "enforce", logger=logger, drift=drift)
-    made = _make(model, schema, checker, parameters, graph)
-    _set_mode(made, training)
-    return made
+    return type(f"Guarded{type(model).__name__}", (Guarded,), {"forward": forward, "__module__": __name__})

@@ -268,7 +268,7 @@ def read_schema(path: str | os.PathLike[str]) -> Schema:
             "cannot be read",
             where=where,
             why=str(exc),
-            hint="name a schema file, or write a short form such as float32[B, 3, H, W]",
+            hint="name a schema file; a short form such as float32[B, 3, H, W] is for @andiron.validate",
         ) from exc
 
 

@@ -12,7 +12,8 @@ from typing import Any, Literal, TypeVar, cast
 
 from ._checker import Binder, Checker, Mode, match_inputs, outputs_of, parameters_of
 from ._gateway import behind
-from ._graph import compiling, graphs_of
+from ._given import is_tensor
+from ._graph import compiling, graphs_of, tracing
 from ._schema import Schema, parse_short, read_schema
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -34,13 +35,15 @@ def validate(*schemas: SchemaLike, **arguments: str) -> Callable[[F], F]:
         def forward(self, image): ...
 
     Short forms without a name are those of the first parameters, in order; what has
-    none is not checked. A schema, read or as the path of its file, is about all
+    none is not checked. The first parameter of a method is not one of these if it is called
+    ``self`` or ``cls``. A schema, read or as the path of its file, is about all
     tensors that come, and about what is returned where it has outputs; with it,
     ``parameter="input"`` says that a parameter has another name than its input.
 
     Raises TensorValidationError when the function is called, or logs if the schema says
     ``mode: shadow``; SchemaError, FileAccessError or ValueError at once if the schema is wrong, or
-    does not fit the function; TypeError for what is neither a schema nor a form.
+    does not fit the function; TypeError for what is neither a schema nor a form, and when a
+    method is called whose form went to the object.
     """
     if wrong := [s for s in schemas if not isinstance(s, (str, os.PathLike, Schema))]:
         kind = type(wrong[0]).__name__
@@ -52,8 +55,7 @@ def validate(*schemas: SchemaLike, **arguments: str) -> Callable[[F], F]:
         if schemas and not _is_short(schemas[0]):
             if len(schemas) > 1:
                 raise ValueError("one schema, or short forms")
-            schema = as_schema(schemas[0])
-            return cast(F, _checked(function, schema, arguments, strict=True))
+            return cast(F, _decorated(function, as_schema(schemas[0]), arguments, strict=True))
         names = [p.name for p in parameters_of(inspect.signature(function))]
         if len(schemas) > len(names):
             raise ValueError(f"{len(schemas)} short forms, and {len(names)} parameters")
@@ -63,9 +65,39 @@ def validate(*schemas: SchemaLike, **arguments: str) -> Callable[[F], F]:
         if unknown := arguments.keys() - set(names):
             raise ValueError(f"{function.__qualname__} has no parameter {min(unknown)!r}, but {', '.join(names)}")
         schema = parse_short({**forms, **arguments})
-        return cast(F, _checked(function, schema, {}, strict=False))
+        return cast(F, _decorated(function, schema, {}, strict=False))
 
     return decorate
+
+
+def _decorated(function: Callable[..., Any], schema: Schema, renamed: Mapping[str, str], *, strict: bool) -> Any:
+    where = getattr(function, "__qualname__", type(function).__qualname__)
+    checker = Checker(behind(schema, where, logging.getLogger("andiron.tensor"))[0], where)
+    signature = inspect.signature(function)
+    parameters = match_inputs(where, signature, schema, renamed, "{0}={1!r}")
+    checked = _checked(function, checker, parameters, strict=strict)
+    owner = where.rpartition(".")[0]
+    first = next(iter(signature.parameters), "")
+    if not owner or owner.endswith("<locals>") or first not in parameters or checker.shadow:
+        return checked
+
+    # It may be a static method, which is the same until it is called.
+    @functools.wraps(checked)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if args and not is_tensor(args[0]) and _is_of(owner, args[0]):
+            raise TypeError(
+                f"{where}: the object came for {first!r}, which a form is for: call that parameter self, "
+                'or say which one the form is for, as @andiron.validate(x="float32[B, 3]")'
+            )
+        return checked(*args, **kwargs)
+
+    del wrapper.__wrapped__
+    return wrapper
+
+
+def _is_of(owner: str, value: Any) -> bool:
+    """Tell whether a value is of a class, or is that class."""
+    return any(kind.__qualname__ == owner for kind in (value if isinstance(value, type) else type(value)).__mro__)
 
 
 def _is_short(schema: SchemaLike) -> bool:
@@ -79,24 +111,20 @@ def as_schema(schema: SchemaLike) -> Schema:
 
 def _checked(
     function: Callable[..., Any],
-    schema: Schema,
-    renamed: Mapping[str, str],
+    checker: Checker,
+    parameters: Mapping[str, str],
     *,
     strict: bool,
-    checker: Checker | None = None,
+    partial: bool = False,
 ) -> Any:
-    where = getattr(function, "__qualname__", type(function).__qualname__)
-    if checker is None:
-        checker = Checker(behind(schema, where, logging.getLogger("andiron.tensor"))[0], where)
-    schema = checker.schema
-    signature = inspect.signature(function)
-    binder = Binder(signature, match_inputs(where, signature, schema, renamed), strict=strict)
-    graphs = graphs_of(checker)
+    where, schema, signature = checker.where, checker.schema, inspect.signature(function)
+    binder = Binder(signature, parameters, strict=strict)
+    graphs = graphs_of(checker, partial=partial)
     outputs = bool(schema.groups["outputs"])
     if outputs and inspect.iscoroutinefunction(function):
         raise ValueError(f"{where} is async: its outputs cannot be checked")
     flushes = any(s.tiny and s.tiny.action == "flush" for s in schema.groups["inputs"].values())
-    is_compiling = compiling()
+    is_compiling, is_tracing = compiling(), tracing()
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -105,6 +133,10 @@ def _checked(
         in_graph = is_compiling()
         if in_graph and graphs is not None:
             graphs.check("inputs", values, dims)
+        elif not in_graph and is_tracing():
+            from ._trace import call_traced
+
+            return call_traced(function, checker, binder, args, kwargs, values, partial=partial)
         else:
             dims = checker.check("inputs", values)
         if flushes:
@@ -149,11 +181,14 @@ def guard(
     logger: default ``logging.getLogger("andiron.tensor")``; one JSON record for each event.
     graph: what to do when the guarded model itself is compiled, exported, scripted or
         traced, and the schema has a rule that no graph can check: ``all`` refuses,
-        ``what_fits`` leaves that rule out.
+        ``what_fits`` leaves that rule out. ONNX can check nothing: ``all`` logs that.
 
     Raises TensorValidationError when the model is called; SchemaError, FileAccessError
-    or ValueError at once if the schema is wrong, or does not fit the model.
+    or ValueError at once if the schema is wrong, or does not fit the model, as where an
+    input, optional or not, is none of its parameters.
     """
+    if graph not in ("all", "what_fits"):
+        raise ValueError(f"graph must be 'all' or 'what_fits', not {graph!r}")
     found = as_schema(schema)
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(model, torch.nn.Module):
@@ -165,4 +200,5 @@ def guard(
     where = getattr(model, "__qualname__", type(model).__qualname__)
     rest, _ = behind(found, where, logger or logging.getLogger("andiron.tensor"))
     checker = Checker(rest, where, mode=mode, logger=logger, drift=drift)
-    return _checked(model, found, parameters or {}, strict=True, checker=checker)
+    matched = match_inputs(where, inspect.signature(model), found, parameters or {})
+    return _checked(model, checker, matched, strict=True, partial=graph == "what_fits")
