@@ -224,10 +224,20 @@ func TestHub(t *testing.T) {
 		{"transformers.AutoModel.from_pretrained('a/b', local_files_only=True)", nil},
 		{"transformers.AutoModel.from_pretrained(path, trust_remote_code=True)", []string{"2:1 PY032 high"}},
 		{"transformers.pipeline('text-generation', model='a/b', trust_remote_code=True)", []string{"2:1 PY032 high", "2:1 PY033 medium", "2:1 PY085 info"}},
+		{"vllm.LLM('a/b', trust_remote_code=True)", []string{"2:1 PY032 high"}},
+		{"vllm.LLM('a/b', trust_remote_code=True, revision='" + commit + "')", []string{"2:1 PY032 medium"}},
+		{"vllm.EngineArgs(model='a/b', trust_remote_code=True)", []string{"2:1 PY032 high"}},
+		{"vllm.LLM('a/b', trust_remote_code=False)", nil},
+		{"langchain_huggingface.HuggingFaceEmbeddings(model_kwargs={'trust_remote_code': True})", []string{"2:1 PY032 high"}},
+		{"langchain_huggingface.HuggingFaceEmbeddings(model_kwargs={'device': 'cpu'})", nil},
+		{"transformers.pipeline('text-generation', model=m, model_kwargs={'trust_remote_code': True})", []string{"2:1 PY032 high"}},
+		{"peft.PeftModel.from_pretrained(m, 'a/b')", []string{"2:1 PY033 medium", "2:1 PY085 info"}},
+		{"peft.PeftModel.from_pretrained('a/b', path)", nil},
+		{"peft.PeftConfig.from_pretrained('a/b')", []string{"2:1 PY033 medium"}},
 		{"mine.AutoModel.from_pretrained('a/b')", nil},
 		{"huggingface_hub.hf_hub_download('a/b', 'm.bin')", []string{"2:1 PY033 medium"}},
 	} {
-		got, _ := look(t, "a.py", "import torch, transformers, huggingface_hub, mine\n"+tt.src+"\n", Options{})
+		got, _ := look(t, "a.py", "import torch, transformers, huggingface_hub, mine, peft, vllm, langchain_huggingface\n"+tt.src+"\n", Options{})
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.src, diff)
 		}
