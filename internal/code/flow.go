@@ -169,8 +169,9 @@ type tracer struct {
 	web    map[*pysrc.Scope][]*web // what classes of frameworks a class derives from
 	// viewFile says that the file imports what only those do that answer requests.
 	viewFile bool
-	vetting  bool     // it looks at what a list is made of
-	brings   []string // prefixes of dotted names that come from outside, of which the file speaks
+	parsed   map[string]bool // options of parsers, and whether they are numbers or one of a few
+	vetting  bool            // it looks at what a list is made of
+	brings   []string        // prefixes of dotted names that come from outside, of which the file speaks
 }
 
 // bindingOf is a name and how it is bound.
@@ -189,6 +190,7 @@ func (v *view) trace() {
 	t.out.names, t.local = v.titles()
 	t.filter()
 	t.viewFile = t.speaksOfViews()
+	t.options()
 	t.routines()
 	t.filled()
 	t.served()
@@ -425,12 +427,16 @@ func (t *tracer) taint(e pysrc.Expr, s *pysrc.Scope, depth int) []label { // one
 		return t.from[fileOf(e, s)]
 	case *pysrc.Attribute:
 		out := t.attribute(e, s, depth)
-		if t.vettedPart(e, s, out, depth) {
+		if t.vettedPart(e, s, out, depth) || t.fewOf(e.Value, e.Attr, s, out) {
 			return nil
 		}
 		return out
 	case *pysrc.Subscript:
-		return t.taint(e.Value, s, depth)
+		out := t.taint(e.Value, s, depth)
+		if key, ok := e.Index.(*pysrc.Str); ok && t.fewOf(e.Value, key.Value, s, out) {
+			return nil
+		}
+		return out
 	case *pysrc.Call:
 		return t.called(e, s, depth)
 	case *pysrc.Await:
@@ -506,6 +512,9 @@ func (t *tracer) attribute(e *pysrc.Attribute, s *pysrc.Scope, depth int) []labe
 // called says what the result of a call is made of.
 func (t *tracer) called(e *pysrc.Call, s *pysrc.Scope, depth int) []label {
 	names, defs := t.callees(e.Func, s)
+	if t.fewByType(e, s) {
+		return nil
+	}
 	if out := t.gives(e, s, names); out != nil {
 		return out
 	}
