@@ -16,6 +16,9 @@ type listed struct {
 	from  int32        // what is bound from here on is not what was looked up
 }
 
+// mostListed is how much of a function is known to be on lists.
+const mostListed = 1000
+
 // lister finds what the tests of a function know.
 type lister struct {
 	*view
@@ -42,6 +45,9 @@ func (v *view) listings(fn *pysrc.Scope) []listed {
 // keep says what is known in a span.
 func (x *lister) keep(known []listed, span pysrc.Span) {
 	for _, k := range known {
+		if len(x.out) >= mostListed {
+			return
+		}
 		k.Span = span
 		x.out = append(x.out, k)
 	}
@@ -108,7 +114,9 @@ func (x *lister) branches(s *pysrc.If) (known []listed) {
 	}
 	for _, b := range s.Branches {
 		way(append(slices.Clip(before), x.knows(b.Test, true)...), b.Body)
-		before = append(before, x.knows(b.Test, false)...)
+		if len(before) < mostEntries {
+			before = append(before, x.knows(b.Test, false)...)
+		}
 	}
 	way(before, s.Else)
 	for i := range known {

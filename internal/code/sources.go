@@ -178,6 +178,7 @@ var (
 // filled marks the parameters of functions that Gradio or Fire is given.
 func (t *tracer) filled() {
 	gradio := strings.Contains(t.f.Text, "gradio")
+	lambdas := map[*pysrc.Params]sourceKind{}
 	for _, c := range t.m.Calls {
 		kind, who, position := fromRequest, "a user of the page", 0
 		switch {
@@ -192,7 +193,7 @@ func (t *tracer) filled() {
 		args, _ := c.Arg(position, "fn")
 		for _, a := range args {
 			if l, ok := a.Expr.(*pysrc.Lambda); ok {
-				t.filledLambda(l)
+				lambdas[l.Params] = kind
 			}
 			for _, v := range t.m.Eval(a.Expr, a.Scope) {
 				if v.Kind == pysrc.Function {
@@ -200,6 +201,9 @@ func (t *tracer) filled() {
 				}
 			}
 		}
+	}
+	if len(lambdas) > 0 {
+		t.filledLambdas(lambdas)
 	}
 	if !gradio {
 		return
@@ -225,14 +229,15 @@ func (t *tracer) fillsAll(fn *pysrc.Scope, kind sourceKind, who string, typed bo
 	}
 }
 
-// filledLambda marks those of a lambda.
-func (t *tracer) filledLambda(l *pysrc.Lambda) {
+// filledLambdas marks those of lambdas, by their parameters.
+func (t *tracer) filledLambdas(lambdas map[*pysrc.Params]sourceKind) {
 	t.m.Top.Each(func(s *pysrc.Scope) {
-		if s.Kind != pysrc.LambdaScope || s.Params != l.Params {
+		kind, ok := lambdas[s.Params]
+		if s.Kind != pysrc.LambdaScope || !ok {
 			return
 		}
-		for _, p := range l.Params.All() {
-			t.mark(variable{s, t.word(p.Name)}, t.source(fromRequest, p.Name+", which a user of the page gives", l)...)
+		for _, p := range s.Params.All() {
+			t.mark(variable{s, t.word(p.Name)}, t.source(kind, p.Name+", which a lambda is called with", p)...)
 		}
 	})
 }
