@@ -266,7 +266,8 @@ const (
 type about struct {
 	names map[string]bool
 	texts map[string]bool
-	open  bool // a name is not known to be a constant
+	own   map[string]bool // attributes of the object itself
+	open  bool            // a name is not known to be a constant
 }
 
 // digestOf says whether a digest is of what is loaded, by what they have in common: names
@@ -304,7 +305,7 @@ func meets(a, b *about) bool {
 }
 
 func (v *view) about(args []pysrc.Arg) *about {
-	x := &about{names: map[string]bool{}, texts: map[string]bool{}}
+	x := &about{names: map[string]bool{}, texts: map[string]bool{}, own: map[string]bool{}}
 	v.tell(x, args, 0)
 	return x
 }
@@ -318,6 +319,10 @@ func (v *view) tell(x *about, args []pysrc.Arg, depth int) {
 			case *pysrc.Str:
 				if len(e.Value) > 0 && !slices.Contains(howOpened, e.Value) {
 					x.texts[e.Value] = true
+				}
+			case *pysrc.Attribute:
+				if n, ok := e.Value.(*pysrc.Name); ok && a.Scope.Self(n.ID) != nil {
+					x.own[e.Attr] = true
 				}
 			case *pysrc.Name:
 				v.tellName(x, e.ID, a.Scope, depth)

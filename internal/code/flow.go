@@ -169,7 +169,9 @@ type tracer struct {
 	web    map[*pysrc.Scope][]*web // what classes of frameworks a class derives from
 	// viewFile says that the file imports what only those do that answer requests.
 	viewFile bool
-	brings   []string // prefixes of dotted names that come from outside, of which the file speaks
+	parsed   map[string]bool // options of parsers, and whether they are numbers or one of a few
+	vetting  bool            // it looks at what a list is made of
+	brings   []string        // prefixes of dotted names that come from outside, of which the file speaks
 }
 
 // bindingOf is a name and how it is bound.
@@ -188,6 +190,7 @@ func (v *view) trace() {
 	t.out.names, t.local = v.titles()
 	t.filter()
 	t.viewFile = t.speaksOfViews()
+	t.options()
 	t.routines()
 	t.filled()
 	t.served()
@@ -289,15 +292,16 @@ func (t *tracer) mark(v variable, labels ...label) {
 	}
 }
 
-// until is what a variable of a function is made of at a place of it: what is bound
-// further down counts only in a loop around both.
-func (t *tracer) until(v variable, fn *pysrc.Scope, at int32) []label {
+// until is what a variable of a function is made of at a place of it, of what is bound
+// from another place on: what is bound further down counts only in a loop around both.
+func (t *tracer) until(v variable, fn *pysrc.Scope, from, at int32) []label {
 	have, since := t.from[v], t.since[v]
-	if v.scope.Func == nil || v.scope != fn {
+	own := v.scope.Func != nil && v.scope == fn
+	if !own && from == 0 {
 		return have
 	}
 	later := func(i int) bool {
-		return since[i] > at && !slices.ContainsFunc(t.loopsOf(fn), func(l pysrc.Span) bool {
+		return since[i] < from || own && since[i] > at && !slices.ContainsFunc(t.loopsOf(fn), func(l pysrc.Span) bool {
 			return l.Start <= at && at < l.End && l.Start <= since[i] && since[i] < l.End
 		})
 	}
@@ -371,10 +375,8 @@ func (t *tracer) spread(i int) {
 	for range mostTurns {
 		t.grown = false
 		for _, b := range t.bound[fn] {
-			if !t.vetted(fn, b.name) {
-				t.at = b.At
-				t.mark(b.variable, t.partOf(b.Binding, t.taint(b.Value, b.Binding.Scope, 0))...)
-			}
+			t.at = b.At
+			t.mark(b.variable, t.partOf(b.Binding, t.taint(b.Value, b.Binding.Scope, 0))...)
 		}
 		t.writes(fn)
 		t.at = 0
@@ -412,41 +414,6 @@ func (t *tracer) partOf(b pysrc.Binding, labels []label) []label {
 // mostElements is how many elements of a result are told apart.
 const mostElements = 16
 
-// vetted reports whether a function refuses a name that is not on a list.
-func (t *tracer) vetted(fn *pysrc.Scope, name string) bool {
-	if fn == nil {
-		return false
-	}
-	known, ok := t.refused[fn]
-	if !ok {
-		known = refused(fn.Func.Body)
-		t.refused[fn] = known
-	}
-	return known[name]
-}
-
-// refused lists the names with which a function ends where they are not in
-// something.
-func refused(list []pysrc.Stmt) map[string]bool {
-	names := map[string]bool{}
-	for _, s := range list {
-		branch, ok := s.(*pysrc.If)
-		if !ok {
-			continue
-		}
-		for _, b := range branch.Branches {
-			c, ok := b.Test.(*pysrc.Compare)
-			if !ok || len(c.Ops) != 1 || c.Ops[0] != "not in" || !ends(b.Body) {
-				continue
-			}
-			if n, ok := c.Values[0].(*pysrc.Name); ok {
-				names[n.ID] = true
-			}
-		}
-	}
-	return names
-}
-
 // taint says what an expression is made of.
 func (t *tracer) taint(e pysrc.Expr, s *pysrc.Scope, depth int) []label { // one case per expression
 	if t.work--; e == nil || depth > mostDepth || t.work < 0 {
@@ -455,13 +422,21 @@ func (t *tracer) taint(e pysrc.Expr, s *pysrc.Scope, depth int) []label { // one
 	depth++
 	switch e := e.(type) {
 	case *pysrc.Name:
-		return t.named(e, s)
+		return t.named(e, s, depth)
 	case *pysrc.Str:
 		return t.from[fileOf(e, s)]
 	case *pysrc.Attribute:
-		return t.attribute(e, s, depth)
+		out := t.attribute(e, s, depth)
+		if t.vettedPart(e, s, out, depth) || t.fewOf(e.Value, e.Attr, s, out) {
+			return nil
+		}
+		return out
 	case *pysrc.Subscript:
-		return t.taint(e.Value, s, depth)
+		out := t.taint(e.Value, s, depth)
+		if key, ok := e.Index.(*pysrc.Str); ok && t.fewOf(e.Value, key.Value, s, out) {
+			return nil
+		}
+		return out
 	case *pysrc.Call:
 		return t.called(e, s, depth)
 	case *pysrc.Await:
@@ -508,12 +483,17 @@ func (t *tracer) any(s *pysrc.Scope, depth int, list ...pysrc.Expr) (out []label
 	return out
 }
 
-func (t *tracer) named(e *pysrc.Name, s *pysrc.Scope) []label {
+func (t *tracer) named(e *pysrc.Name, s *pysrc.Scope, depth int) []label {
 	owner := s.Owner(e.ID)
-	if owner == nil || t.vetted(s.Function(), e.ID) && owner.Function() == s.Function() {
+	if owner == nil {
 		return nil
 	}
-	return t.join(t.brought(e, s), t.until(variable{owner, e.ID}, s.Function(), e.Start))
+	v := variable{owner, e.ID}
+	out := t.join(t.brought(e, s), t.until(v, s.Function(), 0, e.Start))
+	if from, ok := t.vetted(e, owner, s, out, depth); ok {
+		return t.until(v, s.Function(), from, e.Start)
+	}
+	return out
 }
 
 func (t *tracer) attribute(e *pysrc.Attribute, s *pysrc.Scope, depth int) []label {
@@ -532,6 +512,9 @@ func (t *tracer) attribute(e *pysrc.Attribute, s *pysrc.Scope, depth int) []labe
 // called says what the result of a call is made of.
 func (t *tracer) called(e *pysrc.Call, s *pysrc.Scope, depth int) []label {
 	names, defs := t.callees(e.Func, s)
+	if t.fewByType(e, s) {
+		return nil
+	}
 	if out := t.gives(e, s, names); out != nil {
 		return out
 	}

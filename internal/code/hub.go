@@ -28,6 +28,11 @@ func (v *view) hubs() {
 			v.fromURL(c)
 		case v.pretrained(c):
 			v.fromHub(c)
+		case slices.ContainsFunc(c.Names, func(n string) bool {
+			return slices.ContainsFunc(hosts, func(l string) bool { return strings.HasPrefix(n, l) })
+		}):
+			revision, known := v.text(c, -1, "revision")
+			v.remoteCode(c, c.Names[0], "the model", known && commitRE().MatchString(revision))
 		}
 	}
 }
@@ -95,6 +100,25 @@ var fetchers = []string{
 // libraries have classes with from_pretrained.
 var libraries = []string{"transformers.", "diffusers.", "peft.", "sentence_transformers.", "optimum.", "auto_gptq.", "trl."}
 
+// hosts have classes and functions that are given trust_remote_code with a model.
+var hosts = []string{
+	"vllm.", "sglang.", "lmdeploy.", "langchain", "llama_index.", "haystack", "sentence_transformers.", "FlagEmbedding.", "unsloth.", "awq.", "gptqmodel.", "lm_eval.", "mlx_lm.",
+}
+
+// hubName is the name of the model that a call takes from the Hub, where it is written out.
+func (v *view) hubName(c *pysrc.Invocation) (string, bool) {
+	switch name := c.Names[0]; {
+	case c.Is("transformers.pipeline"):
+		return v.text(c, 1, "model")
+	case strings.HasPrefix(name, "peft.") && strings.Contains(name, ".PeftM"): // behind the model that it adapts
+		return v.text(c, 1, "model_id")
+	}
+	if id, known := v.text(c, 0, "pretrained_model_name_or_path"); known {
+		return id, known
+	}
+	return v.text(c, 0, "repo_id")
+}
+
 func (v *view) pretrained(c *pysrc.Invocation) bool {
 	if c.Is(fetchers...) {
 		return true
@@ -110,13 +134,7 @@ func (v *view) fromHub(c *pysrc.Invocation) {
 	name := c.Names[0]
 	revision, pinned := v.text(c, -1, "revision")
 	pinned = pinned && commitRE().MatchString(revision)
-	id, known := v.text(c, 0, "pretrained_model_name_or_path")
-	if !known {
-		id, known = v.text(c, 0, "repo_id")
-	}
-	if c.Is("transformers.pipeline") {
-		id, known = v.text(c, 1, "model")
-	}
+	id, known := v.hubName(c)
 	if c.Is("datasets.load_dataset", "datasets.load.load_dataset") {
 		known = known && strings.Contains(id, "/") // else it may be a format, such as csv
 	}
@@ -124,16 +142,7 @@ func (v *view) fromHub(c *pysrc.Invocation) {
 	if known {
 		what = strconv.Quote(id)
 	}
-	switch words := v.words(c, -1, "trust_remote_code"); {
-	case slices.Contains(words, "True") && v.asked(c):
-		v.foundAs(remoteCode, finding.Low, c.Node, "whether "+name+" runs the Python code that comes with "+what+" is decided elsewhere")
-	case slices.Contains(words, "True") && pinned:
-		v.foundAs(remoteCode, finding.Medium, c.Node, name+" runs the Python code that comes with "+what)
-	case slices.Contains(words, "True"):
-		v.found(remoteCode, c.Node, name+" runs the Python code that comes with "+what+", as it is on the day of the download")
-	case slices.Contains(words, "") && given(c, -1, "trust_remote_code"):
-		v.foundAs(remoteCode, finding.Low, c.Node, "whether "+name+" runs the Python code that comes with "+what+" is decided elsewhere")
-	}
+	v.remoteCode(c, name, what, pinned)
 	at := " at no fixed revision"
 	if revision != "" && !pinned {
 		at = " at the revision " + strconv.Quote(revision) + ", a branch or a tag, which can be moved"
@@ -145,6 +154,38 @@ func (v *view) fromHub(c *pysrc.Invocation) {
 			v.outside(c, "a download from the Hub")
 		}
 	}
+}
+
+// remoteCode judges what a call is told of code that comes with a model.
+func (v *view) remoteCode(c *pysrc.Invocation, name, what string, pinned bool) {
+	switch words := v.among(c, "trust_remote_code"); {
+	case slices.Contains(words, "True") && v.asked(c):
+		v.foundAs(remoteCode, finding.Low, c.Node, "whether "+name+" runs the Python code that comes with "+what+" is decided elsewhere")
+	case slices.Contains(words, "True") && pinned:
+		v.foundAs(remoteCode, finding.Medium, c.Node, name+" runs the Python code that comes with "+what)
+	case slices.Contains(words, "True"):
+		v.found(remoteCode, c.Node, name+" runs the Python code that comes with "+what+", as it is on the day of the download")
+	case slices.Contains(words, "") && given(c, -1, "trust_remote_code"):
+		v.foundAs(remoteCode, finding.Low, c.Node, "whether "+name+" runs the Python code that comes with "+what+" is decided elsewhere")
+	}
+}
+
+// among are the constants that an argument may be, also as an item of a dictionary of
+// arguments: model_kwargs={"trust_remote_code": True}.
+func (v *view) among(c *pysrc.Invocation, name string) []string {
+	out := v.words(c, -1, name)
+	for _, k := range c.Node.Keywords {
+		d, ok := k.Value.(*pysrc.Dict)
+		if !ok || !strings.HasSuffix(k.Name, "kwargs") {
+			continue
+		}
+		for i, key := range d.Keys {
+			if text, ok := key.(*pysrc.Str); ok && text.Value == name {
+				out = append(out, v.wordsOf(pysrc.Arg{Expr: d.Values[i], Scope: c.Scope})...)
+			}
+		}
+	}
+	return out
 }
 
 // asked reports whether the True of trust_remote_code is put among the keywords only

@@ -22,6 +22,26 @@ var libraryLoads = []string{
 	"bentoml.pytorch.load_model", "bentoml.pytorch_lightning.load_model", "bentoml.picklable_model.load_model", "bentoml.sklearn.load_model", "bentoml.fastai.load_model", "bentoml.models.import_model", "bentoml.import_model",
 }
 
+// ultralytics are classes of Ultralytics that unpickle the checkpoint that they are made
+// of: one that is written out with another suffix, such as model.yaml, is none.
+var ultralytics = []string{"ultralytics.YOLO", "ultralytics.YOLOWorld", "ultralytics.YOLOE", "ultralytics.RTDETR", "ultralytics.SAM", "ultralytics.FastSAM", "ultralytics.NAS", "ultralytics.YOLO().load"}
+
+// libraryOf is the function of a library that unpickles what it is given, or empty.
+func (v *view) libraryOf(c *pysrc.Invocation) string {
+	if name := nameOf(c, libraryLoads...); name != "" {
+		return name
+	}
+	name := nameOf(c, ultralytics...)
+	if name == "" || !given(c, 0, "model") && !given(c, 0, "weights") {
+		return ""
+	}
+	text, known := v.text(c, 0, "model")
+	if known && strings.Contains(text, ".") && !strings.HasSuffix(text, ".pt") && !strings.HasSuffix(text, ".pth") {
+		return ""
+	}
+	return name
+}
+
 // shardedLoads read distributed checkpoints.
 var shardedLoads = []string{
 	"torch.distributed.checkpoint.load", "torch.distributed.checkpoint.load_state_dict", "torch.distributed.checkpoint.async_load",
@@ -38,7 +58,7 @@ func (v *view) libraries() {
 		if name := nameOf(c, shardedLoads...); name != "" && !v.checked(c) {
 			v.found(shardedLoad, c.Node, name+" unpickles the checkpoint's metadata, and nothing verified the folder before")
 		}
-		name := nameOf(c, libraryLoads...)
+		name := v.libraryOf(c)
 		if name == "" && v.lightning(c) {
 			name = "load_from_checkpoint"
 		}

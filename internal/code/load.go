@@ -241,7 +241,7 @@ func (v *view) verifiedBy(fn *pysrc.Scope, load *pysrc.Invocation, span pysrc.Sp
 			return c.Node
 		}
 		for _, d := range c.Defs {
-			if at := v.refuses(d); at != nil && shareName(c, load) {
+			if at := v.refuses(d); at != nil && (shareName(c, load) || v.ofItself(c, d, load)) {
 				return at
 			}
 		}
@@ -290,6 +290,34 @@ func (v *view) raisesWhere(list []pysrc.Stmt, from int32) (at pysrc.Node) {
 func shareName(a, b *pysrc.Invocation) bool {
 	names := namesIn(a.Every())
 	return slices.ContainsFunc(namesIn(b.Every()), func(n string) bool { return slices.Contains(names, n) })
+}
+
+// ofItself reports whether a method that is called on the object itself takes a digest of
+// an attribute of it that is loaded: self._verify() of self.path.
+func (v *view) ofItself(c *pysrc.Invocation, d *pysrc.Scope, load *pysrc.Invocation) bool {
+	m, ok := c.Node.Func.(*pysrc.Attribute)
+	if !ok {
+		return false
+	}
+	n, ok := m.Value.(*pysrc.Name)
+	if !ok || c.Scope.Self(n.ID) == nil || c.Scope.Self(n.ID) != d.Parent {
+		return false
+	}
+	loaded := v.about(load.Every()).own
+	for _, h := range v.hashers.calls[d] {
+		hashed := v.about(h.Every())
+		for _, u := range v.calls[d] {
+			if u.Method() == "update" {
+				v.tell(hashed, u.Every(), 0)
+			}
+		}
+		for name := range hashed.own {
+			if loaded[name] {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // mostSought bounds how often one file is searched for a comparison.

@@ -277,7 +277,7 @@ type view struct {
 	hashed  map[*pysrc.Scope]int32               // where a function first computes a digest
 	hashers hashers                              // functions of the file that do
 	sought  int                                  // comparisons of digests that were looked for
-	refused map[*pysrc.Scope]map[string]bool     // names that a function refuses
+	listed  map[*pysrc.Scope][]listed            // what functions look up on lists
 	waits   []waiting                            // findings that may be put right
 	edits   map[int32][]edit                     // by the call that they put right
 	work    int                                  // left to follow what requests bring
@@ -291,7 +291,7 @@ type placed struct {
 
 func newView(l *looker, f *pysrc.File, where finding.Where) *view {
 	v := &view{
-		l: l, f: f, m: pysrc.ResolveBy(f, l.opt.Again.stands()), where: where, done: map[placed]bool{}, refused: map[*pysrc.Scope]map[string]bool{}, work: mostWork,
+		l: l, f: f, m: pysrc.ResolveBy(f, l.opt.Again.stands()), where: where, done: map[placed]bool{}, listed: map[*pysrc.Scope][]listed{}, work: mostWork,
 		calls: map[*pysrc.Scope][]*pysrc.Invocation{}, hashed: map[*pysrc.Scope]int32{},
 		hashers: hashers{gives: map[*pysrc.Scope]hasher{}, compares: map[*pysrc.Scope]bool{}, calls: map[*pysrc.Scope][]*pysrc.Invocation{}, verdicts: map[*pysrc.Call]bool{}, asked: map[*pysrc.Call]bool{}, work: mostHashWork},
 	}

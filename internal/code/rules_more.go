@@ -29,7 +29,7 @@ var libraryLoad = &rule.Rule{
 	ID: "PY014", Title: "A loader of a library that unpickles", Strategy: finding.SecureLoading,
 	Severity: finding.Medium, Verdict: finding.Safe, Since: since, Refs: []string{"CWE-502"},
 	Text: "The library's function unpickles the file, on its own or by torch.load with weights_only=False. " +
-		"Known are those of Lightning, MMEngine and MMCV, fvcore and detectron2, fairseq, fastai, Ultralytics, Stable-Baselines3, MLflow, BentoML, flair, gensim and skorch. One that is passed weights_only=True is not reported.",
+		"Known are those of Lightning, MMEngine and MMCV, fvcore and detectron2, fairseq, fastai, Ultralytics, Stable-Baselines3, MLflow, BentoML, flair, gensim and skorch. One that is passed weights_only=True is not reported, and neither is a class of Ultralytics that is made of a model.yaml or another file that is no checkpoint.",
 	Fix: "pass weights_only=True where the function takes it; else verify the file with andiron trust check before it is loaded, or load the tensors with andiron.load(path) and give them to load_state_dict",
 }
 

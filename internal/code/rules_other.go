@@ -60,7 +60,7 @@ var urlUnchecked = &rule.Rule{
 var remoteCode = &rule.Rule{
 	ID: "PY032", Title: "trust_remote_code=True", Strategy: finding.TrustedSources,
 	Severity: finding.High, Verdict: finding.Safe, Since: since, Refs: []string{"Transformers documentation, Custom models", "CWE-829"},
-	Text: "The loader downloads Python files that stand beside the model and runs them. Whoever can change the repository runs code here, unless revision names a commit that somebody read. " +
+	Text: "The loader, of Transformers or of what loads by it, such as vLLM, downloads Python files that stand beside the model and runs them. Whoever can change the repository runs code here, unless revision names a commit that somebody read. " +
 		"The severity is medium where revision names a commit, and low where the argument is decided elsewhere.",
 	Fix: "remove trust_remote_code; where the code is needed, review it and pass revision='<40 hex digits>'",
 }
@@ -76,7 +76,7 @@ var userModel = &rule.Rule{
 	ID: "PY040", Title: "A user decides what is loaded", Strategy: finding.TrustedSources,
 	Severity: finding.High, Verdict: finding.Safe, Since: since, Refs: []string{"CWE-502", "CWE-22", "CWE-94"},
 	Text: "What a request brings, as an upload or as a name, reaches a call that loads, imports, builds or evaluates what it is given, through however many functions and files of the project. " +
-		"The finding shows each step. A name that is first looked up on a list and refused where it is not there is not reported.\n\n" +
+		"The finding shows each step. A name that is looked up on a list first, and then used only where it is there, is not reported, unless the request brings the list as well. Nor is a number, an enumeration or one of a few values, where an annotation that the framework enforces, a converter in the address or type= says so.\n\n" +
 		"The severity is critical where the call runs what it is given: weights_only=False, a torch that the project allows and that is older than 2.6, a pickle, eval.",
 	Fix: "load only models of a fixed list, with andiron.load(path); what a user hands in is loaded with andiron.load_untrusted(path), in the sandbox, or not at all",
 }
@@ -85,7 +85,7 @@ var startedWith = &rule.Rule{
 	ID: "PY041", Title: "The command line or the environment decides what is loaded", Strategy: finding.TrustedSources,
 	Severity: finding.Medium, Verdict: finding.Safe, Since: since, Refs: []string{"CWE-502", "CWE-426"},
 	Text: "An argument of the program, a variable of its environment or what is typed in reaches a call that loads, imports, builds or evaluates what it is given. " +
-		"Who starts the program runs code anyway; but the file that is named is often somebody else's. A load before which the function compares a digest is not reported.\n\n" +
+		"Who starts the program runs code anyway; but the file that is named is often somebody else's. A load before which the function compares a digest is not reported, and neither is an option that its parser takes as a number or as one of a few choices.\n\n" +
 		"The severity is low where the call only reads: torch.load with weights_only=True, TorchScript, a program of torch.export.",
 	Fix: "load it with andiron.load(path), which refuses what is not in the lock",
 }

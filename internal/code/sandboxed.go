@@ -80,6 +80,9 @@ func (v *view) libraryArg(c *pysrc.Invocation) (position int, keyword, name stri
 	if name = nameOf(c, shardedLoads...); name != "" {
 		return -1, "checkpoint_id", name
 	}
+	if nameOf(c, ultralytics...) != "" {
+		return 0, "model", v.libraryOf(c)
+	}
 	if name = nameOf(c, libraryLoads...); name == "" && v.lightning(c) {
 		return 0, "checkpoint_path", "load_from_checkpoint"
 	}

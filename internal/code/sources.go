@@ -63,6 +63,7 @@ func (t *tracer) entry(fn *pysrc.Scope, i int) {
 		}
 		param := fn.Params.All()[at]
 		switch {
+		case (handler || command) && t.few(param, fn):
 		case handler && p == "context" && fn.Func.Name != "predict": // of TorchServe, Lambda and Triton: what the server says of itself
 		case handler && !t.injected(param, fn) || t.requested(param, fn) || t.asks(p, at, fn):
 			t.enters(fn, p, fromRequest, fmt.Sprintf("%s, which a request brings to %s", p, fn.Title()))
@@ -169,6 +170,7 @@ func (t *tracer) requested(p *pysrc.Param, fn *pysrc.Scope) (yes bool) {
 // interfaces are the functions of Gradio that call another with what a user gives, and
 // methods of its parts that do.
 var (
+	onEvents   = []string{"gradio.on", "gradio.events.on", "gradio.render"}
 	interfaces = []string{"gradio.Interface", "gradio.ChatInterface", "gradio.interface.Interface"}
 	events     = []string{"click", "submit", "change", "upload", "input", "select"}
 )
@@ -176,33 +178,82 @@ var (
 // filled marks the parameters of functions that Gradio or Fire is given.
 func (t *tracer) filled() {
 	gradio := strings.Contains(t.f.Text, "gradio")
+	lambdas := map[*pysrc.Params]sourceKind{}
 	for _, c := range t.m.Calls {
-		kind, who := fromRequest, "a user of the page"
+		kind, who, position := fromRequest, "a user of the page", 0
 		switch {
 		case c.Is(interfaces...), gradio && slices.Contains(events, c.Method()):
+		case c.Is(onEvents...):
+			position = 1
 		case c.Is("fire.Fire", "typer.run"):
 			kind, who = fromUser, "the command line"
 		default:
 			continue
 		}
-		args, _ := c.Arg(0, "fn")
+		args, _ := c.Arg(position, "fn")
 		for _, a := range args {
+			if l, ok := a.Expr.(*pysrc.Lambda); ok {
+				lambdas[l.Params] = kind
+			}
 			for _, v := range t.m.Eval(a.Expr, a.Scope) {
-				if v.Kind != pysrc.Function {
-					continue
-				}
-				i, ok := t.fns[v.Def]
-				if !ok {
-					continue
-				}
-				for at, p := range t.out.routines[i].params {
-					if at > 0 || v.Def.Parent.Kind != pysrc.ClassScope {
-						t.enters(v.Def, p, kind, fmt.Sprintf("%s, which %s gives to %s", p, who, v.Def.Title()))
-					}
+				if v.Kind == pysrc.Function {
+					t.fillsAll(v.Def, kind, who, c.Is("typer.run"))
 				}
 			}
 		}
 	}
+	if len(lambdas) > 0 {
+		t.filledLambdas(lambdas)
+	}
+	if !gradio {
+		return
+	}
+	for _, fn := range t.scopes[1:] {
+		if slices.ContainsFunc(fn.Func.Decorators, func(d pysrc.Expr) bool { return t.isEvent(d, fn.Parent) }) {
+			t.fillsAll(fn, fromRequest, "a user of the page", false)
+		}
+	}
+}
+
+// fillsAll marks the parameters of one such function.
+func (t *tracer) fillsAll(fn *pysrc.Scope, kind sourceKind, who string, typed bool) {
+	i, ok := t.fns[fn]
+	if !ok {
+		return
+	}
+	params := fn.Params.All()
+	for at, p := range t.out.routines[i].params {
+		if (at > 0 || fn.Parent.Kind != pysrc.ClassScope) && !(typed && t.bounded(params[at].Annotation, fn.Parent, 0)) {
+			t.enters(fn, p, kind, fmt.Sprintf("%s, which %s gives to %s", p, who, fn.Title()))
+		}
+	}
+}
+
+// filledLambdas marks those of lambdas, by their parameters.
+func (t *tracer) filledLambdas(lambdas map[*pysrc.Params]sourceKind) {
+	t.m.Top.Each(func(s *pysrc.Scope) {
+		kind, ok := lambdas[s.Params]
+		if s.Kind != pysrc.LambdaScope || !ok {
+			return
+		}
+		for _, p := range s.Params.All() {
+			t.mark(variable{s, t.word(p.Name)}, t.source(kind, p.Name+", which a lambda is called with", p)...)
+		}
+	})
+}
+
+// isEvent reports whether a decorator has a part of Gradio call a function: @box.submit().
+func (t *tracer) isEvent(d pysrc.Expr, s *pysrc.Scope) bool {
+	c, ok := d.(*pysrc.Call)
+	if !ok {
+		return false
+	}
+	names := t.m.Names(c.Func, s)
+	if slices.ContainsFunc(names, func(n string) bool { return slices.Contains(onEvents, n) }) {
+		return true
+	}
+	a, ok := c.Func.(*pysrc.Attribute)
+	return ok && slices.Contains(events, a.Attr)
 }
 
 // passes are functions whose result holds what they are given.
@@ -227,7 +278,8 @@ var brings = []struct {
 	{"flask.request", fromRequest, "what a request brings"},
 	{"quart.request", fromRequest, "what a request brings"},
 	{"bottle.request", fromRequest, "what a request brings"},
-	{"streamlit.file_uploader()", fromRequest, "what a user uploads"},
+	{"triton_python_backend_utils.get_input_tensor_by_name()", fromRequest, "what a request brings"},
+	{"streamlit.query_params", fromRequest, "what a request brings"},
 	{"sys.argv", fromUser, "the command line"},
 	{"os.environ", fromUser, "an environment variable"},
 	{"absl.flags.FLAGS", fromUser, "the command line"},
@@ -239,6 +291,13 @@ var gifts = map[string]struct {
 	text string
 }{
 	"streamlit.file_uploader":                            {fromRequest, "what a user uploads"},
+	"streamlit.camera_input":                             {fromRequest, "what a user uploads"},
+	"streamlit.text_input":                               {fromRequest, "what a user of the page types in"},
+	"streamlit.text_area":                                {fromRequest, "what a user of the page types in"},
+	"streamlit.chat_input":                               {fromRequest, "what a user of the page types in"},
+	"streamlit.experimental_get_query_params":            {fromRequest, "what a request brings"},
+	"flask_restful.reqparse.RequestParser().parse_args":  {fromRequest, "what a request brings"},
+	"flask_restx.reqparse.RequestParser().parse_args":    {fromRequest, "what a request brings"},
 	"socket.socket().recv":                               {fromRequest, "what comes over the network"},
 	"socket.socket().recvfrom":                           {fromRequest, "what comes over the network"},
 	"socket.socket().makefile":                           {fromRequest, "what comes over the network"},
@@ -391,7 +450,11 @@ func (t *tracer) brought(e pysrc.Expr, s *pysrc.Scope) []label {
 	if len(t.brings) == 0 {
 		return nil
 	}
+	_, name := e.(*pysrc.Name)
 	for _, n := range t.m.Names(e, s) {
+		if name && strings.Contains(n, "()") { // it is made of what it is bound to
+			continue
+		}
 		for _, b := range brings {
 			if rest, ok := strings.CutPrefix(n, b.prefix); ok && (rest == "" || rest[0] == '.') {
 				return t.source(b.kind, b.text+" ("+strings.TrimSuffix(n, "()")+")", e)
@@ -404,7 +467,7 @@ func (t *tracer) brought(e pysrc.Expr, s *pysrc.Scope) []label {
 // gives says what comes from outside by a call, or nil.
 func (t *tracer) gives(e *pysrc.Call, s *pysrc.Scope, names []string) []label {
 	for _, n := range names {
-		g, ok := gifts[n]
+		g, ok := gifts[ofPage(n)]
 		if !ok || g.kind == fromDownload && t.pinned(e, s) {
 			continue
 		}
@@ -429,6 +492,15 @@ func (t *tracer) gives(e *pysrc.Call, s *pysrc.Scope, names []string) []label {
 		}
 	}
 	return nil
+}
+
+// ofPage is a name without the part of a page of Streamlit that it stands in:
+// streamlit.sidebar.text_input.
+func ofPage(name string) string {
+	if strings.HasPrefix(name, "streamlit.") {
+		return "streamlit" + name[strings.LastIndexByte(name, '.'):]
+	}
+	return name
 }
 
 // openers open what an address names, of this machine or another.

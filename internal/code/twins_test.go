@@ -59,6 +59,14 @@ func TestRetriesTwins(t *testing.T) {
 			verify + "def f(p, want):\n    verify(p, want)\n    return torch.load(p, weights_only=True)",
 		},
 		{
+			"verified by a method", "PY006 low", "class A:\n    def _verify(self):\n        if hashlib.sha256(open(self.config, 'rb').read()).hexdigest() != self.want:\n            raise ValueError\n    def load(self):\n        self._verify()\n        return torch.load(self.path, weights_only=True)",
+			"class A:\n    def _verify(self):\n        if hashlib.sha256(open(self.path, 'rb').read()).hexdigest() != self.want:\n            raise ValueError\n    def load(self):\n        self._verify()\n        return torch.load(self.path, weights_only=True)",
+		},
+		{
+			"verified by a method, in parts", "PY006 low", "class A:\n    def _verify(self):\n        h = hashlib.sha256()\n        with open(self.path, 'rb') as f:\n            h.update(f.read())\n        if h.hexdigest() != self.want:\n            print('no')\n    def load(self):\n        self._verify()\n        return torch.load(self.path, weights_only=True)",
+			"class A:\n    def _verify(self):\n        h = hashlib.sha256()\n        with open(self.path, 'rb') as f:\n            h.update(f.read())\n        if h.hexdigest() != self.want:\n            raise ValueError\n    def load(self):\n        self._verify()\n        return torch.load(self.path, weights_only=True)",
+		},
+		{
 			"another file verified", "PY006 low", verify + "def f(p, q, want):\n    verify(q, want)\n    return torch.load(p, weights_only=True)",
 			verify + "def f(p, q, want):\n    verify(p, want)\n    return torch.load(p, weights_only=True)",
 		},
@@ -82,6 +90,18 @@ func TestRetriesTwins(t *testing.T) {
 			"verified too late", "PY009 high", verify + "def f(p, want):\n    m = torch.load(p, weights_only=False)\n    verify(p, want)\n    return m",
 			verify + "def f(p, want):\n    verify(p, want)\n    m = torch.load(p, weights_only=False)\n    return m",
 		},
+	})
+}
+
+// What Ultralytics is given is unpickled where it may be a checkpoint.
+func TestUltralyticsTwins(t *testing.T) {
+	checkTwins(t, "a.py", "import sys\nfrom ultralytics import RTDETR, YOLO\nfrom mine import SAM\n", []twin{
+		{"a checkpoint", "PY014 medium", "YOLO('best.pt')", "YOLO('best.onnx')"},
+		{"a published one", "PY014 medium", "YOLO('yolov8n.pt')", "YOLO('yolov8n.yaml')"},
+		{"another model", "PY014 medium", "RTDETR('x.pt')", "SAM('x.pt')"},
+		{"one that is loaded later", "PY014 medium", "m = YOLO('yolov8n.yaml')\nm.load('x.pt')", "m = YOLO('yolov8n.yaml')\nm.predict('x.pt')"},
+		{"by whoever starts it", "PY041 medium", "YOLO(sys.argv[1])", "YOLO(len(sys.argv[1]))"},
+		{"which is PY014 as well", "PY014 medium", "YOLO(sys.argv[1])", "print(sys.argv[1])"},
 	})
 }
 

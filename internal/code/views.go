@@ -218,7 +218,7 @@ func (t *tracer) serve(c *pysrc.Invocation, a pysrc.Arg) {
 			t.serves = true
 			params := v.Def.Params.All()
 			for at, p := range t.out.routines[i].params {
-				if (at > 0 || v.Def.Parent.Kind != pysrc.ClassScope) && !t.injected(params[at], v.Def) && p != "writer" {
+				if (at > 0 || v.Def.Parent.Kind != pysrc.ClassScope) && !t.injected(params[at], v.Def) && p != "writer" && !converted(p, t.routesIn(c.Node, c.Scope)) {
 					t.enters(v.Def, p, fromRequest, fmt.Sprintf("%s, which a request brings to %s", p, v.Def.Title()))
 				}
 			}

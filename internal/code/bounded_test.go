@@ -1,0 +1,57 @@
+package code
+
+import "testing"
+
+// A number, or one of a few values, is no path that somebody chose, where the framework
+// holds it against that.
+func TestBoundedTwins(t *testing.T) {
+	fast := func(n string) string {
+		return "from fastapi import FastAPI\napp = FastAPI()\n@app.get('/{n}')\ndef f(" + n + "):\n    return torch.load(f'm/{n}.pt', weights_only=True)"
+	}
+	flask := func(route, n string) string {
+		return "from flask import Flask\napp = Flask('x')\n@app.route('" + route + "')\ndef f(" + n + "):\n    return torch.load(f'm/{n}.pt', weights_only=True)"
+	}
+	args := func(option string) string {
+		return "import argparse\np = argparse.ArgumentParser()\np.add_argument('--n'" + option + ")\nargs = p.parse_args()\ntorch.load(f'm/{args.n}.pt', weights_only=False)"
+	}
+	click := func(option string) string {
+		return "import click\n@click.command()\n@click.option('--n'" + option + ")\ndef f(n):\n    torch.load(f'm/{n}.pt', weights_only=False)"
+	}
+	asked := func(as string) string {
+		return "from flask import request\ndef f():\n    n = request.args.get('n'" + as + ")\n    return torch.load(f'm/{n}.pt', weights_only=True)"
+	}
+	checkTwins(t, "a.py", "import enum, torch, uuid\nfrom typing import Annotated, Literal, Optional\nclass Size(str, enum.Enum):\n    A = 'a'\nclass Free(str):\n    A = 'a'\n", []twin{
+		{"a number", "PY040 high", fast("n: str"), fast("n: int")},
+		{"perhaps a number", "PY040 high", fast("n: str | int"), fast("n: Optional[int] = None")},
+		{"with a remark", "PY040 high", fast("n: Annotated[str, 1]"), fast("n: Annotated[int, 'str']")},
+		{"an enumeration", "PY040 high", fast("n: Free"), fast("n: Size")},
+		{"literals", "PY040 high", fast("n: Optional[str]"), fast("n: Literal['a', 'b']")},
+		{"a UUID", "PY040 high", fast("n"), fast("n: uuid.UUID")},
+		{"a converter of Flask", "PY040 high", flask("/<path:n>", "n"), flask("/<int:n>", "n")},
+		{"one that Flask does not hold it against", "PY040 high", flask("/<n>", "n: int"), flask("/<any(a, b):n>", "n")},
+		{"a converter of Django", "PY040 high", "from django.urls import path\ndef v(r, n):\n    return torch.load(n)\nu = [path('<str:n>', v)]", "from django.urls import path\ndef v(r, n):\n    return torch.load(n)\nu = [path('<int:n>', v)]"},
+		{"a type that is asked for", "PY040 high", asked(", type=str"), asked(", type=int")},
+		{"an option of argparse", "PY041 medium", args(""), args(", type=int")},
+		{"choices of argparse", "PY041 medium", args(", type=str"), args(", choices=['a', 'b']")},
+		{"an option that is no attribute", "PY041 medium", "import argparse\nclass A:\n    def __init__(self, p):\n        self.n = p\n    def load(self):\n        torch.load(self.n, weights_only=False)\np = argparse.ArgumentParser()\np.add_argument('--n', choices=['a'])\np.add_argument('--p')\nA(p.parse_args().p).load()", "import argparse\ndef load(args):\n    torch.load(args.n, weights_only=False)\np = argparse.ArgumentParser()\np.add_argument('--n', choices=['a'])\nload(p.parse_args())"},
+		{"an option of click", "PY041 medium", click(""), click(", type=int")},
+		{"choices of click", "PY041 medium", click(", type=click.Path()"), click(", type=click.Choice(['a', 'b'])")},
+		{"typer", "PY041 medium", "import typer\napp = typer.Typer()\n@app.command()\ndef f(n: str):\n    torch.load(f'm/{n}.pt', weights_only=False)", "import typer\napp = typer.Typer()\n@app.command()\ndef f(n: int):\n    torch.load(f'm/{n}.pt', weights_only=False)"},
+	})
+}
+
+// What a user of a page types in is as good as an upload; what is chosen of a few is not.
+func TestPageTwins(t *testing.T) {
+	checkTwins(t, "a.py", "import torch\nimport gradio as gr\nimport streamlit as st\n", []twin{
+		{"a line", "PY040 high", "torch.load(st.text_input('x'))", "torch.load(st.selectbox('x', ['a', 'b']))"},
+		{"in the sidebar", "PY040 high", "n = st.sidebar.text_area('x')\ntorch.load(n)", "n = st.sidebar.radio('x', ['a', 'b'])\ntorch.load(n)"},
+		{"an upload in the sidebar", "PY040 high", "torch.load(st.sidebar.file_uploader('x'))", "st.sidebar.file_uploader('x')\ntorch.load('x')"},
+		{"a chat", "PY040 high", "n = st.chat_input('x')\ntorch.load(f'm/{n}')", "n = st.slider('x')\ntorch.load(f'm/{n}')"},
+		{"the address", "PY040 high", "torch.load(st.query_params['m'])", "torch.load(st.secrets['m'])"},
+		{"a lambda", "PY040 high", "gr.Interface(fn=lambda p: torch.load(p), inputs='text')", "map(lambda p: torch.load(p), ['a'])"},
+		{"several events", "PY040 high", "def f(v):\n    return torch.load(v)\ngr.on([], fn=f)", "def f(v):\n    return torch.load(v)\nprint([], f)"},
+		{"a decorator", "PY040 high", "d = gr.Textbox()\n@d.submit(inputs=d)\ndef f(v):\n    return torch.load(v)", "d = gr.Textbox()\n@d.submitted(inputs=d)\ndef f(v):\n    return torch.load(v)"},
+		{"a tensor of Triton", "PY040 high", "import triton_python_backend_utils as pb_utils\ndef f(r):\n    return torch.load(pb_utils.get_input_tensor_by_name(r, 'P').as_numpy()[0].decode())", "import triton_python_backend_utils as pb_utils\ndef f(r):\n    return torch.load(pb_utils.get_model_dir())"},
+		{"a parser of requests", "PY040 high", "from flask_restful import reqparse\np = reqparse.RequestParser()\np.add_argument('m')\na = p.parse_args()\ntorch.load(a['m'])", "from flask_restful import reqparse\np = reqparse.RequestParser()\np.add_argument('m', type=int)\na = p.parse_args()\ntorch.load(a['m'])"},
+	})
+}
