@@ -276,6 +276,21 @@ func TestNotebook(t *testing.T) {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
+	old := `{"worksheets": [{"cells": [{"cell_type": "markdown", "source": "torch.load(x)"}, {"cell_type": "code", "input": ["import torch\n", "torch.load('a', weights_only=False)"], "language": "python"}]},
+ {"cells": [{"cell_type": "code", "input": "x <- = 1", "language": "r"}, {"cell_type": "code", "input": "torch.load(p, weights_only=False)"}]}], "nbformat": 3, "metadata": {"language": 3}}`
+	if got, _ := look(t, "a.ipynb", old, Options{}); !slices.Equal(got, []string{"cell 2:2:1 PY002 high", "cell 4:1:1 PY002 high"}) {
+		t.Errorf("nbformat 3: %q", got)
+	}
+	for name, src := range map[string]string{"no form that is known": `{"nbformat": 4, "metadata": {}}`, "a sheet without": `{"worksheets": [{"rows": []}]}`, "nbformat 1": `{"cells": [{"cell_type": "code", "code": "x"}]}`, "a source twice": `{"cells": [{"cell_type": "code", "source": "", "input": "x"}]}`} {
+		if got, _ := look(t, "a.ipynb", src, Options{}); len(got) != 1 || !strings.HasSuffix(got[0], "PY080 medium") {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	for _, src := range []string{`{"cells": [], "nbformat": 4}`, `{"worksheets": [{"cells": []}], "nbformat": 3}`, `{"worksheets": [{"cells": [{"cell_type": "code", "input": "x <- = 1"}]}], "metadata": {"language": "R"}}`} {
+		if got, _ := look(t, "a.ipynb", src, Options{}); got != nil {
+			t.Errorf("%s: %q", src, got)
+		}
+	}
 	r := `{"cells": [{"cell_type": "code", "source": "x <- 1"}], "metadata": {"kernelspec": {"language": "R"}}}`
 	if got, _ := look(t, "a.ipynb", r, Options{}); got != nil {
 		t.Errorf("a notebook of R: %q", got)
