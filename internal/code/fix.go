@@ -19,6 +19,9 @@ type Fix struct {
 	// Revisions are the commits of repositories of the Hub, by owner/name, that a lock
 	// vouches for.
 	Revisions map[string]string
+	// Wanted says whether the findings of a rule in a file count, so that they are put
+	// right; nil is all.
+	Wanted func(path, rule string) bool
 }
 
 // edit replaces a part of the source; an empty part is an insertion.
@@ -60,7 +63,7 @@ func (v *view) fix() {
 	x := &fixer{view: v, to: to}
 	of := map[int32][]edit{}
 	for _, c := range v.m.Calls {
-		if !c.Deferred && !c.Partial && !c.Node.Broken && !v.allowed(c) && !v.copies(c) {
+		if !c.Deferred && !c.Partial && !c.Node.Broken && !v.allowed(c) && v.wanted(c) && !v.copies(c) {
 			before := len(x.edits)
 			x.call(c)
 			if list := x.edits[before:]; len(list) > 0 {
@@ -94,6 +97,9 @@ func (v *view) fix() {
 // fixed are the rules of which findings may be put right.
 var fixed = []*rule.Rule{loadDefault, loadUnsafe, loadModule, numpyPickle, yamlLoad, hubRevision}
 
+// answered are those, and the ones of which a load that is replaced has none any more.
+var answered = slices.Concat(fixed, []*rule.Rule{loadRetry, loadOpen, loadUnverified, jitLoad})
+
 // placed are edits as a report has them; those in a notebook are not of its file.
 func (v *view) placed(list []edit) (out []finding.Edit) {
 	if v.l.moved != nil {
@@ -110,6 +116,16 @@ func (v *view) placed(list []edit) (out []finding.Edit) {
 // allowed reports whether somebody answers for what is in the line of a call.
 func (v *view) allowed(c *pysrc.Invocation) bool {
 	return slices.ContainsFunc(v.l.allows, func(a Allow) bool { return a.Where.Line == v.line(c.Node) })
+}
+
+// wanted reports whether one of the findings at a call counts, or there is none.
+func (v *view) wanted(c *pysrc.Invocation) bool {
+	counts := v.l.opt.Fix.Wanted
+	if counts == nil || len(v.done) == 0 {
+		return true
+	}
+	at := slices.DeleteFunc(slices.Clone(answered), func(r *rule.Rule) bool { return !v.done[placed{r.ID, c.Node.Start}] })
+	return len(at) == 0 || slices.ContainsFunc(at, func(r *rule.Rule) bool { return counts(v.where.Path, r.ID) })
 }
 
 type fixer struct {
