@@ -232,6 +232,15 @@ func TestEnvironment(t *testing.T) {
 		{"run.sh", "unset " + name + "\n# " + name + "=1\n" + name + "=\n", nil},
 		{".env", name + "=\"1\"\n", []string{"1:1 PY007 high"}},
 		{"compose.yml", "environment:\n  " + name + ": \"1\"\n  - " + name + "=0\n", []string{"2:3 PY007 high"}},
+		{"pod.yaml", "env:\n  - name: " + name + "\n    value: \"1\"\n  - name: TS_DISABLE_TOKEN_AUTHORIZATION\n    value: \"true\"\n", []string{"2:11 PY007 high", "4:11 PY038 medium"}},
+		{"pod.yaml", "env: [{name: A, value: \"1\"}, {\"name\": \"" + name + "\", value: yes}]\n", []string{"1:40 PY007 high"}},
+		{"pod.yaml", "env:\n- name: " + name + "\n  value: \"0\"\n- name: TS_DISABLE_TOKEN_AUTHORIZATION\n  valueFrom: {key: \"true\"}\n- name: A\n  value: true\n", nil},
+		{"pod.yaml", "args: [\"tritonserver\", \"--model-control-mode\", \"explicit\"]\n", []string{"1:25 PY038 medium"}},
+		{"pod.yaml", "args:\n- tritonserver\n- --model-control-mode\n- \"explicit\"\n- --x\n", []string{"3:3 PY038 medium"}},
+		{"pod.yaml", "args:\n- tritonserver\n- --model-control-mode\n- none\n- explicit\n", nil},
+		{"pod.yaml", "args:\n- tritonserver\n- --model-control-mode\n- explicit\n- --grpc-restricted-protocol=model-repository:a=b\n", nil},
+		{"Dockerfile", "CMD [\"mlflow\", \"server\", \"--host\", \"0.0.0.0\"]\n", []string{"1:7 PY036 medium"}},
+		{"ci.yml", "script:\n- mlflow server --host 127.0.0.1\n- curl 0.0.0.0 # mlflow\n", nil},
 		{"notes.txt", name + "=1\n", nil},
 	} {
 		got, _ := look(t, tt.file, tt.src, Options{})
