@@ -235,6 +235,10 @@ func TestWrittenTwins(t *testing.T) {
 		{"another pickle_module", "PY051 low", "torch.save(model.state_dict(), 'm.pt', pickle_module=dill)", "torch.save(model.state_dict(), 'm.pt')"},
 		{"an array of a dictionary", "PY051 low", "np.save('x.npy', {'a': 1})", "np.save('x.npy', np.ones(3))"},
 		{"no safetensors", "PY051 low", "model.save_pretrained('d', safe_serialization=False)", "model.save_pretrained('d')"},
+		{"a module on a device", "PY050 low", "torch.save(model.cpu(), 'm.pt')", "torch.save(model.weight.cpu(), 'm.pt')"},
+		{"a module by its class", "PY050 low", "m = torch.nn.Sequential(a, b)\ntorch.save(obj=m.eval().to('cpu'), f='m.pt')", "m = torch.nn.Linear(1, 1)\ntorch.save(m(x).cpu(), 'm.pt')"},
+		{"a module of the file", "PY050 low", "class A(torch.nn.Module): pass\nm = A()\ntorch.save(m.eval(), 'm.pt')", "class A: pass\nm = A()\ntorch.save(m.eval(), 'm.pt')"},
+		{"a module in a list", "PY050 low", "torch.save([1, model.train()], 'm.pt')", "torch.save([1, model.parameters(), x.cpu()], 'm.pt')"},
 		{"a module in a dictionary", "PY050 low", "torch.save({'model': copy.deepcopy(model).half()}, 'm.pt')", "torch.save({'model': model.state_dict()}, 'm.pt')"},
 	})
 }
