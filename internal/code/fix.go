@@ -221,6 +221,10 @@ func (x *fixer) add(c *pysrc.Invocation, text string) {
 	}
 	at := last.Where().End
 	gap := x.f.Text[at : c.Node.End-1]
+	if g, ok := last.(*pysrc.Comprehension); ok && g.Kind == pysrc.Generator && (x.f.Text[g.Start] != '(' || !strings.Contains(x.f.Text[c.Node.Func.Where().End:g.Start], "(")) {
+		x.l.leave(x.l.place(x.at(c.Node)), "its argument is a generator without parentheses, beside which no other may stand, so it is not rewritten")
+		return
+	}
 	if strings.Contains(gap, "#") && strings.Contains(gap, ")") {
 		return
 	}
@@ -271,6 +275,10 @@ func (x *fixer) remove(c *pysrc.Call, k *pysrc.Keyword) {
 		end += int32(len(rest)-len(trimmed)) + 1
 		for end < c.End-1 && (x.f.Text[end] == ' ' || x.f.Text[end] == '\t') {
 			end++
+		}
+		line := int32(len(strings.TrimRight(x.f.Text[:start], " \t")))
+		if rest := strings.TrimPrefix(x.f.Text[end:c.End-1], "\r"); strings.HasPrefix(rest, "\n") && line > 0 && x.f.Text[line-1] == '\n' {
+			start, end = line, c.End-int32(len(rest)) // it has a line of its own
 		}
 	} else if before := strings.TrimRight(x.f.Text[c.Func.Where().End:start], " \t\r\n"); strings.HasSuffix(before, ",") {
 		start = c.Func.Where().End + int32(len(before)) - 1

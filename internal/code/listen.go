@@ -90,10 +90,12 @@ func (v *view) connection(c *pysrc.Invocation) {
 
 // ofThisMachine reports whether an address, with or without a port, is of this machine.
 func ofThisMachine(host string) bool {
-	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") && strings.Count(host, ":") == 1 {
-		host = host[:i]
+	host, _, _ = strings.Cut(host, "/")
+	if inner, ok := strings.CutPrefix(host, "["); ok { // [::1]:80
+		host, _, _ = strings.Cut(inner, "]")
+	} else if strings.Count(host, ":") == 1 {
+		host, _, _ = strings.Cut(host, ":")
 	}
-	host = strings.Trim(strings.SplitN(host, "/", 2)[0], "[]")
 	return host == "localhost" || host == "" || host == "::1" || strings.HasPrefix(host, "127.")
 }
 

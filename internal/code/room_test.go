@@ -405,3 +405,21 @@ func TestHostile(t *testing.T) {
 		}
 	}
 }
+
+// A comment that stands alone is about the line of code below it, and a blank line ends that.
+func TestAllowAlone(t *testing.T) {
+	const alone = "# andiron: allow PY002 until=2099-01-01 reason=\"ours\"\n"
+	for src, want := range map[string]int{
+		alone + "torch.load(p)\n":                  2,
+		alone + "# More.\n  # And.\ntorch.load(p)": 4,
+		alone + "\ntorch.load(p)\n":                1,
+		alone + "# More.\n\ntorch.load(p)\n":       1,
+		alone:                                      1,
+		"import torch; torch.load(p) " + alone:     1,
+	} {
+		facts, err := Look(t.Context(), artifact.FromBytes("a.py", []byte(src)), Options{}, func(finding.Finding) {})
+		if err != nil || len(facts.Allows) != 1 || facts.Allows[0].Where.Line != want {
+			t.Errorf("%s: %v %v", src, facts.Allows, err)
+		}
+	}
+}

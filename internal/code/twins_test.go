@@ -164,6 +164,7 @@ func TestNetworkTwins(t *testing.T) {
 		{"a listener", "PY037 medium", "at = ('', 5000)\nListener(at)", "Listener('/run/x.sock')"},
 		{"where a job meets", "PY036 medium", "os.environ['MASTER_ADDR'] = '10.0.0.4'", "os.environ['MASTER_ADDR'] = 'localhost'"},
 		{"where a job meets, by default", "PY036 medium", "os.environ.setdefault('MASTER_ADDR', '10.0.0.4')", "os.environ.setdefault('MASTER_ADDR', '127.0.0.1')"},
+		{"where a group meets", "PY036 medium", "dist.init_process_group('gloo', init_method='tcp://[2001:db8::1]:23456')", "dist.init_process_group('gloo', init_method='tcp://[::1]:23456')\ndist.init_process_group('gloo', init_method='tcp://localhost:1/x')"},
 		{"a store", "PY036 medium", "dist.TCPStore('0.0.0.0', 1234)", "dist.TCPStore('127.0.0.1', 1234)"},
 		{"functions that peers name", "PY036 medium", "dist.rpc.init_rpc('w0', rank=0, world_size=2)", "dist.init_process_group('gloo')"},
 		{"Ray's dashboard", "PY036 high", "ray.init(dashboard_host='0.0.0.0')", "ray.init(dashboard_host='127.0.0.1')"},
