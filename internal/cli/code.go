@@ -18,6 +18,7 @@ import (
 	"github.com/andiron-dev/andiron/internal/policy"
 	"github.com/andiron-dev/andiron/internal/relock"
 	"github.com/andiron-dev/andiron/internal/safetext"
+	"github.com/andiron-dev/andiron/internal/trust"
 )
 
 func (a *app) codeCommand() *cobra.Command {
@@ -62,7 +63,8 @@ there is something; nothing is written. With --fix --yes the patch goes to the s
 error, the files are written, each whole or not at all, and looked at again. torch.load
 gets weights_only=True, numpy.load allow_pickle=False, yaml.load becomes yaml.safe_load,
 and from_pretrained gets the commit that andiron.lock has. --verified replaces loads of
-paths by andiron.load and andiron.jit_load. In a notebook only the code is changed, and
+paths by andiron.load and andiron.jit_load. What the policy or a waiver excuses stays as
+it is. In a notebook only the code is changed, and
 every other byte stays. A file of which something does not parse is left alone, and so is
 a line of a notebook that is a command of IPython; the standard error says which, and why.
 
@@ -122,6 +124,9 @@ func (a *app) fixCode(ctx context.Context, f *runFlags, fix fixFlags, what engin
 	}
 	var seen unheard
 	opt := engine.Options{Walk: artifact.WalkOptions{Everything: f.everything}, Jobs: int(f.jobs)}
+	if err := f.excused(&opt, what.Dir); err != nil {
+		return false, err
+	}
 	if err := engine.Code(ctx, what, opt, &seen); err != nil || bool(seen) && ctx.Err() != nil {
 		a.code = policy.ExitIncomplete
 		return false, err
@@ -145,6 +150,20 @@ func (a *app) fixCode(ctx context.Context, f *runFlags, fix fixFlags, what engin
 		a.code = policy.ExitIncomplete
 	}
 	return false, nil
+}
+
+// excused has a run know for what findings the policy of a project wants nothing done.
+func (f *runFlags) excused(opt *engine.Options, dir string) error {
+	rules, err := engine.Catalogue()
+	if err != nil {
+		return fmt.Errorf("internal error: %w", err)
+	}
+	p := project{root: dir}
+	if p.policy, p.policyName, err = projectPolicy(f.policy, dir); err == nil {
+		err = checkWaivers(p.policy, p.policyName, rules)
+	}
+	opt.Project, opt.Code, opt.Waivers = p.root, p.policy.Code, p.waivers(trust.Now())
+	return err
 }
 
 // revisions are the commits of repositories of the Hub that the lock of a project has; a

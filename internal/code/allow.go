@@ -79,7 +79,7 @@ func (v *view) textSpans() (out []pysrc.Span) {
 	return out
 }
 
-// allow reads one comment. One that stands alone is about the next line with code.
+// allow reads one comment. One that stands alone is about the line of code below it.
 func (v *view) allow(text string, start int32, alone bool) {
 	said := v.where.Line1(v.f.Place(start))
 	m := allowRE().FindStringSubmatch(text)
@@ -127,12 +127,17 @@ func (v *view) allow(text string, start int32, alone bool) {
 	}
 }
 
-// nextCode is the first line behind a line that is neither empty nor a comment.
+// nextCode is the line of code below a line of comments, or that line where there is none.
 func (v *view) nextCode(line int) int {
 	n := 0
 	for s := range strings.Lines(v.f.Text) {
-		n++
-		if t := strings.TrimSpace(s); n > line && t != "" && !strings.HasPrefix(t, "#") {
+		if n++; n <= line {
+			continue
+		}
+		switch t := strings.TrimSpace(s); {
+		case t == "":
+			return line
+		case !strings.HasPrefix(t, "#"):
 			return n
 		}
 	}

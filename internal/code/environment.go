@@ -1,10 +1,11 @@
 package code
 
 import (
-	"bytes"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/andiron-dev/andiron/finding"
@@ -37,28 +38,50 @@ func (l *looker) settings(a *artifact.Artifact) error {
 	}
 	l.services(a.Name(), b)
 	l.sandboxed(a.Name(), b)
-	l.sets(a.Name(), string(b))
+	lines := strings.SplitAfter(string(b), "\n")
+	l.sets(a.Name(), lines)
 	if strings.HasSuffix(a.Name(), ".properties") {
 		l.properties(a.Name(), string(b))
 	}
-	l.commands(a.Name(), string(b))
+	l.commands(a.Name(), string(b), lines)
 	l.bento(a.Name(), string(b))
-	line := 0
-	for text := range bytes.Lines(b) {
-		line++
-		before, behind, found := bytes.Cut(text, []byte(forced))
-		if !found || comment(before) || off(string(behind)) {
+	for i := range lines {
+		before, behind, found := variableIn(lines[i:], forced)
+		if !found || off(behind) {
 			continue
 		}
-		where := finding.Where{Path: a.Name()}.Line1(line, utf8.RuneCount(before)+1)
+		where := finding.Where{Path: a.Name()}.Line1(i+1, utf8.RuneCountInString(before)+1)
 		l.report(loadForced.Finding(where, isForced))
 	}
 	return nil
 }
 
+var (
+	nameKeyRE = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\bname["']?\s*:\s*["']?$`) })
+	valueRE   = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^["']?[ \t]*(?:#.*)?[,\r\n]+\s*["']?value["']?\s*:`)
+	})
+)
+
+// variableIn finds the name of a variable in the first of some lines, and what it is set to
+// behind it. Kubernetes has that as a value of its own, mostly in the next line.
+func variableIn(lines []string, name string) (before, behind string, found bool) {
+	before, behind, found = strings.Cut(lines[0], name)
+	if !found || comment(before) {
+		return "", "", false
+	}
+	if nameKeyRE().MatchString(before) {
+		both := behind + strings.Join(lines[1:min(len(lines), 2)], "")
+		if at := valueRE().FindStringIndex(both); at != nil {
+			behind = "=" + both[at[1]:]
+		}
+	}
+	return before, behind, true
+}
+
 // comment reports whether what stands before a word in its line makes it a comment.
-func comment(before []byte) bool {
-	t := strings.TrimLeft(string(before), " \t")
+func comment(before string) bool {
+	t := strings.TrimLeft(before, " \t")
 	return strings.HasPrefix(t, "#") || strings.HasPrefix(t, "//") || strings.HasPrefix(strings.ToLower(t), "rem ") ||
 		strings.HasPrefix(t, "unset ") || strings.Contains(t, " #")
 }
@@ -68,9 +91,9 @@ func comment(before []byte) bool {
 func off(behind string) bool {
 	t := strings.TrimLeft(behind, " \t\"':")
 	t = strings.TrimPrefix(t, "=")
-	t = strings.Trim(t, " \t\r\n\"',;\\")
+	t = strings.Trim(t, " \t\r\n\"',;\\}]")
 	if word, _, _ := strings.Cut(t, " "); word != "" {
-		t = strings.Trim(word, "\"',;")
+		t = strings.Trim(word, "\"',;}]")
 	}
 	return !truthy(t)
 }

@@ -19,6 +19,9 @@ type Fix struct {
 	// Revisions are the commits of repositories of the Hub, by owner/name, that a lock
 	// vouches for.
 	Revisions map[string]string
+	// Wanted says whether the findings of a rule in a file count, so that they are put
+	// right; nil is all.
+	Wanted func(path, rule string) bool
 }
 
 // edit replaces a part of the source; an empty part is an insertion.
@@ -60,7 +63,7 @@ func (v *view) fix() {
 	x := &fixer{view: v, to: to}
 	of := map[int32][]edit{}
 	for _, c := range v.m.Calls {
-		if !c.Deferred && !c.Partial && !c.Node.Broken && !v.allowed(c) && !v.copies(c) {
+		if !c.Deferred && !c.Partial && !c.Node.Broken && !v.allowed(c) && v.wanted(c) && !v.copies(c) {
 			before := len(x.edits)
 			x.call(c)
 			if list := x.edits[before:]; len(list) > 0 {
@@ -94,6 +97,9 @@ func (v *view) fix() {
 // fixed are the rules of which findings may be put right.
 var fixed = []*rule.Rule{loadDefault, loadUnsafe, loadModule, numpyPickle, yamlLoad, hubRevision}
 
+// answered are those, and the ones of which a load that is replaced has none any more.
+var answered = slices.Concat(fixed, []*rule.Rule{loadRetry, loadOpen, loadUnverified, jitLoad})
+
 // placed are edits as a report has them; those in a notebook are not of its file.
 func (v *view) placed(list []edit) (out []finding.Edit) {
 	if v.l.moved != nil {
@@ -110,6 +116,16 @@ func (v *view) placed(list []edit) (out []finding.Edit) {
 // allowed reports whether somebody answers for what is in the line of a call.
 func (v *view) allowed(c *pysrc.Invocation) bool {
 	return slices.ContainsFunc(v.l.allows, func(a Allow) bool { return a.Where.Line == v.line(c.Node) })
+}
+
+// wanted reports whether one of the findings at a call counts, or there is none.
+func (v *view) wanted(c *pysrc.Invocation) bool {
+	counts := v.l.opt.Fix.Wanted
+	if counts == nil || len(v.done) == 0 {
+		return true
+	}
+	at := slices.DeleteFunc(slices.Clone(answered), func(r *rule.Rule) bool { return !v.done[placed{r.ID, c.Node.Start}] })
+	return len(at) == 0 || slices.ContainsFunc(at, func(r *rule.Rule) bool { return counts(v.where.Path, r.ID) })
 }
 
 type fixer struct {
@@ -205,6 +221,10 @@ func (x *fixer) add(c *pysrc.Invocation, text string) {
 	}
 	at := last.Where().End
 	gap := x.f.Text[at : c.Node.End-1]
+	if g, ok := last.(*pysrc.Comprehension); ok && g.Kind == pysrc.Generator && (x.f.Text[g.Start] != '(' || !strings.Contains(x.f.Text[c.Node.Func.Where().End:g.Start], "(")) {
+		x.l.leave(x.l.place(x.at(c.Node)), "its argument is a generator without parentheses, beside which no other may stand, so it is not rewritten")
+		return
+	}
 	if strings.Contains(gap, "#") && strings.Contains(gap, ")") {
 		return
 	}
@@ -255,6 +275,10 @@ func (x *fixer) remove(c *pysrc.Call, k *pysrc.Keyword) {
 		end += int32(len(rest)-len(trimmed)) + 1
 		for end < c.End-1 && (x.f.Text[end] == ' ' || x.f.Text[end] == '\t') {
 			end++
+		}
+		line := int32(len(strings.TrimRight(x.f.Text[:start], " \t")))
+		if rest := strings.TrimPrefix(x.f.Text[end:c.End-1], "\r"); strings.HasPrefix(rest, "\n") && line > 0 && x.f.Text[line-1] == '\n' {
+			start, end = line, c.End-int32(len(rest)) // it has a line of its own
 		}
 	} else if before := strings.TrimRight(x.f.Text[c.Func.Where().End:start], " \t\r\n"); strings.HasSuffix(before, ",") {
 		start = c.Func.Where().End + int32(len(before)) - 1

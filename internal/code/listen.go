@@ -90,10 +90,12 @@ func (v *view) connection(c *pysrc.Invocation) {
 
 // ofThisMachine reports whether an address, with or without a port, is of this machine.
 func ofThisMachine(host string) bool {
-	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") && strings.Count(host, ":") == 1 {
-		host = host[:i]
+	host, _, _ = strings.Cut(host, "/")
+	if inner, ok := strings.CutPrefix(host, "["); ok { // [::1]:80
+		host, _, _ = strings.Cut(inner, "]")
+	} else if strings.Count(host, ":") == 1 {
+		host, _, _ = strings.Cut(host, ":")
 	}
-	host = strings.Trim(strings.SplitN(host, "/", 2)[0], "[]")
 	return host == "localhost" || host == "" || host == "::1" || strings.HasPrefix(host, "127.")
 }
 
@@ -211,50 +213,89 @@ func (l *looker) properties(name, text string) {
 }
 
 // commandSettings are words of command lines by which somebody else gives a server models,
-// or reaches it: the word, what the file has to speak of, what makes it harmless where it
-// stands in the same line, and what it does.
+// or reaches it: the words, what the file has to speak of, what makes it harmless where it
+// stands behind them, and what they do.
 var commandSettings = []struct {
-	word, with, unless string
-	rule               *rule.Rule
-	severity           finding.Severity
-	text               string
+	words        []string
+	with, unless string
+	rule         *rule.Rule
+	severity     finding.Severity
+	text         string
 }{
-	{"--model-control-mode=explicit", "triton", "restricted-", openServer, finding.Medium, "Triton loads and unloads models on request"},
-	{"--model-control-mode explicit", "triton", "restricted-", openServer, finding.Medium, "Triton loads and unloads models on request"},
-	{"--model-control-mode=poll", "triton", "", openServer, finding.Medium, "Triton loads what somebody puts into its repository, while it runs"},
-	{"--model-control-mode poll", "triton", "", openServer, finding.Medium, "Triton loads what somebody puts into its repository, while it runs"},
-	{"--disable-token-auth", "torchserve", "", openServer, finding.Medium, "TorchServe's token is off, so that whoever reaches the management address registers models"},
-	{"--enable-model-api", "torchserve", "", openServer, finding.Low, "TorchServe registers and removes models on request"},
-	{"start-runner-server", "bentoml", "127.0.0.1", openServer, finding.High, "a runner of BentoML unpickles what whoever can connect sends"},
-	{"bentoml serve", "0.0.0.0", "", openListener, finding.Low, "BentoML listens at every address of the machine"},
-	{"--dashboard-host=0.0.0.0", "ray", "", openListener, finding.High, "Ray's dashboard runs the jobs that whoever can connect hands in"},
-	{"--dashboard-host 0.0.0.0", "ray", "", openListener, finding.High, "Ray's dashboard runs the jobs that whoever can connect hands in"},
-	{"--trust-remote-code", "", "--trust-remote-code=false", remoteCode, finding.High, "the server runs the Python code that comes with its model"},
-	{"--trust_remote_code", "", "--trust_remote_code=false", remoteCode, finding.High, "the program runs the Python code that comes with its model"},
-	{"mlflow server", "0.0.0.0", "", openListener, finding.Medium, "MLflow takes models from whoever can connect"},
-	{"mlflow ui", "0.0.0.0", "", openListener, finding.Medium, "MLflow takes models from whoever can connect"},
+	{[]string{"--model-control-mode", "explicit"}, "triton", "restricted-", openServer, finding.Medium, "Triton loads and unloads models on request"},
+	{[]string{"--model-control-mode", "poll"}, "triton", "", openServer, finding.Medium, "Triton loads what somebody puts into its repository, while it runs"},
+	{[]string{"--disable-token-auth"}, "torchserve", "", openServer, finding.Medium, "TorchServe's token is off, so that whoever reaches the management address registers models"},
+	{[]string{"--enable-model-api"}, "torchserve", "", openServer, finding.Low, "TorchServe registers and removes models on request"},
+	{[]string{"start-runner-server"}, "bentoml", "127.0.0.1", openServer, finding.High, "a runner of BentoML unpickles what whoever can connect sends"},
+	{[]string{"bentoml", "serve"}, "0.0.0.0", "", openListener, finding.Low, "BentoML listens at every address of the machine"},
+	{[]string{"--dashboard-host", "0.0.0.0"}, "ray", "", openListener, finding.High, "Ray's dashboard runs the jobs that whoever can connect hands in"},
+	{[]string{"--trust-remote-code"}, "", "--trust-remote-code=false", remoteCode, finding.High, "the server runs the Python code that comes with its model"},
+	{[]string{"--trust_remote_code"}, "", "--trust_remote_code=false", remoteCode, finding.High, "the program runs the Python code that comes with its model"},
+	{[]string{"mlflow", "server"}, "0.0.0.0", "", openListener, finding.Medium, "MLflow takes models from whoever can connect"},
+	{[]string{"mlflow", "ui"}, "0.0.0.0", "", openListener, finding.Medium, "MLflow takes models from whoever can connect"},
 }
 
 // commands looks at the command lines of a file for what they let servers load.
-func (l *looker) commands(name, text string) {
+func (l *looker) commands(name, text string, lines []string) {
 	whole := strings.ToLower(text)
-	line := 0
-	for s := range strings.Lines(text) {
-		line++
-		low := strings.ToLower(s)
+	for i, s := range lines {
 		for _, c := range commandSettings {
-			at := strings.Index(s, c.word)
-			if at < 0 || comment([]byte(s[:at])) || !speaks(whole, c.with) || c.unless != "" && strings.Contains(low, c.unless) {
+			at, behind := spoken(lines[i:], c.words)
+			if at < 0 || !speaks(whole, c.with) || c.unless != "" && strings.Contains(strings.ToLower(behind), c.unless) {
 				continue
 			}
-			if c.with == "0.0.0.0" && !strings.Contains(s, c.with) {
+			if c.with == "0.0.0.0" && !strings.Contains(behind, c.with) {
 				continue
 			}
-			f := c.rule.Finding(finding.Where{Path: name}.Line1(line, len([]rune(s[:at]))+1), c.text, strings.TrimSpace(s))
+			f := c.rule.Finding(finding.Where{Path: name}.Line1(i+1, len([]rune(s[:at]))+1), c.text, strings.TrimSpace(s))
 			f.Severity = c.severity
 			l.report(f)
 		}
 	}
+}
+
+// spoken finds words, one behind the other, that begin in the first of some lines: where
+// they do, or -1, and what is there of the command.
+func spoken(lines, words []string) (at int, behind string) {
+	for from := 0; ; from = at + 1 {
+		i := strings.Index(lines[0][from:], words[0])
+		if at = from + i; i < 0 || comment(lines[0][:at]) {
+			return -1, ""
+		}
+		behind = commandAt(lines, at)
+		rest, ok := behind[len(words[0]):], true
+		for _, w := range words[1:] {
+			word := strings.TrimLeft(rest, " \t=\"',")
+			if ok = word != rest && strings.HasPrefix(word, w); !ok {
+				break
+			}
+			rest = word[len(w):]
+		}
+		if ok {
+			return at, lines[0][:at] + behind
+		}
+	}
+}
+
+// mostWords is how many words of a list are taken to be of one command.
+const mostWords = 64
+
+// commandAt is what stands behind a place in the first of some lines, and, where that is a
+// word of a list of YAML, the words of the next lines.
+func commandAt(lines []string, at int) string {
+	depth := strings.Index(lines[0], "- ")
+	if depth < 0 || depth > at || strings.Trim(lines[0][:depth], " ") != "" || len(wordsOf(lines[0])) != 2 {
+		return lines[0][at:]
+	}
+	behind := strings.TrimRight(lines[0][at:], " \r\n")
+	for _, next := range lines[1:min(len(lines), mostWords)] {
+		item, ok := strings.CutPrefix(next, lines[0][:depth+2])
+		if !ok {
+			break
+		}
+		behind += " " + strings.TrimRight(item, " \r\n")
+	}
+	return behind
 }
 
 // speaks reports whether a text has a word, and not as a part of a longer one.

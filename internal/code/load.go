@@ -41,6 +41,11 @@ func (v *view) torchLoad(c *pysrc.Invocation) {
 		return
 	}
 	words := v.words(c, -1, "weights_only")
+	if slices.Contains(words, "") {
+		if set := v.setBefore(c, "weights_only"); set != nil {
+			words = v.wordsOf(pysrc.Arg{Expr: set, Scope: c.Scope})
+		}
+	}
 	switch {
 	case v.done[placed{loadRetry.ID, c.Node.Start}]: // said already, and worse
 	case slices.Contains(words, "False"):
@@ -52,6 +57,58 @@ func (v *view) torchLoad(c *pysrc.Invocation) {
 	default:
 		v.unverified(c)
 	}
+}
+
+// setBefore is what an item of the dictionary behind ** is set to before a call, by a
+// statement after which nothing else has to do with the dictionary, or nil.
+func (v *view) setBefore(c *pysrc.Invocation, key string) pysrc.Expr {
+	dict, fn := "", c.Scope.Function()
+	for i := range c.Node.Keywords {
+		if k := &c.Node.Keywords[i]; k.Name == "" {
+			n, ok := k.Value.(*pysrc.Name)
+			if !ok || dict != "" {
+				return nil
+			}
+			dict = n.ID
+		}
+	}
+	if dict == "" || fn == nil || fn.Func == nil || c.Deferred || c.Partial {
+		return nil
+	}
+	for _, s := range slices.Backward(fn.Func.Body) {
+		uses := 0
+		v.everyExpr([]pysrc.Stmt{s}, func(e pysrc.Expr) {
+			if n, ok := e.(*pysrc.Name); ok && n.ID == dict {
+				uses++
+			}
+		})
+		switch {
+		case uses == 0, s.Where().Start > c.Node.Start:
+		case uses > 1:
+			return nil
+		case !within(c.Node, s.Where()):
+			return itemSet(s, dict, key)
+		}
+	}
+	return nil
+}
+
+// itemSet is what a statement sets an item of a dictionary to, or nil.
+func itemSet(s pysrc.Stmt, dict, key string) pysrc.Expr {
+	a, ok := s.(*pysrc.Assign)
+	if !ok || len(a.Targets) != 1 {
+		return nil
+	}
+	item, ok := a.Targets[0].(*pysrc.Subscript)
+	if !ok {
+		return nil
+	}
+	name, named := item.Value.(*pysrc.Name)
+	text, written := item.Index.(*pysrc.Str)
+	if !named || !written || name.ID != dict || text.Value != key {
+		return nil
+	}
+	return a.Value
 }
 
 // byDefault judges a torch.load that leaves weights_only to torch.

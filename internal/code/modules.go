@@ -386,7 +386,7 @@ func (x *collector) forward(c *class, s *pysrc.Scope, b pysrc.Binding) {
 		if has(b.Def.Func, "staticmethod") {
 			return
 		}
-		f := forward{where: x.place(b.Def.Func), params: x.tensors(b.Def.Func), own: x.ownChecks(b.Def.Func)}
+		f := forward{where: x.place(b.Def.Func), params: x.tensors(b.Def.Func), own: x.ownChecks(b.Def)}
 		for _, d := range b.Def.Func.Decorators[:min(len(b.Def.Func.Decorators), mostChecked)] {
 			if k, ok := x.check(d, s); ok {
 				f.checks = append(f.checks, k)

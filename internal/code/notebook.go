@@ -2,7 +2,9 @@ package code
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,21 +20,67 @@ const (
 	maxCells    = 20_000
 )
 
-// cell is a cell of a notebook (nbformat 4).
+// notebookDoc is a notebook. Those of nbformat 4 have cells, those of 3 and 2 sheets of
+// them.
+type notebookDoc struct {
+	Cells  []cell `json:"cells"`
+	Sheets []struct {
+		Cells []cell `json:"cells"`
+	} `json:"worksheets"`
+	Metadata struct {
+		Language any `json:"language"` // a string in nbformat 3
+		Kernel   struct {
+			Language string `json:"language"`
+		} `json:"kernelspec"`
+	} `json:"metadata"`
+}
+
+// cells are those of all sheets.
+func (n *notebookDoc) cells() ([]cell, error) {
+	all, known := n.Cells, n.Cells != nil || n.Sheets != nil
+	for _, s := range n.Sheets {
+		known = known && s.Cells != nil
+		all = append(all, s.Cells...)
+	}
+	switch {
+	case !known:
+		return nil, errors.New("it has no cells where those of nbformat 2, 3 and 4 have them")
+	case len(all) > maxCells:
+		return nil, bounded.Exceeded("cells", maxCells)
+	}
+	return all, nil
+}
+
+// cell is a cell of a notebook.
 type cell struct {
-	Type   string          `json:"cell_type"`
-	Source json.RawMessage `json:"source"`
+	Type     string          `json:"cell_type"`
+	Source   json.RawMessage `json:"source"`
+	Input    json.RawMessage `json:"input"`    // its code in nbformat 3
+	Language string          `json:"language"` // nbformat 3
 }
 
 // text joins the lines of a cell, which are a list or one string.
 func (c cell) text() (string, error) {
+	source := c.Source
+	if source == nil {
+		source = c.Input
+	} else if c.Input != nil {
+		return "", errors.New("the cell has its source twice, and readers differ")
+	}
 	var lines []string
-	if err := json.Unmarshal(c.Source, &lines); err == nil {
+	if err := json.Unmarshal(source, &lines); err == nil {
 		return strings.Join(lines, ""), nil
 	}
 	var whole string
-	err := json.Unmarshal(c.Source, &whole)
-	return whole, err
+	if json.Unmarshal(source, &whole) != nil {
+		return "", errors.New("the cell has no source")
+	}
+	return whole, nil
+}
+
+// notPython reports whether a language that a notebook names is another.
+func notPython(language string) bool {
+	return language != "" && !strings.EqualFold(language, "python")
 }
 
 // notebook looks at all code cells together, because a later one uses the names
@@ -43,28 +91,21 @@ func (l *looker) notebook(a *artifact.Artifact) error {
 	if err != nil {
 		return err
 	}
-	var doc struct {
-		Cells    []cell `json:"cells"`
-		Metadata struct {
-			Kernel struct {
-				Language string `json:"language"`
-			} `json:"kernelspec"`
-		} `json:"metadata"`
-	}
-	err = json.Unmarshal(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")), &doc)
-	if err == nil && len(doc.Cells) > maxCells {
-		err = bounded.Exceeded("cells", maxCells)
+	var doc notebookDoc
+	var cells []cell
+	if err = json.Unmarshal(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")), &doc); err == nil {
+		cells, err = doc.cells()
 	}
 	if err != nil {
 		l.code = true
 		l.report(notRead.Undetermined(where, fmt.Sprintf("the notebook could not be read: %v", err)))
 		return nil
 	}
-	if lang := doc.Metadata.Kernel.Language; lang != "" && !strings.EqualFold(lang, "python") {
+	if language, _ := doc.Metadata.Language.(string); notPython(cmp.Or(doc.Metadata.Kernel.Language, language)) {
 		return nil
 	}
 	l.code = true
-	text := l.cells(doc.Cells, where)
+	text := l.cells(cells, where)
 	if l.fixed != "" {
 		l.bytes, l.fixed = string(b), l.rewritten(string(b), text)
 	}
@@ -78,12 +119,12 @@ func (l *looker) cells(cells []cell, where finding.Where) string {
 	var numbers []int
 	lines := 0
 	for i, c := range cells {
-		if c.Type != "code" {
+		if c.Type != "code" || notPython(c.Language) {
 			continue
 		}
 		src, err := c.text()
 		if err != nil {
-			l.report(notRead.Undetermined(where.In(cellName(i)), "the cell has no source"))
+			l.report(notRead.Undetermined(where.In(cellName(i)), err.Error()))
 			continue
 		}
 		starts, numbers = append(starts, lines), append(numbers, i)

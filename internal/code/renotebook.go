@@ -139,19 +139,18 @@ func sourcesOf(raw string) (out []*cellSource, ok bool) {
 		if !ok {
 			return nil, false
 		}
-		if key != "cells" {
+		if key != "cells" && key != "worksheets" {
 			n.skip()
 			continue
 		}
-		if out != nil || !n.open('[') {
+		if out != nil {
 			return nil, false
 		}
-		for d.More() && !n.bad {
-			if s := n.cell(); s != nil {
-				out = append(out, s)
-			}
+		if key == "cells" {
+			out = n.cells()
+		} else {
+			out = n.sheets()
 		}
-		n.token()
 	}
 	return out, !n.bad
 }
@@ -181,6 +180,35 @@ func (n *notebookReader) skip() {
 	}
 }
 
+// sheets reads the cells of all sheets of nbformat 3.
+func (n *notebookReader) sheets() (out []*cellSource) {
+	n.bad = n.bad || !n.open('[')
+	for n.d.More() && !n.bad {
+		n.bad = !n.open('{')
+		for n.d.More() && !n.bad {
+			if n.token() == "cells" {
+				out = append(out, n.cells()...)
+			} else {
+				n.skip()
+			}
+		}
+		n.token()
+	}
+	n.token()
+	return out
+}
+
+func (n *notebookReader) cells() (out []*cellSource) {
+	n.bad = n.bad || !n.open('[')
+	for n.d.More() && !n.bad {
+		if s := n.cell(); s != nil {
+			out = append(out, s)
+		}
+	}
+	n.token()
+	return out
+}
+
 // cell reads a cell, and gives its code if it has some.
 func (n *notebookReader) cell() *cellSource {
 	if !n.open('{') {
@@ -188,12 +216,14 @@ func (n *notebookReader) cell() *cellSource {
 		return nil
 	}
 	var s *cellSource
-	kind := ""
+	kind, language := "", ""
 	for n.d.More() && !n.bad {
 		switch n.token() {
 		case "cell_type":
 			kind, _ = n.token().(string)
-		case "source":
+		case "language":
+			language, _ = n.token().(string)
+		case "source", "input":
 			n.bad = n.bad || s != nil // two of them, and readers differ
 			s = n.source()
 		default:
@@ -201,7 +231,7 @@ func (n *notebookReader) cell() *cellSource {
 		}
 	}
 	n.token()
-	if kind != "code" {
+	if kind != "code" || notPython(language) {
 		return nil
 	}
 	return s

@@ -2,6 +2,7 @@ package code
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -56,6 +57,15 @@ func TestFixNotebook(t *testing.T) {
 				t.Errorf("%s: %s", tt.name, facts.After)
 			}
 		}
+	}
+}
+
+// One of nbformat 3 is as well, all sheets of it.
+func TestFixNotebookOfOld(t *testing.T) {
+	const form = `{"metadata": {"name": "a"}, "nbformat": 3, "worksheets": [{"cells": [{"cell_type": "code", "input": ["import torch"], "language": "python"}, {"cell_type": "code", "input": "x <- 1", "language": "r"}], "metadata": {}}, {"metadata": {"cells": 1}, "cells": [{"cell_type": "code", "input": ["a = 1\n", "torch.load('m.pt'%s)"], "language": "python", "outputs": []}]}]}`
+	facts, err := Look(t.Context(), artifact.FromBytes("a.ipynb", fmt.Appendf(nil, form, "")), Options{Fix: &Fix{}}, func(finding.Finding) {})
+	if want := fmt.Sprintf(form, ", weights_only=True"); err != nil || facts.After != want {
+		t.Errorf("%v %s", err, facts.After)
 	}
 }
 

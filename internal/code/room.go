@@ -280,6 +280,7 @@ type view struct {
 	listed  map[*pysrc.Scope][]listed            // what functions look up on lists
 	waits   []waiting                            // findings that may be put right
 	edits   map[int32][]edit                     // by the call that they put right
+	own     map[*pysrc.Scope][]int               // lines in which functions check what they are given
 	work    int                                  // left to follow what requests bring
 }
 
@@ -292,7 +293,7 @@ type placed struct {
 func newView(l *looker, f *pysrc.File, where finding.Where) *view {
 	v := &view{
 		l: l, f: f, m: pysrc.ResolveBy(f, l.opt.Again.stands()), where: where, done: map[placed]bool{}, listed: map[*pysrc.Scope][]listed{}, work: mostWork,
-		calls: map[*pysrc.Scope][]*pysrc.Invocation{}, hashed: map[*pysrc.Scope]int32{},
+		calls: map[*pysrc.Scope][]*pysrc.Invocation{}, hashed: map[*pysrc.Scope]int32{}, own: map[*pysrc.Scope][]int{},
 		hashers: hashers{gives: map[*pysrc.Scope]hasher{}, compares: map[*pysrc.Scope]bool{}, calls: map[*pysrc.Scope][]*pysrc.Invocation{}, verdicts: map[*pysrc.Call]bool{}, asked: map[*pysrc.Call]bool{}, work: mostHashWork},
 	}
 	for _, c := range v.m.Calls {

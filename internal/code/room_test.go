@@ -58,6 +58,12 @@ func TestTorchLoad(t *testing.T) {
 		{"keywords by default", "k = {}\nk.setdefault('weights_only', False)\ntorch.load(p, **k)", newTorch, []string{"4:1 PY002 high"}},
 		{"keywords of elsewhere", "k = {}\nk.update(other)\ntorch.load(p, **k)", newTorch, []string{"4:1 PY005 low"}},
 		{"keywords by a name", "k = {}\nk[n] = 1\ntorch.load(p, **k)", newTorch, []string{"4:1 PY005 low"}},
+		{"an item that is set before", "def f(p, **k):\n    k['weights_only'] = True\n    with open(p) as g:\n        return torch.load(g, **k)", newTorch, []string{"5:16 PY006 low"}},
+		{"an item that is set to another", "def f(p, **k):\n    k['weights_only'] = False\n    return torch.load(p, **k)", newTorch, []string{"4:12 PY002 high"}},
+		{"an item that is set at times", "def f(p, **k):\n    if p:\n        k['weights_only'] = True\n    return torch.load(p, **k)", newTorch, []string{"5:12 PY005 low"}},
+		{"an item that may be set again", "def f(p, **k):\n    k['weights_only'] = True\n    g(k)\n    return torch.load(p, **k)", newTorch, []string{"5:12 PY005 low"}},
+		{"an item behind what is spread", "k = dict(weights_only=False)\ntorch.load(p, **{**k, **o, 'weights_only': True})", newTorch, []string{"3:1 PY006 low"}},
+		{"an item before it", "torch.load(p, **{'weights_only': True, **o})", newTorch, []string{"2:1 PY005 low"}},
 		{"not true", "torch.load(p, weights_only=not True)", newTorch, []string{"2:1 PY002 high"}},
 		{"partial", "from functools import partial\nf = partial(torch.load, weights_only=False)\nf(p)", newTorch, []string{"3:5 PY002 high"}},
 		{"partial, loosened", "from functools import partial\nf = partial(torch.load, weights_only=True)\nf(p, weights_only=False)", newTorch, []string{"3:5 PY005 low", "4:1 PY002 high"}},
@@ -261,6 +267,15 @@ func TestEnvironment(t *testing.T) {
 		{"run.sh", "unset " + name + "\n# " + name + "=1\n" + name + "=\n", nil},
 		{".env", name + "=\"1\"\n", []string{"1:1 PY007 high"}},
 		{"compose.yml", "environment:\n  " + name + ": \"1\"\n  - " + name + "=0\n", []string{"2:3 PY007 high"}},
+		{"pod.yaml", "env:\n  - name: " + name + "\n    value: \"1\"\n  - name: TS_DISABLE_TOKEN_AUTHORIZATION\n    value: \"true\"\n", []string{"2:11 PY007 high", "4:11 PY038 medium"}},
+		{"pod.yaml", "env: [{name: A, value: \"1\"}, {\"name\": \"" + name + "\", value: yes}]\n", []string{"1:40 PY007 high"}},
+		{"pod.yaml", "env:\n- name: " + name + "\n  value: \"0\"\n- name: TS_DISABLE_TOKEN_AUTHORIZATION\n  valueFrom: {key: \"true\"}\n- name: A\n  value: true\n", nil},
+		{"pod.yaml", "args: [\"tritonserver\", \"--model-control-mode\", \"explicit\"]\n", []string{"1:25 PY038 medium"}},
+		{"pod.yaml", "args:\n- tritonserver\n- --model-control-mode\n- \"explicit\"\n- --x\n", []string{"3:3 PY038 medium"}},
+		{"pod.yaml", "args:\n- tritonserver\n- --model-control-mode\n- none\n- explicit\n", nil},
+		{"pod.yaml", "args:\n- tritonserver\n- --model-control-mode\n- explicit\n- --grpc-restricted-protocol=model-repository:a=b\n", nil},
+		{"Dockerfile", "CMD [\"mlflow\", \"server\", \"--host\", \"0.0.0.0\"]\n", []string{"1:7 PY036 medium"}},
+		{"ci.yml", "script:\n- mlflow server --host 127.0.0.1\n- curl 0.0.0.0 # mlflow\n", nil},
 		{"notes.txt", name + "=1\n", nil},
 	} {
 		got, _ := look(t, tt.file, tt.src, Options{})
@@ -303,6 +318,21 @@ func TestNotebook(t *testing.T) {
 	for name, src := range map[string]string{"broken": `{"cells": [`, "no source": `{"cells": [{"cell_type": "code"}]}`} {
 		if got, _ := look(t, "a.ipynb", src, Options{}); len(got) != 1 || !strings.HasSuffix(got[0], "PY080 medium") {
 			t.Errorf("%s: %q", name, got)
+		}
+	}
+	old := `{"worksheets": [{"cells": [{"cell_type": "markdown", "source": "torch.load(x)"}, {"cell_type": "code", "input": ["import torch\n", "torch.load('a', weights_only=False)"], "language": "python"}]},
+ {"cells": [{"cell_type": "code", "input": "x <- = 1", "language": "r"}, {"cell_type": "code", "input": "torch.load(p, weights_only=False)"}]}], "nbformat": 3, "metadata": {"language": 3}}`
+	if got, _ := look(t, "a.ipynb", old, Options{}); !slices.Equal(got, []string{"cell 2:2:1 PY002 high", "cell 4:1:1 PY002 high"}) {
+		t.Errorf("nbformat 3: %q", got)
+	}
+	for name, src := range map[string]string{"no form that is known": `{"nbformat": 4, "metadata": {}}`, "a sheet without": `{"worksheets": [{"rows": []}]}`, "nbformat 1": `{"cells": [{"cell_type": "code", "code": "x"}]}`, "a source twice": `{"cells": [{"cell_type": "code", "source": "", "input": "x"}]}`} {
+		if got, _ := look(t, "a.ipynb", src, Options{}); len(got) != 1 || !strings.HasSuffix(got[0], "PY080 medium") {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	for _, src := range []string{`{"cells": [], "nbformat": 4}`, `{"worksheets": [{"cells": []}], "nbformat": 3}`, `{"worksheets": [{"cells": [{"cell_type": "code", "input": "x <- = 1"}]}], "metadata": {"language": "R"}}`} {
+		if got, _ := look(t, "a.ipynb", src, Options{}); got != nil {
+			t.Errorf("%s: %q", src, got)
 		}
 	}
 	r := `{"cells": [{"cell_type": "code", "source": "x <- 1"}], "metadata": {"kernelspec": {"language": "R"}}}`
@@ -407,6 +437,24 @@ func TestHostile(t *testing.T) {
 			if f.Rule != notRead.ID {
 				t.Errorf("%s: %v", name, f)
 			}
+		}
+	}
+}
+
+// A comment that stands alone is about the line of code below it, and a blank line ends that.
+func TestAllowAlone(t *testing.T) {
+	const alone = "# andiron: allow PY002 until=2099-01-01 reason=\"ours\"\n"
+	for src, want := range map[string]int{
+		alone + "torch.load(p)\n":                  2,
+		alone + "# More.\n  # And.\ntorch.load(p)": 4,
+		alone + "\ntorch.load(p)\n":                1,
+		alone + "# More.\n\ntorch.load(p)\n":       1,
+		alone:                                      1,
+		"import torch; torch.load(p) " + alone:     1,
+	} {
+		facts, err := Look(t.Context(), artifact.FromBytes("a.py", []byte(src)), Options{}, func(finding.Finding) {})
+		if err != nil || len(facts.Allows) != 1 || facts.Allows[0].Where.Line != want {
+			t.Errorf("%s: %v %v", src, facts.Allows, err)
 		}
 	}
 }

@@ -97,7 +97,8 @@ var openServer = &rule.Rule{
 		"Triton with models loaded on request, where no protocol is restricted; a runner of BentoML, which unpickles requests; Gradio that shares a page with the world, or gives every file. " +
 		"Looked at are config.properties, command lines, environment variables (TS_..., GRADIO_...), bentofile.yaml and calls.\n\n" +
 		"The severity is high where TorchServe's management address is open to the network, and for a runner of BentoML; it is low for a bento that names no version of its model.",
-	Fix: "bind the management address to 127.0.0.1, keep the token, name the addresses that models may come from (allowed_urls), and load models at start (--model-control-mode=none)",
+	Fix: "TorchServe: bind the management address to 127.0.0.1, keep the token, and name the addresses that models may come from (allowed_urls); Triton: load models at start (--model-control-mode=none); " +
+		"BentoML: bind runners to 127.0.0.1; Gradio: launch() without share=True, and with allowed_paths of what the page shows",
 }
 
 var pickleWritten = &rule.Rule{

@@ -116,7 +116,7 @@ var forwardOpen = &rule.Rule{
 		"with low severity where nothing in the project makes one, or where it is handed on as a value. " +
 		"andiron.guard around one object of a class counts for the class. A gateway counts for the class that its schema's model is named after, or for the only one. " +
 		"A guard or a schema in shadow mode counts for nothing, because it refuses nothing. " +
-		"What forward() checks of dtype, shape, NaN and infinity, range and number of elements by itself is said beside what it does not; with all five the severity is low.",
+		"What forward() checks of dtype, shape, NaN and infinity, range and number of elements by itself, by functions of its file, or by annotations of jaxtyping that a decorator enforces, is said beside what it does not; with all five the severity is low.",
 	Fix: `model = andiron.guard(model, "model.schema.yaml"), or @andiron.validate("model.schema.yaml") on forward(); andiron guard infer writes the schema`,
 }
 

@@ -139,7 +139,7 @@ func (t *tracer) sampleChecks() (out []string) {
 		if s.Kind != pysrc.FunctionScope || s.Func.Name != "__getitem__" && !strings.Contains(s.Func.Name, "collate") || len(out) >= len(inputChecks) {
 			return
 		}
-		for i, line := range t.ownChecks(s.Func) {
+		for i, line := range t.ownChecks(s) {
 			if line > 0 && len(out) < len(inputChecks) {
 				out = append(out, s.Func.Name+" checks "+inputChecks[i].what+" in line "+itoa(line))
 			}
@@ -214,8 +214,107 @@ var inputChecks = []struct {
 }
 
 // ownChecks are the lines in which a function checks what it is given, by inputChecks; 0
-// is nowhere. A check raises, or is an assert.
-func (v *view) ownChecks(fn *pysrc.FunctionDef) (lines []int) {
+// is nowhere. A check raises, or is an assert; functions of the file that are given a
+// parameter check it as well, and so do annotations that a decorator enforces.
+func (v *view) ownChecks(fn *pysrc.Scope) []int {
+	if lines, ok := v.own[fn]; ok {
+		return lines
+	}
+	lines := v.testsIn(fn.Func)
+	v.own[fn] = lines // for functions that call themselves
+	see := func(more []int) {
+		for i, line := range more {
+			if lines[i] == 0 {
+				lines[i] = line
+			}
+		}
+	}
+	see(v.annotated(fn))
+	for _, c := range v.calls[fn] {
+		for _, d := range c.Defs {
+			if d.Func != nil && !c.Deferred && takesOwn(fn.Func, c) {
+				see(v.ownChecks(d))
+			}
+		}
+	}
+	return lines
+}
+
+// takesOwn reports whether a call is given a parameter of a function, other than self.
+func takesOwn(fn *pysrc.FunctionDef, c *pysrc.Invocation) bool {
+	given := namesIn(c.Every())
+	return slices.ContainsFunc(fn.Params.All(), func(p *pysrc.Param) bool {
+		return p.Name != "self" && slices.Contains(given, p.Name)
+	})
+}
+
+// annotated are the lines in which decorators have the annotations of jaxtyping checked.
+func (v *view) annotated(fn *pysrc.Scope) (lines []int) {
+	lines = make([]int, len(inputChecks))
+	at := v.enforced(fn)
+	if at == 0 {
+		return lines
+	}
+	for _, p := range fn.Func.Params.All() {
+		pysrc.Walk(p.Annotation, func(e pysrc.Expr) bool {
+			sub, ok := e.(*pysrc.Subscript)
+			if !ok {
+				return true
+			}
+			for _, name := range v.m.Names(sub.Value, fn.Parent) {
+				if kind, ok := strings.CutPrefix(name, "jaxtyping."); ok {
+					lines[1] = at
+					if kind != "Shaped" {
+						lines[0] = at
+					}
+				}
+			}
+			return true
+		})
+	}
+	return lines
+}
+
+// typeCheckers are decorators that hold calls against annotations.
+var typeCheckers = []string{"beartype.beartype", "typeguard.typechecked"}
+
+// enforced is the line of a decorator that holds calls against jaxtyping's annotations, or 0.
+func (v *view) enforced(fn *pysrc.Scope) (line int) {
+	checks := false
+	for _, d := range fn.Func.Decorators[:min(len(fn.Func.Decorators), mostChecked)] {
+		c, called := d.(*pysrc.Call)
+		if called {
+			d = c.Func
+		}
+		for _, name := range v.m.Names(d, fn.Parent) {
+			checks = checks || slices.Contains(typeCheckers, name)
+			if name != "jaxtyping.jaxtyped" {
+				continue
+			}
+			line = v.line(d)
+			if called && !isNone(c, "typechecker") {
+				checks = true
+			}
+		}
+	}
+	if !checks {
+		return 0
+	}
+	return line
+}
+
+// isNone reports whether an argument is not there, or None.
+func isNone(c *pysrc.Call, name string) bool {
+	k := keywordOf(c, name)
+	if k == nil {
+		return true
+	}
+	word, ok := k.Value.(*pysrc.Const)
+	return ok && word.Word == "None"
+}
+
+// testsIn are the lines in which a function itself checks.
+func (v *view) testsIn(fn *pysrc.FunctionDef) (lines []int) {
 	lines = make([]int, len(inputChecks))
 	see := func(test pysrc.Expr) {
 		pysrc.Walk(test, func(e pysrc.Expr) bool {
@@ -281,8 +380,10 @@ func (f *forward) checked() (evidence string, all bool) {
 		}
 	}
 	switch {
-	case len(has) == 0:
+	case len(has)+len(lacks) == 0:
 		return "", false
+	case len(has) == 0:
+		return "its own code does not check " + strings.Join(lacks, ", "), false
 	case len(lacks) == 0:
 		return "its own code checks " + strings.Join(has, ", "), true
 	}

@@ -184,6 +184,7 @@ func TestNetworkTwins(t *testing.T) {
 		{"a listener", "PY037 medium", "at = ('', 5000)\nListener(at)", "Listener('/run/x.sock')"},
 		{"where a job meets", "PY036 medium", "os.environ['MASTER_ADDR'] = '10.0.0.4'", "os.environ['MASTER_ADDR'] = 'localhost'"},
 		{"where a job meets, by default", "PY036 medium", "os.environ.setdefault('MASTER_ADDR', '10.0.0.4')", "os.environ.setdefault('MASTER_ADDR', '127.0.0.1')"},
+		{"where a group meets", "PY036 medium", "dist.init_process_group('gloo', init_method='tcp://[2001:db8::1]:23456')", "dist.init_process_group('gloo', init_method='tcp://[::1]:23456')\ndist.init_process_group('gloo', init_method='tcp://localhost:1/x')"},
 		{"a store", "PY036 medium", "dist.TCPStore('0.0.0.0', 1234)", "dist.TCPStore('127.0.0.1', 1234)"},
 		{"functions that peers name", "PY036 medium", "dist.rpc.init_rpc('w0', rank=0, world_size=2)", "dist.init_process_group('gloo')"},
 		{"Ray's dashboard", "PY036 high", "ray.init(dashboard_host='0.0.0.0')", "ray.init(dashboard_host='127.0.0.1')"},
@@ -255,6 +256,10 @@ func TestWrittenTwins(t *testing.T) {
 		{"another pickle_module", "PY051 low", "torch.save(model.state_dict(), 'm.pt', pickle_module=dill)", "torch.save(model.state_dict(), 'm.pt')"},
 		{"an array of a dictionary", "PY051 low", "np.save('x.npy', {'a': 1})", "np.save('x.npy', np.ones(3))"},
 		{"no safetensors", "PY051 low", "model.save_pretrained('d', safe_serialization=False)", "model.save_pretrained('d')"},
+		{"a module on a device", "PY050 low", "torch.save(model.cpu(), 'm.pt')", "torch.save(model.weight.cpu(), 'm.pt')"},
+		{"a module by its class", "PY050 low", "m = torch.nn.Sequential(a, b)\ntorch.save(obj=m.eval().to('cpu'), f='m.pt')", "m = torch.nn.Linear(1, 1)\ntorch.save(m(x).cpu(), 'm.pt')"},
+		{"a module of the file", "PY050 low", "class A(torch.nn.Module): pass\nm = A()\ntorch.save(m.eval(), 'm.pt')", "class A: pass\nm = A()\ntorch.save(m.eval(), 'm.pt')"},
+		{"a module in a list", "PY050 low", "torch.save([1, model.train()], 'm.pt')", "torch.save([1, model.parameters(), x.cpu()], 'm.pt')"},
 		{"a module in a dictionary", "PY050 low", "torch.save({'model': copy.deepcopy(model).half()}, 'm.pt')", "torch.save({'model': model.state_dict()}, 'm.pt')"},
 	})
 }

@@ -131,18 +131,29 @@ func (v *view) saves() {
 			continue
 		}
 		for _, value := range v.m.Eval(args[0].Expr, args[0].Scope) {
-			d, ok := value.Arg.Expr.(*pysrc.Dict)
-			if !ok {
-				continue
-			}
-			for _, e := range d.Values {
-				if e != nil && v.whole(pysrc.Arg{Expr: v.unwrapped(e, value.Arg.Scope), Scope: value.Arg.Scope}) {
-					v.found(saveWhole, c.Node, "torch.save writes a dictionary with the whole object "+v.shown(e)+", so that only unpickling its class gets it back")
+			list, what := elementsOf(value.Arg.Expr)
+			for _, e := range list {
+				if e != nil && v.whole(pysrc.Arg{Expr: e, Scope: value.Arg.Scope}) {
+					v.found(saveWhole, c.Node, "torch.save writes "+what+" with the whole object "+v.shown(e)+", so that only unpickling its class gets it back")
 				}
 			}
 		}
 	}
 }
+
+// elementsOf are the values that a dictionary or a list has, where it is written out.
+func elementsOf(e pysrc.Expr) (list []pysrc.Expr, what string) {
+	switch e := e.(type) {
+	case *pysrc.Dict:
+		return e.Values, "a dictionary"
+	case *pysrc.Sequence:
+		return e.Elems, "a list"
+	}
+	return nil, ""
+}
+
+// returnSelf are methods of a module that return it. Those of a tensor give a tensor.
+var returnSelf = []string{"half", "float", "double", "bfloat16", "to", "cpu", "cuda", "eval", "train", "requires_grad_"}
 
 // unwrapped is what copies and conversions of a module are of: deepcopy(model).half().
 func (v *view) unwrapped(e pysrc.Expr, s *pysrc.Scope) pysrc.Expr {
@@ -155,7 +166,7 @@ func (v *view) unwrapped(e pysrc.Expr, s *pysrc.Scope) pysrc.Expr {
 		switch {
 		case len(c.Args) == 1 && slices.ContainsFunc(v.m.Names(c.Func, s), func(n string) bool { return n == "copy.deepcopy" || strings.HasSuffix(n, ".de_parallel") }):
 			e = c.Args[0]
-		case method && len(c.Args) == 0 && slices.Contains([]string{"half", "float", "cpu", "eval", "bfloat16"}, f.Attr):
+		case method && slices.Contains(returnSelf, f.Attr):
 			e = f.Value
 		default:
 			return e
@@ -169,11 +180,16 @@ var moduleNames = []string{"model", "net", "network", "module", "generator", "di
 
 // whole reports whether an expression is a module and not its tensors.
 func (v *view) whole(a pysrc.Arg) bool {
+	a.Expr = v.unwrapped(a.Expr, a.Scope)
 	for _, value := range v.m.Eval(a.Expr, a.Scope) {
 		switch value.Kind {
 		case pysrc.Instance:
 			return v.isModule(value.Def, 0)
-		case pysrc.Unknown, pysrc.Ref, pysrc.Result:
+		case pysrc.Result:
+			if outsideKind(value.Name) == isModule && !strings.Contains(value.Name, "(") { // and not what one gives
+				return true
+			}
+		case pysrc.Unknown, pysrc.Ref:
 		default:
 			return false
 		}

@@ -110,17 +110,15 @@ func (v *view) plain(e pysrc.Expr) (string, bool) {
 }
 
 // sets looks at a file of settings for them.
-func (l *looker) sets(name, text string) {
-	line := 0
-	for s := range strings.Lines(text) {
-		line++
+func (l *looker) sets(name string, lines []string) {
+	for i := range lines {
 		for _, x := range settingsOf() {
-			before, behind, ok := strings.Cut(s, x.name)
-			if !ok || comment([]byte(before)) || before != "" && isWord(before[len(before)-1]) {
+			before, behind, ok := variableIn(lines[i:], x.name)
+			if !ok || before != "" && isWord(before[len(before)-1]) {
 				continue
 			}
 			if value := valueOf(behind); x.bad(value) {
-				f := x.rule.Finding(finding.Where{Path: name}.Line1(line, len([]rune(before))+1), fmt.Sprintf("%s is set to %q: %s", x.name, value, x.text))
+				f := x.rule.Finding(finding.Where{Path: name}.Line1(i+1, len([]rune(before))+1), fmt.Sprintf("%s is set to %q: %s", x.name, value, x.text))
 				f.Severity = x.settings
 				l.report(f)
 			}
@@ -138,7 +136,7 @@ func valueOf(behind string) string {
 		return ""
 	}
 	t := strings.TrimLeft(behind, " \t\"':=")
-	if i := strings.IndexAny(t, " \t\r\n\"',;\\"); i >= 0 {
+	if i := strings.IndexAny(t, " \t\r\n\"',;\\}"); i >= 0 {
 		t = t[:i]
 	}
 	return t

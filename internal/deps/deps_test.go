@@ -219,6 +219,9 @@ func TestLayouts(t *testing.T) {
 			"requirements.txt:1:1 click 8.1.7 clean", "nb/train.ipynb:1:1 torch 2.5.0 vulnerable",
 			"nb/train.ipynb:1:1 PYSEC-1", "nb/train.ipynb:1:1 PIN002: torch 2.5.0 has no hash",
 		}},
+		{"a notebook of nbformat 3", []string{"old.ipynb", `{"worksheets": [{"cells": [{"cell_type": "code", "input": ["!pip install torch==2.5.0"]}]}], "nbformat": 3}`}, []string{
+			"old.ipynb:1:1 torch 2.5.0 vulnerable", "old.ipynb:1:1 PYSEC-1", "old.ipynb:1:1 PIN002: torch 2.5.0 has no hash",
+		}},
 		{"a notebook that installs nothing says nothing", []string{"plain.ipynb", `{"cells": [{"cell_type": "code", "source": "import torch"}]}`}, []string{". DEP007: no file says what the project depends on"}},
 		{"a lock that is broken is not a lock that is missing", []string{"pyproject.toml", asking("app", `"torch==2.7.0"`), "uv.lock", "version = 1\n[[package]\n"}, []string{
 			"pyproject.toml:4:17 torch 2.7.0 clean",

@@ -10,6 +10,7 @@ import (
 	"github.com/andiron-dev/andiron/internal/artifact"
 	"github.com/andiron-dev/andiron/internal/code"
 	"github.com/andiron-dev/andiron/internal/data"
+	"github.com/andiron-dev/andiron/internal/trust"
 )
 
 // ofCode reports whether a rule is one of the code room.
@@ -41,13 +42,33 @@ type Rewritten struct {
 func Code(ctx context.Context, what CodeRun, opt Options, h finding.Handler) error {
 	opt.looked = ofCode
 	opt.code, opt.torch = codeOptions(what.Dir), torchRanges(ctx, what.Dir)
-	opt.code.Fix, opt.rewrite, opt.leave = what.Fix, what.Rewrite, what.Leave
+	opt.rewrite, opt.leave = what.Rewrite, what.Leave
+	if what.Fix != nil {
+		fix := *what.Fix
+		fix.Wanted = opt.counts
+		opt.code.Fix = &fix
+	}
 	opt.onlyCode = true
 	paths := what.Paths
 	if paths == nil {
 		paths, opt.Whole = []string{what.Dir}, true
 	}
 	return run(ctx, paths, opt, h, nil)
+}
+
+// counts reports whether the policy keeps the findings of a rule in a file, and nobody
+// answers for them.
+func (o *Options) counts(path, rule string) bool {
+	if o.Code == nil && o.Waivers == nil {
+		return true
+	}
+	rel := trust.Relative(o.Project, path)
+	if o.Code != nil {
+		if _, keep := o.Code(rel, finding.Finding{Rule: rule, Outcome: finding.Present}); !keep {
+			return false
+		}
+	}
+	return !o.Waivers.Covers(rule, rel, "")
 }
 
 // codeOptions are what is known of a project before its code is read.

@@ -6,12 +6,12 @@ import (
 )
 
 // notebookKeys are what is read of a notebook: what its cells have shown can be large.
-var notebookKeys = []string{"cells", "metadata", "language", "cell_type", "source"}
+var notebookKeys = []string{"cells", "worksheets", "metadata", "language", "cell_type", "source", "input"}
 
 // readNotebook reads what the commands in the cells of a notebook install. Its lines
 // are those of the file.
 //
-// nbformat 4; IPython 9, "IPython as a system shell" and %pip, %conda, %%bash.
+// nbformat 4, and 3 with its sheets of cells; IPython 9, "IPython as a system shell" and %pip, %conda, %%bash.
 func (r *reader) readNotebook(t *tree) {
 	doc := t.root()
 	if lang := doc.get("metadata", "kernelspec", "language").text(); lang != "" && !strings.EqualFold(lang, "python") {
@@ -19,9 +19,16 @@ func (r *reader) readNotebook(t *tree) {
 	}
 	r.stage = 1 // all that is installed has to go together
 	d := &dockerfile{r: r, vars: &variables{}, room: maxExpansion}
-	for c := range doc.get("cells").each() {
+	d.cells(doc.get("cells"))
+	for sheet := range doc.get("worksheets").each() {
+		d.cells(sheet.get("cells"))
+	}
+}
+
+func (d *dockerfile) cells(list value) {
+	for c := range list.each() {
 		if c.get("cell_type").text() == "code" {
-			d.cell(cellLines(c.get("source")))
+			d.cell(append(cellLines(c.get("source")), cellLines(c.get("input"))...))
 		}
 	}
 }

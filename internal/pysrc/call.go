@@ -28,6 +28,16 @@ type Invocation struct {
 type named struct {
 	name string
 	arg  Arg
+	sure bool // nothing else can be passed by this name
+}
+
+// unsure are arguments that whoever calls later may give anew.
+func unsure(list []named) []named {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].sure = false
+	}
+	return list
 }
 
 // Use is a dotted name that is handed on as a value.
@@ -69,6 +79,9 @@ func (v *Invocation) Arg(position int, name string) (list []Arg, open bool) {
 	}
 	for _, k := range v.keywords {
 		if k.name == name && name != "" {
+			if k.sure {
+				return []Arg{k.arg}, false
+			}
 			list = append(list, k.arg)
 		}
 	}
@@ -152,6 +165,7 @@ func (m *Module) partial(v *Invocation, f Value) {
 			m.keyword(v, &k, f.Arg.Scope)
 		}
 	}
+	v.keywords = unsure(v.keywords)
 	bound := make([]Arg, 0, len(c.Args)+len(v.args))
 	for _, a := range c.Args[1:] {
 		bound = append(bound, Arg{a, f.Arg.Scope})
@@ -171,7 +185,11 @@ func (m *Module) partial(v *Invocation, f Value) {
 // keyword adds a keyword argument, or those of a dictionary behind **.
 func (m *Module) keyword(v *Invocation, k *Keyword, s *Scope) {
 	if k.Name != "" {
-		v.keywords = append(v.keywords, named{k.Name, Arg{k.Value, s}})
+		v.keywords = append(v.keywords, named{name: k.Name, arg: Arg{k.Value, s}})
+		return
+	}
+	if d, ok := k.Value.(*Dict); ok {
+		m.literal(v, d, s)
 		return
 	}
 	for _, d := range m.Eval(k.Value, s) {
@@ -186,10 +204,31 @@ func (m *Module) keyword(v *Invocation, k *Keyword, s *Scope) {
 					v.open = true
 					continue
 				}
-				v.keywords = append(v.keywords, named{item.key, item.arg})
+				v.keywords = append(v.keywords, named{name: item.key, arg: item.arg})
 			}
 		}
 	}
+}
+
+// literal adds the items of a dictionary that stands behind ** itself. One that nothing
+// comes behind replaces what is spread before it: **{**k, "x": 1}.
+func (m *Module) literal(v *Invocation, d *Dict, s *Scope) {
+	sure := true
+	added := make([]named, 0, len(d.Keys))
+	for i, k := range slices.Backward(d.Keys) {
+		if k == nil {
+			m.keyword(v, &Keyword{Value: d.Values[i]}, s)
+		}
+		key, ok := k.(*Str)
+		if !ok || key.Inexact {
+			v.open = v.open || k != nil
+			sure = false
+			continue
+		}
+		added = append(added, named{key.Value, Arg{d.Values[i], s}, sure})
+	}
+	slices.Reverse(added)
+	v.keywords = append(v.keywords, added...)
 }
 
 // spread adds the items of a dictionary, and reports whether all are known.
@@ -201,7 +240,7 @@ func (m *Module) spread(v *Invocation, d Arg) bool {
 			if !ok || key.Inexact {
 				return false
 			}
-			v.keywords = append(v.keywords, named{key.Value, Arg{e.Values[i], d.Scope}})
+			v.keywords = append(v.keywords, named{name: key.Value, arg: Arg{e.Values[i], d.Scope}})
 		}
 		return true
 	case *Call: // dict(a=1)
@@ -209,7 +248,7 @@ func (m *Module) spread(v *Invocation, d Arg) bool {
 			if k.Name == "" {
 				return false
 			}
-			v.keywords = append(v.keywords, named{k.Name, Arg{k.Value, d.Scope}})
+			v.keywords = append(v.keywords, named{name: k.Name, arg: Arg{k.Value, d.Scope}})
 		}
 		return len(e.Args) == 0
 	}
@@ -229,7 +268,7 @@ func (m *Module) deferred(v *Invocation) *Invocation {
 	if at < 0 || len(v.args) <= at {
 		return nil
 	}
-	d := &Invocation{Node: v.Node, Scope: v.Scope, Deferred: true, args: v.args[at+1:], keywords: v.keywords}
+	d := &Invocation{Node: v.Node, Scope: v.Scope, Deferred: true, args: v.args[at+1:], keywords: unsure(v.keywords)}
 	d.open = v.open || v.Is("functools.partial")
 	m.callees(d, m.Eval(v.args[at].Expr, v.args[at].Scope))
 	if len(d.Names) == 0 && len(d.Defs) == 0 {
