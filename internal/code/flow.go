@@ -160,7 +160,11 @@ type tracer struct {
 	fns    map[*pysrc.Scope]int // routines by their function; nil is that of the file
 	scopes []*pysrc.Scope       // and the other way round
 	bound  map[*pysrc.Scope][]bindingOf
-	known  map[*pysrc.Call]int // passings by their call
+	puts   map[*pysrc.Scope][]pysrc.Put
+	items  map[variable][]variable         // of containers
+	inner  map[pysrc.Expr]*pysrc.Scope     // of comprehensions and lambdas
+	kin    map[*pysrc.Scope][]*pysrc.Scope // a class, and those of the file that it derives from
+	known  map[*pysrc.Call]int             // passings by their call
 	said   map[source]int
 	words  map[string]string
 	local  map[*pysrc.Scope]string
@@ -184,6 +188,7 @@ func (v *view) trace() {
 	t := &tracer{
 		view: v, out: &Flow{}, from: map[variable][]label{}, since: map[variable][]int32{}, loops: map[*pysrc.Scope][]pysrc.Span{}, fns: map[*pysrc.Scope]int{}, bound: map[*pysrc.Scope][]bindingOf{},
 		known: map[*pysrc.Call]int{}, said: map[source]int{}, words: map[string]string{}, web: map[*pysrc.Scope][]*web{},
+		puts: map[*pysrc.Scope][]pysrc.Put{}, items: map[variable][]variable{}, inner: map[pysrc.Expr]*pysrc.Scope{}, kin: map[*pysrc.Scope][]*pysrc.Scope{},
 	}
 	t.out.names, t.local = v.titles()
 	t.filter()
@@ -341,8 +346,15 @@ func (t *tracer) loopsOf(fn *pysrc.Scope) []pysrc.Span {
 
 // gather sorts the bindings of the file by the function that they stand in.
 func (t *tracer) gather() {
+	for _, p := range t.m.Puts {
+		fn := p.Scope.Function()
+		t.puts[fn] = append(t.puts[fn], p)
+	}
 	t.m.Top.Each(func(s *pysrc.Scope) {
 		fn := s.Function()
+		if s.Of != nil {
+			t.inner[s.Of] = s
+		}
 		for _, name := range s.BoundNames() {
 			for _, b := range s.Bindings(name) {
 				if b.Kind != pysrc.Parameter && b.Value != nil {
@@ -371,11 +383,17 @@ func (t *tracer) spread(i int) {
 	for range mostTurns {
 		t.grown = false
 		for _, b := range t.bound[fn] {
-			if !t.vetted(fn, b.name) {
-				t.at = b.At
-				t.mark(b.variable, t.partOf(b.Binding, t.taint(b.Value, b.Binding.Scope, 0))...)
+			if t.vetted(fn, b.name) {
+				continue
 			}
+			t.at = b.At
+			if b.Kind == pysrc.Assigned {
+				t.contents(b.Value, b.Binding.Scope, 0, func(key string, labels []label) { t.put(b.variable, key, labels) })
+				continue
+			}
+			t.mark(b.variable, t.partOf(b.Binding, t.taint(b.Value, b.Binding.Scope, 0))...)
 		}
+		t.stores(fn)
 		t.writes(fn)
 		t.at = 0
 		if !t.grown {
@@ -455,13 +473,13 @@ func (t *tracer) taint(e pysrc.Expr, s *pysrc.Scope, depth int) []label { // one
 	depth++
 	switch e := e.(type) {
 	case *pysrc.Name:
-		return t.named(e, s)
+		return t.named(e, anyItem, s)
 	case *pysrc.Str:
 		return t.from[fileOf(e, s)]
 	case *pysrc.Attribute:
-		return t.attribute(e, s, depth)
+		return t.attribute(e, anyItem, s, depth)
 	case *pysrc.Subscript:
-		return t.taint(e.Value, s, depth)
+		return t.itemOf(e.Value, keyOf(e.Index), s, depth)
 	case *pysrc.Call:
 		return t.called(e, s, depth)
 	case *pysrc.Await:
@@ -482,8 +500,20 @@ func (t *tracer) taint(e pysrc.Expr, s *pysrc.Scope, depth int) []label { // one
 		return t.any(s, depth, e.Values...)
 	case *pysrc.Sequence:
 		return t.any(s, depth, e.Elems...)
+	case *pysrc.Dict:
+		return t.all(e, s, depth)
+	case *pysrc.Comprehension:
+		if inner := t.inner[e]; inner != nil {
+			return t.taint(e.Elem, inner, depth)
+		}
 	}
 	return nil
+}
+
+// all is what a container is made of, whatever the key.
+func (t *tracer) all(e pysrc.Expr, s *pysrc.Scope, depth int) (out []label) {
+	t.contents(e, s, depth, func(_ string, labels []label) { out = t.join(out, labels) })
+	return out
 }
 
 func (t *tracer) join(a, b []label) []label {
@@ -508,19 +538,26 @@ func (t *tracer) any(s *pysrc.Scope, depth int, list ...pysrc.Expr) (out []label
 	return out
 }
 
-func (t *tracer) named(e *pysrc.Name, s *pysrc.Scope) []label {
+// named is what a name is made of, or an item of it.
+func (t *tracer) named(e *pysrc.Name, key string, s *pysrc.Scope) []label {
 	owner := s.Owner(e.ID)
-	if owner == nil || t.vetted(s.Function(), e.ID) && owner.Function() == s.Function() {
+	if owner == nil || t.vetted(s.Function(), e.ID) && owner.Function() == s.Function() || picked(owner.Of, e.ID) {
 		return nil
 	}
-	return t.join(t.brought(e, s), t.until(variable{owner, e.ID}, s.Function(), e.Start))
+	return t.join(t.brought(e, s), t.held(variable{owner, e.ID}, key, s.Function(), e.Start))
 }
 
-func (t *tracer) attribute(e *pysrc.Attribute, s *pysrc.Scope, depth int) []label {
+// attribute is what an attribute is made of, or an item of it.
+func (t *tracer) attribute(e *pysrc.Attribute, key string, s *pysrc.Scope, depth int) []label {
 	out := t.brought(e, s)
 	if n, ok := e.Value.(*pysrc.Name); ok {
 		if class := s.Self(n.ID); class != nil { // the object itself is whoever made it
-			return t.join(t.join(out, t.carried(class, e)), t.from[variable{class, "." + e.Attr}])
+			out = t.join(out, t.carried(class, e))
+			for _, c := range t.family(class) {
+				out = t.join(out, t.held(variable{c, "." + e.Attr}, key, nil, 0))
+				out = t.join(out, t.held(variable{c, e.Attr}, key, nil, 0))
+			}
+			return out
 		}
 	}
 	if notTheirs(e) {
@@ -543,6 +580,9 @@ func (t *tracer) called(e *pysrc.Call, s *pysrc.Scope, depth int) []label {
 		return out
 	}
 	a, method := e.Func.(*pysrc.Attribute)
+	if method && slices.Contains(opaque, a.Attr) {
+		return nil
+	}
 	if at := t.passing(e, s, names, defs); at >= 0 {
 		out := []label{{ofPassing, 0, at}}
 		if method && len(defs) == 0 {
@@ -553,10 +593,33 @@ func (t *tracer) called(e *pysrc.Call, s *pysrc.Scope, depth int) []label {
 	if !method {
 		return nil
 	}
+	if slices.Contains(lookups, a.Attr) && len(e.Args) > 0 {
+		return t.join(t.looked(a, e, s, depth), t.any(s, depth, e.Args[1:]...))
+	}
 	out := t.taint(a, s, depth)
 	if slices.Contains(joins, a.Attr) {
 		out = t.join(out, t.any(s, depth, e.Args...))
 	}
+	return out
+}
+
+// family is a class, and those of the file that it derives from.
+func (t *tracer) family(class *pysrc.Scope) []*pysrc.Scope {
+	if list, ok := t.kin[class]; ok {
+		return list
+	}
+	out := []*pysrc.Scope{class}
+	for i := 0; i < len(out) && len(out) < mostEntries; i++ {
+		bases := out[i].Class.Bases
+		for _, b := range bases[:min(len(bases), mostEntries)] {
+			for _, v := range t.m.Eval(b, out[i].Parent) {
+				if v.Kind == pysrc.Class && !slices.Contains(out, v.Def) {
+					out = append(out, v.Def)
+				}
+			}
+		}
+	}
+	t.kin[class] = out
 	return out
 }
 

@@ -213,7 +213,14 @@ var passes = []string{
 	"zlib.decompress", "bz2.decompress", "bz2.open", "lzma.decompress", "lzma.open", "binascii.unhexlify", "bytes.fromhex", "urllib.parse.unquote",
 	"sorted", "list", "tuple", "reversed", "glob.glob", "glob.iglob", "vars", "copy.copy", "copy.deepcopy", "fsspec.open", "smart_open.open",
 	"zipfile.ZipFile", "tarfile.open", "json.loads", "next", "iter", "enumerate", "zip",
+	"dict", "set", "frozenset", "collections.OrderedDict", "collections.defaultdict", "collections.deque", "types.SimpleNamespace", "filter",
 }
+
+// opaque are methods whose result nobody chooses who chooses what it is made of.
+var opaque = []string{"hexdigest", "digest"}
+
+// lookups are methods that give an item by its key, or else their second argument.
+var lookups = []string{"get", "pop", "setdefault"}
 
 // joins are methods whose result holds their arguments as well.
 var joins = []string{"format", "join", "joinpath", "with_name", "with_suffix"}
