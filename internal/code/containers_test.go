@@ -34,6 +34,17 @@ func TestContainerTwins(t *testing.T) {
 	})
 }
 
+// Objects that are called, of one file.
+func TestCalledTwins(t *testing.T) {
+	const class = "class L:\n    def __call__(self, p, q=''):\n        return torch.load(p, weights_only=True)\n"
+	checkTwins(t, "a.py", "import sys, torch\n"+class, []twin{
+		{"a name", "PY041 low", "l = L()\nl(sys.argv[1])", "l = L()\nl('m.pt', sys.argv[1])"},
+		{"at once", "PY041 low", "L()(sys.argv[1])", "L()('m.pt', sys.argv[1])"},
+		{"an attribute", "PY041 low", "class M:\n    def __init__(self):\n        self.l = L()\n    def f(self):\n        self.l(sys.argv[1])", "class M:\n    def __init__(self):\n        self.l = L\n    def f(self):\n        self.l(sys.argv[1])"},
+		{"inherited", "PY041 low", "class M(L):\n    pass\nm = M()\nm(p=sys.argv[1])", "class M(L):\n    def __call__(self, p):\n        pass\nm = M()\nm(p=sys.argv[1])"},
+	})
+}
+
 // Attributes of a class are those of the classes that it derives from.
 func TestInheritedTwins(t *testing.T) {
 	const base = "class B:\n    loader = staticmethod(torch.load)\n    KW = {'weights_only': False}\n    safe = False\n"

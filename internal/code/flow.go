@@ -34,9 +34,10 @@ type routine struct {
 	ref    string // empty for what stands in no function
 	title  string
 	params []string
-	places int     // how many of them take arguments by position
-	star   int     // which one takes all others, or -1
-	stars  int     // which one takes all other names, or -1
+	places int // how many of them take arguments by position
+	star   int // which one takes all others, or -1
+	stars  int // which one takes all other names, or -1
+	first  firstPlace
 	sets   bool    // it says something of weights_only itself
 	gives  []label // what it returns
 	// parts are what the elements of the tuples are made of that it returns, and rest
@@ -45,6 +46,15 @@ type routine struct {
 	rest   []label
 	writes []written
 }
+
+// firstPlace says what the first parameter of a routine takes.
+type firstPlace byte
+
+const (
+	firstArgument firstPlace = iota
+	firstObject              // that it is called on
+	firstClass               // also where it is called on the class
+)
 
 // part is what one element of the result is made of, from 1; 0 is the whole.
 func (r *routine) part(n int) []label {
@@ -237,6 +247,13 @@ func (t *tracer) add(s *pysrc.Scope) {
 	t.out.routines = append(t.out.routines, r)
 	if s == nil {
 		return
+	}
+	switch {
+	case s.Parent.Kind != pysrc.ClassScope || has(s.Func, "staticmethod"):
+	case has(s.Func, "classmethod"):
+		r.first = firstClass
+	default:
+		r.first = firstObject
 	}
 	r.ref, r.title = t.local[s], t.word(s.Title())
 	r.places = len(s.Params.PosOnly) + len(s.Params.Plain)
@@ -625,16 +642,26 @@ func (t *tracer) family(class *pysrc.Scope) []*pysrc.Scope {
 
 // callees are the dotted names and the functions and classes that may be called.
 func (t *tracer) callees(f pysrc.Expr, s *pysrc.Scope) (names []string, defs []*pysrc.Scope) {
+	object := false
 	for _, v := range t.m.Eval(f, s) {
 		switch v.Kind {
 		case pysrc.Ref:
 			names = append(names, v.Name)
 		case pysrc.Function, pysrc.Class:
 			defs = append(defs, v.Def)
+		case pysrc.Instance, pysrc.Result:
+			object = true
 		default:
 		}
 	}
-	if a, ok := f.(*pysrc.Attribute); ok && len(names)+len(defs) == 0 {
+	a, ok := f.(*pysrc.Attribute)
+	if object && len(names)+len(defs) == 0 && (!ok || a.Attr != objectCall) {
+		if class := ownClass(f, s); class != nil {
+			return nil, []*pysrc.Scope{class}
+		}
+		return t.callees(&pysrc.Attribute{Value: f, Attr: objectCall}, s)
+	}
+	if ok && len(names)+len(defs) == 0 {
 		for _, v := range t.m.Eval(a.Value, s) {
 			if v.Kind == pysrc.Instance {
 				names = append(names, t.inherited(v.Def, a.Attr)...)
@@ -642,6 +669,21 @@ func (t *tracer) callees(f pysrc.Expr, s *pysrc.Scope) (names []string, defs []*
 		}
 	}
 	return names, defs
+}
+
+// objectCall is the method that a call of an object calls.
+const objectCall = "__call__"
+
+// ownClass is the class that a name stands for within a method of it: cls.
+func ownClass(f pysrc.Expr, s *pysrc.Scope) *pysrc.Scope {
+	n, ok := f.(*pysrc.Name)
+	if !ok {
+		return nil
+	}
+	if class := s.Self(n.ID); class != nil && has(s.Owner(n.ID).Func, "classmethod") {
+		return class
+	}
+	return nil
 }
 
 // inherited are the methods of a name that a class of the file may have from classes of
@@ -690,6 +732,9 @@ func (t *tracer) passing(e *pysrc.Call, s *pysrc.Scope, names []string, defs []*
 // argument.
 func (t *tracer) method(e *pysrc.Call, d *pysrc.Scope) bool {
 	a, ok := e.Func.(*pysrc.Attribute)
+	if d.Func != nil && d.Func.Name == objectCall && (!ok || a.Attr != objectCall) {
+		return d.Parent.Kind == pysrc.ClassScope
+	}
 	if !ok || d.Func == nil || d.Parent.Kind != pysrc.ClassScope || has(d.Func, "staticmethod") {
 		return false
 	}

@@ -122,7 +122,7 @@ func (w *follower) entries(f *Flow, p *passing) (out []entry) {
 				}
 			} else if n, ok := to.byRef[d.ref]; ok {
 				e := entry{to, n, 0}
-				if p.bound {
+				if r := to.routines[n]; r.first == firstClass || r.first == firstObject && p.bound {
 					e.first = 1
 				}
 				out = append(out, e)
