@@ -102,10 +102,12 @@ type passing struct {
 	args  []argument
 	// places are the arguments that may name a file that is written.
 	places []argument
-	parts  []int // of its result that are taken by themselves
-	again  bool  // it is the unsafe one of two loads, and said to be
-	only   bool  // it is given weights_only
-	rest   bool  // it is given names that are not seen
+	parts  []int    // of its result that are taken by themselves
+	again  bool     // it is the unsafe one of two loads, and said to be
+	only   bool     // it is given weights_only
+	rest   bool     // it is given names that are not seen
+	ahead  int      // where it is: how many arguments it is given by position
+	others []string // and by which names
 	spot
 }
 
@@ -810,9 +812,34 @@ func (t *tracer) given(p *passing, c *pysrc.Invocation) {
 	}
 	c.Each(func(position int, name string, a pysrc.Arg) {
 		p.only, p.rest = p.only || name == "weights_only", p.rest || name == "**"
+		if name == "**" {
+			t.spreadInto(p, a)
+			return
+		}
 		arg := argument{position: position, name: t.word(name), labels: t.taint(a.Expr, a.Scope, 0), word: t.constant(a)}
 		if len(arg.labels) > 0 || arg.word != "" {
 			p.args = append(p.args, arg)
+		}
+	})
+	if p.rest {
+		p.ahead = len(c.Positional())
+		c.Each(func(_ int, name string, _ pysrc.Arg) {
+			if name != "" && name != "**" {
+				p.others = append(p.others, t.word(name))
+			}
+		})
+	}
+}
+
+// spreadInto notes what stands behind ** as an argument of a call: by name where that is
+// written out.
+func (t *tracer) spreadInto(p *passing, a pysrc.Arg) {
+	t.contents(a.Expr, a.Scope, 0, func(key string, labels []label) {
+		if key == anyItem {
+			key = "**"
+		}
+		if len(labels) > 0 {
+			p.args = append(p.args, argument{position: -1, name: t.word(key), labels: labels})
 		}
 	})
 }
@@ -841,6 +868,10 @@ func (t *tracer) results() {
 		returns(fn.Func.Body, func(e pysrc.Expr) {
 			r.gives = t.join(r.gives, t.taint(e, fn, 0))
 			t.element(r, e, fn)
+		})
+		yields(fn.Func.Body, func(e pysrc.Expr) {
+			more := t.taint(e, fn, 0)
+			r.gives, r.rest = t.join(r.gives, more), t.join(r.rest, more)
 		})
 		if t.verifies(fn) { // what it returns or writes is what somebody chose before
 			download := func(l label) bool { return l.kind == ofSource && t.out.sources[l.at].kind == fromDownload }
@@ -877,7 +908,7 @@ func (t *tracer) verifies(fn *pysrc.Scope) bool {
 	return ok && t.refusal(fn.Func.Body, pysrc.Span{Start: hashed, End: fn.Func.End}) != nil
 }
 
-// returns calls f with what a function returns or yields.
+// returns calls f with what a function returns.
 func returns(list []pysrc.Stmt, f func(pysrc.Expr)) {
 	for _, s := range list {
 		switch s := s.(type) {
@@ -891,6 +922,22 @@ func returns(list []pysrc.Stmt, f func(pysrc.Expr)) {
 			}
 		}
 		pysrc.Blocks(s, func(inner []pysrc.Stmt) { returns(inner, f) })
+	}
+}
+
+// yields calls f with what a function yields by a statement of its own.
+func yields(list []pysrc.Stmt, f func(pysrc.Expr)) {
+	for _, s := range list {
+		switch s.(type) {
+		case *pysrc.FunctionDef, *pysrc.ClassDef:
+			continue
+		}
+		pysrc.Exprs(s, func(e pysrc.Expr) {
+			if y, ok := e.(*pysrc.Yield); ok && y.Value != nil {
+				f(y.Value)
+			}
+		})
+		pysrc.Blocks(s, func(inner []pysrc.Stmt) { yields(inner, f) })
 	}
 }
 
