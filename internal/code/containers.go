@@ -2,6 +2,7 @@ package code
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/andiron-dev/andiron/internal/pysrc"
 )
@@ -158,10 +159,70 @@ func (t *tracer) stores(fn *pysrc.Scope) {
 		t.into(p.To, anyItem, p.Scope, t.taint(p.Value, p.Scope, 0))
 	}
 	for _, c := range t.calls[fn] {
+		if t.lambdas {
+			t.fillLambdas(c)
+		}
 		if a, ok := c.Node.Func.(*pysrc.Attribute); ok && !c.Deferred && slices.Contains(adders, a.Attr) && !t.defined(a.Value, c.Scope) {
 			t.at = c.Node.Start
 			t.added(a, c)
 		}
+	}
+}
+
+// lambdasOf are the lambdas that an expression may be.
+func (t *tracer) lambdasOf(e pysrc.Expr, s *pysrc.Scope) (out []*pysrc.Lambda) {
+	if !t.lambdas {
+		return nil
+	}
+	switch e := e.(type) {
+	case *pysrc.Lambda:
+		return []*pysrc.Lambda{e}
+	case *pysrc.Name:
+		if owner := s.Owner(e.ID); owner != nil {
+			for _, b := range owner.Bindings(e.ID) {
+				if l, ok := b.Value.(*pysrc.Lambda); ok && b.Kind == pysrc.Assigned {
+					out = append(out, l)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// bodies is what lambdas give.
+func (t *tracer) bodies(list []*pysrc.Lambda, depth int) (out []label) {
+	for _, l := range list {
+		out = t.join(out, t.taint(l.Body, t.inner[l], depth))
+	}
+	return out
+}
+
+// mapped is what map gives, by a function whose result holds what it is given.
+func (t *tracer) mapped(e *pysrc.Call, s *pysrc.Scope, depth int) []label {
+	names, _ := t.callees(e.Args[0], s)
+	if slices.ContainsFunc(names, func(n string) bool { return slices.Contains(passes, n) || strings.HasPrefix(n, "str.") }) {
+		return t.any(s, depth, e.Args[1:]...)
+	}
+	return t.bodies(t.lambdasOf(e.Args[0], s), depth)
+}
+
+// fillLambdas marks the parameters of the lambdas that a call is of, or that map calls with
+// each of what follows.
+func (t *tracer) fillLambdas(c *pysrc.Invocation) {
+	f, ahead := c.Node.Func, 0
+	if c.Is("map") && len(c.Node.Args) > 0 {
+		f, ahead = c.Node.Args[0], 1
+	}
+	for _, l := range t.lambdasOf(f, c.Scope) {
+		places := len(l.Params.PosOnly) + len(l.Params.Plain)
+		all := l.Params.All()
+		c.Each(func(position int, name string, a pysrc.Arg) {
+			for i, p := range all {
+				if i < places && i == position-ahead || p.Name == name {
+					t.mark(variable{t.inner[l], p.Name}, t.taint(a.Expr, a.Scope, 0)...)
+				}
+			}
+		})
 	}
 }
 

@@ -164,25 +164,26 @@ const (
 type tracer struct {
 	*view
 
-	out    *Flow
-	from   map[variable][]label
-	since  map[variable][]int32 // from which place on, label by label
-	at     int32                // the place of what is looked at
-	loops  map[*pysrc.Scope][]pysrc.Span
-	fns    map[*pysrc.Scope]int // routines by their function; nil is that of the file
-	scopes []*pysrc.Scope       // and the other way round
-	bound  map[*pysrc.Scope][]bindingOf
-	puts   map[*pysrc.Scope][]pysrc.Put
-	items  map[variable][]variable         // of containers
-	inner  map[pysrc.Expr]*pysrc.Scope     // of comprehensions and lambdas
-	kin    map[*pysrc.Scope][]*pysrc.Scope // a class, and those of the file that it derives from
-	known  map[*pysrc.Call]int             // passings by their call
-	said   map[source]int
-	words  map[string]string
-	local  map[*pysrc.Scope]string
-	grown  bool
-	serves bool                    // a function of the file answers requests
-	web    map[*pysrc.Scope][]*web // what classes of frameworks a class derives from
+	out     *Flow
+	from    map[variable][]label
+	since   map[variable][]int32 // from which place on, label by label
+	at      int32                // the place of what is looked at
+	loops   map[*pysrc.Scope][]pysrc.Span
+	fns     map[*pysrc.Scope]int // routines by their function; nil is that of the file
+	scopes  []*pysrc.Scope       // and the other way round
+	bound   map[*pysrc.Scope][]bindingOf
+	puts    map[*pysrc.Scope][]pysrc.Put
+	items   map[variable][]variable         // of containers
+	lambdas bool                            // the file has some
+	inner   map[pysrc.Expr]*pysrc.Scope     // of comprehensions and lambdas
+	kin     map[*pysrc.Scope][]*pysrc.Scope // a class, and those of the file that it derives from
+	known   map[*pysrc.Call]int             // passings by their call
+	said    map[source]int
+	words   map[string]string
+	local   map[*pysrc.Scope]string
+	grown   bool
+	serves  bool                    // a function of the file answers requests
+	web     map[*pysrc.Scope][]*web // what classes of frameworks a class derives from
 	// viewFile says that the file imports what only those do that answer requests.
 	viewFile bool
 	brings   []string // prefixes of dotted names that come from outside, of which the file speaks
@@ -373,6 +374,7 @@ func (t *tracer) gather() {
 		fn := s.Function()
 		if s.Of != nil {
 			t.inner[s.Of] = s
+			t.lambdas = t.lambdas || s.Kind == pysrc.LambdaScope
 		}
 		for _, name := range s.BoundNames() {
 			for _, b := range s.Bindings(name) {
@@ -608,6 +610,12 @@ func (t *tracer) called(e *pysrc.Call, s *pysrc.Scope, depth int) []label {
 			out = t.join(out, t.taint(a, s, depth))
 		}
 		return out
+	}
+	if slices.Contains(names, "map") && len(e.Args) > 1 {
+		return t.mapped(e, s, depth)
+	}
+	if list := t.lambdasOf(e.Func, s); len(list) > 0 {
+		return t.bodies(list, depth)
 	}
 	if !method {
 		return nil

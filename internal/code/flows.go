@@ -67,7 +67,7 @@ type follower struct {
 	files   map[*Modules]*Flow
 	order   []*Flow
 	calls   map[*passing][]entry
-	plain   map[*passing]bool // it makes an object that keeps what it is given, without __init__
+	plain   map[*passing]bool    // it makes an object that keeps what it is given, without __init__
 	gives   map[parameter][]made // by routine, with at -1: what it returns; -2 is the first part of it
 	results map[*passing][]made
 	parts   map[writing][]made   // of results
