@@ -34,9 +34,10 @@ type routine struct {
 	ref    string // empty for what stands in no function
 	title  string
 	params []string
-	places int     // how many of them take arguments by position
-	star   int     // which one takes all others, or -1
-	stars  int     // which one takes all other names, or -1
+	places int // how many of them take arguments by position
+	star   int // which one takes all others, or -1
+	stars  int // which one takes all other names, or -1
+	first  firstPlace
 	sets   bool    // it says something of weights_only itself
 	gives  []label // what it returns
 	// parts are what the elements of the tuples are made of that it returns, and rest
@@ -45,6 +46,15 @@ type routine struct {
 	rest   []label
 	writes []written
 }
+
+// firstPlace says what the first parameter of a routine takes.
+type firstPlace byte
+
+const (
+	firstArgument firstPlace = iota
+	firstObject              // that it is called on
+	firstClass               // also where it is called on the class
+)
 
 // part is what one element of the result is made of, from 1; 0 is the whole.
 func (r *routine) part(n int) []label {
@@ -92,10 +102,12 @@ type passing struct {
 	args  []argument
 	// places are the arguments that may name a file that is written.
 	places []argument
-	parts  []int // of its result that are taken by themselves
-	again  bool  // it is the unsafe one of two loads, and said to be
-	only   bool  // it is given weights_only
-	rest   bool  // it is given names that are not seen
+	parts  []int    // of its result that are taken by themselves
+	again  bool     // it is the unsafe one of two loads, and said to be
+	only   bool     // it is given weights_only
+	rest   bool     // it is given names that are not seen
+	ahead  int      // where it is: how many arguments it is given by position
+	others []string // and by which names
 	spot
 }
 
@@ -152,21 +164,26 @@ const (
 type tracer struct {
 	*view
 
-	out    *Flow
-	from   map[variable][]label
-	since  map[variable][]int32 // from which place on, label by label
-	at     int32                // the place of what is looked at
-	loops  map[*pysrc.Scope][]pysrc.Span
-	fns    map[*pysrc.Scope]int // routines by their function; nil is that of the file
-	scopes []*pysrc.Scope       // and the other way round
-	bound  map[*pysrc.Scope][]bindingOf
-	known  map[*pysrc.Call]int // passings by their call
-	said   map[source]int
-	words  map[string]string
-	local  map[*pysrc.Scope]string
-	grown  bool
-	serves bool                    // a function of the file answers requests
-	web    map[*pysrc.Scope][]*web // what classes of frameworks a class derives from
+	out     *Flow
+	from    map[variable][]label
+	since   map[variable][]int32 // from which place on, label by label
+	at      int32                // the place of what is looked at
+	loops   map[*pysrc.Scope][]pysrc.Span
+	fns     map[*pysrc.Scope]int // routines by their function; nil is that of the file
+	scopes  []*pysrc.Scope       // and the other way round
+	bound   map[*pysrc.Scope][]bindingOf
+	puts    map[*pysrc.Scope][]pysrc.Put
+	items   map[variable][]variable         // of containers
+	lambdas bool                            // the file has some
+	inner   map[pysrc.Expr]*pysrc.Scope     // of comprehensions and lambdas
+	kin     map[*pysrc.Scope][]*pysrc.Scope // a class, and those of the file that it derives from
+	known   map[*pysrc.Call]int             // passings by their call
+	said    map[source]int
+	words   map[string]string
+	local   map[*pysrc.Scope]string
+	grown   bool
+	serves  bool                    // a function of the file answers requests
+	web     map[*pysrc.Scope][]*web // what classes of frameworks a class derives from
 	// viewFile says that the file imports what only those do that answer requests.
 	viewFile bool
 	parsed   map[string]bool // options of parsers, and whether they are numbers or one of a few
@@ -186,6 +203,7 @@ func (v *view) trace() {
 	t := &tracer{
 		view: v, out: &Flow{}, from: map[variable][]label{}, since: map[variable][]int32{}, loops: map[*pysrc.Scope][]pysrc.Span{}, fns: map[*pysrc.Scope]int{}, bound: map[*pysrc.Scope][]bindingOf{},
 		known: map[*pysrc.Call]int{}, said: map[source]int{}, words: map[string]string{}, web: map[*pysrc.Scope][]*web{},
+		puts: map[*pysrc.Scope][]pysrc.Put{}, items: map[variable][]variable{}, inner: map[pysrc.Expr]*pysrc.Scope{}, kin: map[*pysrc.Scope][]*pysrc.Scope{},
 	}
 	t.out.names, t.local = v.titles()
 	t.filter()
@@ -235,6 +253,13 @@ func (t *tracer) add(s *pysrc.Scope) {
 	t.out.routines = append(t.out.routines, r)
 	if s == nil {
 		return
+	}
+	switch {
+	case s.Parent.Kind != pysrc.ClassScope || has(s.Func, "staticmethod"):
+	case has(s.Func, "classmethod"):
+		r.first = firstClass
+	default:
+		r.first = firstObject
 	}
 	r.ref, r.title = t.local[s], t.word(s.Title())
 	r.places = len(s.Params.PosOnly) + len(s.Params.Plain)
@@ -345,8 +370,16 @@ func (t *tracer) loopsOf(fn *pysrc.Scope) []pysrc.Span {
 
 // gather sorts the bindings of the file by the function that they stand in.
 func (t *tracer) gather() {
+	for _, p := range t.m.Puts {
+		fn := p.Scope.Function()
+		t.puts[fn] = append(t.puts[fn], p)
+	}
 	t.m.Top.Each(func(s *pysrc.Scope) {
 		fn := s.Function()
+		if s.Of != nil {
+			t.inner[s.Of] = s
+			t.lambdas = t.lambdas || s.Kind == pysrc.LambdaScope
+		}
 		for _, name := range s.BoundNames() {
 			for _, b := range s.Bindings(name) {
 				if b.Kind != pysrc.Parameter && b.Value != nil {
@@ -376,8 +409,13 @@ func (t *tracer) spread(i int) {
 		t.grown = false
 		for _, b := range t.bound[fn] {
 			t.at = b.At
+			if b.Kind == pysrc.Assigned {
+				t.contents(b.Value, b.Binding.Scope, 0, func(key string, labels []label) { t.put(b.variable, key, labels) })
+				continue
+			}
 			t.mark(b.variable, t.partOf(b.Binding, t.taint(b.Value, b.Binding.Scope, 0))...)
 		}
+		t.stores(fn)
 		t.writes(fn)
 		t.at = 0
 		if !t.grown {
@@ -422,18 +460,19 @@ func (t *tracer) taint(e pysrc.Expr, s *pysrc.Scope, depth int) []label { // one
 	depth++
 	switch e := e.(type) {
 	case *pysrc.Name:
-		return t.named(e, s, depth)
+		return t.named(e, anyItem, s, depth)
 	case *pysrc.Str:
 		return t.from[fileOf(e, s)]
 	case *pysrc.Attribute:
-		out := t.attribute(e, s, depth)
+		out := t.attribute(e, anyItem, s, depth)
 		if t.vettedPart(e, s, out, depth) || t.fewOf(e.Value, e.Attr, s, out) {
 			return nil
 		}
 		return out
 	case *pysrc.Subscript:
-		out := t.taint(e.Value, s, depth)
-		if key, ok := e.Index.(*pysrc.Str); ok && t.fewOf(e.Value, key.Value, s, out) {
+		key := keyOf(e.Index)
+		out := t.itemOf(e.Value, key, s, depth)
+		if t.fewOf(e.Value, key, s, out) {
 			return nil
 		}
 		return out
@@ -457,8 +496,20 @@ func (t *tracer) taint(e pysrc.Expr, s *pysrc.Scope, depth int) []label { // one
 		return t.any(s, depth, e.Values...)
 	case *pysrc.Sequence:
 		return t.any(s, depth, e.Elems...)
+	case *pysrc.Dict:
+		return t.all(e, s, depth)
+	case *pysrc.Comprehension:
+		if inner := t.inner[e]; inner != nil {
+			return t.taint(e.Elem, inner, depth)
+		}
 	}
 	return nil
+}
+
+// all is what a container is made of, whatever the key.
+func (t *tracer) all(e pysrc.Expr, s *pysrc.Scope, depth int) (out []label) {
+	t.contents(e, s, depth, func(_ string, labels []label) { out = t.join(out, labels) })
+	return out
 }
 
 func (t *tracer) join(a, b []label) []label {
@@ -483,24 +534,31 @@ func (t *tracer) any(s *pysrc.Scope, depth int, list ...pysrc.Expr) (out []label
 	return out
 }
 
-func (t *tracer) named(e *pysrc.Name, s *pysrc.Scope, depth int) []label {
+// named is what a name is made of, or an item of it.
+func (t *tracer) named(e *pysrc.Name, key string, s *pysrc.Scope, depth int) []label {
 	owner := s.Owner(e.ID)
 	if owner == nil {
 		return nil
 	}
 	v := variable{owner, e.ID}
-	out := t.join(t.brought(e, s), t.until(v, s.Function(), 0, e.Start))
+	out := t.join(t.brought(e, s), t.held(v, key, s.Function(), 0, e.Start))
 	if from, ok := t.vetted(e, owner, s, out, depth); ok {
-		return t.until(v, s.Function(), from, e.Start)
+		return t.held(v, key, s.Function(), from, e.Start)
 	}
 	return out
 }
 
-func (t *tracer) attribute(e *pysrc.Attribute, s *pysrc.Scope, depth int) []label {
+// attribute is what an attribute is made of, or an item of it.
+func (t *tracer) attribute(e *pysrc.Attribute, key string, s *pysrc.Scope, depth int) []label {
 	out := t.brought(e, s)
 	if n, ok := e.Value.(*pysrc.Name); ok {
 		if class := s.Self(n.ID); class != nil { // the object itself is whoever made it
-			return t.join(t.join(out, t.carried(class, e)), t.from[variable{class, "." + e.Attr}])
+			out = t.join(out, t.carried(class, e))
+			for _, c := range t.family(class) {
+				out = t.join(out, t.held(variable{c, "." + e.Attr}, key, nil, 0, 0))
+				out = t.join(out, t.held(variable{c, e.Attr}, key, nil, 0, 0))
+			}
+			return out
 		}
 	}
 	if notTheirs(e) {
@@ -526,6 +584,9 @@ func (t *tracer) called(e *pysrc.Call, s *pysrc.Scope, depth int) []label {
 		return out
 	}
 	a, method := e.Func.(*pysrc.Attribute)
+	if method && slices.Contains(opaque, a.Attr) {
+		return nil
+	}
 	if at := t.passing(e, s, names, defs); at >= 0 {
 		out := []label{{ofPassing, 0, at}}
 		if method && len(defs) == 0 {
@@ -533,8 +594,17 @@ func (t *tracer) called(e *pysrc.Call, s *pysrc.Scope, depth int) []label {
 		}
 		return out
 	}
+	if slices.Contains(names, "map") && len(e.Args) > 1 {
+		return t.mapped(e, s, depth)
+	}
+	if list := t.lambdasOf(e.Func, s); len(list) > 0 {
+		return t.bodies(list, depth)
+	}
 	if !method {
 		return nil
+	}
+	if slices.Contains(lookups, a.Attr) && len(e.Args) > 0 {
+		return t.join(t.looked(a, e, s, depth), t.any(s, depth, e.Args[1:]...))
 	}
 	out := t.taint(a, s, depth)
 	if slices.Contains(joins, a.Attr) {
@@ -543,18 +613,48 @@ func (t *tracer) called(e *pysrc.Call, s *pysrc.Scope, depth int) []label {
 	return out
 }
 
+// family is a class, and those of the file that it derives from.
+func (t *tracer) family(class *pysrc.Scope) []*pysrc.Scope {
+	if list, ok := t.kin[class]; ok {
+		return list
+	}
+	out := []*pysrc.Scope{class}
+	for i := 0; i < len(out) && len(out) < mostEntries; i++ {
+		bases := out[i].Class.Bases
+		for _, b := range bases[:min(len(bases), mostEntries)] {
+			for _, v := range t.m.Eval(b, out[i].Parent) {
+				if v.Kind == pysrc.Class && !slices.Contains(out, v.Def) {
+					out = append(out, v.Def)
+				}
+			}
+		}
+	}
+	t.kin[class] = out
+	return out
+}
+
 // callees are the dotted names and the functions and classes that may be called.
 func (t *tracer) callees(f pysrc.Expr, s *pysrc.Scope) (names []string, defs []*pysrc.Scope) {
+	object := false
 	for _, v := range t.m.Eval(f, s) {
 		switch v.Kind {
 		case pysrc.Ref:
 			names = append(names, v.Name)
 		case pysrc.Function, pysrc.Class:
 			defs = append(defs, v.Def)
+		case pysrc.Instance, pysrc.Result:
+			object = true
 		default:
 		}
 	}
-	if a, ok := f.(*pysrc.Attribute); ok && len(names)+len(defs) == 0 {
+	a, ok := f.(*pysrc.Attribute)
+	if object && len(names)+len(defs) == 0 && (!ok || a.Attr != objectCall) {
+		if class := ownClass(f, s); class != nil {
+			return nil, []*pysrc.Scope{class}
+		}
+		return t.callees(&pysrc.Attribute{Value: f, Attr: objectCall}, s)
+	}
+	if ok && len(names)+len(defs) == 0 {
 		for _, v := range t.m.Eval(a.Value, s) {
 			if v.Kind == pysrc.Instance {
 				names = append(names, t.inherited(v.Def, a.Attr)...)
@@ -562,6 +662,21 @@ func (t *tracer) callees(f pysrc.Expr, s *pysrc.Scope) (names []string, defs []*
 		}
 	}
 	return names, defs
+}
+
+// objectCall is the method that a call of an object calls.
+const objectCall = "__call__"
+
+// ownClass is the class that a name stands for within a method of it: cls.
+func ownClass(f pysrc.Expr, s *pysrc.Scope) *pysrc.Scope {
+	n, ok := f.(*pysrc.Name)
+	if !ok {
+		return nil
+	}
+	if class := s.Self(n.ID); class != nil && has(s.Owner(n.ID).Func, "classmethod") {
+		return class
+	}
+	return nil
 }
 
 // inherited are the methods of a name that a class of the file may have from classes of
@@ -610,6 +725,9 @@ func (t *tracer) passing(e *pysrc.Call, s *pysrc.Scope, names []string, defs []*
 // argument.
 func (t *tracer) method(e *pysrc.Call, d *pysrc.Scope) bool {
 	a, ok := e.Func.(*pysrc.Attribute)
+	if d.Func != nil && d.Func.Name == objectCall && (!ok || a.Attr != objectCall) {
+		return d.Parent.Kind == pysrc.ClassScope
+	}
 	if !ok || d.Func == nil || d.Parent.Kind != pysrc.ClassScope || has(d.Func, "staticmethod") {
 		return false
 	}
@@ -685,9 +803,34 @@ func (t *tracer) given(p *passing, c *pysrc.Invocation) {
 	}
 	c.Each(func(position int, name string, a pysrc.Arg) {
 		p.only, p.rest = p.only || name == "weights_only", p.rest || name == "**"
+		if name == "**" {
+			t.spreadInto(p, a)
+			return
+		}
 		arg := argument{position: position, name: t.word(name), labels: t.taint(a.Expr, a.Scope, 0), word: t.constant(a)}
 		if len(arg.labels) > 0 || arg.word != "" {
 			p.args = append(p.args, arg)
+		}
+	})
+	if p.rest {
+		p.ahead = len(c.Positional())
+		c.Each(func(_ int, name string, _ pysrc.Arg) {
+			if name != "" && name != "**" {
+				p.others = append(p.others, t.word(name))
+			}
+		})
+	}
+}
+
+// spreadInto notes what stands behind ** as an argument of a call: by name where that is
+// written out.
+func (t *tracer) spreadInto(p *passing, a pysrc.Arg) {
+	t.contents(a.Expr, a.Scope, 0, func(key string, labels []label) {
+		if key == anyItem {
+			key = "**"
+		}
+		if len(labels) > 0 {
+			p.args = append(p.args, argument{position: -1, name: t.word(key), labels: labels})
 		}
 	})
 }
@@ -716,6 +859,10 @@ func (t *tracer) results() {
 		returns(fn.Func.Body, func(e pysrc.Expr) {
 			r.gives = t.join(r.gives, t.taint(e, fn, 0))
 			t.element(r, e, fn)
+		})
+		yields(fn.Func.Body, func(e pysrc.Expr) {
+			more := t.taint(e, fn, 0)
+			r.gives, r.rest = t.join(r.gives, more), t.join(r.rest, more)
 		})
 		if t.verifies(fn) { // what it returns or writes is what somebody chose before
 			download := func(l label) bool { return l.kind == ofSource && t.out.sources[l.at].kind == fromDownload }
@@ -752,7 +899,7 @@ func (t *tracer) verifies(fn *pysrc.Scope) bool {
 	return ok && t.refusal(fn.Func.Body, pysrc.Span{Start: hashed, End: fn.Func.End}) != nil
 }
 
-// returns calls f with what a function returns or yields.
+// returns calls f with what a function returns.
 func returns(list []pysrc.Stmt, f func(pysrc.Expr)) {
 	for _, s := range list {
 		switch s := s.(type) {
@@ -766,6 +913,22 @@ func returns(list []pysrc.Stmt, f func(pysrc.Expr)) {
 			}
 		}
 		pysrc.Blocks(s, func(inner []pysrc.Stmt) { returns(inner, f) })
+	}
+}
+
+// yields calls f with what a function yields by a statement of its own.
+func yields(list []pysrc.Stmt, f func(pysrc.Expr)) {
+	for _, s := range list {
+		switch s.(type) {
+		case *pysrc.FunctionDef, *pysrc.ClassDef:
+			continue
+		}
+		pysrc.Exprs(s, func(e pysrc.Expr) {
+			if y, ok := e.(*pysrc.Yield); ok && y.Value != nil {
+				f(y.Value)
+			}
+		})
+		pysrc.Blocks(s, func(inner []pysrc.Stmt) { yields(inner, f) })
 	}
 }
 

@@ -67,6 +67,7 @@ type follower struct {
 	files   map[*Modules]*Flow
 	order   []*Flow
 	calls   map[*passing][]entry
+	plain   map[*passing]bool    // it makes an object that keeps what it is given, without __init__
 	gives   map[parameter][]made // by routine, with at -1: what it returns; -2 is the first part of it
 	results map[*passing][]made
 	parts   map[writing][]made   // of results
@@ -104,7 +105,7 @@ const (
 
 // resolveAll finds what each call is of.
 func (w *follower) resolveAll() {
-	w.calls = map[*passing][]entry{}
+	w.calls, w.plain = map[*passing][]entry{}, map[*passing]bool{}
 	for _, f := range w.order {
 		for _, p := range f.passings {
 			w.calls[p] = w.entries(f, p)
@@ -119,10 +120,12 @@ func (w *follower) entries(f *Flow, p *passing) (out []entry) {
 			if d.class() != nil {
 				if init, ok := w.method(d, "__init__", 0); ok {
 					out = append(out, entry{w.files[init.file], w.files[init.file].byRef[init.ref], 1})
+				} else if w.keeps(d, 0) {
+					w.plain[p] = true
 				}
 			} else if n, ok := to.byRef[d.ref]; ok {
 				e := entry{to, n, 0}
-				if p.bound {
+				if r := to.routines[n]; r.first == firstClass || r.first == firstObject && p.bound {
 					e.first = 1
 				}
 				out = append(out, e)
@@ -171,6 +174,17 @@ func (w *follower) method(d def, name string, depth int) (def, bool) {
 		}
 	}
 	return def{}, false
+}
+
+// keeps reports whether an object of a class without __init__ keeps what it is made of, as
+// those of dataclasses do; members of an enumeration are chosen from a list.
+func (w *follower) keeps(d def, depth int) bool {
+	for _, base := range d.class().bases {
+		if slices.ContainsFunc(base, func(ref string) bool { return strings.HasPrefix(ref, "enum.") || strings.HasSuffix(ref, "Enum") }) {
+			return false
+		}
+	}
+	return depth > mostHops || !slices.ContainsFunc(w.bases(d), func(b def) bool { return !w.keeps(b, depth+1) })
 }
 
 // give finds what calls result in and what routines return, each of which is made of
@@ -263,6 +277,9 @@ func (w *follower) given(e entry, part int) []made {
 
 // result says of what the result of a call is made, or a part of it.
 func (w *follower) result(f *Flow, p *passing, part int) (out []made) {
+	if w.plain[p] {
+		out = with(out, w.expand(f, argumentLabels(p))...)
+	}
 	for _, e := range w.calls[p] {
 		for _, g := range w.given(e, part) {
 			if g.source != nil {
@@ -270,8 +287,13 @@ func (w *follower) result(f *Flow, p *passing, part int) (out []made) {
 			}
 		}
 		for _, a := range p.args {
-			if len(a.labels) > 0 && w.passes(e, e.binds(a), part) {
-				out = with(out, w.expand(f, a.labels)...)
+			if len(a.labels) == 0 {
+				continue
+			}
+			for _, at := range e.takes(p, a) {
+				if w.passes(e, at, part) {
+					out = with(out, w.values(f, a, parameter{e.file, e.fn, at})...)
+				}
 			}
 		}
 	}
@@ -323,6 +345,21 @@ func (e entry) binds(a argument) int {
 	return r.stars
 }
 
+// takes lists the parameters that an argument of a call may fill: what stands behind **
+// fills all that nothing else does.
+func (e entry) takes(p *passing, a argument) (out []int) {
+	if a.name != "**" {
+		return []int{e.binds(a)}
+	}
+	r := e.file.routines[e.fn]
+	for at, name := range r.params {
+		if at >= e.first && (at >= r.places || at >= p.ahead+e.first) && at != r.star && !slices.Contains(p.others, name) {
+			out = append(out, at)
+		}
+	}
+	return out
+}
+
 // link makes the graph of who fills which parameters.
 func (w *follower) link() {
 	w.in, w.out = map[parameter][]edge{}, map[parameter][]edge{}
@@ -342,15 +379,28 @@ func (w *follower) link() {
 }
 
 func (w *follower) fills(f *Flow, p *passing, e entry, a argument) {
-	at := e.binds(a)
-	if at < 0 {
-		return
+	for _, at := range e.takes(p, a) {
+		if at >= 0 {
+			w.fill(f, p, parameter{e.file, e.fn, at}, a)
+		}
 	}
-	to := parameter{e.file, e.fn, at}
+}
+
+// values says of what an argument is made that fills a parameter: of names that are handed
+// on, which one would fill it is not known.
+func (w *follower) values(f *Flow, a argument, to parameter) []made {
+	out := w.expand(f, a.labels)
+	if a.name != "**" || to.at == to.file.routines[to.fn].stars {
+		return out
+	}
+	return slices.DeleteFunc(out, func(g made) bool { return g.source == nil && g.file.routines[g.fn].stars == g.at })
+}
+
+func (w *follower) fill(f *Flow, p *passing, to parameter, a argument) {
 	if a.word != "" {
 		w.in[to] = append(w.in[to], edge{to: to, by: p, at: f, word: a.word, name: a.name})
 	}
-	for _, g := range w.expand(f, a.labels) {
+	for _, g := range w.values(f, a, to) {
 		x := edge{from: g, to: to, by: p, at: f, name: a.name}
 		w.in[to] = append(w.in[to], x)
 		if g.source == nil {

@@ -168,6 +168,52 @@ func TestFlows(t *testing.T) {
 			"a handler of TorchServe", "-- h.py --\nimport pickle\nfrom ts.torch_handler.base_handler import BaseHandler\nclass H(BaseHandler):\n    def preprocess(self, data):\n        return pickle.loads(data[0]['body'])\n",
 			[]string{"h.py:5:16 PY040 critical: a user decides what pickle.loads loads here: data, which a request brings to H.preprocess", "  line 5: pickle.loads(data[0]['body'])"},
 		},
+		{
+			"a class method, by position", "-- net.py --\nimport torch\nclass Net:\n    @classmethod\n    def load(cls, path, name):\n        return torch.load(path)\n" +
+				"-- run.py --\nimport sys\nfrom net import Net\nNet.load(sys.argv[1], 'm')\n",
+			[]string{"net.py:5:16 PY041 low: whoever starts the program decides what torch.load loads here: the command line (sys.argv)", "  run.py:3:1: Net.load(sys.argv[1], 'm')", "  line 5: torch.load(path)"},
+		},
+		{
+			"its other argument", "-- net.py --\nimport torch\nclass Net:\n    @classmethod\n    def load(cls, path, name):\n        return torch.load(path)\n    @staticmethod\n    def read(name, path):\n        return torch.load(path)\n" +
+				"-- run.py --\nimport sys\nfrom net import Net\nNet.load('m', sys.argv[1])\nNet().read(sys.argv[1], 'm')\n", nil,
+		},
+		{
+			"a class that makes itself", "-- net.py --\nimport torch\nclass Net:\n    def __init__(self, path):\n        self.m = torch.load(path)\n    @classmethod\n    def of(cls, path):\n        return cls(path)\n" +
+				"-- run.py --\nimport sys\nfrom net import Net\nNet.of(sys.argv[1])\n",
+			[]string{"net.py:4:18 PY041 low: whoever starts the program decides what torch.load loads here: the command line (sys.argv)", "  run.py:3:1: Net.of(sys.argv[1])", "  line 7: cls(path)", "  line 4: torch.load(path)"},
+		},
+		{
+			"an object that is called", "-- net.py --\nimport torch\nclass Net:\n    def __call__(self, path, name=''):\n        return torch.load(path)\n" +
+				"-- run.py --\nimport sys\nfrom net import Net\nn = Net()\nn(sys.argv[1])\nn('m', sys.argv[1])\n",
+			[]string{"net.py:4:16 PY041 low: whoever starts the program decides what torch.load loads here: the command line (sys.argv)", "  run.py:4:1: n(sys.argv[1])", "  line 4: torch.load(path)"},
+		},
+		{
+			"all names of the command line", "-- net.py --\nimport torch\ndef run(path, other=''):\n    torch.load(path)\n" +
+				"-- run.py --\nimport argparse\nfrom net import run\nrun(**vars(argparse.ArgumentParser().parse_args()))\n",
+			[]string{"net.py:3:5 PY041 low: " + cli, "  run.py:3:1: run(**vars(argparse.ArgumentParser().parse_args()))", "  line 3: torch.load(path)"},
+		},
+		{
+			"all names but those that are given", "-- net.py --\nimport torch\ndef run(path, other=''):\n    torch.load(path)\ndef on(**kw):\n    run(**kw)\n" +
+				"-- run.py --\nimport argparse\nfrom net import on, run\nargs = argparse.ArgumentParser().parse_args()\nrun('m', **vars(args))\nrun(path='m', **vars(args))\nrun(**{'other': args.n, 'path': 'm'})\non(other=args.n)\n", nil,
+		},
+		{
+			"what a function yields", "-- net.py --\ndef walk(xs):\n    for x in xs.split(','):\n        yield x.strip()\n" +
+				"-- run.py --\nimport sys, torch\nfrom net import walk\nfor p in walk(sys.argv[1]):\n    torch.load(p)\n",
+			[]string{"run.py:4:5 PY041 low: whoever starts the program decides what torch.load loads here: the command line (sys.argv)", "  line 3: walk(sys.argv[1])", "  line 4: torch.load(p)"},
+		},
+		{
+			"what a function yields of something else", "-- net.py --\ndef walk(xs):\n    for x in xs.split(','):\n        yield 'm.pt'\n" +
+				"-- run.py --\nimport sys, torch\nfrom net import walk\nfor p in walk(sys.argv[1]):\n    torch.load(p)\n", nil,
+		},
+		{
+			"an object that keeps what it is made of", "-- net.py --\nfrom dataclasses import dataclass\n@dataclass\nclass Cfg:\n    p: str\n" +
+				"-- run.py --\nimport sys, torch\nfrom net import Cfg\nc = Cfg(p=sys.argv[1])\ntorch.load(c.p)\n",
+			[]string{"run.py:4:1 PY041 low: whoever starts the program decides what torch.load loads here: the command line (sys.argv)", "  line 3: Cfg(p=sys.argv[1])", "  line 4: torch.load(c.p)"},
+		},
+		{
+			"one of a list", "-- net.py --\nfrom enum import Enum\nclass Base(Enum):\n    pass\nclass Cfg(Base):\n    A = 'a.pt'\n" +
+				"-- run.py --\nimport sys, torch\nfrom net import Cfg\nc = Cfg(sys.argv[1])\ntorch.load(c.value)\n", nil,
+		},
 		{"a constant", "-- a.py --\nimport b\nb.read('m.pt')\n-- b.py --\nimport torch\ndef read(p):\n    return torch.load(p)\n", nil},
 		{
 			"weights_only through a wrapper", "-- a.py --\nimport b\nb.read('m.pt', safe=False)\nb.read('n.pt', safe=True)\n-- b.py --\nimport torch\ndef read(p, safe=True):\n    return torch.load(p, weights_only=safe)\n",

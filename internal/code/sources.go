@@ -34,7 +34,7 @@ var requests = []string{
 }
 
 // handlers are methods that a server calls with what a request brings, by what their
-// class derives from, or is called.
+// class derives from or is decorated by, or is called.
 var handlers = []struct {
 	base    string // a part of its dotted name
 	methods []string
@@ -45,6 +45,7 @@ var handlers = []struct {
 	{"litserve.LitAPI", []string{"decode_request"}},
 	{"mlserver.MLModel", []string{"predict"}},
 	{"TritonPythonModel", []string{"execute"}},
+	{"ray.serve.deployment", []string{"__call__"}},
 }
 
 // commands decorate the functions that a command line fills.
@@ -124,7 +125,10 @@ func (t *tracer) handles(fn *pysrc.Scope) bool {
 		if class.Class.Name == h.base {
 			return true
 		}
-		for _, b := range class.Class.Bases {
+		for _, b := range slices.Concat(class.Class.Bases, class.Class.Decorators) {
+			if c, ok := b.(*pysrc.Call); ok {
+				b = c.Func
+			}
 			if slices.ContainsFunc(t.m.Names(b, class.Parent), func(n string) bool { return strings.Contains(n, h.base) }) {
 				return true
 			}
@@ -264,7 +268,14 @@ var passes = []string{
 	"zlib.decompress", "bz2.decompress", "bz2.open", "lzma.decompress", "lzma.open", "binascii.unhexlify", "bytes.fromhex", "urllib.parse.unquote",
 	"sorted", "list", "tuple", "reversed", "glob.glob", "glob.iglob", "vars", "copy.copy", "copy.deepcopy", "fsspec.open", "smart_open.open",
 	"zipfile.ZipFile", "tarfile.open", "json.loads", "next", "iter", "enumerate", "zip",
+	"dict", "set", "frozenset", "collections.OrderedDict", "collections.defaultdict", "collections.deque", "types.SimpleNamespace", "filter",
 }
+
+// opaque are methods whose result nobody chooses who chooses what it is made of.
+var opaque = []string{"hexdigest", "digest"}
+
+// lookups are methods that give an item by its key, or else their second argument.
+var lookups = []string{"get", "pop", "setdefault"}
 
 // joins are methods whose result holds their arguments as well.
 var joins = []string{"format", "join", "joinpath", "with_name", "with_suffix"}

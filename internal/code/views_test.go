@@ -49,6 +49,7 @@ func TestViewTwins(t *testing.T) {
 		{"Litestar", "PY040 high", "from litestar import post\n@post('/')\nasync def v(name: str) -> None:\n    return torch.load(name)", "from letters import post\n@post('/')\nasync def v(name: str) -> None:\n    return torch.load(name)"},
 		{"Falcon", "PY040 high", view("import falcon", "object", "def on_post(self, req, resp, name):", "req.bounded_stream"), view("import falcon", "object", "def on_load(self, req, resp, name):", "req.bounded_stream")},
 		{"gRPC", "PY040 high", view("import m_pb2_grpc", "m_pb2_grpc.PredictorServicer", "def Load(self, request, context):", "request.path"), view("import m_pb2_grpc", "m_pb2_grpc.PredictorStub", "def Load(self, request, context):", "request.path")},
+		{"Ray Serve", "PY040 high", "from ray import serve\n@serve.deployment(num_replicas=1)\nclass D:\n    async def __call__(self, request):\n        return torch.load((await request.json())['m'])", "from ray import serve\n@serve.deployment\nclass D:\n    async def load(self, request):\n        return torch.load(request.path)"},
 		{"asyncio", "PY040 high", "import asyncio\nasync def h(reader, writer):\n    return torch.load(io.BytesIO(await reader.read()))\nasync def main():\n    await asyncio.start_server(h, '127.0.0.1', 1)", "import asyncio\nasync def h(reader, writer):\n    return torch.load(io.BytesIO(await reader.read()))\nasync def main():\n    await asyncio.wait_for(h, 1)"},
 	})
 }

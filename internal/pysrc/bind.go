@@ -62,7 +62,7 @@ func (b *binder) stmt(stmt Stmt, s *Scope) { // one case per statement
 		b.scoping(stmt, s)
 	case *Match:
 		for _, c := range stmt.Cases {
-			b.pattern(c.Pattern, s)
+			b.pattern(c.Pattern, stmt.Subject, s)
 		}
 	case *TypeAlias:
 		s.bind(stmt.Name.ID, Binding{Kind: Other, At: stmt.Start})
@@ -90,6 +90,7 @@ func (b *binder) target(t Expr, how Binding, s *Scope) {
 			}
 		}
 	case *Subscript:
+		b.m.Puts = append(b.m.Puts, Put{t, how.Value, s})
 		name, ok := t.Value.(*Name)
 		key, text := t.Index.(*Str)
 		switch {
@@ -143,16 +144,34 @@ func (b *binder) unpack(t *Sequence, how Binding, s *Scope) {
 	}
 }
 
-func (b *binder) pattern(p *Pattern, s *Scope) {
+// pattern binds the names of a pattern to what it is held against, or to parts of that.
+func (b *binder) pattern(p *Pattern, of Expr, s *Scope) {
 	if p == nil {
 		return
 	}
+	how := Binding{Kind: Unpacked, At: p.Start, Value: of, Scope: s}
+	if p.written() {
+		how = Binding{Kind: Other, At: p.Start}
+	}
 	for _, name := range p.Names {
-		s.bind(name, Binding{Kind: Other, At: p.Start})
+		s.bind(name, how)
 	}
-	for _, part := range p.Parts {
-		b.pattern(part, s)
+	for i, part := range p.Parts {
+		if len(p.Keys) == len(p.Parts) {
+			b.pattern(part, &Subscript{isExpr{part.Span}, of, p.Keys[i]}, s)
+		} else {
+			b.pattern(part, of, s)
+		}
 	}
+}
+
+// written reports whether a pattern only holds for values that are written out in it.
+func (p *Pattern) written() bool {
+	if len(p.Parts) == 0 {
+		_, class := p.Value.(*Name) // str()
+		return p.Value != nil && !class
+	}
+	return p.Value == nil && len(p.Keys) == 0 && !slices.ContainsFunc(p.Parts, func(part *Pattern) bool { return !part.written() })
 }
 
 func (b *binder) imports(stmt *Import, s *Scope) {
@@ -306,12 +325,14 @@ func first(list []Expr) Expr {
 func (b *binder) lambda(e *Lambda, s *Scope) {
 	e.Params.children(func(d Expr) { b.expr(d, s) })
 	inner := newScope(LambdaScope, s)
+	inner.Of = e
 	b.params(e.Params, inner, s)
 	b.expr(e.Body, inner)
 }
 
 func (b *binder) comprehension(e *Comprehension, s *Scope) {
 	inner := newScope(ComprehensionScope, s)
+	inner.Of = e
 	for i, cl := range e.Clauses {
 		at := inner
 		if i == 0 {

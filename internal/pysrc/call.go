@@ -260,7 +260,7 @@ func (m *Module) deferred(v *Invocation) *Invocation {
 	at := -1
 	switch {
 	case v.Is("functools.partial", "asyncio.to_thread", "anyio.to_thread.run_sync", "starlette.concurrency.run_in_threadpool",
-		"fastapi.concurrency.run_in_threadpool", "atexit.register") || v.Method() == "submit" || v.Method() == "apply_async":
+		"fastapi.concurrency.run_in_threadpool", "atexit.register", "map") || v.Method() == "submit" || v.Method() == "apply_async":
 		at = 0
 	case v.Method() == "run_in_executor":
 		at = 1
@@ -269,6 +269,9 @@ func (m *Module) deferred(v *Invocation) *Invocation {
 		return nil
 	}
 	d := &Invocation{Node: v.Node, Scope: v.Scope, Deferred: true, args: v.args[at+1:], keywords: unsure(v.keywords)}
+	if v.Is("map") { // which has no names to hand on
+		d.keywords = nil
+	}
 	d.open = v.open || v.Is("functools.partial")
 	m.callees(d, m.Eval(v.args[at].Expr, v.args[at].Scope))
 	if len(d.Names) == 0 && len(d.Defs) == 0 {

@@ -12,6 +12,7 @@ type Module struct {
 	Top   *Scope
 	Calls []*Invocation // by place
 	Uses  []Use         // names that are handed on without being called, by place
+	Puts  []Put         // what is assigned to items
 
 	// Exhausted says that looking names up took more than it may, and that some
 	// are Unknown for no other reason.
@@ -43,6 +44,7 @@ type Scope struct {
 	Func   *FunctionDef // of a FunctionScope
 	Class  *ClassDef    // of a ClassScope
 	Params *Params      // of a function and a lambda
+	Of     Expr         // of a LambdaScope and a ComprehensionScope: the expression
 
 	inner    []*Scope
 	depth    int
@@ -65,6 +67,13 @@ type variable struct {
 type keyed struct {
 	key string
 	arg Arg
+}
+
+// Put is what is assigned to an item: Of[Index] = Value.
+type Put struct {
+	To    *Subscript
+	Value Expr
+	Scope *Scope
 }
 
 // BindingKind says how a name is bound.

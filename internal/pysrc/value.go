@@ -268,7 +268,8 @@ func (m *Module) attribute(of []Value, attr string, depth int) (out []Value) {
 	return out
 }
 
-// member looks an attribute up in a class of the file.
+// member looks an attribute up in a class of the file, or else in those of the file that
+// it derives from, the first first.
 func (m *Module) member(class *Scope, attr string, depth int) (out []Value) {
 	if v := class.names[attr]; v != nil {
 		out = merge(out, m.variable(v, depth)...)
@@ -276,10 +277,20 @@ func (m *Module) member(class *Scope, attr string, depth int) (out []Value) {
 	if v := class.attrs[attr]; v != nil {
 		out = merge(out, m.variable(v, depth)...)
 	}
-	if out == nil {
-		return one(Value{})
+	for _, base := range class.Class.Bases {
+		if out != nil || depth > maxEval {
+			break
+		}
+		for _, b := range m.eval(base, class.Parent, depth+1) {
+			if b.Kind != Class {
+				continue
+			}
+			if list := m.member(b.Def, attr, depth+1); !slices.Equal(list, one(Value{})) {
+				out = merge(out, list...)
+			}
+		}
 	}
-	return out
+	return atLeast(out)
 }
 
 func (m *Module) subscript(e *Subscript, s *Scope, depth int) (out []Value) {
