@@ -53,7 +53,7 @@ func Main(ctx context.Context, args []string, getenv func(string) string, stdin 
 	a := &app{program: slices.Concat(args, []string{"andiron"})[0], getenv: getenv, stdin: stdin, stdout: stdout, stderr: stderr}
 	defer func() {
 		if r := recover(); r != nil {
-			a.complain(&fault{text: fmt.Sprintf("internal error: %v", r), hint: "report this as SECURITY.md says"})
+			a.complain(ours(fmt.Errorf("internal error: %v", r)))
 			code = policy.ExitIncomplete
 		}
 	}()
@@ -64,6 +64,11 @@ func Main(ctx context.Context, args []string, getenv func(string) string, stdin 
 		return a.complain(err)
 	}
 	return a.code
+}
+
+// ours words an error that only this program is to blame for.
+func ours(err error) *fault {
+	return &fault{text: err.Error(), hint: "report this as SECURITY.md says"}
 }
 
 // root makes the program for its arguments: with the verb that they begin with, or

@@ -256,6 +256,9 @@ func (a *app) finishLoad(ctx context.Context, l *loaded, f *sandboxFlags) (err e
 		if byReference := sandbox.Mode(f.mode.value) == sandbox.Reference; byReference && err.hint == failedHint {
 			err.hint = "--mode full loads what cannot be referred to"
 		}
+		if bounded := f.memory > 0 || f.files > 0 || f.threads > 0; bounded && l.rec.Torch == "" && err.hint == workerHint {
+			err.hint = "torch was not imported within --max-memory, --max-files or --max-processes: give more, or leave them out"
+		}
 		return err
 	}
 	return commit(l.out, f.output)
@@ -270,6 +273,7 @@ func cannotOpen(in string, err error) error {
 }
 
 const (
+	workerHint = `"andiron sandbox doctor" tries each part, and --python names a Python that has torch`
 	limitHint  = "hostile files do that; --max-time, --max-cpu, --max-memory and --max-result give more to one that you expect to need it"
 	failedHint = `"andiron convert" reads checkpoints without running them, --import gives the sandbox modules that you trust, and --max-memory and --max-result more room`
 )
@@ -305,7 +309,7 @@ func notLoaded(in, out string, err error, lacks names) *fault {
 	case errors.Is(err, sandbox.ErrNoWorker):
 		f.hint = "try again, or give the pool more workers with --size"
 	default:
-		f.hint = `"andiron sandbox doctor" tries each part, and --python names a Python that has torch`
+		f.hint = workerHint
 	}
 	return f
 }

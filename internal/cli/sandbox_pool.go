@@ -93,7 +93,7 @@ func (a *app) sandboxPool(ctx context.Context, f *poolFlags) error {
 	pool := sandbox.NewPool(context.WithoutCancel(ctx), sandbox.PoolOptions{Options: o, Places: int(f.places), Wait: f.wait})
 	defer pool.Close()
 	loads := &poolLoads{pool: pool, allowed: allowed, log: log}
-	server := &sandbox.Server{Load: loads.load, Idle: f.idle, Drain: poolDrain}
+	server := &sandbox.Server{Load: loads.load, Idle: f.idle, Drain: poolDrain, Failed: func(err error) { a.complain(ours(err)) }}
 	if f.fd >= 0 {
 		return serveOne(ctx, server, f.fd)
 	}

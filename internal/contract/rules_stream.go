@@ -75,6 +75,6 @@ var pkl090 = &rule.Rule{
 var pkl095 = &rule.Rule{
 	ID: "PKL095", Title: "what torch.load(weights_only=True) makes of it", Strategy: finding.SecureLoading, Severity: finding.Info, Verdict: finding.Safe,
 	Text:  "Which torch releases load the pickle with weights_only=True, why the others do not, and which names torch.serialization.add_safe_globals would have to be given. Give it only names whose code you have read.",
-	Fix:   "load with torch.load(path, weights_only=True) on torch 2.10 or newer",
+	Fix:   "load with torch.load(path, weights_only=True) on torch 2.10 or newer, or, where no torch does, take the tensors out with andiron convert",
 	Since: since, Refs: []string{refTorch, refSecurity},
 }

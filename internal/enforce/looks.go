@@ -66,10 +66,12 @@ func ends(r io.ReaderAt, size int64) (head, tail []byte, err error) {
 	return head, tail, err
 }
 
-// carried are names in archives that loaders look for.
+// carried are in names in archives that loaders look for; torch's reader, which is miniz,
+// takes letters of either case.
 var carried = []string{".pkl", ".npy", ".pickle", ".joblib", "/data/", ".data/", ".safetensors", ".onnx", ".pt", ".bin"}
 
-// zipHoldsModel looks at the names in an archive.
+// zipHoldsModel looks at the names in an archive, and for arrays, which numpy tells by
+// their first bytes.
 func zipHoldsModel(name string, r io.ReaderAt, size int64) bool {
 	if magic.ModelName(name) {
 		return true
@@ -80,11 +82,27 @@ func zipHoldsModel(name string, r io.ReaderAt, size int64) bool {
 	}
 	for i := range z.Len() {
 		e := z.Entry(i)
-		if slices.ContainsFunc(carried, func(c string) bool { return strings.Contains(e.RawName, c) || strings.Contains(e.LocalName, c) }) {
+		names := strings.ToLower(e.RawName + "\x00" + e.LocalName)
+		if slices.ContainsFunc(carried, func(c string) bool { return strings.Contains(names, c) }) || isArray(z, i) {
 			return true
 		}
 	}
 	return false
+}
+
+// isArray reports whether an entry begins as an array of numpy does, or nobody knows.
+func isArray(z *strictzip.Archive, i int) bool {
+	const npy = "\x93NUMPY"
+	if n := z.Numbers(i); n.DataOffset < 0 || n.Size < int64(len(npy)) {
+		return false
+	}
+	r, err := z.Open(i)
+	if err != nil {
+		return true
+	}
+	head := make([]byte, len(npy))
+	_, err = io.ReadFull(r, head)
+	return err == nil && string(head) == npy
 }
 
 // Of a stream so much is looked at: of what it is, of what it decompresses to if that is

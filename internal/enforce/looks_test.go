@@ -28,6 +28,23 @@ func zipped(t *testing.T, names ...string) string {
 	return b.String()
 }
 
+func zippedText(t *testing.T, name, text string) string {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	w, err := z.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
 func gzipped(t *testing.T, text string) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -98,6 +115,11 @@ func TestLooks(t *testing.T) {
 		{"noise.dat", "\x01\xfe\xfd\xfc", magic.Unknown, false},
 		{"x.dat", zipped(t, "archive/data.pkl"), magic.Zip, true},
 		{"x.dat", zipped(t, "a.npy"), magic.Zip, true},
+		{"upper.dat", zipped(t, "x/DATA.PKL", "x/VERSION", "x/DATA/0"), magic.Zip, true}, // miniz takes these
+		{"x.jpg", zipped(t, "x/dAta.pKl"), magic.Zip, true},
+		{"x.dat", zippedText(t, "a", "\x93NUMPY\x01\x00"), magic.Zip, true}, // as numpy.load tells them
+		{"x.jar", zippedText(t, "META-INF/MANIFEST.MF", "Manifest-Version: 1.0"), magic.Zip, false},
+		{"x.xlsx", zippedText(t, "xl/Workbook.XML", "<workbook/>"), magic.Zip, false},
 		{"x.whl", zipped(t, "pkg/__init__.py", "pkg/code.py"), magic.Zip, false},
 		{"x.pt", zipped(t, "a"), magic.Zip, true},
 		{"x.dat", "PK\x03\x04 and no directory", magic.Zip, true},

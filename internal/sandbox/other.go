@@ -65,6 +65,7 @@ func (p *Pool) Load(context.Context, *Input, Job, func(*Result) (*Result, error)
 type Server struct {
 	Load        func(ctx context.Context, r *Request, f *os.File) *Answer
 	Idle, Drain time.Duration
+	Failed      func(error)
 }
 
 // Listen has no descriptors to take.

@@ -27,7 +27,8 @@ type Server struct {
 	Load func(ctx context.Context, r *Request, f *os.File) *Answer
 	Idle time.Duration // end when nobody asked for so long; 0 is never
 	// Drain is how long loads go on when the server is told to end.
-	Drain time.Duration
+	Drain  time.Duration
+	Failed func(error) // hears of a panic of ours, which ends one request; nil is nobody
 }
 
 const (
@@ -152,11 +153,24 @@ func (s *Server) ServeConn(ctx context.Context, c *net.UnixConn) {
 	if uid, err := peer(c); err != nil || uid != os.Geteuid() {
 		return
 	}
+	s.answer(c, s.respond(ctx, c))
+}
+
+// respond reads a request and has it loaded. A panic of ours ends that, with what it
+// started, and no other request.
+func (s *Server) respond(ctx context.Context, c *net.UnixConn) (a *Answer) {
+	defer func() {
+		if p := recover(); p != nil {
+			err := fmt.Errorf("internal error: %v", p)
+			if a = (&Answer{Failure: NewPoolError(err)}); s.Failed != nil {
+				s.Failed(err)
+			}
+		}
+	}()
 	_ = c.SetReadDeadline(time.Now().Add(requestTime)) // reading says what is wrong with it
 	r, f, err := readRequest(c)
 	if err != nil {
-		s.answer(c, &Answer{Failure: NewPoolError(err)})
-		return
+		return &Answer{Failure: NewPoolError(err)}
 	}
 	defer func() { _ = f.Close() }() // it was only read
 	ctx, gone := context.WithCancelCause(ctx)
@@ -169,10 +183,11 @@ func (s *Server) ServeConn(ctx context.Context, c *net.UnixConn) {
 			gone(errors.New("who asked has gone"))
 		}
 	}()
-	a := s.Load(ctx, r, f)
-	_ = c.SetReadDeadline(time.Now()) // nobody is waited for any more
-	<-watched
-	s.answer(c, a)
+	defer func() {
+		_ = c.SetReadDeadline(time.Now()) // nobody is waited for any more
+		<-watched
+	}()
+	return s.Load(ctx, r, f)
 }
 
 func (s *Server) answer(c *net.UnixConn, a *Answer) {
@@ -218,7 +233,7 @@ func (w *withFile) Read(p []byte) (int, error) {
 	oob := make([]byte, unix.CmsgSpace(4))
 	n, oobn, flags, _, err := w.c.ReadMsgUnix(p, oob)
 	if err != nil {
-		return n, err
+		return max(n, 0), err // it says -1, which no Reader may
 	}
 	if oobn > 0 {
 		// Who reads with io.ReadFull hears of no error that comes with the last byte.

@@ -187,6 +187,50 @@ func exchange(t *testing.T, socket string, data []byte, files int) []byte {
 	return b
 }
 
+// Who begins a request and stalls is answered, and the server goes on.
+func TestServeStalled(t *testing.T) {
+	t.Parallel()
+	socket := listen(t, &sandbox.Server{})
+	var d net.Dialer
+	conn, err := d.DialContext(t.Context(), "unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if _, _, err := conn.(*net.UnixConn).WriteMsgUnix(framed(strings.Repeat(" ", 50))[:7], unix.UnixRights(int(checkpoint(t, "x").Fd())), nil); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := io.ReadAll(conn); err != nil || !strings.Contains(string(b), "i/o timeout") {
+		t.Errorf("%q, %v", b, err)
+	}
+	if b := exchange(t, socket, framed(`{}`), 1); !strings.Contains(string(b), "a name of 0 bytes") {
+		t.Errorf("the next one: %q", b)
+	}
+}
+
+// A panic ends one request, and is heard of.
+func TestServePanics(t *testing.T) {
+	heard := make(chan error, 1)
+	socket := listen(t, &sandbox.Server{Failed: func(err error) { heard <- err }, Load: func(_ context.Context, r *sandbox.Request, _ *os.File) *sandbox.Answer {
+		if r.Name == "bad.pt" {
+			panic("what nobody thought of")
+		}
+		return &sandbox.Answer{Record: json.RawMessage("{}"), Tensors: tensors(t, true)}
+	}})
+	for name, fails := range map[string]bool{"bad.pt": true, "good.pt": false} {
+		a, err := sandbox.Ask(t.Context(), socket, &sandbox.Request{Name: name}, checkpoint(t, ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (a.Failure != nil) != fails || (a.Tensors == nil) != fails {
+			t.Errorf("%s: %+v", name, a)
+		}
+	}
+	if err := <-heard; !strings.Contains(err.Error(), "what nobody thought of") {
+		t.Error(err)
+	}
+}
+
 // Who goes away ends what was loaded for it.
 func TestServeGone(t *testing.T) {
 	ended := make(chan error)

@@ -99,6 +99,9 @@ func stage() *layerError {
 		return failed("", "close_range", err)
 	}
 	err = unix.Exec(p.Python, interpreter(p.Python, p.Program), environment(p.temp(), p.Path))
+	if _, e := filepath.EvalSymlinks(p.Python); e != nil {
+		err = e // which says where it ends
+	}
 	return failed("", "python", p.explain(err))
 }
 

@@ -20,6 +20,9 @@ const Verity Layer = "fs-verity"
 // Try puts each layer in force alone, with a Python that imports torch, and then all that
 // the options need. It says what is missing and what helps.
 func Try(ctx context.Context, o Options) []Trial {
+	if _, err := look(ctx, &o); err != nil { // no layer is to blame
+		return []Trial{{Why: err.Error(), Remedy: "--python names a Python that has torch, as sandbox.python of the policy does"}}
+	}
 	all := []Layer{Seccomp, Landlock, Namespaces, Cgroup}
 	var out []Trial
 	for _, l := range all {

@@ -107,6 +107,9 @@ def unread(*_):
 
 def warm():
     """Use what torch.load imports late, with bytes that are ours."""
+    # What packs the weights of quantized layers may write machine code while it does so,
+    # which the filter takes for an attack. Such layers are not handed out anyhow.
+    torch.backends.quantized.engine = "none"
     # What holds a module in a file of before torch 1.6 is compared with the source that
     # is installed, for a warning; it is a file that no filter lets one open.
     torch.serialization.get_source_lines_and_file = unread
@@ -275,14 +278,16 @@ class Output:
 
     def node(self, value, path):
         kind = type(value)
-        if value is None or kind in (bool, int, str):
+        if value is None or kind in (bool, int):
             return {"v": value}
+        if kind is str:
+            return {"v": self.text(value)}
         if kind is float:
             return {"v": value} if value - value == 0 else {"f": repr(value)}
         if isinstance(value, torch.Tensor):
             return {"t": self.tensor(value, path)}
         if isinstance(value, torch.nn.Module):
-            module = f"{kind.__module__}.{kind.__qualname__}"
+            module = self.text(f"{kind.__module__}.{kind.__qualname__}")
             return {"m": module, "d": self.node(value.state_dict(), path)["d"]}
         if isinstance(value, dict):
             return {"d": [[self.key(k), self.tree(x, self.under(path, k))] for k, x in value.items()]}
@@ -299,7 +304,15 @@ class Output:
     def key(self, k):
         if type(k) not in (str, int, bool, float):
             raise Refused(f"a key is a {type(k).__qualname__}")
-        return k
+        return self.text(k) if type(k) is str else k
+
+    def text(self, s):
+        """Text that can be written: half of a surrogate pair is none."""
+        try:
+            s.encode()
+        except UnicodeEncodeError:
+            raise Refused("it holds a text that UTF-8 has not: " + ascii(s[:200])) from None
+        return s
 
     def under(self, path, k):
         return f"{path}.{k}" if path else str(k)
@@ -487,7 +500,9 @@ def answer(source, job):
         }})  # fmt: skip
     except BaseException as e:  # whatever it is, andiron is told
         try:
-            text = str(e)[:4096]
+            text = str(e)[:4096].encode(errors="backslashreplace").decode()
+            if "qengine" in text.lower():
+                text += ": its quantized layers are not packed in the sandbox"
         except BaseException:  # it has none
             text = ""
         say({"failed": {"kind": type(e).__qualname__, "text": text}})

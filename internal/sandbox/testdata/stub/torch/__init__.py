@@ -58,6 +58,11 @@ class serialization:
     pass
 
 
+class backends:
+    class quantized:
+        engine = "onednn"
+
+
 class _C:
     PyTorchFileReader = None
 
