@@ -33,10 +33,11 @@ import (
 	"github.com/andiron-dev/andiron/internal/onnx"
 )
 
-// HeadLen and TailLen are how much of a file Detect and All want to see.
+// HeadLen and TailLen are how much of a file Detect and All want to see. The end record
+// of a zip is looked for in the last 69,584 bytes by miniz, torch's reader.
 const (
 	HeadLen = 4096
-	TailLen = 64 << 10
+	TailLen = 72 << 10
 )
 
 // Kind is a format.
@@ -150,22 +151,28 @@ func All(head, tail []byte, size int64) []Kind {
 	add(!json && MaybePickle(head, size), Pickle)
 	add(!text && onnx.Looks(head), ONNX)
 	add(text && !json, Text)
-	add((len(out) == 0 || out[0] != Zip) && endsAsZip(tail), ZipAppended)
+	add((len(out) == 0 || out[0] != Zip) && endsAsZip(tail, size), ZipAppended)
 	return out
 }
 
-// endsAsZip says whether a file ends as a zip: an end record whose comment ends
-// where the file does.
-func endsAsZip(tail []byte) bool {
-	for {
-		i := bytes.Index(tail, []byte("PK\x05\x06"))
-		if i < 0 {
+// endsAsZip says whether a file ends as a zip with entries: an end record that miniz
+// takes. It does not mind what the record says of a comment.
+func endsAsZip(tail []byte, size int64) bool {
+	le := binary.LittleEndian
+	for at := 0; ; at += 4 {
+		i := bytes.Index(tail[at:], []byte("PK\x05\x06"))
+		if i < 0 || len(tail)-at-i < 22 {
 			return false
 		}
-		if r := tail[i:]; len(r) >= 22 && 22+int(binary.LittleEndian.Uint16(r[20:])) <= len(r) {
+		at += i
+		r := tail[at:]
+		if at >= 20 && string(tail[at-20:at-16]) == "PK\x06\x07" { // zip64 has its own record
 			return true
 		}
-		tail = tail[i+4:]
+		n, length, offset := le.Uint16(r[10:]), int64(le.Uint32(r[12:])), int64(le.Uint32(r[16:]))
+		if n > 0 && n == le.Uint16(r[8:]) && length >= 46*int64(n) && length+offset <= size {
+			return true
+		}
 	}
 }
 

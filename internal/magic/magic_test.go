@@ -107,13 +107,28 @@ func TestMaybePickleLongLine(t *testing.T) {
 }
 
 func TestAll(t *testing.T) {
-	end := "PK\x05\x06" + strings.Repeat("\x00", 18)
-	b := []byte("\x80\x02}." + end)
-	if got, want := All(b, b, int64(len(b))), []Kind{Pickle, ZipAppended}; !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
+	const locator = "PK\x06\x07" + "0123456789abcdef"
+	end := func(onDisk, entries byte, directory, offset byte, comment string) string {
+		return "PK\x05\x06\x00\x00\x00\x00" + string([]byte{onDisk, 0, entries, 0, directory, 0, 0, 0, offset, 0, 0, 0}) + comment
 	}
-	if got := All(b[:5], b[5:10], 9); slices.Contains(got, ZipAppended) {
-		t.Errorf("half an end record: got %q", got)
+	for _, tt := range []struct {
+		name, behind string
+		appended     bool
+	}{
+		{"an archive", end(1, 1, 46, 10, "\x00\x00"), true},
+		{"a comment that is not there", end(1, 1, 46, 10, "\xff\xff"), true},
+		{"zip64", locator + end(0, 0, 0, 0, "\x00\x00"), true},
+		{"behind a record that is none", end(0, 1, 46, 10, "\x00\x00") + end(1, 1, 46, 10, "\x00\x00"), true},
+		{"without entries", end(0, 0, 0, 0, "\x00\x00"), false},
+		{"on several disks", end(1, 2, 92, 10, "\x00\x00"), false},
+		{"a directory that is too short", end(1, 1, 45, 10, "\x00\x00"), false},
+		{"a directory behind the end", end(1, 1, 46, 200, "\x00\x00"), false},
+		{"half a record", end(1, 1, 46, 10, "\x00"), false},
+	} {
+		b := []byte("\x80\x02}." + strings.Repeat("\x00", 100) + tt.behind)
+		if got := All(b, b, int64(len(b))); got[0] != Pickle || slices.Contains(got, ZipAppended) != tt.appended {
+			t.Errorf("%s: got %q", tt.name, got)
+		}
 	}
 }
 

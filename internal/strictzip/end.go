@@ -14,8 +14,8 @@ const (
 	end64Len     = 56
 	centralLen   = 46
 	localLen     = 30
-	maxComment   = 1<<16 - 1
-	maxReadings  = 8 // directories that are looked at
+	searched     = 4096 + 16*4093 // last bytes in which miniz looks for the end record
+	maxReadings  = 8              // directories that are looked at
 	sentinel16   = 1<<16 - 1
 	sentinel32   = 1<<32 - 1
 	torchReading = "miniz"
@@ -58,7 +58,7 @@ func (d *directory) stop() int64 {
 
 // findDirectories returns each distinct plausible reading, PyTorch's first.
 func findDirectories(r io.ReaderAt, size int64) ([]directory, error) {
-	n := min(size, endLen+maxComment)
+	n := min(size, searched)
 	tail := make([]byte, n)
 	if err := readFull(r, tail, size-n); err != nil {
 		return nil, err
