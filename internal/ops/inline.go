@@ -170,23 +170,29 @@ func (w *inlined) value(e pysrc.Expr, s *pysrc.Scope) {
 
 // name takes all that a name is bound to.
 func (w *inlined) name(e *pysrc.Name, s *pysrc.Scope) {
+	list, all := boundTo(e, s, w.seen)
+	w.unknown = w.unknown || !all
+	for _, b := range list {
+		w.follow(b.Value, b.Scope)
+	}
+}
+
+// boundTo lists the values that a name is bound to, if it was not asked about before, and
+// says whether it is any of them and no part of one.
+func boundTo(e *pysrc.Name, s *pysrc.Scope, seen map[boundName]bool) (list []pysrc.Binding, all bool) {
 	owner := s.Owner(e.ID)
-	if owner == nil {
-		w.unknown = true
-		return
-	}
 	key := boundName{owner, e.ID}
-	if w.seen[key] {
-		return
+	if owner == nil || seen[key] {
+		return nil, owner != nil
 	}
-	w.seen[key] = true
+	seen[key], all = true, true
 	for _, b := range owner.Bindings(e.ID) {
-		known := b.Part == 0 && (b.Kind == pysrc.Assigned || b.Kind == pysrc.Looped || b.Kind == pysrc.Other) && b.Value != nil
-		w.unknown = w.unknown || !known
+		all = all && b.Part == 0 && (b.Kind == pysrc.Assigned || b.Kind == pysrc.Looped || b.Kind == pysrc.Other) && b.Value != nil
 		if b.Value != nil {
-			w.follow(b.Value, b.Scope)
+			list = append(list, b)
 		}
 	}
+	return list, all
 }
 
 // call takes what a call gives that leaves a text as it is, or puts several together.

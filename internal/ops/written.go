@@ -96,21 +96,9 @@ func (w *written) text(e pysrc.Expr, s *pysrc.Scope) {
 
 // name takes what a name is bound to.
 func (w *written) name(e *pysrc.Name, s *pysrc.Scope) {
-	owner := s.Owner(e.ID)
-	if owner == nil {
-		w.unknown = true
-		return
-	}
-	key := boundName{owner, e.ID}
-	if w.seen[key] {
-		return
-	}
-	w.seen[key] = true
-	for _, b := range owner.Bindings(e.ID) {
-		if b.Part != 0 || b.Value == nil || b.Kind != pysrc.Assigned && b.Kind != pysrc.Looped && b.Kind != pysrc.Other {
-			w.unknown = true
-			continue
-		}
+	list, all := boundTo(e, s, w.seen)
+	w.unknown = w.unknown || !all
+	for _, b := range list {
 		w.follow(b.Value, b.Scope)
 	}
 }
