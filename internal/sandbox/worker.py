@@ -108,8 +108,11 @@ def unread(*_):
 def warm():
     """Use what torch.load imports late, with bytes that are ours."""
     # What packs the weights of quantized layers may write machine code while it does so,
-    # which the filter takes for an attack. Such layers are not handed out anyhow.
-    torch.backends.quantized.engine = "none"
+    # which the filter takes for an attack. Such layers are not handed out anyhow. The
+    # engine "none" packs nothing, which torch 2.14 has no more; qnnpack writes no code.
+    engines = torch.backends.quantized.supported_engines
+    for engine in [e for e in ("none", "qnnpack") if e in engines][:1]:
+        torch.backends.quantized.engine = engine
     # What holds a module in a file of before torch 1.6 is compared with the source that
     # is installed, for a warning; it is a file that no filter lets one open.
     torch.serialization.get_source_lines_and_file = unread
@@ -501,7 +504,7 @@ def answer(source, job):
     except BaseException as e:  # whatever it is, andiron is told
         try:
             text = str(e)[:4096].encode(errors="backslashreplace").decode()
-            if "qengine" in text.lower():
+            if "qengine" in text.lower() or "QNNPACK" in text:
                 text += ": its quantized layers are not packed in the sandbox"
         except BaseException:  # it has none
             text = ""

@@ -156,6 +156,16 @@ def test_what_holds_no_tensors_is_an_error(torch: Any, project: Project, pool: s
 
 
 @pytest.mark.torch
+def test_quantized_layers_are_an_error_and_no_attack(torch: Any, project: Project, pool: str) -> None:
+    path = project.root / "models" / "a.pt"
+    quantization = getattr(torch, "ao", torch).quantization
+    torch.save(quantization.quantize_dynamic(torch.nn.Sequential(torch.nn.Linear(3, 3)), {torch.nn.Linear}), path)
+    with pytest.raises(andiron.SandboxError, match="its quantized layers are not packed in the sandbox") as caught:
+        andiron.load_untrusted(path, pool=pool)
+    assert caught.value.events == ()
+
+
+@pytest.mark.torch
 def test_limits_and_digests(torch: Any, project: Project, pool: str, caplog: pytest.LogCaptureFixture) -> None:
     path = project.root / "models" / "a.pt"
     torch.save(torch.ones(1 << 20), path)  # 4 MiB

@@ -61,6 +61,7 @@ class serialization:
 class backends:
     class quantized:
         engine = "onednn"
+        supported_engines = ["none", "onednn"]
 
 
 class _C:
