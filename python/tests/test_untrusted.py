@@ -160,7 +160,7 @@ def test_quantized_layers_are_an_error_and_no_attack(torch: Any, project: Projec
     path = project.root / "models" / "a.pt"
     quantization = getattr(torch, "ao", torch).quantization
     torch.save(quantization.quantize_dynamic(torch.nn.Sequential(torch.nn.Linear(3, 3)), {torch.nn.Linear}), path)
-    with pytest.raises(andiron.SandboxError, match="its quantized layers are not packed in the sandbox") as caught:
+    with pytest.raises(andiron.SandboxError, match="quantized") as caught:
         andiron.load_untrusted(path, pool=pool)
     assert caught.value.events == ()
 
