@@ -90,16 +90,7 @@ func (t *tracer) contents(e pysrc.Expr, s *pysrc.Scope, depth int, f func(key st
 		return
 	case *pysrc.Call:
 		if n, ok := x.Func.(*pysrc.Name); ok && n.ID == "dict" && s.Owner(n.ID) == nil {
-			for _, a := range x.Args {
-				t.contents(a, s, depth, f)
-			}
-			for i := range x.Keywords {
-				if k := &x.Keywords[i]; k.Name == "" {
-					t.contents(k.Value, s, depth, f)
-				} else {
-					f(k.Name, t.taint(k.Value, s, depth))
-				}
-			}
+			t.poured(x, s, depth, f)
 			return
 		}
 		if a, ok := x.Func.(*pysrc.Attribute); ok && a.Attr == "copy" && len(x.Args) == 0 {
@@ -118,6 +109,21 @@ func (t *tracer) contents(e pysrc.Expr, s *pysrc.Scope, depth int, f func(key st
 		}
 	}
 	f(anyItem, t.taint(e, s, depth))
+}
+
+// poured calls f with what the arguments of a call bring into the container that it makes
+// or fills.
+func (t *tracer) poured(c *pysrc.Call, s *pysrc.Scope, depth int, f func(key string, labels []label)) {
+	for _, a := range c.Args {
+		t.contents(a, s, depth, f)
+	}
+	for i := range c.Keywords {
+		if k := &c.Keywords[i]; k.Name == "" {
+			t.contents(k.Value, s, depth, f)
+		} else {
+			f(k.Name, t.taint(k.Value, s, depth))
+		}
+	}
 }
 
 // put adds what a container is made of.
@@ -239,21 +245,11 @@ func (t *tracer) defined(e pysrc.Expr, s *pysrc.Scope) bool {
 
 func (t *tracer) added(a *pysrc.Attribute, c *pysrc.Invocation) {
 	put := func(key string, labels []label) { t.into(a.Value, key, c.Scope, labels) }
-	args := c.Node.Args
-	if a.Attr == "setdefault" {
+	if args := c.Node.Args; a.Attr == "setdefault" {
 		if len(args) == 2 {
 			put(keyOf(args[0]), t.taint(args[1], c.Scope, 0))
 		}
 		return
 	}
-	for _, e := range args {
-		t.contents(e, c.Scope, 0, put)
-	}
-	for i := range c.Node.Keywords {
-		if k := &c.Node.Keywords[i]; k.Name == "" {
-			t.contents(k.Value, c.Scope, 0, put)
-		} else {
-			put(k.Name, t.taint(k.Value, c.Scope, 0))
-		}
-	}
+	t.poured(c.Node, c.Scope, 0, put)
 }
