@@ -20,27 +20,30 @@ const (
 	maxCells    = 20_000
 )
 
-// notebookDoc is a notebook. Those of nbformat 4 have cells, those of 3 and 2 sheets of
-// them.
-type notebookDoc struct {
-	Cells  []cell `json:"cells"`
-	Sheets []struct {
-		Cells []cell `json:"cells"`
-	} `json:"worksheets"`
-	Metadata struct {
-		Language any `json:"language"` // a string in nbformat 3
-		Kernel   struct {
-			Language string `json:"language"`
-		} `json:"kernelspec"`
-	} `json:"metadata"`
+// object is what a notebook is made of, by its keys as they are written: the decoder
+// takes Cells for cells where it knows the name of a field, and Jupyter does not.
+type object = map[string]any
+
+// objects are those in a list.
+func objects(v any) (out []object, ok bool) {
+	list, ok := v.([]any)
+	for _, e := range list {
+		o, is := e.(object)
+		out, ok = append(out, o), ok && is
+	}
+	return out, ok
 }
 
-// cells are those of all sheets.
-func (n *notebookDoc) cells() ([]cell, error) {
-	all, known := n.Cells, n.Cells != nil || n.Sheets != nil
-	for _, s := range n.Sheets {
-		known = known && s.Cells != nil
-		all = append(all, s.Cells...)
+// cellsOf are the cells of a notebook. One of nbformat 4 has them itself, those of 3 and 2
+// have sheets of them.
+func cellsOf(doc object) (all []object, err error) {
+	sheets, known := objects(doc["worksheets"])
+	if doc["cells"] != nil {
+		sheets, known = append(sheets, doc), known || doc["worksheets"] == nil
+	}
+	for _, s := range sheets {
+		cells, ok := objects(s["cells"])
+		all, known = append(all, cells...), known && ok
 	}
 	switch {
 	case !known:
@@ -51,31 +54,39 @@ func (n *notebookDoc) cells() ([]cell, error) {
 	return all, nil
 }
 
-// cell is a cell of a notebook.
-type cell struct {
-	Type     string          `json:"cell_type"`
-	Source   json.RawMessage `json:"source"`
-	Input    json.RawMessage `json:"input"`    // its code in nbformat 3
-	Language string          `json:"language"` // nbformat 3
+// sourceOf joins the lines of a cell, which are a list or one string. In nbformat 3 they
+// are its input.
+func sourceOf(cell object) (string, error) {
+	source, ok := cell["source"]
+	input, old := cell["input"]
+	switch {
+	case ok && old:
+		return "", errors.New("the cell has its source twice, and readers differ")
+	case old:
+		source = input
+	}
+	lines, ok := source.([]any)
+	if !ok {
+		lines = []any{source}
+	}
+	var text strings.Builder
+	for _, line := range lines {
+		s, ok := line.(string)
+		if !ok {
+			return "", errors.New("the cell has no source")
+		}
+		text.WriteString(s)
+	}
+	return text.String(), nil
 }
 
-// text joins the lines of a cell, which are a list or one string.
-func (c cell) text() (string, error) {
-	source := c.Source
-	if source == nil {
-		source = c.Input
-	} else if c.Input != nil {
-		return "", errors.New("the cell has its source twice, and readers differ")
-	}
-	var lines []string
-	if err := json.Unmarshal(source, &lines); err == nil {
-		return strings.Join(lines, ""), nil
-	}
-	var whole string
-	if json.Unmarshal(source, &whole) != nil {
-		return "", errors.New("the cell has no source")
-	}
-	return whole, nil
+// languageOf is the language that a notebook names.
+func languageOf(doc object) string {
+	metadata, _ := doc["metadata"].(object)
+	kernel, _ := metadata["kernelspec"].(object)
+	of, _ := kernel["language"].(string)
+	language, _ := metadata["language"].(string) // nbformat 3
+	return cmp.Or(of, language)
 }
 
 // notPython reports whether a language that a notebook names is another.
@@ -91,17 +102,17 @@ func (l *looker) notebook(a *artifact.Artifact) error {
 	if err != nil {
 		return err
 	}
-	var doc notebookDoc
-	var cells []cell
+	var doc object
+	var cells []object
 	if err = json.Unmarshal(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")), &doc); err == nil {
-		cells, err = doc.cells()
+		cells, err = cellsOf(doc)
 	}
 	if err != nil {
 		l.code = true
 		l.report(notRead.Undetermined(where, fmt.Sprintf("the notebook could not be read: %v", err)))
 		return nil
 	}
-	if language, _ := doc.Metadata.Language.(string); notPython(cmp.Or(doc.Metadata.Kernel.Language, language)) {
+	if notPython(languageOf(doc)) {
 		return nil
 	}
 	l.code = true
@@ -113,16 +124,17 @@ func (l *looker) notebook(a *artifact.Artifact) error {
 }
 
 // cells puts the code of cells together. What is found is said to be in its cell.
-func (l *looker) cells(cells []cell, where finding.Where) string {
+func (l *looker) cells(cells []object, where finding.Where) string {
 	var text strings.Builder
 	var starts []int // line of the text at which each code cell begins
 	var numbers []int
 	lines := 0
 	for i, c := range cells {
-		if c.Type != "code" || notPython(c.Language) {
+		language, _ := c["language"].(string) // nbformat 3
+		if c["cell_type"] != "code" || notPython(language) {
 			continue
 		}
-		src, err := c.text()
+		src, err := sourceOf(c)
 		if err != nil {
 			l.report(notRead.Undetermined(where.In(cellName(i)), err.Error()))
 			continue

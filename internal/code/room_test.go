@@ -326,6 +326,11 @@ func TestNotebook(t *testing.T) {
 	if got, _ := look(t, "a.ipynb", old, Options{}); !slices.Equal(got, []string{"cell 2:2:1 PY002 high", "cell 4:1:1 PY002 high"}) {
 		t.Errorf("nbformat 3: %q", got)
 	}
+	// Jupyter reads the first cells, which are spelt as it wants them.
+	capital := `{"cells": [{"cell_type": "code", "source": "import torch\ntorch.load(p, weights_only=False)", "Source": "", "Cell_Type": "raw"}], "Cells": [], "METADATA": {"kernelspec": {"language": "R"}}}`
+	if got, _ := look(t, "a.ipynb", capital, Options{}); !slices.Equal(got, []string{"cell 1:2:1 PY002 high"}) {
+		t.Errorf("keys in capitals: %q", got)
+	}
 	for name, src := range map[string]string{"no form that is known": `{"nbformat": 4, "metadata": {}}`, "a sheet without": `{"worksheets": [{"rows": []}]}`, "nbformat 1": `{"cells": [{"cell_type": "code", "code": "x"}]}`, "a source twice": `{"cells": [{"cell_type": "code", "source": "", "input": "x"}]}`} {
 		if got, _ := look(t, "a.ipynb", src, Options{}); len(got) != 1 || !strings.HasSuffix(got[0], "PY080 medium") {
 			t.Errorf("%s: %q", name, got)
