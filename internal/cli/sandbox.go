@@ -296,7 +296,7 @@ func notLoaded(in, out string, err error, lacks names) *fault {
 	case errors.Is(err, sandbox.ErrChanged):
 		f.hint = "load it again when nobody writes to it"
 	case errors.Is(err, sandbox.ErrImport):
-		f.hint = fmt.Sprintf("modules of your own are found where sandbox.path in %s says that they lie, if --policy names that file", policy.FileName)
+		f.hint = sandbox.ImportRemedy(err)
 	case errors.Is(err, sandbox.ErrMissing):
 		f.hint = `"andiron sandbox doctor" says what is missing and what helps`
 	case errors.Is(err, sandbox.ErrNeeds):
@@ -461,7 +461,7 @@ func (a *app) sandboxDoctorCommand() *cobra.Command {
 		Use:   "doctor",
 		Short: "Try each layer of the sandbox, and say what is missing and what helps",
 		Long: `Try each layer of the sandbox by itself, with a Python that imports torch, and all
-that there are together. What is missing is named, with what helps. The exit code
+that there are together, with the modules that are to be imported. What is missing is named, with what helps. The exit code
 is 0 if everything is there that the policy and the flags need.`,
 		Example: `  andiron sandbox doctor --python .venv/bin/python
   andiron sandbox doctor --need strict`,

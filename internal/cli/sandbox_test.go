@@ -55,7 +55,9 @@ func TestNotLoaded(t *testing.T) {
 		{sandbox.NewPoolError(sandbox.ErrChanged), 0, "load it again when nobody writes to it"},
 		{fmt.Errorf("%w: %w", sandbox.ErrFailed, sandbox.ErrLimit), 0, limitHint},
 		{fmt.Errorf("%w: %w", sandbox.ErrContained, sandbox.ErrLimit), policy.ExitFindings, limitHint},
-		{fmt.Errorf("%w: %w", sandbox.ErrImport, sandbox.ErrFailed), 0, "modules of your own are found where sandbox.path in andiron.yaml says that they lie, if --policy names that file"},
+		{fmt.Errorf("%w: %w", sandbox.ErrImport, sandbox.ErrFailed), 0, "it was found; while it is imported it may read, and write to a temporary folder, and nothing else"},
+		{sandbox.NewPoolError(fmt.Errorf("%w: ModuleNotFoundError", sandbox.ErrImport)), 0, "modules of your own are found where sandbox.path of the policy says that they lie, if --policy names that file"},
+		{sandbox.NewPoolError(fmt.Errorf("%w: %w", sandbox.ErrContained, sandbox.ErrLimit)), policy.ExitFindings, limitHint},
 	} {
 		if got := notLoaded("in", "out", tt.err, nil); got.code != tt.code || got.hint != tt.hint {
 			t.Errorf("%v: %d, %s", tt.err, got.code, got.hint)

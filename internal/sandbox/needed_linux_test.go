@@ -252,6 +252,23 @@ func TestPitfall07Drift(t *testing.T) {
 	if last := trial[len(trial)-1]; last.OK || !bytes.Contains([]byte(last.Why), []byte("No module named 'torch'")) || last.Remedy == "" {
 		t.Errorf("%+v", last)
 	}
+	module := "import tempfile\nopen('/dev/null', 'r+b').close()\nwith tempfile.TemporaryFile() as f:\n    f.write(b'x')\n"
+	err := os.WriteFile(filepath.Join(dir, "drift.py"), []byte(module), 0o644)
+	if err := errors.Join(err, os.Chmod(dir, 0o755), os.Chmod(filepath.Dir(dir), 0o755)); err != nil { // root's worker is another user
+		t.Fatal(err)
+	}
+	for _, python := range torches(t) {
+		for _, without := range [][]Layer{nil, {Namespaces}} {
+			o := Options{Python: python, Path: []string{dir}, Imports: []string{"drift"}, Without: without}
+			if all := attempt(t.Context(), "", &o); !all.OK {
+				t.Errorf("without %v: %+v", without, all)
+			}
+		}
+		all := attempt(t.Context(), "", &Options{Python: python, Imports: []string{"nowhere"}})
+		if all.OK || !strings.Contains(all.Why, "import nowhere") || !strings.Contains(all.Remedy, "sandbox.path") {
+			t.Errorf("%+v", all)
+		}
+	}
 }
 
 // Who is given less memory than torch has already is not taken for one who tried what it

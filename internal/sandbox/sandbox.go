@@ -33,6 +33,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/andiron-dev/andiron/internal/allowance"
@@ -309,6 +310,14 @@ var (
 	// ErrLimit is what some are that are ErrContained or ErrFailed: more was needed than a limit allows.
 	ErrLimit = errors.New("a limit was reached")
 )
+
+// ImportRemedy is what helps against an ErrImport.
+func ImportRemedy(err error) string {
+	if strings.Contains(err.Error(), "ModuleNotFoundError") {
+		return "modules of your own are found where sandbox.path of the policy says that they lie, if --policy names that file"
+	}
+	return "it was found; while it is imported it may read, and write to a temporary folder, and nothing else"
+}
 
 // limitError says which limit was reached.
 type limitError string

@@ -97,7 +97,7 @@ func TestServeUnsealed(t *testing.T) {
 
 // Errors keep their kind on the way.
 func TestServeFailures(t *testing.T) {
-	for _, want := range []error{sandbox.ErrContained, sandbox.ErrFailed, sandbox.ErrMissing, sandbox.ErrNoWorker, sandbox.ErrDigest, sandbox.ErrChanged} {
+	for _, want := range []error{sandbox.ErrContained, sandbox.ErrFailed, sandbox.ErrMissing, sandbox.ErrNoWorker, sandbox.ErrDigest, sandbox.ErrChanged, sandbox.ErrImport, sandbox.ErrLimit} {
 		socket := listen(t, &sandbox.Server{Load: func(context.Context, *sandbox.Request, *os.File) *sandbox.Answer {
 			return &sandbox.Answer{Failure: sandbox.NewPoolError(errors.Join(want))}
 		}})

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -31,9 +32,13 @@ func Try(ctx context.Context, o Options) []Trial {
 		out = append(out, attempt(ctx, l, &one))
 	}
 	out = append(out, tryGVisor(ctx, &o), tryVerity())
+	holds := func(l Layer) bool {
+		return slices.ContainsFunc(out, func(t Trial) bool { return t.Layer == l && t.OK })
+	}
+	instead := map[Layer]bool{Cgroup: true, GVisor: true, Verity: true, Namespaces: holds(Landlock), Landlock: holds(Namespaces)}
 	for i := range out {
 		l := out[i].Layer
-		out[i].Optional = !slices.Contains(o.Need, l) && (len(o.Need) > 0 || l == Cgroup || l == GVisor || l == Verity)
+		out[i].Optional = !slices.Contains(o.Need, l) && (len(o.Need) > 0 || instead[l])
 	}
 	return append(out, attempt(ctx, "", &o))
 }
@@ -55,6 +60,9 @@ func attempt(ctx context.Context, name Layer, o *Options) Trial {
 	}
 	if err != nil {
 		t.Why, t.Remedy = err.Error(), remedy(name, err.Error())
+		if errors.Is(err, ErrImport) {
+			t.Remedy = ImportRemedy(err)
+		}
 		for _, l := range o.Need {
 			t.Remedy = cmp.Or(t.Remedy, remedy(l, r.Missing[l]))
 		}
@@ -91,7 +99,8 @@ func tryVerity() Trial {
 	return t
 }
 
-// locks has a worker put the filter in force for an empty checkpoint, and go no further.
+// locks has a worker import what it is to, put the filter in force for an empty checkpoint,
+// and go no further.
 func (w *worker) locks(o *Options) error {
 	in, err := child.Memfd("nothing", unix.MFD_NOEXEC_SEAL)
 	if err != nil {
@@ -99,6 +108,9 @@ func (w *worker) locks(o *Options) error {
 	}
 	defer func() { _ = in.Close() }() // there is nothing in it
 	if err := w.prepare(o); err != nil {
+		return err
+	}
+	if err := w.imports(o.Imports, nil, time.Now().Add(o.Limits.Filled(0).Start), &Report{}); err != nil {
 		return err
 	}
 	fd, err := w.job(Full, o.Limits.Filled(0), in, in)

@@ -52,8 +52,9 @@ type Answer struct {
 
 // PoolError is an error as it is told to another process.
 type PoolError struct {
-	Kind FailureKind `json:"kind"`
-	Text string      `json:"text"`
+	Kind  FailureKind `json:"kind"`
+	Text  string      `json:"text"`
+	Limit bool        `json:"limit,omitempty"` // it is ErrLimit as well
 }
 
 // FailureKind tells failures apart.
@@ -62,6 +63,7 @@ type FailureKind string
 // The kinds, and which of the errors of this package each is.
 const (
 	KindContained FailureKind = "contained" // ErrContained
+	KindImport    FailureKind = "import"    // ErrImport
 	KindFailed    FailureKind = "failed"    // ErrFailed
 	KindMissing   FailureKind = "missing"   // ErrMissing
 	KindDigest    FailureKind = "digest"    // the checkpoint is another one
@@ -75,7 +77,7 @@ const (
 var kinds = []struct {
 	kind FailureKind
 	err  error
-}{{KindContained, ErrContained}, {KindNeeds, ErrNeeds}, {KindFailed, ErrFailed}, {KindMissing, ErrMissing}, {KindBusy, ErrNoWorker}, {KindDigest, ErrDigest}, {KindChanged, ErrChanged}, {KindRequest, errRequest}}
+}{{KindContained, ErrContained}, {KindNeeds, ErrNeeds}, {KindImport, ErrImport}, {KindFailed, ErrFailed}, {KindMissing, ErrMissing}, {KindBusy, ErrNoWorker}, {KindDigest, ErrDigest}, {KindChanged, ErrChanged}, {KindRequest, errRequest}}
 
 // ErrDigest says that the checkpoint is not the one that was asked for.
 var ErrDigest = errors.New("it has another digest")
@@ -84,12 +86,13 @@ var errRequest = errors.New("no request of this protocol")
 
 // NewPoolError is the error to be told.
 func NewPoolError(err error) *PoolError {
+	limit := errors.Is(err, ErrLimit)
 	for _, k := range kinds {
 		if errors.Is(err, k.err) {
-			return &PoolError{k.kind, err.Error()}
+			return &PoolError{k.kind, err.Error(), limit}
 		}
 	}
-	return &PoolError{KindOther, err.Error()}
+	return &PoolError{KindOther, err.Error(), limit}
 }
 
 func (f *PoolError) Error() string { return f.Text }
@@ -101,7 +104,7 @@ func (f *PoolError) Is(target error) bool {
 			return k.kind == f.Kind
 		}
 	}
-	return false
+	return target == ErrLimit && f.Limit
 }
 
 // A message is the number of its bytes, as four bytes, the lowest first, and so much

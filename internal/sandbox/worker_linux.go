@@ -151,7 +151,11 @@ func (w *worker) begin(v *view) error {
 		}
 	}()
 	err := <-started
-	if l := v.blame(err); l != "" {
+	l := v.blame(err)
+	if l != "" && errors.Is(err, unix.ENOSPC) {
+		err = fmt.Errorf("no more user namespaces are allowed: %w", err)
+	}
+	if l != "" {
 		return &layerError{l, fmt.Sprintf("the sandbox cannot be started: %v", err)}
 	}
 	return err

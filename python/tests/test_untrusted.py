@@ -302,6 +302,23 @@ def test_a_request_that_is_not_understood_is_of_the_binary(project: Project) -> 
     assert "same wheel" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("kind", "limit", "hint"),
+    [
+        ("contained", False, "do not load this file anywhere else"),
+        ("contained", True, "max_time, max_memory and max_result give more"),
+        ("failed", True, "max_time, max_memory and max_result give more"),
+        ("import", False, "sandbox.path of the policy"),
+    ],
+)
+def test_the_hint_is_of_what_it_was(kind: str, limit: bool, hint: str, project: Project) -> None:
+    path = project.file("a.pt", b"bytes")
+    answer = framed({"record": None, "error": {"kind": kind, "text": "it was so", "limit": limit}})
+    with Liar(project.root / "s", answer, []) as pool, pytest.raises(andiron.SandboxError) as caught:
+        andiron.load_untrusted(path, pool=pool)
+    assert hint in caught.value.hint
+
+
 def test_a_busy_pool_has_its_own_hint(project: Project) -> None:
     path = project.file("a.pt", b"bytes")
     with Liar(project.root / "s", refused("busy"), []) as pool, pytest.raises(andiron.SandboxError) as caught:

@@ -308,7 +308,7 @@ def _record(answer: dict[str, Any], source: Source, asked: dict[str, Any], *, wa
     record = record if isinstance(record, dict) else {}
     _tell(source, record)
     text = str(error.get("text")) + _lowered(asked["limits"], record, "the pool" if warm else "the policy")
-    raise _error(str(error.get("kind")), text, record, source, asked["sha256"], warm=warm)
+    raise _error(error, text, record, source, asked["sha256"], warm=warm)
 
 
 def _lowered(limits: dict[str, float], record: dict[str, Any], who: str) -> str:
@@ -322,7 +322,13 @@ def _lowered(limits: dict[str, float], record: dict[str, Any], who: str) -> str:
     return f"; {who} has a lower limit: {', '.join(told)}" if told else ""
 
 
-def _error(kind: str, text: str, record: dict[str, Any], source: Source, wanted: str, *, warm: bool) -> AndironError:
+_LIMIT = "hostile files do that; max_time, max_memory and max_result give more to one that you expect to need it"
+
+
+def _error(
+    error: dict[str, Any], text: str, record: dict[str, Any], source: Source, wanted: str, *, warm: bool
+) -> AndironError:
+    kind, limit = str(error.get("kind")), error.get("limit") is True
     if kind == "digest":
         mismatch = DigestMismatchError(
             "is not the file that was expected",
@@ -337,7 +343,7 @@ def _error(kind: str, text: str, record: dict[str, Any], source: Source, wanted:
             "what loading it does was stopped",
             where=source.path,
             why=text,
-            hint="do not load this file anywhere else",
+            hint=_LIMIT if limit else "do not load this file anywhere else",
             record=record,
         )
     if kind == "request":
@@ -351,7 +357,11 @@ def _error(kind: str, text: str, record: dict[str, Any], source: Source, wanted:
         "the sandbox gave no tensors",
         where=source.path,
         why=text,
-        hint={
+        hint=_LIMIT
+        if limit
+        else {
+            "import": "see sandbox.path of the policy, which says where modules of your own lie; "
+            "while one is imported it may read, and write to a temporary folder",
             "failed": "andiron convert reads checkpoints without running them",
             "needs": "allow what it needs in andiron.yaml, beneath sandbox, if you trust that",
             "changed": "load it again when nobody writes to it",
