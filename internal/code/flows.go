@@ -29,7 +29,7 @@ func Flows(ctx context.Context, root string, files []*Flow, report func(finding.
 		}
 	}
 	w.project, w.order = newProject(path.Clean(root), names), files
-	for _, step := range []func(){w.resolveAll, w.give, w.link, w.arrive, w.loosen, w.training} {
+	for _, step := range []func(){w.resolveAll, w.inject, w.give, w.link, w.arrive, w.loosen, w.training} {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -77,6 +77,8 @@ type follower struct {
 	out     map[parameter][]edge
 	kept    map[string]int
 	called  map[entry][]caller // by routine, with first 0; nil until it is asked for
+	// injected are the parameters that FastAPI fills by what another file says of their type.
+	injected map[parameter]injection
 }
 
 // writing is a place that a call is given.
@@ -120,7 +122,7 @@ func (w *follower) entries(f *Flow, p *passing) (out []entry) {
 			if d.class() != nil {
 				if init, ok := w.method(d, "__init__", 0); ok {
 					out = append(out, entry{w.files[init.file], w.files[init.file].byRef[init.ref], 1})
-				} else if w.keeps(d, 0) {
+				} else if w.keeps(d) && !(p.asks && w.derives(d, isSettings, 0)) {
 					w.plain[p] = true
 				}
 			} else if n, ok := to.byRef[d.ref]; ok {
@@ -178,13 +180,24 @@ func (w *follower) method(d def, name string, depth int) (def, bool) {
 
 // keeps reports whether an object of a class without __init__ keeps what it is made of, as
 // those of dataclasses do; members of an enumeration are chosen from a list.
-func (w *follower) keeps(d def, depth int) bool {
+func (w *follower) keeps(d def) bool { return !w.derives(d, isEnum, 0) }
+
+func isEnum(ref string) bool {
+	return strings.HasPrefix(ref, "enum.") || strings.HasSuffix(ref, "Enum")
+}
+
+// isSettings reports whether a dotted name is that of pydantic's classes that read the
+// environment.
+func isSettings(ref string) bool { return strings.HasSuffix(ref, ".BaseSettings") }
+
+// derives reports whether a class derives from one of which a dotted name says so.
+func (w *follower) derives(d def, is func(ref string) bool, depth int) bool {
 	for _, base := range d.class().bases {
-		if slices.ContainsFunc(base, func(ref string) bool { return strings.HasPrefix(ref, "enum.") || strings.HasSuffix(ref, "Enum") }) {
-			return false
+		if slices.ContainsFunc(base, is) {
+			return true
 		}
 	}
-	return depth > mostHops || !slices.ContainsFunc(w.bases(d), func(b def) bool { return !w.keeps(b, depth+1) })
+	return depth <= mostHops && slices.ContainsFunc(w.bases(d), func(b def) bool { return w.derives(b, is, depth+1) })
 }
 
 // give finds what calls result in and what routines return, each of which is made of
@@ -240,7 +253,9 @@ func (w *follower) expand(f *Flow, labels []label) (out []made) {
 		case ofParam:
 			out = with(out, made{parameter{f, l.fn, l.at}, nil})
 		case ofSource:
-			out = with(out, made{parameter{f, 0, 0}, &f.sources[l.at]})
+			if s := &f.sources[l.at]; !s.injected {
+				out = with(out, made{parameter{f, 0, 0}, s})
+			}
 		case ofPassing:
 			out = with(out, w.resultOf(f, l)...)
 		case ofWriting:
@@ -290,11 +305,14 @@ func (w *follower) result(f *Flow, p *passing, part int) (out []made) {
 			if len(a.labels) == 0 {
 				continue
 			}
-			for _, at := range e.takes(p, a) {
+			for _, at := range w.takes(p, e, a) {
 				if w.passes(e, at, part) {
 					out = with(out, w.values(f, a, parameter{e.file, e.fn, at})...)
 				}
 			}
+		}
+		if p.asks {
+			out = with(out, w.injects(e, part)...)
 		}
 	}
 	return out
@@ -363,6 +381,7 @@ func (e entry) takes(p *passing, a argument) (out []int) {
 // link makes the graph of who fills which parameters.
 func (w *follower) link() {
 	w.in, w.out = map[parameter][]edge{}, map[parameter][]edge{}
+	w.linkInjected()
 	n := 0
 	for _, f := range w.order {
 		for _, p := range f.passings {
@@ -379,7 +398,7 @@ func (w *follower) link() {
 }
 
 func (w *follower) fills(f *Flow, p *passing, e entry, a argument) {
-	for _, at := range e.takes(p, a) {
+	for _, at := range w.takes(p, e, a) {
 		if at >= 0 {
 			w.fill(f, p, parameter{e.file, e.fn, at}, a)
 		}
