@@ -476,42 +476,119 @@ func (w *follower) at(f *Flow, s *sink, kind sourceKind, by map[parameter]edge) 
 	itself := func(g made) bool { // what a load gives, in a loop around it
 		return g.source != nil && g.file == f && g.source.spot == s.spot
 	}
-	for _, g := range w.expand(f, s.labels) {
-		if itself(g) {
-			continue
+	of := slices.DeleteFunc(w.expand(f, s.labels), itself)
+	for _, g := range of {
+		if path := w.loosely(f, s, g, kind, by); path != nil {
+			if start, steps, from := w.wayBy(path, by); !itself(from) {
+				w.found(f, s, kind, true, start, steps)
+				return
+			}
 		}
+	}
+	for _, g := range of {
 		if g.source != nil {
 			if g.source.kind == kind {
-				w.found(f, s, kind, finding.Step{Where: g.file.names.at(g.source.spot), Text: g.source.text}, w.way(f, s.labels, g))
+				w.found(f, s, kind, s.unsafe, finding.Step{Where: g.file.names.at(g.source.spot), Text: g.source.text}, w.way(f, s.labels, g))
 				return
 			}
 			continue
 		}
-		if _, ok := by[g.parameter]; !ok {
+		e, ok := by[g.parameter]
+		if !ok {
 			continue
 		}
-		var steps []finding.Step
-		var start finding.Step
-		for p := g.parameter; ; {
-			e := by[p]
-			steps = append(steps, finding.Step{Where: e.at.names.at(e.by.spot), Text: e.by.shown})
-			if e.from.source != nil {
-				g = e.from
-				start = finding.Step{Where: e.from.file.names.at(e.from.source.spot), Text: e.from.source.text}
-				before := w.way(e.at, argumentLabels(e.by), g)
-				slices.Reverse(before)
-				steps = append(steps, before...)
-				break
-			}
-			p = e.from.parameter
-		}
-		if itself(g) {
+		start, steps, from := w.wayBy([]edge{e}, by)
+		if itself(from) {
 			continue
 		}
-		slices.Reverse(steps)
-		w.found(f, s, kind, start, steps)
+		w.found(f, s, kind, s.unsafe, start, steps)
 		return
 	}
+}
+
+// wayBy is where something comes from that is handed on by edges, the last first, and by
+// those before them, and its steps, the first first.
+func (w *follower) wayBy(path []edge, by map[parameter]edge) (start finding.Step, steps []finding.Step, from made) {
+	for i := 0; ; i++ {
+		if i == len(path) {
+			path = append(path, by[path[i-1].from.parameter])
+		}
+		e := path[i]
+		steps = append(steps, finding.Step{Where: e.at.names.at(e.by.spot), Text: e.by.shown})
+		if e.from.source == nil {
+			continue
+		}
+		before := w.way(e.at, argumentLabels(e.by), e.from)
+		slices.Reverse(before)
+		steps = append(steps, before...)
+		slices.Reverse(steps)
+		return finding.Step{Where: e.from.file.names.at(e.from.source.spot), Text: e.from.source.text}, steps, e.from
+	}
+}
+
+// reached is a parameter on the way back from a load, and those beside it that say how the
+// load reads.
+type reached struct {
+	parameter
+
+	flags []parameter
+	path  []edge
+}
+
+// loosely finds the calls, the last first, by which a kind of source comes to a load that
+// one of them makes read unsafely: load(name, weights_only=False); or nil.
+func (w *follower) loosely(f *Flow, s *sink, g made, kind sourceKind, by map[parameter]edge) []edge {
+	if s.unsafe || len(s.flags) == 0 || g.source != nil {
+		return nil
+	}
+	first := reached{parameter: g.parameter}
+	for _, l := range s.flags {
+		first.flags = append(first.flags, parameter{f, l.fn, l.at})
+	}
+	seen := map[edge]bool{}
+	for todo := []reached{first}; len(todo) > 0; todo = todo[1:] {
+		for _, e := range w.in[todo[0].parameter] {
+			_, comes := by[e.from.parameter]
+			if e.from.source != nil {
+				comes = e.from.source.kind == kind
+			}
+			if !comes || seen[e] {
+				continue
+			}
+			seen[e] = true
+			path := append(slices.Clip(todo[0].path), e)
+			flags, loose := w.handsFlags(todo[0].flags, e)
+			switch {
+			case loose:
+				return path
+			case e.from.source == nil && len(flags) > 0:
+				todo = append(todo, reached{e.from.parameter, flags, path})
+			}
+		}
+	}
+	return nil
+}
+
+// handsFlags lists the parameters that a call hands on to some others, and reports whether it
+// gives one of these False.
+func (w *follower) handsFlags(flags []parameter, by edge) (next []parameter, loose bool) {
+	for _, e := range w.calls[by.by] {
+		for _, a := range by.by.args {
+			for _, at := range w.takes(by.by, e, a) {
+				to := parameter{e.file, e.fn, at}
+				if !slices.Contains(flags, to) || at == e.file.routines[e.fn].stars && a.name != "weights_only" && a.name != "**" {
+					continue
+				}
+				loose = loose || a.word == "False"
+				for _, g := range w.values(by.at, a, to) {
+					if g.source == nil {
+						next = append(next, g.parameter)
+					}
+				}
+			}
+		}
+	}
+	return next, loose
 }
 
 func argumentLabels(p *passing) (out []label) {
@@ -575,7 +652,7 @@ func (w *follower) wayInto(p *passing, l label, source made, seen map[*passing]b
 }
 
 // found reports a sink, with the way that something takes to it.
-func (w *follower) found(f *Flow, s *sink, kind sourceKind, start finding.Step, steps []finding.Step) {
+func (w *follower) found(f *Flow, s *sink, kind sourceKind, unsafe bool, start finding.Step, steps []finding.Step) {
 	s.reported = true
 	where := f.names.at(s.spot)
 	steps = append(steps, finding.Step{Where: where, Text: s.shown})
@@ -593,23 +670,23 @@ func (w *follower) found(f *Flow, s *sink, kind sourceKind, start finding.Step, 
 	switch kind {
 	case fromRequest:
 		r, message = userModel, fmt.Sprintf("a user decides what %s %s here: %s", s.name, s.what, start.Text)
-		if s.unsafe {
+		if unsafe {
 			severity = finding.Critical
 		}
 	case fromDownload:
 		r, message = downloaded, fmt.Sprintf("%s %s what came over the network and nothing verified: %s", s.name, s.what, start.Text)
-		if !s.unsafe {
+		if !unsafe {
 			severity = finding.Medium
 		}
 	case fromFile:
 		r, message = secondHand, fmt.Sprintf("%s %s what another file holds: %s", s.name, s.what, start.Text)
-		if !s.unsafe {
+		if !unsafe {
 			severity = finding.Medium
 		}
 	case fromUser:
 		r, message = startedWith, fmt.Sprintf("whoever starts the program decides what %s %s here: %s", s.name, s.what, start.Text)
 		severity = finding.Medium
-		if !s.unsafe {
+		if !unsafe {
 			severity = finding.Low
 		}
 	}

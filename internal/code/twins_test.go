@@ -87,6 +87,18 @@ func TestRetriesTwins(t *testing.T) {
 			"from ts.torch_handler.base_handler import BaseHandler\nclass H(BaseHandler):\n    def handle(self, data, context):\n        return torch.load(context.manifest['model'], weights_only=False)",
 		},
 		{
+			"a wrapper that is told to run what it reads", "PY040 critical", "import flask\ndef load(p, weights_only=True):\n    return torch.load(p, weights_only=weights_only)\ndef f():\n    load(flask.request.form['a'])\n    return load(flask.request.form['p'], weights_only=False)",
+			"import flask\ndef load(p, weights_only=True):\n    return torch.load(p, weights_only=weights_only)\ndef f():\n    load('m.pt', weights_only=False)\n    return load(flask.request.form['p'], weights_only=True)",
+		},
+		{
+			"a wrapper of a wrapper", "PY040 critical", "import flask\ndef load(p, **kw):\n    return torch.load(p, **kw)\ndef read(p, safe):\n    return load(p, weights_only=safe)\ndef f():\n    return read(flask.request.form['p'], False)",
+			"import flask\ndef load(p, **kw):\n    return torch.load(p, **kw)\ndef read(p, mmap):\n    return load(p, mmap=mmap, weights_only=True)\ndef f():\n    return read(flask.request.form['p'], False)",
+		},
+		{
+			"a wrapper that is told so by whoever starts it", "PY041 medium", "import sys\ndef load(p, weights_only):\n    return torch.load(p, weights_only=weights_only)\nload(sys.argv[1], False)",
+			"import sys\ndef load(p, weights_only):\n    return torch.load(p, weights_only=weights_only)\nload(sys.argv[1], True)",
+		},
+		{
 			"verified too late", "PY009 high", verify + "def f(p, want):\n    m = torch.load(p, weights_only=False)\n    verify(p, want)\n    return m",
 			verify + "def f(p, want):\n    verify(p, want)\n    m = torch.load(p, weights_only=False)\n    return m",
 		},
