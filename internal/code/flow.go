@@ -131,6 +131,7 @@ type argument struct {
 // sink is a call that does what it is told: it loads, builds or evaluates.
 type sink struct {
 	name   string
+	worse  string // what may be called as well, and runs what it is given
 	what   action
 	shown  string
 	fn     int

@@ -1,6 +1,7 @@
 package code
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path"
@@ -654,6 +655,7 @@ func (w *follower) wayInto(p *passing, l label, source made, seen map[*passing]b
 // found reports a sink, with the way that something takes to it.
 func (w *follower) found(f *Flow, s *sink, kind sourceKind, unsafe bool, start finding.Step, steps []finding.Step) {
 	s.reported = true
+	name := cmp.Or(s.worse, s.name)
 	where := f.names.at(s.spot)
 	steps = append(steps, finding.Step{Where: where, Text: s.shown})
 	flow := append([]finding.Step{start}, steps...)
@@ -662,29 +664,29 @@ func (w *follower) found(f *Flow, s *sink, kind sourceKind, unsafe bool, start f
 		return
 	}
 	if s.model && !isTest(w.rel(where.Path)) {
-		w.tell(untrustedOpen, untrustedOpen.Severity, where, fmt.Sprintf("%s loads outside of the sandbox what nobody trusts: %s", s.name, start.Text), flow)
+		w.tell(untrustedOpen, untrustedOpen.Severity, where, fmt.Sprintf("%s loads outside of the sandbox what nobody trusts: %s", name, start.Text), flow)
 	}
 	var r *rule.Rule
 	var message string
 	severity := finding.High
 	switch kind {
 	case fromRequest:
-		r, message = userModel, fmt.Sprintf("a user decides what %s %s here: %s", s.name, s.what, start.Text)
+		r, message = userModel, fmt.Sprintf("a user decides what %s %s here: %s", name, s.what, start.Text)
 		if unsafe {
 			severity = finding.Critical
 		}
 	case fromDownload:
-		r, message = downloaded, fmt.Sprintf("%s %s what came over the network and nothing verified: %s", s.name, s.what, start.Text)
+		r, message = downloaded, fmt.Sprintf("%s %s what came over the network and nothing verified: %s", name, s.what, start.Text)
 		if !unsafe {
 			severity = finding.Medium
 		}
 	case fromFile:
-		r, message = secondHand, fmt.Sprintf("%s %s what another file holds: %s", s.name, s.what, start.Text)
+		r, message = secondHand, fmt.Sprintf("%s %s what another file holds: %s", name, s.what, start.Text)
 		if !unsafe {
 			severity = finding.Medium
 		}
 	case fromUser:
-		r, message = startedWith, fmt.Sprintf("whoever starts the program decides what %s %s here: %s", s.name, s.what, start.Text)
+		r, message = startedWith, fmt.Sprintf("whoever starts the program decides what %s %s here: %s", name, s.what, start.Text)
 		severity = finding.Medium
 		if !unsafe {
 			severity = finding.Low

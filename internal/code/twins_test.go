@@ -105,6 +105,27 @@ func TestRetriesTwins(t *testing.T) {
 	})
 }
 
+// What a table of loaders gives may be each of them.
+func TestTableTwins(t *testing.T) {
+	const table = "R = {'.j': json.load, '.jit': torch.jit.load, '.pt': torch.load, '.pkl': pickle.load, '.joblib': joblib.load, '.df': pd.read_pickle}\n"
+	const safe = "R = {'.j': json.load, '.pt': torch.load}\n"
+	const item = "def f(p):\n    fn = R[p.suffix]\n    return fn(p)"
+	const got = "def f(p):\n    fn = R.get(p.suffix)\n    return fn(p)"
+	const asked = "def f():\n    return R.get(flask.request.form['t'], json.load)(flask.request.form['p'])"
+	checkTwins(t, "a.py", "import flask, joblib, json, pickle, torch\nimport pandas as pd\n", []twin{
+		{"pickle", "PY020 medium", table + item, safe + item},
+		{"joblib", "PY021 medium", table + item, safe + item},
+		{"pandas", "PY023 medium", table + item, safe + item},
+		{"torch.jit", "PY010 medium", table + item, safe + item},
+		{"torch", "PY006 low", table + item, "R = {'.j': json.load}\n" + item},
+		{"by a method", "PY021 medium", table + got, safe + got},
+		{"a default", "PY021 medium", safe + "def f(p):\n    return R.get(p.suffix, joblib.load)(p)", safe + "def f(p):\n    return R.get(p.suffix, json.load)(p)"},
+		{"a key that is written out", "PY021 medium", table + "R.get('.joblib')(p)", table + "R.get('.j')(p)"},
+		{"a key that is not there", "PY002 high", "K = {'half': False}\ntorch.load(p, weights_only=K.get('safe', False))", "K = {'half': False}\ntorch.load(p, weights_only=K.get('safe', True))"},
+		{"the worst of them", "PY040 critical", table + asked, safe + asked},
+	})
+}
+
 // What Ultralytics is given is unpickled where it may be a checkpoint.
 func TestUltralyticsTwins(t *testing.T) {
 	checkTwins(t, "a.py", "import sys\nfrom ultralytics import RTDETR, YOLO\nfrom mine import SAM\n", []twin{
