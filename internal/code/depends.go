@@ -27,7 +27,7 @@ func (t *tracer) depended() {
 	t.out.injects = map[string]int{}
 	for _, name := range t.m.Top.BoundNames() {
 		if mark := t.annotated(&pysrc.Name{ID: name}, t.m.Top, 0); mark != nil {
-			t.out.injects[t.word(name)] = t.dependency(mark)
+			t.out.injects[t.word(name)] = t.passingOf(mark)
 		}
 	}
 }
@@ -59,9 +59,9 @@ func (t *tracer) depends(mark *pysrc.Call, s *pysrc.Scope, typ pysrc.Expr) {
 	}
 }
 
-// dependency is the passing of a mark, or -1.
-func (t *tracer) dependency(mark *pysrc.Call) int {
-	if at, ok := t.known[mark]; ok {
+// passingOf is the passing of a call, or -1.
+func (t *tracer) passingOf(e *pysrc.Call) int {
+	if at, ok := t.known[e]; ok {
 		return at
 	}
 	return -1

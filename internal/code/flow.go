@@ -12,19 +12,20 @@ import (
 // its functions hand on to each other, what they return, and what is loaded. [Flows]
 // puts files together.
 type Flow struct {
-	names    *Modules
-	routines []*routine
-	sources  []source
-	passings []*passing
-	sinks    []*sink
-	signs    signs
-	uses     []string            // dotted names that may be of other files, and are called or imported
-	said     map[reportedAt]bool // where what was reported
-	does     map[string]does     // by reference, what functions do with digests
-	injects  map[string]int      // names of the module that are types with a dependency: its passing, or -1
-	hold     bool                // it has to be looked at again
-	torch    Torch               // what the project allows, where the file is
-	byRef    map[string]int      // routines by their reference; made by Flows
+	names      *Modules
+	routines   []*routine
+	sources    []source
+	passings   []*passing
+	sinks      []*sink
+	retriables []retriable
+	signs      signs
+	uses       []string            // dotted names that may be of other files, and are called or imported
+	said       map[reportedAt]bool // where what was reported
+	does       map[string]does     // by reference, what functions do with digests
+	injects    map[string]int      // names of the module that are types with a dependency: its passing, or -1
+	hold       bool                // it has to be looked at again
+	torch      Torch               // what the project allows, where the file is
+	byRef      map[string]int      // routines by their reference; made by Flows
 }
 
 // Path is the file's, as findings name it.
@@ -138,6 +139,8 @@ type sink struct {
 	labels []label // of what it is given
 	// unsafe says that what it is given runs code; else it is only read.
 	unsafe bool
+	// loose says that it may be given weights_only=False.
+	loose bool
 	// model says that it loads models, and held that it does so in the sandbox.
 	model, held bool
 	// checked says that a digest is compared before.
@@ -236,6 +239,7 @@ func (v *view) trace() {
 		}
 	}
 	t.arrivals()
+	t.out.retriables = t.retriables()
 	t.results()
 	t.out.signs = t.signs()
 	t.out.uses, t.out.said, t.out.torch = t.uses(), t.l.said, t.l.opt.Torch

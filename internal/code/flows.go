@@ -30,7 +30,7 @@ func Flows(ctx context.Context, root string, files []*Flow, report func(finding.
 		}
 	}
 	w.project, w.order = newProject(path.Clean(root), names), files
-	for _, step := range []func(){w.resolveAll, w.inject, w.give, w.link, w.arrive, w.loosen, w.training} {
+	for _, step := range []func(){w.resolveAll, w.inject, w.give, w.link, w.arrive, w.retry, w.loosen, w.training} {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -542,10 +542,7 @@ func (w *follower) loosely(f *Flow, s *sink, g made, kind sourceKind, by map[par
 	if s.unsafe || len(s.flags) == 0 || g.source != nil {
 		return nil
 	}
-	first := reached{parameter: g.parameter}
-	for _, l := range s.flags {
-		first.flags = append(first.flags, parameter{f, l.fn, l.at})
-	}
+	first := reached{parameter: g.parameter, flags: w.flagsOf(f, s)}
 	seen := map[edge]bool{}
 	for todo := []reached{first}; len(todo) > 0; todo = todo[1:] {
 		for _, e := range w.in[todo[0].parameter] {
@@ -568,6 +565,14 @@ func (w *follower) loosely(f *Flow, s *sink, g made, kind sourceKind, by map[par
 		}
 	}
 	return nil
+}
+
+// flagsOf are the parameters that say how a load reads.
+func (w *follower) flagsOf(f *Flow, s *sink) (out []parameter) {
+	for _, l := range s.flags {
+		out = append(out, parameter{f, l.fn, l.at})
+	}
+	return out
 }
 
 // handsFlags lists the parameters that a call hands on to some others, and reports whether it

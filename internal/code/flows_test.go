@@ -56,6 +56,11 @@ func TestFlows(t *testing.T) {
 			[]string{"store/raw.py:3:12 PY040 high: " + user, "  serve.py:6:12: loader.read(name)", "  store/loader.py:4:12: unpack(whole(p))", "  line 3: torch.load(p)"},
 		},
 		{
+			"a safe load and another of two files", "-- run.py --\nimport lio\ndef f(p):\n    try:\n        return lio.safe(p)\n    except Exception:\n        return lio.loose(p)\n" +
+				"-- lio.py --\nimport torch\ndef safe(p):\n    return torch.load(p, weights_only=True)\ndef loose(p):\n    return torch.load(p, weights_only=False)\n",
+			[]string{"run.py:6:16 PY003 high: when lio.safe(p) fails, the file is loaded again with weights_only=False, and whoever made the file decides whether it fails", "  lio.py:5:12: torch.load(p, weights_only=False)"},
+		},
+		{
 			"a dependency", "-- serve.py --\nimport joblib\nfrom fastapi import Depends, FastAPI\nfrom paths import path\napp = FastAPI()\n@app.get('/')\ndef get(p: str = Depends(path)):\n    return joblib.load(p)\n" +
 				"-- paths.py --\ndef path(name: str):\n    return 'models/' + name\n",
 			[]string{"serve.py:7:12 PY040 critical: a user decides what joblib.load loads here: what a request brings to path", "  line 6: Depends(path)", "  line 7: joblib.load(p)"},

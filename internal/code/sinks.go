@@ -46,7 +46,7 @@ func (t *tracer) sinkOf(c *pysrc.Invocation) *sink {
 	case s.name != "" && c.Partial && !overrides(c):
 		s.flags = nil
 	case s.name != "":
-		s.unsafe = t.runs(c)
+		s.unsafe, s.loose = t.runs(c), slices.Contains(t.view.words(c, -1, "weights_only"), "False")
 		s.flags, s.refs = t.flagsOf(c)
 		s.open = len(t.view.words(c, -1, "weights_only")) > 0 && !given(c, -1, "weights_only")
 		if other != "" && !l.reads && !s.unsafe { // of a table of loaders

@@ -66,7 +66,7 @@ func (t *tracer) entry(fn *pysrc.Scope, i int) {
 		mark := t.fills(i, at, param, fn)
 		switch {
 		case mark != nil:
-			if call := t.dependency(mark); call >= 0 {
+			if call := t.passingOf(mark); call >= 0 {
 				t.mark(variable{fn, p}, label{ofPassing, 0, call})
 			}
 		case (handler || command) && t.few(param, fn):

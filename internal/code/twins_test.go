@@ -35,6 +35,7 @@ func checkTwins(t *testing.T, file, imports string, twins []twin) {
 
 func TestRetriesTwins(t *testing.T) {
 	const wrapper = "def read(p, weights_only=True):\n    return torch.load(p, weights_only=weights_only)\n"
+	const both = "def safe(p):\n    return torch.load(p, weights_only=True)\ndef loose(p):\n    return torch.load(p, weights_only=False)\n"
 	const verify = "def verify(p, want):\n    if hashlib.sha256(open(p, 'rb').read()).hexdigest() != want:\n        raise ValueError\n"
 	const said = "def verify(p, want):\n    if hashlib.sha256(open(p, 'rb').read()).hexdigest() != want:\n        print('no')\n"
 	checkTwins(t, "a.py", "import hashlib, torch\n", []twin{
@@ -53,6 +54,30 @@ func TestRetriesTwins(t *testing.T) {
 		{
 			"where the failure is suppressed", "PY003 high", "from contextlib import suppress\ndef f(p):\n    with suppress(Exception):\n        return torch.load(p, weights_only=True)\n    return torch.load(p, weights_only=False)",
 			"from contextlib import nullcontext\ndef f(p):\n    with nullcontext():\n        m = torch.load(p, weights_only=True)\n    return torch.load(p, weights_only=False)",
+		},
+		{
+			"two functions", "PY003 high", both + "def f(p):\n    try:\n        m = safe(p)\n    except Exception:\n        m = loose(p)\n    return m",
+			both + "def f(p):\n    try:\n        m = loose(p)\n    except Exception:\n        m = safe(p)\n    return m",
+		},
+		{
+			"two functions, later", "PY003 high", both + "def f(p):\n    try:\n        return safe(p)\n    except Exception:\n        pass\n    return loose(p)",
+			both + "def f(p, q):\n    try:\n        return safe(p)\n    except Exception:\n        pass\n    return loose(q)",
+		},
+		{
+			"a function that does what the call itself did safely", "PY003 high", both + "def f(p):\n    try:\n        return torch.load(p, weights_only=True)\n    except Exception:\n        return loose(p)",
+			both + "def f(p):\n    try:\n        return torch.load(p, weights_only=False)\n    except Exception:\n        return loose(p)",
+		},
+		{
+			"a function, and another that is told to", "PY003 high", both + wrapper + "def f(p):\n    try:\n        return safe(p)\n    except Exception:\n        return read(p, weights_only=False)",
+			both + wrapper + "def f(p):\n    try:\n        return safe(p)\n    except Exception:\n        return read(p, weights_only=True)",
+		},
+		{
+			"the next turn of a loop", "PY003 high", "def f(p):\n    for safe in (True, False):\n        try:\n            return torch.load(p, weights_only=safe)\n        except Exception:\n            continue",
+			"def f(p):\n    for safe in (True, False):\n        try:\n            return torch.load(p, weights_only=safe)\n        except Exception:\n            raise",
+		},
+		{
+			"what a handler sets for the next turn", "PY003 high", "def f(p):\n    safe = True\n    while True:\n        try:\n            return torch.load(p, weights_only=safe)\n        except Exception:\n            safe = False",
+			"def f(p):\n    safe = True\n    while True:\n        try:\n            return torch.load(p, weights_only=safe)\n        except Exception:\n            safe = False\n            break",
 		},
 		{
 			"verified by a function", "PY006 low", said + "def f(p, want):\n    verify(p, want)\n    return torch.load(p, weights_only=True)",
