@@ -12,18 +12,20 @@ import (
 // its functions hand on to each other, what they return, and what is loaded. [Flows]
 // puts files together.
 type Flow struct {
-	names    *Modules
-	routines []*routine
-	sources  []source
-	passings []*passing
-	sinks    []*sink
-	signs    signs
-	uses     []string            // dotted names that may be of other files, and are called or imported
-	said     map[reportedAt]bool // where what was reported
-	does     map[string]does     // by reference, what functions do with digests
-	hold     bool                // it has to be looked at again
-	torch    Torch               // what the project allows, where the file is
-	byRef    map[string]int      // routines by their reference; made by Flows
+	names      *Modules
+	routines   []*routine
+	sources    []source
+	passings   []*passing
+	sinks      []*sink
+	retriables []retriable
+	signs      signs
+	uses       []string            // dotted names that may be of other files, and are called or imported
+	said       map[reportedAt]bool // where what was reported
+	does       map[string]does     // by reference, what functions do with digests
+	injects    map[string]int      // names of the module that are types with a dependency: its passing, or -1
+	hold       bool                // it has to be looked at again
+	torch      Torch               // what the project allows, where the file is
+	byRef      map[string]int      // routines by their reference; made by Flows
 }
 
 // Path is the file's, as findings name it.
@@ -45,6 +47,10 @@ type routine struct {
 	parts  [][]label
 	rest   []label
 	writes []written
+	// own are the parameters that FastAPI, where it calls the routine, fills with what no
+	// request brings: what a dependency gives, a number, or one of a few values.
+	own   []int
+	typed map[int]string // parameters by which names of other files they are annotated with
 }
 
 // firstPlace says what the first parameter of a routine takes.
@@ -91,6 +97,9 @@ type source struct {
 	kind sourceKind
 	text string
 	spot
+
+	typed    string // the name of another file that a parameter is annotated with
+	injected bool   // that stands for a dependency, so that nothing comes in
 }
 
 // passing is a call of something that may be of the project.
@@ -98,6 +107,7 @@ type passing struct {
 	refs  []string // what may be called
 	fn    int      // the routine that it stands in
 	bound bool     // it is called on an object
+	asks  bool     // FastAPI calls it, with what a request brings
 	shown string
 	args  []argument
 	// places are the arguments that may name a file that is written.
@@ -122,12 +132,15 @@ type argument struct {
 // sink is a call that does what it is told: it loads, builds or evaluates.
 type sink struct {
 	name   string
+	worse  string // what may be called as well, and runs what it is given
 	what   action
 	shown  string
 	fn     int
 	labels []label // of what it is given
 	// unsafe says that what it is given runs code; else it is only read.
 	unsafe bool
+	// loose says that it may be given weights_only=False.
+	loose bool
 	// model says that it loads models, and held that it does so in the sandbox.
 	model, held bool
 	// checked says that a digest is compared before.
@@ -186,6 +199,7 @@ type tracer struct {
 	web     map[*pysrc.Scope][]*web // what classes of frameworks a class derives from
 	// viewFile says that the file imports what only those do that answer requests.
 	viewFile bool
+	marks    bool            // the file speaks of dependencies of FastAPI
 	parsed   map[string]bool // options of parsers, and whether they are numbers or one of a few
 	vetting  bool            // it looks at what a list is made of
 	brings   []string        // prefixes of dotted names that come from outside, of which the file speaks
@@ -208,8 +222,10 @@ func (v *view) trace() {
 	t.out.names, t.local = v.titles()
 	t.filter()
 	t.viewFile = t.speaksOfViews()
+	t.marks = strings.Contains(t.f.Text, "Depends") || strings.Contains(t.f.Text, "Security")
 	t.options()
 	t.routines()
+	t.depended()
 	t.filled()
 	t.served()
 	t.gather()
@@ -223,6 +239,7 @@ func (v *view) trace() {
 		}
 	}
 	t.arrivals()
+	t.out.retriables = t.retriables()
 	t.results()
 	t.out.signs = t.signs()
 	t.out.uses, t.out.said, t.out.torch = t.uses(), t.l.said, t.l.opt.Torch

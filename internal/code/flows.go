@@ -1,6 +1,7 @@
 package code
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path"
@@ -29,7 +30,7 @@ func Flows(ctx context.Context, root string, files []*Flow, report func(finding.
 		}
 	}
 	w.project, w.order = newProject(path.Clean(root), names), files
-	for _, step := range []func(){w.resolveAll, w.give, w.link, w.arrive, w.loosen, w.training} {
+	for _, step := range []func(){w.resolveAll, w.inject, w.give, w.link, w.arrive, w.retry, w.loosen, w.training} {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -77,6 +78,8 @@ type follower struct {
 	out     map[parameter][]edge
 	kept    map[string]int
 	called  map[entry][]caller // by routine, with first 0; nil until it is asked for
+	// injected are the parameters that FastAPI fills by what another file says of their type.
+	injected map[parameter]injection
 }
 
 // writing is a place that a call is given.
@@ -120,7 +123,7 @@ func (w *follower) entries(f *Flow, p *passing) (out []entry) {
 			if d.class() != nil {
 				if init, ok := w.method(d, "__init__", 0); ok {
 					out = append(out, entry{w.files[init.file], w.files[init.file].byRef[init.ref], 1})
-				} else if w.keeps(d, 0) {
+				} else if w.keeps(d) && !(p.asks && w.derives(d, isSettings, 0)) {
 					w.plain[p] = true
 				}
 			} else if n, ok := to.byRef[d.ref]; ok {
@@ -178,13 +181,24 @@ func (w *follower) method(d def, name string, depth int) (def, bool) {
 
 // keeps reports whether an object of a class without __init__ keeps what it is made of, as
 // those of dataclasses do; members of an enumeration are chosen from a list.
-func (w *follower) keeps(d def, depth int) bool {
+func (w *follower) keeps(d def) bool { return !w.derives(d, isEnum, 0) }
+
+func isEnum(ref string) bool {
+	return strings.HasPrefix(ref, "enum.") || strings.HasSuffix(ref, "Enum")
+}
+
+// isSettings reports whether a dotted name is that of pydantic's classes that read the
+// environment.
+func isSettings(ref string) bool { return strings.HasSuffix(ref, ".BaseSettings") }
+
+// derives reports whether a class derives from one of which a dotted name says so.
+func (w *follower) derives(d def, is func(ref string) bool, depth int) bool {
 	for _, base := range d.class().bases {
-		if slices.ContainsFunc(base, func(ref string) bool { return strings.HasPrefix(ref, "enum.") || strings.HasSuffix(ref, "Enum") }) {
-			return false
+		if slices.ContainsFunc(base, is) {
+			return true
 		}
 	}
-	return depth > mostHops || !slices.ContainsFunc(w.bases(d), func(b def) bool { return !w.keeps(b, depth+1) })
+	return depth <= mostHops && slices.ContainsFunc(w.bases(d), func(b def) bool { return w.derives(b, is, depth+1) })
 }
 
 // give finds what calls result in and what routines return, each of which is made of
@@ -240,7 +254,9 @@ func (w *follower) expand(f *Flow, labels []label) (out []made) {
 		case ofParam:
 			out = with(out, made{parameter{f, l.fn, l.at}, nil})
 		case ofSource:
-			out = with(out, made{parameter{f, 0, 0}, &f.sources[l.at]})
+			if s := &f.sources[l.at]; !s.injected {
+				out = with(out, made{parameter{f, 0, 0}, s})
+			}
 		case ofPassing:
 			out = with(out, w.resultOf(f, l)...)
 		case ofWriting:
@@ -290,11 +306,14 @@ func (w *follower) result(f *Flow, p *passing, part int) (out []made) {
 			if len(a.labels) == 0 {
 				continue
 			}
-			for _, at := range e.takes(p, a) {
+			for _, at := range w.takes(p, e, a) {
 				if w.passes(e, at, part) {
 					out = with(out, w.values(f, a, parameter{e.file, e.fn, at})...)
 				}
 			}
+		}
+		if p.asks {
+			out = with(out, w.injects(e, part)...)
 		}
 	}
 	return out
@@ -363,6 +382,7 @@ func (e entry) takes(p *passing, a argument) (out []int) {
 // link makes the graph of who fills which parameters.
 func (w *follower) link() {
 	w.in, w.out = map[parameter][]edge{}, map[parameter][]edge{}
+	w.linkInjected()
 	n := 0
 	for _, f := range w.order {
 		for _, p := range f.passings {
@@ -379,7 +399,7 @@ func (w *follower) link() {
 }
 
 func (w *follower) fills(f *Flow, p *passing, e entry, a argument) {
-	for _, at := range e.takes(p, a) {
+	for _, at := range w.takes(p, e, a) {
 		if at >= 0 {
 			w.fill(f, p, parameter{e.file, e.fn, at}, a)
 		}
@@ -457,42 +477,124 @@ func (w *follower) at(f *Flow, s *sink, kind sourceKind, by map[parameter]edge) 
 	itself := func(g made) bool { // what a load gives, in a loop around it
 		return g.source != nil && g.file == f && g.source.spot == s.spot
 	}
-	for _, g := range w.expand(f, s.labels) {
-		if itself(g) {
-			continue
+	of := slices.DeleteFunc(w.expand(f, s.labels), itself)
+	for _, g := range of {
+		if path := w.loosely(f, s, g, kind, by); path != nil {
+			if start, steps, from := w.wayBy(path, by); !itself(from) {
+				w.found(f, s, kind, true, start, steps)
+				return
+			}
 		}
+	}
+	for _, g := range of {
 		if g.source != nil {
 			if g.source.kind == kind {
-				w.found(f, s, kind, finding.Step{Where: g.file.names.at(g.source.spot), Text: g.source.text}, w.way(f, s.labels, g))
+				w.found(f, s, kind, s.unsafe, finding.Step{Where: g.file.names.at(g.source.spot), Text: g.source.text}, w.way(f, s.labels, g))
 				return
 			}
 			continue
 		}
-		if _, ok := by[g.parameter]; !ok {
+		e, ok := by[g.parameter]
+		if !ok {
 			continue
 		}
-		var steps []finding.Step
-		var start finding.Step
-		for p := g.parameter; ; {
-			e := by[p]
-			steps = append(steps, finding.Step{Where: e.at.names.at(e.by.spot), Text: e.by.shown})
-			if e.from.source != nil {
-				g = e.from
-				start = finding.Step{Where: e.from.file.names.at(e.from.source.spot), Text: e.from.source.text}
-				before := w.way(e.at, argumentLabels(e.by), g)
-				slices.Reverse(before)
-				steps = append(steps, before...)
-				break
-			}
-			p = e.from.parameter
-		}
-		if itself(g) {
+		start, steps, from := w.wayBy([]edge{e}, by)
+		if itself(from) {
 			continue
 		}
-		slices.Reverse(steps)
-		w.found(f, s, kind, start, steps)
+		w.found(f, s, kind, s.unsafe, start, steps)
 		return
 	}
+}
+
+// wayBy is where something comes from that is handed on by edges, the last first, and by
+// those before them, and its steps, the first first.
+func (w *follower) wayBy(path []edge, by map[parameter]edge) (start finding.Step, steps []finding.Step, from made) {
+	for i := 0; ; i++ {
+		if i == len(path) {
+			path = append(path, by[path[i-1].from.parameter])
+		}
+		e := path[i]
+		steps = append(steps, finding.Step{Where: e.at.names.at(e.by.spot), Text: e.by.shown})
+		if e.from.source == nil {
+			continue
+		}
+		before := w.way(e.at, argumentLabels(e.by), e.from)
+		slices.Reverse(before)
+		steps = append(steps, before...)
+		slices.Reverse(steps)
+		return finding.Step{Where: e.from.file.names.at(e.from.source.spot), Text: e.from.source.text}, steps, e.from
+	}
+}
+
+// reached is a parameter on the way back from a load, and those beside it that say how the
+// load reads.
+type reached struct {
+	parameter
+
+	flags []parameter
+	path  []edge
+}
+
+// loosely finds the calls, the last first, by which a kind of source comes to a load that
+// one of them makes read unsafely: load(name, weights_only=False); or nil.
+func (w *follower) loosely(f *Flow, s *sink, g made, kind sourceKind, by map[parameter]edge) []edge {
+	if s.unsafe || len(s.flags) == 0 || g.source != nil {
+		return nil
+	}
+	first := reached{parameter: g.parameter, flags: w.flagsOf(f, s)}
+	seen := map[edge]bool{}
+	for todo := []reached{first}; len(todo) > 0; todo = todo[1:] {
+		for _, e := range w.in[todo[0].parameter] {
+			_, comes := by[e.from.parameter]
+			if e.from.source != nil {
+				comes = e.from.source.kind == kind
+			}
+			if !comes || seen[e] {
+				continue
+			}
+			seen[e] = true
+			path := append(slices.Clip(todo[0].path), e)
+			flags, loose := w.handsFlags(todo[0].flags, e)
+			switch {
+			case loose:
+				return path
+			case e.from.source == nil && len(flags) > 0:
+				todo = append(todo, reached{e.from.parameter, flags, path})
+			}
+		}
+	}
+	return nil
+}
+
+// flagsOf are the parameters that say how a load reads.
+func (w *follower) flagsOf(f *Flow, s *sink) (out []parameter) {
+	for _, l := range s.flags {
+		out = append(out, parameter{f, l.fn, l.at})
+	}
+	return out
+}
+
+// handsFlags lists the parameters that a call hands on to some others, and reports whether it
+// gives one of these False.
+func (w *follower) handsFlags(flags []parameter, by edge) (next []parameter, loose bool) {
+	for _, e := range w.calls[by.by] {
+		for _, a := range by.by.args {
+			for _, at := range w.takes(by.by, e, a) {
+				to := parameter{e.file, e.fn, at}
+				if !slices.Contains(flags, to) || at == e.file.routines[e.fn].stars && a.name != "weights_only" && a.name != "**" {
+					continue
+				}
+				loose = loose || a.word == "False"
+				for _, g := range w.values(by.at, a, to) {
+					if g.source == nil {
+						next = append(next, g.parameter)
+					}
+				}
+			}
+		}
+	}
+	return next, loose
 }
 
 func argumentLabels(p *passing) (out []label) {
@@ -556,8 +658,9 @@ func (w *follower) wayInto(p *passing, l label, source made, seen map[*passing]b
 }
 
 // found reports a sink, with the way that something takes to it.
-func (w *follower) found(f *Flow, s *sink, kind sourceKind, start finding.Step, steps []finding.Step) {
+func (w *follower) found(f *Flow, s *sink, kind sourceKind, unsafe bool, start finding.Step, steps []finding.Step) {
 	s.reported = true
+	name := cmp.Or(s.worse, s.name)
 	where := f.names.at(s.spot)
 	steps = append(steps, finding.Step{Where: where, Text: s.shown})
 	flow := append([]finding.Step{start}, steps...)
@@ -566,31 +669,31 @@ func (w *follower) found(f *Flow, s *sink, kind sourceKind, start finding.Step, 
 		return
 	}
 	if s.model && !isTest(w.rel(where.Path)) {
-		w.tell(untrustedOpen, untrustedOpen.Severity, where, fmt.Sprintf("%s loads outside of the sandbox what nobody trusts: %s", s.name, start.Text), flow)
+		w.tell(untrustedOpen, untrustedOpen.Severity, where, fmt.Sprintf("%s loads outside of the sandbox what nobody trusts: %s", name, start.Text), flow)
 	}
 	var r *rule.Rule
 	var message string
 	severity := finding.High
 	switch kind {
 	case fromRequest:
-		r, message = userModel, fmt.Sprintf("a user decides what %s %s here: %s", s.name, s.what, start.Text)
-		if s.unsafe {
+		r, message = userModel, fmt.Sprintf("a user decides what %s %s here: %s", name, s.what, start.Text)
+		if unsafe {
 			severity = finding.Critical
 		}
 	case fromDownload:
-		r, message = downloaded, fmt.Sprintf("%s %s what came over the network and nothing verified: %s", s.name, s.what, start.Text)
-		if !s.unsafe {
+		r, message = downloaded, fmt.Sprintf("%s %s what came over the network and nothing verified: %s", name, s.what, start.Text)
+		if !unsafe {
 			severity = finding.Medium
 		}
 	case fromFile:
-		r, message = secondHand, fmt.Sprintf("%s %s what another file holds: %s", s.name, s.what, start.Text)
-		if !s.unsafe {
+		r, message = secondHand, fmt.Sprintf("%s %s what another file holds: %s", name, s.what, start.Text)
+		if !unsafe {
 			severity = finding.Medium
 		}
 	case fromUser:
-		r, message = startedWith, fmt.Sprintf("whoever starts the program decides what %s %s here: %s", s.name, s.what, start.Text)
+		r, message = startedWith, fmt.Sprintf("whoever starts the program decides what %s %s here: %s", name, s.what, start.Text)
 		severity = finding.Medium
-		if !s.unsafe {
+		if !unsafe {
 			severity = finding.Low
 		}
 	}

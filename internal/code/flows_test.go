@@ -56,6 +56,45 @@ func TestFlows(t *testing.T) {
 			[]string{"store/raw.py:3:12 PY040 high: " + user, "  serve.py:6:12: loader.read(name)", "  store/loader.py:4:12: unpack(whole(p))", "  line 3: torch.load(p)"},
 		},
 		{
+			"a safe load and another of two files", "-- run.py --\nimport lio\ndef f(p):\n    try:\n        return lio.safe(p)\n    except Exception:\n        return lio.loose(p)\n" +
+				"-- lio.py --\nimport torch\ndef safe(p):\n    return torch.load(p, weights_only=True)\ndef loose(p):\n    return torch.load(p, weights_only=False)\n",
+			[]string{"run.py:6:16 PY003 high: when lio.safe(p) fails, the file is loaded again with weights_only=False, and whoever made the file decides whether it fails", "  lio.py:5:12: torch.load(p, weights_only=False)"},
+		},
+		{
+			"a dependency", "-- serve.py --\nimport joblib\nfrom fastapi import Depends, FastAPI\nfrom paths import path\napp = FastAPI()\n@app.get('/')\ndef get(p: str = Depends(path)):\n    return joblib.load(p)\n" +
+				"-- paths.py --\ndef path(name: str):\n    return 'models/' + name\n",
+			[]string{"serve.py:7:12 PY040 critical: a user decides what joblib.load loads here: what a request brings to path", "  line 6: Depends(path)", "  line 7: joblib.load(p)"},
+		},
+		{
+			"a dependency that loads", "-- serve.py --\nfrom fastapi import Depends, FastAPI\nfrom load import load\napp = FastAPI(dependencies=[Depends(load)])\n" +
+				"-- load.py --\nimport joblib\ndef load(name: str):\n    return joblib.load(name)\n",
+			[]string{"load.py:3:12 PY040 critical: a user decides what joblib.load loads here: what a request brings to load", "  serve.py:3:29: Depends(load)", "  line 3: joblib.load(name)"},
+		},
+		{
+			"a dependency of a dependency that loads", "-- serve.py --\nimport fastapi\nfrom load import load\napp = fastapi.FastAPI()\n@app.get('/')\ndef get(m = fastapi.Depends(load)):\n    return m\n" +
+				"-- load.py --\nimport joblib\nfrom deps import Path\ndef load(path: Path):\n    return joblib.load(path)\n" +
+				"-- deps/__init__.py --\nfrom .paths import PathDep as Path\n-- deps/paths.py --\nfrom typing import Annotated\nfrom fastapi import Depends\ndef path(name: str):\n    return 'models/' + name\nPathDep = Annotated[str, Depends(path)]\n",
+			[]string{"load.py:4:12 PY040 critical: a user decides what joblib.load loads here: what a request brings to path", "  deps/paths.py:5:26: Depends(path)", "  line 4: joblib.load(path)"},
+		},
+		{
+			"what comes by way of two dependencies", "-- serve.py --\nimport joblib\nfrom fastapi import FastAPI\nfrom deps import StoreDep\napp = FastAPI()\n@app.get('/')\ndef get(store: StoreDep):\n    return joblib.load(store.path)\n" +
+				"-- deps.py --\nfrom typing import Annotated\nfrom fastapi import Depends\nfrom paths import PathDep\nfrom store import Store\ndef store(path: PathDep):\n    return Store(path)\nStoreDep = Annotated[Store, Depends(store)]\n" +
+				"-- paths.py --\nfrom typing import Annotated\nfrom fastapi import Depends\ndef path(name: str):\n    return 'models/' + name\nPathDep = Annotated[str, Depends(path)]\n" +
+				"-- store.py --\nclass Store:\n    def __init__(self, path):\n        self.path = path\n",
+			[]string{"serve.py:7:12 PY040 critical: a user decides what joblib.load loads here: what a request brings to path", "  deps.py:7:29: Depends(store)", "  line 7: joblib.load(store.path)"},
+		},
+		{
+			"a dependency of another file that nothing comes by", "-- serve.py --\nimport joblib\nfrom fastapi import FastAPI\nfrom deps import SettingsDep\napp = FastAPI()\n@app.get('/')\ndef get(settings: SettingsDep):\n    return joblib.load(settings.path)\n" +
+				"-- deps.py --\nfrom typing import Annotated\nfrom fastapi import Depends\nfrom conf import Settings\ndef get_settings(n: int = 1):\n    return Settings(n)\nSettingsDep = Annotated[Settings, Depends(get_settings)]\n" +
+				"-- conf.py --\nclass Settings:\n    def __init__(self, n):\n        self.n = n\n",
+			nil,
+		},
+		{
+			"a handler of another file with a dependency", "-- app.py --\nfrom fastapi import FastAPI\nimport views\napp = FastAPI()\napp.add_api_route('/', views.get)\n" +
+				"-- views.py --\nimport joblib\nfrom typing import Annotated\nfrom fastapi import Depends\nfrom conf import settings\ndef get(s: Annotated[str, Depends(settings)]):\n    return joblib.load(s)\n-- conf.py --\ndef settings():\n    return 'm'\n",
+			nil,
+		},
+		{
 			"an object", "-- net.py --\nimport torch\nclass Net:\n    def __init__(self, path):\n        self.path = path\n    def load(self):\n        return torch.load(self.path)\n" +
 				"-- run.py --\nimport argparse\nfrom net import Net\nargs = argparse.ArgumentParser().parse_args()\nNet(args.weights).load()\n",
 			[]string{"net.py:6:16 PY041 low: " + cli, "  run.py:4:1: Net(args.weights)", "  line 6: torch.load(self.path)"},

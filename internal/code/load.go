@@ -145,12 +145,18 @@ func (v *view) unverified(c *pysrc.Invocation) {
 
 // retries finds a torch.load that is tried again with weights_only=False.
 func (v *view) retries() {
-	var look func([]pysrc.Stmt)
-	look = func(list []pysrc.Stmt) {
+	var look func(list []pysrc.Stmt, loop pysrc.Stmt)
+	look = func(list []pysrc.Stmt, loop pysrc.Stmt) {
 		for _, s := range list {
+			inside := loop
 			switch s := s.(type) {
+			case *pysrc.For, *pysrc.While:
+				inside = s
+			case *pysrc.FunctionDef:
+				inside = nil
 			case *pysrc.Try:
 				if len(s.Body) > 0 {
+					v.nextTurn(s, loop)
 					v.retry(s)
 				}
 			case *pysrc.With: // with contextlib.suppress(Exception): return load(p)
@@ -160,10 +166,10 @@ func (v *view) retries() {
 					v.again(v.callsIn(spanOf(s.Body)), s.End)
 				}
 			}
-			pysrc.Blocks(s, look)
+			pysrc.Blocks(s, func(inner []pysrc.Stmt) { look(inner, inside) })
 		}
 	}
-	look(v.f.Body)
+	look(v.f.Body, nil)
 }
 
 func (v *view) retry(try *pysrc.Try) {
@@ -174,6 +180,8 @@ func (v *view) retry(try *pysrc.Try) {
 		for _, c := range v.callsIn(h.Span) {
 			if first := v.triedFirst(calls, c); first != nil {
 				v.retried(c, first)
+			} else {
+				v.mayRetry(calls, c)
 			}
 		}
 	}
@@ -193,7 +201,12 @@ func (v *view) again(calls []*pysrc.Invocation, end int32) {
 		return
 	}
 	for _, c := range v.calls[calls[0].Scope.Function()] {
-		if first := v.triedFirst(calls, c); c.Node.Start >= end && first != nil && v.sameFirst(first, c) {
+		if c.Node.Start < end {
+			continue
+		}
+		if first := v.triedFirst(calls, c); first == nil {
+			v.mayRetry(calls, c)
+		} else if v.sameFirst(first, c) {
 			v.retried(c, first)
 		}
 	}

@@ -273,15 +273,16 @@ type view struct {
 	where finding.Where
 	done  map[placed]bool
 
-	calls   map[*pysrc.Scope][]*pysrc.Invocation // by function; nil is the module
-	hashed  map[*pysrc.Scope]int32               // where a function first computes a digest
-	hashers hashers                              // functions of the file that do
-	sought  int                                  // comparisons of digests that were looked for
-	listed  map[*pysrc.Scope][]listed            // what functions look up on lists
-	waits   []waiting                            // findings that may be put right
-	edits   map[int32][]edit                     // by the call that they put right
-	own     map[*pysrc.Scope][]int               // lines in which functions check what they are given
-	work    int                                  // left to follow what requests bring
+	calls    map[*pysrc.Scope][]*pysrc.Invocation // by function; nil is the module
+	hashed   map[*pysrc.Scope]int32               // where a function first computes a digest
+	hashers  hashers                              // functions of the file that do
+	sought   int                                  // comparisons of digests that were looked for
+	listed   map[*pysrc.Scope][]listed            // what functions look up on lists
+	waits    []waiting                            // findings that may be put right
+	attempts []attempt                            // calls that may load again what another failed to load
+	edits    map[int32][]edit                     // by the call that they put right
+	own      map[*pysrc.Scope][]int               // lines in which functions check what they are given
+	work     int                                  // left to follow what requests bring
 }
 
 // placed is a rule at a place, which it is reported at once.

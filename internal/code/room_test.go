@@ -134,7 +134,7 @@ func TestDigest(t *testing.T) {
 
 func TestFlow(t *testing.T) {
 	const head = `import io, os, shutil, tempfile, flask, torch
-from fastapi import FastAPI, UploadFile, Depends
+from fastapi import FastAPI, UploadFile, Depends, Security
 app = FastAPI()
 web = flask.Flask(__name__)
 ALLOWED = {"a": "a.pt"}
@@ -177,6 +177,24 @@ ALLOWED = {"a": "a.pt"}
 		{"set to what is asked for", "@app.get('/')\ndef f(n: str):\n    if n not in ALLOWED:\n        n = flask.request.args['m']\n    torch.load(n)\n", 10},
 		{"a failure that is passed over", "@app.get('/')\ndef f(n: str):\n    try:\n        assert n in ALLOWED\n    except AssertionError:\n        pass\n    torch.load(n)\n", 12},
 		{"injected", "@app.get('/')\ndef f(store=Depends(x)):\n    torch.load(store.path)\n", 0},
+		{"injected by its type", "def x():\n    return S()\n@app.get('/')\ndef f(store: Annotated[S, Depends(x)]):\n    torch.load(store.path)\n", 0},
+		{"injected by the name of its type", "def x():\n    return S()\nD = Annotated[S, Depends(x)]\nE = Annotated[D, 1]\n@app.get('/')\ndef f(store: E):\n    torch.load(store.path)\n", 0},
+		{"a dependency", "def x(n: str):\n    return 'm/' + n\n@app.get('/')\ndef f(p: str = Depends(x)):\n    torch.load(p)\n", 10},
+		{"a dependency by its type", "def x(n: str = Query(...)):\n    return 'm/' + n\n@app.get('/')\ndef f(p: Annotated[str, Security(x, scopes=['a'])]):\n    torch.load(p)\n", 10},
+		{"a dependency by the name of its type", "def x(n: str):\n    return 'm/' + n\nD = Annotated[str, Depends(dependency=x)]\n@app.get('/')\ndef f(p: D):\n    torch.load(p)\n", 11},
+		{"a dependency that takes a number", "def x(n: int):\n    return f'm/{n}'\n@app.get('/')\ndef f(p: str = Depends(x)):\n    torch.load(p)\n", 0},
+		{"a dependency that takes nothing", "def x():\n    return 'm.pt'\n@app.get('/')\ndef f(p: str = Depends(x)):\n    torch.load(p)\n", 0},
+		{"a dependency that yields", "async def x(n: str):\n    yield 'm/' + n\n@app.get('/')\ndef f(p: str = Depends(x)):\n    torch.load(p)\n", 10},
+		{"a dependency that loads", "def x(n: str):\n    return torch.load(n)\n@app.get('/', dependencies=[Depends(x)])\ndef f():\n    return 1\n", 7},
+		{"a dependency of a dependency", "def x(n: str):\n    return 'm/' + n\ndef y(p: str = Depends(x)):\n    return [p]\n@app.get('/')\ndef f(p: list = Depends(y)):\n    torch.load(p[0])\n", 12},
+		{"a dependency of a dependency that takes nothing", "def x():\n    return 'm'\ndef y(p: str = Depends(x)):\n    return [p]\n@app.get('/')\ndef f(p: list = Depends(y)):\n    torch.load(p[0])\n", 0},
+		{"a class", "class P:\n    def __init__(self, n: str):\n        self.n = n\n@app.get('/')\ndef f(p: P = Depends()):\n    torch.load(p.n)\n", 11},
+		{"a class by the name of its type", "class P:\n    def __init__(self, n: str):\n        self.n = n\nD = Annotated[P, Depends()]\n@app.get('/')\ndef f(p: D):\n    torch.load(p.n)\n", 12},
+		{"a class of data", "@dataclass\nclass P:\n    n: str\n@app.get('/')\ndef f(p: Annotated[P, Depends(P)]):\n    torch.load(p.n)\n", 11},
+		{"a class of settings", "class P(pydantic_settings.BaseSettings):\n    n: str\n@app.get('/')\ndef f(p: P = Depends()):\n    torch.load(p.n)\n", 0},
+		{"a class of settings of the environment", "class P(pydantic_settings.BaseSettings):\n    n: str\ndef x():\n    return P()\n@app.get('/')\ndef f(p: P = Depends(x)):\n    torch.load(p.n)\n", 0},
+		{"an object", "class P:\n    def __call__(self, n: str):\n        return 'm/' + n\n@app.get('/')\ndef f(p: str = Depends(P())):\n    torch.load(p)\n", 11},
+		{"a method", "class P:\n    def x(self, n: str):\n        return 'm/' + n\np = P()\n@app.get('/')\ndef f(p: str = Depends(p.x)):\n    torch.load(p)\n", 12},
 		{"not from the request", "@app.get('/')\ndef f(name: str):\n    torch.load('m.pt')\n    return name\n", 0},
 		{"verified", "import andiron\n@app.get('/')\ndef f(name: str):\n    andiron.load(name)\n", 0},
 		{"no handler", "def f(name: str):\n    torch.load(name)\n", 0},

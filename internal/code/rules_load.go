@@ -34,7 +34,7 @@ var loadUnsafe = &rule.Rule{
 var loadRetry = &rule.Rule{
 	ID: "PY003", Title: "A safe load that is tried again unsafely", Strategy: finding.SecureLoading,
 	Severity: finding.High, Verdict: finding.Safe, Since: since, Refs: []string{"CWE-636", "CWE-502"},
-	Text: "When torch.load refuses a file, or a function that hands weights_only on to it does, the handler or what follows loads it with weights_only=False. The refusal is the protection, and whoever made the file chooses whether there is one: " +
+	Text: "When torch.load refuses a file, or a function that hands weights_only on to it does, the handler, what follows or the next turn of a loop loads it with weights_only=False, by itself or by a function of the project. The refusal is the protection, and whoever made the file chooses whether there is one: " +
 		"one forbidden name in it turns the safe load into the unsafe one.",
 	Fix: "remove the second load; " + useAndiron,
 }

@@ -41,19 +41,21 @@ func (t *tracer) sinkOf(c *pysrc.Invocation) *sink {
 	s := &sink{what: loads, unsafe: true}
 	position, keyword := 0, "f"
 	inside, held := t.sandboxArg(c)
+	l, other := t.loaderOf(c)
 	switch s.name = nameOf(c, torchLoad...); {
 	case s.name != "" && c.Partial && !overrides(c):
 		s.flags = nil
 	case s.name != "":
-		s.unsafe = t.runs(c)
+		s.unsafe, s.loose = t.runs(c), slices.Contains(t.view.words(c, -1, "weights_only"), "False")
 		s.flags, s.refs = t.flagsOf(c)
 		s.open = len(t.view.words(c, -1, "weights_only")) > 0 && !given(c, -1, "weights_only")
+		if other != "" && !l.reads && !s.unsafe { // of a table of loaders
+			s.worse, s.unsafe = other, true
+		}
 	case held != "":
 		s.name, s.held = held, true
 	default:
-		var l loader
-		l, s.name = t.loaderOf(c)
-		position, keyword, s.unsafe = l.position, l.keyword, !l.reads
+		s.name, position, keyword, s.unsafe = other, l.position, l.keyword, !l.reads
 		if s.name == "" {
 			position, keyword, s.name = t.libraryArg(c)
 			s.unsafe = !slices.Equal(t.view.words(c, -1, "weights_only"), []string{"True"})

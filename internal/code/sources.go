@@ -63,10 +63,15 @@ func (t *tracer) entry(fn *pysrc.Scope, i int) {
 			continue
 		}
 		param := fn.Params.All()[at]
+		mark := t.fills(i, at, param, fn)
 		switch {
+		case mark != nil:
+			if call := t.passingOf(mark); call >= 0 {
+				t.mark(variable{fn, p}, label{ofPassing, 0, call})
+			}
 		case (handler || command) && t.few(param, fn):
 		case handler && p == "context" && fn.Func.Name != "predict": // of TorchServe, Lambda and Triton: what the server says of itself
-		case handler && !t.injected(param, fn) || t.requested(param, fn) || t.asks(p, at, fn):
+		case handler || t.requested(param, fn) || t.asks(p, at, fn):
 			t.enters(fn, p, fromRequest, fmt.Sprintf("%s, which a request brings to %s", p, fn.Title()))
 		case command:
 			t.enters(fn, p, fromUser, fmt.Sprintf("%s, which the command line gives to %s", p, fn.Title()))
@@ -74,13 +79,34 @@ func (t *tracer) entry(fn *pysrc.Scope, i int) {
 	}
 }
 
+// fills notes whether a framework that calls a function fills a parameter of it with what no
+// request brings, and gives the mark of the dependency that does, or nil.
+func (t *tracer) fills(i, at int, p *pysrc.Param, fn *pysrc.Scope) *pysrc.Call {
+	r := t.out.routines[i]
+	mark := t.marked(p, fn.Parent)
+	if mark != nil || t.bounded(p.Annotation, fn.Parent, 0) {
+		r.own = append(r.own, at)
+	} else if ref := t.typeElsewhere(p, fn.Parent); ref != "" {
+		if r.typed == nil {
+			r.typed = map[int]string{}
+		}
+		r.typed[at] = ref
+	}
+	return mark
+}
+
 func (t *tracer) enters(fn *pysrc.Scope, name string, kind sourceKind, text string) {
-	t.mark(variable{fn, name}, t.source(kind, text, pysrc.Span{Start: fn.Func.NameAt, End: fn.Func.NameAt})...)
+	labels := t.source(kind, text, pysrc.Span{Start: fn.Func.NameAt, End: fn.Func.NameAt})
+	r := t.out.routines[t.fns[fn]]
+	for _, l := range labels {
+		t.out.sources[l.at].typed = r.typed[slices.Index(r.params, name)]
+	}
+	t.mark(variable{fn, name}, labels...)
 }
 
 // source is the label of something that comes in at a node.
 func (t *tracer) source(kind sourceKind, text string, n pysrc.Node) []label {
-	s := source{kind, t.word(text), t.spot(n)}
+	s := source{kind: kind, text: t.word(text), spot: t.spot(n)}
 	at, ok := t.said[s]
 	if !ok {
 		if len(t.out.sources) >= mostSources {
@@ -143,16 +169,6 @@ func (t *tracer) commands(d pysrc.Expr, fn *pysrc.Scope) bool {
 		d = c.Func
 	}
 	return slices.ContainsFunc(t.m.Names(d, fn.Parent), func(n string) bool { return slices.Contains(commands, n) })
-}
-
-// injected reports whether the framework fills a parameter, and not the request.
-func (t *tracer) injected(p *pysrc.Param, fn *pysrc.Scope) bool {
-	c, ok := p.Default.(*pysrc.Call)
-	if !ok {
-		return false
-	}
-	names := t.m.Names(c.Func, fn.Parent)
-	return slices.Contains(names, "fastapi.Depends") || slices.Contains(names, "fastapi.Security")
 }
 
 func (t *tracer) requested(p *pysrc.Param, fn *pysrc.Scope) (yes bool) {

@@ -35,6 +35,7 @@ func checkTwins(t *testing.T, file, imports string, twins []twin) {
 
 func TestRetriesTwins(t *testing.T) {
 	const wrapper = "def read(p, weights_only=True):\n    return torch.load(p, weights_only=weights_only)\n"
+	const both = "def safe(p):\n    return torch.load(p, weights_only=True)\ndef loose(p):\n    return torch.load(p, weights_only=False)\n"
 	const verify = "def verify(p, want):\n    if hashlib.sha256(open(p, 'rb').read()).hexdigest() != want:\n        raise ValueError\n"
 	const said = "def verify(p, want):\n    if hashlib.sha256(open(p, 'rb').read()).hexdigest() != want:\n        print('no')\n"
 	checkTwins(t, "a.py", "import hashlib, torch\n", []twin{
@@ -53,6 +54,30 @@ func TestRetriesTwins(t *testing.T) {
 		{
 			"where the failure is suppressed", "PY003 high", "from contextlib import suppress\ndef f(p):\n    with suppress(Exception):\n        return torch.load(p, weights_only=True)\n    return torch.load(p, weights_only=False)",
 			"from contextlib import nullcontext\ndef f(p):\n    with nullcontext():\n        m = torch.load(p, weights_only=True)\n    return torch.load(p, weights_only=False)",
+		},
+		{
+			"two functions", "PY003 high", both + "def f(p):\n    try:\n        m = safe(p)\n    except Exception:\n        m = loose(p)\n    return m",
+			both + "def f(p):\n    try:\n        m = loose(p)\n    except Exception:\n        m = safe(p)\n    return m",
+		},
+		{
+			"two functions, later", "PY003 high", both + "def f(p):\n    try:\n        return safe(p)\n    except Exception:\n        pass\n    return loose(p)",
+			both + "def f(p, q):\n    try:\n        return safe(p)\n    except Exception:\n        pass\n    return loose(q)",
+		},
+		{
+			"a function that does what the call itself did safely", "PY003 high", both + "def f(p):\n    try:\n        return torch.load(p, weights_only=True)\n    except Exception:\n        return loose(p)",
+			both + "def f(p):\n    try:\n        return torch.load(p, weights_only=False)\n    except Exception:\n        return loose(p)",
+		},
+		{
+			"a function, and another that is told to", "PY003 high", both + wrapper + "def f(p):\n    try:\n        return safe(p)\n    except Exception:\n        return read(p, weights_only=False)",
+			both + wrapper + "def f(p):\n    try:\n        return safe(p)\n    except Exception:\n        return read(p, weights_only=True)",
+		},
+		{
+			"the next turn of a loop", "PY003 high", "def f(p):\n    for safe in (True, False):\n        try:\n            return torch.load(p, weights_only=safe)\n        except Exception:\n            continue",
+			"def f(p):\n    for safe in (True, False):\n        try:\n            return torch.load(p, weights_only=safe)\n        except Exception:\n            raise",
+		},
+		{
+			"what a handler sets for the next turn", "PY003 high", "def f(p):\n    safe = True\n    while True:\n        try:\n            return torch.load(p, weights_only=safe)\n        except Exception:\n            safe = False",
+			"def f(p):\n    safe = True\n    while True:\n        try:\n            return torch.load(p, weights_only=safe)\n        except Exception:\n            safe = False\n            break",
 		},
 		{
 			"verified by a function", "PY006 low", said + "def f(p, want):\n    verify(p, want)\n    return torch.load(p, weights_only=True)",
@@ -87,9 +112,42 @@ func TestRetriesTwins(t *testing.T) {
 			"from ts.torch_handler.base_handler import BaseHandler\nclass H(BaseHandler):\n    def handle(self, data, context):\n        return torch.load(context.manifest['model'], weights_only=False)",
 		},
 		{
+			"a wrapper that is told to run what it reads", "PY040 critical", "import flask\ndef load(p, weights_only=True):\n    return torch.load(p, weights_only=weights_only)\ndef f():\n    load(flask.request.form['a'])\n    return load(flask.request.form['p'], weights_only=False)",
+			"import flask\ndef load(p, weights_only=True):\n    return torch.load(p, weights_only=weights_only)\ndef f():\n    load('m.pt', weights_only=False)\n    return load(flask.request.form['p'], weights_only=True)",
+		},
+		{
+			"a wrapper of a wrapper", "PY040 critical", "import flask\ndef load(p, **kw):\n    return torch.load(p, **kw)\ndef read(p, safe):\n    return load(p, weights_only=safe)\ndef f():\n    return read(flask.request.form['p'], False)",
+			"import flask\ndef load(p, **kw):\n    return torch.load(p, **kw)\ndef read(p, mmap):\n    return load(p, mmap=mmap, weights_only=True)\ndef f():\n    return read(flask.request.form['p'], False)",
+		},
+		{
+			"a wrapper that is told so by whoever starts it", "PY041 medium", "import sys\ndef load(p, weights_only):\n    return torch.load(p, weights_only=weights_only)\nload(sys.argv[1], False)",
+			"import sys\ndef load(p, weights_only):\n    return torch.load(p, weights_only=weights_only)\nload(sys.argv[1], True)",
+		},
+		{
 			"verified too late", "PY009 high", verify + "def f(p, want):\n    m = torch.load(p, weights_only=False)\n    verify(p, want)\n    return m",
 			verify + "def f(p, want):\n    verify(p, want)\n    m = torch.load(p, weights_only=False)\n    return m",
 		},
+	})
+}
+
+// What a table of loaders gives may be each of them.
+func TestTableTwins(t *testing.T) {
+	const table = "R = {'.j': json.load, '.jit': torch.jit.load, '.pt': torch.load, '.pkl': pickle.load, '.joblib': joblib.load, '.df': pd.read_pickle}\n"
+	const safe = "R = {'.j': json.load, '.pt': torch.load}\n"
+	const item = "def f(p):\n    fn = R[p.suffix]\n    return fn(p)"
+	const got = "def f(p):\n    fn = R.get(p.suffix)\n    return fn(p)"
+	const asked = "def f():\n    return R.get(flask.request.form['t'], json.load)(flask.request.form['p'])"
+	checkTwins(t, "a.py", "import flask, joblib, json, pickle, torch\nimport pandas as pd\n", []twin{
+		{"pickle", "PY020 medium", table + item, safe + item},
+		{"joblib", "PY021 medium", table + item, safe + item},
+		{"pandas", "PY023 medium", table + item, safe + item},
+		{"torch.jit", "PY010 medium", table + item, safe + item},
+		{"torch", "PY006 low", table + item, "R = {'.j': json.load}\n" + item},
+		{"by a method", "PY021 medium", table + got, safe + got},
+		{"a default", "PY021 medium", safe + "def f(p):\n    return R.get(p.suffix, joblib.load)(p)", safe + "def f(p):\n    return R.get(p.suffix, json.load)(p)"},
+		{"a key that is written out", "PY021 medium", table + "R.get('.joblib')(p)", table + "R.get('.j')(p)"},
+		{"a key that is not there", "PY002 high", "K = {'half': False}\ntorch.load(p, weights_only=K.get('safe', False))", "K = {'half': False}\ntorch.load(p, weights_only=K.get('safe', True))"},
+		{"the worst of them", "PY040 critical", table + asked, safe + asked},
 	})
 }
 

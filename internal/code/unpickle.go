@@ -25,18 +25,8 @@ type loader struct {
 	reads bool
 }
 
-// loaders are what runs a file, torch.load apart.
+// loaders are what runs a file, torch.load apart; the worst first.
 var loaders = []loader{
-	{
-		[]string{"torch.jit.load", "torch.jit._serialization.load"},
-		0, "f", jitLoad,
-		"torch.jit.load reads a program that nothing verified before", "", true,
-	},
-	{
-		[]string{"torch.export.load", "torch._export.load", "torch._export.serde.serialize.load"},
-		0, "f", exportLoad,
-		"torch.export.load reads a program that nothing verified before", "", true,
-	},
 	{
 		[]string{"torch.package.PackageImporter", "torch.package.package_importer.PackageImporter"},
 		0, "file_or_buffer", packageImporter,
@@ -71,10 +61,20 @@ var loaders = []loader{
 		0, "filepath_or_buffer", pandasPickle,
 		"pandas.read_pickle runs whatever the file says", "", false,
 	},
+	{
+		[]string{"torch.jit.load", "torch.jit._serialization.load"},
+		0, "f", jitLoad,
+		"torch.jit.load reads a program that nothing verified before", "", true,
+	},
+	{
+		[]string{"torch.export.load", "torch._export.load", "torch._export.serde.serialize.load"},
+		0, "f", exportLoad,
+		"torch.export.load reads a program that nothing verified before", "", true,
+	},
 }
 
-// loaderOf finds the loader that a call may be.
-func (v *view) loaderOf(c *pysrc.Invocation) (loader, string) {
+// loadersOf finds the loaders that a call may be, the worst first, and their names.
+func (v *view) loadersOf(c *pysrc.Invocation) (list []loader, names []string) {
 	for _, l := range loaders {
 		name := nameOf(c, l.names...)
 		if name == "" {
@@ -83,24 +83,36 @@ func (v *view) loaderOf(c *pysrc.Invocation) (loader, string) {
 		if l.only != "" && !slices.Contains(v.words(c, -1, l.only), "True") && !slices.Contains(v.words(c, 2, l.only), "True") {
 			continue
 		}
-		return l, name
+		list, names = append(list, l), append(names, name)
 	}
-	return loader{}, ""
+	return list, names
+}
+
+// loaderOf finds the worst loader that a call may be.
+func (v *view) loaderOf(c *pysrc.Invocation) (loader, string) {
+	list, names := v.loadersOf(c)
+	if len(list) == 0 {
+		return loader{}, ""
+	}
+	return list[0], names[0]
 }
 
 // unpickles reports loads, other than torch.load, that run what a file says.
 func (v *view) unpickles() {
 	for _, c := range v.m.Calls {
-		l, name := v.loaderOf(c)
-		switch {
-		case name == "" || c.Partial || v.ownBytes(c) || v.copies(c):
+		list, names := v.loadersOf(c)
+		if len(list) == 0 || c.Partial || v.ownBytes(c) || v.copies(c) {
 			continue
-		case l.rule != packageImporter && v.checked(c):
-			continue
-		case l.message == "":
-			l.message = name + " runs whatever its input says"
 		}
-		v.found(l.rule, c.Node, l.message)
+		for i, l := range list {
+			if l.rule != packageImporter && v.checked(c) {
+				continue
+			}
+			if l.message == "" {
+				l.message = names[i] + " runs whatever its input says"
+			}
+			v.found(l.rule, c.Node, l.message)
+		}
 	}
 }
 

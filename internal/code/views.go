@@ -218,7 +218,7 @@ func (t *tracer) serve(c *pysrc.Invocation, a pysrc.Arg) {
 			t.serves = true
 			params := v.Def.Params.All()
 			for at, p := range t.out.routines[i].params {
-				if (at > 0 || v.Def.Parent.Kind != pysrc.ClassScope) && !t.injected(params[at], v.Def) && p != "writer" && !converted(p, t.routesIn(c.Node, c.Scope)) {
+				if (at > 0 || v.Def.Parent.Kind != pysrc.ClassScope) && t.marked(params[at], v.Def.Parent) == nil && p != "writer" && !converted(p, t.routesIn(c.Node, c.Scope)) {
 					t.enters(v.Def, p, fromRequest, fmt.Sprintf("%s, which a request brings to %s", p, v.Def.Title()))
 				}
 			}
@@ -243,6 +243,7 @@ func (t *tracer) calledWith(c *pysrc.Invocation, a pysrc.Arg, name string, bound
 		return
 	}
 	p := &passing{refs: []string{t.word(ref)}, fn: t.fns[c.Scope.Function()], bound: bound, spot: t.spot(c.Node), shown: strings.Clone(t.shown(c.Node))}
+	p.asks = c.Is("fastapi.routing.APIRoute") || c.Method() == "add_api_route"
 	brings := t.source(fromRequest, "what a request brings to "+t.shown(a.Expr), a.Expr)
 	for i := range mostServed {
 		p.args = append(p.args, argument{position: i, labels: brings})

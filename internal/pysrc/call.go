@@ -300,7 +300,14 @@ func (m *Module) use(a Arg, by *Invocation) {
 
 // result says what a call gives.
 func (m *Module) result(e *Call, s *Scope, depth int) (out []Value) {
-	for _, f := range m.eval(e.Func, s, depth) {
+	var called []Value
+	if a, ok := e.Func.(*Attribute); ok && a.Attr == "get" && len(e.Args) > 0 {
+		of := m.eval(a.Value, s, depth+1)
+		out, called = m.got(of, e, s, depth), m.attribute(of, a.Attr, depth)
+	} else {
+		called = m.eval(e.Func, s, depth)
+	}
+	for _, f := range called {
 		switch f.Kind {
 		case Ref:
 			out = merge(out, m.resultOf(f.Name, e, s, depth)...)

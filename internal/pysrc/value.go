@@ -319,13 +319,40 @@ func (m *Module) lookup(of Arg, index []Value, depth int) []Value {
 		return one(Value{})
 	}
 	if len(index) == 1 && index[0].Kind == Text {
-		for i, k := range d.Keys {
-			if key, is := k.(*Str); is && key.Value == index[0].Name {
-				return m.eval(d.Values[i], of.Scope, depth)
-			}
+		if value := d.item(index[0].Name); value != nil {
+			return m.eval(value, of.Scope, depth)
 		}
 	}
 	return m.any(d.Values, of.Scope, depth)
+}
+
+// item is what stands under a key that is written out, or nil.
+func (d *Dict) item(name string) Expr {
+	for i, k := range d.Keys {
+		if key, is := k.(*Str); is && key.Value == name {
+			return d.Values[i]
+		}
+	}
+	return nil
+}
+
+// got is what the method get gives of dictionaries that are written out. One that does not
+// have the key, as far as is seen, gives the default.
+func (m *Module) got(of []Value, e *Call, s *Scope, depth int) (out []Value) {
+	for _, v := range of {
+		d, ok := v.Arg.Expr.(*Dict)
+		if v.Kind != Mapping || !ok {
+			continue
+		}
+		index := m.eval(e.Args[0], s, depth)
+		if len(index) != 1 || index[0].Kind != Text || d.item(index[0].Name) != nil {
+			out = merge(out, m.lookup(v.Arg, index, depth)...)
+		}
+		if len(e.Args) > 1 {
+			out = merge(out, m.eval(e.Args[1], s, depth)...)
+		}
+	}
+	return out
 }
 
 // namespace reads a module's dictionary: sys.modules["torch"], vars(torch)["load"].
