@@ -58,3 +58,35 @@ func TestNames(t *testing.T) {
 		t.Error("the worst severity is not first, or the strategies are not eight")
 	}
 }
+
+// TestFindingNames: places within messages are no part of a name, and what else has
+// numbers is.
+func TestFindingNames(t *testing.T) {
+	name := func(message string) string { return (&Finding{Message: message}).Names()[0] }
+	for _, same := range [][2]string{
+		{"it is made at train.py:5:9, outside", "it is made at train.py:16:13, outside"},
+		{"load at a.ipynb!cell 3:5:9", "load at a.ipynb!cell 3:6:9"},
+		{"torch (requirements.txt:1) and b (Dockerfile:2)", "torch (requirements.txt:11) and b (Dockerfile:3)"},
+		{"m.pt!data.pkl@0x1f and 3 bytes at 0x20", "m.pt!data.pkl@0x2f and 3 bytes at 0x30"},
+		{"lost when line 4 leaves, at offset 12", "lost when line 5 leaves, at offset 13"},
+	} {
+		if a, b := name(same[0]), name(same[1]); a != b {
+			t.Errorf("%s is not called like %s", a, b)
+		}
+	}
+	for _, other := range [][2]string{
+		{"it is made at train.py:5:9", "it is made at serve.py:5:9"},
+		{"torch 2.4.1 is old", "torch 2.4.2 is old"},
+		{"it listens on 0.0.0.0:80", "it listens on 0.0.0.0:81"},
+		{"FROM pytorch/pytorch:2.1.0 is not pinned", "FROM pytorch/pytorch:3.1.0 is not pinned"},
+		{"opcode 0x1f", "opcode 0x2f"},
+	} {
+		if a, b := name(other[0]), name(other[1]); a == b {
+			t.Errorf("%q is called like %q", other[0], other[1])
+		}
+	}
+	of := Finding{Message: "a", Package: &Package{Name: "torch", Version: "2.4.1"}, Advisory: &Advisory{ID: "CVE-1", Aliases: []string{"GHSA-1"}}}
+	if names := of.Names(); len(names) != 2 || names[0] == names[1] {
+		t.Errorf("an advisory with two names: %q", names)
+	}
+}

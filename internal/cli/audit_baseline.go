@@ -72,14 +72,14 @@ func compares(f *finding.Finding) bool {
 	return f.Severity > finding.Info && f.Outcome == finding.Present && f.Waived == nil
 }
 
-// stable are the names of a finding that stay the same when lines move and when the
-// project is called by another path.
+// stable are the names of a finding that stay the same also when the project is called by
+// another path.
 func stable(root string, f finding.Finding) []string {
 	f.Where.Path = withinRoot(root, f.Where.Path)
 	if root != "." {
 		f.Message = strings.ReplaceAll(f.Message, root+"/", "")
 	}
-	return sameness(&f)
+	return f.Names()
 }
 
 func withinRoot(root, path string) string {

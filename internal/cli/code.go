@@ -55,8 +55,10 @@ which calls run what a file says, what a request, an argument or a download can 
 to them, and which models check nothing that reaches them. No Python is needed, and
 nothing is run.
 
-PATH is the folder of a project, the current one if not given, or some files of the
-project in the current folder. What is not named is then not followed into.
+PATH is the folder of a project, the current one if not given, or a folder or some files
+of the project in the current folder. That is then read as a whole, with its policy and
+its requirements, and what stands in PATH is reported. A folder is a project where it
+holds andiron.yaml, andiron.lock, .git or a file that names dependencies.
 
 With --fix what can be rewritten safely is shown as a patch, and the exit code is 1 where
 there is something; nothing is written. With --fix --yes the patch goes to the standard
@@ -207,13 +209,16 @@ func (u *unheard) Summary(s finding.Summary) error {
 	return nil
 }
 
-// codeOf says what is looked at: a folder, or files of the project in the current one.
+// codeOf says what is looked at: a project, or a folder or files of that in the current one.
 func codeOf(args []string) (engine.CodeRun, error) {
 	switch len(args) {
 	case 0:
 		return engine.CodeRun{Dir: "."}, nil
 	case 1:
 		if folder(args[0]) == nil {
+			if root := projectAbove(args[0]); root != args[0] {
+				return engine.CodeRun{Dir: root, Paths: args, Around: true}, nil
+			}
 			return engine.CodeRun{Dir: args[0]}, nil
 		}
 	}
@@ -224,6 +229,9 @@ func codeOf(args []string) (engine.CodeRun, error) {
 		if !engine.ReadsCode(filepath.ToSlash(arg)) {
 			return engine.CodeRun{}, usage(fmt.Sprintf("code scan: %q is neither a folder nor Python code", arg), "name one that is there, or a file with a name such as train.py or train.ipynb")
 		}
+	}
+	if root, ok := projectAround(args); ok {
+		return engine.CodeRun{Dir: root, Paths: args, Around: true}, nil
 	}
 	return engine.CodeRun{Dir: ".", Paths: args}, nil
 }

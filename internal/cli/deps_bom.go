@@ -184,7 +184,7 @@ func (r *depsRun) openBaseline(h finding.Handler) (finding.Handler, error) {
 		if f.Outcome == finding.Undetermined || f.Waived != nil {
 			continue // what it is known to be, or counts for, came later
 		}
-		for _, k := range sameness(&f) {
+		for _, k := range f.Names() {
 			out.known[k] = max(out.known[k], f.Severity)
 		}
 	}
@@ -193,25 +193,8 @@ func (r *depsRun) openBaseline(h finding.Handler) (finding.Handler, error) {
 
 const mostBaseline = 64 << 20
 
-// sameness are the names of a finding that stay the same when lines move: any name of
-// the advisory will do.
-func sameness(f *finding.Finding) (keys []string) {
-	pkg := ""
-	if f.Package != nil {
-		pkg = f.Package.Name + " " + f.Package.Version
-	}
-	base := strings.Join([]string{f.Rule, f.Where.Path, f.Where.Member, pkg}, "\x00")
-	if f.Advisory == nil {
-		return []string{base + "\x00" + f.Message}
-	}
-	for _, id := range append([]string{f.Advisory.ID}, f.Advisory.Aliases...) {
-		keys = append(keys, base+"\x00"+id)
-	}
-	return keys
-}
-
 func (b *baseline) Finding(f finding.Finding) error {
-	known := slices.ContainsFunc(sameness(&f), func(k string) bool {
+	known := slices.ContainsFunc(f.Names(), func(k string) bool {
 		was, ok := b.known[k]
 		return ok && was >= f.Severity
 	})

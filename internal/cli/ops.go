@@ -41,7 +41,9 @@ against, numbers in 32 bits, memory that is lost or never written, races, launch
 whose errors nobody reads, writes that the schema does not declare. It also says which
 operators no test calls, whether gradients, sanitizers, owners and branch rules were
 seen, and which changes to operators name no second person in the history (.git).
-DIR is the current folder if not given.
+DIR is the current folder if not given. Where it is a part of the project in the
+current folder, the policy of that counts, and tests, owners and builds are looked for
+in DIR alone.
 
 Nothing is compiled or run, unless --with names other tools. It starts them: clang-tidy,
 cppcheck, and with gcc the compiler, which only checks syntax and types. Nothing of
@@ -62,7 +64,9 @@ incomplete.`,
 				return err
 			}
 			a.heap.widen()
-			return a.run(cmd.Context(), cmd, &f, dir, []string{dir}, func(ctx context.Context, opt engine.Options, h finding.Handler) error {
+			root := projectAbove(dir)
+			return a.run(cmd.Context(), cmd, &f, root, []string{dir}, func(ctx context.Context, opt engine.Options, h finding.Handler) error {
+				opt.Whole = root == dir
 				opt.Outside = a.outside(&with, dir)
 				return engine.Operators(ctx, dir, opt, h)
 			})

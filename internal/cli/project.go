@@ -4,13 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/andiron-dev/andiron/internal/artifact"
 	"github.com/andiron-dev/andiron/internal/bounded"
 	"github.com/andiron-dev/andiron/internal/lockfile"
+	"github.com/andiron-dev/andiron/internal/manifest"
 	"github.com/andiron-dev/andiron/internal/pattern"
 	"github.com/andiron-dev/andiron/internal/policy"
 	"github.com/andiron-dev/andiron/internal/rule"
@@ -26,6 +29,44 @@ type project struct {
 	policyName string // empty where there is no policy
 	lock       *lockfile.File
 	lockName   string // where the lock is or would be
+}
+
+// projectAbove is the project that a folder is about: itself, unless it is a part of the one
+// in the current folder.
+func projectAbove(dir string) string {
+	if root, ok := projectAround([]string{dir}); ok && !isProject(dir) {
+		return root
+	}
+	return dir
+}
+
+// projectAround is the current folder, called as paths are, where it is a project and
+// they lie beneath it.
+func projectAround(paths []string) (root string, ok bool) {
+	root = "."
+	if filepath.IsAbs(paths[0]) {
+		root, _ = os.Getwd() // nothing lies beneath one that is not known
+	}
+	for _, p := range paths {
+		if rel, err := filepath.Rel(root, p); err != nil || rel == "." || !filepath.IsLocal(rel) {
+			return "", false
+		}
+	}
+	return root, isProject(root)
+}
+
+// isProject reports whether a folder says that it is a project: it holds a policy, a
+// lock, its history, or a file that names dependencies.
+func isProject(dir string) bool {
+	entries, _ := os.ReadDir(dir) // one that cannot be listed says nothing
+	return slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+		switch e.Name() {
+		case policy.FileName, lockfile.FileName, ".git":
+			return true
+		}
+		kind, ok := manifest.Identify(e.Name(), nil)
+		return ok && !e.IsDir() && kind != manifest.Notebook && kind != manifest.Dockerfile
+	})
 }
 
 // openProject reads the policy and the lock of a folder, or those that were named.

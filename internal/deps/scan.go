@@ -269,6 +269,9 @@ func (s *scanner) vulnerable(st *statement, id finding.Package, h advisory.Hit, 
 	if !h.Malicious {
 		f.Severity = severityOf(h)
 		f.Fix = fix
+		if h.Fixed == "" {
+			f.Fix = noFix(st.Name)
+		}
 	}
 	f.Package = &id
 	f.Advisory = &finding.Advisory{ID: h.ID, Aliases: append([]string{}, h.Aliases...), Fixed: h.Fixed, Class: h.Fact.Class, Reach: h.Fact.Reach}
@@ -292,11 +295,16 @@ func fixOf(name string, hits []advisory.Hit) string {
 	case closed > 0 && to.Pre():
 		return fmt.Sprintf("update %s to a final release later than %s, which closes %d of %d", name, to, closed, len(hits))
 	case closed == 0:
-		return fmt.Sprintf("no fixed version of %s is published; avoid what the advisory is about, or waive it with a reason", name)
+		return noFix(name)
 	case closed < len(hits):
 		return fmt.Sprintf("update %s to %s or later, which closes %d of %d; no fixed version is published for the rest", name, to, closed, len(hits))
 	}
 	return fmt.Sprintf("update %s to %s or later, or run andiron deps update", name, to)
+}
+
+// noFix is for a vulnerability that no version is known to be without.
+func noFix(name string) string {
+	return fmt.Sprintf("no fixed version of %s is published for this yet; avoid what the advisory is about, or waive it with a reason", name)
 }
 
 // severityOf takes a vulnerability without a rating for a high one, unless it is known

@@ -109,6 +109,9 @@ func (w *together) revisit(ctx context.Context, opt Options, emit func(result) e
 			w.flows[i] = r.flow
 		}
 		r.python, r.modules, r.flow, r.allows = false, nil, nil, nil // these were counted before
+		if !opt.reports(f.Path()) {
+			continue
+		}
 		if err := emit(r); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -20,6 +21,9 @@ func ofCode(rule string) bool { return strings.HasPrefix(rule, "PY") }
 type CodeRun struct {
 	Dir   string   // the project: what its requirements say of torch, and how names of modules begin
 	Paths []string // what is looked at; nil is the whole of Dir
+	// Around has the rest of Dir read as well, of which nothing is reported: what stands
+	// in Paths may be defined, guarded or handed something there.
+	Around bool
 	// Fix has files rewritten, and Rewrite called with each that changes, by path.
 	Fix     *CodeFix
 	Rewrite func(Rewritten) error
@@ -50,10 +54,29 @@ func Code(ctx context.Context, what CodeRun, opt Options, h finding.Handler) err
 	}
 	opt.onlyCode = true
 	paths := what.Paths
-	if paths == nil {
+	switch {
+	case paths == nil:
 		paths, opt.Whole = []string{what.Dir}, true
+	case what.Around:
+		for _, p := range paths {
+			opt.only = append(opt.only, filepath.ToSlash(filepath.Clean(p)))
+		}
+		paths = append([]string{what.Dir}, paths...)
 	}
 	return run(ctx, paths, opt, h, nil)
+}
+
+// reports reports whether what is found in a file, or in the project as a whole, is
+// handed on.
+func (o *Options) reports(name string) bool {
+	return o.only == nil || name == o.code.Root || slices.ContainsFunc(o.only, func(p string) bool {
+		return name == p || strings.HasPrefix(name, p+"/")
+	})
+}
+
+// aside is what is kept of a file of which nothing is reported.
+func (r result) aside() result {
+	return result{modules: r.modules, flow: r.flow, abs: r.abs, validation: r.validation, stopped: r.stopped}
 }
 
 // counts reports whether the policy keeps the findings of a rule in a file, and nobody

@@ -38,6 +38,9 @@ func (e *emitter) drain(order <-chan *job) error {
 		if err != nil {
 			return err
 		}
+		if j.file() && !e.opt.reports(j.entry.Path) {
+			r = r.aside()
+		}
 		if err := e.emit(r); err != nil {
 			return err
 		}
@@ -106,7 +109,7 @@ func (e *emitter) emit(r result) error {
 	slices.SortStableFunc(r.loose, finding.Compare)
 	for _, f := range r.loose {
 		f, keep := e.judged(normal(f))
-		if !keep {
+		if !keep || !e.opt.reports(f.Where.Path) {
 			continue
 		}
 		e.sum.loose(f)

@@ -78,6 +78,7 @@ type Options struct {
 	code       *code.Options               // look at code as well; nil does not
 	torch      *ranges                     // which torch the code runs with, by folder
 	onlyCode   bool                        // and at nothing else
+	only       []string                    // what is reported of what is read, by path; nil is all
 	rewrite    func(Rewritten) error       // is told of files that change
 	leave      func(finding.Where, string) // and of what does not, and why
 	operators  string                      // the folder whose operators are looked at as well; empty for none

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/engine"
 	"github.com/andiron-dev/andiron/internal/opreport"
@@ -102,6 +104,37 @@ func TestEveryRuleHasExamples(t *testing.T) {
 	}
 }
 
+// TestNamesStay: what is found in the example of a rule is called the same when every
+// line of the project moves.
+func TestNamesStay(t *testing.T) {
+	rules, err := engine.Catalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	looked := 0
+	for id, e := range allExamples(t) {
+		s := e.fires
+		if !s.audit && !s.operators && !s.depends || id == "OPS099" { // that is about the very bytes that were tested
+			continue
+		}
+		looked++
+		dir := t.TempDir()
+		before := lookIn(t, dir, s, rules).names()
+		s.files = maps.Clone(s.files)
+		for name, content := range s.files {
+			if slices.Contains([]string{".py", ".txt", ".toml", ".yaml", ".sh", ".cpp", ".cu", ".h"}, filepath.Ext(name)) && content != "" {
+				s.files[name] = "\n" + content
+			}
+		}
+		if diff := cmp.Diff(before, lookIn(t, dir, s, rules).names()); diff != "" {
+			t.Errorf("%s, after every line moved:\n%s", id, diff)
+		}
+	}
+	if looked < 100 {
+		t.Errorf("only %d examples have lines", looked)
+	}
+}
+
 // checkFires holds a run against what a finding of the rule must do.
 func checkFires(t *testing.T, r *rule.Rule, got *seen) {
 	t.Helper()
@@ -155,7 +188,11 @@ func checkQuiet(t *testing.T, r *rule.Rule, s scene, got *seen) {
 // look makes a scene and scans it.
 func look(t *testing.T, s scene, rules rule.Catalogue) *seen {
 	t.Helper()
-	dir := t.TempDir()
+	return lookIn(t, t.TempDir(), s, rules)
+}
+
+func lookIn(t *testing.T, dir string, s scene, rules rule.Catalogue) *seen {
+	t.Helper()
 	for name, content := range s.files {
 		put(t, dir, name, content)
 	}
@@ -235,6 +272,14 @@ func (s *seen) all() []finding.Finding {
 		fs = append(fs, a.Findings...)
 	}
 	return fs
+}
+
+func (s *seen) names() (list []string) {
+	for _, f := range s.all() {
+		list = append(list, f.Names()[0])
+	}
+	slices.Sort(list)
+	return list
 }
 
 func (s *seen) String() string {

@@ -24,7 +24,7 @@ func Operators(ctx context.Context, dir string, opt Options, h finding.Handler) 
 		return err
 	}
 	e.sum.other += files
-	if err := e.finish(ctx.Err() == nil); err != nil {
+	if err := e.finish(opt.Whole && ctx.Err() == nil); err != nil {
 		return err
 	}
 	if ctx.Err() != nil {

@@ -202,7 +202,9 @@ func (w *walk) met(e artifact.Entry, err error, notes *noted) bool {
 		f := notListed.Undetermined(finding.Where{Path: e.Path}, err.Error())
 		return w.add(done(result{loose: []finding.Finding{f}}))
 	case e.Note != "":
-		notes.add(e)
+		if w.opt.reports(e.Path) {
+			notes.add(e)
+		}
 		return true
 	}
 	return w.add(&job{entry: e, named: !e.Dir && w.named[e.Path], done: make(chan result, 1)})

@@ -191,20 +191,22 @@ func unseen(in Input) []string {
 func modelLoading(in Input) view {
 	v := view{searched: noModels(in)}
 	for _, a := range byPath(in.Artifacts) {
+		var loaded, refused []finding.Finding
 		for _, f := range a.Findings {
 			loads, known := weightsOnly(f)
-			switch e := (finding.Evidence{Text: f.Message, Where: f.Where}); {
+			switch f.Fix = ""; {
 			case !known:
 			case loads:
-				v.implemented = append(v.implemented, e)
+				loaded = append(loaded, f)
 			default:
-				e.Fix = refusedHint
+				f.Fix = refusedHint
 				if a.Verdict > finding.Unknown {
-					e.Fix = rejectFix(a)
+					f.Fix = rejectFix(a)
 				}
-				v.missing = append(v.missing, e)
+				refused = append(refused, f)
 			}
 		}
+		v.implemented, v.missing = append(v.implemented, byMessage(loaded)...), append(v.missing, byMessage(refused)...)
 		if holdsData(a) {
 			v.implemented = append(v.implemented, finding.Evidence{
 				Text: "is " + a.Format + ": its loader runs no pickle", Where: finding.Where{Path: a.Path},
@@ -277,11 +279,21 @@ func loose(in Input, s finding.Strategy) []finding.Finding {
 
 // byRule makes one piece of evidence of all findings of one rule in one file.
 func byRule(fs []finding.Finding) []finding.Evidence {
-	type key struct{ path, rule string }
+	return merged(fs, func(finding.Finding) string { return "" })
+}
+
+// byMessage makes one of those that say the same as well: several members of an archive
+// may.
+func byMessage(fs []finding.Finding) []finding.Evidence {
+	return merged(fs, func(f finding.Finding) string { return f.Message })
+}
+
+func merged(fs []finding.Finding, and func(finding.Finding) string) []finding.Evidence {
+	type key struct{ path, rule, and string }
 	var out []finding.Evidence
 	at, more := map[key]int{}, map[key]int{}
 	for _, f := range fs {
-		k := key{f.Where.Path, f.Rule}
+		k := key{f.Where.Path, f.Rule, and(f)}
 		if _, ok := at[k]; ok {
 			more[k]++
 			continue

@@ -135,13 +135,19 @@ func TestSafeSerialization(t *testing.T) {
 }
 
 func TestSecureLoading(t *testing.T) {
-	in := Input{Artifacts: []finding.Artifact{weights, tensors, frame, evil, objects}}
+	parts := finding.Artifact{Path: "m/p.pt2", Format: "pt2-old"} // an archive of three pickles
+	for _, told := range []string{"loads it on every torch", "refuses it on every torch", "loads it on every torch"} {
+		parts.Findings = append(parts.Findings, note("PKL095", "m/p.pt2", "torch.load(weights_only=True) "+told))
+	}
+	in := Input{Artifacts: []finding.Artifact{weights, tensors, frame, evil, objects, parts}}
 	want := []string{
 		"partial: " + noCode,
+		"+ m/p.pt2!archive/data.pkl: torch.load(weights_only=True) loads it on every torch (and 1 more of PKL095 in this file)",
 		"+ m/t.safetensors: is safetensors: its loader runs no pickle",
 		"+ m/w.pt!archive/data.pkl: torch.load(weights_only=True) loads it on torch 1.13 and later",
 		"- m/f.ckpt!archive/data.pkl: torch.load(weights_only=True) refuses it on every torch | " + refusedHint,
 		"- m/it's evil.pt!archive/data.pkl@0x1f: loading it would run a command | do not load it",
+		"- m/p.pt2!archive/data.pkl: torch.load(weights_only=True) refuses it on every torch | " + refusedHint,
 	}
 	if diff := cmp.Diff(want, lines(get(t, in, finding.SecureLoading))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -252,19 +252,11 @@ func suppression(f finding.Finding) *sarif.Suppression {
 // fingerprint stays the same when only offsets and lines move, and for a package also
 // when its version or the words do. Equal findings of one member are numbered.
 func (s *sarifRun) fingerprint(f finding.Finding) string {
-	h := sha256.New()
-	parts := []string{f.Rule, f.Where.Path, f.Where.Member, f.Message}
 	if f.Package != nil {
-		advisory := ""
-		if f.Advisory != nil {
-			advisory = f.Advisory.ID
-		}
-		parts = []string{f.Rule, f.Where.Path, f.Where.Member, f.Package.Name, advisory}
+		f.Message, f.Package = "", &finding.Package{Name: f.Package.Name}
 	}
-	for _, part := range parts {
-		h.Write([]byte(strconv.Itoa(len(part)) + ":" + part))
-	}
-	sum := hex.EncodeToString(h.Sum(nil)[:16])
+	h := sha256.Sum256([]byte(f.Names()[0]))
+	sum := hex.EncodeToString(h[:16])
 	s.seen[sum]++
 	return sum + ":" + strconv.Itoa(s.seen[sum])
 }
