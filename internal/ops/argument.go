@@ -392,6 +392,7 @@ func (a *fn) unchecked(index span, at int) (from string, where int, found bool) 
 // values of its tensor, about the element as it stands, p[i] >= 0 && p[i] < n, or by what
 // the expression does with it.
 func (a *fn) held(e load, s span, at int) bool {
+	at = max(at, e.at) // p[checked(q[i], n)]
 	switch below, above := a.compared(a.f.Word(e.at), at); {
 	case e.x != nil && a.state(e.x.tensor, at)&hasValues != 0:
 		return true
@@ -414,7 +415,7 @@ func (a *fn) uncheckedNames(index span, at, depth int, seen map[string]bool) (fr
 			continue
 		}
 		seen[name] = true
-		if below, above := a.compared(name, at); below && above || above && strings.Contains(v.typ, "unsigned") {
+		if below, above := a.compared(name, max(at, i)); below && above || above && strings.Contains(v.typ, "unsigned") {
 			continue
 		}
 		sources := append([]span{v.init}, v.assigned...)

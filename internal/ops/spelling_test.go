@@ -82,6 +82,20 @@ func TestSpellings(t *testing.T) {
 		{"OPS006", index, chose + "memcpy(&s, p + q[i] * d, 4); }", chose + "memcpy(&s, p + q[i] % n * d, 4); }"},
 		{"OPS006", index, chose + "std::copy_n(p + i * d + k, d, &s); }", chose + "TORCH_CHECK(k >= 0 && k < d);\nstd::copy_n(p + i * d + k, d, &s); }"},
 		{"OPS006", index, chose + "g(i, p - q[i]); }", chose + "g(q[i], p + i, q[i]); }"},
+
+		// A lower bound may be another number than 0, and a sign the end of a macro's name.
+		{"OPS006", index, chose + "TORCH_CHECK(k >= 1); s += p[k - 1]; }", chose + "TORCH_CHECK(k >= 1 && k <= n); s += p[k - 1]; }"},
+		{"OPS006", index, chose + "TORCH_CHECK(q[i] <= n); s += p[q[i] - 1]; }", chose + "TORCH_CHECK(q[i] >= 1 && q[i] <= n); s += p[q[i] - 1]; }"},
+		{"OPS006", index, chose + "if (k > 1) continue; s += p[k - 1]; }", chose + "if (k < 1 || k > n) continue; s += p[k - 1]; }"},
+		{"OPS006", index, chose + "TORCH_CHECK(k < 16); s += p[k]; }", chose + "TORCH_CHECK(k >= 2 && k <= n); s += p[k - 2]; }"},
+		{"OPS006", index, chose + "if (k < 16) s += p[k]; }", chose + "if (k < 1) k = 1; if (k > n) k = n; s += p[k - 1]; }"},
+		{"OPS006", index, chose + "TORCH_CHECK_LT(k, n); s += p[k]; }", chose + "TORCH_CHECK_GE(k, 0); TORCH_CHECK_LT(k, n); s += p[k]; }"},
+		{"OPS007", ", int64_t k", "TORCH_CHECK(k < a.size(0)); a.data_ptr<float>()[k] = 1;", "TORCH_CHECK(k >= 1 && k <= a.size(0)); a.data_ptr<float>()[k - 1] = 1;"},
+
+		{"OPS006", index, "auto [lo, hi] = at::aminmax(a); TORCH_CHECK(lo.item<int64_t>() >= 0);" + chose + "s += p[k]; }", "auto [lo, hi] = at::aminmax(b); TORCH_CHECK(lo.item<int64_t>() >= 0 && hi.item<int64_t>() < n);" + chose + "s += p[k]; }"},
+		{"OPS006", index, "auto m = at::aminmax(b);" + chose + "s += p[k]; }", "auto m = at::aminmax(b); auto lo = std::get<0>(m).item<int64_t>(); TORCH_CHECK(lo >= 0 && std::get<1>(m).item<int64_t>() < n);" + chose + "s += p[k]; }"},
+		{"OPS006", index, "at::Tensor lo = a.min(); TORCH_CHECK(lo.item<int64_t>() >= 0);" + chose + "s += p[k]; }", "at::Tensor lo = b.min(), hi = b.max(); TORCH_CHECK(lo.item<int64_t>() >= 0 && hi.item<int64_t>() < n);" + chose + "s += p[k]; }"},
+
 		{"OPS006", index, chose + "float* r = p + q[i]; s += r[0]; }", chose + "float* r = p + i; s += r[0] + q[i]; }"},
 	} {
 		if got := ofRule(scanned(t, op(tt.arguments, tt.fires)), tt.rule); len(got) == 0 {
@@ -89,6 +103,49 @@ func TestSpellings(t *testing.T) {
 		}
 		if got := ofRule(scanned(t, op(tt.arguments, tt.quiet)), tt.rule); len(got) != 0 {
 			t.Errorf("%s is no mistake: %q", tt.quiet, got)
+		}
+	}
+}
+
+// An index may be checked by a macro, or by a function that it is given to.
+func TestCheckedElsewhere(t *testing.T) {
+	const (
+		throws = "static void check(int64_t k, int64_t n) { TORCH_CHECK_INDEX(k >= 0 && k < n, k); }\n"
+		gives  = "static int64_t check(int64_t k, int64_t n) { if (k < 0) k += n; TORCH_CHECK(k >= 0 && k < n); return k; }\n"
+		says   = "static bool check(int64_t k, int64_t n) { return 0 <= k && k < n; }\n"
+		half   = "static int64_t check(int64_t k, int64_t n) { TORCH_CHECK(k < n); return k; }\n"
+	)
+	for _, tt := range []struct {
+		head, body string
+		quiet      bool
+	}{
+		{"#define CHECK(k, n) TORCH_CHECK_INDEX(0 <= k && k < n, \"index\")\n", "CHECK(q[i], n); s += p[q[i]];", true},
+		{"#define CHECK(k, n) TORCH_CHECK((k) >= 0 && (k) < (n), \"index\")\n", "auto k = q[i]; CHECK(k, n); s += p[k];", true},
+		{"#define CHECK(k, n) TORCH_CHECK((k) >= 0 && (k) < (n), \"index\")\n", "CHECK(i, n); s += p[q[i]];", false},
+		{"#define CHECK(k, n) TORCH_CHECK((k) >= 0 && (k) < (n), \"index\")\n", "CHECK(r[q[i]], n); s += r[q[i]];", false},
+		{"#define CHECK(k, n) TORCH_CHECK(k < n, \"index\")\n", "CHECK(q[i], n); s += p[q[i]];", false},
+		{"#define WITHIN(k, n) if (k < 0 || k >= n) throw std::out_of_range(\"index\")\n#define INDEX(k) WITHIN(k, n)\n", "INDEX(q[i]); s += p[q[i]];", true},
+		{"", "CHECK_INDEX(q[i], n); s += p[q[i]];", true}, // of a header that lies elsewhere
+		{throws, "check(q[i], n); s += p[q[i]];", true},
+		{throws, "auto k = q[i]; check(k, n); s += p[k];", true},
+		{throws, "check(i, n); s += p[q[i]];", false},
+		{throws, "s += p[q[i]]; check(q[i], n);", false},
+		{throws, "check(row, n); s += p[row];", true},
+		{throws, "s += p[row];", false},
+		{"static void twice(int64_t k, int64_t n);\n" + throws + "static void twice(int64_t k, int64_t n) { check(k, n); }\n", "twice(q[i], n); s += p[q[i]];", true},
+		{"static void check(const int64_t* q, int64_t i, int64_t n) { TORCH_CHECK(q[i] >= 0 && q[i] < n); }\n", "check(q, i, n); s += p[q[i]];", true},
+		{gives, "const int64_t k = check(q[i], n); s += p[k];", true},
+		{gives, "s += p[check(q[i], n)];", true},
+		{gives, "s += p[check(row, n)];", true},
+		{says, "if (!check(q[i], n)) continue; s += p[q[i]];", true},
+		{half, "s += p[check(q[i], n)];", false},
+		{half, "s += p[check(row, n)];", false},
+	} {
+		got := ofRule(scanned(t, map[string]string{"op.cpp": "#include <torch/extension.h>\n" + tt.head + "float f(const at::Tensor& x, const at::Tensor& idx, const at::Tensor& z, int64_t row) {\n" +
+			"auto p = x.data_ptr<float>(); auto q = idx.data_ptr<int64_t>(); auto r = z.data_ptr<int64_t>(); auto n = x.size(0); float s = 0;\n" +
+			"for (int64_t i = 0; i < idx.size(0); ++i) { " + tt.body + " }\nreturn s;\n}\nPYBIND11_MODULE(m, m) { m.def(\"f\", &f); }\n"}), "OPS006", "OPS007")
+		if len(got) == 0 != tt.quiet {
+			t.Errorf("%s%s: %q", tt.head, tt.body, got)
 		}
 	}
 }
