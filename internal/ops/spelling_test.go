@@ -23,6 +23,8 @@ func TestSpellings(t *testing.T) {
 		loops = "for (int i = 0; i < rows; ++i) for (int j = 0; j < cols; ++j) "
 		loop  = "auto c = a.contiguous(); auto p = c.data_ptr<float>(); float s = 0; int64_t i = 0;\n"
 		bytes = ", at::Tensor& o"
+		taken = "const int64_t n = a.numel(); float* buf = static_cast<float*>(malloc(n * sizeof(float)));\n"
+		freed = "\ng(buf); free(buf);"
 		index = ", const at::Tensor& b, int64_t n, int64_t d"
 		chose = "TORCH_CHECK(n > 0 && d > 0);\nauto p = a.data_ptr<float>(); auto q = b.data_ptr<int64_t>(); float s = 0; for (int64_t i = 0; i < n; ++i) { int64_t k = q[i]; "
 	)
@@ -61,6 +63,22 @@ func TestSpellings(t *testing.T) {
 		{"OPS007", ", int64_t dim", "auto v = a.strides().vec(); v[dim] = 1; g(v);", "auto v = a.sizes().vec(); TORCH_CHECK(dim >= 0 && dim < a.dim()); v[dim] = 1; g(v);"},
 		{"OPS007", ", int64_t dim", "const auto v = a.sizes(); g(v[dim]);", "auto v = a.view(a.sizes()); g(v[dim]);"},
 		{"OPS007", ", int64_t dim", "std::vector<int64_t> v(a.sizes().begin(), a.sizes().end()); v[dim] = 1; g(v);", "auto n = a.size(dim); auto v = a.sizes().vec(); v[dim] = 1; g(v);"},
+
+		// Where there is no memory none is lost.
+		{"OPS012", "", taken + "TORCH_CHECK(n > 0);" + freed, taken + "TORCH_CHECK(buf != nullptr, \"out of memory\");" + freed},
+		{"OPS012", "", taken + "TORCH_CHECK(buf && n > 0);" + freed, taken + "TORCH_CHECK(buf);" + freed},
+		{"OPS012", "", taken + "TORCH_CHECK(buf[0] == 0);" + freed, taken + "TORCH_INTERNAL_ASSERT((n == 0 || buf));" + freed},
+		{"OPS012", "", taken + "if (buf) return a;" + freed, taken + "if (!buf) return a;" + freed},
+		{"OPS012", "", taken + "if (buf == nullptr || n == 0) return a;" + freed, taken + "if (buf == nullptr && n > 0) throw std::bad_alloc();" + freed},
+		{"OPS012", "", taken + "if (!buf) g(n); else throw std::bad_alloc();" + freed, taken + "if (NULL == buf) { g(n); throw std::bad_alloc(); }" + freed},
+		{"OPS012", "", "void* buf; if (posix_memalign(&buf, 64, a.nbytes()) == 0) { TORCH_CHECK(a.dim() == 1); free(buf); }", "void* buf; if (posix_memalign(&buf, 64, a.nbytes()) != 0) throw std::bad_alloc(); free(buf);"},
+		{"OPS012", "", "void* buf; auto e = cudaMalloc(&buf, a.nbytes()); TORCH_CHECK(e != cudaSuccess); cudaFree(buf);", "void* buf; auto e = cudaMalloc(&buf, a.nbytes()); TORCH_CHECK(e == cudaSuccess); cudaFree(buf);"},
+		{"OPS012", "", taken + "try { TORCH_CHECK(n > 0); } catch (...) { throw; }" + freed, taken + "try { TORCH_CHECK(n > 0); } catch (...) { free(buf); throw; }" + freed},
+		{"OPS012", "", taken + "try { TORCH_CHECK(n > 0); } catch (...) { free(buf); throw; } TORCH_CHECK(n > 1);" + freed, taken + "try { g(n); } catch (...) { free(buf); throw; }" + freed},
+		// What frees memory holds it.
+		{"OPS011", "", taken + freed, "std::unique_ptr<float, decltype(&std::free)> buf(static_cast<float*>(std::malloc(a.nbytes())), &std::free);"},
+		{"OPS011", "", taken + "return at::from_blob(buf, {n}, a.options());", taken + "return at::from_blob(buf, {n}, [](void* p) { std::free(p); }, a.options());"},
+		{"OPS011", "", "float* row_ptr = new float[9]; delete[] row_ptr;", taken + "return at::from_blob(buf, {n}, free, a.options());"},
 
 		{"OPS004", bytes, "memcpy(o.data_ptr(), a.data_ptr(), a.nbytes());", "TORCH_CHECK(o.sizes() == a.sizes());\nmemcpy(o.data_ptr(), a.data_ptr(), a.nbytes());"},
 		{"OPS004", bytes, "std::memcpy(o.data_ptr(), a.data_ptr(), a.numel() * a.element_size());", "TORCH_CHECK(o.nbytes() >= a.nbytes());\nstd::memcpy(o.data_ptr(), a.data_ptr(), a.nbytes());"},
