@@ -344,9 +344,9 @@ func (l *looker) indexValues(a *fn) {
 		sev = finding.Medium
 	}
 	for _, s := range a.subs {
-		_, indices := a.ofSubscript(s)
+		x, indices := a.ofSubscript(s)
 		for _, index := range indices {
-			from, at, ok := a.unchecked(index, s.at)
+			from, at, ok := a.unchecked(index, x, s.at)
 			if !ok || reported[from] {
 				continue
 			}
@@ -358,7 +358,8 @@ func (l *looker) indexValues(a *fn) {
 		if !a.f.Is(i, "+") && !a.f.Is(i, "-") || !a.movesPointer(i) {
 			return
 		}
-		if from, at, ok := a.unchecked(a.argument(i+1), i); ok && !reported[from] {
+		x, _ := a.accessOf(a.f.Word(i - 1))
+		if from, at, ok := a.unchecked(a.argument(i+1), x, i); ok && !reported[from] {
 			reported[from] = true
 			l.foundAs(indexOpen, sev, a.src, at, fmt.Sprintf("an element of %s moves a pointer and is not held against both 0 and a size", from))
 		}
@@ -378,14 +379,15 @@ func (a *fn) argument(first int) span {
 	return span{First: first, Last: first}
 }
 
-// unchecked follows an index to an element of a tensor that nothing was asked about.
-func (a *fn) unchecked(index span, at int) (from string, where int, found bool) {
+// unchecked follows an index into something to an element of a tensor that nothing was
+// asked about.
+func (a *fn) unchecked(index span, into *access, at int) (from string, where int, found bool) {
 	for _, e := range a.loads(index) {
-		if !a.held(e, index, at) {
+		if !a.held(e, index, at) && !a.placed(e, into, at) {
 			return e.name, index.First, true
 		}
 	}
-	return a.uncheckedNames(index, at, 0, map[string]bool{})
+	return a.uncheckedNames(index, into, at, 0, map[string]bool{})
 }
 
 // held reports whether something was asked about an element of an expression: about the
@@ -404,7 +406,7 @@ func (a *fn) held(e load, s span, at int) bool {
 	return a.clampedAt(s, e.at)
 }
 
-func (a *fn) uncheckedNames(index span, at, depth int, seen map[string]bool) (from string, where int, found bool) {
+func (a *fn) uncheckedNames(index span, into *access, at, depth int, seen map[string]bool) (from string, where int, found bool) {
 	if depth > mostSteps || !a.spend(index.Last-index.First+1) {
 		return "", 0, false
 	}
@@ -426,11 +428,11 @@ func (a *fn) uncheckedNames(index span, at, depth int, seen map[string]bool) (fr
 		}
 		for _, s := range sources {
 			for _, e := range a.loads(s) {
-				if !a.held(e, s, at) {
+				if !a.held(e, s, at) && !a.placed(e, into, at) {
 					return e.name, i, true
 				}
 			}
-			if from, _, ok := a.uncheckedNames(s, at, depth+1, seen); ok {
+			if from, _, ok := a.uncheckedNames(s, into, at, depth+1, seen); ok {
 				return from, i, true
 			}
 		}

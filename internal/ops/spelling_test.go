@@ -23,6 +23,7 @@ func TestSpellings(t *testing.T) {
 		loops = "for (int i = 0; i < rows; ++i) for (int j = 0; j < cols; ++j) "
 		loop  = "auto c = a.contiguous(); auto p = c.data_ptr<float>(); float s = 0; int64_t i = 0;\n"
 		bytes = ", at::Tensor& o"
+		order = "auto p = a.data_ptr<float>(); auto q = o.data_ptr<int64_t>(); float s = 0; for (int64_t i = 0; i < o.size(0); ++i) s += p[q[i]];"
 		taken = "const int64_t n = a.numel(); float* buf = static_cast<float*>(malloc(n * sizeof(float)));\n"
 		freed = "\ng(buf); free(buf);"
 		index = ", const at::Tensor& b, int64_t n, int64_t d"
@@ -108,6 +109,20 @@ func TestSpellings(t *testing.T) {
 		{"OPS006", index, chose + "TORCH_CHECK(k < 16); s += p[k]; }", chose + "TORCH_CHECK(k >= 2 && k <= n); s += p[k - 2]; }"},
 		{"OPS006", index, chose + "if (k < 16) s += p[k]; }", chose + "if (k < 1) k = 1; if (k > n) k = n; s += p[k - 1]; }"},
 		{"OPS006", index, chose + "TORCH_CHECK_LT(k, n); s += p[k]; }", chose + "TORCH_CHECK_GE(k, 0); TORCH_CHECK_LT(k, n); s += p[k]; }"},
+		// What torch made as places in a tensor are none in another one.
+		{"OPS006", index, "auto o = b.argsort();" + order, "auto o = a.argsort();" + order},
+		{"OPS006", index, "auto o = b.argsort();" + order, "TORCH_CHECK(a.sizes() == b.sizes()); auto o = b.argsort();" + order},
+		{"OPS006", index, "auto o = a.argsort() + 1;" + order, "auto o = a.argsort().contiguous(); o = o.flip(0);" + order},
+		{"OPS006", index, "auto o = a.argsort().add(1);" + order, "auto c = a.select(1, 0); auto o = c.argsort();" + order},
+		{"OPS006", index, "auto o = std::get<0>(a.sort()).contiguous();" + order, "auto o = std::get<1>(a.sort(0, true)).contiguous();" + order},
+		{"OPS006", index, "auto [o, v] = a.topk(3);" + order, "auto [v, o] = a.topk(3);" + order},
+		{"OPS006", index, "auto t = a.sort(); auto o = std::get<0>(t).to(at::kLong);" + order, "auto t = a.sort(); auto o = std::get<1>(t).to(at::kLong);" + order},
+		{"OPS006", index, "at::Tensor v, o; std::tie(o, v) = b.sort();" + order, "at::Tensor v, o; std::tie(v, o) = a.sort();" + order},
+		{"OPS006", index, "auto o = at::nonzero(b).squeeze(1);" + order, "auto o = at::nonzero(a).squeeze(1);" + order},
+		{"OPS006", index, "auto o = at::randperm(n);" + order, "auto o = at::randperm(a.size(0));" + order},
+		{"OPS006", index, "auto o = at::arange(d);" + order, "const auto m = a.numel(); auto o = at::arange(0, m);" + order},
+		{"OPS006", index, "a.data_ptr<float>()[b.argmax().item<int64_t>()] = 1;", "a.data_ptr<float>()[a.argmax().item<int64_t>()] = 1;"},
+
 		{"OPS007", ", int64_t k", "TORCH_CHECK(k < a.size(0)); a.data_ptr<float>()[k] = 1;", "TORCH_CHECK(k >= 1 && k <= a.size(0)); a.data_ptr<float>()[k - 1] = 1;"},
 
 		{"OPS006", index, "auto [lo, hi] = at::aminmax(a); TORCH_CHECK(lo.item<int64_t>() >= 0);" + chose + "s += p[k]; }", "auto [lo, hi] = at::aminmax(b); TORCH_CHECK(lo.item<int64_t>() >= 0 && hi.item<int64_t>() < n);" + chose + "s += p[k]; }"},
