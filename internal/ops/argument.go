@@ -532,11 +532,11 @@ func (a *fn) callee(open int) int {
 	return i
 }
 
-// clamped reports whether an expression bounds what it gives.
+// clamped reports whether an expression bounds what it gives from above.
 func (a *fn) clamped(s span) bool {
 	for i := s.First; i < s.Last; i++ {
 		switch a.f.Word(i) {
-		case "%", "clamp", "min", "max", "maybe_wrap_dim", "&":
+		case "%", "clamp", "min", "maybe_wrap_dim", "&":
 			return true
 		}
 	}

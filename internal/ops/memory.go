@@ -431,13 +431,8 @@ func (a *fn) overrun(v *variable) (int, *bound) {
 
 // limited reports whether a condition before at is about what an index goes up to.
 func (a *fn) limited(index span, b *bound, at int) bool {
-	if a.clamped(index) {
+	if a.bounded(index, 0) {
 		return true
-	}
-	for _, i := range a.names(index) {
-		if n := a.loopOf(a.f.Word(i), i); n != nil && a.clamped(n.loop.bound) {
-			return true
-		}
 	}
 	for _, c := range a.checks {
 		if c.at >= at || !a.constant(c.cond) {
@@ -457,6 +452,21 @@ func (a *fn) limited(index span, b *bound, at int) bool {
 	return false
 }
 
+// bounded reports whether an expression bounds what it gives, or what a name in it counts
+// up to or begins as is bounded: const int64_t n = std::min(x.dim(), int64_t{4}).
+func (a *fn) bounded(s span, depth int) bool {
+	if depth > mostSteps || !a.spend(s.Last-s.First+1) {
+		return false
+	}
+	return a.clamped(s) || slices.ContainsFunc(a.names(s), func(i int) bool {
+		if n := a.loopOf(a.f.Word(i), i); n != nil {
+			return a.bounded(n.loop.bound, depth+1)
+		}
+		v := a.lookup(a.f.Word(i), i)
+		return v != nil && v.param < 0 && len(v.assigned) == 0 && kindOf(v.typ) != tensor && a.bounded(v.init, depth+1)
+	})
+}
+
 // constant reports whether a condition names a number other than 0, or a constant.
 func (a *fn) constant(s span) bool {
 	for i := s.First; i < s.Last; i++ {
@@ -464,11 +474,22 @@ func (a *fn) constant(s span) bool {
 		if a.f.Tokens[i].Kind == cppsrc.Number && w != "0" {
 			return true
 		}
-		if v := a.lookup(w, i); a.f.IsIdent(i) && v == nil && !a.member(i) && !a.f.Is(i-1, "<") && !a.f.Is(i+1, "(") && !a.f.Is(i+1, "::") && !a.f.Is(i+1, "<") {
+		if a.f.IsIdent(i) && a.fixed(i) && !a.member(i) && !a.f.Is(i-1, "<") && !a.f.Is(i+1, "(") && !a.f.Is(i+1, "::") && !a.f.Is(i+1, "<") {
 			return true
 		}
 	}
 	return false
+}
+
+// fixed reports whether a name is no variable: one that is declared elsewhere, or a
+// constant that is a number.
+func (a *fn) fixed(i int) bool {
+	v := a.lookup(a.f.Word(i), i)
+	if v == nil {
+		return true
+	}
+	_, number := a.literal(v.init)
+	return number && v.param < 0 && strings.Contains(v.typ, "const")
 }
 
 // unwritten is OPS014.

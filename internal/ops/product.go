@@ -194,7 +194,7 @@ func (a *fn) large(i int) bool {
 	if a.f.Tokens[i].Kind == cppsrc.Number {
 		return a.f.Word(i) != "0" && (a.f.Word(i) != "1" || a.f.Is(i+1, "<<"))
 	}
-	return a.f.IsIdent(i) && !a.f.Is(i+1, ".") && !a.f.Is(i+1, "(") && a.lookup(a.f.Word(i), i) == nil && !a.member(i)
+	return a.f.IsIdent(i) && !a.f.Is(i+1, ".") && !a.f.Is(i+1, "(") && a.fixed(i) && !a.member(i)
 }
 
 // takesMemory says what a product is for, where that matters.

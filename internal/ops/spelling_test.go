@@ -18,16 +18,18 @@ func op(arguments, body string) map[string]string {
 // not taken for one.
 func TestSpellings(t *testing.T) {
 	const (
-		sized = "auto c = a.contiguous(); auto p = c.data_ptr<float>(); int rows = c.size(0), cols = c.size(1); float s = 0;\n"
-		wide  = "auto c = a.contiguous(); auto p = c.data_ptr<float>(); int64_t rows = c.size(0), cols = c.size(1); float s = 0;\n"
-		loops = "for (int i = 0; i < rows; ++i) for (int j = 0; j < cols; ++j) "
-		loop  = "auto c = a.contiguous(); auto p = c.data_ptr<float>(); float s = 0; int64_t i = 0;\n"
-		bytes = ", at::Tensor& o"
-		order = "auto p = a.data_ptr<float>(); auto q = o.data_ptr<int64_t>(); float s = 0; for (int64_t i = 0; i < o.size(0); ++i) s += p[q[i]];"
-		taken = "const int64_t n = a.numel(); float* buf = static_cast<float*>(malloc(n * sizeof(float)));\n"
-		freed = "\ng(buf); free(buf);"
-		index = ", const at::Tensor& b, int64_t n, int64_t d"
-		chose = "TORCH_CHECK(n > 0 && d > 0);\nauto p = a.data_ptr<float>(); auto q = b.data_ptr<int64_t>(); float s = 0; for (int64_t i = 0; i < n; ++i) { int64_t k = q[i]; "
+		sized  = "auto c = a.contiguous(); auto p = c.data_ptr<float>(); int rows = c.size(0), cols = c.size(1); float s = 0;\n"
+		wide   = "auto c = a.contiguous(); auto p = c.data_ptr<float>(); int64_t rows = c.size(0), cols = c.size(1); float s = 0;\n"
+		loops  = "for (int i = 0; i < rows; ++i) for (int j = 0; j < cols; ++j) "
+		loop   = "auto c = a.contiguous(); auto p = c.data_ptr<float>(); float s = 0; int64_t i = 0;\n"
+		bytes  = ", at::Tensor& o"
+		order  = "auto p = a.data_ptr<float>(); auto q = o.data_ptr<int64_t>(); float s = 0; for (int64_t i = 0; i < o.size(0); ++i) s += p[q[i]];"
+		array  = "int64_t v[4]; "
+		filled = "for (int64_t i = 0; i < n; ++i) v[i] = a.stride(i);"
+		taken  = "const int64_t n = a.numel(); float* buf = static_cast<float*>(malloc(n * sizeof(float)));\n"
+		freed  = "\ng(buf); free(buf);"
+		index  = ", const at::Tensor& b, int64_t n, int64_t d"
+		chose  = "TORCH_CHECK(n > 0 && d > 0);\nauto p = a.data_ptr<float>(); auto q = b.data_ptr<int64_t>(); float s = 0; for (int64_t i = 0; i < n; ++i) { int64_t k = q[i]; "
 	)
 	for _, tt := range []struct{ rule, arguments, fires, quiet string }{
 		{"OPS021", "", sized + loops + "s += p[i * cols + j];", wide + loops + "s += p[i * cols + j];"},
@@ -80,6 +82,12 @@ func TestSpellings(t *testing.T) {
 		{"OPS011", "", taken + freed, "std::unique_ptr<float, decltype(&std::free)> buf(static_cast<float*>(std::malloc(a.nbytes())), &std::free);"},
 		{"OPS011", "", taken + "return at::from_blob(buf, {n}, a.options());", taken + "return at::from_blob(buf, {n}, [](void* p) { std::free(p); }, a.options());"},
 		{"OPS011", "", "float* row_ptr = new float[9]; delete[] row_ptr;", taken + "return at::from_blob(buf, {n}, free, a.options());"},
+
+		{"OPS013", "", array + "const int64_t n = std::max(a.dim(), int64_t{4});" + filled, array + "const int64_t n = std::min(a.dim(), int64_t{4});" + filled},
+		{"OPS013", "", array + "const int64_t n = a.dim();" + filled, array + "const int64_t m = std::min<int64_t>(a.dim(), 4); const int64_t n = m;" + filled},
+		{"OPS013", "", array + "const int64_t n = a.dim(); int64_t m = 4; m = n; TORCH_CHECK(n <= m);" + filled, "constexpr int64_t m = 4; int64_t v[m]; const int64_t n = a.dim(); TORCH_CHECK(n <= m);" + filled},
+		{"OPS013", "", array + "const int64_t n = a.dim();" + filled, "const int64_t m = 4; " + array + "const int64_t n = a.dim(); if (n > m) throw std::runtime_error(\"dims\");" + filled},
+		{"OPS021", "", sized + loops + "s += p[i * cols + j];", sized + "constexpr int m = 4096; TORCH_CHECK(rows <= m && cols <= m);\n" + loops + "s += p[i * cols + j];"},
 
 		{"OPS004", bytes, "memcpy(o.data_ptr(), a.data_ptr(), a.nbytes());", "TORCH_CHECK(o.sizes() == a.sizes());\nmemcpy(o.data_ptr(), a.data_ptr(), a.nbytes());"},
 		{"OPS004", bytes, "std::memcpy(o.data_ptr(), a.data_ptr(), a.numel() * a.element_size());", "TORCH_CHECK(o.nbytes() >= a.nbytes());\nstd::memcpy(o.data_ptr(), a.data_ptr(), a.nbytes());"},
