@@ -53,6 +53,7 @@ func TestSpellings(t *testing.T) {
 		{"OPS020", "", "auto k = static_cast<int>(a.numel()); g(k);", "auto k = static_cast<int64_t>(a.numel()); g(k);"},
 		{"OPS020", "", "const auto k = int(a.numel()); g(k);", "const auto k = a.numel(); g(k);"},
 		{"OPS020", "", "auto k = static_cast<int32_t>(a.size(0)); g(k);", "auto k = static_cast<double>(a.size(0)); g(k);"},
+		{"OPS020", "", "const int k = a.numel(); g(k);", "const int k = c10::checked_convert<int>(a.numel(), \"int\"); g(k);"},
 		{"OPS020", "", "auto k = (int)a.numel(); g(k);", "auto k = (int)a.dim() * a.numel(); g(k);"},
 
 		{"OPS015", "", loop + "while (i <= a.numel()) s += p[i++];", loop + "while (i < a.numel()) s += p[i++];"},
@@ -217,6 +218,23 @@ func TestKernelIndex(t *testing.T) {
 		slices.Sort(rules)
 		if !slices.Equal(rules, tt.rules) {
 			t.Errorf("%s: %q", tt.body, got)
+		}
+	}
+}
+
+// Who launches a kernel may know that 32 bits are enough.
+func TestLaunchesFew(t *testing.T) {
+	for check, want := range map[string]int{
+		"": 1,
+		"TORCH_CHECK(x.size(0) < 1 << 20 && x.size(1) < 1 << 20);":               0,
+		"TORCH_CHECK(x.size(0) < 1 << 20 && x.size(1) > 0);":                     1,
+		"if (x.numel() > kMost) throw std::runtime_error(\"too many\");":         0,
+		"const auto n = x.size(0); TORCH_CHECK(n <= 4096 && x.size(1) <= 4096);": 0,
+	} {
+		got := ofRule(scanned(t, map[string]string{"op.cu": "#include <torch/extension.h>\n__global__ void k(float* x, int h, int w) { const int i = blockIdx.x * blockDim.x + threadIdx.x; if (i < h) x[(int64_t)i * w] = 1; }\n" +
+			"void f(at::Tensor x) { " + check + " dim3 grid((x.size(0) + 255) / 256); k<<<grid, 256, 0, s>>>(x.data_ptr<float>(), x.size(0), x.size(1)); }\n"}), "OPS024")
+		if len(got) != want {
+			t.Errorf("%q: %q", check, got)
 		}
 	}
 }
