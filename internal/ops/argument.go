@@ -355,11 +355,8 @@ func (l *looker) indexValues(a *fn) {
 		}
 	}
 	a.each(func(i int) { // T* q = p + k; memcpy(o, p + k, n);
-		if !a.f.Is(i, "+") && !a.f.Is(i, "-") || !a.movesPointer(i) {
-			return
-		}
-		x, _ := a.accessOf(a.f.Word(i - 1))
-		if from, at, ok := a.unchecked(a.argument(i+1), x, i); ok && !reported[from] {
+		by := a.moves(i)
+		if from, at, ok := a.unchecked(by, a.pointerBefore(i), i); ok && !reported[from] {
 			reported[from] = true
 			l.foundAs(indexOpen, sev, a.src, at, fmt.Sprintf("an element of %s moves a pointer and is not held against both 0 and a size", from))
 		}
@@ -555,17 +552,15 @@ func (l *looker) scalars(a *fn) {
 	}
 }
 
-// indexedBy finds a subscript whose index is a parameter that was not checked.
+// indexedBy finds a subscript whose index is a parameter that was not checked, or a
+// pointer that is moved by it.
 func (a *fn) indexedBy(name string) int {
 	at := -1
 	a.each(func(i int) {
-		if at >= 0 || !a.f.Is(i, "[") || a.f.Mate(i) < i || !a.f.IsIdent(i-1) && !a.f.Is(i-1, ")") && !a.f.Is(i-1, "]") {
+		if at >= 0 {
 			return
 		}
-		if a.f.IsIdent(i-1) && a.tensorNamed(a.f.Word(i-1), i) { // x[k] of a tensor checks by itself
-			return
-		}
-		for _, j := range a.names(span{First: i + 1, Last: a.f.Mate(i)}) {
+		for _, j := range a.names(a.placeAt(i)) {
 			if !a.f.Is(j, name) && !a.isOnly(a.f.Word(j), name, j) || a.f.Is(j-1, "%") || a.f.Is(j-1, "/") {
 				continue
 			}
@@ -577,6 +572,24 @@ func (a *fn) indexedBy(name string) int {
 		}
 	})
 	return at
+}
+
+// placeAt is what says, at a token, which element is taken: k of p[k] and of p + k. What
+// was made here may be as large as the argument says, and p + k be its end.
+func (a *fn) placeAt(i int) span {
+	switch {
+	case !a.f.Is(i, "["):
+		if by := a.moves(i); by.First < by.Last {
+			if x := a.pointerBefore(i); x != nil && x.tensor != "" && a.known(x.tensor, x.at)&isMade == 0 {
+				return by
+			}
+		}
+	case a.f.Mate(i) < i || !a.f.IsIdent(i-1) && !a.f.Is(i-1, ")") && !a.f.Is(i-1, "]"):
+	case a.f.IsIdent(i-1) && a.tensorNamed(a.f.Word(i-1), i): // x[k] of a tensor checks by itself
+	default:
+		return span{First: i + 1, Last: a.f.Mate(i)}
+	}
+	return span{}
 }
 
 // isOnly reports whether a local begins as another name.

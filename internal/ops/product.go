@@ -260,14 +260,39 @@ func (a *fn) allocates(open int) bool {
 // owners32 are the templates that take memory for as many elements as they are called with.
 var owners32 = words("vector make_unique make_shared make_unique_for_overwrite unique_ptr SmallVector valarray")
 
+// moves gives what a pointer is moved by at a token: p + i, p += i; nothing where none is.
+func (a *fn) moves(i int) span {
+	switch a.f.Word(i) {
+	case "+", "-", "+=", "-=":
+		if a.movesPointer(i) {
+			return a.argument(i + 1)
+		}
+	}
+	return span{}
+}
+
 // movesPointer reports whether the + at a token moves a pointer: p + i, x.data_ptr<float>() + i.
 func (a *fn) movesPointer(i int) bool {
 	if a.f.IsIdent(i-1) && !a.member(i-1) {
 		name := a.f.Word(i - 1)
 		return a.isPointer(name, i-1) || a.derived[name] != nil
 	}
-	return a.f.Is(i-1, ")") && a.spend(len(a.accesses)) && slices.ContainsFunc(a.accesses, func(x *access) bool {
-		open, ok := a.argsAt(x.at)
-		return ok && x.raw() && a.f.Mate(open) == i-1
-	})
+	return a.pointerBefore(i) != nil
+}
+
+// pointerBefore is what the pointer that stands before a token points into, or nil.
+func (a *fn) pointerBefore(i int) *access {
+	if a.f.IsIdent(i-1) && !a.member(i-1) {
+		x, _ := a.accessOf(a.f.Word(i - 1))
+		return x
+	}
+	if !a.f.Is(i-1, ")") || !a.spend(len(a.accesses)) {
+		return nil
+	}
+	for _, x := range a.accesses {
+		if open, ok := a.argsAt(x.at); ok && x.raw() && a.f.Mate(open) == i-1 {
+			return x
+		}
+	}
+	return nil
 }

@@ -118,6 +118,13 @@ func TestSpellings(t *testing.T) {
 		{"OPS006", index, chose + "TORCH_CHECK(k < 16); s += p[k]; }", chose + "TORCH_CHECK(k >= 2 && k <= n); s += p[k - 2]; }"},
 		{"OPS006", index, chose + "if (k < 16) s += p[k]; }", chose + "if (k < 1) k = 1; if (k > n) k = n; s += p[k - 1]; }"},
 		{"OPS006", index, chose + "TORCH_CHECK_LT(k, n); s += p[k]; }", chose + "TORCH_CHECK_GE(k, 0); TORCH_CHECK_LT(k, n); s += p[k]; }"},
+		{"OPS007", ", int64_t k", "auto acc = a.accessor<float, 2>(); acc[k][0] = 1;", "auto acc = a.accessor<float, 2>(); TORCH_CHECK(k >= 0 && k < a.size(0)); acc[k][0] = 1;"},
+		{"OPS007", ", int64_t k", "auto acc = a.accessor<float, 1>(); acc[k] = 1;", "auto [acc, n] = std::make_pair(a.accessor<float, 1>(), 1); acc[n] = k;"},
+		{"OPS007", ", int64_t k", "auto p = a.data_ptr<float>(); g(p + k * a.size(1));", "auto p = a.data_ptr<float>(); TORCH_CHECK_INDEX(k >= 0 && k < a.size(0)); g(p + k * a.size(1));"},
+		{"OPS007", ", int64_t k", "g(a.data_ptr<float>() + k);", "auto o = at::empty({k}); float* p = o.data_ptr<float>(); std::fill(p, p + k, 0.f);"},
+		{"OPS007", ", int64_t k", "float* p = a.data_ptr<float>(); p += k; p[0] = 1;", "float* p = a.data_ptr<float>(); p += 4; p[0] = k;"},
+		{"OPS006", index, chose + "auto r = p; r += k; s += r[0]; }", chose + "auto r = p; r += k % n; s += r[0]; }"},
+
 		// What torch made as places in a tensor are none in another one.
 		{"OPS006", index, "auto o = b.argsort();" + order, "auto o = a.argsort();" + order},
 		{"OPS006", index, "auto o = b.argsort();" + order, "TORCH_CHECK(a.sizes() == b.sizes()); auto o = b.argsort();" + order},

@@ -314,7 +314,7 @@ func (a *fn) initialised(v *variable, i, last int) int {
 		return last
 	}
 	end := last
-	if parts := a.parts(span{First: i, Last: last}, ","); len(parts) > 1 {
+	if parts := a.f.Split(span{First: i, Last: last}); len(parts) > 1 { // and not x.accessor<float, 2>()
 		end = parts[0].Last
 	}
 	switch a.f.Word(i) {
