@@ -346,11 +346,16 @@ func (l *looker) kernelIndices(a *fn) {
 	narrow := map[int]string{}
 	for _, list := range a.vars {
 		for _, v := range list {
-			if v.param < 0 && kindOf(v.typ) == integer32 && a.has(v.init, "blockIdx") && a.has(v.init, "blockDim") && !a.has(v.init, "int64_t") {
+			if v.param < 0 && a.narrowIndex(v) {
 				narrow[v.at] = v.name
 			}
 		}
 	}
+	a.each(func(i int) { // CUDA_KERNEL_LOOP(i, n), of the project
+		if m := a.p.macro(a.src, a.f.Word(i)); m != nil && loops32(m) && a.f.IsIdent(i+2) && a.f.Is(i+1, "(") {
+			narrow[i+2] = a.f.Word(i + 2)
+		}
+	})
 	for _, s := range a.subs {
 		if slices.ContainsFunc(s.indices, a.blockProduct) {
 			narrow[s.at] = "an index of " + s.name
@@ -365,6 +370,29 @@ func (l *looker) kernelIndices(a *fn) {
 	for at, name := range narrow {
 		l.found(narrowKernelIndex, a, at, name+" is computed in 32 bits, and nothing makes sure that there are no more elements")
 	}
+}
+
+// narrowIndex reports whether a variable is an index of a kernel in 32 bits, or begins as
+// one and is widened too late. One that goes on by the size of the grid may start with few.
+func (a *fn) narrowIndex(v *variable) bool {
+	switch kindOf(v.typ) {
+	case integer32:
+		return a.has(v.init, "blockIdx") && a.has(v.init, "blockDim") && !a.has(v.init, "int64_t")
+	case integer64:
+		return !v.loop && a.blockProduct(v.init) && !a.has(a.def.Body, "gridDim")
+	default:
+		return false
+	}
+}
+
+// loops32 reports whether a macro is a loop over the threads of a grid that counts in 32
+// bits.
+func loops32(m *cppsrc.Macro) bool {
+	has := map[string]bool{}
+	for i := range m.Body.Tokens {
+		has[m.Body.Word(i)] = true
+	}
+	return has["for"] && has["int"] && has["blockIdx"] && has["blockDim"] && !has["int64_t"] && !has["size_t"] && !has["long"]
 }
 
 // launchesFew reports whether each size that a function gives to a kernel, as an argument

@@ -49,6 +49,10 @@ func TestSpellings(t *testing.T) {
 		{"OPS021", ", int rows, int cols", "auto p = a.data_ptr<float>(); float s = 0; " + loops + "s += p[i * cols + j];", "auto p = a.data_ptr<float>(); float s = 0; for (int i = 0; i < rows; ++i) for (int j = 0; j < 3; ++j) s += p[i * cols + j];"},
 		{"OPS021", ", int groups", sized + loops + "s += p[i * cols + j];", sized + "int each = cols / groups; for (int i = 0; i < groups; ++i) for (int j = 0; j < each; ++j) s += p[i * each + j];"},
 
+		{"OPS021", "", "int n = 1; for (int64_t d = 0; d < a.dim(); ++d) n *= a.size(d); auto v = at::zeros({n});", "int64_t n = 1; for (int64_t d = 0; d < a.dim(); ++d) n *= a.size(d); auto v = at::zeros({n});"},
+		{"OPS021", "", "int32_t n = 1; for (auto s : a.sizes()) n *= s; std::vector<float> v(n);", "TORCH_CHECK(a.numel() <= 4096); int32_t n = 1; for (auto s : a.sizes()) n *= s; std::vector<float> v(n);"},
+		{"OPS021", "", "int n = 1; for (auto s : a.sizes()) n *= s; auto v = at::empty({n, 2});", "int n = 1; for (int i = 0; i < 3; ++i) n *= 2; auto v = at::zeros({n});"},
+
 		{"OPS020", "", "auto k = (int)a.numel(); g(k);", "auto k = (int64_t)a.numel(); g(k);"},
 		{"OPS020", "", "auto k = static_cast<int>(a.numel()); g(k);", "auto k = static_cast<int64_t>(a.numel()); g(k);"},
 		{"OPS020", "", "const auto k = int(a.numel()); g(k);", "const auto k = a.numel(); g(k);"},
@@ -214,6 +218,12 @@ func TestKernelIndex(t *testing.T) {
 		{"x[(size_t)" + place + "] = 1;", []string{"OPS033"}},
 		{"if (" + place + " < n) x[" + place + "] = 1;", []string{"OPS024"}},
 		{"const int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; if (i >= n) return; x[(int64_t)" + place + "] = 1;", nil},
+		{"int64_t i = " + place + "; if (i < n) x[i] = 1;", []string{"OPS024"}},
+		{"for (int64_t i = " + place + "; i < n; i += blockDim.x * gridDim.x) x[i] = 1;", nil},
+		{"int64_t i = " + place + "; while (i < n) { x[i] = 1; i += gridDim.x * blockDim.x; }", nil},
+		{"\n#define EACH(i, n) for (int i = " + place + "; i < (n); i += blockDim.x * gridDim.x)\nEACH(i, n) x[i] = 1;", []string{"OPS024"}},
+		{"\n#define EACH(i, n) for (int i = " + place + "; i < (n); i += blockDim.x * gridDim.x)\nEACH(i, n) { x[i] = 1; }", []string{"OPS024"}},
+		{"\n#define EACH(i, n) for (int64_t i = " + place + "; i < (n); i += blockDim.x * gridDim.x)\nEACH(i, n) { x[i] = 1; }", nil},
 		{"if (threadIdx.x == 0) x[blockIdx.x] = 1;", nil},
 		{"x[blockIdx.x * 32 + threadIdx.x] = 1;", nil}, // a block for each row
 	} {
