@@ -497,12 +497,19 @@ func (l *looker) unwritten(a *fn) {
 	if a.device() {
 		return
 	}
+	if n := len(a.def.Stmts) - 1; n >= 0 && a.computes() && a.def.Stmts[n].Kind == cppsrc.Return && a.madeEmpty(a.def.Stmts[n].Head) {
+		l.found(partlyWritten, a, a.def.Stmts[n].All.First, a.operator()+" returns what at::empty made, and nothing writes it")
+	}
 	for name, list := range a.vars {
 		for _, v := range list {
-			if v.param >= 0 || !a.madeEmpty(v) {
+			if v.param >= 0 || !a.madeEmpty(v.init) {
 				continue
 			}
-			w := &writes{a: a, tensor: name, names: a.pointersInto(name), after: v.at}
+			w := &writes{a: a, tensor: name, names: a.pointersInto(name), after: v.at, sizes: a.boundOf(v.init)}
+			if w.early(v) {
+				l.found(partlyWritten, a, v.at, name+" is made by at::empty and returned before anything is written")
+				continue
+			}
 			if len(w.names) == 0 && !w.touched() || a.cut(name) {
 				continue
 			}
@@ -511,6 +518,28 @@ func (l *looker) unwritten(a *fn) {
 			}
 		}
 	}
+}
+
+// early reports whether a branch that is not taken for an empty tensor returns the tensor
+// before it is named anywhere else.
+func (w *writes) early(v *variable) bool {
+	a := w.a
+	for i := v.init.Last; i < a.def.Body.Last && a.spend(1); i++ {
+		if !a.f.Is(i, v.name) || a.lookup(v.name, i) != v {
+			continue
+		}
+		n := a.nodeAt(i)
+		if n == nil || n.stmt.Kind != cppsrc.Return || n.stmt.Head != (span{First: i, Last: i + 1}) || n.up == nil {
+			return false
+		}
+		for up := n.up; up != nil && up.stmt.All.First > v.at; up = up.up {
+			if up.stmt.Kind != cppsrc.If || !w.mode(up.stmt.Head) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
 }
 
 // cut reports whether only a part of a tensor goes on: out.narrow(0, 0, n).
@@ -527,13 +556,22 @@ func (a *fn) cut(name string) bool {
 	return found
 }
 
-// madeEmpty reports whether a variable begins as at::empty(...) or its like.
-func (a *fn) madeEmpty(v *variable) bool {
-	for i := v.init.First; i < v.init.Last && i < v.init.First+8; i++ {
+// computes reports whether a function is the kernel of an operator for a device, which one
+// for tensors without memory (Meta) is not, nor one that is there to take memory.
+func (a *fn) computes() bool {
+	return a.hasTensors() && len(a.entries) > 0 && !slices.ContainsFunc(a.entries, func(r *registration) bool {
+		takes := slices.ContainsFunc([]string{"empty", "alloc", "new"}, func(w string) bool { return strings.Contains(r.name, w) })
+		return takes || r.key != "CPU" && r.key != "CUDA"
+	})
+}
+
+// madeEmpty reports whether an expression is at::empty(...) or its like.
+func (a *fn) madeEmpty(s span) bool {
+	for i := s.First; i < s.Last && i < s.First+8; i++ {
 		switch a.f.Word(i) {
 		case "empty", "empty_like", "new_empty", "empty_strided":
 			open, ok := a.argsAt(i)
-			return ok && a.f.Mate(open)+1 == v.init.Last
+			return ok && a.f.Mate(open)+1 == s.Last
 		case "(", "{":
 			return false
 		}
@@ -561,6 +599,7 @@ type writes struct {
 	tensor string
 	names  []string // of pointers into it
 	after  int      // where it was declared
+	sizes  *bound   // what its sizes depend on
 }
 
 func (w *writes) touched() bool {
@@ -612,7 +651,8 @@ func (w *writes) skips(s *cppsrc.Stmt) bool {
 		case cppsrc.Jump:
 			return true
 		case cppsrc.Return:
-			if !w.a.f.Is(b.All.First, "throw") && !w.emptiness(s.Head) {
+			gives := b.Head.First >= b.Head.Last || w.a.has(b.Head, w.tensor)
+			if gives && !w.a.f.Is(b.All.First, "throw") && !w.emptiness(s.Head) {
 				return true
 			}
 		default:
@@ -621,8 +661,25 @@ func (w *writes) skips(s *cppsrc.Stmt) bool {
 	return false
 }
 
-// emptiness reports whether a condition asks whether something is 0.
+// mode reports whether a condition is about arguments alone that say nothing of how large
+// the tensor is.
+func (w *writes) mode(s span) bool {
+	names := w.a.names(s)
+	return len(names) > 0 && !slices.ContainsFunc(names, func(i int) bool {
+		v := w.a.lookup(w.a.f.Word(i), i)
+		if v == nil { // a constant
+			return w.a.f.Is(i+1, "(") || w.a.f.Is(i+1, ".")
+		}
+		k := kindOf(v.typ)
+		return v.param < 0 || w.sizes.params[v.name] || !k.integer() && k != floating && !strings.Contains(v.typ, "bool") && !strings.Contains(v.typ, "string")
+	})
+}
+
+// emptiness reports whether a condition asks whether something is 0, and that is no mode.
 func (w *writes) emptiness(s span) bool {
+	if w.mode(s) {
+		return false
+	}
 	for i := s.First; i < s.Last; i++ {
 		if w.a.f.Is(i, "0") || w.a.f.Is(i, "is_empty") || w.a.f.Is(i, "empty") {
 			return true

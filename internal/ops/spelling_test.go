@@ -26,6 +26,7 @@ func TestSpellings(t *testing.T) {
 		order  = "auto p = a.data_ptr<float>(); auto q = o.data_ptr<int64_t>(); float s = 0; for (int64_t i = 0; i < o.size(0); ++i) s += p[q[i]];"
 		array  = "int64_t v[4]; "
 		filled = "for (int64_t i = 0; i < n; ++i) v[i] = a.stride(i);"
+		each   = "auto p = a.data_ptr<float>(); auto q = o.data_ptr<float>(); for (int64_t i = 0; i < a.numel(); ++i) q[i] = p[i]; "
 		taken  = "const int64_t n = a.numel(); float* buf = static_cast<float*>(malloc(n * sizeof(float)));\n"
 		freed  = "\ng(buf); free(buf);"
 		index  = ", const at::Tensor& b, int64_t n, int64_t d"
@@ -71,6 +72,13 @@ func TestSpellings(t *testing.T) {
 		{"OPS007", ", int64_t dim", "auto v = a.strides().vec(); v[dim] = 1; g(v);", "auto v = a.sizes().vec(); TORCH_CHECK(dim >= 0 && dim < a.dim()); v[dim] = 1; g(v);"},
 		{"OPS007", ", int64_t dim", "const auto v = a.sizes(); g(v[dim]);", "auto v = a.view(a.sizes()); g(v[dim]);"},
 		{"OPS007", ", int64_t dim", "std::vector<int64_t> v(a.sizes().begin(), a.sizes().end()); v[dim] = 1; g(v);", "auto n = a.size(dim); auto v = a.sizes().vec(); v[dim] = 1; g(v);"},
+
+		// A branch that a mode takes returns what nobody wrote; one of an empty tensor has nothing to write.
+		{"OPS014", ", int64_t mode", "auto o = at::empty_like(a); if (mode == 0) return o; o.copy_(a); return o;", "auto o = at::empty_like(a); if (a.numel() == 0) return o; o.copy_(a); return o;"},
+		{"OPS014", ", bool mode", "auto o = at::empty_like(a); if (!mode) { return o; } o.copy_(a); return o;", "auto o = at::empty_like(a); if (!mode) { o.zero_(); return o; } o.copy_(a); return o;"},
+		{"OPS014", ", int64_t mode", "auto o = at::empty_like(a); if (mode == 0) return o; " + each + "return o;", "auto o = at::empty_like(a); if (mode == 0) return a; " + each + "return o;"},
+		{"OPS014", ", int64_t n, int64_t m", "auto o = at::empty({n}); if (m == 0) return o; o.fill_(m); return o;", "auto o = at::empty({n, m}); if (m == 0 || n == 0) return o; o.fill_(m); return o;"},
+		{"OPS014", ", int64_t mode", "auto o = at::empty_like(a); if (mode > 0) if (mode < 3) return o; o.fill_(mode); return o;", "auto o = at::empty_like(a); auto n = a.numel(); if (!n) return o; o.fill_(mode); return o;"},
 
 		// Where there is no memory none is lost.
 		{"OPS012", "", taken + "TORCH_CHECK(n > 0);" + freed, taken + "TORCH_CHECK(buf != nullptr, \"out of memory\");" + freed},
@@ -235,6 +243,28 @@ func TestKernelIndex(t *testing.T) {
 		slices.Sort(rules)
 		if !slices.Equal(rules, tt.rules) {
 			t.Errorf("%s: %q", tt.body, got)
+		}
+	}
+}
+
+// An operator that returns what nobody wrote computes nothing, unless it is to take memory
+// or for tensors that have none.
+func TestReturnsEmpty(t *testing.T) {
+	for _, tt := range []struct {
+		name, key, body string
+		want            int
+	}{
+		{"f", "CPU", "TORCH_CHECK(x.dim() == 1); return at::empty_like(x);", 1},
+		{"f", "CUDA", "return torch::empty({x.size(0)}, x.options());", 1},
+		{"f", "Meta", "return at::empty_like(x);", 0},
+		{"new_like", "CPU", "return at::empty_like(x);", 0},
+		{"f", "CPU", "if (x.numel() == 0) return at::empty_like(x); return x.clone();", 0},
+		{"f", "CPU", "return at::empty_like(x).fill_(1);", 0},
+	} {
+		got := ofRule(scanned(t, map[string]string{"op.cpp": "#include <torch/library.h>\nat::Tensor f(const at::Tensor& x) { " + tt.body + " }\n" +
+			"TORCH_LIBRARY(n, m) { m.def(\"" + tt.name + "(Tensor x) -> Tensor\"); }\nTORCH_LIBRARY_IMPL(n, " + tt.key + ", m) { m.impl(\"" + tt.name + "\", f); }\n"}), "OPS014")
+		if len(got) != tt.want {
+			t.Errorf("%s %s: %s: %q", tt.name, tt.key, tt.body, got)
 		}
 	}
 }
