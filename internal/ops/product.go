@@ -288,13 +288,12 @@ func (a *fn) allocates(open int) bool {
 // owners32 are the templates that take memory for as many elements as they are called with.
 var owners32 = words("vector make_unique make_shared make_unique_for_overwrite unique_ptr SmallVector valarray")
 
-// moves gives what a pointer is moved by at a token: p + i, p += i; nothing where none is.
+// moves gives what a pointer is moved by at a token: p + i, or p += i of one into a tensor;
+// nothing where none is. Others go on through memory whose parts somebody counted.
 func (a *fn) moves(i int) span {
-	switch a.f.Word(i) {
-	case "+", "-", "+=", "-=":
-		if a.movesPointer(i) {
-			return a.argument(i + 1)
-		}
+	switch w := a.f.Word(i); {
+	case (w == "+" || w == "-") && a.movesPointer(i), (w == "+=" || w == "-=") && a.pointerBefore(i) != nil:
+		return a.argument(i + 1)
 	}
 	return span{}
 }

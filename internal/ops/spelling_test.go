@@ -136,6 +136,7 @@ func TestSpellings(t *testing.T) {
 		{"OPS007", ", int64_t k", "g(a.data_ptr<float>() + k);", "auto o = at::empty({k}); float* p = o.data_ptr<float>(); std::fill(p, p + k, 0.f);"},
 		{"OPS007", ", int64_t k", "float* p = a.data_ptr<float>(); p += k; p[0] = 1;", "float* p = a.data_ptr<float>(); p += 4; p[0] = k;"},
 		{"OPS006", index, chose + "auto r = p; r += k; s += r[0]; }", chose + "auto r = p; r += k % n; s += r[0]; }"},
+		{"OPS006", index + ", float* w", chose + "g(w + k); }", chose + "w += k; }"},
 
 		// What torch made as places in a tensor are none in another one.
 		{"OPS006", index, "auto o = b.argsort();" + order, "auto o = a.argsort();" + order},
