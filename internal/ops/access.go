@@ -273,6 +273,21 @@ func (a *fn) ofSubscript(s *subscript) (x *access, indices []span) {
 	return x, append(indices, via...)
 }
 
+// outer lists the free names of a span that are in no subscript.
+func (a *fn) outer(s span) (list []int) {
+	end := 0
+	for _, i := range a.names(s) {
+		if i < end {
+			continue
+		}
+		list = append(list, i)
+		if a.f.Is(i+1, "[") {
+			end = a.f.Mate(i + 1)
+		}
+	}
+	return list
+}
+
 // names lists the free names of a span: not members, not what stands before ::.
 func (a *fn) names(s span) (list []int) {
 	for i := s.First; i < s.Last; i++ {

@@ -344,9 +344,9 @@ func (l *looker) indexValues(a *fn) {
 		sev = finding.Medium
 	}
 	for _, s := range a.subs {
-		_, indices := a.ofSubscript(s)
+		x, indices := a.ofSubscript(s)
 		for _, index := range indices {
-			from, at, ok := a.unchecked(index, s.at)
+			from, at, ok := a.unchecked(index, x, s.at)
 			if !ok || reported[from] {
 				continue
 			}
@@ -355,10 +355,8 @@ func (l *looker) indexValues(a *fn) {
 		}
 	}
 	a.each(func(i int) { // T* q = p + k; memcpy(o, p + k, n);
-		if !a.f.Is(i, "+") && !a.f.Is(i, "-") || !a.movesPointer(i) {
-			return
-		}
-		if from, at, ok := a.unchecked(a.argument(i+1), i); ok && !reported[from] {
+		by := a.moves(i)
+		if from, at, ok := a.unchecked(by, a.pointerBefore(i), i); ok && !reported[from] {
 			reported[from] = true
 			l.foundAs(indexOpen, sev, a.src, at, fmt.Sprintf("an element of %s moves a pointer and is not held against both 0 and a size", from))
 		}
@@ -378,20 +376,22 @@ func (a *fn) argument(first int) span {
 	return span{First: first, Last: first}
 }
 
-// unchecked follows an index to an element of a tensor that nothing was asked about.
-func (a *fn) unchecked(index span, at int) (from string, where int, found bool) {
+// unchecked follows an index into something to an element of a tensor that nothing was
+// asked about.
+func (a *fn) unchecked(index span, into *access, at int) (from string, where int, found bool) {
 	for _, e := range a.loads(index) {
-		if !a.held(e, index, at) {
+		if !a.held(e, index, at) && !a.placed(e, into, at) {
 			return e.name, index.First, true
 		}
 	}
-	return a.uncheckedNames(index, at, 0, map[string]bool{})
+	return a.uncheckedNames(index, into, at, 0, map[string]bool{})
 }
 
 // held reports whether something was asked about an element of an expression: about the
 // values of its tensor, about the element as it stands, p[i] >= 0 && p[i] < n, or by what
 // the expression does with it.
 func (a *fn) held(e load, s span, at int) bool {
+	at = max(at, e.at) // p[checked(q[i], n)]
 	switch below, above := a.compared(a.f.Word(e.at), at); {
 	case e.x != nil && a.state(e.x.tensor, at)&hasValues != 0:
 		return true
@@ -403,7 +403,7 @@ func (a *fn) held(e load, s span, at int) bool {
 	return a.clampedAt(s, e.at)
 }
 
-func (a *fn) uncheckedNames(index span, at, depth int, seen map[string]bool) (from string, where int, found bool) {
+func (a *fn) uncheckedNames(index span, into *access, at, depth int, seen map[string]bool) (from string, where int, found bool) {
 	if depth > mostSteps || !a.spend(index.Last-index.First+1) {
 		return "", 0, false
 	}
@@ -414,7 +414,7 @@ func (a *fn) uncheckedNames(index span, at, depth int, seen map[string]bool) (fr
 			continue
 		}
 		seen[name] = true
-		if below, above := a.compared(name, at); below && above || above && strings.Contains(v.typ, "unsigned") {
+		if below, above := a.compared(name, max(at, i)); below && above || above && strings.Contains(v.typ, "unsigned") {
 			continue
 		}
 		sources := append([]span{v.init}, v.assigned...)
@@ -425,11 +425,11 @@ func (a *fn) uncheckedNames(index span, at, depth int, seen map[string]bool) (fr
 		}
 		for _, s := range sources {
 			for _, e := range a.loads(s) {
-				if !a.held(e, s, at) {
+				if !a.held(e, s, at) && !a.placed(e, into, at) {
 					return e.name, i, true
 				}
 			}
-			if from, _, ok := a.uncheckedNames(s, at, depth+1, seen); ok {
+			if from, _, ok := a.uncheckedNames(s, into, at, depth+1, seen); ok {
 				return from, i, true
 			}
 		}
@@ -529,11 +529,11 @@ func (a *fn) callee(open int) int {
 	return i
 }
 
-// clamped reports whether an expression bounds what it gives.
+// clamped reports whether an expression bounds what it gives from above.
 func (a *fn) clamped(s span) bool {
 	for i := s.First; i < s.Last; i++ {
 		switch a.f.Word(i) {
-		case "%", "clamp", "min", "max", "maybe_wrap_dim", "&":
+		case "%", "clamp", "min", "maybe_wrap_dim", "&":
 			return true
 		}
 	}
@@ -552,17 +552,15 @@ func (l *looker) scalars(a *fn) {
 	}
 }
 
-// indexedBy finds a subscript whose index is a parameter that was not checked.
+// indexedBy finds a subscript whose index is a parameter that was not checked, or a
+// pointer that is moved by it.
 func (a *fn) indexedBy(name string) int {
 	at := -1
 	a.each(func(i int) {
-		if at >= 0 || !a.f.Is(i, "[") || a.f.Mate(i) < i || !a.f.IsIdent(i-1) && !a.f.Is(i-1, ")") && !a.f.Is(i-1, "]") {
+		if at >= 0 {
 			return
 		}
-		if a.f.IsIdent(i-1) && a.tensorNamed(a.f.Word(i-1), i) { // x[k] of a tensor checks by itself
-			return
-		}
-		for _, j := range a.names(span{First: i + 1, Last: a.f.Mate(i)}) {
+		for _, j := range a.names(a.placeAt(i)) {
 			if !a.f.Is(j, name) && !a.isOnly(a.f.Word(j), name, j) || a.f.Is(j-1, "%") || a.f.Is(j-1, "/") {
 				continue
 			}
@@ -574,6 +572,24 @@ func (a *fn) indexedBy(name string) int {
 		}
 	})
 	return at
+}
+
+// placeAt is what says, at a token, which element is taken: k of p[k] and of p + k. What
+// was made here may be as large as the argument says, and p + k be its end.
+func (a *fn) placeAt(i int) span {
+	switch {
+	case !a.f.Is(i, "["):
+		if by := a.moves(i); by.First < by.Last {
+			if x := a.pointerBefore(i); x != nil && x.tensor != "" && a.known(x.tensor, x.at)&isMade == 0 {
+				return by
+			}
+		}
+	case a.f.Mate(i) < i || !a.f.IsIdent(i-1) && !a.f.Is(i-1, ")") && !a.f.Is(i-1, "]"):
+	case a.f.IsIdent(i-1) && a.tensorNamed(a.f.Word(i-1), i): // x[k] of a tensor checks by itself
+	default:
+		return span{First: i + 1, Last: a.f.Mate(i)}
+	}
+	return span{}
 }
 
 // isOnly reports whether a local begins as another name.

@@ -14,7 +14,12 @@ type check struct {
 	tensors map[string]aspect // what it says about tensors, by name
 	names   map[string]bool   // every name in it
 	hard    bool              // it throws or returns
+	leaves  bool              // where it holds, and not where it does not: if (k < 0) return
+	sign    string            // that stands between two arguments: < of TORCH_CHECK_LT(a, b)
 }
+
+// signOf is what macros of torch that compare two arguments end with.
+var signOf = map[string]string{"_EQ": "==", "_NE": "!=", "_LE": "<=", "_LT": "<", "_GE": ">=", "_GT": ">"}
 
 // throwing reports whether a name is a macro or a function that throws unless its
 // argument holds.
@@ -43,7 +48,7 @@ var aspectOf = map[string]aspect{
 
 // everything is what a check is taken for that is not seen: a macro of a header that
 // lies elsewhere.
-const everything = hasType | hasDevice | hasRank | hasSize | hasElements | hasLayout | hasValues | isThere
+const everything = hasType | hasDevice | hasRank | hasSize | hasElements | hasLayout | hasValues | isThere | hasLower | hasUpper
 
 // findChecks finds the conditions of a function.
 func (a *fn) findChecks() {
@@ -62,7 +67,7 @@ func (a *fn) findChecks() {
 			if name != "TORCH_CHECK" && len(args) > 1 { // TORCH_CHECK_EQ(a, b)
 				cond.Last = args[1].Last
 			}
-			a.condition(cond, true)
+			a.condition(cond, true).sign = signOf[name[max(0, len(name)-3):]]
 		case m != nil:
 			a.expanded(m, args, i, 0)
 		case strings.HasPrefix(name, "AT_DISPATCH") || strings.HasPrefix(name, "THO_DISPATCH"):
@@ -73,7 +78,8 @@ func (a *fn) findChecks() {
 	})
 	for _, n := range a.nodes {
 		if n.stmt.Kind == cppsrc.If || n.stmt.Kind == cppsrc.While {
-			a.condition(n.stmt.Head, n.stmt.Kind == cppsrc.If && a.leaves(n.stmt.Body))
+			c := a.condition(n.stmt.Head, n.stmt.Kind == cppsrc.If && a.leaves(n.stmt.Body))
+			c.leaves = c.hard
 		}
 	}
 	a.ternaries()
@@ -138,7 +144,7 @@ func (a *fn) leaves(list []*cppsrc.Stmt) bool {
 }
 
 // condition notes what a condition says.
-func (a *fn) condition(s span, hard bool) {
+func (a *fn) condition(s span, hard bool) *check {
 	c := &check{at: s.First, cond: s, tensors: map[string]aspect{}, names: map[string]bool{}, hard: hard}
 	for i := s.First; i < s.Last; i++ {
 		if !a.f.IsIdent(i) || a.f.Is(i+1, "::") {
@@ -170,8 +176,40 @@ func (a *fn) condition(s span, hard bool) {
 			}
 		default:
 		}
+		a.asksValues(c, v.init, 0)
 	}
 	a.checks = append(a.checks, c)
+	return c
+}
+
+// asksValues notes the tensors whose values made a variable that a condition names:
+// auto [lo, hi] = at::aminmax(x), Tensor lo = x.min().
+func (a *fn) asksValues(c *check, s span, depth int) {
+	if depth > mostSteps || !a.spend(s.Last-s.First+1) {
+		return
+	}
+	for i := s.First; i < s.Last; i++ {
+		w := a.f.Word(i)
+		open, called := a.argsAt(i)
+		switch {
+		case called && aspectOf[w] == hasValues && a.member(i):
+			a.saysOfMember(c, i)
+		case called && aspectOf[w] == hasValues && a.p.torchCall(a, i):
+			for _, j := range a.outer(span{First: open + 1, Last: a.f.Mate(open)}) {
+				c.says(a, j, hasValues)
+			}
+		case a.f.IsIdent(i) && !a.member(i):
+			if v := a.lookup(w, i); v != nil && v.param < 0 && v.at != i {
+				a.asksValues(c, v.init, depth+1)
+			}
+		}
+	}
+}
+
+// says notes something of what a name stands for, and of the tensor that it comes from.
+func (c *check) says(a *fn, i int, as aspect) {
+	c.tensors[a.f.Word(i)] |= as
+	c.tensors[a.rootName(a.f.Word(i), i)] |= as
 }
 
 // bare is what a call in a condition says of a tensor that it is given: at::equal(x, y),
@@ -243,8 +281,9 @@ func (a *fn) unseen(at int, args span) {
 	c := &check{at: at, cond: args, tensors: map[string]aspect{}, names: map[string]bool{}, hard: true}
 	for _, i := range a.names(args) {
 		c.names[a.f.Word(i)] = true
-		c.tensors[a.f.Word(i)] |= everything
-		c.tensors[a.rootName(a.f.Word(i), i)] |= everything
+	}
+	for _, i := range a.outer(args) {
+		c.says(a, i, everything)
 	}
 	a.checks = append(a.checks, c)
 }
@@ -262,8 +301,9 @@ func (a *fn) expanded(m *cppsrc.Macro, args []span, at, depth int) {
 		}
 		for _, j := range a.names(arg) {
 			c.names[a.f.Word(j)] = true
-			c.tensors[a.f.Word(j)] |= says[i]
-			c.tensors[a.rootName(a.f.Word(j), j)] |= says[i]
+		}
+		for _, j := range a.outer(arg) {
+			c.says(a, j, says[i])
 		}
 	}
 	a.checks = append(a.checks, c)
@@ -279,10 +319,11 @@ func (p *world) macroSays(src *source, m *cppsrc.Macro, depth int) []aspect {
 	checks := false
 	for i := range m.Body.Tokens {
 		w := m.Body.Word(i)
+		checks = checks || w == "throw"
 		if !m.Body.Is(i+1, "(") || !m.Body.IsIdent(i) {
 			continue
 		}
-		if throwing(w) || w == "throw" || w == "AT_ERROR" {
+		if throwing(w) || w == "AT_ERROR" {
 			checks = true
 		}
 		if other := p.macro(src, w); other != nil && other != m && depth < mostSteps {
@@ -323,6 +364,7 @@ func (*world) direct(m *cppsrc.Macro, says []aspect) {
 		if k < 0 {
 			continue
 		}
+		says[k] |= signs(m.Body, &check{}, i)
 		j := i + 1
 		for m.Body.Is(j, ")") { // (x).is_cuda()
 			j++
@@ -363,7 +405,7 @@ func (a *fn) state(name string, at int) aspect {
 // inside is what a called function checks of a tensor that it is given.
 func (c *call) inside(names ...string) (as aspect) {
 	for k, arg := range c.args {
-		if !slices.ContainsFunc(c.by.names(arg), func(i int) bool { return slices.Contains(names, c.by.f.Word(i)) }) {
+		if !slices.ContainsFunc(c.by.outer(arg), func(i int) bool { return slices.Contains(names, c.by.f.Word(i)) }) {
 			continue
 		}
 		for n, to := range c.to {
@@ -389,11 +431,16 @@ func (a *fn) ofParam(name string) (as aspect) {
 	a.states[key] = 0
 	for _, c := range a.checks {
 		if c.hard {
-			as |= c.tensors[name]
+			as |= c.tensors[name] | a.signsOf(c, name)
 		}
 	}
 	for _, c := range a.calls {
 		as |= c.inside(name)
+	}
+	for _, n := range a.nodes { // return k >= 0 && k < n;
+		if n.stmt.Kind == cppsrc.Return {
+			as |= a.signsOf(&check{cond: n.stmt.Head}, name)
+		}
 	}
 	a.states[key] = as
 	return as
@@ -430,53 +477,86 @@ func (a *fn) fromCallers(v *variable) aspect {
 	return as
 }
 
-// compared reports whether a name is in a condition before at, and which signs stand
-// beside it.
+// compared reports whether a name is in a condition before at, in a macro or a function
+// that checks it as well, and which signs stand beside it.
 func (a *fn) compared(name string, at int) (below, above bool) {
-	if !a.spend(len(a.checks)) {
+	if !a.spend(len(a.checks) + len(a.calls)) {
 		return true, true
 	}
+	var as aspect
 	for _, c := range a.checks {
-		if c.at >= at || !c.names[name] {
-			continue
+		if c.at < at && c.names[name] {
+			as |= c.tensors[name] | a.signsOf(c, name)
 		}
-		lo, hi := a.signs(c.cond, name)
-		below, above = below || lo, above || hi
 	}
-	return below, above
+	for _, c := range a.calls {
+		if c.at < at {
+			as |= c.inside(name)
+		}
+	}
+	return as&hasLower != 0, as&hasUpper != 0
 }
 
-// signs looks for comparisons of a name: with 0 or a negative number from below, and
-// with anything else from above.
-func (a *fn) signs(s span, name string) (below, above bool) {
-	for _, i := range a.names(s) {
-		if a.f.Word(i) != name || a.f.Is(i-1, "%") || a.f.Is(i-1, "/") { // n % name == 0
-			continue
+// signsOf looks for comparisons of a name in a condition.
+func (a *fn) signsOf(c *check, name string) (as aspect) {
+	for _, i := range a.names(c.cond) {
+		if a.f.Is(i, name) {
+			as |= signs(a.f, c, i)
 		}
-		for _, side := range []int{1, -1} {
-			at := i
-			if side > 0 && a.f.Is(i+1, "[") { // p[k] < n
-				at = max(i, a.f.Mate(i+1))
+	}
+	return as
+}
+
+// signs looks for comparisons of the name at a token of a condition: with 0 or a negative
+// number from below, and with anything else but a literal from above.
+func signs(f *cppsrc.File, c *check, i int) (as aspect) {
+	if f.Is(i-1, "%") || f.Is(i-1, "/") { // n % name == 0
+		return 0
+	}
+	for _, side := range []int{1, -1} {
+		at := i + side
+		if side > 0 && f.Is(at, "[") { // p[k] < n
+			at = max(at, f.Mate(at)+1)
+		}
+		if f.Is(at, ")") || f.Is(at, "(") {
+			at += side
+		}
+		sign, other := f.Word(at), f.Word(at+side)
+		if sign == "," && c.sign != "" {
+			sign = c.sign
+		}
+		switch sign {
+		case "<", "<=", ">", ">=":
+			switch {
+			case other == "0" || other == "-":
+				as |= hasLower
+			case other != "" && digit(other[0]):
+				as |= c.beside(sign, other, side)
+			default:
+				as |= hasUpper
 			}
-			op, other := a.f.Word(at+side), a.f.Word(at+2*side)
-			if a.f.Is(at+side, ")") || a.f.Is(at+side, "(") {
-				op, other = a.f.Word(at+2*side), a.f.Word(at+3*side)
-			}
-			switch op {
-			case "<", "<=", ">", ">=":
-				if other == "0" || other == "-" || other == "1" && side < 0 {
-					below = true
-				} else {
-					above = true
-				}
-			case "==", "!=":
-				if other != "-" && other != "0" {
-					above, below = true, true
-				} else {
-					below = true
-				}
+		case "==", "!=":
+			as |= hasLower
+			if other != "-" && other != "0" {
+				as |= hasUpper
 			}
 		}
 	}
-	return below, above
+	return as
+}
+
+// beside says from which side a literal bounds what it is compared with. An if that does
+// not leave may do so from either side, and only 1 is taken for a lower bound there.
+func (c *check) beside(sign, literal string, side int) aspect {
+	lower := (sign[0] == '>') == (side > 0) // it says that the name is no less
+	switch {
+	case c.leaves:
+		lower = !lower
+	case !c.hard:
+		lower = literal == "1" && lower == (len(sign) == 2)
+	}
+	if lower {
+		return hasLower
+	}
+	return hasUpper
 }

@@ -78,182 +78,6 @@ func (a *fn) byValue(x *access) bool {
 	return false
 }
 
-// allocation is memory that malloc and its like gave.
-type allocation struct {
-	at   int
-	what string
-	name string
-}
-
-var allocators = words("malloc calloc realloc aligned_alloc posix_memalign cudaMalloc cudaMallocHost cudaMallocManaged cudaMallocAsync hipMalloc")
-
-func (a *fn) allocated() (list []allocation) {
-	a.each(func(i int) {
-		w := a.f.Word(i)
-		switch {
-		case allocators[w] && !a.member(i) && a.f.Is(i+1, "("):
-			x := allocation{at: i, what: w}
-			if strings.HasPrefix(w, "cuda") || strings.HasPrefix(w, "hip") || w == "posix_memalign" {
-				if names := a.names(span{First: i + 2, Last: a.f.Mate(i + 1)}); len(names) > 0 {
-					x.name = a.f.Word(names[0])
-				}
-			} else {
-				x.name = a.target(i)
-			}
-			list = append(list, x)
-		case w == "new" && a.newArray(i):
-			if name := a.target(i); !a.owned(i, name) {
-				list = append(list, allocation{at: i, what: "new[]", name: name})
-			}
-		}
-	})
-	return list
-}
-
-// newArray reports whether new at i is of an array.
-func (a *fn) newArray(i int) bool {
-	for j := i + 1; j < i+12; j++ {
-		switch a.f.Word(j) {
-		case "[":
-			return true
-		case "(", ";", ")", "{", ",":
-			return false
-		}
-	}
-	return false
-}
-
-// target is the variable that what stands at i is assigned to.
-func (a *fn) target(i int) string {
-	for j := i - 1; j > a.def.Body.First && j > i-16; j-- {
-		switch a.f.Word(j) {
-		case "=":
-			if a.f.IsIdent(j - 1) {
-				return a.f.Word(j - 1)
-			}
-			return ""
-		case ";", "{", "}", ",":
-			return ""
-		}
-	}
-	return ""
-}
-
-// owned reports whether a smart pointer takes what new gives.
-func (a *fn) owned(i int, name string) bool {
-	for j := i - 1; j > a.def.Body.First && j > i-16; j-- {
-		switch w := a.f.Word(j); {
-		case w == "reset" || strings.HasSuffix(w, "_ptr") || w == "unique_ptr" || w == "shared_ptr":
-			return true
-		case w == ";" || w == "{" || w == "}":
-			return false
-		}
-	}
-	v := a.lookup(name, i)
-	return v != nil && strings.Contains(v.typ, "_ptr")
-}
-
-// allocations is OPS011 and OPS012.
-func (l *looker) allocations(a *fn) {
-	if a.device() || a.def.Name == "main" {
-		return
-	}
-	for _, x := range a.allocated() {
-		freed := a.freed(x)
-		switch {
-		case x.name != "" && freed < 0 && !a.escapes(x):
-			l.found(lostMemory, a, x.at, fmt.Sprintf("what %s gives to %s is never freed", x.what, x.name))
-		case freed >= 0 && a.leavesBetween(x.at, freed) >= 0:
-			l.found(lostMemory, a, x.at, fmt.Sprintf("what %s gives to %s is lost when line %d leaves the function before it is freed", x.what, x.name, a.line(a.leavesBetween(x.at, freed))))
-		default:
-			l.found(manualMemory, a, x.at, x.what+" allocates memory that no tensor and no container holds")
-		}
-	}
-}
-
-func (a *fn) line(at int) int { line, _ := a.f.Place(at); return line }
-
-// freed is where memory is freed first, or -1.
-func (a *fn) freed(x allocation) int {
-	at := -1
-	a.each(func(i int) {
-		if at >= 0 || i <= x.at || !a.f.Is(i, x.name) {
-			return
-		}
-		before := a.f.Word(i - 1)
-		call := before == "(" && (strings.HasSuffix(a.f.Word(i-2), "free") || strings.HasSuffix(a.f.Word(i-2), "Free") || strings.HasSuffix(a.f.Word(i-2), "FreeHost") || strings.HasSuffix(a.f.Word(i-2), "FreeAsync"))
-		if call || before == "delete" || before == "]" && a.f.Is(i-3, "delete") {
-			at = i
-		}
-	})
-	return at
-}
-
-// escapes reports whether a pointer is handed to somebody who may free it.
-func (a *fn) escapes(x allocation) bool {
-	out := false
-	a.each(func(i int) {
-		if i <= x.at || !a.f.Is(i, x.name) {
-			return
-		}
-		switch a.f.Word(i - 1) {
-		case "return":
-			out = true
-		case "=":
-			out = out || a.member(i-2) || a.f.Is(i-2, "]")
-		case "(", ",":
-			if v := a.lookup(x.name, i); v != nil && v.at == i {
-				return
-			}
-			for j := i - 1; j > i-24 && j > a.def.Body.First; j-- {
-				if w := a.f.Word(j); w == "from_blob" || strings.Contains(w, "_ptr") && w != "data_ptr" || w == "push_back" || w == "emplace_back" || w == "reset" {
-					out = true
-				}
-				if a.f.Is(j, ";") {
-					break
-				}
-			}
-		}
-	})
-	return out
-}
-
-// leavesBetween finds what may leave the function between two tokens, or -1.
-func (a *fn) leavesBetween(from, to int) int {
-	if !a.spend(to - from) {
-		return -1
-	}
-	for i := from; i < to; i++ {
-		w := a.f.Word(i)
-		if !a.f.IsIdent(i) {
-			continue
-		}
-		switch {
-		case w == "throw" || throwing(w) || w == "AT_ERROR" || w == "item":
-			return i
-		case w == "return" && !a.inLambda(i):
-			return i
-		case (w == "at" || w == "torch") && a.f.Is(i+1, "::") && a.f.IsIdent(i+2) && (a.f.Is(i+3, "(") || factories[a.f.Word(i+2)]) && i > from+2:
-			return i
-		case accessMethods[w] && a.member(i) && a.f.Is(i+1, "<") || w == "contiguous" && a.member(i):
-			return i
-		}
-		if m := a.p.macro(a.src, w); m != nil && slices.ContainsFunc(a.p.macroSays(a.src, m, 0), func(as aspect) bool { return as != 0 }) {
-			return i
-		}
-	}
-	return -1
-}
-
-func (a *fn) inLambda(at int) bool {
-	for n := a.nodeAt(at); n != nil; n = n.up {
-		if n.lambda != nil {
-			return true
-		}
-	}
-	return false
-}
-
 // fixedArrays is OPS013.
 func (l *looker) fixedArrays(a *fn) {
 	if a.device() || !a.hasTensors() {
@@ -310,13 +134,8 @@ func (a *fn) overrun(v *variable) (int, *bound) {
 
 // limited reports whether a condition before at is about what an index goes up to.
 func (a *fn) limited(index span, b *bound, at int) bool {
-	if a.clamped(index) {
+	if a.bounded(index, 0) {
 		return true
-	}
-	for _, i := range a.names(index) {
-		if n := a.loopOf(a.f.Word(i), i); n != nil && a.clamped(n.loop.bound) {
-			return true
-		}
 	}
 	for _, c := range a.checks {
 		if c.at >= at || !a.constant(c.cond) {
@@ -336,6 +155,21 @@ func (a *fn) limited(index span, b *bound, at int) bool {
 	return false
 }
 
+// bounded reports whether an expression bounds what it gives, or what a name in it counts
+// up to or begins as is bounded: const int64_t n = std::min(x.dim(), int64_t{4}).
+func (a *fn) bounded(s span, depth int) bool {
+	if depth > mostSteps || !a.spend(s.Last-s.First+1) {
+		return false
+	}
+	return a.clamped(s) || slices.ContainsFunc(a.names(s), func(i int) bool {
+		if n := a.loopOf(a.f.Word(i), i); n != nil {
+			return a.bounded(n.loop.bound, depth+1)
+		}
+		v := a.lookup(a.f.Word(i), i)
+		return v != nil && v.param < 0 && len(v.assigned) == 0 && kindOf(v.typ) != tensor && a.bounded(v.init, depth+1)
+	})
+}
+
 // constant reports whether a condition names a number other than 0, or a constant.
 func (a *fn) constant(s span) bool {
 	for i := s.First; i < s.Last; i++ {
@@ -343,11 +177,22 @@ func (a *fn) constant(s span) bool {
 		if a.f.Tokens[i].Kind == cppsrc.Number && w != "0" {
 			return true
 		}
-		if v := a.lookup(w, i); a.f.IsIdent(i) && v == nil && !a.member(i) && !a.f.Is(i-1, "<") && !a.f.Is(i+1, "(") && !a.f.Is(i+1, "::") && !a.f.Is(i+1, "<") {
+		if a.f.IsIdent(i) && a.fixed(i) && !a.member(i) && !a.f.Is(i-1, "<") && !a.f.Is(i+1, "(") && !a.f.Is(i+1, "::") && !a.f.Is(i+1, "<") {
 			return true
 		}
 	}
 	return false
+}
+
+// fixed reports whether a name is no variable: one that is declared elsewhere, or a
+// constant that is a number.
+func (a *fn) fixed(i int) bool {
+	v := a.lookup(a.f.Word(i), i)
+	if v == nil {
+		return true
+	}
+	_, number := a.literal(v.init)
+	return number && v.param < 0 && strings.Contains(v.typ, "const")
 }
 
 // unwritten is OPS014.
@@ -355,12 +200,19 @@ func (l *looker) unwritten(a *fn) {
 	if a.device() {
 		return
 	}
+	if n := len(a.def.Stmts) - 1; n >= 0 && a.computes() && a.def.Stmts[n].Kind == cppsrc.Return && a.madeEmpty(a.def.Stmts[n].Head) {
+		l.found(partlyWritten, a, a.def.Stmts[n].All.First, a.operator()+" returns what at::empty made, and nothing writes it")
+	}
 	for name, list := range a.vars {
 		for _, v := range list {
-			if v.param >= 0 || !a.madeEmpty(v) {
+			if v.param >= 0 || !a.madeEmpty(v.init) {
 				continue
 			}
-			w := &writes{a: a, tensor: name, names: a.pointersInto(name), after: v.at}
+			w := &writes{a: a, tensor: name, names: a.pointersInto(name), after: v.at, sizes: a.boundOf(v.init)}
+			if w.early(v) {
+				l.found(partlyWritten, a, v.at, name+" is made by at::empty and returned before anything is written")
+				continue
+			}
 			if len(w.names) == 0 && !w.touched() || a.cut(name) {
 				continue
 			}
@@ -369,6 +221,28 @@ func (l *looker) unwritten(a *fn) {
 			}
 		}
 	}
+}
+
+// early reports whether a branch that is not taken for an empty tensor returns the tensor
+// before it is named anywhere else.
+func (w *writes) early(v *variable) bool {
+	a := w.a
+	for i := v.init.Last; i < a.def.Body.Last && a.spend(1); i++ {
+		if !a.f.Is(i, v.name) || a.lookup(v.name, i) != v {
+			continue
+		}
+		n := a.nodeAt(i)
+		if n == nil || n.stmt.Kind != cppsrc.Return || n.stmt.Head != (span{First: i, Last: i + 1}) || n.up == nil {
+			return false
+		}
+		for up := n.up; up != nil && up.stmt.All.First > v.at; up = up.up {
+			if up.stmt.Kind != cppsrc.If || !w.mode(up.stmt.Head) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
 }
 
 // cut reports whether only a part of a tensor goes on: out.narrow(0, 0, n).
@@ -385,13 +259,22 @@ func (a *fn) cut(name string) bool {
 	return found
 }
 
-// madeEmpty reports whether a variable begins as at::empty(...) or its like.
-func (a *fn) madeEmpty(v *variable) bool {
-	for i := v.init.First; i < v.init.Last && i < v.init.First+8; i++ {
+// computes reports whether a function is the kernel of an operator for a device, which one
+// for tensors without memory (Meta) is not, nor one that is there to take memory.
+func (a *fn) computes() bool {
+	return a.hasTensors() && len(a.entries) > 0 && !slices.ContainsFunc(a.entries, func(r *registration) bool {
+		takes := slices.ContainsFunc([]string{"empty", "alloc", "new"}, func(w string) bool { return strings.Contains(r.name, w) })
+		return takes || r.key != "CPU" && r.key != "CUDA"
+	})
+}
+
+// madeEmpty reports whether an expression is at::empty(...) or its like.
+func (a *fn) madeEmpty(s span) bool {
+	for i := s.First; i < s.Last && i < s.First+8; i++ {
 		switch a.f.Word(i) {
 		case "empty", "empty_like", "new_empty", "empty_strided":
 			open, ok := a.argsAt(i)
-			return ok && a.f.Mate(open)+1 == v.init.Last
+			return ok && a.f.Mate(open)+1 == s.Last
 		case "(", "{":
 			return false
 		}
@@ -419,6 +302,7 @@ type writes struct {
 	tensor string
 	names  []string // of pointers into it
 	after  int      // where it was declared
+	sizes  *bound   // what its sizes depend on
 }
 
 func (w *writes) touched() bool {
@@ -470,7 +354,8 @@ func (w *writes) skips(s *cppsrc.Stmt) bool {
 		case cppsrc.Jump:
 			return true
 		case cppsrc.Return:
-			if !w.a.f.Is(b.All.First, "throw") && !w.emptiness(s.Head) {
+			gives := b.Head.First >= b.Head.Last || w.a.has(b.Head, w.tensor)
+			if gives && !w.a.f.Is(b.All.First, "throw") && !w.emptiness(s.Head) {
 				return true
 			}
 		default:
@@ -479,8 +364,25 @@ func (w *writes) skips(s *cppsrc.Stmt) bool {
 	return false
 }
 
-// emptiness reports whether a condition asks whether something is 0.
+// mode reports whether a condition is about arguments alone that say nothing of how large
+// the tensor is.
+func (w *writes) mode(s span) bool {
+	names := w.a.names(s)
+	return len(names) > 0 && !slices.ContainsFunc(names, func(i int) bool {
+		v := w.a.lookup(w.a.f.Word(i), i)
+		if v == nil { // a constant
+			return w.a.f.Is(i+1, "(") || w.a.f.Is(i+1, ".")
+		}
+		k := kindOf(v.typ)
+		return v.param < 0 || w.sizes.params[v.name] || !k.integer() && k != floating && !strings.Contains(v.typ, "bool") && !strings.Contains(v.typ, "string")
+	})
+}
+
+// emptiness reports whether a condition asks whether something is 0, and that is no mode.
 func (w *writes) emptiness(s span) bool {
+	if w.mode(s) {
+		return false
+	}
 	for i := s.First; i < s.Last; i++ {
 		if w.a.f.Is(i, "0") || w.a.f.Is(i, "is_empty") || w.a.f.Is(i, "empty") {
 			return true

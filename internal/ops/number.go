@@ -105,9 +105,15 @@ func (a *fn) behind(i int) int {
 	return i
 }
 
+// checkedConversions throw where a number does not fit.
+var checkedConversions = words("checked_convert safe_downcast numeric_cast narrow")
+
 // sizeIn looks for a size of a tensor in an expression that a number begins as.
 func (a *fn) sizeIn(s span) (worst finding.Severity, ok bool) {
 	for i := s.First; i < s.Last; i++ {
+		if checkedConversions[a.f.Word(i)] && a.f.Is(i+1, "<") && !a.member(i) {
+			return 0, false
+		}
 		if !a.member(i) {
 			continue
 		}
@@ -340,11 +346,16 @@ func (l *looker) kernelIndices(a *fn) {
 	narrow := map[int]string{}
 	for _, list := range a.vars {
 		for _, v := range list {
-			if v.param < 0 && kindOf(v.typ) == integer32 && a.has(v.init, "blockIdx") && a.has(v.init, "blockDim") && !a.has(v.init, "int64_t") {
+			if v.param < 0 && a.narrowIndex(v) {
 				narrow[v.at] = v.name
 			}
 		}
 	}
+	a.each(func(i int) { // CUDA_KERNEL_LOOP(i, n), of the project
+		if m := a.p.macro(a.src, a.f.Word(i)); m != nil && loops32(m) && a.f.IsIdent(i+2) && a.f.Is(i+1, "(") {
+			narrow[i+2] = a.f.Word(i + 2)
+		}
+	})
 	for _, s := range a.subs {
 		if slices.ContainsFunc(s.indices, a.blockProduct) {
 			narrow[s.at] = "an index of " + s.name
@@ -353,12 +364,74 @@ func (l *looker) kernelIndices(a *fn) {
 	if len(narrow) == 0 {
 		return
 	}
-	if callers := a.p.launchers(a.def.Name); len(callers) > 0 && !slices.ContainsFunc(callers, func(c *fn) bool { return !c.everyCaller((*fn).knowsLimits) }) {
+	if callers := a.p.launchers(a.def.Name); len(callers) > 0 && !slices.ContainsFunc(callers, func(c *fn) bool { return !c.everyCaller((*fn).knowsLimits) && !c.launchesFew(a.def.Name) }) {
 		return
 	}
 	for at, name := range narrow {
 		l.found(narrowKernelIndex, a, at, name+" is computed in 32 bits, and nothing makes sure that there are no more elements")
 	}
+}
+
+// narrowIndex reports whether a variable is an index of a kernel in 32 bits, or begins as
+// one and is widened too late. One that goes on by the size of the grid may start with few.
+func (a *fn) narrowIndex(v *variable) bool {
+	switch kindOf(v.typ) {
+	case integer32:
+		return a.has(v.init, "blockIdx") && a.has(v.init, "blockDim") && !a.has(v.init, "int64_t")
+	case integer64:
+		return !v.loop && a.blockProduct(v.init) && !a.has(a.def.Body, "gridDim")
+	default:
+		return false
+	}
+}
+
+// loops32 reports whether a macro is a loop over the threads of a grid that counts in 32
+// bits.
+func loops32(m *cppsrc.Macro) bool {
+	has := map[string]bool{}
+	for i := range m.Body.Tokens {
+		has[m.Body.Word(i)] = true
+	}
+	return has["for"] && has["int"] && has["blockIdx"] && has["blockDim"] && !has["int64_t"] && !has["size_t"] && !has["long"]
+}
+
+// launchesFew reports whether each size that a function gives to a kernel, as an argument
+// or in the number of blocks, was held against a constant from above.
+func (a *fn) launchesFew(kernel string) bool {
+	return !slices.ContainsFunc(a.launches, func(l *launch) bool {
+		if l.name != kernel {
+			return false
+		}
+		b := newBound()
+		for _, s := range slices.Concat(l.config, l.args) {
+			a.follows(b, s, 0, map[*variable]bool{})
+		}
+		for size := range b.sizes {
+			if tensor, _, _ := strings.Cut(size, "."); !a.few(size, l.at) && !a.few(tensor+".numel()", l.at) {
+				return true
+			}
+		}
+		return len(b.sizes) == 0
+	})
+}
+
+// few reports whether a condition before a token holds a size, or a number that is made
+// of it, against a constant from above.
+func (a *fn) few(size string, at int) bool {
+	return slices.ContainsFunc(a.checks, func(c *check) bool {
+		if !a.spend(1 + c.cond.Last - c.cond.First) {
+			return true
+		}
+		return c.hard && c.at < at && a.atMost(c.cond, func(i int) bool {
+			b := newBound()
+			if a.member(i) {
+				a.sizeMember(b, i)
+			} else {
+				a.follows(b, span{First: i, Last: i + 1}, 0, map[*variable]bool{})
+			}
+			return b.sizes[size]
+		})
+	})
 }
 
 // blockProduct reports whether blockIdx.x * blockDim.x stands in a span without a cast.

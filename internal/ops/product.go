@@ -16,6 +16,9 @@ func (l *looker) products(a *fn) {
 	}
 	at, worst, message := -1, finding.Info, ""
 	for i := a.def.Body.First + 1; i+1 < a.def.Body.Last; i++ {
+		if where := a.multiplies(i); where != "" && narrowProduct.Severity > worst {
+			at, worst, message = i, narrowProduct.Severity, a.f.Word(i-1)+" is multiplied in 32 bits by each size and says "+where
+		}
 		if !a.f.Is(i, "*") || !a.narrow(i-1) || !a.narrow(i+1) || a.f.Is(i+2, ".") || a.f.Is(i+2, "(") || a.widened(i) || a.small(i-1) || a.small(i+1) {
 			continue
 		}
@@ -35,6 +38,27 @@ func (l *looker) products(a *fn) {
 	if at >= 0 {
 		l.foundAs(narrowProduct, worst, a.src, at, message)
 	}
+}
+
+// multiplies reports what memory is taken by a number of 32 bits that is multiplied by
+// the sizes of a tensor in a loop: for (auto n : x.sizes()) total *= n.
+func (a *fn) multiplies(i int) string {
+	if !a.f.Is(i, "*=") || !a.f.IsIdent(i-1) || !a.inLoop(i) {
+		return ""
+	}
+	v := a.lookup(a.f.Word(i-1), i)
+	b := a.boundOf(a.argument(i + 1))
+	if v == nil || a.kindOf(v) != integer32 || len(b.tensors) == 0 || b.rank || a.smallOf([]string{v.name}, b, a.def.Body.Last) {
+		return ""
+	}
+	for j := i + 1; j < a.def.Body.Last && a.spend(1); j++ {
+		if a.f.Is(j, v.name) && a.lookup(v.name, j) == v {
+			if where := a.takesMemory(j); strings.HasPrefix(where, "how") {
+				return where
+			}
+		}
+	}
+	return ""
 }
 
 // narrow reports whether a name is a number of 32 bits that comes from sizes or from
@@ -134,12 +158,16 @@ func (a *fn) small(i int) bool {
 			names = append(names, a.f.Word(j))
 		}
 	}
-	b := a.grows(i)
+	return a.smallOf(names, a.grows(i), i)
+}
+
+// smallOf is small for some names and what they depend on.
+func (a *fn) smallOf(names []string, b *bound, at int) bool {
 	return slices.ContainsFunc(a.checks, func(c *check) bool {
 		if !a.spend(1 + c.cond.Last - c.cond.First) {
 			return true
 		}
-		return c.hard && c.at < i && a.atMost(c.cond, func(j int) bool {
+		return c.hard && c.at < at && a.atMost(c.cond, func(j int) bool {
 			if a.member(j) {
 				ch, ok := a.chainBefore(j - 1)
 				return ok && sizeMembers[a.f.Word(j)] && !a.f.Is(j, "dim") && b.tensors[a.rootName(ch.base, j)]
@@ -194,7 +222,7 @@ func (a *fn) large(i int) bool {
 	if a.f.Tokens[i].Kind == cppsrc.Number {
 		return a.f.Word(i) != "0" && (a.f.Word(i) != "1" || a.f.Is(i+1, "<<"))
 	}
-	return a.f.IsIdent(i) && !a.f.Is(i+1, ".") && !a.f.Is(i+1, "(") && a.lookup(a.f.Word(i), i) == nil && !a.member(i)
+	return a.f.IsIdent(i) && !a.f.Is(i+1, ".") && !a.f.Is(i+1, "(") && a.fixed(i) && !a.member(i)
 }
 
 // takesMemory says what a product is for, where that matters.
@@ -260,14 +288,38 @@ func (a *fn) allocates(open int) bool {
 // owners32 are the templates that take memory for as many elements as they are called with.
 var owners32 = words("vector make_unique make_shared make_unique_for_overwrite unique_ptr SmallVector valarray")
 
+// moves gives what a pointer is moved by at a token: p + i, or p += i of one into a tensor;
+// nothing where none is. Others go on through memory whose parts somebody counted.
+func (a *fn) moves(i int) span {
+	switch w := a.f.Word(i); {
+	case (w == "+" || w == "-") && a.movesPointer(i), (w == "+=" || w == "-=") && a.pointerBefore(i) != nil:
+		return a.argument(i + 1)
+	}
+	return span{}
+}
+
 // movesPointer reports whether the + at a token moves a pointer: p + i, x.data_ptr<float>() + i.
 func (a *fn) movesPointer(i int) bool {
 	if a.f.IsIdent(i-1) && !a.member(i-1) {
 		name := a.f.Word(i - 1)
 		return a.isPointer(name, i-1) || a.derived[name] != nil
 	}
-	return a.f.Is(i-1, ")") && a.spend(len(a.accesses)) && slices.ContainsFunc(a.accesses, func(x *access) bool {
-		open, ok := a.argsAt(x.at)
-		return ok && x.raw() && a.f.Mate(open) == i-1
-	})
+	return a.pointerBefore(i) != nil
+}
+
+// pointerBefore is what the pointer that stands before a token points into, or nil.
+func (a *fn) pointerBefore(i int) *access {
+	if a.f.IsIdent(i-1) && !a.member(i-1) {
+		x, _ := a.accessOf(a.f.Word(i - 1))
+		return x
+	}
+	if !a.f.Is(i-1, ")") || !a.spend(len(a.accesses)) {
+		return nil
+	}
+	for _, x := range a.accesses {
+		if open, ok := a.argsAt(x.at); ok && x.raw() && a.f.Mate(open) == i-1 {
+			return x
+		}
+	}
+	return nil
 }

@@ -56,7 +56,7 @@ var indexOpen = &rule.Rule{
 var scalarOpen = &rule.Rule{
 	ID: "OPS007", Title: "A number from the caller that is used as an index or a size", Strategy: finding.CustomOps,
 	Severity: finding.High, Since: since, Refs: []string{"CWE-129", "CWE-787"},
-	Text: "An argument of the operator that is a number is used as an index, and is held against nothing before.",
+	Text: "An argument of the operator that is a number is used as an index, or moves a pointer into a tensor, and is held against nothing before.",
 	Fix:  "check it, or use at::maybe_wrap_dim(dim, x.dim()) for the number of a dimension",
 }
 

@@ -18,13 +18,19 @@ func op(arguments, body string) map[string]string {
 // not taken for one.
 func TestSpellings(t *testing.T) {
 	const (
-		sized = "auto c = a.contiguous(); auto p = c.data_ptr<float>(); int rows = c.size(0), cols = c.size(1); float s = 0;\n"
-		wide  = "auto c = a.contiguous(); auto p = c.data_ptr<float>(); int64_t rows = c.size(0), cols = c.size(1); float s = 0;\n"
-		loops = "for (int i = 0; i < rows; ++i) for (int j = 0; j < cols; ++j) "
-		loop  = "auto c = a.contiguous(); auto p = c.data_ptr<float>(); float s = 0; int64_t i = 0;\n"
-		bytes = ", at::Tensor& o"
-		index = ", const at::Tensor& b, int64_t n, int64_t d"
-		chose = "TORCH_CHECK(n > 0 && d > 0);\nauto p = a.data_ptr<float>(); auto q = b.data_ptr<int64_t>(); float s = 0; for (int64_t i = 0; i < n; ++i) { int64_t k = q[i]; "
+		sized  = "auto c = a.contiguous(); auto p = c.data_ptr<float>(); int rows = c.size(0), cols = c.size(1); float s = 0;\n"
+		wide   = "auto c = a.contiguous(); auto p = c.data_ptr<float>(); int64_t rows = c.size(0), cols = c.size(1); float s = 0;\n"
+		loops  = "for (int i = 0; i < rows; ++i) for (int j = 0; j < cols; ++j) "
+		loop   = "auto c = a.contiguous(); auto p = c.data_ptr<float>(); float s = 0; int64_t i = 0;\n"
+		bytes  = ", at::Tensor& o"
+		order  = "auto p = a.data_ptr<float>(); auto q = o.data_ptr<int64_t>(); float s = 0; for (int64_t i = 0; i < o.size(0); ++i) s += p[q[i]];"
+		array  = "int64_t v[4]; "
+		filled = "for (int64_t i = 0; i < n; ++i) v[i] = a.stride(i);"
+		each   = "auto p = a.data_ptr<float>(); auto q = o.data_ptr<float>(); for (int64_t i = 0; i < a.numel(); ++i) q[i] = p[i]; "
+		taken  = "const int64_t n = a.numel(); float* buf = static_cast<float*>(malloc(n * sizeof(float)));\n"
+		freed  = "\ng(buf); free(buf);"
+		index  = ", const at::Tensor& b, int64_t n, int64_t d"
+		chose  = "TORCH_CHECK(n > 0 && d > 0);\nauto p = a.data_ptr<float>(); auto q = b.data_ptr<int64_t>(); float s = 0; for (int64_t i = 0; i < n; ++i) { int64_t k = q[i]; "
 	)
 	for _, tt := range []struct{ rule, arguments, fires, quiet string }{
 		{"OPS021", "", sized + loops + "s += p[i * cols + j];", wide + loops + "s += p[i * cols + j];"},
@@ -44,10 +50,15 @@ func TestSpellings(t *testing.T) {
 		{"OPS021", ", int rows, int cols", "auto p = a.data_ptr<float>(); float s = 0; " + loops + "s += p[i * cols + j];", "auto p = a.data_ptr<float>(); float s = 0; for (int i = 0; i < rows; ++i) for (int j = 0; j < 3; ++j) s += p[i * cols + j];"},
 		{"OPS021", ", int groups", sized + loops + "s += p[i * cols + j];", sized + "int each = cols / groups; for (int i = 0; i < groups; ++i) for (int j = 0; j < each; ++j) s += p[i * each + j];"},
 
+		{"OPS021", "", "int n = 1; for (int64_t d = 0; d < a.dim(); ++d) n *= a.size(d); auto v = at::zeros({n});", "int64_t n = 1; for (int64_t d = 0; d < a.dim(); ++d) n *= a.size(d); auto v = at::zeros({n});"},
+		{"OPS021", "", "int32_t n = 1; for (auto s : a.sizes()) n *= s; std::vector<float> v(n);", "TORCH_CHECK(a.numel() <= 4096); int32_t n = 1; for (auto s : a.sizes()) n *= s; std::vector<float> v(n);"},
+		{"OPS021", "", "int n = 1; for (auto s : a.sizes()) n *= s; auto v = at::empty({n, 2});", "int n = 1; for (int i = 0; i < 3; ++i) n *= 2; auto v = at::zeros({n});"},
+
 		{"OPS020", "", "auto k = (int)a.numel(); g(k);", "auto k = (int64_t)a.numel(); g(k);"},
 		{"OPS020", "", "auto k = static_cast<int>(a.numel()); g(k);", "auto k = static_cast<int64_t>(a.numel()); g(k);"},
 		{"OPS020", "", "const auto k = int(a.numel()); g(k);", "const auto k = a.numel(); g(k);"},
 		{"OPS020", "", "auto k = static_cast<int32_t>(a.size(0)); g(k);", "auto k = static_cast<double>(a.size(0)); g(k);"},
+		{"OPS020", "", "const int k = a.numel(); g(k);", "const int k = c10::checked_convert<int>(a.numel(), \"int\"); g(k);"},
 		{"OPS020", "", "auto k = (int)a.numel(); g(k);", "auto k = (int)a.dim() * a.numel(); g(k);"},
 
 		{"OPS015", "", loop + "while (i <= a.numel()) s += p[i++];", loop + "while (i < a.numel()) s += p[i++];"},
@@ -61,6 +72,35 @@ func TestSpellings(t *testing.T) {
 		{"OPS007", ", int64_t dim", "auto v = a.strides().vec(); v[dim] = 1; g(v);", "auto v = a.sizes().vec(); TORCH_CHECK(dim >= 0 && dim < a.dim()); v[dim] = 1; g(v);"},
 		{"OPS007", ", int64_t dim", "const auto v = a.sizes(); g(v[dim]);", "auto v = a.view(a.sizes()); g(v[dim]);"},
 		{"OPS007", ", int64_t dim", "std::vector<int64_t> v(a.sizes().begin(), a.sizes().end()); v[dim] = 1; g(v);", "auto n = a.size(dim); auto v = a.sizes().vec(); v[dim] = 1; g(v);"},
+
+		// A branch that a mode takes returns what nobody wrote; one of an empty tensor has nothing to write.
+		{"OPS014", ", int64_t mode", "auto o = at::empty_like(a); if (mode == 0) return o; o.copy_(a); return o;", "auto o = at::empty_like(a); if (a.numel() == 0) return o; o.copy_(a); return o;"},
+		{"OPS014", ", bool mode", "auto o = at::empty_like(a); if (!mode) { return o; } o.copy_(a); return o;", "auto o = at::empty_like(a); if (!mode) { o.zero_(); return o; } o.copy_(a); return o;"},
+		{"OPS014", ", int64_t mode", "auto o = at::empty_like(a); if (mode == 0) return o; " + each + "return o;", "auto o = at::empty_like(a); if (mode == 0) return a; " + each + "return o;"},
+		{"OPS014", ", int64_t n, int64_t m", "auto o = at::empty({n}); if (m == 0) return o; o.fill_(m); return o;", "auto o = at::empty({n, m}); if (m == 0 || n == 0) return o; o.fill_(m); return o;"},
+		{"OPS014", ", int64_t mode", "auto o = at::empty_like(a); if (mode > 0) if (mode < 3) return o; o.fill_(mode); return o;", "auto o = at::empty_like(a); auto n = a.numel(); if (!n) return o; o.fill_(mode); return o;"},
+
+		// Where there is no memory none is lost.
+		{"OPS012", "", taken + "TORCH_CHECK(n > 0);" + freed, taken + "TORCH_CHECK(buf != nullptr, \"out of memory\");" + freed},
+		{"OPS012", "", taken + "TORCH_CHECK(buf && n > 0);" + freed, taken + "TORCH_CHECK(buf);" + freed},
+		{"OPS012", "", taken + "TORCH_CHECK(buf[0] == 0);" + freed, taken + "TORCH_INTERNAL_ASSERT((n == 0 || buf));" + freed},
+		{"OPS012", "", taken + "if (buf) return a;" + freed, taken + "if (!buf) return a;" + freed},
+		{"OPS012", "", taken + "if (buf == nullptr || n == 0) return a;" + freed, taken + "if (buf == nullptr && n > 0) throw std::bad_alloc();" + freed},
+		{"OPS012", "", taken + "if (!buf) g(n); else throw std::bad_alloc();" + freed, taken + "if (NULL == buf) { g(n); throw std::bad_alloc(); }" + freed},
+		{"OPS012", "", "void* buf; if (posix_memalign(&buf, 64, a.nbytes()) == 0) { TORCH_CHECK(a.dim() == 1); free(buf); }", "void* buf; if (posix_memalign(&buf, 64, a.nbytes()) != 0) throw std::bad_alloc(); free(buf);"},
+		{"OPS012", "", "void* buf; auto e = cudaMalloc(&buf, a.nbytes()); TORCH_CHECK(e != cudaSuccess); cudaFree(buf);", "void* buf; auto e = cudaMalloc(&buf, a.nbytes()); TORCH_CHECK(e == cudaSuccess); cudaFree(buf);"},
+		{"OPS012", "", taken + "try { TORCH_CHECK(n > 0); } catch (...) { throw; }" + freed, taken + "try { TORCH_CHECK(n > 0); } catch (...) { free(buf); throw; }" + freed},
+		{"OPS012", "", taken + "try { TORCH_CHECK(n > 0); } catch (...) { free(buf); throw; } TORCH_CHECK(n > 1);" + freed, taken + "try { g(n); } catch (...) { free(buf); throw; }" + freed},
+		// What frees memory holds it.
+		{"OPS011", "", taken + freed, "std::unique_ptr<float, decltype(&std::free)> buf(static_cast<float*>(std::malloc(a.nbytes())), &std::free);"},
+		{"OPS011", "", taken + "return at::from_blob(buf, {n}, a.options());", taken + "return at::from_blob(buf, {n}, [](void* p) { std::free(p); }, a.options());"},
+		{"OPS011", "", "float* row_ptr = new float[9]; delete[] row_ptr;", taken + "return at::from_blob(buf, {n}, free, a.options());"},
+
+		{"OPS013", "", array + "const int64_t n = std::max(a.dim(), int64_t{4});" + filled, array + "const int64_t n = std::min(a.dim(), int64_t{4});" + filled},
+		{"OPS013", "", array + "const int64_t n = a.dim();" + filled, array + "const int64_t m = std::min<int64_t>(a.dim(), 4); const int64_t n = m;" + filled},
+		{"OPS013", "", array + "const int64_t n = a.dim(); int64_t m = 4; m = n; TORCH_CHECK(n <= m);" + filled, "constexpr int64_t m = 4; int64_t v[m]; const int64_t n = a.dim(); TORCH_CHECK(n <= m);" + filled},
+		{"OPS013", "", array + "const int64_t n = a.dim();" + filled, "const int64_t m = 4; " + array + "const int64_t n = a.dim(); if (n > m) throw std::runtime_error(\"dims\");" + filled},
+		{"OPS021", "", sized + loops + "s += p[i * cols + j];", sized + "constexpr int m = 4096; TORCH_CHECK(rows <= m && cols <= m);\n" + loops + "s += p[i * cols + j];"},
 
 		{"OPS004", bytes, "memcpy(o.data_ptr(), a.data_ptr(), a.nbytes());", "TORCH_CHECK(o.sizes() == a.sizes());\nmemcpy(o.data_ptr(), a.data_ptr(), a.nbytes());"},
 		{"OPS004", bytes, "std::memcpy(o.data_ptr(), a.data_ptr(), a.numel() * a.element_size());", "TORCH_CHECK(o.nbytes() >= a.nbytes());\nstd::memcpy(o.data_ptr(), a.data_ptr(), a.nbytes());"},
@@ -82,6 +122,42 @@ func TestSpellings(t *testing.T) {
 		{"OPS006", index, chose + "memcpy(&s, p + q[i] * d, 4); }", chose + "memcpy(&s, p + q[i] % n * d, 4); }"},
 		{"OPS006", index, chose + "std::copy_n(p + i * d + k, d, &s); }", chose + "TORCH_CHECK(k >= 0 && k < d);\nstd::copy_n(p + i * d + k, d, &s); }"},
 		{"OPS006", index, chose + "g(i, p - q[i]); }", chose + "g(q[i], p + i, q[i]); }"},
+
+		// A lower bound may be another number than 0, and a sign the end of a macro's name.
+		{"OPS006", index, chose + "TORCH_CHECK(k >= 1); s += p[k - 1]; }", chose + "TORCH_CHECK(k >= 1 && k <= n); s += p[k - 1]; }"},
+		{"OPS006", index, chose + "TORCH_CHECK(q[i] <= n); s += p[q[i] - 1]; }", chose + "TORCH_CHECK(q[i] >= 1 && q[i] <= n); s += p[q[i] - 1]; }"},
+		{"OPS006", index, chose + "if (k > 1) continue; s += p[k - 1]; }", chose + "if (k < 1 || k > n) continue; s += p[k - 1]; }"},
+		{"OPS006", index, chose + "TORCH_CHECK(k < 16); s += p[k]; }", chose + "TORCH_CHECK(k >= 2 && k <= n); s += p[k - 2]; }"},
+		{"OPS006", index, chose + "if (k < 16) s += p[k]; }", chose + "if (k < 1) k = 1; if (k > n) k = n; s += p[k - 1]; }"},
+		{"OPS006", index, chose + "TORCH_CHECK_LT(k, n); s += p[k]; }", chose + "TORCH_CHECK_GE(k, 0); TORCH_CHECK_LT(k, n); s += p[k]; }"},
+		{"OPS007", ", int64_t k", "auto acc = a.accessor<float, 2>(); acc[k][0] = 1;", "auto acc = a.accessor<float, 2>(); TORCH_CHECK(k >= 0 && k < a.size(0)); acc[k][0] = 1;"},
+		{"OPS007", ", int64_t k", "auto acc = a.accessor<float, 1>(); acc[k] = 1;", "auto [acc, n] = std::make_pair(a.accessor<float, 1>(), 1); acc[n] = k;"},
+		{"OPS007", ", int64_t k", "auto p = a.data_ptr<float>(); g(p + k * a.size(1));", "auto p = a.data_ptr<float>(); TORCH_CHECK_INDEX(k >= 0 && k < a.size(0)); g(p + k * a.size(1));"},
+		{"OPS007", ", int64_t k", "g(a.data_ptr<float>() + k);", "auto o = at::empty({k}); float* p = o.data_ptr<float>(); std::fill(p, p + k, 0.f);"},
+		{"OPS007", ", int64_t k", "float* p = a.data_ptr<float>(); p += k; p[0] = 1;", "float* p = a.data_ptr<float>(); p += 4; p[0] = k;"},
+		{"OPS006", index, chose + "auto r = p; r += k; s += r[0]; }", chose + "auto r = p; r += k % n; s += r[0]; }"},
+		{"OPS006", index + ", float* w", chose + "g(w + k); }", chose + "w += k; }"},
+
+		// What torch made as places in a tensor are none in another one.
+		{"OPS006", index, "auto o = b.argsort();" + order, "auto o = a.argsort();" + order},
+		{"OPS006", index, "auto o = b.argsort();" + order, "TORCH_CHECK(a.sizes() == b.sizes()); auto o = b.argsort();" + order},
+		{"OPS006", index, "auto o = a.argsort() + 1;" + order, "auto o = a.argsort().contiguous(); o = o.flip(0);" + order},
+		{"OPS006", index, "auto o = a.argsort().add(1);" + order, "auto c = a.select(1, 0); auto o = c.argsort();" + order},
+		{"OPS006", index, "auto o = std::get<0>(a.sort()).contiguous();" + order, "auto o = std::get<1>(a.sort(0, true)).contiguous();" + order},
+		{"OPS006", index, "auto [o, v] = a.topk(3);" + order, "auto [v, o] = a.topk(3);" + order},
+		{"OPS006", index, "auto t = a.sort(); auto o = std::get<0>(t).to(at::kLong);" + order, "auto t = a.sort(); auto o = std::get<1>(t).to(at::kLong);" + order},
+		{"OPS006", index, "at::Tensor v, o; std::tie(o, v) = b.sort();" + order, "at::Tensor v, o; std::tie(v, o) = a.sort();" + order},
+		{"OPS006", index, "auto o = at::nonzero(b).squeeze(1);" + order, "auto o = at::nonzero(a).squeeze(1);" + order},
+		{"OPS006", index, "auto o = at::randperm(n);" + order, "auto o = at::randperm(a.size(0));" + order},
+		{"OPS006", index, "auto o = at::arange(d);" + order, "const auto m = a.numel(); auto o = at::arange(0, m);" + order},
+		{"OPS006", index, "a.data_ptr<float>()[b.argmax().item<int64_t>()] = 1;", "a.data_ptr<float>()[a.argmax().item<int64_t>()] = 1;"},
+
+		{"OPS007", ", int64_t k", "TORCH_CHECK(k < a.size(0)); a.data_ptr<float>()[k] = 1;", "TORCH_CHECK(k >= 1 && k <= a.size(0)); a.data_ptr<float>()[k - 1] = 1;"},
+
+		{"OPS006", index, "auto [lo, hi] = at::aminmax(a); TORCH_CHECK(lo.item<int64_t>() >= 0);" + chose + "s += p[k]; }", "auto [lo, hi] = at::aminmax(b); TORCH_CHECK(lo.item<int64_t>() >= 0 && hi.item<int64_t>() < n);" + chose + "s += p[k]; }"},
+		{"OPS006", index, "auto m = at::aminmax(b);" + chose + "s += p[k]; }", "auto m = at::aminmax(b); auto lo = std::get<0>(m).item<int64_t>(); TORCH_CHECK(lo >= 0 && std::get<1>(m).item<int64_t>() < n);" + chose + "s += p[k]; }"},
+		{"OPS006", index, "at::Tensor lo = a.min(); TORCH_CHECK(lo.item<int64_t>() >= 0);" + chose + "s += p[k]; }", "at::Tensor lo = b.min(), hi = b.max(); TORCH_CHECK(lo.item<int64_t>() >= 0 && hi.item<int64_t>() < n);" + chose + "s += p[k]; }"},
+
 		{"OPS006", index, chose + "float* r = p + q[i]; s += r[0]; }", chose + "float* r = p + i; s += r[0] + q[i]; }"},
 	} {
 		if got := ofRule(scanned(t, op(tt.arguments, tt.fires)), tt.rule); len(got) == 0 {
@@ -89,6 +165,49 @@ func TestSpellings(t *testing.T) {
 		}
 		if got := ofRule(scanned(t, op(tt.arguments, tt.quiet)), tt.rule); len(got) != 0 {
 			t.Errorf("%s is no mistake: %q", tt.quiet, got)
+		}
+	}
+}
+
+// An index may be checked by a macro, or by a function that it is given to.
+func TestCheckedElsewhere(t *testing.T) {
+	const (
+		throws = "static void check(int64_t k, int64_t n) { TORCH_CHECK_INDEX(k >= 0 && k < n, k); }\n"
+		gives  = "static int64_t check(int64_t k, int64_t n) { if (k < 0) k += n; TORCH_CHECK(k >= 0 && k < n); return k; }\n"
+		says   = "static bool check(int64_t k, int64_t n) { return 0 <= k && k < n; }\n"
+		half   = "static int64_t check(int64_t k, int64_t n) { TORCH_CHECK(k < n); return k; }\n"
+	)
+	for _, tt := range []struct {
+		head, body string
+		quiet      bool
+	}{
+		{"#define CHECK(k, n) TORCH_CHECK_INDEX(0 <= k && k < n, \"index\")\n", "CHECK(q[i], n); s += p[q[i]];", true},
+		{"#define CHECK(k, n) TORCH_CHECK((k) >= 0 && (k) < (n), \"index\")\n", "auto k = q[i]; CHECK(k, n); s += p[k];", true},
+		{"#define CHECK(k, n) TORCH_CHECK((k) >= 0 && (k) < (n), \"index\")\n", "CHECK(i, n); s += p[q[i]];", false},
+		{"#define CHECK(k, n) TORCH_CHECK((k) >= 0 && (k) < (n), \"index\")\n", "CHECK(r[q[i]], n); s += r[q[i]];", false},
+		{"#define CHECK(k, n) TORCH_CHECK(k < n, \"index\")\n", "CHECK(q[i], n); s += p[q[i]];", false},
+		{"#define WITHIN(k, n) if (k < 0 || k >= n) throw std::out_of_range(\"index\")\n#define INDEX(k) WITHIN(k, n)\n", "INDEX(q[i]); s += p[q[i]];", true},
+		{"", "CHECK_INDEX(q[i], n); s += p[q[i]];", true}, // of a header that lies elsewhere
+		{throws, "check(q[i], n); s += p[q[i]];", true},
+		{throws, "auto k = q[i]; check(k, n); s += p[k];", true},
+		{throws, "check(i, n); s += p[q[i]];", false},
+		{throws, "s += p[q[i]]; check(q[i], n);", false},
+		{throws, "check(row, n); s += p[row];", true},
+		{throws, "s += p[row];", false},
+		{"static void twice(int64_t k, int64_t n);\n" + throws + "static void twice(int64_t k, int64_t n) { check(k, n); }\n", "twice(q[i], n); s += p[q[i]];", true},
+		{"static void check(const int64_t* q, int64_t i, int64_t n) { TORCH_CHECK(q[i] >= 0 && q[i] < n); }\n", "check(q, i, n); s += p[q[i]];", true},
+		{gives, "const int64_t k = check(q[i], n); s += p[k];", true},
+		{gives, "s += p[check(q[i], n)];", true},
+		{gives, "s += p[check(row, n)];", true},
+		{says, "if (!check(q[i], n)) continue; s += p[q[i]];", true},
+		{half, "s += p[check(q[i], n)];", false},
+		{half, "s += p[check(row, n)];", false},
+	} {
+		got := ofRule(scanned(t, map[string]string{"op.cpp": "#include <torch/extension.h>\n" + tt.head + "float f(const at::Tensor& x, const at::Tensor& idx, const at::Tensor& z, int64_t row) {\n" +
+			"auto p = x.data_ptr<float>(); auto q = idx.data_ptr<int64_t>(); auto r = z.data_ptr<int64_t>(); auto n = x.size(0); float s = 0;\n" +
+			"for (int64_t i = 0; i < idx.size(0); ++i) { " + tt.body + " }\nreturn s;\n}\nPYBIND11_MODULE(m, m) { m.def(\"f\", &f); }\n"}), "OPS006", "OPS007")
+		if len(got) == 0 != tt.quiet {
+			t.Errorf("%s%s: %q", tt.head, tt.body, got)
 		}
 	}
 }
@@ -108,6 +227,12 @@ func TestKernelIndex(t *testing.T) {
 		{"x[(size_t)" + place + "] = 1;", []string{"OPS033"}},
 		{"if (" + place + " < n) x[" + place + "] = 1;", []string{"OPS024"}},
 		{"const int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; if (i >= n) return; x[(int64_t)" + place + "] = 1;", nil},
+		{"int64_t i = " + place + "; if (i < n) x[i] = 1;", []string{"OPS024"}},
+		{"for (int64_t i = " + place + "; i < n; i += blockDim.x * gridDim.x) x[i] = 1;", nil},
+		{"int64_t i = " + place + "; while (i < n) { x[i] = 1; i += gridDim.x * blockDim.x; }", nil},
+		{"\n#define EACH(i, n) for (int i = " + place + "; i < (n); i += blockDim.x * gridDim.x)\nEACH(i, n) x[i] = 1;", []string{"OPS024"}},
+		{"\n#define EACH(i, n) for (int i = " + place + "; i < (n); i += blockDim.x * gridDim.x)\nEACH(i, n) { x[i] = 1; }", []string{"OPS024"}},
+		{"\n#define EACH(i, n) for (int64_t i = " + place + "; i < (n); i += blockDim.x * gridDim.x)\nEACH(i, n) { x[i] = 1; }", nil},
 		{"if (threadIdx.x == 0) x[blockIdx.x] = 1;", nil},
 		{"x[blockIdx.x * 32 + threadIdx.x] = 1;", nil}, // a block for each row
 	} {
@@ -119,6 +244,45 @@ func TestKernelIndex(t *testing.T) {
 		slices.Sort(rules)
 		if !slices.Equal(rules, tt.rules) {
 			t.Errorf("%s: %q", tt.body, got)
+		}
+	}
+}
+
+// An operator that returns what nobody wrote computes nothing, unless it is to take memory
+// or for tensors that have none.
+func TestReturnsEmpty(t *testing.T) {
+	for _, tt := range []struct {
+		name, key, body string
+		want            int
+	}{
+		{"f", "CPU", "TORCH_CHECK(x.dim() == 1); return at::empty_like(x);", 1},
+		{"f", "CUDA", "return torch::empty({x.size(0)}, x.options());", 1},
+		{"f", "Meta", "return at::empty_like(x);", 0},
+		{"new_like", "CPU", "return at::empty_like(x);", 0},
+		{"f", "CPU", "if (x.numel() == 0) return at::empty_like(x); return x.clone();", 0},
+		{"f", "CPU", "return at::empty_like(x).fill_(1);", 0},
+	} {
+		got := ofRule(scanned(t, map[string]string{"op.cpp": "#include <torch/library.h>\nat::Tensor f(const at::Tensor& x) { " + tt.body + " }\n" +
+			"TORCH_LIBRARY(n, m) { m.def(\"" + tt.name + "(Tensor x) -> Tensor\"); }\nTORCH_LIBRARY_IMPL(n, " + tt.key + ", m) { m.impl(\"" + tt.name + "\", f); }\n"}), "OPS014")
+		if len(got) != tt.want {
+			t.Errorf("%s %s: %s: %q", tt.name, tt.key, tt.body, got)
+		}
+	}
+}
+
+// Who launches a kernel may know that 32 bits are enough.
+func TestLaunchesFew(t *testing.T) {
+	for check, want := range map[string]int{
+		"": 1,
+		"TORCH_CHECK(x.size(0) < 1 << 20 && x.size(1) < 1 << 20);":               0,
+		"TORCH_CHECK(x.size(0) < 1 << 20 && x.size(1) > 0);":                     1,
+		"if (x.numel() > kMost) throw std::runtime_error(\"too many\");":         0,
+		"const auto n = x.size(0); TORCH_CHECK(n <= 4096 && x.size(1) <= 4096);": 0,
+	} {
+		got := ofRule(scanned(t, map[string]string{"op.cu": "#include <torch/extension.h>\n__global__ void k(float* x, int h, int w) { const int i = blockIdx.x * blockDim.x + threadIdx.x; if (i < h) x[(int64_t)i * w] = 1; }\n" +
+			"void f(at::Tensor x) { " + check + " dim3 grid((x.size(0) + 255) / 256); k<<<grid, 256, 0, s>>>(x.data_ptr<float>(), x.size(0), x.size(1)); }\n"}), "OPS024")
+		if len(got) != want {
+			t.Errorf("%q: %q", check, got)
 		}
 	}
 }

@@ -20,6 +20,8 @@ const (
 	hasValues                      // its values are held against something
 	isMade                         // it was made here
 	isThere                        // an optional has a value
+	hasLower                       // a number is held against something from below
+	hasUpper                       // and from above
 )
 
 var aspectNames = []struct {

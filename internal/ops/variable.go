@@ -314,7 +314,7 @@ func (a *fn) initialised(v *variable, i, last int) int {
 		return last
 	}
 	end := last
-	if parts := a.parts(span{First: i, Last: last}, ","); len(parts) > 1 {
+	if parts := a.f.Split(span{First: i, Last: last}); len(parts) > 1 { // and not x.accessor<float, 2>()
 		end = parts[0].Last
 	}
 	switch a.f.Word(i) {
@@ -393,11 +393,21 @@ func (a *fn) wordsOf(s span) []string {
 func (a *fn) assignments() {
 	for _, n := range a.nodes {
 		h := n.stmt.Head
-		if n.stmt.Kind != cppsrc.Expr || !a.f.IsIdent(h.First) || !a.f.Is(h.First+1, "=") {
+		if n.stmt.Kind != cppsrc.Expr || !a.f.IsIdent(h.First) {
 			continue
 		}
-		if v := a.lookup(a.f.Word(h.First), h.First); v != nil {
-			v.assigned = append(v.assigned, span{First: h.First + 2, Last: h.Last})
+		to, end := []int{h.First}, h.First+1
+		if open := h.First + 3; a.f.Is(open-1, "tie") && a.f.Is(open, "(") { // std::tie(x, y) = f();
+			end = a.f.Mate(open) + 1
+			to = a.names(span{First: open + 1, Last: end - 1})
+		}
+		if !a.f.Is(end, "=") {
+			continue
+		}
+		for _, i := range to {
+			if v := a.lookup(a.f.Word(i), i); v != nil {
+				v.assigned = append(v.assigned, span{First: end + 1, Last: h.Last})
+			}
 		}
 	}
 }
