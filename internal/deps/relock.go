@@ -29,17 +29,34 @@ var relocked = map[manifest.Kind]string{
 // container file or a notebook has no lock, and has to install that of the file.
 func (p *Project) relock(s *Set, f *manifest.File, flags string) string {
 	if relocked[s.Kind] == "" {
-		return p.lockCommand(p.source(s), s.Kind, flags)
+		return p.command("lock", p.source(s), s.Kind, flags)
 	}
-	command := p.lockCommand(f, f.Kind, flags)
+	command := p.command("lock", f, f.Kind, flags)
 	if f.Path == s.Path || command == "" {
 		return relocked[s.Kind]
 	}
 	return fmt.Sprintf("%s, and have %s install %s with --require-hashes", command, path.Base(s.Path), path.Base(manifest.LockName(f.Path)))
 }
 
-// lockCommand makes the lock of a file in one form.
-func (p *Project) lockCommand(of *manifest.File, form manifest.Kind, flags string) string {
+// updates is what updates torch in a set that has it from an index, or empty where andiron
+// cannot. The update asks the index that files name, and a lock names the one that it was
+// made with, unless it is one of poetry.
+func (p *Project) updates(s *Set, index string) string {
+	of := p.source(s)
+	command := p.command("update", of, s.Kind, "")
+	switch {
+	case relocked[s.Kind] != "" || command == "":
+		return ""
+	case index != "":
+		return command
+	case s.Kind == manifest.PoetryLock || s.Tool == "poetry":
+		return p.command("update", of, s.Kind, " --index-url <the index that poetry installs from>")
+	}
+	return p.command("lock", of, s.Kind, "") + ", and then " + command
+}
+
+// command locks or updates a file whose lock has one form.
+func (p *Project) command(verb string, of *manifest.File, form manifest.Kind, flags string) string {
 	name := p.fromRoot(of.Path)
 	if of.Kind != manifest.Requirements && of.Kind != manifest.PyProject || name == "" {
 		return ""
@@ -51,7 +68,7 @@ func (p *Project) lockCommand(of *manifest.File, form manifest.Kind, flags strin
 	case form == manifest.PyLock:
 		flags += " --form pylock"
 	}
-	command := "andiron deps lock" + flags + " --input " + safetext.Word(name)
+	command := "andiron deps " + verb + flags + " --input " + safetext.Word(name)
 	if p.Root != "." {
 		command += " " + safetext.Word(filepath.ToSlash(p.Root))
 	}

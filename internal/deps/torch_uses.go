@@ -19,6 +19,7 @@ func (p *Project) TorchUses() (uses []TorchUse) {
 				continue
 			}
 			u := TorchUse{Version: st.Version, Specifier: st.Specifier, Index: indexOf(st), Where: st.where()}
+			u.Lock, u.Update = p.relock(set, st.file, ""), p.updates(set, u.Index)
 			if st.by != nil {
 				u.Version = st.by.Version
 			}
