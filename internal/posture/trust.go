@@ -32,7 +32,8 @@ func modelSources(in Input) view {
 		}
 	}
 	verdicts := map[string]finding.Artifact{}
-	for _, a := range byPath(in.Artifacts) {
+	models := slices.DeleteFunc(byPath(in.Artifacts), isArray)
+	for _, a := range models {
 		verdicts[a.Path] = a
 		// Where a policy says what is trusted, not every model has to be locked.
 		if looked && !covered[a.Path] && kinds[a.Format] != config && len(informing(in, []string{rulePolicy})) == 0 {
@@ -42,16 +43,22 @@ func modelSources(in Input) view {
 		}
 	}
 	v.missing = append(v.missing, others(in, verdicts)...)
-	if calls := loading(in); len(in.Artifacts) == 0 && len(calls) > 0 && len(v.implemented) == 0 {
+	if calls := loading(in); len(models) == 0 && len(calls) > 0 && len(v.implemented) == 0 {
 		v.missing = append(v.missing, finding.Evidence{
 			Text: "the code loads models, and neither a lock nor a policy says which are trusted", Where: calls[0].Where,
 			Fix: "andiron init, and then andiron trust add for each model",
 		})
 	}
-	if !looked && len(in.Artifacts) > 0 {
+	if !looked && len(models) > 0 {
 		v.open, v.reason = []string{noTrust}, noTrust
 	}
 	return v
+}
+
+// isArray reports whether an artifact is an array of numbers, which is data and no model.
+// One of the lock has findings that say so, and an array of objects what is in it.
+func isArray(a finding.Artifact) bool {
+	return (a.Format == "npy" || a.Format == "npz") && len(a.Findings) == 0
 }
 
 // others is what the trust room found missing, with the command that closes it.
