@@ -30,7 +30,10 @@ func (p *Project) TorchUses() (uses []TorchUse) {
 			if u.Distribution {
 				u.Repairs = st.Repairs
 			}
-			if !slices.ContainsFunc(uses, func(o TorchUse) bool { return reflect.DeepEqual(o, u) }) { // a file that two others name is in two sets
+			if !slices.ContainsFunc(uses, func(o TorchUse) bool {
+				o.Lock, o.Update = u.Lock, u.Update
+				return reflect.DeepEqual(o, u)
+			}) { // a file that two others name is in two sets
 				uses = append(uses, u)
 			}
 		}
