@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path"
 	"path/filepath"
 	"slices"
@@ -58,26 +59,29 @@ func starterStrategies(postures []finding.Posture) string {
 }
 
 // placesOf are the folders at the top that hold models, and models at the top
-// themselves, with the formats there.
+// themselves, with the formats there. What andiron convert makes of a model lies beside it,
+// so that safetensors may be there too.
 func placesOf(models []initModel) (places []string, formats map[string][]string) {
+	const beside = "*.safetensors"
 	formats = map[string][]string{}
-	for _, m := range models {
-		p := m.rel
-		if top, _, ok := strings.Cut(p, "/"); ok {
-			p = top + "/"
-		}
-		if !slices.Contains(places, p) {
-			places = append(places, p)
-		}
-		if !slices.Contains(formats[p], m.Format) {
-			formats[p] = append(formats[p], m.Format)
+	allow := func(p, format string) {
+		if !slices.Contains(formats[p], format) {
+			formats[p] = append(formats[p], format)
 		}
 	}
-	slices.Sort(places)
+	for _, m := range models {
+		if top, _, ok := strings.Cut(m.rel, "/"); ok {
+			allow(top+"/", m.Format)
+			allow(top+"/", "safetensors")
+		} else {
+			allow(m.rel, m.Format)
+			allow(beside, "safetensors")
+		}
+	}
 	for _, f := range formats {
 		slices.Sort(f)
 	}
-	return places, formats
+	return slices.Sorted(maps.Keys(formats)), formats
 }
 
 // starterLock lists the models that pass.
@@ -129,34 +133,52 @@ const (
 )
 
 // learnable are the formats of models that say what they take.
-var learnable = []string{"pt2", "onnx", "torchscript"}
+var learnable = []string{"pt2", "pt2-old", "onnx", "torchscript"}
 
 // starterSchemas learns a schema of each model that says what it takes. Nothing in it
 // is run.
 func starterSchemas(ctx context.Context, dir string, models []initModel) (list []starter) {
+	of := map[string]string{} // the model of a schema, by its name
+	var more []string
 	for _, m := range models {
-		if !slices.Contains(learnable, m.Format) || ctx.Err() != nil || len(list) == mostSchemas {
+		if !slices.Contains(learnable, m.Format) || ctx.Err() != nil {
 			continue
 		}
 		base := path.Base(m.rel)
 		s := starter{name: strings.TrimSuffix(base, path.Ext(base)) + schemaEnd}
-		if slices.ContainsFunc(list, func(o starter) bool { return o.name == s.name }) {
+		if len(list) == mostSchemas {
+			more = append(more, m.rel)
+			continue
+		}
+		if other := of[s.name]; other != "" {
+			s.name = strings.TrimSuffix(m.rel, path.Ext(base)) + schemaEnd
+			s.why = fmt.Sprintf("%s is the schema of %s, which has the same name; %s", path.Base(s.name), other, inferBy(m.rel, s.name))
+			list = append(list, s)
 			continue
 		}
 		text, err := learned(ctx, filepath.Join(dir, filepath.FromSlash(m.rel)))
 		if err != nil {
 			s.why = fmt.Sprintf("%s does not say what it takes (%v); \"andiron guard infer\" learns it from samples as well", m.rel, err)
 		} else {
-			s.text = text
+			s.text, of[s.name] = text, m.rel
 			s.why = fmt.Sprintf("which tensors %s takes, as the file says; lines with \"decide\" are for a person, and andiron.guard(model, %q) holds requests against it", m.rel, s.name)
 			s.need = "andiron guard infer " + safetext.Word(m.rel) + " prints what the model says\n"
 		}
 		list = append(list, s)
 	}
+	if len(more) > 0 {
+		list = append(list, starter{name: "*" + schemaEnd, why: fmt.Sprintf("init looks for schemas of %d models, and there are %s, from %s on; %s",
+			mostSchemas, countOf(len(more), "more", "more"), more[0], inferBy(more[0], strings.TrimSuffix(more[0], path.Ext(more[0]))+schemaEnd))})
+	}
 	if len(list) == 0 {
 		list = append(list, starter{name: "*" + schemaEnd, why: `no model in the project says what it takes; "andiron guard infer" learns a schema from samples as well`})
 	}
 	return list
+}
+
+// inferBy says how the schema of a model is made by hand.
+func inferBy(model, name string) string {
+	return fmt.Sprintf("andiron guard infer -o %s %s makes that one", safetext.Word(name), safetext.Word(model))
 }
 
 func learned(ctx context.Context, name string) ([]byte, error) {

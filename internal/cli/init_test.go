@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/andiron-dev/andiron/finding"
 )
 
 // The hook lets a commit go on where nothing but advisories is missing, and stops it for
@@ -57,5 +59,32 @@ func TestHookEntry(t *testing.T) {
 		if said := strings.Contains(string(out), "NOT CLEAN"); said != (tt.code == 3 && tt.want == 0) {
 			t.Errorf("%s: %s", tt.name, out)
 		}
+	}
+}
+
+// TestManySchemas: a model that gets no schema is not passed over in silence.
+func TestManySchemas(t *testing.T) {
+	b, err := os.ReadFile("../infer/testdata/text-2.6.pt2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	var models []initModel
+	for i := range mostSchemas + 2 {
+		name := strconv.Itoa(i) + ".pt2"
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		models = append(models, initModel{finding.Artifact{Format: "pt2-old"}, name})
+	}
+	list := starterSchemas(t.Context(), dir, models)
+	for i, s := range list[:mostSchemas] {
+		if s.text == nil {
+			t.Errorf("%d: %s", i, s.why)
+		}
+	}
+	want := "init looks for schemas of 20 models, and there are 2 more, from 20.pt2 on; andiron guard infer -o 20.schema.yaml 20.pt2 makes that one"
+	if rest := list[mostSchemas:]; len(rest) != 1 || rest[0].text != nil || rest[0].why != want {
+		t.Errorf("got %+v, want %s", rest, want)
 	}
 }

@@ -2,10 +2,14 @@ package code
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/pysrc"
+	"github.com/andiron-dev/andiron/internal/rule"
+	"github.com/andiron-dev/andiron/internal/safetext"
 )
 
 // torchLoad are the names of torch.load.
@@ -49,7 +53,7 @@ func (v *view) torchLoad(c *pysrc.Invocation) {
 	switch {
 	case v.done[placed{loadRetry.ID, c.Node.Start}]: // said already, and worse
 	case slices.Contains(words, "False"):
-		v.found(loadUnsafe, c.Node, "torch.load with weights_only=False runs whatever the file says")
+		v.load(loadUnsafe, loadUnsafe.Severity, c, "torch.load with weights_only=False runs whatever the file says")
 	case slices.Contains(words, "") && (!slices.Contains(words, "None") || v.l.opt.Torch.AtLeast(2, 6)):
 		v.found(loadOpen, c.Node, "torch.load is called with a weights_only that is decided elsewhere")
 	case len(words) == 0, slices.Contains(words, "None"):
@@ -57,6 +61,23 @@ func (v *view) torchLoad(c *pysrc.Invocation) {
 	default:
 		v.unverified(c)
 	}
+}
+
+// load reports a load with a severity of its own. Where the fix can be made by andiron code
+// scan, it is the command.
+func (v *view) load(r *rule.Rule, s finding.Severity, c *pysrc.Invocation, message string, evidence ...string) {
+	f := r.Finding(v.at(c.Node), message, evidence...)
+	f.Severity = s
+	if by, ok := strings.CutPrefix(r.Fix, "replace it by "); ok && v.rewritten(c) {
+		f.Fix = fmt.Sprintf("andiron code scan --fix --verified --yes %s makes it %s", safetext.Word(v.where.Path), by)
+	}
+	v.put(r, c.Node, f)
+}
+
+// rewritten reports whether andiron code scan --fix --verified replaces a load.
+func (v *view) rewritten(c *pysrc.Invocation) bool {
+	x := &fixer{view: v}
+	return len(v.f.Errors) == 0 && !c.Deferred && !c.Partial && !c.Node.Broken && x.replaceable(c) && !v.copies(c) && !x.bindsAndiron()
 }
 
 // setBefore is what an item of the dictionary behind ** is set to before a call, by a
@@ -119,9 +140,9 @@ func (v *view) byDefault(c *pysrc.Invocation) {
 	case torch.AtLeast(2, 6):
 		v.unverified(c)
 	case torch.Known():
-		v.found(loadDefault, c.Node, message+"the project allows torch before 2.6, which then runs whatever the file says", torch.Evidence())
+		v.load(loadDefault, loadDefault.Severity, c, message+"the project allows torch before 2.6, which then runs whatever the file says", torch.Evidence())
 	default:
-		v.foundAs(loadDefault, finding.Medium, c.Node, message+"no requirement keeps out torch before 2.6, which then runs whatever the file says")
+		v.load(loadDefault, finding.Medium, c, message+"no requirement keeps out torch before 2.6, which then runs whatever the file says")
 	}
 }
 
@@ -133,13 +154,13 @@ func (v *view) unverified(c *pysrc.Invocation) {
 	torch := v.l.opt.Torch
 	switch {
 	case torch.Known() && !torch.AtLeast(2, 6):
-		v.foundAs(loadUnverified, finding.High, c.Node,
+		v.load(loadUnverified, finding.High, c,
 			"torch.load reads a file that nothing verified, and before torch 2.6, which the project allows, weights_only=True can be made to run code", torch.Evidence(), "CVE-2025-32434")
 	case torch.Known() && !torch.AtLeast(2, 10):
-		v.foundAs(loadUnverified, finding.Medium, c.Node,
+		v.load(loadUnverified, finding.Medium, c,
 			"torch.load reads a file that nothing verified, and before torch 2.10, which the project allows, weights_only=True can be made to corrupt memory", torch.Evidence(), "CVE-2026-24747")
 	default:
-		v.found(loadUnverified, c.Node, "torch.load reads a file that nothing verified before")
+		v.load(loadUnverified, loadUnverified.Severity, c, "torch.load reads a file that nothing verified before")
 	}
 }
 

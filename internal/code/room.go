@@ -343,13 +343,18 @@ func (v *view) found(r *rule.Rule, n pysrc.Node, message string, evidence ...str
 
 // foundAs is found with a severity that the rule's text gives a reason for.
 func (v *view) foundAs(r *rule.Rule, s finding.Severity, n pysrc.Node, message string, evidence ...string) {
+	f := r.Finding(v.at(n), message, evidence...)
+	f.Severity = s
+	v.put(r, n, f)
+}
+
+// put reports a finding, once at a node.
+func (v *view) put(r *rule.Rule, n pysrc.Node, f finding.Finding) {
 	key := placed{r.ID, n.Where().Start}
 	if v.done[key] {
 		return
 	}
 	v.done[key] = true
-	f := r.Finding(v.at(n), message, evidence...)
-	f.Severity = s
 	if v.l.opt.Fix != nil && slices.Contains(fixed, r) {
 		v.waits = append(v.waits, waiting{f, n.Where().Start})
 		return

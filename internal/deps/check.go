@@ -1,6 +1,7 @@
 package deps
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"reflect"
@@ -33,9 +34,9 @@ func Check(p *Project, opt Options) []finding.Finding {
 		together[s.Path].add(s, list)
 	}
 	for _, w := range together {
-		list := distinctly(w.list)
+		list, locks := distinctly(w.list), bindings(p.locksOf(w.set))
 		for _, f := range w.files {
-			pins = c.one(w.set, f, list) || pins
+			pins = c.one(f, list, locks) || pins
 		}
 		c.family(list)
 	}
@@ -72,10 +73,13 @@ func distinctly(list []*statement) []*statement {
 }
 
 // once sorts findings, and leaves out those that are there already: a file that two
-// others name is in two sets.
+// others name is in two sets, and what mends it in one of them is said.
 func once(list []finding.Finding) []finding.Finding {
-	slices.SortStableFunc(list, finding.Compare)
-	return slices.CompactFunc(list, func(a, b finding.Finding) bool { return reflect.DeepEqual(a, b) })
+	slices.SortStableFunc(list, func(a, b finding.Finding) int { return cmp.Or(finding.Compare(a, b), strings.Compare(a.Fix, b.Fix)) })
+	return slices.CompactFunc(list, func(a, b finding.Finding) bool {
+		a.Fix = b.Fix
+		return reflect.DeepEqual(a, b)
+	})
 }
 
 type checker struct {
@@ -87,8 +91,9 @@ type checker struct {
 
 func (c *checker) report(f finding.Finding) { c.out = append(c.out, f) }
 
-// one checks what one file of a set says, and returns whether there is a pin.
-func (c *checker) one(s *Set, f *manifest.File, list []*statement) (pins bool) {
+// one checks what one file of a set says, which locks may fix, and returns whether there
+// is a pin.
+func (c *checker) one(f *manifest.File, list []*statement, locks bound) (pins bool) {
 	if f.Kind == manifest.Installed || f.Kind == manifest.CondaInstalled {
 		return false
 	}
@@ -97,15 +102,18 @@ func (c *checker) one(s *Set, f *manifest.File, list []*statement) (pins bool) {
 	case len(list) == 0:
 		return false
 	case f.Kind.Locked(), f.Kind == manifest.Requirements, f.Kind == manifest.Dockerfile, f.Kind == manifest.Notebook:
-		return c.set(f, list)
+		return c.set(f, list, locks)
 	}
-	c.manifest(s, f, list)
+	c.manifest(f, list, locks)
 	return false
 }
 
 // set checks what is installed as it is written: every version exact, every file
 // with a hash. It returns whether there is a pin.
-func (c *checker) set(file *manifest.File, list []*statement) (pins bool) {
+func (c *checker) set(file *manifest.File, list []*statement, locks bound) (pins bool) {
+	if len(locks) > 0 {
+		c.stale(list, locks)
+	}
 	var exact, bare []*statement
 	open := 0
 	for _, st := range list {
@@ -116,8 +124,9 @@ func (c *checker) set(file *manifest.File, list []*statement) (pins bool) {
 				open++
 			}
 		case !st.exact && st.Version == "":
-			open++
-			c.unpinned(st)
+			if open++; len(locks) == 0 {
+				c.unpinned(st, "")
+			}
 		default:
 			exact = append(exact, st)
 			if !st.complete() {
@@ -152,7 +161,9 @@ func (st *statement) complete() bool {
 	return len(st.Hashes) > 0
 }
 
-func (c *checker) unpinned(st *statement) {
+// unpinned reports a range of which no lock says a version; flags are those with which a
+// lock does.
+func (c *checker) unpinned(st *statement, flags string) {
 	what := "no version is fixed"
 	if st.Specifier != "" {
 		what = "no lock says which version of the range is installed"
@@ -160,6 +171,10 @@ func (c *checker) unpinned(st *statement) {
 	f := notPinned.Finding(st.where(), st.shown()+" is not pinned: "+what, st.circumstances()...)
 	if slices.Contains(st.Groups, "build-system") {
 		f.Severity = finding.Low
+	}
+	f.Fix = cmp.Or(c.project.relock(st.set, st.file, flags), f.Fix)
+	if st.ofHatch() {
+		f.Fix = "name the exact version here: no lock has the environments of hatch"
 	}
 	c.about(&f, st)
 }
@@ -182,7 +197,9 @@ func (c *checker) hashes(exact, bare []*statement) {
 		if bare[0].file.Kind == manifest.CondaExplicit && len(bare[0].Hashes) > 0 {
 			text += " but an MD5, of which two files can be made"
 		}
-		c.report(noHashes.Finding(bare[0].where(), text))
+		f := noHashes.Finding(bare[0].where(), text)
+		f.Fix = cmp.Or(c.project.relock(bare[0].set, bare[0].file, ""), f.Fix)
+		c.report(f)
 		return
 	}
 	for _, st := range bare {
@@ -199,6 +216,7 @@ func (c *checker) hashes(exact, bare []*statement) {
 		case len(evidence) == 0:
 			f.Message = st.shown() + " has no hash"
 		}
+		f.Fix = cmp.Or(c.project.relock(st.set, st.file, ""), f.Fix)
 		c.about(&f, st)
 	}
 }
@@ -224,8 +242,7 @@ func (c *checker) source(st *statement) bool {
 }
 
 // manifest checks a file that asks for ranges: a lock has to fix them.
-func (c *checker) manifest(s *Set, f *manifest.File, list []*statement) {
-	locks := c.project.locksOf(s)
+func (c *checker) manifest(f *manifest.File, list []*statement, locks bound) {
 	list = slices.DeleteFunc(list, func(st *statement) bool { return slices.Contains(st.Groups, "build-system") }) // no lock has those
 	for _, st := range list {
 		if st.fixedElsewhere() && st.locked == nil {
@@ -235,7 +252,7 @@ func (c *checker) manifest(s *Set, f *manifest.File, list []*statement) {
 	switch {
 	case len(list) == 0:
 	case len(locks) > 0:
-		c.stale(list, bindings(locks))
+		c.stale(list, locks)
 	default:
 		var evidence []string
 		for _, st := range list {
@@ -248,7 +265,9 @@ func (c *checker) manifest(s *Set, f *manifest.File, list []*statement) {
 			c.report(noLock.Undetermined(finding.Where{Path: f.Path}, asked+l+" could not be read", named(evidence)...))
 			return
 		}
-		c.report(noLock.Finding(finding.Where{Path: f.Path}, asked+"no lock says what is installed", named(evidence)...))
+		none := noLock.Finding(finding.Where{Path: f.Path}, asked+"no lock says what is installed", named(evidence)...)
+		none.Fix = cmp.Or(c.project.relock(list[0].set, f, ""), none.Fix)
+		c.report(none)
 	}
 }
 
@@ -288,27 +307,42 @@ func (c *checker) stale(list []*statement, locks bound) {
 		}
 		switch {
 		case fits:
+		case st.elsewhere(locks):
+			if !st.exact {
+				c.unpinned(st, " --universal")
+			}
 		case len(there) > 0:
 			slices.Sort(there)
-			f := staleLock.Finding(st.where(), fmt.Sprintf("%s is asked for, and %s has %s", st.shown(), locks[0].lock.Path, strings.Join(slices.Compact(there), ", ")))
-			c.about(&f, st)
-		case st.exact:
+			c.outdated(st, fmt.Sprintf("%s has %s", locks[0].lock.Path, strings.Join(slices.Compact(there), ", ")))
+		case st.exact && st.file.Kind != manifest.Requirements:
 		case st.beside(locks):
-			c.unpinned(st)
+			c.unpinned(st, "")
 		default:
-			f := staleLock.Finding(st.where(), fmt.Sprintf("%s is asked for, and %s does not have it", st.shown(), locks[0].lock.Path), st.circumstances()...)
-			c.about(&f, st)
+			c.outdated(st, locks[0].lock.Path+" does not have it", st.circumstances()...)
 		}
 	}
+}
+
+func (c *checker) outdated(st *statement, what string, evidence ...string) {
+	f := staleLock.Finding(st.where(), st.shown()+" is asked for, and "+what, evidence...)
+	f.Fix = cmp.Or(c.project.relock(st.set, st.file, ""), f.Fix)
+	c.about(&f, st)
+}
+
+// elsewhere reports whether a line of requirements may be meant for another platform than
+// the one that their lock was made for.
+func (st *statement) elsewhere(locks bound) bool {
+	return st.Marker != "" && st.file.Kind == manifest.Requirements && locks.compiledOnly()
 }
 
 // beside reports whether a statement is of a group that the locks are not made for: one
 // of hatch, or one that a requirements file leaves out.
 func (st *statement) beside(locks bound) bool {
-	if slices.ContainsFunc(st.Groups, func(g string) bool { return strings.HasPrefix(g, "hatch:") }) {
-		return true
-	}
-	return len(st.Groups) > 0 && !slices.ContainsFunc(locks, func(b binding) bool { return b.lock.Kind != manifest.Requirements })
+	return st.ofHatch() || len(st.Groups) > 0 && locks.compiledOnly()
+}
+
+func (st *statement) ofHatch() bool {
+	return slices.ContainsFunc(st.Groups, func(g string) bool { return strings.HasPrefix(g, "hatch:") })
 }
 
 // fits reports whether an entry of a lock is what was asked for. One without a

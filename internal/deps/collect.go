@@ -44,6 +44,7 @@ type Set struct {
 
 	stage int                 // of a container file; 0 of others
 	needs map[string][]string // who needs a package, by its name; made when it is first asked for
+	made  *manifest.File      // what it is the lock of, or itself; looked for when it is first asked for
 }
 
 // neededBy are the packages of a lock that need another one directly.
@@ -182,7 +183,7 @@ func (c *collector) file(abs, shown string, asked bool) error {
 		return nil
 	}
 	kind, ok := manifest.Identify(shown, nil)
-	if !ok && !asked && !candidate(shown) && !manifest.Automates(c.fromRoot(shown)) {
+	if !ok && !asked && !candidate(shown) && !manifest.Automates(c.project.fromRoot(shown)) {
 		return nil
 	}
 	if !asked && c.leadsOut(abs) {
@@ -228,10 +229,10 @@ func (c *collector) file(abs, shown string, asked bool) error {
 	return nil
 }
 
-// fromRoot is a path as it is from the root.
-func (c *collector) fromRoot(shown string) string {
-	rel, err := filepath.Rel(c.root, filepath.FromSlash(shown))
-	if err != nil {
+// fromRoot is a path as it is from the root, or empty for one that is not beneath it.
+func (p *Project) fromRoot(shown string) string {
+	rel, err := filepath.Rel(p.Root, filepath.FromSlash(shown))
+	if err != nil || !filepath.IsLocal(rel) {
 		return ""
 	}
 	return filepath.ToSlash(rel)
@@ -240,7 +241,7 @@ func (c *collector) fromRoot(shown string) string {
 // care notes what a file by which a forge works has done about dependencies. One that
 // cannot be read says nothing.
 func (c *collector) care(a *artifact.Artifact) {
-	name := c.fromRoot(a.Name())
+	name := c.project.fromRoot(a.Name())
 	if !manifest.Automates(name) || a.Size() > mostCare {
 		return
 	}

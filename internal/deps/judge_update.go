@@ -78,6 +78,9 @@ func (u *UseStatus) judgeVulnerable(report func(finding.Finding)) {
 	if best != nil {
 		f := torchVulnerable.Finding(u.Where, "")
 		f.Severity = finding.Low
+		if u.Update != "" {
+			f.Fix = "run: " + u.Update + andFamily
+		}
 		for _, id := range best.Closes {
 			closed[id] = true
 		}
@@ -117,7 +120,11 @@ func (u *UseStatus) judgeSupport(s *TorchStatus, report func(finding.Finding)) {
 		report(torchIsLatest.Finding(u.Where, fmt.Sprintf("torch %s is the latest release", u.Version), "releases: "+s.Source+", as of "+s.AsOf))
 	}
 	if u.Patch != "" {
-		report(torchPatch.Finding(u.Where, fmt.Sprintf("torch %s has a newer patch, %s", u.Version, u.Patch)))
+		f := torchPatch.Finding(u.Where, fmt.Sprintf("torch %s has a newer patch, %s", u.Version, u.Patch))
+		if u.Lock != "" {
+			f.Fix = fmt.Sprintf("set torch to %s where it is asked for, and then: %s", u.Patch, u.Lock)
+		}
+		report(f)
 	}
 }
 

@@ -117,7 +117,7 @@ var trains = &rule.Rule{
 	Strategy: finding.DependencyPinning,
 	Severity: finding.High,
 	Text:     `torchvision, torchaudio, triton, xformers and their like are built against one release of torch and work with no other: operators are missing, or memory is read in another layout. They have to move together.`,
-	Fix:      "andiron deps update moves the whole family to versions that fit each other",
+	Fix:      "set them to releases of one train, and then: andiron deps lock; where torch has vulnerabilities, andiron deps update moves the whole family",
 	Since:    "0.1.0",
 }
 
@@ -149,7 +149,7 @@ var yanked = &rule.Rule{
 	Text: `The index has yanked the release that the project is bound to, or does not have it any more. Its maker does not want it to be used, for a fault that may be one of security; an index that keeps yanked files still hands them out to whoever pins them, until they are removed.
 
 Asked only with andiron deps check --online.`,
-	Fix:   "move to a release that stands, andiron deps update finds one",
+	Fix:   "set it to a release that stands, and then: andiron deps lock",
 	Since: "0.1.0",
 	Refs:  []string{"https://peps.python.org/pep-0592/"},
 }

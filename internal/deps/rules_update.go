@@ -25,10 +25,12 @@ var torchVulnerable = &rule.Rule{
 	Text: `The version of torch in use has known vulnerabilities, and a release is out that does not have them.
 
 PyTorch repairs only its newest release: there is no other way to be rid of them. The finding is as severe as the worst of the vulnerabilities that the release closes; those that a crafted model file reaches weigh more than those that need wrong arguments in one's own code.`,
-	Fix:   "run: andiron deps update; torchvision, torchaudio and triton have to move with torch",
+	Fix:   "run: andiron deps update" + andFamily,
 	Since: "0.3.0",
 	Refs:  []string{"https://github.com/pytorch/pytorch/security/advisories"},
 }
+
+const andFamily = "; torchvision, torchaudio and triton have to move with torch"
 
 var torchEnded = &rule.Rule{
 	ID:       "UPD002",
@@ -49,7 +51,7 @@ var torchPatch = &rule.Rule{
 	Strategy: finding.FrameworkUpdates,
 	Severity: finding.Low,
 	Text:     `The release train in use has a newer patch release. Patch releases of torch repair regressions and change nothing else.`,
-	Fix:      "run: andiron deps update",
+	Fix:      "set torch to the patch where it is asked for, and then: andiron deps lock",
 	Since:    "0.3.0",
 }
 

@@ -152,14 +152,24 @@ func bindings(locks []*manifest.File) (out bound) {
 	return out
 }
 
-// of is the lock that fixes the version of a package.
+// of is the lock that fixes the version of a package. Requirements are installed as they
+// are as well, so that a lock with another version than they ask for does not fix theirs.
 func (b bound) of(st *statement) *manifest.File {
+	fixes := func(p *manifest.Package) bool {
+		return p.Version != "" && (st.file.Kind != manifest.Requirements || st.fits(p))
+	}
 	for _, l := range b {
-		if l.lock != st.file && slices.ContainsFunc(l.packages[st.Name], func(p *manifest.Package) bool { return p.Version != "" }) {
+		if l.lock != st.file && slices.ContainsFunc(l.packages[st.Name], fixes) {
 			return l.lock
 		}
 	}
 	return nil
+}
+
+// compiledOnly reports whether all locks are requirements, which are made for one
+// platform and without groups unless somebody asks for more.
+func (b bound) compiledOnly() bool {
+	return !slices.ContainsFunc(b, func(l binding) bool { return l.lock.Kind != manifest.Requirements })
 }
 
 // constraints are what limits the versions of a set, by name.
@@ -323,8 +333,7 @@ func fixes(lock, of *manifest.File) bool {
 	case manifest.CondaEnv:
 		return (lock.Kind == manifest.CondaLock || lock.Kind == manifest.CondaExplicit) && here == there
 	case manifest.Requirements:
-		return lock.Kind == manifest.Requirements && here == there && strings.HasSuffix(of.Path, ".in") &&
-			strings.TrimSuffix(path.Base(of.Path), ".in") == strings.TrimSuffix(path.Base(lock.Path), ".txt")
+		return lock.Kind == manifest.Requirements && lock.Path == manifest.LockName(of.Path)
 	default:
 		return false
 	}

@@ -19,6 +19,7 @@ func (p *Project) TorchUses() (uses []TorchUse) {
 				continue
 			}
 			u := TorchUse{Version: st.Version, Specifier: st.Specifier, Index: indexOf(st), Where: st.where()}
+			u.Lock, u.Update = p.relock(set, st.file, ""), p.updates(set, u.Index)
 			if st.by != nil {
 				u.Version = st.by.Version
 			}
@@ -29,7 +30,10 @@ func (p *Project) TorchUses() (uses []TorchUse) {
 			if u.Distribution {
 				u.Repairs = st.Repairs
 			}
-			if !slices.ContainsFunc(uses, func(o TorchUse) bool { return reflect.DeepEqual(o, u) }) { // a file that two others name is in two sets
+			if !slices.ContainsFunc(uses, func(o TorchUse) bool {
+				o.Lock, o.Update = u.Lock, u.Update
+				return reflect.DeepEqual(o, u)
+			}) { // a file that two others name is in two sets
 				uses = append(uses, u)
 			}
 		}

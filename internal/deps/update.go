@@ -23,6 +23,9 @@ type TorchUse struct {
 	Distribution bool `json:"distribution,omitempty"`
 	// Repairs are the vulnerabilities that the changelog of the distribution names.
 	Repairs []manifest.Repair `json:"repairs,omitempty"`
+	// Lock and Update are the commands that do it there, or empty.
+	Lock   string `json:"-"`
+	Update string `json:"-"`
 }
 
 // Advisories is what is known of vulnerabilities; *advisory.DB is it.

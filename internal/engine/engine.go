@@ -74,6 +74,7 @@ type Options struct {
 	// Outside has other programs look at sources of operators; nil: none does.
 	Outside Outside
 
+	audit      bool                        // a whole project is held against the strategies
 	depends    *deps.Project               // what the project depends on; nil was not looked at
 	code       *code.Options               // look at code as well; nil does not
 	torch      *ranges                     // which torch the code runs with, by folder
@@ -170,7 +171,7 @@ func Audit(ctx context.Context, dir string, opt Options, h finding.Handler) erro
 		}
 		opt.depends = p
 	}
-	opt.Whole, opt.operators = true, dir
+	opt.audit, opt.Whole, opt.operators = true, true, dir
 	paths := []string{dir}
 	if opt.Trust != nil {
 		paths = append(paths, opt.Trust.Paths()...)

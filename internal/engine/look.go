@@ -106,13 +106,17 @@ func lookFile(ctx context.Context, j *job, a *artifact.Artifact, opt Options) re
 	if art.Format = facts.Format; art.Format == "" {
 		art.Format = Unrecognised
 	}
+	// An array that is only that is data, which an audit asks nobody to vouch for.
+	data := opt.audit && (art.Format == "npy" || art.Format == "npz") && len(art.Findings) == 0
 	if opt.SHA256 || opt.Trust != nil && opt.Trust.Asked() {
 		if art.SHA256, err = digestOf(a, opt.Digests); err != nil {
 			report(unreadable.Undetermined(where, err.Error()))
 		}
 	}
 	if opt.Trust != nil {
-		opt.Trust.Check(ctx, trusted(j, a, art), report)
+		m := trusted(j, a, art)
+		m.Data = data
+		opt.Trust.Check(ctx, m, report)
 	}
 	if a.Changed() {
 		report(changed.Undetermined(where, fmt.Sprintf("%q changed while it was read", path.Base(a.Name()))))

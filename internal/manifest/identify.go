@@ -45,6 +45,18 @@ func Identify(name string, head []byte) (Kind, bool) {
 	return "", false
 }
 
+// LockName is what the requirements that are compiled from a file are called, beside it.
+func LockName(source string) string {
+	dir, base := path.Split(source)
+	switch {
+	case strings.HasSuffix(base, ".in"):
+		return dir + strings.TrimSuffix(base, ".in") + ".txt"
+	case base == "pyproject.toml":
+		return dir + "requirements.txt"
+	}
+	return dir + strings.TrimSuffix(base, path.Ext(base)) + ".lock.txt"
+}
+
 // byName knows the files that have one name.
 func byName(base string) Kind {
 	switch base {

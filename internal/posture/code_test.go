@@ -47,7 +47,7 @@ func TestCodeAndLock(t *testing.T) {
 		finding.TrustedSources: {
 			"partial: ",
 			"+ m/w.pt: is locked and unchanged",
-			"- -own.pkl: is not locked, so a file in its place would not be noticed | save its data in a format that runs no code, such as safetensors, and then andiron trust add the result",
+			"- -own.pkl: is not locked, so a file in its place would not be noticed | save its data in a format that runs no code, such as safetensors, and remove it, and then andiron trust add the result",
 			"- m/it's evil.pt: is not in the lock | do not load it; andiron inspect --trace 'm/it'\\''s evil.pt' shows what would run",
 			"- m/t.safetensors: is not in the lock | andiron trust add m/t.safetensors",
 			"- serve.py:5:1: a user decides what torch.load loads here | fix of PY040",

@@ -160,14 +160,23 @@ var convertible = []string{"torch-zip", "torch-legacy", "torch-tar", "torchscrip
 
 // convertFix says how to get a model out of a format that runs code.
 func convertFix(a finding.Artifact) string {
-	if !slices.Contains(convertible, a.Format) {
-		return "save its data in a format that runs no code, such as safetensors"
+	out, ok := converted(a)
+	if !ok {
+		return "save its data in a format that runs no code, such as safetensors, and remove it"
 	}
-	out := a.Path
+	return fmt.Sprintf("andiron convert %s -o %s, then have the code load %[2]s, and remove %[1]s", safetext.Word(a.Path), safetext.Word(out))
+}
+
+// converted is what andiron convert makes of a model, where it can.
+func converted(a finding.Artifact) (out string, ok bool) {
+	if !slices.Contains(convertible, a.Format) {
+		return "", false
+	}
+	out = a.Path
 	if i := strings.LastIndexByte(out, '.'); i > strings.LastIndexByte(out, '/')+1 {
 		out = out[:i]
 	}
-	return "andiron convert " + safetext.Word(a.Path) + " -o " + safetext.Word(out+".safetensors")
+	return out + ".safetensors", true
 }
 
 // noModels says where models were searched, and code that knows of one.

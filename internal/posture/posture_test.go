@@ -109,9 +109,9 @@ func TestSafeSerialization(t *testing.T) {
 		}},
 		{"bad", Input{Artifacts: []finding.Artifact{frame, evil, own, bad}}, []string{
 			"missing: could not be looked at: m/bad.pt; " + open,
-			"- -own.pkl: is unknown | andiron inspect --trace ./-own.pkl shows what would run; where the model is yours, save its data in a format that runs no code, such as safetensors",
+			"- -own.pkl: is unknown | andiron inspect --trace ./-own.pkl shows what would run; where the model is yours, save its data in a format that runs no code, such as safetensors, and remove it",
 			"- m/bad.pt: undetermined: could not be looked at, so what loading it does is not known: the archive is cut short | replace the file, or raise the limit that the finding names",
-			"- m/f.ckpt!archive/data.pkl: runs code of reviewed packages when it is loaded (torch-zip): loading it runs code of numpy | andiron convert m/f.ckpt -o m/f.safetensors",
+			"- m/f.ckpt!archive/data.pkl: runs code of reviewed packages when it is loaded (torch-zip): loading it runs code of numpy | andiron convert m/f.ckpt -o m/f.safetensors, then have the code load m/f.safetensors, and remove m/f.ckpt",
 			`- m/it's evil.pt!archive/data.pkl@0x1f: is dangerous: loading it would run a command | do not load it; andiron inspect --trace 'm/it'\''s evil.pt' shows what would run`,
 		}},
 		{"objects in an array", Input{Artifacts: []finding.Artifact{objects}}, []string{
@@ -122,7 +122,7 @@ func TestSafeSerialization(t *testing.T) {
 		{"both", Input{Artifacts: []finding.Artifact{tensors, own}, Incomplete: true}, []string{
 			"partial: " + open + "; the run is incomplete: something could not be looked at",
 			"+ m/t.safetensors: is safetensors, a format that holds data and no code",
-			"- -own.pkl: is unknown | andiron inspect --trace ./-own.pkl shows what would run; where the model is yours, save its data in a format that runs no code, such as safetensors",
+			"- -own.pkl: is unknown | andiron inspect --trace ./-own.pkl shows what would run; where the model is yours, save its data in a format that runs no code, such as safetensors, and remove it",
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

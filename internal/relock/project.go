@@ -200,20 +200,17 @@ func (o *opener) inputs() []string {
 }
 
 func lockName(form manifest.Kind, input string) string {
-	dir, base := path.Split(input)
-	switch {
-	case form == manifest.UVLock:
+	dir, _ := path.Split(input)
+	switch form {
+	case manifest.UVLock:
 		return dir + "uv.lock"
-	case form == manifest.PoetryLock:
+	case manifest.PoetryLock:
 		return dir + "poetry.lock"
-	case form == manifest.PyLock:
+	case manifest.PyLock:
 		return dir + "pylock.toml"
-	case strings.HasSuffix(base, ".in"):
-		return dir + strings.TrimSuffix(base, ".in") + ".txt"
-	case base == "pyproject.toml":
-		return dir + "requirements.txt"
+	default:
+		return manifest.LockName(input)
 	}
-	return dir + strings.TrimSuffix(base, path.Ext(base)) + ".lock.txt"
 }
 
 // collect reads the input, and what it leads to.

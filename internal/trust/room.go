@@ -111,17 +111,23 @@ type Model struct {
 	Modified time.Time
 	SHA256   string // empty where it could not be computed
 	Format   string
+	// Data says that it is no model and nothing that runs, so that nobody has to vouch for
+	// it. Where the lock lists it, it is held against that all the same.
+	Data bool
 }
 
 // Check holds one model against lock and policy and reports what it finds.
 func (r *Room) Check(ctx context.Context, m Model, report func(finding.Finding)) {
+	where := finding.Where{Path: m.Name}
+	rel := Relative(r.opt.Root, m.Path)
+	s := subject{path: rel, abs: absolute(m.Path), size: m.Size, digest: m.SHA256, format: m.Format, modified: m.Modified}
+	if m.Data && !r.listed(s) {
+		return
+	}
 	r.count()
 	if !r.Asked() {
 		return
 	}
-	where := finding.Where{Path: m.Name}
-	rel := Relative(r.opt.Root, m.Path)
-	s := subject{path: rel, abs: absolute(m.Path), size: m.Size, digest: m.SHA256, format: m.Format, modified: m.Modified}
 	if m.SHA256 == "" {
 		report(unchecked.Undetermined(where, "its digest could not be computed"))
 		return
@@ -163,6 +169,12 @@ func (r *Room) count() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.models++
+}
+
+// listed reports whether the lock says something of the place of a file.
+func (r *Room) listed(s subject) bool {
+	literal, matched := r.lock.For(r.lockPath(s))
+	return len(literal)+len(matched) > 0
 }
 
 // meet remembers which locked models were met.
