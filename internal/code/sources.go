@@ -553,21 +553,26 @@ func (t *tracer) opensElsewhere(e *pysrc.Call, s *pysrc.Scope, names []string) b
 }
 
 // pinned reports whether a download is one of a fixed commit, or of a known hash.
-func (t *tracer) pinned(e *pysrc.Call, s *pysrc.Scope) bool {
+func (v *view) pinned(e *pysrc.Call, s *pysrc.Scope) bool {
 	for _, k := range e.Keywords {
-		v := t.m.Eval(k.Value, s)
+		values := v.m.Eval(k.Value, s)
 		switch k.Name {
 		case "revision":
-			if len(v) == 1 && v[0].Kind == pysrc.Text && commitRE().MatchString(v[0].Name) {
+			if len(values) == 1 && values[0].Kind == pysrc.Text && commitRE().MatchString(values[0].Name) {
 				return true
 			}
 		case "known_hash":
-			if len(v) == 1 && v[0].Kind == pysrc.Text {
+			if len(values) == 1 && values[0].Kind == pysrc.Text {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// pinnedTo reports whether a call writes a download of a known hash to a file.
+func (v *view) pinnedTo(c *pysrc.Invocation) bool {
+	return c.Is("torch.hub.download_url_to_file") && given(c, 2, "hash_prefix") && !slices.Contains(v.words(c, 2, "hash_prefix"), "None")
 }
 
 // writes marks the places that are filled with what comes from outside: a file
@@ -670,7 +675,7 @@ func (t *tracer) fetched(c *pysrc.Invocation) {
 		if !c.Is(f.names...) {
 			continue
 		}
-		if c.Is("torch.hub.download_url_to_file") && given(c, 2, "hash_prefix") {
+		if t.pinnedTo(c) {
 			return
 		}
 		args, _ := c.Arg(f.position, f.keyword)

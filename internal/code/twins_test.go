@@ -112,7 +112,11 @@ func TestDigestTwins(t *testing.T) {
 	const hexed = sha + "def short(path):\n    return 'sha256:' + sha(path).lower()[:32]\n"
 	const good = sha + "def good(p, want):\n    return hmac.compare_digest(sha(p), want)\n"
 	const class = "class Store:\n    def digest(self):\n        return hashlib.sha256(self.path.read_bytes()).hexdigest()\n"
+	const hub = "from huggingface_hub import hf_hub_download\np = hf_hub_download('acme/m', 'm.bin', "
 	of := func(name string) string { return strings.ReplaceAll(inline, "%", name) }
+	fetch := func(name string) string {
+		return "def fetch(url, dst, want='0f4a'):\n    dst, q = Path(dst), Path('q')\n    urlretrieve(url, dst)\n    if " + of(name) + " != want:\n        raise ValueError\n    return dst\n"
+	}
 	checkTwins(t, "a.py", "import hashlib, hmac, os, requests, torch\n", []twin{
 		{
 			"another file", "PY006 low", "def f(p, q):\n    if " + of("q") + " != '0f4a':\n        raise ValueError\n    return torch.load(p)",
@@ -147,6 +151,17 @@ func TestDigestTwins(t *testing.T) {
 		{"a helper that raises by a helper", "PY006 low", sha + "def ok(p, want):\n    if sha(p) != want:\n        print('no')\ndef f(p, want):\n    ok(p, want)\n    return torch.load(p)", sha + "def ok(p, want):\n    if sha(p) != want:\n        raise ValueError\ndef f(p, want):\n    ok(p, want)\n    return torch.load(p)"},
 		{"a weak helper, too late", "PY009 high", "def md5(p):\n    return hashlib.md5(open(p, 'rb').read()).hexdigest()\ndef f(p, want):\n    m = torch.load(p)\n    if md5(p) != want:\n        raise ValueError\n    return m", "def size(p):\n    return os.path.getsize(p)\ndef f(p, want):\n    m = torch.load(p)\n    if size(p) != want:\n        raise ValueError\n    return m"},
 		{"a method", "PY006 low", class + "    def load(self, want):\n        self.digest()\n        return torch.load(self.path)", class + "    def load(self, want):\n        if self.digest() != want:\n            raise ValueError\n        return torch.load(self.path)"},
+		{"a function that verifies what it returns", "PY006 low", fetch("q") + "def f(url):\n    path = fetch(url, 'w.pt')\n    return torch.load(path, weights_only=True)", fetch("dst") + "def f(url):\n    path = fetch(url, 'w.pt')\n    return torch.load(path, weights_only=True)"},
+		{"one that is called within", "PY006 low", fetch("q") + "torch.load(open(fetch(u, 'w.pt'), 'rb'))", fetch("dst") + "torch.load(open(fetch(u, 'w.pt'), 'rb'))"},
+		{"one that need not be told the digest", "PY006 low", strings.ReplaceAll(fetch("dst"), "want='0f4a'", "want=None") + "torch.load(fetch(u, 'w.pt'))", fetch("dst") + "torch.load(fetch(u, 'w.pt'))"},
+		{"one of two", "PY006 low", fetch("dst") + "p = fetch(u, 'w.pt')\nif x:\n    p = other\ntorch.load(p)", fetch("dst") + "p = fetch(u, 'w.pt')\nif x:\n    p = fetch(v, 'v.pt')\ntorch.load(p)"},
+		{"one that verifies what it moves", "PY006 low", "def get(p, tmp, want):\n    if " + of("tmp") + " != want:\n        raise ValueError\n    return p\ntorch.load(get('a', 'b', 'c'))", "def get(p, tmp, want):\n    if " + of("tmp") + " != want:\n        raise ValueError\n    os.replace(tmp, p)\n    return p\ntorch.load(get('a', 'b', 'c'))"},
+		{"one that gives at once what is there", "PY006 low", "def get(p, want):\n    if p.exists():\n        return p\n    if " + of("p") + " != want:\n        raise ValueError\n    return p\ntorch.load(get('a', 'b'))", "def get(p, want):\n    if " + of("p") + " != want:\n        raise ValueError\n    return p\ntorch.load(get('a', 'b'))"},
+		{"a download of a known hash", "PY006 low", "torch.hub.download_url_to_file(u, 'w.pt', hash_prefix=None)\ntorch.load('w.pt')", "torch.hub.download_url_to_file(u, 'w.pt', hash_prefix=SHA)\ntorch.load('w.pt')"},
+		{"a download of another file", "PY006 low", "torch.hub.download_url_to_file(u, 'v.pt', hash_prefix=SHA)\ntorch.load('w.pt')", "torch.hub.download_url_to_file(u, 'w.pt', hash_prefix=SHA)\ntorch.load('w.pt')"},
+		{"pooch", "PY006 low", "import pooch\np = pooch.retrieve(u, known_hash=None)\ntorch.load(p)", "import pooch\np = pooch.retrieve(u, known_hash='sha256:0f4a')\ntorch.load(p)"},
+		{"a commit of the Hub", "PY006 low", hub + "revision='main')\ntorch.load(p)", hub + "revision='86b5e0934494bd15c9632b12f734a8a67f723594')\ntorch.load(p)"},
+		{"a program from the Hub", "PY010 medium", hub + "revision='main')\ntorch.jit.load(p)", hub + "revision='86b5e0934494bd15c9632b12f734a8a67f723594')\ntorch.jit.load(p)"},
 		{"a table by digest", "PY006 low", "def name(p, names):\n    return names[hashlib.sha256(open(p, 'rb').read()).hexdigest()]\ndef f(p, names):\n    if name(p, names) != 'x':\n        raise ValueError\n    return torch.load(p)", sha + "def f(p, known):\n    if sha(p) != known[p]:\n        raise ValueError\n    return torch.load(p)"},
 	})
 }
