@@ -105,7 +105,7 @@ var pickleWritten = &rule.Rule{
 	ID: "PY051", Title: "A pickle is written", Strategy: finding.SafeSerialization,
 	Severity: finding.Low, Verdict: finding.Safe, Since: since, Refs: []string{"CWE-502"},
 	Text: "What pickle, dill, cloudpickle, joblib or pandas writes, somebody has to unpickle, which runs what the file says by then. " +
-		"So it is with pickled bytes that are written to a file, a socket or a store, torch.save with a pickle_module, numpy.save of objects, save_pretrained(safe_serialization=False) and models that MLflow logs. Tests are left out.",
+		"So it is with pickled bytes that are written to a file, a socket or a store, torch.save with a pickle_module, numpy.save of a dictionary or of an array of objects, save_pretrained(safe_serialization=False) and models that MLflow logs. Tests are left out.",
 	Fix: "write arrays with numpy.savez or safetensors.numpy.save_file, tables as Parquet, and settings as JSON",
 }
 
