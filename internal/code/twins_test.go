@@ -280,6 +280,8 @@ func TestWrittenTwins(t *testing.T) {
 		{"a module on a device", "PY050 low", "torch.save(model.cpu(), 'm.pt')", "torch.save(model.weight.cpu(), 'm.pt')"},
 		{"a module by its class", "PY050 low", "m = torch.nn.Sequential(a, b)\ntorch.save(obj=m.eval().to('cpu'), f='m.pt')", "m = torch.nn.Linear(1, 1)\ntorch.save(m(x).cpu(), 'm.pt')"},
 		{"a module of the file", "PY050 low", "class A(torch.nn.Module): pass\nm = A()\ntorch.save(m.eval(), 'm.pt')", "class A: pass\nm = A()\ntorch.save(m.eval(), 'm.pt')"},
+		{"a module in a buffer that is sent", "PY050 low", "import io\ndef f():\n    b = io.BytesIO()\n    torch.save(model, b)\n    c = torch.load(b)\n    return c, b.getvalue()", "import io\ndef f():\n    b = io.BytesIO()\n    torch.save(model, b)\n    b.seek(0)\n    return torch.load(b, weights_only=False)"},
+		{"a module in a buffer that nothing loads", "PY050 low", "import io\nb = io.BytesIO()\ntorch.save(model, b)\nsend(b)", "import io\nb = io.BytesIO()\ntorch.save(model, b)\nb.seek(0)\nm = torch.load(b)"},
 		{"a module in a list", "PY050 low", "torch.save([1, model.train()], 'm.pt')", "torch.save([1, model.parameters(), x.cpu()], 'm.pt')"},
 		{"a module in a dictionary", "PY050 low", "torch.save({'model': copy.deepcopy(model).half()}, 'm.pt')", "torch.save({'model': model.state_dict()}, 'm.pt')"},
 	})

@@ -121,6 +121,9 @@ func (v *view) ownBytes(c *pysrc.Invocation) bool {
 // saves reports objects that are saved whole.
 func (v *view) saves() {
 	for _, c := range v.m.Calls {
+		if v.copied(c) {
+			continue
+		}
 		for _, what := range v.wholes(c) {
 			v.found(saveWhole, c.Node, "torch.save writes "+what+", so that only unpickling its class gets it back")
 		}
