@@ -64,8 +64,12 @@ func (v *view) fix() {
 	of := map[int32][]edit{}
 	for _, c := range v.m.Calls {
 		if !c.Deferred && !c.Partial && !c.Node.Broken && !v.allowed(c) && v.wanted(c) && !v.copies(c) {
-			before := len(x.edits)
+			before, imports := len(x.edits), x.imports
 			x.call(c)
+			if at := x.savedWhole(c); at != nil && len(x.edits) > before {
+				v.l.leave(v.l.place(v.at(c.Node)), "line "+itoa(v.line(at))+" saves objects to the same file, which only unpickling reads, so it is not rewritten")
+				x.edits, x.imports = x.edits[:before], imports
+			}
 			if list := x.edits[before:]; len(list) > 0 {
 				of[c.Node.Start] = append(of[c.Node.Start], list...)
 				v.l.groups = append(v.l.groups, group{v.l.place(v.at(c.Node)), slices.Clone(list)})
@@ -135,6 +139,14 @@ type fixer struct {
 	edits   []edit
 	imports bool
 	taken   bool // the name andiron is something else here
+	saved   map[objectsIn]pysrc.Node
+}
+
+// objectsIn is a file with objects, and by what they were saved there.
+type objectsIn struct {
+	variable
+
+	numpy bool
 }
 
 func (x *fixer) call(c *pysrc.Invocation) {
@@ -146,7 +158,7 @@ func (x *fixer) call(c *pysrc.Invocation) {
 		}
 	case c.Is(torchLoad...) && x.takesWeightsOnly():
 		x.weightsOnly(c)
-	case c.Is("numpy.load", "numpy.lib.npyio.load", "numpy.lib._npyio_impl.load"):
+	case c.Is(numpyLoads...):
 		x.swap(c, "allow_pickle", "True", "False")
 	case c.Is(yamlLoads...) && slices.Contains([]string{"open", "full"}, x.yamlKind(c)):
 		x.safeYAML(c)
@@ -159,6 +171,80 @@ func (x *fixer) call(c *pysrc.Invocation) {
 			x.add(c, `revision="`+commit+`"`)
 		}
 	}
+}
+
+// savedWhole is where the file saves objects to what a load reads, which would be refused
+// if the load were rewritten; or nil.
+func (x *fixer) savedWhole(load *pysrc.Invocation) pysrc.Node {
+	numpy := load.Is(numpyLoads...)
+	if !numpy && !load.Is(torchLoad...) || len(load.Every()) == 0 {
+		return nil
+	}
+	if x.saved == nil {
+		x.saved = map[objectsIn]pysrc.Node{}
+		for _, c := range x.m.Calls {
+			if len(x.wholes(c)) > 0 || c.Is(torchSave...) && given(c, 2, "pickle_module") {
+				x.keep(c, 1, "f")
+			} else if x.objectsSaved(c) != "" {
+				x.keep(c, 0, "file")
+			}
+		}
+	}
+	return x.saved[objectsIn{x.fileAt(load.Every()[0]), numpy}]
+}
+
+func (x *fixer) keep(c *pysrc.Invocation, position int, keyword string) {
+	to, _ := c.Arg(position, keyword)
+	for _, a := range to {
+		x.saved[objectsIn{x.fileAt(a), c.Is(numpySaves...)}] = c.Node
+	}
+}
+
+// fileAt is what stands for a file that is saved to or loaded from: its name where that is
+// written out, else the variable or the expression that is.
+func (x *fixer) fileAt(a pysrc.Arg) variable {
+	for range mostTurns {
+		values := x.m.Eval(a.Expr, a.Scope)
+		if len(values) == 1 && values[0].Kind == pysrc.Text {
+			return variable{nil, strings.TrimSuffix(strings.TrimSuffix(values[0].Name, ".npy"), ".npz")} // which numpy.save adds
+		}
+		if n, ok := a.Expr.(*pysrc.Name); ok && a.Scope.Owner(n.ID) != nil {
+			owner, last := a.Scope.Owner(n.ID), pysrc.Binding{}
+			for _, b := range owner.Bindings(n.ID) {
+				if b.At < n.Start && b.Value != nil && b.Kind != pysrc.Parameter {
+					last = b
+				}
+			}
+			if of := x.pathIn(pysrc.Arg{Expr: last.Value, Scope: last.Scope}); of.Expr != nil {
+				a = of
+				continue
+			}
+			return variable{owner, n.ID}
+		}
+		of := x.pathIn(a)
+		if of.Expr == nil {
+			break
+		}
+		a = of
+	}
+	return variable{nil, x.f.Source(a.Expr)}
+}
+
+// pathIn is the path that a call opens or makes another form of, or nothing.
+func (x *fixer) pathIn(a pysrc.Arg) (of pysrc.Arg) {
+	c, ok := a.Expr.(*pysrc.Call)
+	if !ok {
+		return of
+	}
+	if len(c.Args) > 0 && slices.ContainsFunc(x.m.Names(c.Func, a.Scope), func(n string) bool {
+		return slices.Contains(passes, n) && (len(c.Args) == 1 || strings.HasSuffix(n, "open"))
+	}) {
+		return pysrc.Arg{Expr: c.Args[0], Scope: a.Scope}
+	}
+	if m, ok := c.Func.(*pysrc.Attribute); ok && m.Attr == "open" {
+		return pysrc.Arg{Expr: m.Value, Scope: a.Scope}
+	}
+	return of
 }
 
 // takesWeightsOnly reports whether every torch that the project allows has the argument.
