@@ -607,6 +607,9 @@ func (t *tracer) called(e *pysrc.Call, s *pysrc.Scope, depth int) []label {
 		return t.join(t.looked(a, e, s, depth), t.any(s, depth, e.Args[1:]...))
 	}
 	out := t.taint(a, s, depth)
+	if name := nameIn(names, unpacks); name != "" {
+		out = t.join(out, t.source(fromFile, "what "+name+" read", e))
+	}
 	if slices.Contains(joins, a.Attr) {
 		out = t.join(out, t.any(s, depth, e.Args...))
 	}

@@ -20,7 +20,7 @@ var lateDigest = &rule.Rule{
 var secondHand = &rule.Rule{
 	ID: "PY013", Title: "What one file holds is loaded as another", Strategy: finding.SafeSerialization,
 	Severity: finding.High, Verdict: finding.Safe, Since: since, Refs: []string{"CWE-502", "CWE-829"},
-	Text: "Bytes or a name that came out of a loaded file are given to a loader that runs what it reads. A scan of the first file sees data; the program in it starts with the second load.\n\n" +
+	Text: "Bytes or a name that came out of a loaded file, or a file of a zip or tar archive, are given to a loader that runs what it reads. A scan of the first file sees data; the program in it starts with the second load.\n\n" +
 		"The severity is medium where the second load only reads: torch.load with weights_only=True, TorchScript, a program of torch.export.",
 	Fix: "keep what belongs together as tensors in one safetensors file, and load nothing that a file holds",
 }

@@ -414,6 +414,11 @@ var readers = []string{
 	"torch.load", "torch.serialization.load", "pickle.load", "joblib.load", "numpy.load", "safetensors.torch.load_file", "safetensors.safe_open", "safetensors.torch.safe_open", "h5py.File", "onnx.load", "gguf.GGUFReader",
 }
 
+// unpacks give a file that an archive holds.
+var unpacks = []string{
+	"zipfile.ZipFile().read", "zipfile.ZipFile().open", "tarfile.open().extractfile", "tarfile.TarFile().extractfile", "tarfile.TarFile.open().extractfile",
+}
+
 // fetches are functions that write a download to the file of this argument.
 var fetches = []struct {
 	names    []string
