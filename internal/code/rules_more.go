@@ -77,7 +77,7 @@ var openListener = &rule.Rule{
 	ID: "PY036", Title: "A listener that is open to the network", Strategy: finding.SecureLoading,
 	Severity: finding.Medium, Verdict: finding.Safe, Since: since, Refs: []string{"PyTorch SECURITY.md, Using distributed features", "CVE-2024-5480", "CVE-2023-48022", "CWE-1327"},
 	Text: "torch.distributed and its RPC trust whoever can connect: RPC runs the functions that a peer names, and a store holds pickles. init_rpc, and a process group, a store or MASTER_ADDR at an address that is not of this machine, are reported. " +
-		"So are servers that listen at every address of the machine: of web pages, TorchServe, BentoML, MLflow, and the dashboard of Ray.\n\n" +
+		"So are servers that listen at every address of the machine: of web pages (also those of http.server and socketserver), TorchServe, BentoML, MLflow, and the dashboard of Ray.\n\n" +
 		"The severity is low for a server of web pages or of a model at all addresses, which may be meant, and high for one with a debugger, which runs what is typed into it, and for Ray's dashboard, which runs jobs.",
 	Fix: "bind to 127.0.0.1 or to the address of a network that only the job's machines are in, and put a proxy or andiron guard serve before a server",
 }
