@@ -179,7 +179,7 @@ var (
 	events     = []string{"click", "submit", "change", "upload", "input", "select"}
 )
 
-// filled marks the parameters of functions that Gradio or Fire is given.
+// filled marks the parameters of functions that Gradio, Fire or Abseil is given.
 func (t *tracer) filled() {
 	gradio := strings.Contains(t.f.Text, "gradio")
 	lambdas := map[*pysrc.Params]sourceKind{}
@@ -189,7 +189,7 @@ func (t *tracer) filled() {
 		case c.Is(interfaces...), gradio && slices.Contains(events, c.Method()):
 		case c.Is(onEvents...):
 			position = 1
-		case c.Is("fire.Fire", "typer.run"):
+		case c.Is("fire.Fire", "typer.run", "absl.app.run"):
 			kind, who = fromUser, "the command line"
 		default:
 			continue
@@ -320,6 +320,10 @@ var gifts = map[string]struct {
 	"input":                                              {fromUser, "what is typed in"},
 	"os.getenv":                                          {fromUser, "an environment variable"},
 	"os.environ.get":                                     {fromUser, "an environment variable"},
+	"environs.Env().__call__":                            {fromUser, "an environment variable"},
+	"environs.Env().str":                                 {fromUser, "an environment variable"},
+	"environs.Env().path":                                {fromUser, "an environment variable"},
+	"environs.Env().list":                                {fromUser, "an environment variable"},
 	"docopt.docopt":                                      {fromUser, "the command line"},
 	"tyro.cli":                                           {fromUser, "the command line"},
 	"simple_parsing.parse":                               {fromUser, "the command line"},
@@ -492,6 +496,9 @@ func (t *tracer) gives(e *pysrc.Call, s *pysrc.Scope, names []string) []label {
 	if i := slices.IndexFunc(names, func(n string) bool { return slices.Contains(readers, n) }); i >= 0 {
 		return t.source(fromFile, "what "+names[i]+" read", e)
 	}
+	if slices.Contains(names, "os.path.expandvars") && t.hasVariable(e, s) {
+		return t.source(fromUser, "an environment variable (os.path.expandvars)", e)
+	}
 	if t.opensElsewhere(e, s, names) {
 		return t.source(fromDownload, "a download ("+nameIn(names, openers)+")", e)
 	}
@@ -508,6 +515,15 @@ func (t *tracer) gives(e *pysrc.Call, s *pysrc.Scope, names []string) []label {
 		}
 	}
 	return nil
+}
+
+// hasVariable reports whether a text that is written out has a variable in it: "$HOME/m.pt".
+func (t *tracer) hasVariable(e *pysrc.Call, s *pysrc.Scope) bool {
+	if len(e.Args) != 1 {
+		return false
+	}
+	values := t.m.Eval(e.Args[0], s)
+	return len(values) == 1 && values[0].Kind == pysrc.Text && strings.Contains(values[0].Name, "$")
 }
 
 // ofPage is a name without the part of a page of Streamlit that it stands in:
