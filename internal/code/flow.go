@@ -22,6 +22,7 @@ type Flow struct {
 	said     map[reportedAt]bool // where what was reported
 	does     map[string]does     // by reference, what functions do with digests
 	hold     bool                // it has to be looked at again
+	objects  map[objectsIn]int   // named files that objects are saved to, and in which lines, where code may be rewritten
 	torch    Torch               // what the project allows, where the file is
 	byRef    map[string]int      // routines by their reference; made by Flows
 }
