@@ -17,6 +17,8 @@ type Again struct {
 	names func(string) []string
 	does  func(string) does
 	said  map[reportedAt]bool
+	// objects are named files that the project saves objects to, and where it does.
+	objects map[objectsIn]string
 }
 
 // stands is what names stand for; nil in a first look.
@@ -62,6 +64,12 @@ func Revisit(root string, files []*Flow) map[string]*Again {
 		of[f.names] = f
 	}
 	out := map[string]*Again{}
+	objects := map[objectsIn]string{}
+	for _, f := range files {
+		for file, line := range f.objects {
+			objects[file] = f.Path() + ":" + itoa(line)
+		}
+	}
 	for _, f := range files {
 		stands := func(name string) []string { return p.elsewhere(f.names, name) }
 		digests := func(name string) (d does) {
@@ -74,7 +82,7 @@ func Revisit(root string, files []*Flow) map[string]*Again {
 			return d
 		}
 		if f.hold || slices.ContainsFunc(f.uses, func(name string) bool { return len(stands(name)) > 0 }) {
-			out[f.names.where.Path] = &Again{names: stands, does: digests, said: f.said}
+			out[f.names.where.Path] = &Again{names: stands, does: digests, said: f.said, objects: objects}
 		}
 	}
 	return out

@@ -108,13 +108,18 @@ func TestRevisit(t *testing.T) {
 // file, or nothing.
 func TestVerifiedElsewhere(t *testing.T) {
 	const util = "-- util.py --\nimport hashlib\ndef sha(p):\n    return hashlib.sha256(open(p, 'rb').read()).hexdigest()\ndef right(p, want):\n    return sha(p) == want\n" +
-		"def verify(p, want):\n    if sha(p) != want:\n        raise ValueError(p)\ndef weak(p):\n    return hashlib.md5(open(p, 'rb').read()).hexdigest()\ndef name(p):\n    return str(p)\n"
+		"def verify(p, want):\n    if sha(p) != want:\n        raise ValueError(p)\ndef weak(p):\n    return hashlib.md5(open(p, 'rb').read()).hexdigest()\ndef name(p):\n    return str(p)\n" +
+		"def fetch(p='m.pt', want='0f4a'):\n    if sha(p) != want:\n        raise ValueError(p)\n    return p\ndef given(p, want=None):\n    if want and sha(p) != want:\n        raise ValueError(p)\n    return p\n"
 	for _, tt := range []struct{ name, body, want string }{
 		{"a digest", "    if sha(p) != want:\n        raise ValueError\n    return torch.load(p)\n", "PY094"},
 		{"a digest that is kept", "    got = sha(p)\n    if got != want:\n        raise ValueError\n    return torch.load(p)\n", "PY094"},
 		{"a verdict", "    if not right(p, want):\n        raise ValueError\n    return torch.load(p)\n", "PY094"},
 		{"one that raises", "    verify(p, want)\n    return torch.load(p)\n", "PY094"},
 		{"by its module", "    util.verify(p, want)\n    return torch.load(p)\n", "PY094"},
+		{"one that gives it", "    p = util.fetch()\n    return torch.load(p)\n", "PY006"},
+		{"one that gives it, and nothing else does", "    got = util.fetch()\n    return torch.load(got)\n", "PY094"},
+		{"one that gives it within the load", "    return torch.load(util.fetch(q, want))\n", "PY094"},
+		{"one that gives it and need not be told the digest", "    return torch.load(util.given(q))\n", "PY006"},
 		{"a digest, too late", "    m = torch.load(p)\n    if sha(p) != want:\n        raise ValueError\n    return m\n", "PY009 PY006"},
 		{"one that raises, too late", "    m = torch.load(p)\n    verify(p, want)\n    return m\n", "PY009 PY006"},
 		{"of another file", "    verify(q, want)\n    return torch.load(p)\n", "PY006"},

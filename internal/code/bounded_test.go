@@ -36,6 +36,10 @@ func TestBoundedTwins(t *testing.T) {
 		{"an option that is no attribute", "PY041 medium", "import argparse\nclass A:\n    def __init__(self, p):\n        self.n = p\n    def load(self):\n        torch.load(self.n, weights_only=False)\np = argparse.ArgumentParser()\np.add_argument('--n', choices=['a'])\np.add_argument('--p')\nA(p.parse_args().p).load()", "import argparse\ndef load(args):\n    torch.load(args.n, weights_only=False)\np = argparse.ArgumentParser()\np.add_argument('--n', choices=['a'])\nload(p.parse_args())"},
 		{"an option of click", "PY041 medium", click(""), click(", type=int")},
 		{"choices of click", "PY041 medium", click(", type=click.Path()"), click(", type=click.Choice(['a', 'b'])")},
+		{"absl", "PY041 medium", "from absl import app\ndef main(argv):\n    torch.load(argv[1], weights_only=False)\napp.run(main)", "from absl import app\ndef main(argv):\n    torch.load('m.pt', weights_only=False)\napp.run(main)"},
+		{"environs", "PY041 medium", "import environs\nenv = environs.Env()\ntorch.load(env('M'), weights_only=False)", "import environs\nenv = environs.Env()\ntorch.load(f\"{env.int('M')}.pt\", weights_only=False)"},
+		{"environs by a type", "PY041 medium", "from environs import Env\nenv = Env()\ntorch.load(env.str('M'), weights_only=False)", "from environs import Env\nenv = Env()\ntorch.load('m.pt', map_location=env.str('D'), weights_only=False)"},
+		{"a variable in a path", "PY041 medium", "import os\ntorch.load(os.path.expandvars('$M/m.pt'), weights_only=False)", "import os\ntorch.load(os.path.expandvars('m.pt'), weights_only=False)"},
 		{"typer", "PY041 medium", "import typer\napp = typer.Typer()\n@app.command()\ndef f(n: str):\n    torch.load(f'm/{n}.pt', weights_only=False)", "import typer\napp = typer.Typer()\n@app.command()\ndef f(n: int):\n    torch.load(f'm/{n}.pt', weights_only=False)"},
 	})
 }

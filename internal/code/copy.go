@@ -62,3 +62,32 @@ func (v *view) copies(load *pysrc.Invocation) bool {
 	}
 	return saved
 }
+
+// copied reports whether a value is saved to a buffer from which the same function loads
+// a copy of it, and that nothing else reads.
+func (v *view) copied(save *pysrc.Invocation) bool {
+	args := save.Positional()
+	if len(args) < 2 {
+		return false
+	}
+	n, ok := args[1].Expr.(*pysrc.Name)
+	if !ok {
+		return false
+	}
+	loads := false
+	for _, c := range v.calls[save.Scope.Function()] {
+		a, method := c.Node.Func.(*pysrc.Attribute)
+		of, is := attributeOf(a, method)
+		switch {
+		case is && of == n.ID:
+			if slices.Contains([]string{"getvalue", "getbuffer", "read"}, a.Attr) {
+				return false
+			}
+		case len(c.Positional()) == 0:
+		case c.Is(torchLoad...) || v.loadsBy(c):
+			of, is := c.Positional()[0].Expr.(*pysrc.Name)
+			loads = loads || is && of.ID == n.ID && v.copies(c)
+		}
+	}
+	return loads
+}

@@ -11,20 +11,23 @@ type hashers struct {
 	gives    map[*pysrc.Scope]hasher // functions whose result is a digest of what they are given
 	compares map[*pysrc.Scope]bool   // or whether one is as it should be
 	calls    map[*pysrc.Scope][]*pysrc.Invocation
-	verdicts map[*pysrc.Call]bool // calls of such functions of other files
-	work     int                  // left to look through expressions for it
-	tried    int                  // calls that may verify in other files
-	asked    map[*pysrc.Call]bool // loads for which such calls were looked for, and whether there is one
+	verdicts map[*pysrc.Call]bool   // calls of such functions of other files
+	verified map[*pysrc.Scope]proof // of what functions return
+	within   int                    // functions that are looked through for that, one within the other
+	work     int                    // left to look through expressions for it
+	tried    int                    // calls that may verify in other files
+	asked    map[*pysrc.Call]bool   // loads for which such calls were looked for, and whether there is one
 }
 
 // does is what a function does with the digest of what it is given, for other files.
 type does struct {
 	gives             hasher
 	compares, refuses bool // whether it is as it should be; and raises where it is not
+	verified          bool // what it returns is what it compared a digest of, or a download that is fixed
 }
 
 func (d does) or(o does) does {
-	return does{max(d.gives, o.gives), d.compares || o.compares, d.refuses || o.refuses}
+	return does{max(d.gives, o.gives), d.compares || o.compares, d.refuses || o.refuses, d.verified || o.verified}
 }
 
 // elsewhere is what a call of a function of another file does, in a second look.
@@ -39,7 +42,7 @@ func (v *view) elsewhere(c *pysrc.Invocation) (out does) {
 }
 
 // mayVerify reports whether a function of another file is called with what is loaded,
-// before or after. What it does is known in a second look.
+// before or after, or gives it. What it does is known in a second look.
 func (v *view) mayVerify(load *pysrc.Invocation) bool {
 	if v.l.opt.Again != nil {
 		return false
@@ -53,8 +56,15 @@ func (v *view) mayVerify(load *pysrc.Invocation) bool {
 	return yes
 }
 
-// calledElsewhere looks for a call of a function of another file with what is loaded.
+// calledElsewhere looks for a call of a function of another file with what is loaded, or
+// that gives it.
 func (v *view) calledElsewhere(load *pysrc.Invocation) bool {
+	calls, _ := v.givenBy(loaded(load).of, map[variable]bool{})
+	for _, a := range calls {
+		if slices.ContainsFunc(v.m.Names(a.Expr.(*pysrc.Call).Func, a.Scope), func(n string) bool { return ofProject(n) != "" }) {
+			return true
+		}
+	}
 	for _, c := range v.calls[load.Scope.Function()] {
 		if c == load || c.Deferred || !slices.ContainsFunc(c.Names, func(n string) bool { return ofProject(n) != "" }) {
 			continue
@@ -62,7 +72,7 @@ func (v *view) calledElsewhere(load *pysrc.Invocation) bool {
 		if v.hashers.tried++; v.hashers.tried > mostSought {
 			return false
 		}
-		if v.digestOf(load, c) == isSame {
+		if v.digestOf(loaded(load), c) == isSame {
 			return true
 		}
 	}
@@ -86,6 +96,11 @@ func (t *tracer) does() map[string]does {
 	for fn := range t.hashed {
 		if fn != nil && t.refuses(fn) != nil {
 			note(fn, does{refuses: true})
+		}
+	}
+	for _, fn := range t.scopes[1:] {
+		if _, ok := t.givesVerified(fn); ok {
+			note(fn, does{verified: true})
 		}
 	}
 	return out
@@ -272,11 +287,10 @@ type about struct {
 
 // digestOf says whether a digest is of what is loaded, by what they have in common: names
 // as they stand there or as the function binds them, and paths that are written out.
-func (v *view) digestOf(load, hash *pysrc.Invocation) sameness {
-	fn := load.Scope.Function()
-	loaded, hashed := v.about(load.Every()), v.about(hash.Every())
-	for _, c := range v.calls[fn] { // h = sha256(); h.update(open(p, "rb").read())
-		if c.Method() == "update" && (c.Node.Start > load.Node.End) == (hash.Node.Start > load.Node.End) {
+func (v *view) digestOf(u uptake, hash *pysrc.Invocation) sameness {
+	loaded, hashed := v.about(u.args), v.about(hash.Every())
+	for _, c := range v.calls[u.fn] { // h = sha256(); h.update(open(p, "rb").read())
+		if c.Method() == "update" && (c.Node.Start > u.End) == (hash.Node.Start > u.End) {
 			v.tell(hashed, c.Every(), 0)
 		}
 	}
@@ -286,7 +300,7 @@ func (v *view) digestOf(load, hash *pysrc.Invocation) sameness {
 	if meets(loaded, hashed) {
 		return isSame
 	}
-	if v.hashers.work < 0 || loaded.open != hashed.open || len(loaded.names)+len(loaded.texts) == 0 || len(hashed.names)+len(hashed.texts) == 0 || v.movedBetween(fn, loaded, hashed) {
+	if v.hashers.work < 0 || loaded.open != hashed.open || len(loaded.names)+len(loaded.texts) == 0 || len(hashed.names)+len(hashed.texts) == 0 || v.movedBetween(u.fn, loaded, hashed) {
 		return maybeSame
 	}
 	return isOther

@@ -24,6 +24,7 @@ type Flow struct {
 	does       map[string]does     // by reference, what functions do with digests
 	injects    map[string]int      // names of the module that are types with a dependency: its passing, or -1
 	hold       bool                // it has to be looked at again
+	objects    map[objectsIn]int   // named files that objects are saved to, and in which lines, where code may be rewritten
 	torch      Torch               // what the project allows, where the file is
 	byRef      map[string]int      // routines by their reference; made by Flows
 }
@@ -624,6 +625,9 @@ func (t *tracer) called(e *pysrc.Call, s *pysrc.Scope, depth int) []label {
 		return t.join(t.looked(a, e, s, depth), t.any(s, depth, e.Args[1:]...))
 	}
 	out := t.taint(a, s, depth)
+	if name := nameIn(names, unpacks); name != "" {
+		out = t.join(out, t.source(fromFile, "what "+name+" read", e))
+	}
 	if slices.Contains(joins, a.Attr) {
 		out = t.join(out, t.any(s, depth, e.Args...))
 	}

@@ -20,7 +20,7 @@ func (v *view) lateDigests() {
 			continue
 		}
 		fn := c.Scope.Function()
-		if at := v.verifiedBy(fn, c, pysrc.Span{Start: c.Node.End, End: int32(len(v.f.Text))}); at != nil {
+		if at := v.verifiedBy(loaded(c), pysrc.Span{Start: c.Node.End, End: int32(len(v.f.Text))}); at != nil {
 			v.found(lateDigest, c.Node, "the file is loaded here, and its digest is computed and compared afterwards, in line "+itoa(v.line(at))+", when it has run")
 			continue
 		}
@@ -29,7 +29,7 @@ func (v *view) lateDigests() {
 				continue
 			}
 			v.sought++
-			if v.digestOf(c, h) != isSame {
+			if v.digestOf(loaded(c), h) != isSame {
 				continue
 			}
 			body, end := v.f.Body, int32(len(v.f.Text))

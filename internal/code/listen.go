@@ -70,22 +70,30 @@ var pickledConnections = []string{"multiprocessing.connection.Listener", "multip
 
 // connection judges such a connection, where its address is seen to be of a network.
 func (v *view) connection(c *pysrc.Invocation) {
-	args, _ := c.Arg(0, "address")
+	for _, host := range v.hosts(c, "address") {
+		if host == "" || !ofThisMachine(host) {
+			v.foundAs(objectsSent, finding.Medium, c.Node, nameOf(c, pickledConnections...)+" at "+strconv.Quote(host)+" unpickles what the other side sends, and only a shared key keeps others out")
+		}
+	}
+}
+
+// hosts are those of the address that is the first argument of a call: ("0.0.0.0", 80).
+func (v *view) hosts(c *pysrc.Invocation, keyword string) (out []string) {
+	args, _ := c.Arg(0, keyword)
 	for _, a := range args {
 		for _, value := range v.m.Eval(a.Expr, a.Scope) {
 			seq, ok := value.Arg.Expr.(*pysrc.Sequence)
-			if direct, is := a.Expr.(*pysrc.Sequence); is {
-				seq, ok = direct, true
-			}
 			if !ok || len(seq.Elems) == 0 {
 				continue
 			}
-			host, ok := seq.Elems[0].(*pysrc.Str)
-			if ok && (host.Value == "" || !ofThisMachine(host.Value)) {
-				v.foundAs(objectsSent, finding.Medium, c.Node, nameOf(c, pickledConnections...)+" at "+strconv.Quote(host.Value)+" unpickles what the other side sends, and only a shared key keeps others out")
+			for _, host := range v.m.Eval(seq.Elems[0], value.Arg.Scope) {
+				if host.Kind == pysrc.Text {
+					out = append(out, host.Name)
+				}
 			}
 		}
 	}
+	return out
 }
 
 // ofThisMachine reports whether an address, with or without a port, is of this machine.
@@ -103,7 +111,10 @@ func ofThisMachine(host string) bool {
 func everywhere(host string) bool { return host == "0.0.0.0" || host == "::" || host == "[::]" }
 
 // servesBy are methods of objects that serve pages.
-var servesBy = []string{"flask.Flask().run", "quart.Quart().run", "sanic.Sanic().run", "bottle.run", "uvicorn.run", "aiohttp.web.run_app", "litserve.LitServer().run", "bentoml.HTTPServer", "bentoml.serve", "waitress.serve", "hypercorn.run", "gevent.pywsgi.WSGIServer"}
+var servesBy = []string{"flask.Flask().run", "quart.Quart().run", "sanic.Sanic().run", "bottle.run", "uvicorn.run", "aiohttp.web.run_app", "litserve.LitServer().run", "bentoml.HTTPServer", "bentoml.serve", "waitress.serve", "hypercorn.run", "gevent.pywsgi.WSGIServer", "wsgiref.simple_server.make_server"}
+
+// pageServers are classes of servers that are given an address; of no host it is every one.
+var pageServers = []string{"http.server.HTTPServer", "http.server.ThreadingHTTPServer", "socketserver.TCPServer", "socketserver.ThreadingTCPServer"}
 
 // pages judges servers of web pages.
 func (v *view) pages(c *pysrc.Invocation) {
@@ -122,6 +133,10 @@ func (v *view) pages(c *pysrc.Invocation) {
 				}
 			})
 		}
+		return
+	}
+	if c.Is(pageServers...) && slices.ContainsFunc(v.hosts(c, "server_address"), func(host string) bool { return host == "" || everywhere(host) }) {
+		v.foundAs(openListener, finding.Low, c.Node, nameOf(c, pageServers...)+" listens at every address of the machine")
 		return
 	}
 	if !c.Is(servesBy...) {

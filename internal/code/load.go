@@ -292,47 +292,28 @@ var hashes = []string{
 func (v *view) checked(c *pysrc.Invocation) bool { return v.checkedHere(c) || v.mayVerify(c) }
 
 func (v *view) checkedHere(c *pysrc.Invocation) bool {
-	fn := c.Scope.Function()
-	if at := v.verifiedBy(fn, c, pysrc.Span{End: c.Node.Start}); at != nil {
+	at, ok := v.verified(loaded(c))
+	if at != nil {
 		v.found(digestChecked, c.Node, "the code checks a digest of its own before this load", "compared in line "+itoa(v.line(at)))
-		return true
 	}
-	if hashed, ok := v.hashed[fn]; !ok || hashed > c.Node.Start || v.sought >= mostSought {
-		return false
-	}
-	body := v.f.Body
-	if fn != nil {
-		body = fn.Func.Body
-	}
-	for _, h := range v.hashers.calls[fn] {
-		if !v.strong(h) || h.Node.Start > c.Node.Start || v.sought >= mostSought {
-			continue
-		}
-		v.sought++
-		at := v.refusal(body, pysrc.Span{Start: h.Node.Start, End: c.Node.Start})
-		if at != nil && v.digestOf(c, h) != isOther {
-			v.found(digestChecked, c.Node, "the code checks a digest of its own before this load", "compared in line "+itoa(v.line(at)))
-			return true
-		}
-	}
-	return false
+	return ok
 }
 
 // verifiedBy is the comparison in a function of the file that refuses a file of another
 // digest, and that is called within span with something that the load is given as well.
-func (v *view) verifiedBy(fn *pysrc.Scope, load *pysrc.Invocation, span pysrc.Span) pysrc.Node {
+func (v *view) verifiedBy(u uptake, span pysrc.Span) pysrc.Node {
 	if len(v.hashed) == 0 && v.l.opt.Again == nil {
 		return nil
 	}
-	for _, c := range v.calls[fn] {
+	for _, c := range v.calls[u.fn] {
 		if c.Node.Start < span.Start || c.Node.Start >= span.End {
 			continue
 		}
-		if v.elsewhere(c).refuses && v.digestOf(load, c) == isSame {
+		if v.elsewhere(c).refuses && v.digestOf(u, c) == isSame {
 			return c.Node
 		}
 		for _, d := range c.Defs {
-			if at := v.refuses(d); at != nil && (shareName(c, load) || v.ofItself(c, d, load)) {
+			if at := v.refuses(d); at != nil && (shareName(c.Every(), u.args) || v.ofItself(c, d, u.args)) {
 				return at
 			}
 		}
@@ -377,15 +358,15 @@ func (v *view) raisesWhere(list []pysrc.Stmt, from int32) (at pysrc.Node) {
 	return nil
 }
 
-// shareName reports whether two calls are given a name in common.
-func shareName(a, b *pysrc.Invocation) bool {
-	names := namesIn(a.Every())
-	return slices.ContainsFunc(namesIn(b.Every()), func(n string) bool { return slices.Contains(names, n) })
+// shareName reports whether expressions have a name in common.
+func shareName(a, b []pysrc.Arg) bool {
+	names := namesIn(a)
+	return slices.ContainsFunc(namesIn(b), func(n string) bool { return slices.Contains(names, n) })
 }
 
 // ofItself reports whether a method that is called on the object itself takes a digest of
 // an attribute of it that is loaded: self._verify() of self.path.
-func (v *view) ofItself(c *pysrc.Invocation, d *pysrc.Scope, load *pysrc.Invocation) bool {
+func (v *view) ofItself(c *pysrc.Invocation, d *pysrc.Scope, load []pysrc.Arg) bool {
 	m, ok := c.Node.Func.(*pysrc.Attribute)
 	if !ok {
 		return false
@@ -394,7 +375,7 @@ func (v *view) ofItself(c *pysrc.Invocation, d *pysrc.Scope, load *pysrc.Invocat
 	if !ok || c.Scope.Self(n.ID) == nil || c.Scope.Self(n.ID) != d.Parent {
 		return false
 	}
-	loaded := v.about(load.Every()).own
+	loaded := v.about(load).own
 	for _, h := range v.hashers.calls[d] {
 		hashed := v.about(h.Every())
 		for _, u := range v.calls[d] {

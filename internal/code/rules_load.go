@@ -58,7 +58,8 @@ var loadUnverified = &rule.Rule{
 	Severity: finding.Low, Verdict: finding.Safe, Since: since, Refs: []string{"CWE-345", "CVE-2025-32434", "CVE-2026-24747"},
 	Text: "weights_only=True keeps a file from running code, as far as torch knows how to. It does not say that the file is the one that was reviewed, " +
 		"and it was itself a way to run code before torch 2.6 and to corrupt memory before 2.10.\n\n" +
-		"Where the requirements allow a torch before 2.6 the severity is high, before 2.10 medium. A function that computes a digest, compares it and refuses before the load is not reported.",
+		"Where the requirements allow a torch before 2.6 the severity is high, before 2.10 medium. A function that computes a digest, compares it and refuses before the load is not reported. " +
+		"Neither is the load of what another function verifies so in all that it returns, of a download from the Hub at a commit, or of one whose hash is known (known_hash of pooch, hash_prefix of torch.hub).",
 	Fix: useAndiron,
 }
 

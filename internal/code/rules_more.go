@@ -20,7 +20,7 @@ var lateDigest = &rule.Rule{
 var secondHand = &rule.Rule{
 	ID: "PY013", Title: "What one file holds is loaded as another", Strategy: finding.SafeSerialization,
 	Severity: finding.High, Verdict: finding.Safe, Since: since, Refs: []string{"CWE-502", "CWE-829"},
-	Text: "Bytes or a name that came out of a loaded file are given to a loader that runs what it reads. A scan of the first file sees data; the program in it starts with the second load.\n\n" +
+	Text: "Bytes or a name that came out of a loaded file, or a file of a zip or tar archive, are given to a loader that runs what it reads. A scan of the first file sees data; the program in it starts with the second load.\n\n" +
 		"The severity is medium where the second load only reads: torch.load with weights_only=True, TorchScript, a program of torch.export.",
 	Fix: "keep what belongs together as tensors in one safetensors file, and load nothing that a file holds",
 }
@@ -77,7 +77,7 @@ var openListener = &rule.Rule{
 	ID: "PY036", Title: "A listener that is open to the network", Strategy: finding.SecureLoading,
 	Severity: finding.Medium, Verdict: finding.Safe, Since: since, Refs: []string{"PyTorch SECURITY.md, Using distributed features", "CVE-2024-5480", "CVE-2023-48022", "CWE-1327"},
 	Text: "torch.distributed and its RPC trust whoever can connect: RPC runs the functions that a peer names, and a store holds pickles. init_rpc, and a process group, a store or MASTER_ADDR at an address that is not of this machine, are reported. " +
-		"So are servers that listen at every address of the machine: of web pages, TorchServe, BentoML, MLflow, and the dashboard of Ray.\n\n" +
+		"So are servers that listen at every address of the machine: of web pages (also those of http.server and socketserver), TorchServe, BentoML, MLflow, and the dashboard of Ray.\n\n" +
 		"The severity is low for a server of web pages or of a model at all addresses, which may be meant, and high for one with a debugger, which runs what is typed into it, and for Ray's dashboard, which runs jobs.",
 	Fix: "bind to 127.0.0.1 or to the address of a network that only the job's machines are in, and put a proxy or andiron guard serve before a server",
 }
@@ -105,7 +105,7 @@ var pickleWritten = &rule.Rule{
 	ID: "PY051", Title: "A pickle is written", Strategy: finding.SafeSerialization,
 	Severity: finding.Low, Verdict: finding.Safe, Since: since, Refs: []string{"CWE-502"},
 	Text: "What pickle, dill, cloudpickle, joblib or pandas writes, somebody has to unpickle, which runs what the file says by then. " +
-		"So it is with pickled bytes that are written to a file, a socket or a store, torch.save with a pickle_module, numpy.save of objects, save_pretrained(safe_serialization=False) and models that MLflow logs. Tests are left out.",
+		"So it is with pickled bytes that are written to a file, a socket or a store, torch.save with a pickle_module, numpy.save of a dictionary or of an array of objects, save_pretrained(safe_serialization=False) and models that MLflow logs. Tests are left out.",
 	Fix: "write arrays with numpy.savez or safetensors.numpy.save_file, tables as Parquet, and settings as JSON",
 }
 

@@ -195,7 +195,7 @@ var (
 	events     = []string{"click", "submit", "change", "upload", "input", "select"}
 )
 
-// filled marks the parameters of functions that Gradio or Fire is given.
+// filled marks the parameters of functions that Gradio, Fire or Abseil is given.
 func (t *tracer) filled() {
 	gradio := strings.Contains(t.f.Text, "gradio")
 	lambdas := map[*pysrc.Params]sourceKind{}
@@ -205,7 +205,7 @@ func (t *tracer) filled() {
 		case c.Is(interfaces...), gradio && slices.Contains(events, c.Method()):
 		case c.Is(onEvents...):
 			position = 1
-		case c.Is("fire.Fire", "typer.run"):
+		case c.Is("fire.Fire", "typer.run", "absl.app.run"):
 			kind, who = fromUser, "the command line"
 		default:
 			continue
@@ -336,6 +336,10 @@ var gifts = map[string]struct {
 	"input":                                              {fromUser, "what is typed in"},
 	"os.getenv":                                          {fromUser, "an environment variable"},
 	"os.environ.get":                                     {fromUser, "an environment variable"},
+	"environs.Env().__call__":                            {fromUser, "an environment variable"},
+	"environs.Env().str":                                 {fromUser, "an environment variable"},
+	"environs.Env().path":                                {fromUser, "an environment variable"},
+	"environs.Env().list":                                {fromUser, "an environment variable"},
 	"docopt.docopt":                                      {fromUser, "the command line"},
 	"tyro.cli":                                           {fromUser, "the command line"},
 	"simple_parsing.parse":                               {fromUser, "the command line"},
@@ -430,6 +434,11 @@ var readers = []string{
 	"torch.load", "torch.serialization.load", "pickle.load", "joblib.load", "numpy.load", "safetensors.torch.load_file", "safetensors.safe_open", "safetensors.torch.safe_open", "h5py.File", "onnx.load", "gguf.GGUFReader",
 }
 
+// unpacks give a file that an archive holds.
+var unpacks = []string{
+	"zipfile.ZipFile().read", "zipfile.ZipFile().open", "tarfile.open().extractfile", "tarfile.TarFile().extractfile", "tarfile.TarFile.open().extractfile",
+}
+
 // fetches are functions that write a download to the file of this argument.
 var fetches = []struct {
 	names    []string
@@ -503,6 +512,9 @@ func (t *tracer) gives(e *pysrc.Call, s *pysrc.Scope, names []string) []label {
 	if i := slices.IndexFunc(names, func(n string) bool { return slices.Contains(readers, n) }); i >= 0 {
 		return t.source(fromFile, "what "+names[i]+" read", e)
 	}
+	if slices.Contains(names, "os.path.expandvars") && t.hasVariable(e, s) {
+		return t.source(fromUser, "an environment variable (os.path.expandvars)", e)
+	}
 	if t.opensElsewhere(e, s, names) {
 		return t.source(fromDownload, "a download ("+nameIn(names, openers)+")", e)
 	}
@@ -519,6 +531,15 @@ func (t *tracer) gives(e *pysrc.Call, s *pysrc.Scope, names []string) []label {
 		}
 	}
 	return nil
+}
+
+// hasVariable reports whether a text that is written out has a variable in it: "$HOME/m.pt".
+func (t *tracer) hasVariable(e *pysrc.Call, s *pysrc.Scope) bool {
+	if len(e.Args) != 1 {
+		return false
+	}
+	values := t.m.Eval(e.Args[0], s)
+	return len(values) == 1 && values[0].Kind == pysrc.Text && strings.Contains(values[0].Name, "$")
 }
 
 // ofPage is a name without the part of a page of Streamlit that it stands in:
@@ -569,21 +590,26 @@ func (t *tracer) opensElsewhere(e *pysrc.Call, s *pysrc.Scope, names []string) b
 }
 
 // pinned reports whether a download is one of a fixed commit, or of a known hash.
-func (t *tracer) pinned(e *pysrc.Call, s *pysrc.Scope) bool {
+func (v *view) pinned(e *pysrc.Call, s *pysrc.Scope) bool {
 	for _, k := range e.Keywords {
-		v := t.m.Eval(k.Value, s)
+		values := v.m.Eval(k.Value, s)
 		switch k.Name {
 		case "revision":
-			if len(v) == 1 && v[0].Kind == pysrc.Text && commitRE().MatchString(v[0].Name) {
+			if len(values) == 1 && values[0].Kind == pysrc.Text && commitRE().MatchString(values[0].Name) {
 				return true
 			}
 		case "known_hash":
-			if len(v) == 1 && v[0].Kind == pysrc.Text {
+			if len(values) == 1 && values[0].Kind == pysrc.Text {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// pinnedTo reports whether a call writes a download of a known hash to a file.
+func (v *view) pinnedTo(c *pysrc.Invocation) bool {
+	return c.Is("torch.hub.download_url_to_file") && given(c, 2, "hash_prefix") && !slices.Contains(v.words(c, 2, "hash_prefix"), "None")
 }
 
 // writes marks the places that are filled with what comes from outside: a file
@@ -686,7 +712,7 @@ func (t *tracer) fetched(c *pysrc.Invocation) {
 		if !c.Is(f.names...) {
 			continue
 		}
-		if c.Is("torch.hub.download_url_to_file") && given(c, 2, "hash_prefix") {
+		if t.pinnedTo(c) {
 			return
 		}
 		args, _ := c.Arg(f.position, f.keyword)

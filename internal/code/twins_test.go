@@ -170,7 +170,11 @@ func TestDigestTwins(t *testing.T) {
 	const hexed = sha + "def short(path):\n    return 'sha256:' + sha(path).lower()[:32]\n"
 	const good = sha + "def good(p, want):\n    return hmac.compare_digest(sha(p), want)\n"
 	const class = "class Store:\n    def digest(self):\n        return hashlib.sha256(self.path.read_bytes()).hexdigest()\n"
+	const hub = "from huggingface_hub import hf_hub_download\np = hf_hub_download('acme/m', 'm.bin', "
 	of := func(name string) string { return strings.ReplaceAll(inline, "%", name) }
+	fetch := func(name string) string {
+		return "def fetch(url, dst, want='0f4a'):\n    dst, q = Path(dst), Path('q')\n    urlretrieve(url, dst)\n    if " + of(name) + " != want:\n        raise ValueError\n    return dst\n"
+	}
 	checkTwins(t, "a.py", "import hashlib, hmac, os, requests, torch\n", []twin{
 		{
 			"another file", "PY006 low", "def f(p, q):\n    if " + of("q") + " != '0f4a':\n        raise ValueError\n    return torch.load(p)",
@@ -205,6 +209,17 @@ func TestDigestTwins(t *testing.T) {
 		{"a helper that raises by a helper", "PY006 low", sha + "def ok(p, want):\n    if sha(p) != want:\n        print('no')\ndef f(p, want):\n    ok(p, want)\n    return torch.load(p)", sha + "def ok(p, want):\n    if sha(p) != want:\n        raise ValueError\ndef f(p, want):\n    ok(p, want)\n    return torch.load(p)"},
 		{"a weak helper, too late", "PY009 high", "def md5(p):\n    return hashlib.md5(open(p, 'rb').read()).hexdigest()\ndef f(p, want):\n    m = torch.load(p)\n    if md5(p) != want:\n        raise ValueError\n    return m", "def size(p):\n    return os.path.getsize(p)\ndef f(p, want):\n    m = torch.load(p)\n    if size(p) != want:\n        raise ValueError\n    return m"},
 		{"a method", "PY006 low", class + "    def load(self, want):\n        self.digest()\n        return torch.load(self.path)", class + "    def load(self, want):\n        if self.digest() != want:\n            raise ValueError\n        return torch.load(self.path)"},
+		{"a function that verifies what it returns", "PY006 low", fetch("q") + "def f(url):\n    path = fetch(url, 'w.pt')\n    return torch.load(path, weights_only=True)", fetch("dst") + "def f(url):\n    path = fetch(url, 'w.pt')\n    return torch.load(path, weights_only=True)"},
+		{"one that is called within", "PY006 low", fetch("q") + "torch.load(open(fetch(u, 'w.pt'), 'rb'))", fetch("dst") + "torch.load(open(fetch(u, 'w.pt'), 'rb'))"},
+		{"one that need not be told the digest", "PY006 low", strings.ReplaceAll(fetch("dst"), "want='0f4a'", "want=None") + "torch.load(fetch(u, 'w.pt'))", fetch("dst") + "torch.load(fetch(u, 'w.pt'))"},
+		{"one of two", "PY006 low", fetch("dst") + "p = fetch(u, 'w.pt')\nif x:\n    p = other\ntorch.load(p)", fetch("dst") + "p = fetch(u, 'w.pt')\nif x:\n    p = fetch(v, 'v.pt')\ntorch.load(p)"},
+		{"one that verifies what it moves", "PY006 low", "def get(p, tmp, want):\n    if " + of("tmp") + " != want:\n        raise ValueError\n    return p\ntorch.load(get('a', 'b', 'c'))", "def get(p, tmp, want):\n    if " + of("tmp") + " != want:\n        raise ValueError\n    os.replace(tmp, p)\n    return p\ntorch.load(get('a', 'b', 'c'))"},
+		{"one that gives at once what is there", "PY006 low", "def get(p, want):\n    if p.exists():\n        return p\n    if " + of("p") + " != want:\n        raise ValueError\n    return p\ntorch.load(get('a', 'b'))", "def get(p, want):\n    if " + of("p") + " != want:\n        raise ValueError\n    return p\ntorch.load(get('a', 'b'))"},
+		{"a download of a known hash", "PY006 low", "torch.hub.download_url_to_file(u, 'w.pt', hash_prefix=None)\ntorch.load('w.pt')", "torch.hub.download_url_to_file(u, 'w.pt', hash_prefix=SHA)\ntorch.load('w.pt')"},
+		{"a download of another file", "PY006 low", "torch.hub.download_url_to_file(u, 'v.pt', hash_prefix=SHA)\ntorch.load('w.pt')", "torch.hub.download_url_to_file(u, 'w.pt', hash_prefix=SHA)\ntorch.load('w.pt')"},
+		{"pooch", "PY006 low", "import pooch\np = pooch.retrieve(u, known_hash=None)\ntorch.load(p)", "import pooch\np = pooch.retrieve(u, known_hash='sha256:0f4a')\ntorch.load(p)"},
+		{"a commit of the Hub", "PY006 low", hub + "revision='main')\ntorch.load(p)", hub + "revision='86b5e0934494bd15c9632b12f734a8a67f723594')\ntorch.load(p)"},
+		{"a program from the Hub", "PY010 medium", hub + "revision='main')\ntorch.jit.load(p)", hub + "revision='86b5e0934494bd15c9632b12f734a8a67f723594')\ntorch.jit.load(p)"},
 		{"a table by digest", "PY006 low", "def name(p, names):\n    return names[hashlib.sha256(open(p, 'rb').read()).hexdigest()]\ndef f(p, names):\n    if name(p, names) != 'x':\n        raise ValueError\n    return torch.load(p)", sha + "def f(p, known):\n    if sha(p) != known[p]:\n        raise ValueError\n    return torch.load(p)"},
 	})
 }
@@ -272,6 +287,10 @@ func TestServerTwins(t *testing.T) {
 		{"a shared page", "PY038 medium", "gr.Interface(f).launch(share=True)", "gr.Interface(f).launch(share=False)"},
 		{"every file", "PY038 medium", "gr.Interface(f).launch(allowed_paths=['/'])", "gr.Interface(f).launch(allowed_paths=['/srv/data'])"},
 		{"a page at every address", "PY036 low", "gr.Blocks().launch(server_name='0.0.0.0')", "gr.Blocks().launch(server_name='127.0.0.1')"},
+		{"a server of http.server", "PY036 low", "from http.server import HTTPServer\nHTTPServer(('0.0.0.0', 80), H)", "from http.server import HTTPServer\nHTTPServer(('127.0.0.1', 80), H)"},
+		{"one of no host", "PY036 low", "import http.server\nat = ('', 80)\nwith http.server.ThreadingHTTPServer(server_address=at, RequestHandlerClass=H) as s:\n    s.serve_forever()", "import http.server\nat = (host, 80)\nhttp.server.ThreadingHTTPServer(server_address=at, RequestHandlerClass=H)"},
+		{"one of socketserver", "PY036 low", "import socketserver\nHOST = '0.0.0.0'\nsocketserver.TCPServer((HOST, 80), H)", "import socketserver\nHOST = 'localhost'\nsocketserver.TCPServer((HOST, 80), H)"},
+		{"one of wsgiref", "PY036 low", "from wsgiref.simple_server import make_server\nmake_server('0.0.0.0', 80, app)", "from wsgiref.simple_server import make_server\nmake_server('127.0.0.1', 80, app)"},
 		{"a server of BentoML", "PY036 low", "bentoml.serve('s:S', host='0.0.0.0')", "bentoml.serve('s:S', host='127.0.0.1')"},
 		{"an upload of a bento", "PY040 critical", "def f(file):\n    return bentoml.models.import_model(file)\ngr.Interface(f, 'file', 'text')", "def f(file):\n    return bentoml.models.import_model('base.bentomodel')\ngr.Interface(f, 'file', 'text')"},
 		{"a model of Triton by request", "PY040 critical", "from tritonclient.http import InferenceServerClient\nc = InferenceServerClient('x')\ndef f(n):\n    c.load_model(n)\ngr.Interface(f, 'text', 'text')", "from tritonclient.http import InferenceServerClient\nc = InferenceServerClient('x')\ndef f(n):\n    c.load_model('base')\ngr.Interface(f, 'text', 'text')"},
@@ -313,10 +332,18 @@ func TestWrittenTwins(t *testing.T) {
 		{"bytes to a store", "PY051 low", "b = pickle.dumps(x)\nredis.set('k', b)", "b = pickle.dumps(x)\nprint(len(b))"},
 		{"another pickle_module", "PY051 low", "torch.save(model.state_dict(), 'm.pt', pickle_module=dill)", "torch.save(model.state_dict(), 'm.pt')"},
 		{"an array of a dictionary", "PY051 low", "np.save('x.npy', {'a': 1})", "np.save('x.npy', np.ones(3))"},
+		{"an array of objects", "PY051 low", "np.save('x.npy', np.asarray(rows, dtype=object))", "np.save('x.npy', np.asarray(rows, dtype=float))"},
+		{"one by its position and another name", "PY051 low", "np.savez('x.npz', x=np.array(rows, 'O'))", "np.savez('x.npz', x=np.array(rows, 'f4'))"},
+		{"one that is kept", "PY051 low", "a = np.empty(3, np.object_)\nnp.save('x.npy', a)", "a = np.empty(3, np.int64)\nnp.save('x.npy', a)"},
+		{"one that becomes that", "PY051 low", "np.save('x.npy', a.astype('object'))", "np.save('x.npy', a.astype('int8'))"},
+		{"a list of dictionaries", "PY051 low", "np.save('x.npy', np.array([{}]))", "np.save('x.npy', np.array([[1]]))"},
+		{"one that is refused", "PY051 low", "np.save('x.npy', {'a': 1}, allow_pickle=True)", "np.save('x.npy', {'a': 1}, allow_pickle=False)"},
 		{"no safetensors", "PY051 low", "model.save_pretrained('d', safe_serialization=False)", "model.save_pretrained('d')"},
 		{"a module on a device", "PY050 low", "torch.save(model.cpu(), 'm.pt')", "torch.save(model.weight.cpu(), 'm.pt')"},
 		{"a module by its class", "PY050 low", "m = torch.nn.Sequential(a, b)\ntorch.save(obj=m.eval().to('cpu'), f='m.pt')", "m = torch.nn.Linear(1, 1)\ntorch.save(m(x).cpu(), 'm.pt')"},
 		{"a module of the file", "PY050 low", "class A(torch.nn.Module): pass\nm = A()\ntorch.save(m.eval(), 'm.pt')", "class A: pass\nm = A()\ntorch.save(m.eval(), 'm.pt')"},
+		{"a module in a buffer that is sent", "PY050 low", "import io\ndef f():\n    b = io.BytesIO()\n    torch.save(model, b)\n    c = torch.load(b)\n    return c, b.getvalue()", "import io\ndef f():\n    b = io.BytesIO()\n    torch.save(model, b)\n    b.seek(0)\n    return torch.load(b, weights_only=False)"},
+		{"a module in a buffer that nothing loads", "PY050 low", "import io\nb = io.BytesIO()\ntorch.save(model, b)\nsend(b)", "import io\nb = io.BytesIO()\ntorch.save(model, b)\nb.seek(0)\nm = torch.load(b)"},
 		{"a module in a list", "PY050 low", "torch.save([1, model.train()], 'm.pt')", "torch.save([1, model.parameters(), x.cpu()], 'm.pt')"},
 		{"a module in a dictionary", "PY050 low", "torch.save({'model': copy.deepcopy(model).half()}, 'm.pt')", "torch.save({'model': model.state_dict()}, 'm.pt')"},
 	})
@@ -381,6 +408,9 @@ func TestSecondHandTwins(t *testing.T) {
 		{"code", "PY013 high", "exec(d['code'])", "exec('x = 1')"},
 		{"YAML", "PY013 high", "yaml.load(d['c'], Loader=yaml.Loader)", "yaml.load(d['c'], Loader=yaml.SafeLoader)"},
 		{"a name", "PY013 high", "joblib.load(d['scaler'])", "joblib.load('scaler')"},
+		{"a file of a zip", "PY013 high", "import io, zipfile\nwith zipfile.ZipFile(p) as z:\n    torch.load(io.BytesIO(z.read('m.pt')), weights_only=False)", "import io, zipfile\nwith zipfile.ZipFile(p) as z:\n    print(io.BytesIO(z.read('m.pt')), z.namelist())"},
+		{"an open one", "PY013 high", "import zipfile\nwith zipfile.ZipFile(p) as z, z.open('m.pkl') as f:\n    pickle.load(f)", "import json, zipfile\nwith zipfile.ZipFile(p) as z, z.open('m.json') as f:\n    json.load(f)"},
+		{"a file of a tar", "PY013 high", "import tarfile\nt = tarfile.open(p)\npickle.load(t.extractfile('x'))", "import tarfile\nt = tarfile.open(p)\nt.extractfile('x').read()"},
 		{"another checkpoint", "PY013 medium", "torch.load(d['next'], weights_only=True)", "torch.load('next.pt', weights_only=True)"},
 		{"metadata", "PY013 high", "f = safetensors.safe_open(p, 'pt')\nexec(f.metadata()['setup'])", "f = safetensors.safe_open(p, 'pt')\nprint(f.metadata()['setup'])"},
 		{"an attribute of HDF5", "PY013 high", "f = h5py.File(p)\npickle.loads(f.attrs['x'])", "f = h5py.File(p)\nprint(f.attrs['x'])"},

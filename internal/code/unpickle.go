@@ -25,6 +25,8 @@ type loader struct {
 	reads bool
 }
 
+var numpyLoads = []string{"numpy.load", "numpy.lib.npyio.load", "numpy.lib._npyio_impl.load"}
+
 // loaders are what runs a file, torch.load apart; the worst first.
 var loaders = []loader{
 	{
@@ -52,7 +54,7 @@ var loaders = []loader{
 		"joblib.load runs whatever the file says", "", false,
 	},
 	{
-		[]string{"numpy.load", "numpy.lib.npyio.load", "numpy.lib._npyio_impl.load"},
+		numpyLoads,
 		0, "file", numpyPickle,
 		"numpy.load with allow_pickle=True runs whatever an array of objects says", "allow_pickle", false,
 	},
@@ -131,26 +133,33 @@ func (v *view) ownBytes(c *pysrc.Invocation) bool {
 // saves reports objects that are saved whole.
 func (v *view) saves() {
 	for _, c := range v.m.Calls {
-		if !c.Is("torch.save", "torch.serialization.save") {
+		if v.copied(c) {
 			continue
 		}
-		args, _ := c.Arg(0, "obj")
-		if len(args) != 1 {
-			continue
+		for _, what := range v.wholes(c) {
+			v.found(saveWhole, c.Node, "torch.save writes "+what+", so that only unpickling its class gets it back")
 		}
-		if v.whole(args[0]) {
-			v.found(saveWhole, c.Node, "torch.save writes the whole object "+v.shown(args[0].Expr)+", so that only unpickling its class gets it back")
-			continue
-		}
-		for _, value := range v.m.Eval(args[0].Expr, args[0].Scope) {
-			list, what := elementsOf(value.Arg.Expr)
-			for _, e := range list {
-				if e != nil && v.whole(pysrc.Arg{Expr: e, Scope: value.Arg.Scope}) {
-					v.found(saveWhole, c.Node, "torch.save writes "+what+" with the whole object "+v.shown(e)+", so that only unpickling its class gets it back")
-				}
+	}
+}
+
+// wholes says which whole objects torch.save writes.
+func (v *view) wholes(c *pysrc.Invocation) (out []string) {
+	args, _ := c.Arg(0, "obj")
+	if !c.Is(torchSave...) || len(args) != 1 {
+		return nil
+	}
+	if v.whole(args[0]) {
+		return []string{"the whole object " + v.shown(args[0].Expr)}
+	}
+	for _, value := range v.m.Eval(args[0].Expr, args[0].Scope) {
+		list, what := elementsOf(value.Arg.Expr)
+		for _, e := range list {
+			if e != nil && v.whole(pysrc.Arg{Expr: e, Scope: value.Arg.Scope}) {
+				out = append(out, what+" with the whole object "+v.shown(e))
 			}
 		}
 	}
+	return out
 }
 
 // elementsOf are the values that a dictionary or a list has, where it is written out.

@@ -53,18 +53,13 @@ func (v *view) pickled(c *pysrc.Invocation) string {
 				}
 			}
 		}
-	case c.Is("torch.save", "torch.serialization.save"):
+	case c.Is(torchSave...):
 		if given(c, 2, "pickle_module") {
 			return "torch.save with a pickle_module writes a file that only that module reads, and torch.load with weights_only=True refuses"
 		}
-	case c.Is("numpy.save", "numpy.savez", "numpy.savez_compressed"):
-		for _, a := range c.Every()[min(1, len(c.Every())):] {
-			for _, value := range v.m.Eval(a.Expr, a.Scope) {
-				_, dict := a.Expr.(*pysrc.Dict)
-				if _, d := value.Arg.Expr.(*pysrc.Dict); (d && value.Kind == pysrc.Mapping) || dict {
-					return nameOf(c, "numpy.save", "numpy.savez", "numpy.savez_compressed") + " of a dictionary writes a pickle, which only allow_pickle=True reads"
-				}
-			}
+	case c.Is(numpySaves...):
+		if what := v.objectsSaved(c); what != "" {
+			return nameOf(c, numpySaves...) + " of " + what + " writes a pickle, which only allow_pickle=True reads"
 		}
 	case c.Method() == "save_pretrained" || c.Method() == "save_state" || c.Method() == "save_model":
 		if slices.Equal(v.words(c, -1, "safe_serialization"), []string{"False"}) {
@@ -73,6 +68,65 @@ func (v *view) pickled(c *pysrc.Invocation) string {
 	}
 	return ""
 }
+
+// torchSave and numpySaves write what they are given to a file: a pickle where it is no
+// tensor and no plain array.
+var (
+	torchSave  = []string{"torch.save", "torch.serialization.save"}
+	numpySaves = []string{"numpy.save", "numpy.savez", "numpy.savez_compressed"}
+)
+
+// objectsSaved says which objects NumPy saves, or nothing.
+func (v *view) objectsSaved(c *pysrc.Invocation) string {
+	if !c.Is(numpySaves...) || slices.Equal(v.words(c, 2, "allow_pickle"), []string{"False"}) {
+		return ""
+	}
+	for _, a := range c.Every()[min(1, len(c.Every())):] {
+		if v.isMapping(a) {
+			return "a dictionary"
+		}
+		calls, _ := v.givenBy(a, map[variable]bool{})
+		if slices.ContainsFunc(calls, v.ofObjects) {
+			return "an array of objects"
+		}
+	}
+	return ""
+}
+
+func (v *view) isMapping(a pysrc.Arg) bool {
+	return slices.ContainsFunc(v.m.Eval(a.Expr, a.Scope), func(x pysrc.Value) bool { return x.Kind == pysrc.Mapping })
+}
+
+// ofObjects reports whether a call makes an array of objects: it says so, or it is given
+// a dictionary in a list.
+func (v *view) ofObjects(a pysrc.Arg) bool {
+	c := a.Expr.(*pysrc.Call)
+	isObject := func(e pysrc.Expr) bool {
+		return slices.ContainsFunc(v.m.Eval(e, a.Scope), func(x pysrc.Value) bool {
+			return x.Kind == pysrc.Ref && slices.Contains([]string{"object", "numpy.object_", "numpy.object"}, x.Name) ||
+				x.Kind == pysrc.Text && (x.Name == "object" || x.Name == "O")
+		})
+	}
+	says := slices.Clone(c.Args)
+	if k := keywordOf(c, "dtype"); k != nil {
+		says = append(says, k.Value)
+	}
+	names := v.m.Names(c.Func, a.Scope)
+	if m, ok := c.Func.(*pysrc.Attribute); ok && m.Attr == "astype" {
+		return slices.ContainsFunc(says, isObject)
+	}
+	if !slices.ContainsFunc(names, func(n string) bool { return slices.Contains(arrays, n) }) || len(c.Args) == 0 {
+		return false
+	}
+	if slices.ContainsFunc(says[1:], isObject) {
+		return true
+	}
+	list, ok := c.Args[0].(*pysrc.Sequence)
+	return ok && slices.ContainsFunc(list.Elems, func(e pysrc.Expr) bool { return v.isMapping(pysrc.Arg{Expr: e, Scope: a.Scope}) })
+}
+
+// arrays are functions that make one, the first argument of which says no type.
+var arrays = []string{"numpy.array", "numpy.asarray", "numpy.asanyarray", "numpy.ascontiguousarray", "numpy.empty", "numpy.zeros", "numpy.ones", "numpy.full", "numpy.ndarray"}
 
 // memory reports whether what is written goes to memory.
 func (v *view) memory(c *pysrc.Invocation) bool {
