@@ -241,7 +241,7 @@ func (a *app) dataBaseline(ctx context.Context, f *surveyFlags, sign *signFlags,
 	images := imagechild.New(ctx, a.program)
 	defer images.Close()
 	s := data.NewSurvey(opt, nil, finding.Where{Path: filepath.ToSlash(filepath.Clean(files[0].Path))})
-	var seen unread
+	var seen leftOut
 	h := finding.Handler(&seen)
 	if progress && isTerminal(a.stderr) {
 		h = finding.Tee(newProgress(a.stderr, false, columns(a.stderr)), h)
@@ -270,19 +270,19 @@ func (a *app) dataBaseline(ctx context.Context, f *surveyFlags, sign *signFlags,
 	return a.signBaseline(ctx, output, sign)
 }
 
-// unread keeps the first thing that could not be read.
-type unread struct{ first *finding.Finding }
+// leftOut keeps the first thing because of which a sample is not in the survey.
+type leftOut struct{ first *finding.Finding }
 
-func (u *unread) Config(finding.Config) error         { return nil }
-func (u *unread) Progress(finding.Progress) error     { return nil }
-func (u *unread) Artifact(finding.Artifact) error     { return nil }
-func (u *unread) Dependency(finding.Dependency) error { return nil }
-func (u *unread) Posture(finding.Posture) error       { return nil }
-func (u *unread) Summary(finding.Summary) error       { return nil }
+func (l *leftOut) Config(finding.Config) error         { return nil }
+func (l *leftOut) Progress(finding.Progress) error     { return nil }
+func (l *leftOut) Artifact(finding.Artifact) error     { return nil }
+func (l *leftOut) Dependency(finding.Dependency) error { return nil }
+func (l *leftOut) Posture(finding.Posture) error       { return nil }
+func (l *leftOut) Summary(finding.Summary) error       { return nil }
 
-func (u *unread) Finding(f finding.Finding) error {
-	if f.Outcome == finding.Undetermined && u.first == nil {
-		u.first = &f
+func (l *leftOut) Finding(f finding.Finding) error {
+	if l.first == nil && data.LeavesOut(f) {
+		l.first = &f
 	}
 	return nil
 }

@@ -68,7 +68,7 @@ var tenPatch = &rule.Rule{
 	Severity: finding.High,
 	Text: `The same few pixels are found on images that are otherwise unlike each other, and nearly all of those have one label, which chance and the pictures themselves do not explain.
 
-A model learns to look for such a patch. Whoever planted it can then have any image taken for that label by adding it: a backdoor that no test on clean images shows. A watermark or a date that one source of pictures prints looks the same, and is learned the same. What is not found: patterns that differ from sample to sample, that are blended into the whole picture, that were compressed or resized after they were stamped, and labels that were turned without a mark.`,
+A model learns to look for such a patch. Whoever planted it can then have any image taken for that label by adding it: a backdoor that no test on clean images shows. A watermark or a date that one source of pictures prints looks the same, and is learned the same. What is not found: patches of which more than 5 % are on pictures with another label, patterns that differ from sample to sample, that are blended into the whole picture, that were compressed or resized after they were stamped, and labels that were turned without a mark.`,
 	Fix:   "look at the samples; take out what was stamped, and find out where it came from",
 	Since: "0.1.0",
 	Refs:  []string{dataPage, "https://arxiv.org/abs/1708.06733"},
@@ -155,7 +155,7 @@ var tenReach = &rule.Rule{
 	Title:    "what the search for patches finds",
 	Strategy: finding.InputValidation,
 	Severity: finding.Info,
-	Text: `Patches that tell the label were looked for. The finding says on how many samples one has to be to be seen, of this set and whichever label it is for, and names what the search does not find at all.
+	Text: `Patches that tell the label were looked for. The finding says on how many samples one has to be to be seen, of this set and whichever label it is for, where all pictures that have it have that label, and names what the search does not find at all.
 
 A set in which no patch was found may still be poisoned with fewer samples, or in one of those ways.`,
 	Fix:   "take data from who answers for them, and compare them with a baseline; what is in the evidence needs other means, such as a look at what a trained model has learnt",

@@ -341,6 +341,12 @@ Loaders differ in what they make of it: a NaN, a zero, a column of texts. The re
 	Refs:  []string{"docs/spec/data-v1.md"},
 }
 
+// LeavesOut reports whether a finding says that samples of a set are missing among those
+// that are looked at as a whole: they could not be read, or have a cell that is no value.
+func LeavesOut(f finding.Finding) bool {
+	return f.Outcome == finding.Undetermined || f.Rule == tenCell.ID
+}
+
 // cell counts a cell that is no value; its sample was looked at no further.
 func (c *SetCheck) cell(cell *dataset.BadCell) {
 	what := "is no " + cell.DType.String()

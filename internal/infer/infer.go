@@ -48,7 +48,8 @@ type Draft struct {
 // entry is a tensor. A fact that is not known yet has its zero value.
 type entry struct {
 	name     string
-	alias    string // what another source calls it, for the comment
+	alias    string   // what another source calls it, for the comment
+	others   []string // what it is called elsewhere
 	dtypes   []tensor.DType
 	shape    []string // numbers, symbols
 	shaped   bool

@@ -49,14 +49,27 @@ func (d *Draft) align(g group, by int, source string, names []string) (map[strin
 		if !tensor.IsName(n) {
 			return nil, fmt.Errorf("%.80q cannot name a tensor of a schema", n)
 		}
-		e.alias = fmt.Sprintf("; decide: by its place it is %s of %s", safe(n), source)
+		other, of := n, source
 		if by > was.by {
-			e.alias = fmt.Sprintf("; decide: by its place it is %s of %s", safe(e.name), was.source)
-			e.name = n
+			other, of, e.name = e.name, was.source, n
 		}
+		e.alias = fmt.Sprintf("; decide: by its place it is %s of %s", safe(other), of)
+		e.others = append(e.others, other)
 		called[n] = e.name
 	}
 	return called, nil
+}
+
+// byName is the tensor that has a name, here or elsewhere, or nil.
+func byName(list []*entry, name string) *entry {
+	i := slices.IndexFunc(list, func(e *entry) bool { return e.name == name })
+	if i < 0 {
+		i = slices.IndexFunc(list, func(e *entry) bool { return slices.Contains(e.others, name) })
+	}
+	if i < 0 {
+		return nil
+	}
+	return list[i]
 }
 
 // apart is what becomes of names of which there are not as many as of those before. What

@@ -64,6 +64,28 @@ func TestNamesOfAProgramAndAServer(t *testing.T) {
 	}
 }
 
+// A sample may have the names of any source, but not an input under two of them.
+func TestSamplesByOtherNames(t *testing.T) {
+	d := New()
+	if err := file(t, d, "testdata/text-2.6.pt2"); err != nil {
+		t.Fatal(err)
+	}
+	served(t, d, []triton.Tensor{
+		{Name: "INPUT__0", DType: tensor.Int64, Dims: []int64{-1}},
+		{Name: "INPUT__1", DType: tensor.Float32, Dims: []int64{-1}},
+	}, nil)
+	mask := func(name string) tensor.Source { return floats(name, []int64{1, 2}, 0, 1) }
+	ids := data("input_ids", tensor.Int64, []int64{1, 2}, make([]byte, 16))
+	all := []Request{{"a", []tensor.Source{ids, mask("attention_mask")}}, {"b", []tensor.Source{ids, mask("INPUT__1")}}}
+	if got := learn(t, d, all...); !strings.Contains(got, "range: [0, 1]  # learned from 2 samples") {
+		t.Errorf("the samples are not in\n%s", got)
+	}
+	err := d.Samples([]Request{{"c", []tensor.Source{mask("attention_mask"), mask("INPUT__1")}}})
+	if err == nil || err.Error() != `c has the input "INPUT__1" twice` {
+		t.Errorf("two names of one input: %v", err)
+	}
+}
+
 // What one source guesses of sizes another one knows.
 func TestGuessesGiveWay(t *testing.T) {
 	d := New()

@@ -48,7 +48,8 @@ const (
 	mostChannels = 16
 )
 
-// Samples learns from requests.
+// Samples learns from requests. A tensor that one of the sources calls by another name has
+// that of the draft from then on.
 func (d *Draft) Samples(all []Request) error {
 	models := len(d.inputs) > 0
 	for _, r := range all {
@@ -61,8 +62,13 @@ func (d *Draft) Samples(all []Request) error {
 		}
 		for i := range r.Tensors {
 			t := &r.Tensors[i]
-			if models && !slices.ContainsFunc(d.inputs, func(e *entry) bool { return e.name == t.Name }) {
+			if e := byName(d.inputs, t.Name); e != nil {
+				t.Name = e.name
+			} else if models {
 				return fmt.Errorf("%s has the tensor %.80q, which is no input of the model: its inputs are %s", r.Source, t.Name, d.names())
+			}
+			if slices.ContainsFunc(r.Tensors[:i], func(b tensor.Source) bool { return b.Name == t.Name }) {
+				return fmt.Errorf("%s has the input %.80q twice", r.Source, t.Name)
 			}
 			e, err := d.add(&d.inputs, t.Name)
 			if err == nil {

@@ -242,12 +242,13 @@ func (p PatchSearch) Reach() string {
 		of = "all samples"
 	}
 	share := func(n int) string { return fmt.Sprintf("%d (%.2g %%)", n, 100*float64(n)/float64(p.Looked)) }
-	return fmt.Sprintf("patches were looked for%s on %s, %d: one that is always at the same place is seen if it is on %s of them or more, and one that moves if it is on %s",
+	return fmt.Sprintf("patches were looked for%s on %s, %d: one that is always at the same place is seen if it is on %s of them or more, and one that moves if it is on %s, where all pictures that have it have one label",
 		p.In(), of, p.Looked, share(p.Least.Standing), share(p.Least.Moving))
 }
 
 // Unseen is what no search for patches finds, however often it is there.
 var Unseen = []string{
+	"a patch that other pictures have as well, if of all that have it more than 5 % have another label",
 	"patterns that differ from sample to sample, or are blended into the whole picture",
 	"what was compressed, resized or augmented after it was stamped",
 	"triggers that are things in the picture",

@@ -118,6 +118,9 @@ func TestReach(t *testing.T) {
 	if want := "patches were looked for on all samples, 1200: one that is always at the same place is seen if it is on "; !strings.HasPrefix(reach, want) {
 		t.Errorf("got %q, want %q and more", reach, want)
 	}
+	if want := ", where all pictures that have it have one label"; !strings.HasSuffix(reach, want) {
+		t.Errorf("got %q, want %q at its end", reach, want)
+	}
 	var page bytes.Buffer
 	if err := s.WriteHTML(&page, "set", func(int64) string { return "" }); err != nil {
 		t.Fatal(err)

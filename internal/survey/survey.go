@@ -13,8 +13,9 @@
 // Options bounds the samples that are kept a digest of, and the bytes of pixels that
 // the search for patches keeps: of a larger set it compares the first samples, and looks
 // for patches on as many as fit, drawn from all of them. Both say so. Memory is 48 bytes
-// for each sample, 36 more if it has texts, up to 72 while they are compared, and what is kept; the search needs
-// five times that beside it, and 16 MiB for each goroutine.
+// for each sample, 64 more if it has texts and 4 for each of 128 of their pairs of words at
+// most, up to 72 while they are compared, and what is kept; the search needs five times
+// that beside it, and 16 MiB for each goroutine.
 //
 // # Specification
 //

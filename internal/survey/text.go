@@ -17,34 +17,35 @@ import (
 
 const (
 	signatureSize = 32
-	bandSize      = 4 // of a signature, that have to be the same for two texts to be compared
-	// So much of two signatures has to be the same. It is about the share of pairs of
-	// words that two texts have in common (Broder 1997), give or take a twelfth.
-	alike     = 22
-	leastText = 8  // words; what is shorter is not compared
-	nextTexts = 16 // that a text is compared with, of more than mostAlike that share a band
+	bandSize      = 4   // of a signature, that have to be the same for two texts to be compared
+	leastText     = 8   // words; what is shorter is not compared
+	nextTexts     = 16  // that a text is compared with, of more than mostAlike that share a band
+	mostPairs     = 128 // that are kept of a text
 )
 
-// signature is a sketch of the pairs of neighbouring words of a text: for each of so many
-// orders of all pairs, a byte of the one that comes first.
+// signature finds the texts that may have pairs of neighbouring words in common: for each
+// of so many orders of all pairs, it has a byte of the one that comes first (Broder 1997).
 type signature [signatureSize]byte
 
 // text is what is kept of the texts of a sample.
 type text struct {
 	sample int32 // its place among the samples
 	signature
+	pairs []uint32 // the least mostPairs hashes of its pairs of words, in order
 }
 
 // sketch makes the signature of one sample.
 type sketch struct {
 	least  [signatureSize]uint64
+	pairs  []uint32 // hashes, among which are the least mostPairs
+	most   uint32   // what is greater is none of these
 	words  int
 	before uint64 // the word before; 0 for none
 	word   uint64 // so far; 0 for none
 }
 
 func newSketch() *sketch {
-	var s sketch
+	s := sketch{most: math.MaxUint32}
 	for i := range s.least {
 		s.least[i] = math.MaxUint64
 	}
@@ -90,8 +91,29 @@ func (s *sketch) end() {
 		for i := range s.least {
 			s.least[i] = min(s.least[i], (pair^orders[i])*hashA)
 		}
+		s.pair(uint32(pair * hashB >> 32))
 	}
 	s.before, s.word = s.word, 0
+}
+
+// pair adds the hash of a pair of words.
+func (s *sketch) pair(hash uint32) {
+	if hash > s.most {
+		return
+	}
+	if s.pairs = append(s.pairs, hash); len(s.pairs) == 2*mostPairs {
+		s.settle()
+	}
+}
+
+// settle leaves the least mostPairs hashes, in order.
+func (s *sketch) settle() {
+	slices.Sort(s.pairs)
+	s.pairs = slices.Compact(s.pairs)
+	if len(s.pairs) >= mostPairs {
+		s.pairs = s.pairs[:mostPairs]
+		s.most = s.pairs[mostPairs-1]
+	}
 }
 
 // orders make an order of all pairs of words each.
@@ -176,7 +198,8 @@ func (l *Look) sketches() {
 			return
 		}
 		if s.words >= leastText {
-			l.texts = append(l.texts, text{int32(i), s.signature()})
+			s.settle()
+			l.texts = append(l.texts, text{int32(i), s.signature(), slices.Clone(s.pairs)})
 		}
 	}
 }
@@ -221,8 +244,7 @@ func (s *Survey) findNearTexts() (groups []Group) {
 	return groups
 }
 
-// alikeIn puts the texts together that have the bytes of a band in common, and enough of
-// the others.
+// alikeIn puts the texts together that have the bytes of a band in common, and are alike.
 func (s *Survey) alikeIn(band int) union {
 	const width = 20
 	u := newUnion(len(s.texts))
@@ -250,14 +272,27 @@ func (s *Survey) alikeIn(band int) union {
 	return u
 }
 
+// alike reports whether two thirds of the pairs that either text has are in both. That is
+// exact for texts that have no more than mostPairs together. Of longer ones the least
+// hashes are a sample of the pairs, of which none is in it more likely than another
+// (Broder 1997).
 func (t *text) alike(u *text) bool {
-	same := 0
-	for i, v := range t.signature {
-		if v == u.signature[i] {
-			same++
+	a, b := t.pairs, u.pairs
+	i, j, both, all := 0, 0, 0, 0
+	for ; i < len(a) && j < len(b) && all < mostPairs; all++ {
+		x, y := a[i], b[j]
+		if x <= y {
+			i++
+		}
+		if y <= x {
+			j++
+		}
+		if x == y {
+			both++
 		}
 	}
-	return same >= alike
+	all = min(mostPairs, all+len(a)-i+len(b)-j)
+	return 3*both >= 2*all
 }
 
 // union is which of some numbers belong together: each leads to a lower one, and the

@@ -20,16 +20,26 @@ func (t *spec) takesAll(shape []int64) bool {
 	return true
 }
 
+// wantsText reports whether what is wanted is no tensor for torch, whose methods it does not have.
+func (t *spec) wantsText() bool { return t.dtypes[0] == Bytes }
+
 func (t *spec) hintRank(got []int64) string {
+	const missing, many = "the batch dimension seems to be missing: ", "there seems to be a dimension of 1 too many"
 	if len(got) > maxRank {
 		return ""
 	}
 	if t.takesAll(slices.Concat([]int64{1}, got)) {
-		return "the batch dimension seems to be missing: x.unsqueeze(0)"
+		if t.wantsText() {
+			return missing + "a list of one, [x]"
+		}
+		return missing + "x.unsqueeze(0)"
 	}
 	for i, n := range got {
 		if n == 1 && t.takesAll(slices.Concat(got[:i], got[i+1:])) {
-			return fmt.Sprintf("there seems to be a dimension of 1 too many: x.squeeze(%d)", i)
+			if t.wantsText() {
+				return many
+			}
+			return fmt.Sprintf("%s: x.squeeze(%d)", many, i)
 		}
 	}
 	return ""
@@ -43,6 +53,8 @@ func (t *spec) hintShape(got []int64, i int) string {
 		return "-1 stands for any size in a schema of a server, and is no size of a tensor"
 	case got[i] == 0:
 		return "the tensor is empty"
+	case t.wantsText():
+		return ""
 	case rank == 4 && t.takesAll([]int64{got[0], got[3], got[1], got[2]}):
 		return "the channels seem to be last: x.permute(0, 3, 1, 2)"
 	case rank == 4 && t.takesAll([]int64{got[0], got[2], got[3], got[1]}):
@@ -62,7 +74,7 @@ func (t *spec) hintDType(got DType) string {
 	switch {
 	case got == Uint8 && want.isFloat() && t.has() && t.hi.cmp(integer(1)) == 0:
 		return fmt.Sprintf("looks like an image as it was read: x.to(torch.%s) / 255", want)
-	case want == Bytes || got == Bytes || !got.known():
+	case t.wantsText() || got == Bytes || !got.known():
 		return ""
 	case got.isFloat() && want.isInteger():
 		return "indices and token ids are integers: do not round, find out where they became floating"

@@ -31,6 +31,8 @@ func TestMessages(t *testing.T) {
 	image := "dims: {B: 1..4}\ninputs: {x: {dtype: float32, shape: [B, 3, 8, 9], range: [0, 1]}}\n"
 	three := "inputs: {x: {dtype: float32, shape: [3], range: [0, 1]}}\n"
 	tokens := "inputs: {x: {dtype: int32, shape: [3], vocabulary: 100}}\n"
+	words := "dims: {B: 1..4}\ninputs: {x: {dtype: bytes, shape: [B]}}\n"
+	table := "inputs: {x: {dtype: bytes, shape: [2, 3]}}\n"
 	ints := func(vs ...int32) (b []byte) {
 		for _, v := range vs {
 			b = binary.LittleEndian.AppendUint32(b, uint32(v))
@@ -52,6 +54,9 @@ func TestMessages(t *testing.T) {
 		{image, Tensor{DType: Float32, Shape: []int64{1, 8, 9, 3}, Data: make([]byte, 864)}, `AT-SHAPE "x": got [1, 8, 9, 3], want [B, 3, 8, 9]; hint: the channels seem to be last: x.permute(0, 3, 1, 2)`},
 		{image, Tensor{DType: Float32, Shape: []int64{3, 8, 9}, Data: make([]byte, 864)}, `AT-RANK "x": got [3, 8, 9], want [B, 3, 8, 9]; hint: the batch dimension seems to be missing: x.unsqueeze(0)`},
 		{image, Tensor{DType: Float32, Shape: []int64{2, 1, 3, 8, 9}, Data: make([]byte, 1728)}, `AT-RANK "x": got [2, 1, 3, 8, 9], want [B, 3, 8, 9]; hint: there seems to be a dimension of 1 too many: x.squeeze(1)`},
+		{words, Tensor{DType: Bytes, Shape: []int64{}, Data: []byte{1, 0, 0, 0, 'a'}}, `AT-RANK "x": got [], want [B]; hint: the batch dimension seems to be missing: a list of one, [x]`},
+		{words, Tensor{DType: Bytes, Shape: []int64{1, 2}, Data: make([]byte, 8)}, `AT-RANK "x": got [1, 2], want [B]; hint: there seems to be a dimension of 1 too many`},
+		{table, Tensor{DType: Bytes, Shape: []int64{3, 2}, Data: make([]byte, 24)}, `AT-SHAPE "x": got [3, 2], want [2, 3]`},
 		{tokens, Tensor{DType: Int32, Shape: []int64{3}, Data: ints(0, 100, 5)}, `AT-TOKEN "x"[1]: got 100, want an id from 0 to 99 (1 of 3); hint: ids count from 0, so the last one is one less than the vocabulary`},
 		{tokens, Tensor{DType: Int32, Shape: []int64{3}, Data: ints(0, 1, -100)}, `AT-TOKEN "x"[2]: got -100, want an id from 0 to 99 (1 of 3); hint: an index that a loss ignores, such as -100, is not for an embedding`},
 		{tokens, Tensor{DType: Int32, Shape: []int64{3}, Data: ints(0, 100, 5000)}, `AT-TOKEN "x"[1]: got 100, want an id from 0 to 99 (2 of 3); hint: the tokenizer seems to have a larger vocabulary than the model`},

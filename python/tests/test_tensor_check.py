@@ -43,6 +43,8 @@ def i32(*values: int) -> bytes:
 IMAGE = "dims: {B: 1..4}\ninputs: {x: {dtype: float32, shape: [B, 3, 8, 9], range: [0, 1]}}"
 THREE = "inputs: {x: {dtype: float32, shape: [3], range: [0, 1]}}"
 TOKENS = "inputs: {x: {dtype: int32, shape: [3], vocabulary: 100}}"
+WORDS = "dims: {B: 1..4}\ninputs: {x: {dtype: bytes, shape: [B]}}"
+TABLE = "inputs: {x: {dtype: bytes, shape: [2, 3]}}"
 
 
 # The same as TestMessages of internal/tensor.
@@ -59,6 +61,9 @@ TOKENS = "inputs: {x: {dtype: int32, shape: [3], vocabulary: 100}}"
         (IMAGE, raw("float32", (1, 8, 9, 3), bytes(864)), 'AT-SHAPE "x": got [1, 8, 9, 3], want [B, 3, 8, 9]; hint: the channels seem to be last: x.permute(0, 3, 1, 2)'),
         (IMAGE, raw("float32", (3, 8, 9), bytes(864)), 'AT-RANK "x": got [3, 8, 9], want [B, 3, 8, 9]; hint: the batch dimension seems to be missing: x.unsqueeze(0)'),
         (IMAGE, raw("float32", (2, 1, 3, 8, 9), bytes(1728)), 'AT-RANK "x": got [2, 1, 3, 8, 9], want [B, 3, 8, 9]; hint: there seems to be a dimension of 1 too many: x.squeeze(1)'),
+        (WORDS, raw("bytes", (), b"\1\0\0\0a"), 'AT-RANK "x": got [], want [B]; hint: the batch dimension seems to be missing: a list of one, [x]'),
+        (WORDS, raw("bytes", (1, 2), bytes(8)), 'AT-RANK "x": got [1, 2], want [B]; hint: there seems to be a dimension of 1 too many'),
+        (TABLE, raw("bytes", (3, 2), bytes(24)), 'AT-SHAPE "x": got [3, 2], want [2, 3]'),
         (TOKENS, raw("int32", (3,), i32(0, 100, 5)), 'AT-TOKEN "x"[1]: got 100, want an id from 0 to 99 (1 of 3); hint: ids count from 0, so the last one is one less than the vocabulary'),
         (TOKENS, raw("int32", (3,), i32(0, 1, -100)), 'AT-TOKEN "x"[2]: got -100, want an id from 0 to 99 (1 of 3); hint: an index that a loss ignores, such as -100, is not for an embedding'),
         (TOKENS, raw("int32", (3,), i32(0, 100, 5000)), 'AT-TOKEN "x"[1]: got 100, want an id from 0 to 99 (2 of 3); hint: the tokenizer seems to have a larger vocabulary than the model'),

@@ -18,15 +18,22 @@ def near(name: str, names: Sequence[str]) -> str:
     return ""
 
 
+def _wants_text(s: Spec) -> bool:
+    """Tell whether what is wanted is no tensor for torch, whose methods it does not have."""
+    return s.dtypes[0].kind == "bytes"
+
+
 def rank(s: Spec, got: tuple[int, ...]) -> str:
     """Guess why there are too many dimensions, or too few."""
     if len(got) > MAX_RANK:
         return ""
     if s.takes((1, *got)):
-        return "the batch dimension seems to be missing: x.unsqueeze(0)"
+        how = "a list of one, [x]" if _wants_text(s) else "x.unsqueeze(0)"
+        return f"the batch dimension seems to be missing: {how}"
     for i, n in enumerate(got):
         if n == 1 and s.takes(got[:i] + got[i + 1 :]):
-            return f"there seems to be a dimension of 1 too many: x.squeeze({i})"
+            how = "" if _wants_text(s) else f": x.squeeze({i})"
+            return f"there seems to be a dimension of 1 too many{how}"
     return ""
 
 
@@ -45,6 +52,8 @@ def shape(s: Spec, got: tuple[int, ...], i: int) -> str:
         return "-1 stands for any size in a schema of a server, and is no size of a tensor"
     if got[i] == 0:
         return "the tensor is empty"
+    if _wants_text(s):
+        return ""
     for order, hint in _ORDERS:
         if len(order) == len(got) and s.takes(tuple(got[j] for j in order)):
             return hint
@@ -56,7 +65,7 @@ def dtype(s: Spec, got: DType | None) -> str:
     want = s.dtypes[0]
     if got and got.name == "uint8" and want.is_float and s.range and s.range[1] == 1:
         return f"looks like an image as it was read: x.to(torch.{want.name}) / 255"
-    if not got or "bytes" in (want.kind, got.kind):
+    if not got or got.kind == "bytes" or _wants_text(s):
         return ""
     if got.is_float and want.is_integer:
         return "indices and token ids are integers: do not round, find out where they became floating"

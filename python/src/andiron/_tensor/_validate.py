@@ -128,6 +128,8 @@ def _checked(
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
+        # No torch.jit.script of this, which quotes these lines: script what
+        # andiron.guard(model, schema) returns.
         values = binder.bind(args, kwargs)
         dims: dict[str, int] = {}
         in_graph = is_compiling()
@@ -149,7 +151,7 @@ def _checked(
         return result
 
     # TorchScript would compile what is wrapped, and lose the check without a word. So it
-    # sees the wrapper, which it refuses: guard() is for models that are scripted.
+    # sees the wrapper, which it refuses with its first lines: those say what to do.
     wrapper.__signature__ = signature  # type: ignore[attr-defined]
     del wrapper.__wrapped__
     return wrapper
