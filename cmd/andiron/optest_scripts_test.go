@@ -85,7 +85,7 @@ operators:
 
 var (
 	launched = regexp.MustCompile(`(?m)^    ((?:.*\\\n)?.*python [a-z-]+-[0-9a-f]{8}\.py .*)$`)
-	seenOnce = regexp.MustCompile(`the result at|\d bytes|\de[+-]\d|0x[0-9a-f]`)
+	seenOnce = regexp.MustCompile(`the result at|\d bytes|byte\(s\)|\de[+-]\d|0x[0-9a-f]`)
 	inUse    = regexp.MustCompile(`(?m)^after \d+ calls (\d+) bytes`)
 )
 
