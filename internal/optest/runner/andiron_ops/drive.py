@@ -615,7 +615,7 @@ class OperatorRun:
     def write(self, f):
         f["title"] = f["detail"] if len(f["detail"]) < 100 else f["detail"][:97] + "..."
         name = f"{f['kind']}-{making.key(f['case'])[:8]}.py"
-        text = script(self.op, f, name, self.plan["libraries"], self.plan["modules"])
+        text = script(self.op, f, name, self.plan)
         self.event(
             event="finding", operator=self.op["name"], overload=self.op["overload"], kind=f["kind"], key=f["key"], detail=f["detail"],
             times=f["times"], how=f.get("how", ""), phase=f.get("phase", ""), output=f.get("output", ""), case=f["case"], name=name, script=text,
