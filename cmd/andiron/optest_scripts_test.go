@@ -78,7 +78,7 @@ TORCH_LIBRARY(shown, m) {
 `,
 	"ops-test.yaml": `version: 1
 operators:
-- {operator: "shown::above", reference: torch.abs, examples: [{args: [{tensor: {dtype: float64, shape: [2, 3]}}]}]}
+- {operator: "shown::above", reference: torch.clone, examples: [{args: [{tensor: {dtype: float64, shape: [2, 3]}}]}]}
 - {operator: "shown::total", examples: [{args: [{tensor: {dtype: float64, shape: [2, 1], layout: expanded}}]}]}
 - {operator: "shown::negate", examples: [{args: [{tensor: {dtype: float64, shape: [2, 3]}}]}]}
 - {operator: "shown::raced", examples: [{args: [{tensor: {dtype: float64, shape: [10, 3]}}]}]}

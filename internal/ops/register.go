@@ -34,7 +34,9 @@ func (p *world) registrations(src *source) {
 			p.modules = append(p.modules, module{src: src, at: d.At, python: r.python, name: r.space})
 		}
 		for i := d.Body.First; i < d.Body.Last; i++ {
-			p.registers(r, i)
+			if p.registers(r, i) { // a lambda in it registers nothing
+				i = max(i, src.f.Mate(i+1))
+			}
 		}
 	}
 	for _, a := range src.funcs {
@@ -127,15 +129,17 @@ type module struct {
 	name   string
 }
 
-// registers reads m.def("f(Tensor x) -> Tensor", f) or m.impl("f", f) at i.
-func (p *world) registers(r registration, i int) {
+// registers reads m.def("f(Tensor x) -> Tensor", f) or m.impl("f", f) at i, if that is what
+// stands there.
+func (p *world) registers(r registration, i int) bool {
 	f := r.src.f
 	w := f.Word(i)
 	if (w != "def" && w != "def_static" && w != "impl" && w != "op") || !f.Is(i-1, ".") || !f.Is(i+1, "(") {
-		return
+		return false
 	}
 	r.at, r.def = i, w != "impl"
 	p.names(r, i+1)
+	return true
 }
 
 // names reads what a bracket says of a registration: its name or schema, and the functions.
@@ -204,7 +208,9 @@ func (p *world) target(r *registration, arg span) {
 	for i := arg.First; i < arg.Last; i++ {
 		switch w := f.Word(i); {
 		case f.Is(i, "[") && !f.IsIdent(i-1) && !f.Is(i-1, ")") && !f.Is(i-1, "]") && !f.Is(i-1, ">"):
-			i = p.lambda(r, i)
+			if i = p.lambda(r, i); len(r.unread) > 0 {
+				return // where it ends is not known either
+			}
 		case strings.HasPrefix(w, "autogradNotImplemented"), w == "makeFallthrough":
 			r.other = true
 		case w == "DispatchKey" && f.Is(i+1, "::"):
@@ -234,12 +240,16 @@ func (p *world) named(src *source, i int) []*fn {
 // ends. One that only hands its arguments on stands for the functions that it names.
 func (p *world) lambda(r *registration, i int) (end int) {
 	f := r.src.f
-	def := f.Lambda(i)
-	if def == nil || p.work <= 0 {
+	var def *cppsrc.Function
+	if p.work > 0 {
+		def = f.Lambda(i)
+	}
+	if def == nil {
+		p.work -= len(f.Tokens)
 		r.unread = append(r.unread, i)
 		return i
 	}
-	p.work -= def.Body.Last - i
+	p.work -= lambdaWork * (def.Body.Last - i)
 	if to := p.handsOn(r.src, def); len(to) > 0 {
 		r.to = append(r.to, to...)
 		return def.Body.Last
@@ -251,6 +261,10 @@ func (p *world) lambda(r *registration, i int) (end int) {
 	r.to = append(r.to, a)
 	return def.Body.Last
 }
+
+// lambdaWork is what reading a token of a lambda takes once more: those within it are read
+// with it.
+const lambdaWork = 16
 
 // handsOn are the functions that a lambda calls which does nothing else:
 // [](Tensor x) { return f(x, 1); }
@@ -288,8 +302,16 @@ func (p *world) held(r *registration, name string) int {
 
 // unread says which lambdas were not looked at.
 func (p *world) unread(l *looker) {
+	done := map[*source]map[int]bool{}
 	for _, r := range p.entries {
+		if done[r.src] == nil {
+			done[r.src] = map[int]bool{}
+		}
 		for _, i := range r.unread {
+			if done[r.src][i] {
+				continue
+			}
+			done[r.src][i] = true
 			line, column := r.src.f.Place(i)
 			l.out(notRead.Undetermined(finding.Where{Path: r.src.path}.Line1(line+r.src.line, column), "the lambda that is registered as "+r.name+" could not be read, so what it does is not known"))
 		}

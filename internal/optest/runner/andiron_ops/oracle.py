@@ -415,7 +415,9 @@ class Worker:
             want = kept(self.operator.seen(out, made, keywords))
         except Exception as e:
             self.find(
-                "reference-raised", f"{name} raises where the operator does not", values=f"{type(e).__name__}: {e}"[:200]
+                "reference-raised",
+                f"{name} raises where the operator does not",
+                values=f"{type(e).__name__}: {e}"[:200],
             )
             return
         if not close(first, want):
