@@ -95,6 +95,9 @@ func TestManyLambdas(t *testing.T) {
 	nested := strings.Repeat("m.def(\"f\", [](at::Tensor x) { auto r = torch::RegisterOperators().op(\"a::f\", [](at::Tensor x) { ", n) + strings.Repeat("}); });", n)
 	again := "auto f = [](at::Tensor x) { " + strings.Repeat("int a; ", n) + "}; " + strings.Repeat("m.def(\"f\", f); ", n)
 	for _, text := range []string{nested, again} {
-		lookAt("TORCH_LIBRARY(ns, m) { " + text + " }")
+		list := lookAt("TORCH_LIBRARY(ns, m) { " + text + " }")
+		if !slices.ContainsFunc(list, func(f finding.Finding) bool { return f.Outcome == finding.Undetermined }) {
+			t.Errorf("all of it was looked at: %v", list)
+		}
 	}
 }
