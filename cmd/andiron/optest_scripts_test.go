@@ -65,7 +65,10 @@ at::Tensor half(const at::Tensor& x) {
   return out;
 }
 
+at::Tensor above(const at::Tensor& x) { return x + 1; }
+
 TORCH_LIBRARY(shown, m) {
+  m.def("above(Tensor x) -> Tensor", above);
   m.def("total(Tensor x) -> float", total);
   m.def("negate(Tensor(a!) x) -> ()", negate);
   m.def("raced(Tensor x) -> float", raced);
@@ -75,6 +78,7 @@ TORCH_LIBRARY(shown, m) {
 `,
 	"ops-test.yaml": `version: 1
 operators:
+- {operator: "shown::above", reference: torch.clone, examples: [{args: [{tensor: {dtype: float64, shape: [2, 3]}}]}]}
 - {operator: "shown::total", examples: [{args: [{tensor: {dtype: float64, shape: [2, 1], layout: expanded}}]}]}
 - {operator: "shown::negate", examples: [{args: [{tensor: {dtype: float64, shape: [2, 3]}}]}]}
 - {operator: "shown::raced", examples: [{args: [{tensor: {dtype: float64, shape: [10, 3]}}]}]}
@@ -85,7 +89,7 @@ operators:
 
 var (
 	launched = regexp.MustCompile(`(?m)^    ((?:.*\\\n)?.*python [a-z-]+-[0-9a-f]{8}\.py .*)$`)
-	seenOnce = regexp.MustCompile(`the result at|\d bytes|\de[+-]\d|0x[0-9a-f]`)
+	seenOnce = regexp.MustCompile(`the result at|\d bytes|byte\(s\)|\de[+-]\d|0x[0-9a-f]`)
 	inUse    = regexp.MustCompile(`(?m)^after \d+ calls (\d+) bytes`)
 )
 
@@ -126,7 +130,7 @@ func TestOptestScripts(t *testing.T) {
 			}
 		})
 	}
-	for _, k := range []string{"crash", "poison", "layout", "race", "leak"} {
+	for _, k := range []string{"crash", "poison", "layout", "race", "leak", "reference"} {
 		if !kinds[k] {
 			t.Errorf("no script of a %s: there are %v", k, slices.Sorted(maps.Keys(kinds)))
 		}
@@ -191,6 +195,8 @@ func shows(kind string, code int, out string) bool {
 	case "poison", "layout": // two results
 		n := len(lines) / 2
 		return code == 0 && len(lines)%2 == 0 && !slices.Equal(lines[:n], lines[n:])
+	case "reference":
+		return code == 0 && strings.Contains(out, "largest difference: 1.0")
 	case "threads":
 		return code == 0 && len(slices.Compact(lines)) > 1
 	}

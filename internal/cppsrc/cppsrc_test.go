@@ -2,6 +2,7 @@ package cppsrc
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -116,6 +117,20 @@ void declared(int);
 	}
 }
 
+// A lambda is read as a function, wherever it stands.
+func TestLambda(t *testing.T) {
+	f := parse(t, `auto r = op("f", [&](const T& x, int n = 1) -> std::tuple<T, T> { g(x); return {x, x}; }, [1]);`)
+	l := f.Lambda(slices.Index(words(f), "["))
+	if l == nil || len(l.Params) != 2 || l.Params[1].Name != "n" || f.Source(l.Body) != "g(x); return {x, x};" || f.Source(l.Result) != "-> std::tuple<T, T>" || len(l.Stmts) != 2 {
+		t.Errorf("%+v", l)
+	}
+	for _, i := range []int{0, -1, len(f.Tokens), len(f.Tokens) - 4} {
+		if l := f.Lambda(i); l != nil {
+			t.Errorf("%s: %+v", f.Word(i), l)
+		}
+	}
+}
+
 // shape writes statements in short.
 func shape(f *File, list []*Stmt) string {
 	var out []string
@@ -146,6 +161,8 @@ func TestStatements(t *testing.T) {
 		"CUDA_KERNEL_LOOP(i, n) { a; } b;":                 "headed<CUDA_KERNEL_LOOP(i, n)>{expr<a>} expr<b>",
 		"p(0, n, [&](int b, int e) { a[i]; }, [] { c; });": "expr<p(0, n, [&](int b, int e) { a[i]; }, [] { c; })>λ(expr<a[i]>)λ(expr<c>)",
 		"auto f = [=]() mutable -> int { return 1; };":     "expr<auto f = [=]() mutable -> int { return 1; }>λ(return<1>)",
+		"f([]() -> std::tuple<T, T> { a; });":              "expr<f([]() -> std::tuple<T, T> { a; })>λ(expr<a>)",
+		"f([]<typename T>(T a) { a; });":                   "expr<f([]<typename T>(T a) { a; })>λ(expr<a>)",
 		"std::vector<int> v = {1, 2}; S s{a, b};":          "expr<std::vector<int> v = {1, 2}> expr<S s{a, b}>",
 		"{ a; { b; } } while (c) d;":                       "block<>{expr<a> block<>{expr<b>}} while<c>{expr<d>}",
 		"if constexpr (a) return b;":                       "if<a>{return<b>}",
@@ -230,6 +247,14 @@ func checkParse(t *testing.T, b []byte) {
 		}
 		if m := f.Mate(i); m >= 0 && f.Mate(m) != i {
 			t.Fatalf("token %d has the mate %d, which has %d", i, m, f.Mate(m))
+		}
+		if i > 200 {
+			continue // each takes as long as the file is
+		}
+		if l := f.Lambda(i); l != nil {
+			checkSpan(t, f, l.Result)
+			checkSpan(t, f, l.Body)
+			checkStmts(t, f, l.Body, l.Stmts)
 		}
 	}
 	for _, fn := range f.Functions {

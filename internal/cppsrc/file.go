@@ -132,6 +132,21 @@ func (f *File) Angles(i int) int {
 	return (&parser{f: f, angles: mostAngle}).skipAngles(i)
 }
 
+// Lambda reads the lambda expression that begins at i as a function, which has no name; nil
+// if there is none, or one that cannot be read.
+func (f *File) Lambda(i int) *Function {
+	if !f.Is(i, "[") {
+		return nil
+	}
+	p := &parser{f: f, most: Limits{}.withDefaults().MaxDepth, angles: len(f.Tokens)}
+	errors := len(f.Errors) + f.More
+	l := p.lambda(i, len(f.Tokens), 0)
+	if l == nil || len(f.Errors)+f.More > errors {
+		return nil
+	}
+	return &Function{At: i, Result: l.Result, Params: l.Params, Body: Span{l.Result.Last + 1, l.All.Last - 1}, Stmts: l.Body}
+}
+
 // Place gives the line and the column of a token, both from 1, the column in
 // characters.
 func (f *File) Place(token int) (line, column int) {

@@ -31,6 +31,7 @@ type Stmt struct {
 type Lambda struct {
 	Captures Span
 	Params   []Param
+	Result   Span // between the parameters and the body: mutable, -> type
 	All      Span
 	Body     []*Stmt
 }
@@ -275,6 +276,9 @@ func (p *parser) lambda(i, end, depth int) *Lambda {
 	}
 	l := &Lambda{Captures: Span{i + 1, m}}
 	j := m + 1
+	if p.f.Is(j, "<") { // []<typename T>(T x)
+		j = p.skipAngles(j)
+	}
 	if p.f.Is(j, "(") {
 		ends := p.f.Mate(j)
 		if ends < j || ends >= end {
@@ -283,6 +287,7 @@ func (p *parser) lambda(i, end, depth int) *Lambda {
 		l.Params = p.params(Span{j + 1, ends})
 		j = ends + 1
 	}
+	l.Result = Span{j, j}
 	for ; j < min(end, m+64+len(l.Params)*64) && !p.f.Is(j, "{"); j++ { // mutable, __device__, -> type
 		switch p.f.Word(j) {
 		case ",", ")", ";", "=", "]":
@@ -291,13 +296,15 @@ func (p *parser) lambda(i, end, depth int) *Lambda {
 			if ends := p.f.Mate(j); ends > j {
 				j = ends
 			}
+		case "<": // -> std::tuple<Tensor, Tensor>
+			j = max(j, p.skipAngles(j)-1)
 		}
 	}
 	ends := p.f.Mate(j)
 	if !p.f.Is(j, "{") || ends < j || ends >= end {
 		return nil
 	}
-	l.All = Span{i, ends + 1}
+	l.Result.Last, l.All = j, Span{i, ends + 1}
 	l.Body = p.stmts(j+1, ends, depth+1)
 	return l
 }

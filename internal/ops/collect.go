@@ -207,7 +207,7 @@ func (p *Project) Look(report func(finding.Finding)) {
 		w.python = p.python
 		l.look(w)
 		p.evidence(w, l)
-		all = p.recordedTests(p.merge(all, w, l.listed))
+		all = p.recordedTests(p.merge(all, w, l.listed), w)
 		if w.work <= 0 {
 			all = append(all, notRead.Undetermined(finding.Where{Path: p.Root}, "the sources are made so that looking at them takes too long, and not all was looked at"))
 		}

@@ -21,9 +21,9 @@ var unowned = &rule.Rule{
 }
 
 var untested = &rule.Rule{
-	ID: "OPS061", Title: "An operator that no test calls", Strategy: finding.CustomOps,
+	ID: "OPS061", Title: "An operator that no test uses", Strategy: finding.CustomOps,
 	Severity: finding.Low, Since: since, Refs: []string{"CWE-1059"},
-	Text: "No test of the project was seen to call this operator, itself or through functions of the project. Tests are files in folders named test or tests, or whose name begins with test_.",
+	Text: "No test of the project was seen to call this operator, itself or through functions of the project, or to hand it on as a value, as to torch.library.opcheck. Tests are files in folders named test or tests, or whose name begins with test_.",
 	Fix:  "write a test with an empty, a non-contiguous and a mismatched argument, and with one of each dtype",
 }
 
@@ -49,9 +49,9 @@ var owned = &rule.Rule{
 }
 
 var tested = &rule.Rule{
-	ID: "OPS092", Title: "An operator that a test calls", Strategy: finding.CustomOps,
+	ID: "OPS092", Title: "An operator that a test uses", Strategy: finding.CustomOps,
 	Severity: finding.Info, Since: since, Refs: []string{"CWE-1059"},
-	Text: "A test calls the operator, itself or through functions of the project. What it asks of the result is not judged.",
+	Text: "A test calls the operator, itself or through functions of the project, or hands it on as a value, as to torch.library.opcheck. What it asks of the result is not judged.",
 	Fix:  "nothing needs to be done",
 }
 
@@ -280,10 +280,10 @@ func (p *Project) tests(w *world, l *looker) {
 		done[r.name] = true
 		if at, ok := p.python.testedAs(r.name); ok {
 			some = true
-			l.out(tested.Finding(at, "a test calls the operator "+r.name))
+			l.out(tested.Finding(at, "a test uses the operator "+r.name))
 			continue
 		}
-		l.foundAs(untested, untested.Severity, r.src, r.at, "no test was seen that calls the operator "+r.name)
+		l.foundAs(untested, untested.Severity, r.src, r.at, "no test was seen that uses the operator "+r.name)
 	}
 	p.workflows(some, l)
 }

@@ -62,6 +62,36 @@ func TestUncheckedIsNoEvidence(t *testing.T) {
 	}
 }
 
+// An operator that a test hands on is tested as one that it calls.
+func TestTested(t *testing.T) {
+	const op = "#include <torch/extension.h>\nat::Tensor f(const at::Tensor& x) { return x; }\nTORCH_LIBRARY(ns, m) { m.def(\"a(Tensor x) -> Tensor\", f); }\n"
+	for test, is := range map[string]bool{
+		"torch.ops.ns.a(x)":                    true,
+		"torch.ops.ns.a.default(x)":            true,
+		"ops = torch.ops.ns\nops.a.default(x)": true,
+		"@pytest.mark.parametrize('op', [ops.a, ops.b])\ndef test(op): op(x)":      true,
+		"torch.autograd.gradcheck(torch.ops.ns.a, (x,))":                           true,
+		"torch.library.opcheck(torch.ops.ns.a.default, (x,))":                      true,
+		"def test(ext): torch.compile(ext.a)(x)":                                   true,
+		"fn = ops.a\nfn(x)":                                                        true,
+		"from pkg import a\ngradcheck(a, (x,))":                                    true,
+		"for op in (ops.a, ops.b): op(x)":                                          true,
+		"@pytest.mark.parametrize('n', ['a', 'b'])\ndef test(n): getattr(o, n)(x)": true,
+		"from pkg import via\nopcheck(via, (x,))":                                  true,
+		"import pkg.a\npkg.a.b(x)":                                                 false,
+		"self.a = 1":                                                               false,
+		"a = 1\ng(a)":                                                              false,
+		"print('a')":                                                               false,
+	} {
+		got := scanned(t, map[string]string{
+			"op.cpp": op, "tests/test_a.py": "import pytest, torch\n" + test + "\n", "pkg.py": "import torch\ndef via(x): return torch.ops.ns.a.default(x)\n",
+		})
+		if (len(ofRule(got, "OPS092")) == 1) != is || (len(ofRule(got, "OPS061")) == 0) != is {
+			t.Errorf("%s: %q", test, ofRule(got, "OPS061", "OPS092"))
+		}
+	}
+}
+
 // Threads of OpenMP that add to one variable race, unless something keeps them apart.
 func TestRacesOpenMP(t *testing.T) {
 	const op = "#include <torch/extension.h>\nvoid f(const float* p, int64_t n, float* out) {\n  float s = 0;\n  int64_t k = 0;\n%s\n  for (int64_t i = 0; i < n; ++i) {\n%s\n  }\n  out[0] = s;\n}\n"

@@ -87,3 +87,17 @@ func TestTakesLong(t *testing.T) {
 		}
 	}
 }
+
+// Lambdas within lambdas, and one that is registered many times, are no more work than a
+// project may take.
+func TestManyLambdas(t *testing.T) {
+	const n = 800
+	nested := strings.Repeat("m.def(\"f\", [](at::Tensor x) { auto r = torch::RegisterOperators().op(\"a::f\", [](at::Tensor x) { ", n) + strings.Repeat("}); });", n)
+	again := "auto f = [](at::Tensor x) { " + strings.Repeat("int a; ", n) + "}; " + strings.Repeat("m.def(\"f\", f); ", n)
+	for _, text := range []string{nested, again} {
+		list := lookAt("TORCH_LIBRARY(ns, m) { " + text + " }")
+		if !slices.ContainsFunc(list, func(f finding.Finding) bool { return f.Outcome == finding.Undetermined }) {
+			t.Errorf("all of it was looked at: %v", list)
+		}
+	}
+}

@@ -410,6 +410,7 @@ func (l *looker) builtIn(a *fn) {
 
 // registrations looks at what is registered: OPS041, OPS042, OPS043 and OPS090.
 func (l *looker) registrations(p *world) {
+	p.unread(l)
 	for _, m := range p.modules {
 		if m.python && !m.src.test && slices.ContainsFunc(p.entries, func(r *registration) bool { return r.src == m.src && r.python && takesTensors(r) }) {
 			l.foundAs(pybindOnly, pybindOnly.Severity, m.src, m.at, "the operators of this module are bound by pybind11 alone, so the dispatcher of torch does not know of them")

@@ -12,7 +12,7 @@ import (
 // pythonFacts are what the Python code of a project says about its operators.
 type pythonFacts struct {
 	autograd map[string]bool            // operators that a backward is registered for
-	tested   map[string]finding.Where   // names that tests call
+	tested   map[string]finding.Where   // names that tests call or hand on
 	callers  map[string]map[string]bool // functions and classes that call a name
 	checks   []place                    // gradcheck and opcheck in tests
 }
@@ -46,6 +46,9 @@ func (p *Project) pythonFile(name string, b []byte) {
 		line, column := f.Place(c.Node.Start)
 		at := finding.Where{Path: name}.Line1(line, column)
 		p.pythonCall(m, f, c, at, test)
+	}
+	if test {
+		p.python.values(m, name)
 	}
 }
 
@@ -83,12 +86,23 @@ func (p *Project) pythonCall(m *pysrc.Module, f *pysrc.File, c *pysrc.Invocation
 			}
 		}
 	}
-	if test {
-		if _, ok := p.python.tested[called]; !ok {
-			p.python.tested[called] = at
+	for _, n := range append(meant(c.Node.Func), called) {
+		if test {
+			p.python.isTested(n, at)
 		}
+		p.python.calledIn(n, c.Scope)
 	}
-	for s := c.Scope; s != nil; s = s.Parent {
+}
+
+func (p *pythonFacts) isTested(name string, at finding.Where) {
+	if _, ok := p.tested[name]; !ok {
+		p.tested[name] = at
+	}
+}
+
+// calledIn notes the functions and classes around a call.
+func (p *pythonFacts) calledIn(called string, s *pysrc.Scope) {
+	for ; s != nil; s = s.Parent {
 		by := ""
 		switch {
 		case s.Func != nil:
@@ -97,10 +111,86 @@ func (p *Project) pythonCall(m *pysrc.Module, f *pysrc.File, c *pysrc.Invocation
 			by = s.Class.Name
 		}
 		if by != "" && by != called {
-			if p.python.callers[called] == nil {
-				p.python.callers[called] = map[string]bool{}
+			if p.callers[called] == nil {
+				p.callers[called] = map[string]bool{}
 			}
-			p.python.callers[called][by] = true
+			p.callers[called][by] = true
+		}
+	}
+}
+
+// meant are the operators that an attribute may be: d for x.d, for ops.ns.d.overload and
+// for x.d.default.
+func meant(e pysrc.Expr) (names []string) {
+	var chain []string // the last first
+	for {
+		a, ok := e.(*pysrc.Attribute)
+		if !ok {
+			break
+		}
+		chain, e = append(chain, a.Attr), a.Value
+	}
+	if n, ok := e.(*pysrc.Name); ok {
+		chain = append(chain, n.ID)
+	}
+	for i, w := range chain {
+		if i == 0 || i == 1 && chain[0] == "default" || i+2 < len(chain) && chain[i+2] == "ops" {
+			names = append(names, w)
+		}
+	}
+	return names
+}
+
+// values notes what a test uses without calling it there: gradcheck(ops.f, inputs),
+// parametrize("op", [ops.f, g]), getattr(ops, name) for the words of the file.
+func (p *pythonFacts) values(m *pysrc.Module, file string) {
+	place := func(e pysrc.Expr) finding.Where {
+		line, column := m.File.Place(e.Where().Start)
+		return finding.Where{Path: file}.Line1(line, column)
+	}
+	var words []*pysrc.Str
+	chosen := false // by a name that is not written there
+	within := map[pysrc.Expr]bool{}
+	look := func(e pysrc.Expr) bool {
+		switch e := e.(type) {
+		case *pysrc.Attribute:
+			if !within[e] {
+				for _, n := range meant(e) {
+					p.isTested(n, place(e))
+				}
+			}
+			within[e.Value] = true
+		case *pysrc.Name:
+			for _, n := range m.Names(e, m.Top) {
+				if i := strings.LastIndexByte(n, '.'); i >= 0 && !within[e] { // it is imported
+					p.isTested(n[i+1:], place(e))
+				}
+			}
+		case *pysrc.Str:
+			words = append(words, e)
+		case *pysrc.Call:
+			if n, ok := e.Func.(*pysrc.Name); ok && n.ID == "getattr" {
+				chosen = true
+			}
+		}
+		return true
+	}
+	var block func([]pysrc.Stmt)
+	block = func(list []pysrc.Stmt) {
+		for _, s := range list {
+			if a, ok := s.(*pysrc.Assign); ok {
+				for _, t := range a.Targets {
+					within[t] = true
+				}
+			}
+			pysrc.Exprs(s, func(e pysrc.Expr) { pysrc.Walk(e, look) })
+			pysrc.Blocks(s, block)
+		}
+	}
+	block(m.File.Body)
+	for _, w := range words {
+		if chosen {
+			p.isTested(w.Value, place(w))
 		}
 	}
 }

@@ -110,7 +110,7 @@ func (p *Project) changed() string {
 
 // recordedTests adds what ops test left to the findings: to one of ours that stands where a
 // sanitizer saw it, and otherwise as one of its own.
-func (p *Project) recordedTests(all []finding.Finding) []finding.Finding {
+func (p *Project) recordedTests(all []finding.Finding, w *world) []finding.Finding {
 	if p.record == nil {
 		return all
 	}
@@ -125,6 +125,9 @@ func (p *Project) recordedTests(all []finding.Finding) []finding.Finding {
 			i = slices.IndexFunc(all, func(s finding.Finding) bool {
 				return s.Where.Path == f.Where.Path && s.Where.Line == f.Where.Line && s.Outcome == finding.Present && s.Rule < noKernelCode
 			})
+			if i < 0 && f.Rule == testCrash.ID {
+				i = w.dispatched(all, f.Where)
+			}
 		}
 		if i < 0 {
 			all = append(all, f)
@@ -142,6 +145,36 @@ func (p *Project) recordedTests(all []finding.Finding) []finding.Finding {
 		}
 	}
 	return all
+}
+
+// dispatched finds the one index that is out of bounds within the brackets of a dispatch
+// macro whose line a sanitizer named, or -1: GCC gives all that AT_DISPATCH_... holds the
+// line of the macro. Where there are several, which of them it was is not known.
+func (p *world) dispatched(all []finding.Finding, at finding.Where) int {
+	one := -1
+	for _, src := range p.sources {
+		if src.path != at.Path {
+			continue
+		}
+		for i := range src.f.Tokens {
+			if !strings.Contains(src.f.Word(i), "DISPATCH") || !src.f.Is(i+1, "(") || src.f.Mate(i+1) < i {
+				continue
+			}
+			first, _ := src.f.Place(i)
+			if last, _ := src.f.Place(src.f.Mate(i + 1)); first+src.line == at.Line {
+				for k, f := range all {
+					if f.Where.Path != at.Path || f.Where.Line <= at.Line || f.Where.Line > last+src.line || f.Outcome != finding.Present || !slices.Contains(same["bounds"], f.Rule) {
+						continue
+					}
+					if one >= 0 {
+						return -1
+					}
+					one = k
+				}
+			}
+		}
+	}
+	return one
 }
 
 // noKernelCode is the first of the rules that are not about what a line does.

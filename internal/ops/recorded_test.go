@@ -132,3 +132,26 @@ func TestRecordedSeverity(t *testing.T) {
 		t.Errorf("%v", severity)
 	}
 }
+
+// GCC gives what a dispatch macro holds the line of the macro: one index in it is what the
+// sanitizer saw, and of several nobody knows which.
+func TestRecordedInDispatch(t *testing.T) {
+	const loop = "for (int64_t k = 0; k < i.numel(); k++) {\n    o[k] = p[q[k]];\n  }\n"
+	for _, tt := range []struct {
+		name, body string
+		want       int // findings of OPS100
+	}{
+		{"one", "AT_DISPATCH_ALL_TYPES(x.scalar_type(), \"g\", [&] {\n" + loop + "  });\n", 0},
+		{"two", "AT_DISPATCH_ALL_TYPES(x.scalar_type(), \"g\", [&] {\n" + loop + "for (int64_t k = 0; k <= x.numel(); k++) o[0] = p[k];\n  });\n", 1},
+		{"behind", "AT_DISPATCH_ALL_TYPES(x.scalar_type(), \"g\", [&] {});\n" + loop, 1},
+		{"none", "g([&] {\n" + loop + "  });\n", 1},
+	} {
+		source := strings.Replace(gathers, loop, tt.body, 1)
+		o := opreport.Operator{Counts: opreport.Counts{Valid: 1}, Found: []opreport.Found{{Kind: "crash", Detail: "heap-buffer-overflow", Where: opreport.Frame{File: "op.cpp", Line: 9}}}}
+		got := looked(t, map[string]string{"op.cpp": source, ".andiron/ops-test/result.json": recordOf(t, source, o)}, "OPS006", "OPS100")
+		joined := strings.Contains(strings.Join(ofRule(got, "OPS006"), ""), "heap-buffer-overflow")
+		if n := len(ofRule(got, "OPS100")); n != tt.want || (n == 0) != joined {
+			t.Errorf("%s: %q", tt.name, got)
+		}
+	}
+}

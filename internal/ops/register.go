@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/andiron-dev/andiron/finding"
 	"github.com/andiron-dev/andiron/internal/cppsrc"
 )
 
@@ -17,35 +18,25 @@ type registration struct {
 	key    string // of the dispatcher: CPU, CUDA, Autograd; empty for all
 	python bool   // by pybind11
 	to     []*fn
-	def    bool // it declares the operator, and not only an implementation
-	lambda bool
-	other  bool // what is registered is of torch: autogradNotImplementedFallback()
+	def    bool  // it declares the operator, and not only an implementation
+	other  bool  // what is registered is of torch: autogradNotImplementedFallback()
+	unread []int // lambdas of it that could not be read
 }
 
 // registrations finds what a file registers.
 func (p *world) registrations(src *source) {
 	for _, d := range src.f.Functions {
-		if !d.Macro {
+		r, ok := p.heads(src, d)
+		if !ok {
 			continue
 		}
-		args := src.f.Split(d.Args)
-		if len(args) == 0 {
-			continue
+		if d.Macro {
+			p.modules = append(p.modules, module{src: src, at: d.At, python: r.python, name: r.space})
 		}
-		r := registration{src: src, space: src.f.Source(args[0])}
-		switch {
-		case d.Name == "PYBIND11_MODULE":
-			r.python = true
-		case strings.HasSuffix(d.Name, "TORCH_LIBRARY_IMPL") && len(args) > 1:
-			r.key = src.f.Source(args[1])
-			r.key = r.key[strings.LastIndexByte(r.key, ':')+1:]
-		case strings.HasSuffix(d.Name, "TORCH_LIBRARY"), strings.HasSuffix(d.Name, "TORCH_LIBRARY_FRAGMENT"):
-		default:
-			continue
-		}
-		p.modules = append(p.modules, module{src: src, at: d.At, python: r.python, name: r.space})
 		for i := d.Body.First; i < d.Body.Last; i++ {
-			p.registers(r, i)
+			if p.registers(r, i) { // a lambda in it registers nothing
+				i = max(i, src.f.Mate(i+1))
+			}
 		}
 	}
 	for _, a := range src.funcs {
@@ -66,9 +57,68 @@ func (p *world) registrations(src *source) {
 				if src.f.Is(j, "op") {
 					p.registers(registration{src: src}, j)
 				}
+				if src.f.Is(j, "(") {
+					j = max(j, src.f.Mate(j)) // a lambda has semicolons
+				}
 			}
 		}
 	}
+}
+
+// heads says what the body of a definition registers: of a block that a macro heads, or
+// of a function that is given the module, void bind(py::module& m).
+func (p *world) heads(src *source, d *cppsrc.Function) (r registration, ok bool) {
+	if d.Macro {
+		var args []string
+		for _, arg := range src.f.Split(d.Args) {
+			args = append(args, src.f.Source(arg))
+		}
+		return p.block(src, d.Name, args, 0)
+	}
+	for _, par := range d.Params {
+		for w := range strings.FieldsSeq(par.Type) {
+			if w == "module" || w == "module_" {
+				return registration{src: src, space: d.Name, python: true}, true
+			}
+		}
+	}
+	return r, false
+}
+
+// block says what a macro registers: one of torch or pybind11, one whose name has theirs in
+// it, as TORCH_LIBRARY_EXPAND has, or one of the project that expands to one.
+func (p *world) block(src *source, name string, args []string, depth int) (r registration, ok bool) {
+	if len(args) == 0 || depth > mostSteps {
+		return r, false
+	}
+	r = registration{src: src, space: args[0], python: strings.Contains(name, "PYBIND11_MODULE")}
+	if strings.Contains(name, "TORCH_LIBRARY_IMPL") && len(args) > 1 {
+		r.key = args[1][strings.LastIndexByte(args[1], ':')+1:]
+	}
+	if r.python || strings.Contains(name, "TORCH_LIBRARY") {
+		return r, true
+	}
+	m := p.macro(src, name)
+	if m == nil {
+		return r, false
+	}
+	for i := range m.Body.Tokens {
+		if p.work--; p.work <= 0 || !m.Body.IsIdent(i) || !m.Body.Is(i+1, "(") || m.Body.Mate(i+1) < i {
+			continue
+		}
+		var inner []string
+		for _, s := range m.Body.Split(span{First: i + 2, Last: m.Body.Mate(i + 1)}) {
+			arg := m.Body.Source(s)
+			if k := slices.Index(m.Params, arg); k >= 0 && k < len(args) {
+				arg = args[k]
+			}
+			inner = append(inner, arg)
+		}
+		if r, ok := p.block(src, m.Body.Word(i), inner, depth+1); ok {
+			return r, true
+		}
+	}
+	return r, false
 }
 
 // module is a TORCH_LIBRARY or a PYBIND11_MODULE.
@@ -79,15 +129,17 @@ type module struct {
 	name   string
 }
 
-// registers reads m.def("f(Tensor x) -> Tensor", f) or m.impl("f", f) at i.
-func (p *world) registers(r registration, i int) {
+// registers reads m.def("f(Tensor x) -> Tensor", f) or m.impl("f", f) at i, if that is what
+// stands there.
+func (p *world) registers(r registration, i int) bool {
 	f := r.src.f
 	w := f.Word(i)
-	if (w != "def" && w != "impl" && w != "op") || !f.Is(i-1, ".") || !f.Is(i+1, "(") {
-		return
+	if (w != "def" && w != "def_static" && w != "impl" && w != "op") || !f.Is(i-1, ".") || !f.Is(i+1, "(") {
+		return false
 	}
 	r.at, r.def = i, w != "impl"
 	p.names(r, i+1)
+	return true
 }
 
 // names reads what a bracket says of a registration: its name or schema, and the functions.
@@ -155,8 +207,10 @@ func (p *world) target(r *registration, arg span) {
 	f := r.src.f
 	for i := arg.First; i < arg.Last; i++ {
 		switch w := f.Word(i); {
-		case f.Is(i, "[") && (i == arg.First || f.Is(i-1, "(") || f.Is(i-1, ",")):
-			r.lambda = true
+		case f.Is(i, "[") && !f.IsIdent(i-1) && !f.Is(i-1, ")") && !f.Is(i-1, "]") && !f.Is(i-1, ">"):
+			if i = p.lambda(r, i); len(r.unread) > 0 {
+				return // where it ends is not known either
+			}
 		case strings.HasPrefix(w, "autogradNotImplemented"), w == "makeFallthrough":
 			r.other = true
 		case w == "DispatchKey" && f.Is(i+1, "::"):
@@ -164,11 +218,102 @@ func (p *world) target(r *registration, arg span) {
 		case strings.HasPrefix(w, "k") && (w == "kCPU" || w == "kCUDA"):
 			r.key = w[1:]
 		case f.IsIdent(i) && !f.Is(i-1, ".") && !f.Is(i+1, "::"):
-			name := w
-			if f.Is(i-1, "::") && w == "apply" {
-				name = f.Word(i-2) + "::forward"
+			if at := p.held(r, w); at >= 0 {
+				p.lambda(r, at)
+				continue
 			}
-			r.to = append(r.to, nearest(p.byName[name], r.src)...)
+			r.to = append(r.to, p.named(r.src, i)...)
+		}
+	}
+}
+
+// named are the functions that the name at i may mean.
+func (p *world) named(src *source, i int) []*fn {
+	name := src.f.Word(i)
+	if src.f.Is(i-1, "::") && name == "apply" {
+		name = src.f.Word(i-2) + "::forward"
+	}
+	return nearest(p.byName[name], src)
+}
+
+// lambda makes the lambda at i an operator, as if it were a function, and gives where it
+// ends. One that only hands its arguments on stands for the functions that it names.
+func (p *world) lambda(r *registration, i int) (end int) {
+	f := r.src.f
+	var def *cppsrc.Function
+	if p.work > 0 {
+		def = f.Lambda(i)
+	}
+	if def == nil {
+		p.work -= len(f.Tokens)
+		r.unread = append(r.unread, i)
+		return i
+	}
+	p.work -= lambdaWork * (def.Body.Last - i)
+	if to := p.handsOn(r.src, def); len(to) > 0 {
+		r.to = append(r.to, to...)
+		return def.Body.Last
+	}
+	def.Name = r.name
+	a := newFn(p, r.src, def)
+	a.read()
+	r.src.funcs = append(r.src.funcs, a)
+	r.to = append(r.to, a)
+	return def.Body.Last
+}
+
+// lambdaWork is what reading a token of a lambda takes once more: those within it are read
+// with it.
+const lambdaWork = 16
+
+// handsOn are the functions that a lambda calls which does nothing else:
+// [](Tensor x) { return f(x, 1); }
+func (p *world) handsOn(src *source, def *cppsrc.Function) (to []*fn) {
+	if len(def.Stmts) != 1 {
+		return nil
+	}
+	for i := def.Body.First; i < def.Body.Last; i++ {
+		switch src.f.Word(i) {
+		case ".", "->", "[", "{":
+			return nil
+		}
+		if src.f.IsIdent(i) && src.f.Is(i+1, "(") {
+			to = append(to, p.named(src, i)...)
+		}
+	}
+	return to
+}
+
+// held is where the lambda begins that a name holds where something is registered, or -1:
+// auto f = [](Tensor x) { ... };
+func (p *world) held(r *registration, name string) int {
+	f := r.src.f
+	for i, n := r.at, 0; i >= 0 && n < mostListed && p.work > 0; i, n = i-1, n+1 {
+		p.work--
+		if f.Is(i, name) && f.Is(i+1, "=") && f.Is(i+2, "[") {
+			return i + 2
+		}
+		if m := f.Mate(i); m >= 0 && m < i { // what is declared in brackets that end before is not meant
+			i = m
+		}
+	}
+	return -1
+}
+
+// unread says which lambdas were not looked at.
+func (p *world) unread(l *looker) {
+	done := map[*source]map[int]bool{}
+	for _, r := range p.entries {
+		if done[r.src] == nil {
+			done[r.src] = map[int]bool{}
+		}
+		for _, i := range r.unread {
+			if done[r.src][i] {
+				continue
+			}
+			done[r.src][i] = true
+			line, column := r.src.f.Place(i)
+			l.out(notRead.Undetermined(finding.Where{Path: r.src.path}.Line1(line+r.src.line, column), "the lambda that is registered as "+r.name+" could not be read, so what it does is not known"))
 		}
 	}
 }

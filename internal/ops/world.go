@@ -50,20 +50,24 @@ func newWorld(sources []*source, steps int) *world {
 			}
 		}
 	}
-	all := p.all()
-	for _, a := range all {
-		a.findAccesses()
-		a.findSubscripts()
-		a.findChecks()
+	for _, a := range p.all() {
+		a.read()
 	}
 	for _, src := range sources {
 		p.registrations(src)
 	}
-	for _, a := range all {
+	for _, a := range p.all() { // now with the lambdas that are registered
 		a.findCalls()
 	}
 	p.reach()
 	return p
+}
+
+// read finds what a function does with tensors.
+func (a *fn) read() {
+	a.findAccesses()
+	a.findSubscripts()
+	a.findChecks()
 }
 
 func (p *world) all() (list []*fn) {

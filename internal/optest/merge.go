@@ -46,7 +46,7 @@ func merge(list []opreport.Found, f opreport.Found) []opreport.Found {
 		plain := list[i]
 		if slices.Contains(shown, f.Kind) {
 			// What the plain build shows is what a user sees; only the place is new.
-			list[i].Where, list[i].Also = f.Where, underTool(f.Build)+f.Detail
+			list[i].Where, list[i].Also = f.Where, strings.TrimSuffix(underTool(f.Build)+f.Detail+": "+f.Values, ": ")
 			return list
 		}
 		f.Also = plainly[plainer] + plain.Detail

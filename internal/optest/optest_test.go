@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -52,8 +53,8 @@ func TestMerge(t *testing.T) {
 		}
 	}
 
-	leak := merge([]opreport.Found{{Kind: "leak", Build: "plain", Detail: "each call keeps 32 bytes"}}, opreport.Found{Kind: "leak", Build: "asan", Detail: "Direct leak of 320 bytes", Where: at})
-	if len(leak) != 1 || leak[0].Detail != "each call keeps 32 bytes" || leak[0].Where != at || leak[0].Also != "Direct leak of 320 bytes" {
+	leak := merge([]opreport.Found{{Kind: "leak", Build: "plain", Detail: "each call keeps 32 bytes"}}, opreport.Found{Kind: "leak", Build: "asan", Detail: "memory is lost", Values: "Direct leak of 320 bytes", Where: at})
+	if len(leak) != 1 || leak[0].Detail != "each call keeps 32 bytes" || leak[0].Where != at || leak[0].Also != "memory is lost: Direct leak of 320 bytes" {
 		t.Errorf("%+v", leak)
 	}
 }
@@ -256,6 +257,35 @@ func TestKnown(t *testing.T) {
 	for file, want := range map[string]string{"/p/src/a.cpp": "src/a.cpp", "/copy/a.cu": "a.cu", "/p/../q/a.cpp": "", "/usr/include/a.h": "", "/p/a.py": "", "a.cpp": ""} {
 		if got, _ := known(file); got != want {
 			t.Errorf("%s: %q, want %q", file, got, want)
+		}
+	}
+}
+
+// TestOneMessage: what an oracle says of a fault is the same in the next run, whatever that
+// sees first. There is one message of each kind, and nothing in it but names.
+func TestOneMessage(t *testing.T) {
+	b, err := runner.ReadFile("runner/andiron_ops/oracle.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := regexp.MustCompile(`self\.find\(\s*"([a-z-]+)",\s*(f?"[^"]*")`).FindAllStringSubmatch(string(b), -1)
+	if len(said) < 12 {
+		t.Fatalf("only %q", said)
+	}
+	names := []string{"{name}", "{a['name']!r}", "{test}", "{what[:400]}", "{self.operator.left}"}
+	have := map[string]string{"leak": ""} // on the GPU, and with LeakSanitizer
+	for _, m := range said {
+		kind, text := m[1], m[2]
+		if was, ok := have[kind]; ok && was != "" {
+			t.Errorf("two messages of %s: %s and %s", kind, was, text)
+		}
+		if have[kind] = text; kind == "leak" {
+			have[kind] = ""
+		}
+		for _, v := range regexp.MustCompile(`\{[^}]*\}`).FindAllString(text, -1) {
+			if !slices.Contains(names, v) {
+				t.Errorf("%s has %s, which another run may not have", text, v)
+			}
 		}
 	}
 }

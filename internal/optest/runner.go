@@ -74,6 +74,7 @@ type rawCase = json.RawMessage
 // plan is what the runner is told.
 type plan struct {
 	Task      string               `json:"task"`
+	Build     string               `json:"build"` // the kind of the project's
 	Path      []string             `json:"path"`
 	Libraries []string             `json:"libraries"`
 	Modules   []string             `json:"modules"`
@@ -132,6 +133,7 @@ const (
 
 // python runs the runner on a plan in a build. It returns how that ended.
 func (r *run) python(ctx context.Context, b opbuild.Built, name string, p *plan, env []string, heard func([]byte)) (*child.Tail, error) {
+	p.Build = r.Project.Kind
 	p.Libraries, p.Modules, p.Path = libraries(b), append([]string{}, b.Modules...), append([]string{}, b.PythonPath...)
 	text, err := json.Marshal(p)
 	if err != nil {

@@ -52,6 +52,15 @@ func operatorTotals(s finding.Summary) string {
 		len(o.Rows), count(valid, "call", "calls"), raised, crashed, brief(o.Torch, maxName), o.Seed)
 }
 
+// noneScanned says of a run over sources that there are no operators, if that is so: of
+// any that there are something is said.
+func noneScanned(verb string, s finding.Summary) string {
+	if verb != "ops scan" || s.Incomplete || severityTotals(s) != "" || s.Baseline != nil && s.Baseline.Known > 0 {
+		return ""
+	}
+	return "no custom operators: no C++ or CUDA about torch, and nothing that builds an extension"
+}
+
 // noOperators says that there are none, if that is known.
 func noOperators(s finding.Summary) string {
 	if s.Incomplete {

@@ -99,6 +99,9 @@ func packageHeadline(r *run) string {
 	if r.summary.Operators != nil {
 		return operatorHeadline(r)
 	}
+	if none := noneScanned(r.config.Verb, r.summary); none != "" {
+		return none
+	}
 	if by == nil {
 		return count(len(r.findings), "finding", "findings")
 	}

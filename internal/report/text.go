@@ -227,7 +227,7 @@ func (t *text) Summary(s finding.Summary) error {
 		if aboutModels(t.verb, s) {
 			t.fill(t.opt.Width, 0, 2, split(totals(s)))
 		}
-		if line := packageTotals(s); line != "" {
+		if line := packageTotals(s) + noneScanned(t.verb, s); line != "" {
 			t.fill(t.opt.Width, 0, 2, split(line))
 		}
 		if line := severityTotals(s); line != "" {

@@ -142,7 +142,7 @@ def scripts(plan):
     made = []
     for f in plan["found"]:
         name = f"{f['kind']}-{key(f['case'])[:8]}.py"
-        text = script(plan["operators"][f["op"]], f, name, plan["libraries"], plan["modules"])
+        text = script(plan["operators"][f["op"]], f, name, plan)
         made.append({"name": name, "text": text})
     write(plan["result"], {"v": 1, "scripts": made})
 

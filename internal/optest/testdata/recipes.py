@@ -40,6 +40,25 @@ FILLS = (
     {"how": "list", "v": [3, 1, 2]},
     {"how": "bytes", "v": ""},
 )
+# What has a short form, however many there are.
+SHORT = (
+    torch.full([300_000], 2.5),
+    torch.full([300_000], math.nan, dtype=torch.float64),
+    torch.tensor([1.0, -1.0, 2.0]).repeat(100_000),
+    torch.tensor([True, False]).repeat(50_000)[:99_999],
+    torch.arange(3, 100_003),
+    torch.arange(5, -200_000, -2, dtype=torch.float32),
+    torch.arange(100, dtype=torch.int16).repeat(1000),
+    torch.arange(256).to(torch.uint8).repeat(2000),
+)
+# What has none, and looks nearly as if it had.
+LONG = (
+    torch.arange(1000.0) ** 2,
+    torch.cat([torch.zeros(1000), torch.ones(1)]),
+    torch.tensor([1.0, math.nan, 2.0]).repeat(30) + torch.arange(90.0),
+    torch.tensor([2**62, 2**63 - 1]).repeat(50).roll(1).cumsum(0),
+    torch.cat([torch.arange(100), torch.tensor([7])]),
+)
 
 
 def memory(t):
@@ -79,6 +98,8 @@ def tensors():
             continue
         for grad in (False, True):
             yield dict(recipe.tensor(dtype, shape, fill, layout), grad=grad)
+    for t in (*SHORT, *LONG):
+        yield recipe.tensor(str(t.dtype)[6:], list(t.shape), recipe.values(t))
     for shape, layout in itertools.product(SHAPES[1:], LAYOUTS):
         yield dict(recipe.tensor("float32", shape, FILLS[0], layout), device="meta")
 
@@ -104,6 +125,11 @@ def main():
         if recipe.read(r)[0] != made_by_text(r):
             wrong += 1
             print(f"{r}: {recipe.source(r)}")
+    for t in SHORT:
+        text = recipe.source(recipe.tensor(str(t.dtype)[6:], list(t.shape), recipe.values(t)))
+        if len(text) > 4000:
+            wrong += 1
+            print(f"{len(text)} characters: {text[:80]}")
     print(f"{n} recipes, {wrong} of them told apart")
     sys.exit(wrong > 0)
 

@@ -21,6 +21,7 @@ import torch
 from andiron_ops import cases as making
 from andiron_ops import gpu, oracle, recipe
 from andiron_ops.child import Child, limit, outlived_by
+from andiron_ops.oracle import steadied
 from andiron_ops.script import script
 
 CRASHES = {"cpu": 25, "cuda": 5}  # of one operator; on a GPU each costs a start of CUDA
@@ -614,24 +615,12 @@ class OperatorRun:
     def write(self, f):
         f["title"] = f["detail"] if len(f["detail"]) < 100 else f["detail"][:97] + "..."
         name = f"{f['kind']}-{making.key(f['case'])[:8]}.py"
-        text = script(self.op, f, name, self.plan["libraries"], self.plan["modules"])
+        text = script(self.op, f, name, self.plan)
         self.event(
             event="finding", operator=self.op["name"], overload=self.op["overload"], kind=f["kind"], key=f["key"], detail=f["detail"],
             times=f["times"], how=f.get("how", ""), phase=f.get("phase", ""), output=f.get("output", ""), case=f["case"], name=name, script=text,
             values=f.get("values", ""), unsteady=f.get("unsteady", False), calls=len(f["case"].get("sequence", [1])), raised=f.get("raised", False),
         )  # fmt: skip
-
-
-# What differs from run to run in what a sanitizer or an exception says: addresses, and what lay in memory.
-UNSTEADY = re.compile(r"(?<=load of value )-?[\d.e+]+|\b0x[0-9a-fA-F]+")
-
-
-def steadied(found):
-    """The finding with a detail that is the same in the next run; what was seen in this one stands beside it."""
-    said = found["detail"]
-    found["detail"] = UNSTEADY.sub("#", said)
-    found["values"] = said if said != found["detail"] else ""
-    return found
 
 
 def nature(answer, sources):

@@ -235,6 +235,18 @@ def difference(a, b):
     return "the bytes differ"
 
 
+# What differs from run to run in what a sanitizer or an exception says: addresses, and what lay in memory.
+UNSTEADY = re.compile(r"(?<=load of value )-?[\d.e+]+|\b0x[0-9a-fA-F]+")
+
+
+def steadied(found):
+    """The finding with a detail that is the same in the next run; what was seen in this one stands beside it."""
+    said = found["detail"]
+    found["detail"] = UNSTEADY.sub("#", said)
+    found["values"] = found.get("values", "") if said == found["detail"] else said
+    return found
+
+
 class Worker:
     """Answers for one operator."""
 
@@ -249,7 +261,7 @@ class Worker:
         self.say = lambda phase: None
 
     def find(self, kind, detail, **more):
-        self.found.append({"kind": kind, "detail": detail, **more})
+        self.found.append(steadied({"kind": kind, "detail": detail, **more}))
 
     def answer(self, case):
         """Makes the calls of a case, and says how they ended."""
@@ -343,22 +355,22 @@ class Worker:
             try:
                 runs.append(kept(self.operator.run(case)))
             except Raised as e:
-                self.find("determinism", f"the same call once returned and once raised {e.kind}", values=e.text[:200])
+                self.find(
+                    "determinism", "the same call once returned and once raised", values=f"{e.kind}: {e.text[:200]}"
+                )
                 return False
         a, b, c, d = runs
+        # Which of two it is depends on what lies there in this run: it is one fault.
         if identical(a, c) and identical(b, d):
             if identical(a, b):
                 return True
-            self.find("poison", "the result depends on memory that nobody wrote", values=difference(a, b))
+            values = difference(a, b)
         elif not close(a, b) or not close(a, c):
             same = "" if close(a, c) and close(b, d) else ", and it changes from call to call"
-            self.find(
-                "poison",
-                "the result depends on what was in memory before",
-                values=difference(a, b if not close(a, b) else c) + same,
-            )
+            values = difference(a, b if not close(a, b) else c) + same
         else:
             return True
+        self.find("poison", "the result depends on memory that nobody wrote", values=values)
         return False
 
     def layout(self, case, first):
@@ -387,8 +399,8 @@ class Worker:
         what = ", ".join(sorted({r["layout"] for r in recipe.tensors(case["args"])} - {"contiguous"}))
         self.find(
             "layout",
-            f"the result of a tensor that is {what} is not that of its contiguous copy",
-            values=difference(first, plain),
+            "the result of a tensor that lies otherwise is not that of its contiguous copy",
+            values=f"{what}: {difference(first, plain)}",
         )
 
     def reference(self, case, first):
@@ -403,7 +415,9 @@ class Worker:
             want = kept(self.operator.seen(out, made, keywords))
         except Exception as e:
             self.find(
-                "reference-raised", f"{name} raises {type(e).__name__} where the operator does not", values=str(e)[:200]
+                "reference-raised",
+                f"{name} raises where the operator does not",
+                values=f"{type(e).__name__}: {e}"[:200],
             )
             return
         if not close(first, want):
@@ -537,11 +551,8 @@ class Worker:
         # Python and torch keep much; what counts is what the extension asked for.
         for record in re.split(r"\n\s*\n", os.pread(2, 32 << 20, 0).decode("utf-8", "replace")):
             if re.match(r"\s*(?:Direct|Indirect) leak of", record) and self.settings["sources"] in record:
-                self.find(
-                    "leak",
-                    " ".join(record.split("\n")[0].split()).rstrip(":").removesuffix(" allocated from"),
-                    output=record,
-                )
+                size = " ".join(record.split("\n")[0].split()).rstrip(":").removesuffix(" allocated from")
+                self.find("leak", "LeakSanitizer: memory is lost", values=size, output=record)
                 break
         return {"asked": 1}
 
@@ -646,7 +657,9 @@ class Worker:
         result = opcheck(self.operator.function, tuple(made), keywords, raise_exception=False)
         for test, verdict in result.items():
             if verdict != "SUCCESS":
-                self.find("opcheck", f"{test}: {' '.join(str(verdict).split())[:400]}", test=test)
+                said = " ".join(str(verdict).split())
+                what = re.split(r" ?(?:Mismatched elements|Greatest absolute|Expected -?[\d.])", said)[0]
+                self.find("opcheck", f"{test}: {what[:400]}", test=test, values=said[len(what) :][:400].strip())
         return {"asked": 1}
 
 

@@ -251,15 +251,46 @@ def source_of_elements(r, dtype):
     if r["fill"]["how"] == "const":
         return f"torch.full({r['shape']}, {listed(constant(r['dtype'], r['fill']['v']))}, dtype={dtype})"
     flat = elements(r).reshape(-1)
-    if n > SHOWN:
-        head = flat[:SHOWN].tolist()
-        text = f"torch.tensor({listed(head)}, dtype={dtype}).repeat({-(-n // SHOWN)})[:{n}].clone()"
-        if not torch.equal(fitted(flat[:SHOWN], n).to(flat.dtype), flat):
-            raw = base64.b64encode(bytes(flat.view(torch.uint8).tolist())).decode()
+    text = counted(flat) if n > SHOWN else ""
+    if not text:
+        part = flat[: period(flat)] if n > SHOWN else flat
+        text = f"torch.tensor({listed(part.tolist())}, dtype={dtype})"
+        if part.numel() > SHOWN:
+            raw = base64.b64encode(bytes(part.contiguous().view(torch.uint8).tolist())).decode()
             text = f'torch.frombuffer(bytearray(base64.b64decode("{raw}")), dtype={dtype}).clone()'
-    else:
-        text = f"torch.tensor({listed(flat.tolist())}, dtype={dtype})"
+        if part.numel() < n:
+            text += f".repeat({-(-n // part.numel())})[:{n}].clone()"
     return text if len(r["shape"]) == 1 else f"{text}.reshape({r['shape']})"
+
+
+def counted(flat):
+    """Python that makes elements of which each is as much more than the one before, or nothing."""
+    if flat.dtype not in (torch.float32, torch.float64) and str(flat.dtype)[6:] not in WHOLE:
+        return ""
+    first, second = flat[:2].tolist()
+    step, end = second - first, first + (second - first) * flat.numel()
+    least, most = LIMITS.get(str(flat.dtype)[6:], (-(2**24), 2**24))
+    if not step or not all(least <= v <= most for v in (first, end)):
+        return ""
+    text = f"torch.arange({listed(first)}, {listed(end)}, {listed(step)}, dtype={flat.dtype})"
+    return text if torch.equal(torch.arange(first, end, step, dtype=flat.dtype), flat) else ""
+
+
+PERIODS = 64
+
+
+def period(flat):
+    """How many elements come again and again."""
+    raw = flat.view(torch.uint8)
+    data, size = bytes(raw.tolist()), flat.element_size()
+    head, at = data[: SHOWN * size], 0
+    for _ in range(PERIODS):
+        at = data.find(head, at + 1)
+        if at < 0:
+            break
+        if at % size == 0 and torch.equal(raw[at:], raw[:-at]):
+            return at // size
+    return flat.numel()
 
 
 def listed(v):

@@ -30,17 +30,17 @@ SANITIZERS = {
 }
 
 
-def script(op, found, name, libraries, modules):
+def script(op, found, name, plan):
     """The text of a script for a finding."""
-    case = found["case"]
+    case, libraries, modules = found["case"], plan["libraries"], plan["modules"]
     text = body(op, found, case)
     imports = ["import base64"] if "base64." in text else []
     imports += ["import ctypes"] if "ctypes." in text else []
     imports.append("import torch")
-    built, start = sanitizer(found["kind"])
+    built, start = sanitizer(found["kind"], plan["build"])
     head = INTRO.format(
         title=f"{op['name']}: {found['title']}", detail=plain(found["detail"] + seen(found)), name=name,
-        example=places(op, libraries, case), launch=start or launch(found.get("tool", "")),
+        example=places(op, libraries, case, found["kind"]), launch=start or launch(found.get("tool", "")),
         device=DEVICE if case.get("device") else "", built=built, imports="\n".join(sorted(imports)),
     ).replace("\n" + "import sys\n\n", "\nimport sys\n")  # fmt: skip
     return head + load(op, libraries, modules) + text
@@ -51,14 +51,17 @@ def seen(found):
     return f": {found['values']}" if found.get("values") else ""
 
 
-def sanitizer(kind):
+def sanitizer(kind, build):
     """How to build for what a sanitizer showed, and what is put before Python."""
     preloaded = os.environ.get("LD_PRELOAD", "")
     for library, (flag, settings) in SANITIZERS.items():
         if library in preloaded and kind != "leak":
             libraries = ":".join(f"$(gcc -print-file-name={n})" for n in (library + ".so", "libstdc++.so.6"))
+            how = f"CFLAGS='-fsanitize={flag} -fno-omit-frame-pointer -g' in the environment"
+            if build == "cmake":
+                how = f"-fsanitize={flag} as the presets of andiron ops presets do"
             return (
-                f",\nbuilt with -fsanitize={flag} as the presets of andiron ops presets do",
+                f",\nbuilt with {how}",
                 f"LD_PRELOAD={libraries} {settings} \\\n    ",
             )
     return "", ""
@@ -84,9 +87,11 @@ def load(op, libraries, modules):
     return "\n".join(lines + [f"import {n}  # noqa: E402" for n in names]) + "\n"
 
 
-def places(op, libraries, case):
-    """What the script is given: libraries, and the folder of an extension that is not installed."""
+def places(op, libraries, case, kind):
+    """What the script is given: libraries, and the folder of an extension that is not installed, or of a reference."""
     out = [os.path.basename(p) for p in libraries] if op["kind"] == "torch" and libraries else ["."]
+    if kind.startswith("reference") and "." not in out:
+        out.append(".")
     return " ".join(out + (["TRIPWIRE.so"] if case.get("device") else []))
 
 
@@ -185,11 +190,36 @@ def shown(kind, call, lines, names, op):
         return [f"print(torch.autograd.{kind}({callee(op)}, ({positional(names)},)))"]
     if kind == "no-gradient":
         return [f"print({call}.grad_fn)  # none, or WarnNotImplemented, which makes none"]
+    if kind.startswith("reference"):
+        return compared(call, lines, names, op)
     if kind == "opcheck":
         return [
             f"print(torch.library.opcheck({callee(op)}{'' if op['overload'] else '.default'}, ({positional(names)},)))"
         ]
     return [f"print({call})"]
+
+
+COMPARED = """
+def flat(v):
+    return [e for item in v for e in flat(item)] if isinstance(v, (list, tuple)) else [v]
+
+for a, b in zip(flat(got), flat(want)):
+    print(a, b, sep="\\n")
+    if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor) and a.shape == b.shape and a.numel():
+        print("largest difference:", (a.to(torch.complex128) - b.to(torch.complex128)).abs().max().item())
+    elif isinstance(a, (int, float, complex)) and isinstance(b, (int, float, complex)):
+        print("difference:", abs(a - b))
+"""
+
+
+def compared(call, lines, names, op):
+    """What the operator gives, and what the reference of ops-test.yaml gives for arguments of its own."""
+    module, _, attr = op["reference"].rpartition(".")
+    wrote = f", {positional(names)}" if writes_only(op) or any(a["write"] for a in op["args"] or []) else ""
+    return [
+        f"got = [{call}{wrote}]", f"import {module}  # the reference of ops-test.yaml, from the folder that is given", *lines,
+        f"want = [{module}.{attr}({names}){wrote}]", *COMPARED.splitlines(),
+    ]  # fmt: skip
 
 
 def shown_again(kind, call, again):
