@@ -29,8 +29,7 @@ func loaded(c *pysrc.Invocation) uptake {
 // verified reports whether what is taken up was verified before: the function compares a
 // digest of it and refuses, or has another do so; or it is given a download of a known
 // hash or commit, or what another function verified. At is where a digest is compared, or
-// nil where that is not in the code. PY006 and its kin ask this, and so does whatever
-// follows what comes from outside.
+// nil where that is not in the code.
 func (v *view) verified(u uptake) (at pysrc.Node, ok bool) {
 	if u.back {
 		if v.hashers.work -= len(v.calls[u.fn]); v.hashers.work < 0 {
