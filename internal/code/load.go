@@ -181,9 +181,7 @@ func (v *view) retries() {
 					v.retry(s)
 				}
 			case *pysrc.With: // with contextlib.suppress(Exception): return load(p)
-				if len(s.Body) > 0 && slices.ContainsFunc(v.callsIn(pysrc.Span{Start: s.Start, End: s.Body[0].Where().Start}), func(c *pysrc.Invocation) bool {
-					return c.Is("contextlib.suppress")
-				}) {
+				if v.suppresses(s) {
 					v.again(v.callsIn(spanOf(s.Body)), s.End)
 				}
 			}
@@ -191,6 +189,13 @@ func (v *view) retries() {
 		}
 	}
 	look(v.f.Body, nil)
+}
+
+// suppresses reports whether what is raised in a with comes to nothing.
+func (v *view) suppresses(s *pysrc.With) bool {
+	return len(s.Body) > 0 && slices.ContainsFunc(v.callsIn(pysrc.Span{Start: s.Start, End: s.Body[0].Where().Start}), func(c *pysrc.Invocation) bool {
+		return c.Is("contextlib.suppress")
+	})
 }
 
 func (v *view) retry(try *pysrc.Try) {
@@ -306,7 +311,7 @@ func (v *view) verifiedBy(u uptake, span pysrc.Span) pysrc.Node {
 		return nil
 	}
 	for _, c := range v.calls[u.fn] {
-		if c.Node.Start < span.Start || c.Node.Start >= span.End {
+		if c.Node.Start < span.Start || c.Node.Start >= span.End || c.Node.Start < u.Start && v.passedOver(u, c.Node.Start) {
 			continue
 		}
 		if v.elsewhere(c).refuses && v.digestOf(u, c) == isSame {
@@ -402,8 +407,7 @@ func (v *view) refusal(list []pysrc.Stmt, span pysrc.Span) (at pysrc.Node) {
 		switch s := s.(type) {
 		case *pysrc.If:
 			for _, b := range s.Branches {
-				if test := b.Test.Where(); test.End > span.Start && test.Start < span.End && v.compares(b.Test) &&
-					(ends(b.Body) || within(pysrc.Span{Start: span.End, End: span.End}, s.Span)) {
+				if test := b.Test.Where(); test.End > span.Start && test.Start < span.End && v.compares(b.Test) && refuses(b, s, span.End) {
 					return b.Test
 				}
 			}
@@ -425,6 +429,129 @@ func (v *view) refusal(list []pysrc.Stmt, span pysrc.Span) (at pysrc.Node) {
 		}
 	}
 	return nil
+}
+
+// refuses reports whether a branch keeps a later place from what is not equal: it leaves
+// there, or the place stands where it is equal. One that returns because it is equal, such
+// as what is in a cache already, says nothing of what comes later.
+func refuses(b pysrc.Branch, s *pysrc.If, use int32) bool {
+	equal, known := equality(b.Test)
+	if inBlock([]pysrc.Stmt{s}, use) {
+		return !known || equal == inBlock(b.Body, use)
+	}
+	if !ends(b.Body) {
+		return false
+	}
+	k, word := b.Body[len(b.Body)-1].(*pysrc.Keyworded)
+	switch {
+	case word && k.Word == "raise":
+		return true
+	case known:
+		return !equal
+	case word && k.Word == "return" && len(k.Values) == 1:
+		_, constant := k.Values[0].(*pysrc.Const)
+		return constant
+	}
+	return true
+}
+
+// equality says whether a test asks that something is equal, or that it is not, where all
+// comparisons in it agree.
+func equality(test pysrc.Expr) (equal, known bool) {
+	var same, other bool
+	var look func(e pysrc.Expr, not bool)
+	look = func(e pysrc.Expr, not bool) {
+		asks := func(is bool) { same, other = same || is != not, other || is == not }
+		switch e := e.(type) {
+		case *pysrc.Unary:
+			look(e.Value, not != (e.Op == "not"))
+		case *pysrc.Bool:
+			for _, v := range e.Values {
+				look(v, not)
+			}
+		case *pysrc.Compare:
+			if e.Ops[0] == "==" || e.Ops[0] == "!=" {
+				asks(e.Ops[0] == "==")
+			}
+		case *pysrc.Call:
+			if a, ok := e.Func.(*pysrc.Attribute); ok && a.Attr == "compare_digest" {
+				asks(true)
+			}
+		}
+	}
+	look(test, false)
+	return same, same != other
+}
+
+// inBlock reports whether a place is in some statements.
+func inBlock(list []pysrc.Stmt, at int32) bool {
+	return len(list) > 0 && at >= list[0].Where().Start && at < list[len(list)-1].Where().End
+}
+
+// passedOver reports whether something is taken up though a comparison before refuses, or
+// without it: what is raised there is caught and comes to nothing; or something is
+// returned, and the comparison is in a branch.
+func (v *view) passedOver(u uptake, at int32) bool {
+	list := v.bodyOf(u.fn)
+	return v.caught(list, at, u.Start) || u.back && conditional(list, at, u.Start)
+}
+
+// bodyOf are the statements of a function, or of the file where there is none.
+func (v *view) bodyOf(fn *pysrc.Scope) []pysrc.Stmt {
+	if fn == nil {
+		return v.f.Body
+	}
+	return fn.Func.Body
+}
+
+// caught reports whether what is raised at a place comes to nothing before a later one.
+func (v *view) caught(list []pysrc.Stmt, at, use int32) (yes bool) {
+	for _, s := range list {
+		if !inBlock([]pysrc.Stmt{s}, at) {
+			continue
+		}
+		switch s := s.(type) {
+		case *pysrc.Try:
+			yes = inBlock(s.Body, at) && !inBlock(s.Body, use) && slices.ContainsFunc(s.Handlers, func(h pysrc.Handler) bool {
+				return catches(h) && (!ends(h.Body) || inBlock(h.Body, use))
+			})
+		case *pysrc.With:
+			yes = !inBlock(s.Body, use) && v.suppresses(s)
+		}
+		pysrc.Blocks(s, func(inner []pysrc.Stmt) { yes = yes || v.caught(inner, at, use) })
+	}
+	return yes
+}
+
+// failures are exceptions that no comparison raises.
+var failures = []string{
+	"FileNotFoundError", "OSError", "IOError", "PermissionError", "KeyError", "IndexError", "AttributeError", "TypeError", "ImportError",
+	"ModuleNotFoundError", "StopIteration", "ConnectionError", "TimeoutError", "HTTPError", "URLError", "RequestException", "JSONDecodeError",
+	"UnicodeDecodeError", "KeyboardInterrupt",
+}
+
+// catches reports whether a handler may catch what a comparison raises.
+func catches(h pysrc.Handler) bool {
+	types := []pysrc.Expr{h.Type}
+	if list, ok := h.Type.(*pysrc.Sequence); ok {
+		types = list.Elems
+	}
+	return slices.ContainsFunc(types, func(e pysrc.Expr) bool {
+		name := chain(e)
+		return e == nil || !slices.Contains(failures, name[strings.LastIndexByte(name, '.')+1:])
+	})
+}
+
+// conditional reports whether a place stands in a branch, behind which a later one comes
+// where the branch was not taken.
+func conditional(list []pysrc.Stmt, at, use int32) (yes bool) {
+	for _, s := range list {
+		if i, ok := s.(*pysrc.If); ok && !inBlock([]pysrc.Stmt{s}, use) {
+			yes = yes || inBlock(i.Else, at) || slices.ContainsFunc(i.Branches, func(b pysrc.Branch) bool { return inBlock(b.Body, at) })
+		}
+		pysrc.Blocks(s, func(inner []pysrc.Stmt) { yes = yes || conditional(inner, at, use) })
+	}
+	return yes
 }
 
 // compares reports whether a test compares for equality.

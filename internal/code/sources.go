@@ -599,7 +599,7 @@ func (v *view) pinned(e *pysrc.Call, s *pysrc.Scope) bool {
 				return true
 			}
 		case "known_hash":
-			if len(values) == 1 && values[0].Kind == pysrc.Text {
+			if len(values) == 1 && values[0].Kind == pysrc.Text && !strings.HasPrefix(values[0].Name, "md5:") {
 				return true
 			}
 		}
@@ -609,7 +609,12 @@ func (v *view) pinned(e *pysrc.Call, s *pysrc.Scope) bool {
 
 // pinnedTo reports whether a call writes a download of a known hash to a file.
 func (v *view) pinnedTo(c *pysrc.Invocation) bool {
-	return c.Is("torch.hub.download_url_to_file") && given(c, 2, "hash_prefix") && !slices.Contains(v.words(c, 2, "hash_prefix"), "None")
+	const least = 8 // digits, of which the names of torch's own files have so many
+	if !c.Is("torch.hub.download_url_to_file") || !given(c, 2, "hash_prefix") || slices.Contains(v.words(c, 2, "hash_prefix"), "None") {
+		return false
+	}
+	prefix, known := v.text(c, 2, "hash_prefix")
+	return !known || len(prefix) >= least
 }
 
 // writes marks the places that are filled with what comes from outside: a file

@@ -130,6 +130,29 @@ func TestRetriesTwins(t *testing.T) {
 	})
 }
 
+// A comparison verifies only what it keeps from being loaded.
+func TestRefusalTwins(t *testing.T) {
+	const sha = "import contextlib, hashlib, os, pooch, torch\nWANT = '0f4a'\ndef sha(p):\n    return hashlib.sha256(open(p, 'rb').read()).hexdigest()\ndef verify(p):\n    if sha(p) != WANT:\n        raise ValueError(p)\n"
+	load := func(fetch string) string {
+		return "def fetch(p, on=False):\n" + fetch + "    return p\ntorch.load(fetch('m.pt'), weights_only=True)"
+	}
+	direct := func(before string) string {
+		return "def f(p):\n" + before + "    return torch.load(p, weights_only=True)"
+	}
+	checkTwins(t, "a.py", sha, []twin{
+		{"what it raises is caught", "PY006 low", load("    try:\n        verify(p)\n    except Exception:\n        pass\n"), load("    try:\n        verify(p)\n    except FileNotFoundError:\n        pass\n")},
+		{"a handler that goes on", "PY006 low", load("    try:\n        verify(p)\n    except ValueError:\n        return p\n"), load("    try:\n        verify(p)\n    except ValueError:\n        raise\n")},
+		{"in front of the load", "PY006 low", direct("    try:\n        if sha(p) != WANT:\n            raise ValueError\n    except ValueError:\n        print(p)\n"), "def f(p):\n    try:\n        if sha(p) != WANT:\n            raise ValueError\n        return torch.load(p, weights_only=True)\n    except ValueError:\n        print(p)"},
+		{"it is suppressed", "PY006 low", direct("    with contextlib.suppress(Exception):\n        verify(p)\n"), direct("    with open(p):\n        verify(p)\n")},
+		{"a good cache, or else a download", "PY006 low", load("    if os.path.exists(p) and sha(p) == WANT:\n        return p\n    get(p)\n"), load("    if not os.path.exists(p) or sha(p) != WANT:\n        return None\n")},
+		{"a good cache in front of the load", "PY006 low", direct("    if sha(p) == WANT:\n        return None\n"), "def f(p):\n    if sha(p) == WANT:\n        return torch.load(p, weights_only=True)\n    get(p)"},
+		{"where it is not equal", "PY006 low", "def f(p):\n    if sha(p) == WANT:\n        print(p)\n    else:\n        torch.load(p, weights_only=True)", "def f(p):\n    if sha(p) != WANT:\n        print(p)\n    else:\n        torch.load(p, weights_only=True)"},
+		{"only if somebody asks", "PY006 low", load("    if on:\n        verify(p)\n"), load("    verify(p)\n    if on:\n        print(p)\n")},
+		{"a hash of nothing", "PY006 low", "torch.load(pooch.retrieve(u, known_hash='md5:0f4a'), weights_only=True)", "torch.load(pooch.retrieve(u, known_hash='sha256:0f4a'), weights_only=True)"},
+		{"a hash of one byte", "PY006 low", "torch.hub.download_url_to_file(u, 'm.pt', hash_prefix='0f')\ntorch.load('m.pt', weights_only=True)", "torch.hub.download_url_to_file(u, 'm.pt', hash_prefix='0f4a1b2c')\ntorch.load('m.pt', weights_only=True)"},
+	})
+}
+
 // What a table of loaders gives may be each of them.
 func TestTableTwins(t *testing.T) {
 	const table = "R = {'.j': json.load, '.jit': torch.jit.load, '.pt': torch.load, '.pkl': pickle.load, '.joblib': joblib.load, '.df': pd.read_pickle}\n"

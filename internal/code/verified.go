@@ -69,16 +69,13 @@ func (v *view) comparedBefore(u uptake) pysrc.Node {
 	if !ok || hashed > u.Start {
 		return nil
 	}
-	body := v.f.Body
-	if u.fn != nil {
-		body = u.fn.Func.Body
-	}
+	body := v.bodyOf(u.fn)
 	for _, h := range v.hashers.calls[u.fn] {
 		if !v.strong(h) || h.Node.Start > u.Start || v.sought >= mostSought {
 			continue
 		}
 		v.sought++
-		if at := v.refusal(body, pysrc.Span{Start: h.Node.Start, End: u.Start}); at != nil && v.ofWhat(u, h) {
+		if at := v.refusal(body, pysrc.Span{Start: h.Node.Start, End: u.Start}); at != nil && v.ofWhat(u, h) && !v.passedOver(u, at.Where().Start) {
 			return at
 		}
 	}
@@ -178,6 +175,9 @@ func (v *view) givesVerified(fn *pysrc.Scope) (at pysrc.Node, ok bool) {
 	all, n := true, 0
 	returns(fn.Func.Body, func(e pysrc.Expr) {
 		a := pysrc.Arg{Expr: e, Scope: fn}
+		if _, nothing := e.(*pysrc.Const); nothing {
+			return
+		}
 		n++
 		where, fine := v.verified(uptake{Span: e.Where(), fn: fn, of: a, args: []pysrc.Arg{a}, back: true})
 		all = all && fine && (where == nil || !optional(fn, where))
