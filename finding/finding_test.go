@@ -78,6 +78,7 @@ func TestFindingNames(t *testing.T) {
 		{"it is made at train.py:5:9", "it is made at serve.py:5:9"},
 		{"torch 2.4.1 is old", "torch 2.4.2 is old"},
 		{"it listens on 0.0.0.0:80", "it listens on 0.0.0.0:81"},
+		{"the index http://pypi.example.com:8080/simple", "the index http://pypi.example.com:8081/simple"},
 		{"FROM pytorch/pytorch:2.1.0 is not pinned", "FROM pytorch/pytorch:3.1.0 is not pinned"},
 		{"opcode 0x1f", "opcode 0x2f"},
 	} {

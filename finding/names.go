@@ -29,8 +29,9 @@ func (f *Finding) Names() (names []string) {
 }
 
 // placeRE matches how messages say where something is: as Where does, and in words. One
-// number after a colon is a line only behind the name of a file: it may be a port, or the
-// tag of an image.
+// number after a colon is a line only behind the name of a file that andiron reads by
+// lines: it may be a port, or the tag of an image.
 var placeRE = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?:@|\bat )0x[0-9a-f]+|\b(?:line|row|column|offset) (?:0x[0-9a-f]+|[0-9]+)|(\.[A-Za-z]\w*|file|!cell [0-9]+):[0-9]+(?::[0-9]+)?\b|:[0-9]+:[0-9]+\b`)
+	return regexp.MustCompile(`(?:@|\bat )0x[0-9a-f]+|\b(?:line|row|column|offset) (?:0x[0-9a-f]+|[0-9]+)|` +
+		`(\.(?:pyi?|ipynb|txt|in|toml|lock|cfg|ini|ya?ml|json|c|cc|cpp|cxx|cuh?|h|hpp|cmake|sh|xml|csv)|[Ff]ile|!cell [0-9]+):[0-9]+(?::[0-9]+)?\b|:[0-9]+:[0-9]+\b`)
 })
