@@ -346,8 +346,13 @@ func (st *statement) ofHatch() bool {
 }
 
 // fits reports whether an entry of a lock is what was asked for. One without a
-// version comes from elsewhere, and the lock says from where.
+// version comes from elsewhere, and the lock says from where. A release of an index is
+// not what was asked for of a repository or an address.
 func (st *statement) fits(p *manifest.Package) bool {
+	elsewhere := st.Source.Type == manifest.VCS || st.Source.Type == manifest.AtURL
+	if elsewhere && p.Version != "" && (p.Source.Type == manifest.AnyIndex || p.Source.Type == manifest.OneIndex) {
+		return false
+	}
 	v, err := pep440.Parse(p.Version)
 	if p.Version == "" || err != nil {
 		return true

@@ -243,6 +243,11 @@ func TestLayouts(t *testing.T) {
 			"requirements.txt:4:1 PIN004: click 8.0 is asked for, and requirements.lock.txt does not have it",
 			"requirements.txt:5:1 PIN001: six is not pinned: no version is fixed",
 		}},
+		{"a release of an index where a repository was asked for", []string{"requirements.txt", "torch @ git+https://github.com/a/torch@v1\n", "requirements.lock.txt", "torch==2.7.0" + h + "\n"}, []string{
+			"requirements.txt:1:1 torch  unauditable", "requirements.lock.txt:1:1 torch 2.7.0 clean",
+			"requirements.txt:1:1 DEP003: torch is covered by no advisories: a commit of a repository has no advisories",
+			`requirements.txt:1:1 PIN013: torch comes from a repository at "v1", which can be moved`,
+		}},
 		{"what was compiled before the input changed", []string{"requirements.in", "torch>=2.7\n", "requirements.txt", "torch==2.6.1" + h + "\n"}, []string{
 			"requirements.in:1:1 torch >=2.7 clean", "requirements.txt:1:1 torch 2.6.1 clean",
 			"requirements.in:1:1 PIN004: torch>=2.7 is asked for, and requirements.txt has 2.6.1",
