@@ -164,17 +164,30 @@ func (p *Plan) Names() (list []string) {
 	return list
 }
 
-// Diff is the update as a patch.
+// Diff is the update as a patch, which applies in the current folder to what lies there.
 func (p *Plan) Diff() []byte {
 	var out []byte
 	for _, name := range p.Names() {
 		e := p.Edits[name]
-		d := diff.Diff("a/"+name, e.Before, "b/"+name, e.After)
+		shown := fromHere(name)
+		d := diff.Diff("a/"+shown, e.Before, "b/"+shown, e.After)
 		if _, rest, ok := strings.Cut(string(d), "\n"); ok { // without the line "diff a b"
 			out = append(out, rest...)
 		}
 	}
 	return out
+}
+
+// fromHere is an absolute path as it is from the current folder, if it lies beneath it.
+func fromHere(name string) string {
+	if !filepath.IsAbs(name) {
+		return name
+	}
+	dir, _ := os.Getwd() // nothing lies beneath one that is not known
+	if rel, err := filepath.Rel(dir, name); err == nil && filepath.IsLocal(rel) {
+		return filepath.ToSlash(rel)
+	}
+	return name
 }
 
 // Write changes the files of the project, each whole or not at all.
