@@ -100,6 +100,17 @@ func TestSpellings(t *testing.T) {
 		{"OPS013", "", array + "const int64_t n = a.dim();" + filled, array + "const int64_t m = std::min<int64_t>(a.dim(), 4); const int64_t n = m;" + filled},
 		{"OPS013", "", array + "const int64_t n = a.dim(); int64_t m = 4; m = n; TORCH_CHECK(n <= m);" + filled, "constexpr int64_t m = 4; int64_t v[m]; const int64_t n = a.dim(); TORCH_CHECK(n <= m);" + filled},
 		{"OPS013", "", array + "const int64_t n = a.dim();" + filled, "const int64_t m = 4; " + array + "const int64_t n = a.dim(); if (n > m) throw std::runtime_error(\"dims\");" + filled},
+		// A bound that is known is not above the size, and is one from above.
+		{"OPS013", "", array + "const int64_t n = std::min<int64_t>(a.dim(), 16);" + filled, array + "const int64_t n = std::min<int64_t>(a.dim(), kMost);" + filled},
+		{"OPS013", bytes, array + "const int64_t n = std::min<int64_t>(a.dim(), o.dim());" + filled, array + "const int64_t n = std::min({a.dim(), o.dim(), int64_t{3}});" + filled},
+		{"OPS013", "", array + "const int64_t n = a.dim(); constexpr int m = 16; TORCH_CHECK(a.dim() <= m);" + filled, array + "const int64_t n = a.dim(); constexpr int m = 3; TORCH_CHECK(a.dim() <= m);" + filled},
+		{"OPS013", "", array + "const int64_t n = a.dim(); TORCH_CHECK(a.dim() >= 4);" + filled, array + "const int64_t n = a.dim(); TORCH_CHECK(4 >= a.dim());" + filled},
+		{"OPS013", "", array + "const int64_t n = a.dim(); if (a.dim() < 4) return a;" + filled, array + "const int64_t n = a.dim(); if (a.dim() > 4) return a;" + filled},
+		{"OPS013", "", array + "const int64_t n = a.dim(); TORCH_CHECK_GE(n, 4);" + filled, array + "const int64_t n = a.dim(); TORCH_CHECK_LE(n, 4);" + filled},
+		{"OPS013", ", int64_t n", array + "TORCH_CHECK(n <= 16);" + filled, array + "TORCH_CHECK(n >= 0 && n <= 4);" + filled},
+		{"OPS013", "", array + "const int64_t n = a.dim(); TORCH_CHECK(n == 5);" + filled, array + "const int64_t n = a.dim(); if (n != 4) throw std::runtime_error(\"dims\");" + filled},
+		{"OPS021", "", sized + "TORCH_CHECK(rows >= 16 && cols >= 16);\n" + loops + "s += p[i * cols + j];", sized + "TORCH_CHECK_LE(rows, 4096); if (cols > 1 << 10) return a;\n" + loops + "s += p[i * cols + j];"},
+		{"OPS021", "", sized + "if (rows < 16) return a;\n" + loops + "s += p[i * cols + j];", sized + "if (rows != 16) return a;\n" + loops + "s += p[i * cols + j];"},
 		{"OPS021", "", sized + loops + "s += p[i * cols + j];", sized + "constexpr int m = 4096; TORCH_CHECK(rows <= m && cols <= m);\n" + loops + "s += p[i * cols + j];"},
 
 		{"OPS004", bytes, "memcpy(o.data_ptr(), a.data_ptr(), a.nbytes());", "TORCH_CHECK(o.sizes() == a.sizes());\nmemcpy(o.data_ptr(), a.data_ptr(), a.nbytes());"},
@@ -277,6 +288,11 @@ func TestLaunchesFew(t *testing.T) {
 		"TORCH_CHECK(x.size(0) < 1 << 20 && x.size(1) < 1 << 20);":               0,
 		"TORCH_CHECK(x.size(0) < 1 << 20 && x.size(1) > 0);":                     1,
 		"if (x.numel() > kMost) throw std::runtime_error(\"too many\");":         0,
+		"TORCH_CHECK(x.numel() >= 16);":                                          1,
+		"if (x.numel() < 16) return;":                                            1,
+		"TORCH_CHECK(x.numel() <= 5000000000);":                                  1,
+		"if (x.numel() > 5000000000LL) return;":                                  1,
+		"if (x.numel() > 2147483647) return;":                                    0,
 		"const auto n = x.size(0); TORCH_CHECK(n <= 4096 && x.size(1) <= 4096);": 0,
 	} {
 		got := ofRule(scanned(t, map[string]string{"op.cu": "#include <torch/extension.h>\n__global__ void k(float* x, int h, int w) { const int i = blockIdx.x * blockDim.x + threadIdx.x; if (i < h) x[(int64_t)i * w] = 1; }\n" +
