@@ -412,8 +412,12 @@ func (l *looker) builtIn(a *fn) {
 func (l *looker) registrations(p *world) {
 	p.unread(l)
 	for _, m := range p.modules {
+		if !m.src.test && p.mute(&m) {
+			line, column := m.src.f.Place(m.at)
+			l.out(notRead.Undetermined(finding.Where{Path: m.src.path}.Line1(line+m.src.line, column), "this module registers nothing that is recognised, so which operators it has is not known"))
+		}
 		if m.python && !m.src.test && slices.ContainsFunc(p.entries, func(r *registration) bool { return r.src == m.src && r.python && takesTensors(r) }) {
-			l.foundAs(pybindOnly, pybindOnly.Severity, m.src, m.at, "the operators of this module are bound by pybind11 alone, so the dispatcher of torch does not know of them")
+			l.foundAs(pybindOnly, pybindOnly.Severity, m.src, m.at, fmt.Sprintf("the operators of this module are bound by %s alone, so the dispatcher of torch does not know of them", map[bool]string{true: "nanobind", false: "pybind11"}[m.src.f.Is(m.at, "NB_MODULE")]))
 		}
 	}
 	for _, r := range p.entries {
