@@ -62,6 +62,25 @@ func TestUncheckedIsNoEvidence(t *testing.T) {
 	}
 }
 
+// Functions of torch check their arguments; one that is seen nowhere may do anything.
+func TestHandsOut(t *testing.T) {
+	for body, made := range map[string]bool{
+		"return at::relu(x);": true,
+		"return seen(x);":     true,
+		"auto g = [](at::Tensor y) { return y + 1; }; return g(x);": true,
+		"return std::move(x).add(int64_t(x.size(0)));":              true,
+		"elsewhere(x.size(0)); return x.clone();":                   true,
+		"return helper_elsewhere(x, 1);":                            false,
+		"return ns::helper_elsewhere<float>(x);":                    false,
+		"auto y = x + 1; fill(out(y)); return y;":                   false,
+	} {
+		got := looked(t, map[string]string{"op.cpp": "#include <torch/extension.h>\nat::Tensor seen(at::Tensor x) { return x.add(1); }\nat::Tensor f(at::Tensor x) { " + body + " }\nTORCH_LIBRARY(ns, m) { m.def(\"f(Tensor x) -> Tensor\", f); }\n"}, "OPS090")
+		if (len(got) == 1) != made {
+			t.Errorf("%s: %q", body, got)
+		}
+	}
+}
+
 // An operator that a test hands on is tested as one that it calls.
 func TestTested(t *testing.T) {
 	const op = "#include <torch/extension.h>\nat::Tensor f(const at::Tensor& x) { return x; }\nTORCH_LIBRARY(ns, m) { m.def(\"a(Tensor x) -> Tensor\", f); }\n"
