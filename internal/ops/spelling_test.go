@@ -89,11 +89,13 @@ func TestSpellings(t *testing.T) {
 		{"OPS012", "", taken + "if (!buf) g(n); else throw std::bad_alloc();" + freed, taken + "if (NULL == buf) { g(n); throw std::bad_alloc(); }" + freed},
 		{"OPS012", "", "void* buf; if (posix_memalign(&buf, 64, a.nbytes()) == 0) { TORCH_CHECK(a.dim() == 1); free(buf); }", "void* buf; if (posix_memalign(&buf, 64, a.nbytes()) != 0) throw std::bad_alloc(); free(buf);"},
 		{"OPS012", "", "void* buf; auto e = cudaMalloc(&buf, a.nbytes()); TORCH_CHECK(e != cudaSuccess); cudaFree(buf);", "void* buf; auto e = cudaMalloc(&buf, a.nbytes()); TORCH_CHECK(e == cudaSuccess); cudaFree(buf);"},
+		{"OPS012", "", "void* buf; cudaError_t e = cudaMalloc(&buf, a.nbytes()); if (e != cudaSuccess) return a; e = cudaMemset(buf, 0, a.nbytes()); if (e != cudaSuccess) return a; cudaFree(buf);", "void* buf; cudaError_t e; e = cudaMalloc(&buf, a.nbytes()); if (e != cudaSuccess) return a; e = cudaMemset(buf, 0, a.nbytes()); cudaFree(buf);"},
 		{"OPS012", "", taken + "try { TORCH_CHECK(n > 0); } catch (...) { throw; }" + freed, taken + "try { TORCH_CHECK(n > 0); } catch (...) { free(buf); throw; }" + freed},
 		{"OPS012", "", taken + "try { TORCH_CHECK(n > 0); } catch (...) { free(buf); throw; } TORCH_CHECK(n > 1);" + freed, taken + "try { g(n); } catch (...) { free(buf); throw; }" + freed},
 		// What frees memory holds it.
 		{"OPS011", "", taken + freed, "std::unique_ptr<float, decltype(&std::free)> buf(static_cast<float*>(std::malloc(a.nbytes())), &std::free);"},
 		{"OPS011", "", taken + "return at::from_blob(buf, {n}, a.options());", taken + "return at::from_blob(buf, {n}, [](void* p) { std::free(p); }, a.options());"},
+		{"OPS011", "", taken + "return at::from_blob(buf, {n}, [](void*) {}, a.options());", taken + "return at::from_blob(buf, {n}, [held = hold(buf)](void*) {}, a.options());"},
 		{"OPS011", "", "float* row_ptr = new float[9]; delete[] row_ptr;", taken + "return at::from_blob(buf, {n}, free, a.options());"},
 
 		{"OPS013", "", array + "const int64_t n = std::max(a.dim(), int64_t{4});" + filled, array + "const int64_t n = std::min(a.dim(), int64_t{4});" + filled},
