@@ -188,6 +188,7 @@ func TestCheckedElsewhere(t *testing.T) {
 		throws = "static void check(int64_t k, int64_t n) { TORCH_CHECK_INDEX(k >= 0 && k < n, k); }\n"
 		gives  = "static int64_t check(int64_t k, int64_t n) { if (k < 0) k += n; TORCH_CHECK(k >= 0 && k < n); return k; }\n"
 		says   = "static bool check(int64_t k, int64_t n) { return 0 <= k && k < n; }\n"
+		not    = "static bool check(int64_t k, int64_t n) { return k < 0 || k >= n; }\n"
 		half   = "static int64_t check(int64_t k, int64_t n) { TORCH_CHECK(k < n); return k; }\n"
 	)
 	for _, tt := range []struct {
@@ -213,6 +214,18 @@ func TestCheckedElsewhere(t *testing.T) {
 		{gives, "s += p[check(q[i], n)];", true},
 		{gives, "s += p[check(row, n)];", true},
 		{says, "if (!check(q[i], n)) continue; s += p[q[i]];", true},
+		{says, "if (check(q[i], n)) continue; s += p[q[i]];", false},
+		{says, "if (check(row, n)) s += 1; s += p[row];", false},
+		{says, "bool ok = check(q[i], n); s += p[q[i]];", false},
+		{says, "check(row, n); s += p[row];", false},
+		{says, "bool ok = check(q[i], n); if (!ok) continue; s += p[q[i]];", true},
+		{says, "TORCH_CHECK(check(q[i], n)); s += p[q[i]];", true},
+		{says, "if (check(q[i], n)) { s += p[q[i]]; }", true},
+		{says, "if (check(q[i], n)) s += 1; else continue; s += p[q[i]];", true},
+		{says, "s += check(q[i], n) ? p[q[i]] : 0;", true},
+		{not, "if (check(q[i], n)) continue; s += p[q[i]];", true},
+		{not, "TORCH_CHECK(!check(row, n)); s += p[row];", true},
+		{not, "TORCH_CHECK(check(row, n)); s += p[row];", false},
 		{half, "s += p[check(q[i], n)];", false},
 		{half, "s += p[check(row, n)];", false},
 	} {
