@@ -14,6 +14,7 @@ type allocation struct {
 	what string
 	name string
 	fail string // holds an error code where it failed: int e = posix_memalign(&p, 64, n);
+	last int    // where that is assigned to again
 }
 
 var allocators = words("malloc calloc realloc aligned_alloc posix_memalign cudaMalloc cudaMallocHost cudaMallocManaged cudaMallocAsync hipMalloc")
@@ -29,6 +30,9 @@ func (a *fn) allocated() (list []allocation) {
 					x.name = a.f.Word(names[0])
 				}
 				x.fail = a.target(i)
+				for x.last = i; x.last < a.def.Body.Last && a.spend(1) && (!a.f.Is(x.last, x.fail) || !a.f.Is(x.last+1, "=")); {
+					x.last++
+				}
 			} else {
 				x.name = a.target(i)
 			}
@@ -182,7 +186,8 @@ func (a *fn) givesAway(x allocation) (away bool) {
 		}
 		args := a.f.Split(span{First: i + 2, Last: a.f.Mate(i + 1)})
 		away = away || len(args) > 2 && a.has(args[0], x.name) && slices.ContainsFunc(args[2:], func(s span) bool {
-			return a.f.Is(s.First, "[") || slices.ContainsFunc(a.wordsOf(s), func(w string) bool {
+			nothing := a.f.Is(s.First+1, "]") && a.f.Is(s.Last-2, "{") // [](void*) {}
+			return a.f.Is(s.First, "[") && !nothing || slices.ContainsFunc(a.wordsOf(s), func(w string) bool {
 				return strings.HasSuffix(strings.ToLower(w), "free") || strings.Contains(w, "delete")
 			})
 		})
@@ -273,7 +278,7 @@ func (a *fn) tests(x allocation, s span, none bool) bool {
 			name = w
 		}
 	}
-	return name != "" && (name == x.name && !none || name == x.fail && none)
+	return name != "" && (name == x.name && !none || name == x.fail && none && s.First < x.last)
 }
 
 // caught reports whether a handler frees the memory that an exception at a token, or in

@@ -607,7 +607,7 @@ func (a *fn) wrapped(name string, before int) bool {
 		if !a.f.Is(i, name) || !a.f.Is(i-1, "(") && !a.f.Is(i-1, ",") {
 			continue
 		}
-		for j := i - 1; j > i-12 && j > a.def.Body.First; j-- {
+		for j := i - 1; j > i-12 && j > a.def.Body.First && !a.f.Is(j, ";"); j-- {
 			switch a.f.Word(j) {
 			case "size", "maybe_wrap_dim", "select", "narrow", "stride", "unsqueeze", "clamp", "sum", "transpose":
 				return true

@@ -393,7 +393,7 @@ func (a *fn) state(name string, at int) aspect {
 	}
 	for _, c := range a.calls {
 		if c.at < at {
-			as |= c.inside(name, r.name)
+			as |= c.inside(at, name, r.name)
 		}
 	}
 	if v := a.lookup(r.name, at); v != nil && v.param >= 0 {
@@ -402,8 +402,9 @@ func (a *fn) state(name string, at int) aspect {
 	return as
 }
 
-// inside is what a called function checks of a tensor that it is given.
-func (c *call) inside(names ...string) (as aspect) {
+// inside is what a called function checks of a tensor that it is given, and what it says of
+// that where at is only reached if it says so.
+func (c *call) inside(at int, names ...string) (as aspect) {
 	for k, arg := range c.args {
 		if !slices.ContainsFunc(c.by.outer(arg), func(i int) bool { return slices.Contains(names, c.by.f.Word(i)) }) {
 			continue
@@ -413,6 +414,10 @@ func (c *call) inside(names ...string) (as aspect) {
 				continue
 			}
 			one := to.ofParam(to.def.Params[k].Name)
+			says, within, beyond := to.ofResult(to.def.Params[k].Name)
+			if says != 0 && (within == beyond || !slices.Contains(to.wordsOf(to.def.Result), "bool") || c.asked(at, beyond)) {
+				one |= says
+			}
 			if n > 0 {
 				one &= as
 			}
@@ -435,15 +440,84 @@ func (a *fn) ofParam(name string) (as aspect) {
 		}
 	}
 	for _, c := range a.calls {
-		as |= c.inside(name)
-	}
-	for _, n := range a.nodes { // return k >= 0 && k < n;
-		if n.stmt.Kind == cppsrc.Return {
-			as |= a.signsOf(&check{cond: n.stmt.Head}, name)
-		}
+		as |= c.inside(a.def.Body.Last, name)
 	}
 	a.states[key] = as
 	return as
+}
+
+// ofResult is what a function gives back about a parameter, return k >= 0 && k < n, and
+// whether that says that it is within, or that it is not.
+func (a *fn) ofResult(name string) (as aspect, within, beyond bool) {
+	for _, n := range a.nodes {
+		cond := n.stmt.Head
+		if n.stmt.Kind != cppsrc.Return || !a.spend(1+cond.Last-cond.First) {
+			continue
+		}
+		as |= a.signsOf(&check{cond: cond}, name)
+		for _, i := range a.names(cond) {
+			for _, side := range []int{1, -1} {
+				sign, other := a.f.Word(i+side), a.f.Word(i+2*side)
+				if !a.f.Is(i, name) || sign == "" || !strings.ContainsAny(sign[:1], "<>") {
+					continue
+				}
+				less := (sign[0] == '<') == (side > 0)
+				if ok := less != (other == "0" || other == "-"); ok != a.f.Is(cond.First, "!") {
+					within = true
+				} else {
+					beyond = true
+				}
+			}
+		}
+	}
+	return as, within, beyond
+}
+
+// asked reports whether what a call says of an index decides whether at is reached. Where
+// the index is within the call gives true, or false if beyond says so.
+func (c *call) asked(at int, beyond bool) bool {
+	a, first := c.by, c.at
+	n := a.nodeAt(c.at)
+	for a.f.Is(first-1, "::") {
+		first -= 2
+	}
+	for a.f.Is(first-1, "(") && !a.f.IsIdent(first-2) {
+		first--
+	}
+	holds := a.f.Is(first-1, "!") == beyond
+	if n == nil {
+		return false
+	}
+	in := func(list []*cppsrc.Stmt) bool {
+		return slices.ContainsFunc(list, func(s *cppsrc.Stmt) bool { return at >= s.All.First && at < s.All.Last })
+	}
+	switch n.stmt.Kind {
+	case cppsrc.If:
+		if holds {
+			return in(n.stmt.Body) || a.leaves(n.stmt.Else)
+		}
+		return in(n.stmt.Else) || a.leaves(n.stmt.Body)
+	case cppsrc.Expr:
+	default: // a loop, or what goes back to a caller that asks
+		return true
+	}
+	for i := first - 1; i >= n.stmt.Head.First; i-- {
+		if w := a.f.Word(i); a.f.Is(i+1, "(") && a.f.Mate(i+1) > c.at && a.f.IsIdent(i) {
+			return holds && throwing(w) || !throwing(w) && a.p.macro(a.src, w) != nil
+		}
+	}
+	if a.nodeAt(at) == n { // within(k, n) ? p[k] : 0
+		return true
+	}
+	for _, o := range a.checks { // bool ok = within(k, n);
+		if o.at > c.at && o.at < at && slices.ContainsFunc(a.names(o.cond), func(i int) bool {
+			v := a.lookup(a.f.Word(i), i)
+			return v != nil && slices.ContainsFunc(append(slices.Clone(v.assigned), v.init), func(s span) bool { return c.at >= s.First && c.at < s.Last })
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 // fromCallers is what all callers make sure of. An operator that is registered is
@@ -491,7 +565,7 @@ func (a *fn) compared(name string, at int) (below, above bool) {
 	}
 	for _, c := range a.calls {
 		if c.at < at {
-			as |= c.inside(name)
+			as |= c.inside(at, name)
 		}
 	}
 	return as&hasLower != 0, as&hasUpper != 0

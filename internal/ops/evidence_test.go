@@ -62,6 +62,25 @@ func TestUncheckedIsNoEvidence(t *testing.T) {
 	}
 }
 
+// Functions of torch check their arguments; one that is seen nowhere may do anything.
+func TestHandsOut(t *testing.T) {
+	for body, made := range map[string]bool{
+		"return at::relu(x);": true,
+		"return seen(x);":     true,
+		"auto g = [](at::Tensor y) { return y + 1; }; return g(x);": true,
+		"return std::move(x).add(int64_t(x.size(0)));":              true,
+		"elsewhere(x.size(0)); return x.clone();":                   true,
+		"return helper_elsewhere(x, 1);":                            false,
+		"return ns::helper_elsewhere<float>(x);":                    false,
+		"auto y = x + 1; fill(out(y)); return y;":                   false,
+	} {
+		got := looked(t, map[string]string{"op.cpp": "#include <torch/extension.h>\nat::Tensor seen(at::Tensor x) { return x.add(1); }\nat::Tensor f(at::Tensor x) { " + body + " }\nTORCH_LIBRARY(ns, m) { m.def(\"f(Tensor x) -> Tensor\", f); }\n"}, "OPS090")
+		if (len(got) == 1) != made {
+			t.Errorf("%s: %q", body, got)
+		}
+	}
+}
+
 // An operator that a test hands on is tested as one that it calls.
 func TestTested(t *testing.T) {
 	const op = "#include <torch/extension.h>\nat::Tensor f(const at::Tensor& x) { return x; }\nTORCH_LIBRARY(ns, m) { m.def(\"a(Tensor x) -> Tensor\", f); }\n"
@@ -82,9 +101,28 @@ func TestTested(t *testing.T) {
 		"self.a = 1":                                                               false,
 		"a = 1\ng(a)":                                                              false,
 		"print('a')":                                                               false,
+		"ops = torch.ops.ns\ndef test():\n    f = ops.a\n    f(x)":                 true,
+		"from torch.utils.cpp_extension import load\nlib = load('m', ['op.cpp'])\nlib.a(x)":            true,
+		"lib = pytest.importorskip('ext')\nlib.a(x)":                                                   true,
+		"getattr(torch.ops.ns, 'a')(x)":                                                                true,
+		"class Test:\n    def test(self): self.ops.a(x)\n    def setUp(self): self.ops = torch.ops.ns": true,
+		"def test(ext): ext.a(x)":                                                                      true,
+		"names = ['a']\n@pytest.mark.parametrize('n', names)\ndef test(n): getattr(o, n)(x)":           true,
+		"@pytest.mark.parametrize('n', [('a', 1), ('b', 2)])\ndef test(n, k): getattr(o, n)(x)":        true,
+		"[getattr(o, n)(x) for n in ('a', 'b')]":                                                       true,
+		"from pkg import Model\ndef test():\n    m = Model()\n    m.through(x)":                        true,
+		"def test():\n    l = torch.nn.Linear(2, 2)\n    assert f(l.a)":                                false,
+		"class Other:\n    a = 3\no = Other()\nassert o.a == 3":                                        false,
+		"class Test:\n    def test(self): assert self.a == 1":                                          false,
+		"class Test:\n    def a(self): pass\n    def test(self): self.a()":                             false,
+		"from unittest import mock\nm = mock.Mock()\nm.a(x)":                                           false,
+		"from pkg import Thing\nw = Thing().a\ng(w)":                                                   false,
+		"print([l.a for l in (1, 2)])":                                                                 false,
+		"d = {'a': 3}\nassert getattr(o, n) == d['a']":                                                 false,
+		"assert 'a' != getattr(o, n)":                                                                  false,
 	} {
 		got := scanned(t, map[string]string{
-			"op.cpp": op, "tests/test_a.py": "import pytest, torch\n" + test + "\n", "pkg.py": "import torch\ndef via(x): return torch.ops.ns.a.default(x)\n",
+			"op.cpp": op, "tests/test_a.py": "import pytest, torch\n" + test + "\n", "pkg.py": "import torch\ndef via(x): return torch.ops.ns.a.default(x)\nclass Model:\n    def through(self, x): return via(x)\n",
 		})
 		if (len(ofRule(got, "OPS092")) == 1) != is || (len(ofRule(got, "OPS061")) == 0) != is {
 			t.Errorf("%s: %q", test, ofRule(got, "OPS061", "OPS092"))

@@ -412,8 +412,12 @@ func (l *looker) builtIn(a *fn) {
 func (l *looker) registrations(p *world) {
 	p.unread(l)
 	for _, m := range p.modules {
+		if !m.src.test && p.mute(&m) {
+			line, column := m.src.f.Place(m.at)
+			l.out(notRead.Undetermined(finding.Where{Path: m.src.path}.Line1(line+m.src.line, column), "this module registers nothing that is recognised, so which operators it has is not known"))
+		}
 		if m.python && !m.src.test && slices.ContainsFunc(p.entries, func(r *registration) bool { return r.src == m.src && r.python && takesTensors(r) }) {
-			l.foundAs(pybindOnly, pybindOnly.Severity, m.src, m.at, "the operators of this module are bound by pybind11 alone, so the dispatcher of torch does not know of them")
+			l.foundAs(pybindOnly, pybindOnly.Severity, m.src, m.at, fmt.Sprintf("the operators of this module are bound by %s alone, so the dispatcher of torch does not know of them", map[bool]string{true: "nanobind", false: "pybind11"}[m.src.f.Is(m.at, "NB_MODULE")]))
 		}
 	}
 	for _, r := range p.entries {
@@ -509,6 +513,9 @@ func (l *looker) checked(r *registration) {
 			as |= hasDevice
 		}
 		raw := a.below(func(b *fn) bool { return len(b.accesses) > 0 || len(b.launches) > 0 })
+		if !raw && a.below((*fn).handsOut) {
+			continue
+		}
 		if !raw {
 			l.found(entryFound, a, a.def.At, a.operator()+" is made of operators of torch, which check their arguments")
 			continue
@@ -523,4 +530,31 @@ func (l *looker) checked(r *registration) {
 			l.found(entryFound, a, a.def.At, fmt.Sprintf("%s checks %s", a.operator(), strings.Join(names, ", ")))
 		}
 	}
+}
+
+// knownSpaces are the namespaces of torch and of C++, whose functions check what they are given.
+var knownSpaces = words("at torch c10 std")
+
+// handsOut reports whether a function gives a tensor to one that is seen nowhere, and so may
+// do anything with its memory.
+func (a *fn) handsOut() (out bool) {
+	a.each(func(i int) {
+		w := a.f.Word(i)
+		open, ok := a.argsAt(i)
+		if out || !ok || a.member(i) || notTypes[w] || w == "decltype" || kindOf(w) != otherKind || strings.ToUpper(w) == w || checksByName(w) ||
+			a.lookup(w, i) != nil || len(a.p.byName[w]) > 0 || a.p.macro(a.src, w) != nil {
+			return
+		}
+		space := i
+		for a.f.Is(space-1, "::") && a.f.IsIdent(space-2) {
+			space -= 2
+		}
+		if space < i && (knownSpaces[a.f.Word(space)] || len(a.p.byName[a.f.Word(i-2)+"::forward"]) > 0) {
+			return
+		}
+		out = slices.ContainsFunc(a.outer(span{First: open + 1, Last: a.f.Mate(open)}), func(j int) bool {
+			return a.tensorNamed(a.f.Word(j), j) && !a.f.Is(j+1, ".")
+		})
+	})
+	return out
 }

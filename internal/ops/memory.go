@@ -1,8 +1,11 @@
 package ops
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/andiron-dev/andiron/internal/cppsrc"
@@ -109,11 +112,15 @@ func rankOr(b *bound) string {
 // overrun finds a subscript of an array that goes as far as a tensor or a parameter
 // says, and no check holds that against anything.
 func (a *fn) overrun(v *variable) (int, *bound) {
+	most, known := a.number(v.array)
+	if !known {
+		most = math.MaxInt64
+	}
 	for _, s := range a.subs {
 		if s.name != v.name || a.lookup(s.name, s.at) != v || len(s.indices) == 0 || !a.counted(s.indices[0]) {
 			continue
 		}
-		if b := a.reach(s.indices[0]); !b.empty() && !b.loaded && !a.limited(s.indices[0], b, s.at) {
+		if b := a.reach(s.indices[0]); !b.empty() && !b.loaded && !a.limited(s.indices[0], b, s.at, most) {
 			return s.at, b
 		}
 	}
@@ -124,7 +131,7 @@ func (a *fn) overrun(v *variable) (int, *bound) {
 		}
 		args := a.f.Split(span{First: i + 2, Last: a.f.Mate(i + 1)})
 		if len(args) == 3 && a.f.Is(args[0].First, v.name) && args[0].Last == args[0].First+1 {
-			if b := a.boundOf(args[2]); !b.empty() && !a.limited(args[2], b, i) {
+			if b := a.boundOf(args[2]); !b.empty() && !a.limited(args[2], b, i, math.MaxInt64) { // which counts bytes
 				at, found = i, b
 			}
 		}
@@ -132,13 +139,14 @@ func (a *fn) overrun(v *variable) (int, *bound) {
 	return at, found
 }
 
-// limited reports whether a condition before at is about what an index goes up to.
-func (a *fn) limited(index span, b *bound, at int) bool {
-	if a.bounded(index, 0) {
+// limited reports whether a condition before at is about what an index goes up to, and no
+// number in it is above one.
+func (a *fn) limited(index span, b *bound, at int, most int64) bool {
+	if a.bounded(index, most, 0) {
 		return true
 	}
 	for _, c := range a.checks {
-		if c.at >= at || !a.constant(c.cond) {
+		if c.at >= at || !a.constant(c.cond) || a.compares(c) && !a.atMost(c, most, func(i int) bool { return a.sizeOf(i, b) }) {
 			continue
 		}
 		for name := range b.tensors {
@@ -148,7 +156,35 @@ func (a *fn) limited(index span, b *bound, at int) bool {
 		}
 	}
 	for name := range b.params {
-		if _, above := a.compared(name, at); above {
+		is := func(i int) bool { return !a.member(i) && a.f.Is(i, name) }
+		if _, above := a.compared(name, at); above && !slices.ContainsFunc(a.checks, func(c *check) bool {
+			return c.at < at && a.atMost(c, math.MaxInt64, is) && !a.atMost(c, most, is)
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+// compares reports whether a condition has a sign, and is no call that says it by its name.
+func (a *fn) compares(c *check) bool {
+	return c.sign != "" || slices.ContainsFunc([]string{"<", "<=", "==", "!=", ">", ">="}, func(sign string) bool { return a.has(c.cond, sign) })
+}
+
+// sizeOf reports whether a name is a size, or the number of dimensions, that a bound is of.
+func (a *fn) sizeOf(i int, b *bound) bool {
+	if a.member(i) {
+		c := &check{tensors: map[string]aspect{}}
+		a.saysOfMember(c, i)
+		for name, as := range c.tensors {
+			if b.tensors[name] && (b.rank && as&hasRank != 0 || !b.rank && as&hasSize != 0) {
+				return true
+			}
+		}
+		return false
+	}
+	for name := range a.boundOf(span{First: i, Last: i + 1}).tensors {
+		if b.tensors[name] {
 			return true
 		}
 	}
@@ -157,17 +193,61 @@ func (a *fn) limited(index span, b *bound, at int) bool {
 
 // bounded reports whether an expression bounds what it gives, or what a name in it counts
 // up to or begins as is bounded: const int64_t n = std::min(x.dim(), int64_t{4}).
-func (a *fn) bounded(s span, depth int) bool {
+func (a *fn) bounded(s span, most int64, depth int) bool {
 	if depth > mostSteps || !a.spend(s.Last-s.First+1) {
 		return false
 	}
-	return a.clamped(s) || slices.ContainsFunc(a.names(s), func(i int) bool {
+	return a.clampedTo(s, most) || slices.ContainsFunc(a.names(s), func(i int) bool {
 		if n := a.loopOf(a.f.Word(i), i); n != nil {
-			return a.bounded(n.loop.bound, depth+1)
+			return a.bounded(n.loop.bound, most, depth+1)
 		}
 		v := a.lookup(a.f.Word(i), i)
-		return v != nil && v.param < 0 && len(v.assigned) == 0 && kindOf(v.typ) != tensor && a.bounded(v.init, depth+1)
+		return v != nil && v.param < 0 && len(v.assigned) == 0 && kindOf(v.typ) != tensor && a.bounded(v.init, most, depth+1)
 	})
+}
+
+// clampedTo is clamped where min has an argument that is no size of a tensor and no
+// parameter, and is not above a number, as far as it is known.
+func (a *fn) clampedTo(s span, most int64) bool {
+	for i := s.First; i < s.Last; i++ {
+		open, ok := a.argsAt(i)
+		if !a.f.Is(i, "min") || !ok {
+			if a.clamped(span{First: i, Last: i + 1}) {
+				return true
+			}
+			continue
+		}
+		if a.f.Is(open+1, "{") { // std::min({a, b, c})
+			open++
+		}
+		if slices.ContainsFunc(a.f.Split(span{First: open + 1, Last: a.f.Mate(open)}), func(arg span) bool {
+			n, known := a.number(arg)
+			return known && n <= most || !known && a.boundOf(arg).empty()
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+// number gives what an expression is, if it is a number, or a constant that is one.
+func (a *fn) number(s span) (int64, bool) {
+	s = a.inner(s)
+	if a.f.IsIdent(s.First) && (a.f.Is(s.First+1, "{") || a.f.Is(s.First+1, "(")) && a.f.Mate(s.First+1)+1 == s.Last { // int64_t{4}
+		s = span{First: s.First + 2, Last: s.Last - 1}
+	}
+	text, ok := a.literal(s)
+	if v := a.constantAt(s.First); !ok && s.Last == s.First+1 && v != nil {
+		text, ok = a.literal(v.init)
+	}
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(strings.ReplaceAll(text, "'", ""), 0, 64)
+	if errors.Is(err, strconv.ErrRange) {
+		return math.MaxInt64, true
+	}
+	return n, err == nil
 }
 
 // constant reports whether a condition names a number other than 0, or a constant.
@@ -187,12 +267,19 @@ func (a *fn) constant(s span) bool {
 // fixed reports whether a name is no variable: one that is declared elsewhere, or a
 // constant that is a number.
 func (a *fn) fixed(i int) bool {
+	return a.lookup(a.f.Word(i), i) == nil || a.constantAt(i) != nil
+}
+
+// constantAt is the constant that a name means which is a number, or nil.
+func (a *fn) constantAt(i int) *variable {
 	v := a.lookup(a.f.Word(i), i)
-	if v == nil {
-		return true
+	if v == nil || v.param >= 0 || !strings.Contains(v.typ, "const") {
+		return nil
 	}
-	_, number := a.literal(v.init)
-	return number && v.param < 0 && strings.Contains(v.typ, "const")
+	if _, ok := a.literal(v.init); !ok {
+		return nil
+	}
+	return v
 }
 
 // unwritten is OPS014.

@@ -2,6 +2,7 @@ package ops
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -422,7 +423,7 @@ func (a *fn) few(size string, at int) bool {
 		if !a.spend(1 + c.cond.Last - c.cond.First) {
 			return true
 		}
-		return c.hard && c.at < at && a.atMost(c.cond, func(i int) bool {
+		return c.hard && c.at < at && a.atMost(c, math.MaxInt32, func(i int) bool {
 			b := newBound()
 			if a.member(i) {
 				a.sizeMember(b, i)

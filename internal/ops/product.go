@@ -2,6 +2,7 @@ package ops
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -167,7 +168,7 @@ func (a *fn) smallOf(names []string, b *bound, at int) bool {
 		if !a.spend(1 + c.cond.Last - c.cond.First) {
 			return true
 		}
-		return c.hard && c.at < at && a.atMost(c.cond, func(j int) bool {
+		return c.hard && c.at < at && a.atMost(c, math.MaxInt32, func(j int) bool {
 			if a.member(j) {
 				ch, ok := a.chainBefore(j - 1)
 				return ok && sizeMembers[a.f.Word(j)] && !a.f.Is(j, "dim") && b.tensors[a.rootName(ch.base, j)]
@@ -178,9 +179,9 @@ func (a *fn) smallOf(names []string, b *bound, at int) bool {
 }
 
 // atMost reports whether a condition holds one of some names against a constant from
-// above. That it is an if that leaves, and so the other way round, makes no difference.
-func (a *fn) atMost(cond span, is func(int) bool) bool {
-	for i := cond.First; i < cond.Last; i++ {
+// above, and against none that is known to be above a number.
+func (a *fn) atMost(c *check, most int64, is func(int) bool) bool {
+	for i := c.cond.First; i < c.cond.Last; i++ {
 		if !a.f.IsIdent(i) || !is(i) {
 			continue
 		}
@@ -188,39 +189,57 @@ func (a *fn) atMost(cond span, is func(int) bool) bool {
 		if open, ok := a.argsAt(i); ok {
 			end = a.f.Mate(open) + 1
 		}
-		switch a.f.Word(end) {
-		case "<", "<=", "==", ">", ">=":
-			if a.large(end + 1) {
-				return true
-			}
+		if w := a.f.Word(end + 1); (a.f.Is(end, "+") || a.f.Is(end, "-")) && w != "" && digit(w[0]) { // x.dim() - 1 < 4
+			end += 2
 		}
 		first := i
 		if a.member(i) {
-			if c, ok := a.chainBefore(i - 1); ok {
-				first = c.first
+			if ch, ok := a.chainBefore(i - 1); ok {
+				first = ch.first
 			}
 		}
-		switch a.f.Word(first - 1) {
-		case "<", "<=", "==", ">", ">=":
-			if a.large(first - 2) {
-				return true
-			}
+		if c.above(a.f.Word(end), true) && a.caps(end+1, most) || c.above(a.f.Word(first-1), false) && a.caps(first-2, most) {
+			return true
 		}
 	}
 	return false
 }
 
-// large reports whether a token is a number other than 0 and 1, or a constant that has a
-// name.
-func (a *fn) large(i int) bool {
+// above reports whether a sign says that what stands before it, or behind it, is no more
+// than what stands on the other side. An if that leaves says so the other way round, and
+// one that does not may do either.
+func (c *check) above(sign string, before bool) bool {
+	if sign == "," {
+		sign = c.sign
+	}
+	switch sign {
+	case "<", "<=":
+		return !c.hard || before != c.leaves
+	case ">", ">=":
+		return !c.hard || before == c.leaves
+	case "==":
+		return !c.leaves
+	case "!=":
+		return c.leaves || !c.hard
+	}
+	return false
+}
+
+// caps reports whether a token is a number that is not above another one, or a constant
+// that has a name.
+func (a *fn) caps(i int, most int64) bool {
 	for a.f.Is(i, "(") {
 		i++
 	}
 	if i < 0 || i >= len(a.f.Tokens) {
 		return false
 	}
-	if a.f.Tokens[i].Kind == cppsrc.Number {
-		return a.f.Word(i) != "0" && (a.f.Word(i) != "1" || a.f.Is(i+1, "<<"))
+	if n, ok := a.number(span{First: i, Last: i + 1}); ok {
+		if w := a.f.Word(i + 2); a.f.Is(i+1, "<<") && w != "" && digit(w[0]) { // 1 << 20
+			shift, _ := a.number(span{First: i + 2, Last: i + 3})
+			return shift < 63 && n <= most>>shift
+		}
+		return n <= most
 	}
 	return a.f.IsIdent(i) && !a.f.Is(i+1, ".") && !a.f.Is(i+1, "(") && a.fixed(i) && !a.member(i)
 }

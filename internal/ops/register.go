@@ -31,7 +31,7 @@ func (p *world) registrations(src *source) {
 			continue
 		}
 		if d.Macro {
-			p.modules = append(p.modules, module{src: src, at: d.At, python: r.python, name: r.space})
+			p.modules = append(p.modules, module{src: src, at: d.At, body: d.Body, python: r.python, impl: r.key != "", name: r.space})
 		}
 		for i := d.Body.First; i < d.Body.Last; i++ {
 			if p.registers(r, i) { // a lambda in it registers nothing
@@ -91,7 +91,7 @@ func (p *world) block(src *source, name string, args []string, depth int) (r reg
 	if len(args) == 0 || depth > mostSteps {
 		return r, false
 	}
-	r = registration{src: src, space: args[0], python: strings.Contains(name, "PYBIND11_MODULE")}
+	r = registration{src: src, space: args[0], python: strings.Contains(name, "PYBIND11_MODULE") || name == "NB_MODULE"}
 	if strings.Contains(name, "TORCH_LIBRARY_IMPL") && len(args) > 1 {
 		r.key = args[1][strings.LastIndexByte(args[1], ':')+1:]
 	}
@@ -121,12 +121,31 @@ func (p *world) block(src *source, name string, args []string, depth int) (r reg
 	return r, false
 }
 
-// module is a TORCH_LIBRARY or a PYBIND11_MODULE.
+// module is a TORCH_LIBRARY, a PYBIND11_MODULE or an NB_MODULE.
 type module struct {
 	src    *source
 	at     int
+	body   span
 	python bool
+	impl   bool // of operators that are declared elsewhere
 	name   string
+}
+
+// mute reports whether a module has something in it, and no operator was recognised there,
+// nor in a source with a function that it calls.
+func (p *world) mute(m *module) bool {
+	f, srcs := m.src.f, map[*source]bool{m.src: true}
+	for i := m.body.First; i < m.body.Last && p.work > 0; i++ {
+		if f.IsIdent(i) && f.Is(i+1, "(") {
+			p.work -= len(p.byName[f.Word(i)])
+			for _, a := range p.byName[f.Word(i)] {
+				srcs[a.src] = true
+			}
+		}
+	}
+	p.work -= m.body.Last - m.body.First + len(p.entries)
+	some := slices.ContainsFunc(f.Tokens[m.body.First:m.body.Last], func(t cppsrc.Token) bool { return t.Kind == cppsrc.Ident })
+	return some && !m.impl && p.work > 0 && !slices.ContainsFunc(p.entries, func(r *registration) bool { return srcs[r.src] })
 }
 
 // registers reads m.def("f(Tensor x) -> Tensor", f) or m.impl("f", f) at i, if that is what

@@ -42,6 +42,7 @@ func TestRegistered(t *testing.T) {
 		"#define MINE(ns, m) TORCH_LIBRARY(ns, m)\nMINE(a, m) { m.def(\"f\", &f); }":                                             "f",
 		"#define A(ns, m) B(ns, m)\n#define B(ns, m) A(ns, m)\nA(a, m) { m.def(\"f\", &f); }":                                    "",
 		"#define MINE(ns, m) void init(ns m)\nMINE(a, m) { m.def(\"f\", &f); }":                                                  "",
+		`NB_MODULE(m, m) { m.def("f", &f); }`:                                                                                    "f",
 		`void bind(py::module_& m) { m.def("f", &f); }`:                                                                          "f",
 		`void bind(at::Tensor& m) { m.def("f", &f); }`:                                                                           "",
 		`PYBIND11_MODULE(m, m) { py::class_<S>(m, "S").def_static("f", &f); }`:                                                   "f",
@@ -84,5 +85,24 @@ func TestLambdas(t *testing.T) {
 	got = ofRule(scanned(t, map[string]string{"op.cpp": deep}), "undetermined OPS080")
 	if !slices.Contains(got, "undetermined OPS080 op.cpp:3:51: the lambda that is registered as f could not be read, so what it does is not known") {
 		t.Errorf("%q", got)
+	}
+}
+
+// A module of which nothing is recognised may have operators all the same.
+func TestMuteModules(t *testing.T) {
+	const head = "#include <torch/extension.h>\n"
+	for text, mute := range map[string]bool{
+		"#define REG(n) m.def(#n, [](at::Tensor x, int64_t i) { return x; });\nPYBIND11_MODULE(m, m) { REG(g) REG(h) }": true,
+		"NB_MODULE(m, m) { bind_elsewhere(m); }":                                                       true,
+		"TORCH_LIBRARY(ns, m) { for (auto& s : schemas()) m.def(s); }":                                 true,
+		"PYBIND11_MODULE(m, m) {}":                                                                     false,
+		"PYBIND11_MODULE(m, m) { m.def(\"g\", [](at::Tensor x) { return x; }); }":                      false,
+		"PYBIND11_MODULE(m, m) { bind(m); }\nvoid bind(py::module& m) { m.def(\"f\", &f); }":           false,
+		"TORCH_LIBRARY_IMPL(_, PrivateUse1, m) { m.fallback(torch::CppFunction::makeFallthrough()); }": false,
+	} {
+		got := ofRule(scanned(t, map[string]string{"op.cpp": head + text + "\n"}), "undetermined OPS080")
+		if (len(got) == 1 && strings.Contains(got[0], "this module registers nothing that is recognised")) != mute || !mute && len(got) > 0 {
+			t.Errorf("%s: %q", text, got)
+		}
 	}
 }

@@ -28,7 +28,7 @@ var noSchema = &rule.Rule{
 var pybindOnly = &rule.Rule{
 	ID: "OPS042", Title: "Operators that only pybind11 knows of", Strategy: finding.CustomOps,
 	Severity: finding.Low, Since: since, Refs: []string{"PyTorch tutorial, Custom C++ and CUDA Operators", "torch/library.h TORCH_LIBRARY"},
-	Text: "Functions of a PYBIND11_MODULE bypass the dispatcher of torch: nothing chooses by device, there is no schema, autograd, torch.compile and torch.export do not see them, and torch.library.opcheck cannot test them.",
+	Text: "Functions of a PYBIND11_MODULE, or an NB_MODULE of nanobind, bypass the dispatcher of torch: nothing chooses by device, there is no schema, autograd, torch.compile and torch.export do not see them, and torch.library.opcheck cannot test them.",
 	Fix:  "register them with TORCH_LIBRARY and TORCH_LIBRARY_IMPL",
 }
 
@@ -70,7 +70,7 @@ var hasBuiltIn = &rule.Rule{
 var notRead = &rule.Rule{
 	ID: "OPS080", Title: "C++ or CUDA that could not be read", Strategy: finding.CustomOps,
 	Severity: finding.Medium, Verdict: finding.Unreadable, Since: since, Refs: []string{"ISO C++20 [lex]"},
-	Text: "A bracket or a string does not end, statements are nested too deep, or the file is over a limit. Or what an extension is built of is not there to be read: load_inline is given text or functions that are put together as the program runs, or a source that is named is not in the project, or in another language. What stands around it was looked at; what the part itself does is not known.",
+	Text: "A bracket or a string does not end, statements are nested too deep, or the file is over a limit. Or what an extension is built of is not there to be read: load_inline is given text or functions that are put together as the program runs, or a source that is named is not in the project, or in another language. Or a module has something in it, and no operator of it was recognised, as where a macro registers them. What stands around it was looked at; what the part itself does is not known.",
 	Fix:  "mend the file, or move what is no source of an operator out of the project; write the text of load_inline out, or keep it in a source file",
 }
 

@@ -89,17 +89,30 @@ func TestSpellings(t *testing.T) {
 		{"OPS012", "", taken + "if (!buf) g(n); else throw std::bad_alloc();" + freed, taken + "if (NULL == buf) { g(n); throw std::bad_alloc(); }" + freed},
 		{"OPS012", "", "void* buf; if (posix_memalign(&buf, 64, a.nbytes()) == 0) { TORCH_CHECK(a.dim() == 1); free(buf); }", "void* buf; if (posix_memalign(&buf, 64, a.nbytes()) != 0) throw std::bad_alloc(); free(buf);"},
 		{"OPS012", "", "void* buf; auto e = cudaMalloc(&buf, a.nbytes()); TORCH_CHECK(e != cudaSuccess); cudaFree(buf);", "void* buf; auto e = cudaMalloc(&buf, a.nbytes()); TORCH_CHECK(e == cudaSuccess); cudaFree(buf);"},
+		{"OPS012", "", "void* buf; cudaError_t e = cudaMalloc(&buf, a.nbytes()); if (e != cudaSuccess) return a; e = cudaMemset(buf, 0, a.nbytes()); if (e != cudaSuccess) return a; cudaFree(buf);", "void* buf; cudaError_t e; e = cudaMalloc(&buf, a.nbytes()); if (e != cudaSuccess) return a; e = cudaMemset(buf, 0, a.nbytes()); cudaFree(buf);"},
 		{"OPS012", "", taken + "try { TORCH_CHECK(n > 0); } catch (...) { throw; }" + freed, taken + "try { TORCH_CHECK(n > 0); } catch (...) { free(buf); throw; }" + freed},
 		{"OPS012", "", taken + "try { TORCH_CHECK(n > 0); } catch (...) { free(buf); throw; } TORCH_CHECK(n > 1);" + freed, taken + "try { g(n); } catch (...) { free(buf); throw; }" + freed},
 		// What frees memory holds it.
 		{"OPS011", "", taken + freed, "std::unique_ptr<float, decltype(&std::free)> buf(static_cast<float*>(std::malloc(a.nbytes())), &std::free);"},
 		{"OPS011", "", taken + "return at::from_blob(buf, {n}, a.options());", taken + "return at::from_blob(buf, {n}, [](void* p) { std::free(p); }, a.options());"},
+		{"OPS011", "", taken + "return at::from_blob(buf, {n}, [](void*) {}, a.options());", taken + "return at::from_blob(buf, {n}, [held = hold(buf)](void*) {}, a.options());"},
 		{"OPS011", "", "float* row_ptr = new float[9]; delete[] row_ptr;", taken + "return at::from_blob(buf, {n}, free, a.options());"},
 
 		{"OPS013", "", array + "const int64_t n = std::max(a.dim(), int64_t{4});" + filled, array + "const int64_t n = std::min(a.dim(), int64_t{4});" + filled},
 		{"OPS013", "", array + "const int64_t n = a.dim();" + filled, array + "const int64_t m = std::min<int64_t>(a.dim(), 4); const int64_t n = m;" + filled},
 		{"OPS013", "", array + "const int64_t n = a.dim(); int64_t m = 4; m = n; TORCH_CHECK(n <= m);" + filled, "constexpr int64_t m = 4; int64_t v[m]; const int64_t n = a.dim(); TORCH_CHECK(n <= m);" + filled},
 		{"OPS013", "", array + "const int64_t n = a.dim();" + filled, "const int64_t m = 4; " + array + "const int64_t n = a.dim(); if (n > m) throw std::runtime_error(\"dims\");" + filled},
+		// A bound that is known is not above the size, and is one from above.
+		{"OPS013", "", array + "const int64_t n = std::min<int64_t>(a.dim(), 16);" + filled, array + "const int64_t n = std::min<int64_t>(a.dim(), kMost);" + filled},
+		{"OPS013", bytes, array + "const int64_t n = std::min<int64_t>(a.dim(), o.dim());" + filled, array + "const int64_t n = std::min({a.dim(), o.dim(), int64_t{3}});" + filled},
+		{"OPS013", "", array + "const int64_t n = a.dim(); constexpr int m = 16; TORCH_CHECK(a.dim() <= m);" + filled, array + "const int64_t n = a.dim(); constexpr int m = 3; TORCH_CHECK(a.dim() <= m);" + filled},
+		{"OPS013", "", array + "const int64_t n = a.dim(); TORCH_CHECK(a.dim() >= 4);" + filled, array + "const int64_t n = a.dim(); TORCH_CHECK(4 >= a.dim());" + filled},
+		{"OPS013", "", array + "const int64_t n = a.dim(); if (a.dim() < 4) return a;" + filled, array + "const int64_t n = a.dim(); if (a.dim() > 4) return a;" + filled},
+		{"OPS013", "", array + "const int64_t n = a.dim(); TORCH_CHECK_GE(n, 4);" + filled, array + "const int64_t n = a.dim(); TORCH_CHECK_LE(n, 4);" + filled},
+		{"OPS013", ", int64_t n", array + "TORCH_CHECK(n <= 16);" + filled, array + "TORCH_CHECK(n >= 0 && n <= 4);" + filled},
+		{"OPS013", "", array + "const int64_t n = a.dim(); TORCH_CHECK(n == 5);" + filled, array + "const int64_t n = a.dim(); if (n != 4) throw std::runtime_error(\"dims\");" + filled},
+		{"OPS021", "", sized + "TORCH_CHECK(rows >= 16 && cols >= 16);\n" + loops + "s += p[i * cols + j];", sized + "TORCH_CHECK_LE(rows, 4096); if (cols > 1 << 10) return a;\n" + loops + "s += p[i * cols + j];"},
+		{"OPS021", "", sized + "if (rows < 16) return a;\n" + loops + "s += p[i * cols + j];", sized + "if (rows != 16) return a;\n" + loops + "s += p[i * cols + j];"},
 		{"OPS021", "", sized + loops + "s += p[i * cols + j];", sized + "constexpr int m = 4096; TORCH_CHECK(rows <= m && cols <= m);\n" + loops + "s += p[i * cols + j];"},
 
 		{"OPS004", bytes, "memcpy(o.data_ptr(), a.data_ptr(), a.nbytes());", "TORCH_CHECK(o.sizes() == a.sizes());\nmemcpy(o.data_ptr(), a.data_ptr(), a.nbytes());"},
@@ -175,6 +188,7 @@ func TestCheckedElsewhere(t *testing.T) {
 		throws = "static void check(int64_t k, int64_t n) { TORCH_CHECK_INDEX(k >= 0 && k < n, k); }\n"
 		gives  = "static int64_t check(int64_t k, int64_t n) { if (k < 0) k += n; TORCH_CHECK(k >= 0 && k < n); return k; }\n"
 		says   = "static bool check(int64_t k, int64_t n) { return 0 <= k && k < n; }\n"
+		not    = "static bool check(int64_t k, int64_t n) { return k < 0 || k >= n; }\n"
 		half   = "static int64_t check(int64_t k, int64_t n) { TORCH_CHECK(k < n); return k; }\n"
 	)
 	for _, tt := range []struct {
@@ -200,6 +214,18 @@ func TestCheckedElsewhere(t *testing.T) {
 		{gives, "s += p[check(q[i], n)];", true},
 		{gives, "s += p[check(row, n)];", true},
 		{says, "if (!check(q[i], n)) continue; s += p[q[i]];", true},
+		{says, "if (check(q[i], n)) continue; s += p[q[i]];", false},
+		{says, "if (check(row, n)) s += 1; s += p[row];", false},
+		{says, "bool ok = check(q[i], n); s += p[q[i]];", false},
+		{says, "check(row, n); s += p[row];", false},
+		{says, "bool ok = check(q[i], n); if (!ok) continue; s += p[q[i]];", true},
+		{says, "TORCH_CHECK(check(q[i], n)); s += p[q[i]];", true},
+		{says, "if (check(q[i], n)) { s += p[q[i]]; }", true},
+		{says, "if (check(q[i], n)) s += 1; else continue; s += p[q[i]];", true},
+		{says, "s += check(q[i], n) ? p[q[i]] : 0;", true},
+		{not, "if (check(q[i], n)) continue; s += p[q[i]];", true},
+		{not, "TORCH_CHECK(!check(row, n)); s += p[row];", true},
+		{not, "TORCH_CHECK(check(row, n)); s += p[row];", false},
 		{half, "s += p[check(q[i], n)];", false},
 		{half, "s += p[check(row, n)];", false},
 	} {
@@ -277,6 +303,11 @@ func TestLaunchesFew(t *testing.T) {
 		"TORCH_CHECK(x.size(0) < 1 << 20 && x.size(1) < 1 << 20);":               0,
 		"TORCH_CHECK(x.size(0) < 1 << 20 && x.size(1) > 0);":                     1,
 		"if (x.numel() > kMost) throw std::runtime_error(\"too many\");":         0,
+		"TORCH_CHECK(x.numel() >= 16);":                                          1,
+		"if (x.numel() < 16) return;":                                            1,
+		"TORCH_CHECK(x.numel() <= 5000000000);":                                  1,
+		"if (x.numel() > 5000000000LL) return;":                                  1,
+		"if (x.numel() > 2147483647) return;":                                    0,
 		"const auto n = x.size(0); TORCH_CHECK(n <= 4096 && x.size(1) <= 4096);": 0,
 	} {
 		got := ofRule(scanned(t, map[string]string{"op.cu": "#include <torch/extension.h>\n__global__ void k(float* x, int h, int w) { const int i = blockIdx.x * blockDim.x + threadIdx.x; if (i < h) x[(int64_t)i * w] = 1; }\n" +
