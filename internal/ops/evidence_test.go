@@ -108,6 +108,8 @@ func TestTested(t *testing.T) {
 		"class Test:\n    def test(self): self.ops.a(x)\n    def setUp(self): self.ops = torch.ops.ns": true,
 		"def test(ext): ext.a(x)":                                                                      true,
 		"names = ['a']\n@pytest.mark.parametrize('n', names)\ndef test(n): getattr(o, n)(x)":           true,
+		"of = {'a': 1}\n@pytest.mark.parametrize('n', of)\ndef test(n): getattr(o, n)(of[n])":          true,
+		"of = {'a': 1}\nfor n, k in sorted(of.items()): getattr(o, n)(k)":                              true,
 		"@pytest.mark.parametrize('n', [('a', 1), ('b', 2)])\ndef test(n, k): getattr(o, n)(x)":        true,
 		"[getattr(o, n)(x) for n in ('a', 'b')]":                                                       true,
 		"from pkg import Model\ndef test():\n    m = Model()\n    m.through(x)":                        true,

@@ -317,9 +317,25 @@ func calledAs(c *pysrc.Call) string {
 }
 
 // through lists the strings that going through an expression gives: those of a list or a
-// tuple, or of one in it, or that pytest.param has.
+// tuple, or of one in it, or that pytest.param has; and the keys of a dictionary.
 func through(m *pysrc.Module, e pysrc.Expr, s *pysrc.Scope) (list []*pysrc.Str) {
+	if c, ok := e.(*pysrc.Call); ok {
+		of, method := c.Func.(*pysrc.Attribute)
+		switch called := calledAs(c); {
+		case method && (called == "items" || called == "keys"):
+			return through(m, of.Value, s)
+		case !method && len(c.Args) > 0 && (called == "sorted" || called == "list"):
+			return through(m, c.Args[0], s)
+		}
+	}
 	for _, v := range m.Eval(e, s) {
+		if d, ok := v.Arg.Expr.(*pysrc.Dict); ok && v.Kind == pysrc.Mapping {
+			for _, k := range d.Keys {
+				if w, ok := k.(*pysrc.Str); ok {
+					list = append(list, w)
+				}
+			}
+		}
 		seq, ok := v.Arg.Expr.(*pysrc.Sequence)
 		if v.Kind != pysrc.Listing || !ok {
 			continue
