@@ -24,7 +24,7 @@ func (v *view) nextTurn(try *pysrc.Try, loop pysrc.Stmt) {
 			continue
 		}
 		round, _ := loop.(*pysrc.For)
-		lowers := round != nil && v.lowers(round, name.ID)
+		lowers := round != nil && v.lowers(round, c.Scope, name.ID)
 		for _, h := range try.Handlers {
 			if goesRound(h.Body) && (lowers || setsFalse(h.Body, name.ID) && slices.Contains(v.words(c, -1, "weights_only"), "True")) {
 				v.retried(c, c)
@@ -34,17 +34,19 @@ func (v *view) nextTurn(try *pysrc.Try, loop pysrc.Stmt) {
 }
 
 // lowers reports whether a loop gives a name True and then False.
-func (v *view) lowers(loop *pysrc.For, name string) bool {
+func (v *view) lowers(loop *pysrc.For, s *pysrc.Scope, name string) bool {
 	target, ok := loop.Target.(*pysrc.Name)
-	list, written := loop.Iter.(*pysrc.Sequence)
-	if !ok || !written || target.ID != name || len(list.Elems) == 0 {
+	if !ok || target.ID != name {
 		return false
 	}
 	is := func(e pysrc.Expr, word string) bool {
 		c, ok := e.(*pysrc.Const)
 		return ok && c.Word == word
 	}
-	return !is(list.Elems[0], "False") && slices.ContainsFunc(list.Elems, func(e pysrc.Expr) bool { return is(e, "False") })
+	return slices.ContainsFunc(v.m.Eval(loop.Iter, s), func(value pysrc.Value) bool {
+		list, ok := value.Arg.Expr.(*pysrc.Sequence)
+		return ok && len(list.Elems) > 0 && !is(list.Elems[0], "False") && slices.ContainsFunc(list.Elems, func(e pysrc.Expr) bool { return is(e, "False") })
+	})
 }
 
 // setsFalse reports whether a block sets a name to False.

@@ -72,6 +72,10 @@ func TestRetriesTwins(t *testing.T) {
 			both + wrapper + "def f(p):\n    try:\n        return safe(p)\n    except Exception:\n        return read(p, weights_only=True)",
 		},
 		{
+			"the next turn of a loop over a constant", "PY003 high", "MODES = (True, False)\ndef f(p):\n    for safe in MODES:\n        try:\n            return torch.load(p, weights_only=safe)\n        except Exception:\n            continue",
+			"MODES = (True, True)\ndef f(p):\n    for safe in MODES:\n        try:\n            return torch.load(p, weights_only=safe)\n        except Exception:\n            continue",
+		},
+		{
 			"the next turn of a loop", "PY003 high", "def f(p):\n    for safe in (True, False):\n        try:\n            return torch.load(p, weights_only=safe)\n        except Exception:\n            continue",
 			"def f(p):\n    for safe in (True, False):\n        try:\n            return torch.load(p, weights_only=safe)\n        except Exception:\n            raise",
 		},
