@@ -33,7 +33,7 @@ func loadAs(t *testing.T, name string, m sandbox.Mode) ([]byte, *sandbox.Report,
 
 // What is taken by reference is, byte for byte, what comes out otherwise.
 func TestModes(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(golden, "zip", "*.pt"))
+	files, err := filepath.Glob(filepath.Join(corpus(t, pythons(t)[0]), "zip", "*.pt"))
 	if err != nil || len(files) < 40 {
 		t.Fatal(len(files), err)
 	}
