@@ -436,7 +436,7 @@ func (v *view) refusal(list []pysrc.Stmt, span pysrc.Span) (at pysrc.Node) {
 // as what is in a cache already, says nothing of what comes later.
 func refuses(b pysrc.Branch, s *pysrc.If, use int32) bool {
 	equal, known := equality(b.Test)
-	if inBlock([]pysrc.Stmt{s}, use) {
+	if holds(s.Where(), use) {
 		return !known || equal == inBlock(b.Body, use)
 	}
 	if !ends(b.Body) {
@@ -483,10 +483,11 @@ func equality(test pysrc.Expr) (equal, known bool) {
 	return same, same != other
 }
 
+// holds reports whether a place is in a span.
+func holds(span pysrc.Span, at int32) bool { return at >= span.Start && at < span.End }
+
 // inBlock reports whether a place is in some statements.
-func inBlock(list []pysrc.Stmt, at int32) bool {
-	return len(list) > 0 && at >= list[0].Where().Start && at < list[len(list)-1].Where().End
-}
+func inBlock(list []pysrc.Stmt, at int32) bool { return len(list) > 0 && holds(spanOf(list), at) }
 
 // passedOver reports whether something is taken up though a comparison before refuses, or
 // without it: what is raised there is caught and comes to nothing; or something is
@@ -507,7 +508,7 @@ func (v *view) bodyOf(fn *pysrc.Scope) []pysrc.Stmt {
 // caught reports whether what is raised at a place comes to nothing before a later one.
 func (v *view) caught(list []pysrc.Stmt, at, use int32) (yes bool) {
 	for _, s := range list {
-		if !inBlock([]pysrc.Stmt{s}, at) {
+		if !holds(s.Where(), at) {
 			continue
 		}
 		switch s := s.(type) {
@@ -546,7 +547,7 @@ func catches(h pysrc.Handler) bool {
 // where the branch was not taken.
 func conditional(list []pysrc.Stmt, at, use int32) (yes bool) {
 	for _, s := range list {
-		if i, ok := s.(*pysrc.If); ok && !inBlock([]pysrc.Stmt{s}, use) {
+		if i, ok := s.(*pysrc.If); ok && !holds(s.Where(), use) {
 			yes = yes || inBlock(i.Else, at) || slices.ContainsFunc(i.Branches, func(b pysrc.Branch) bool { return inBlock(b.Body, at) })
 		}
 		pysrc.Blocks(s, func(inner []pysrc.Stmt) { yes = yes || conditional(inner, at, use) })
