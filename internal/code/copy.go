@@ -40,7 +40,7 @@ func (v *view) copies(load *pysrc.Invocation) bool {
 		}
 	}
 	saved := false
-	for _, c := range v.calls[load.Scope.Function()] {
+	for _, c := range v.searched(load.Scope.Function()) {
 		a, method := c.Node.Func.(*pysrc.Attribute)
 		if of, ok := attributeOf(a, method); ok && of == n.ID && (a.Attr == "write" || a.Attr == "writelines") {
 			return false
@@ -75,7 +75,7 @@ func (v *view) copied(save *pysrc.Invocation) bool {
 		return false
 	}
 	loads := false
-	for _, c := range v.calls[save.Scope.Function()] {
+	for _, c := range v.searched(save.Scope.Function()) {
 		a, method := c.Node.Func.(*pysrc.Attribute)
 		of, is := attributeOf(a, method)
 		switch {

@@ -65,7 +65,7 @@ func (v *view) calledElsewhere(load *pysrc.Invocation) bool {
 			return true
 		}
 	}
-	for _, c := range v.calls[load.Scope.Function()] {
+	for _, c := range v.searched(load.Scope.Function()) {
 		if c == load || c.Deferred || !slices.ContainsFunc(c.Names, func(n string) bool { return ofProject(n) != "" }) {
 			continue
 		}
@@ -106,7 +106,20 @@ func (t *tracer) does() map[string]does {
 	return out
 }
 
-const mostHashWork = 1 << 21
+const (
+	mostHashWork = 1 << 21
+	mostSearches = 1 << 23 // calls that are looked at for what verifies a load, in one file
+)
+
+// searched is what a function calls, for a search through all of it for one load. Where a
+// file has more loads and calls than anybody writes, nothing is found any more that
+// verifies one.
+func (v *view) searched(fn *pysrc.Scope) []*pysrc.Invocation {
+	if v.searches -= len(v.calls[fn]); v.searches < 0 {
+		return nil
+	}
+	return v.calls[fn]
+}
 
 type hasher byte
 
@@ -289,7 +302,7 @@ type about struct {
 // as they stand there or as the function binds them, and paths that are written out.
 func (v *view) digestOf(u uptake, hash *pysrc.Invocation) sameness {
 	loaded, hashed := v.about(u.args), v.about(hash.Every())
-	for _, c := range v.calls[u.fn] { // h = sha256(); h.update(open(p, "rb").read())
+	for _, c := range v.searched(u.fn) { // h = sha256(); h.update(open(p, "rb").read())
 		if c.Method() == "update" && (c.Node.Start > u.End) == (hash.Node.Start > u.End) {
 			v.tell(hashed, c.Every(), 0)
 		}

@@ -25,7 +25,10 @@ func (v *view) lateDigests() {
 			continue
 		}
 		for _, h := range v.hashers.calls[fn] {
-			if h.Node.Start < c.Node.End || v.sought >= mostSought {
+			if v.sought >= mostSought {
+				break
+			}
+			if h.Node.Start < c.Node.End {
 				continue
 			}
 			v.sought++

@@ -310,15 +310,17 @@ func (v *view) verifiedBy(u uptake, span pysrc.Span) pysrc.Node {
 	if len(v.hashed) == 0 && v.l.opt.Again == nil {
 		return nil
 	}
-	for _, c := range v.calls[u.fn] {
-		if c.Node.Start < span.Start || c.Node.Start >= span.End || c.Node.Start < u.Start && v.passedOver(u, c.Node.Start) {
+	// Whether a comparison counts where it stands costs more than whether it is one.
+	over := func(c *pysrc.Invocation) bool { return c.Node.Start < u.Start && v.passedOver(u, c.Node.Start) }
+	for _, c := range v.searched(u.fn) {
+		if c.Node.Start < span.Start || c.Node.Start >= span.End {
 			continue
 		}
-		if v.elsewhere(c).refuses && v.digestOf(u, c) == isSame {
+		if v.elsewhere(c).refuses && v.digestOf(u, c) == isSame && !over(c) {
 			return c.Node
 		}
 		for _, d := range c.Defs {
-			if at := v.refuses(d); at != nil && (shareName(c.Every(), u.args) || v.ofItself(c, d, u.args)) {
+			if at := v.refuses(d); at != nil && (shareName(c.Every(), u.args) || v.ofItself(c, d, u.args)) && !over(c) {
 				return at
 			}
 		}

@@ -277,6 +277,7 @@ type view struct {
 	hashed   map[*pysrc.Scope]int32               // where a function first computes a digest
 	hashers  hashers                              // functions of the file that do
 	sought   int                                  // comparisons of digests that were looked for
+	searches int                                  // calls that are still looked at for them
 	listed   map[*pysrc.Scope][]listed            // what functions look up on lists
 	waits    []waiting                            // findings that may be put right
 	attempts []attempt                            // calls that may load again what another failed to load
@@ -293,7 +294,7 @@ type placed struct {
 
 func newView(l *looker, f *pysrc.File, where finding.Where) *view {
 	v := &view{
-		l: l, f: f, m: pysrc.ResolveBy(f, l.opt.Again.stands()), where: where, done: map[placed]bool{}, listed: map[*pysrc.Scope][]listed{}, work: mostWork,
+		l: l, f: f, m: pysrc.ResolveBy(f, l.opt.Again.stands()), where: where, done: map[placed]bool{}, listed: map[*pysrc.Scope][]listed{}, work: mostWork, searches: mostSearches,
 		calls: map[*pysrc.Scope][]*pysrc.Invocation{}, hashed: map[*pysrc.Scope]int32{}, own: map[*pysrc.Scope][]int{},
 		hashers: hashers{gives: map[*pysrc.Scope]hasher{}, compares: map[*pysrc.Scope]bool{}, calls: map[*pysrc.Scope][]*pysrc.Invocation{}, verdicts: map[*pysrc.Call]bool{}, asked: map[*pysrc.Call]bool{}, verified: map[*pysrc.Scope]proof{}, work: mostHashWork},
 	}

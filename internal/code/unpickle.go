@@ -133,10 +133,11 @@ func (v *view) ownBytes(c *pysrc.Invocation) bool {
 // saves reports objects that are saved whole.
 func (v *view) saves() {
 	for _, c := range v.m.Calls {
-		if v.copied(c) {
+		list := v.wholes(c)
+		if len(list) == 0 || v.copied(c) {
 			continue
 		}
-		for _, what := range v.wholes(c) {
+		for _, what := range list {
 			v.found(saveWhole, c.Node, "torch.save writes "+what+", so that only unpickling its class gets it back")
 		}
 	}

@@ -31,18 +31,13 @@ func loaded(c *pysrc.Invocation) uptake {
 // hash or commit, or what another function verified. At is where a digest is compared, or
 // nil where that is not in the code.
 func (v *view) verified(u uptake) (at pysrc.Node, ok bool) {
-	if u.back {
-		if v.hashers.work -= len(v.calls[u.fn]); v.hashers.work < 0 {
-			return nil, false
-		}
-	}
 	if at = v.verifiedBy(u, pysrc.Span{End: u.Start}); at != nil {
 		return at, true
 	}
 	if at = v.comparedBefore(u); at != nil {
 		return at, true
 	}
-	for _, c := range v.calls[u.fn] {
+	for _, c := range v.searched(u.fn) {
 		if c.Node.Start < u.Start && v.pinnedTo(c) {
 			if to, _ := c.Arg(1, "dst"); meets(v.about(to), v.about(u.args)) {
 				return nil, true
@@ -71,7 +66,10 @@ func (v *view) comparedBefore(u uptake) pysrc.Node {
 	}
 	body := v.bodyOf(u.fn)
 	for _, h := range v.hashers.calls[u.fn] {
-		if !v.strong(h) || h.Node.Start > u.Start || v.sought >= mostSought {
+		if v.sought >= mostSought {
+			break
+		}
+		if h.Node.Start > u.Start || !v.strong(h) {
 			continue
 		}
 		v.sought++
