@@ -153,6 +153,7 @@ type sink struct {
 	// refs are what else in the project may say that.
 	refs     []string
 	reported bool
+	fix      string // what does instead of it; empty for torch.load
 	spot
 }
 

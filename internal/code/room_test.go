@@ -482,3 +482,22 @@ func TestAllowAlone(t *testing.T) {
 		}
 	}
 }
+
+func TestFixSaid(t *testing.T) {
+	const imports = "import sys, joblib, pickle, torch, yaml, numpy as np\n"
+	for src, want := range map[string]string{
+		"torch.load(sys.argv[1], weights_only=False)": startedWith.Fix,
+		"torch.jit.load(sys.argv[1])":                 jitLoad.Fix,
+		"yaml.load(open(sys.argv[1]), yaml.Loader)":   yamlLoad.Fix,
+		"np.load(sys.argv[1], allow_pickle=True)":     "pass allow_pickle=False; " + numpyPickle.Fix,
+		"pickle.load(open(sys.argv[1], 'rb'))":        "compare the file's SHA-256 with one that the code has, before it is loaded; or " + unpickle.Fix,
+		"joblib.load(sys.argv[1])":                    "compare the file's SHA-256 with one that the code has, before it is loaded; or " + joblibLoad.Fix,
+		"eval(sys.argv[1])":                           evaluated.Fix,
+	} {
+		_, all := look(t, "a.py", imports+src+"\n", newTorch)
+		i := slices.IndexFunc(all, func(f finding.Finding) bool { return f.Rule == startedWith.ID })
+		if i < 0 || all[i].Fix != want {
+			t.Errorf("%s: %v", src, all)
+		}
+	}
+}

@@ -25,6 +25,20 @@ type loader struct {
 	reads bool
 }
 
+// fix is how such a load is put right where somebody else names the file. What is a pickle
+// can only be known by its digest.
+func (l loader) fix() string {
+	switch l.rule {
+	case nil:
+		return ""
+	case unpickle, joblibLoad, pandasPickle:
+		return "compare the file's SHA-256 with one that the code has, before it is loaded; or " + l.rule.Fix
+	case numpyPickle:
+		return "pass allow_pickle=False; " + l.rule.Fix
+	}
+	return l.rule.Fix
+}
+
 var numpyLoads = []string{"numpy.load", "numpy.lib.npyio.load", "numpy.lib._npyio_impl.load"}
 
 // loaders are what runs a file, torch.load apart; the worst first.
