@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/day"
 	"github.com/andiron-dev/andiron/internal/pysrc"
 	"github.com/andiron-dev/andiron/internal/rule"
 )
@@ -25,6 +26,9 @@ type Fix struct {
 	// Wanted says whether the findings of a rule in a file count, so that they are put
 	// right; nil is all.
 	Wanted func(path, rule string) bool
+	// Over says whether a day has passed, until which somebody answers for a finding; nil
+	// is that none has.
+	Over func(day.Day) bool
 }
 
 // edit replaces a part of the source; an empty part is an insertion.
@@ -73,11 +77,11 @@ func (v *view) fix() {
 	x := &fixer{view: v, to: to, saved: saved}
 	of := map[int32][]edit{}
 	for _, c := range v.m.Calls {
-		if !c.Deferred && !c.Partial && !c.Node.Broken && !v.allowed(c) && v.wanted(c) && !v.copies(c) {
-			before, imports := len(x.edits), x.imports
+		if !c.Deferred && !c.Partial && !c.Node.Broken && !v.copies(c) {
+			before, imports, taken := len(x.edits), x.imports, x.taken
 			x.call(c)
-			if len(x.edits) > before && !x.settled(c) {
-				x.edits, x.imports = x.edits[:before], imports
+			if (len(x.edits) > before || x.taken != taken) && (x.excused(c) || !x.settled(c)) {
+				x.edits, x.imports, x.taken = x.edits[:before], imports, taken
 			}
 			if list := x.edits[before:]; len(list) > 0 {
 				of[c.Node.Start] = append(of[c.Node.Start], list...)
@@ -126,19 +130,43 @@ func (v *view) placed(list []edit) (out []finding.Edit) {
 	return out
 }
 
-// allowed reports whether somebody answers for what is in the line of a call.
-func (v *view) allowed(c *pysrc.Invocation) bool {
-	return slices.ContainsFunc(v.l.allows, func(a Allow) bool { return a.Where.Line == v.line(c.Node) })
+// excused reports whether a call stays as it is because each finding at it that the
+// rewriting would put right is one that somebody answers for or the policy does not want,
+// and says so. Where a first look does not know of a finding yet, a comment counts for all
+// that might be put right.
+func (x *fixer) excused(c *pysrc.Invocation) bool {
+	at := slices.DeleteFunc(slices.Clone(answered), func(r *rule.Rule) bool { return !x.done[placed{r.ID, c.Node.Start}] })
+	known := len(at) > 0
+	if !known {
+		at = answered
+	}
+	why := ""
+	for _, r := range at {
+		switch by := x.allowed(c, r); {
+		case by != "":
+			why = by
+		case known && x.to.Wanted != nil && !x.to.Wanted(x.where.Path, r.ID):
+			why = cmp.Or(why, "the policy excuses "+r.ID+" here")
+		case known:
+			return false
+		}
+	}
+	if why != "" {
+		x.l.leave(x.l.place(x.at(c.Node)), why+", so it is not rewritten")
+	}
+	return why != ""
 }
 
-// wanted reports whether one of the findings at a call counts, or there is none.
-func (v *view) wanted(c *pysrc.Invocation) bool {
-	counts := v.l.opt.Fix.Wanted
-	if counts == nil || len(v.done) == 0 {
-		return true
+// allowed says by which comment, still in force, somebody answers for the findings of a
+// rule in the line of a call, or nothing.
+func (x *fixer) allowed(c *pysrc.Invocation, r *rule.Rule) string {
+	where := x.l.place(x.at(c.Node))
+	for _, a := range x.l.allows {
+		if a.Rule == r.ID && a.Where.Line == where.Line && a.Where.Member == where.Member && (x.to.Over == nil || !x.to.Over(a.Until)) {
+			return a.Owner + " answers for " + r.ID + " until " + a.Until.String()
+		}
 	}
-	at := slices.DeleteFunc(slices.Clone(answered), func(r *rule.Rule) bool { return !v.done[placed{r.ID, c.Node.Start}] })
-	return len(at) == 0 || slices.ContainsFunc(at, func(r *rule.Rule) bool { return counts(v.where.Path, r.ID) })
+	return ""
 }
 
 type fixer struct {

@@ -331,10 +331,8 @@ func (v *view) at(n pysrc.Node) finding.Where {
 	return v.where.Line1(line, column)
 }
 
-func (v *view) line(n pysrc.Node) int {
-	line, _ := v.f.Place(n.Where().Start)
-	return line
-}
+// line is the one of a node, in a notebook of its cell.
+func (v *view) line(n pysrc.Node) int { return v.l.place(v.at(n)).Line }
 
 // found reports a finding at a node, once.
 func (v *view) found(r *rule.Rule, n pysrc.Node, message string, evidence ...string) {
