@@ -283,6 +283,8 @@ type view struct {
 	edits    map[int32][]edit                     // by the call that they put right
 	own      map[*pysrc.Scope][]int               // lines in which functions check what they are given
 	work     int                                  // left to follow what requests bring
+	kept     map[objectsIn]kept                   // files that objects are saved to; nil until it is asked for
+	puts     map[variable][]pysrc.Arg             // what is put into dictionaries, by their names; nil until it is asked for
 }
 
 // placed is a rule at a place, which it is reported at once.

@@ -103,8 +103,9 @@ var saveWhole = &rule.Rule{
 	ID: "PY050", Title: "torch.save of a whole object", Strategy: finding.SafeSerialization,
 	Severity: finding.Low, Verdict: finding.Safe, Since: since, Refs: []string{"PyTorch tutorial, Saving and Loading Models"},
 	Text: "The file names the object's class, and only a loader that runs code can bring it back: weights_only=True refuses it, and so will everybody who has to trust the file. " +
+		"It may stand in a dictionary: a module, what argparse or OmegaConf gives, an object of a class of the project, a member of an enumeration. " +
 		"A copy by way of a buffer that the same function makes, saves to and loads from is not reported, unless something else reads the buffer.",
-	Fix: "save the tensors: safetensors.torch.save_file(model.state_dict(), 'model.safetensors')",
+	Fix: "save the tensors: safetensors.torch.save_file(model.state_dict(), 'model.safetensors'); and settings as JSON, or as a dictionary such as vars(args)",
 }
 
 var forwardOpen = &rule.Rule{
