@@ -26,8 +26,8 @@ func (a *fn) allocated() (list []allocation) {
 		case allocators[w] && !a.member(i) && a.f.Is(i+1, "("):
 			x := allocation{at: i, what: w}
 			if strings.HasPrefix(w, "cuda") || strings.HasPrefix(w, "hip") || w == "posix_memalign" {
-				if names := a.names(span{First: i + 2, Last: a.f.Mate(i + 1)}); len(names) > 0 {
-					x.name = a.f.Word(names[0])
+				if args := a.f.Split(span{First: i + 2, Last: a.f.Mate(i + 1)}); len(args) > 0 {
+					x.name = a.f.Word(a.addressed(args[0]))
 				}
 				x.fail = a.target(i)
 				for x.last = i; x.last < a.def.Body.Last && a.spend(1) && (!a.f.Is(x.last, x.fail) || !a.f.Is(x.last+1, "=")); {
@@ -75,6 +75,53 @@ func (a *fn) target(i int) string {
 		}
 	}
 	return ""
+}
+
+// addressed is the name of the pointer that an argument is the address of, behind casts:
+// (void**)&p, reinterpret_cast<void**>(&s.p). Where no address is taken it is the last name.
+func (a *fn) addressed(s span) int {
+	i := s.First
+	for i < s.Last && !a.f.Is(i, "&") {
+		i++
+	}
+	if i == s.Last {
+		if names := a.names(s); len(names) > 0 {
+			return names[len(names)-1]
+		}
+		return -1
+	}
+	for i++; a.f.Is(i, "("); {
+		i++
+	}
+	for a.f.IsIdent(i+2) && (a.f.Is(i+1, "->") || a.f.Is(i+1, ".") || a.f.Is(i+1, "::")) {
+		i += 2
+	}
+	return i
+}
+
+// whole is a name with what it is a member of, and with casts and parentheses around it.
+func (a *fn) whole(i int) span {
+	s := span{First: i, Last: i + 1}
+	for a.member(s.First) && a.f.IsIdent(s.First-2) {
+		s.First -= 2
+	}
+	for a.spend(1) {
+		open := s.First - 1
+		switch around := a.f.Is(open, "(") && a.f.Mate(open) == s.Last; {
+		case a.f.Is(open, ")") && a.cast(a.f.Mate(open)): // (float*)p
+			s.First = a.f.Mate(open)
+		case around && a.castTo(open-1): // static_cast<float*>(p)
+			for s.First = open; !strings.HasSuffix(a.f.Word(s.First), "_cast"); {
+				s.First--
+			}
+			s.Last++
+		case around && (!a.f.IsIdent(open-1) || a.f.Is(open-1, "return")) && !a.f.Is(open-1, ">"):
+			s = span{First: open, Last: s.Last + 1}
+		default:
+			return s
+		}
+	}
+	return s
 }
 
 // owned reports whether a smart pointer takes what new or malloc gives.
@@ -127,6 +174,10 @@ func (a *fn) freed(x allocation) int {
 
 // frees reports whether the name at a token is freed there.
 func (a *fn) frees(i int) bool {
+	if a.f.Is(i+1, ".") || a.f.Is(i+1, "->") {
+		return false
+	}
+	i = a.whole(i).First
 	switch w := a.f.Word(i - 2); a.f.Word(i - 1) {
 	case "(":
 		return strings.HasSuffix(w, "free") || strings.HasSuffix(w, "Free") || strings.HasSuffix(w, "FreeHost") || strings.HasSuffix(w, "FreeAsync")

@@ -92,6 +92,12 @@ func TestSpellings(t *testing.T) {
 		{"OPS012", "", "void* buf; cudaError_t e = cudaMalloc(&buf, a.nbytes()); if (e != cudaSuccess) return a; e = cudaMemset(buf, 0, a.nbytes()); if (e != cudaSuccess) return a; cudaFree(buf);", "void* buf; cudaError_t e; e = cudaMalloc(&buf, a.nbytes()); if (e != cudaSuccess) return a; e = cudaMemset(buf, 0, a.nbytes()); cudaFree(buf);"},
 		{"OPS012", "", taken + "try { TORCH_CHECK(n > 0); } catch (...) { throw; }" + freed, taken + "try { TORCH_CHECK(n > 0); } catch (...) { free(buf); throw; }" + freed},
 		{"OPS012", "", taken + "try { TORCH_CHECK(n > 0); } catch (...) { free(buf); throw; } TORCH_CHECK(n > 1);" + freed, taken + "try { g(n); } catch (...) { free(buf); throw; }" + freed},
+		// The pointer stands behind casts, where memory is taken and where it is freed.
+		{"OPS012", "", "float* p; cudaMalloc((void**)&p, 4); TORCH_CHECK(a.dim() == 1); cudaFree(p);", "float* p; cudaMalloc((void**)&p, 4); cudaFree(p);"},
+		{"OPS012", "", "float* p; cudaMalloc(reinterpret_cast<void**>(&p), 4); g(p);", "float* p; C10_CUDA_CHECK(cudaMalloc(reinterpret_cast<void**>(&p), 4)); cudaFree((void*)p);"},
+		{"OPS012", "", "float *p, *q; cudaMalloc(static_cast<void**>((void*)&p), 4); cudaFree(q);", "float* p; cudaMalloc(static_cast<void**>((void*)&p), 4); cudaFree(static_cast<void*>(p));"},
+		{"OPS012", "", "S s; cudaMalloc((void**)(&s.p), 4); cudaFree(s.q);", "S s; cudaMalloc((void**)(&s.p), 4); cudaFree(s.p);"},
+		{"OPS012", "", "S s; s.p = (float*)malloc(4); free(s.p->q);", "S s; s.p = (float*)malloc(4); free((s.p));"},
 		// What frees memory holds it.
 		{"OPS011", "", taken + freed, "std::unique_ptr<float, decltype(&std::free)> buf(static_cast<float*>(std::malloc(a.nbytes())), &std::free);"},
 		{"OPS011", "", taken + "return at::from_blob(buf, {n}, a.options());", taken + "return at::from_blob(buf, {n}, [](void* p) { std::free(p); }, a.options());"},
