@@ -199,6 +199,9 @@ func (a *fn) handled(i int) bool {
 	return false
 }
 
+// elementOrTest are what follows a pointer where it is not the pointer that is handed on.
+var elementOrTest = words("[ -> . == != ? && ||")
+
 // escapes reports whether a pointer is handed to somebody who may free it.
 func (a *fn) escapes(x allocation) bool {
 	out := false
@@ -206,11 +209,15 @@ func (a *fn) escapes(x allocation) bool {
 		if i <= x.at || !a.f.Is(i, x.name) {
 			return
 		}
-		switch a.f.Word(i - 1) {
+		s := a.whole(i)
+		if elementOrTest[a.f.Word(s.Last)] { // y[i] = p[i]
+			return
+		}
+		switch a.f.Word(s.First - 1) {
 		case "return":
 			out = true
 		case "=":
-			out = out || a.member(i-2) || a.f.Is(i-2, "]")
+			out = out || a.member(s.First-2) || a.f.Is(s.First-2, "]")
 		case "(", ",":
 			if v := a.lookup(x.name, i); v != nil && v.at == i {
 				return

@@ -98,6 +98,12 @@ func TestSpellings(t *testing.T) {
 		{"OPS012", "", "float *p, *q; cudaMalloc(static_cast<void**>((void*)&p), 4); cudaFree(q);", "float* p; cudaMalloc(static_cast<void**>((void*)&p), 4); cudaFree(static_cast<void*>(p));"},
 		{"OPS012", "", "S s; cudaMalloc((void**)(&s.p), 4); cudaFree(s.q);", "S s; cudaMalloc((void**)(&s.p), 4); cudaFree(s.p);"},
 		{"OPS012", "", "S s; s.p = (float*)malloc(4); free(s.p->q);", "S s; s.p = (float*)malloc(4); free((s.p));"},
+		// Who takes an element does not take the memory.
+		{"OPS012", "", taken + each + "q[0] = buf[0];", taken + "float* rows[2]; rows[0] = buf; g(rows);"},
+		{"OPS012", "", taken + each + "q[0] = *buf;", taken + "s->p = (float*)(buf);"},
+		{"OPS012", "", "void* buf = malloc(4); " + each + "q[0] = static_cast<float*>(buf)[0];", "void* buf = malloc(4); S* s = g(a); s->p = static_cast<float*>(buf);"},
+		{"OPS012", "", taken + "S* s = g(a); s->ok = buf != nullptr; s->n = buf->n;", taken + "S* s = g(a); s->p = buf + 1;"},
+		{"OPS012", "", taken + "v.push_back(buf[0]); if (n > 3) return buf[1];", taken + "v.push_back(buf); if (n > 3) return (buf);"},
 		// What frees memory holds it.
 		{"OPS011", "", taken + freed, "std::unique_ptr<float, decltype(&std::free)> buf(static_cast<float*>(std::malloc(a.nbytes())), &std::free);"},
 		{"OPS011", "", taken + "return at::from_blob(buf, {n}, a.options());", taken + "return at::from_blob(buf, {n}, [](void* p) { std::free(p); }, a.options());"},
