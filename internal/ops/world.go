@@ -16,6 +16,7 @@ type world struct {
 	autograd map[string]bool // namespaces and operators that are registered for autograd in a loop
 	modules  []module
 	python   pythonFacts
+	freeing  map[string][]release
 	work     int // steps that are left
 }
 
