@@ -283,7 +283,10 @@ func (a *fn) leavesAt(i int, calls bool) bool {
 		return !a.inLambda(i)
 	case (w == "at" || w == "torch") && a.f.Is(i+1, "::") && a.f.IsIdent(i+2) && (a.f.Is(i+3, "(") || factories[a.f.Word(i+2)]):
 		return calls
-	case accessMethods[w] && a.member(i) && a.f.Is(i+1, "<") || w == "contiguous" && a.member(i):
+	case accessMethods[w] && a.member(i) && a.f.Is(i+1, "<"):
+		c, ok := a.chainBefore(i - 1)
+		return !strings.HasSuffix(w, "data_ptr") || !ok || c.call || len(c.links) > 0 || !a.typed(c.base, i, map[string]bool{})
+	case w == "contiguous" && a.member(i):
 		return true
 	default:
 		m := a.p.macro(a.src, w)
