@@ -109,15 +109,16 @@ func (a *fn) whole(i int) span {
 	}
 	for a.spend(1) {
 		open := s.First - 1
-		switch around := a.f.Is(open, "(") && a.f.Mate(open) == s.Last; {
-		case a.f.Is(open, ")") && a.cast(a.f.Mate(open)): // (float*)p
-			s.First = a.f.Mate(open)
+		plain := func(i int) bool { return !a.f.IsIdent(i) || a.f.Is(i, "return") } // what stands here calls nothing
+		switch around, m := a.f.Is(open, "(") && a.f.Mate(open) == s.Last, a.f.Mate(open); {
+		case a.f.Is(open, ")") && (a.cast(m) || plain(m-1) && a.f.IsIdent(open-1)): // (float*)p, (int64_t)p
+			s.First = m
 		case around && a.castTo(open-1): // static_cast<float*>(p)
 			for s.First = open; !strings.HasSuffix(a.f.Word(s.First), "_cast"); {
 				s.First--
 			}
 			s.Last++
-		case around && (!a.f.IsIdent(open-1) || a.f.Is(open-1, "return")) && !a.f.Is(open-1, ">"):
+		case around && plain(open-1) && !a.f.Is(open-1, ">"):
 			s = span{First: open, Last: s.Last + 1}
 		default:
 			return s

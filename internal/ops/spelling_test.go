@@ -107,6 +107,7 @@ func TestSpellings(t *testing.T) {
 		{"OPS012", "", "void* buf = malloc(4); " + each + "q[0] = static_cast<float*>(buf)[0];", "void* buf = malloc(4); S* s = g(a); s->p = static_cast<float*>(buf);"},
 		{"OPS012", "", taken + "S* s = g(a); s->ok = buf != nullptr; s->n = buf->n;", taken + "S* s = g(a); s->p = buf + 1;"},
 		{"OPS012", "", taken + "v.push_back(buf[0]); if (n > 3) return buf[1];", taken + "v.push_back(buf); if (n > 3) return (buf);"},
+		{"OPS012", "", taken + "if (n > 3) return (int64_t)buf[1];", taken + "if (n > 3) return (int64_t)buf;"},
 		// data_ptr<T>() does not throw where the dtype is known.
 		{"OPS012", "", taken + used, checked + taken + used},
 		{"OPS012", "", "TORCH_CHECK(a.is_floating_point());" + taken + used, "TORCH_CHECK(a.is_cpu() && a.scalar_type() == at::kFloat);" + taken + used},
