@@ -111,7 +111,7 @@ func (a *fn) whole(i int) span {
 		open := s.First - 1
 		plain := func(i int) bool { return !a.f.IsIdent(i) || a.f.Is(i, "return") } // what stands here calls nothing
 		switch around, m := a.f.Is(open, "(") && a.f.Mate(open) == s.Last, a.f.Mate(open); {
-		case a.f.Is(open, ")") && (a.cast(m) || plain(m-1) && a.f.IsIdent(open-1)): // (float*)p, (int64_t)p
+		case a.f.Is(open, ")") && m > 0 && (a.cast(m) || plain(m-1) && a.f.IsIdent(open-1)): // (float*)p, (int64_t)p
 			s.First = m
 		case around && a.castTo(open-1): // static_cast<float*>(p)
 			for s.First = open; !strings.HasSuffix(a.f.Word(s.First), "_cast"); {

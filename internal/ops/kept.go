@@ -3,8 +3,6 @@ package ops
 import (
 	"slices"
 	"strings"
-
-	"github.com/andiron-dev/andiron/internal/cppsrc"
 )
 
 // keeper is what may hold memory when the function has ended: a member, or a variable that
@@ -140,41 +138,40 @@ func (a *fn) class() string {
 
 // derives reports whether a class names another one among its bases.
 func (p *world) derives(class, base string) bool {
-	return class != "" && base != "" && p.headed(class, func(f *cppsrc.File, s span) bool {
-		for i := s.First; i < s.Last; i++ {
-			if f.Is(i, base) {
-				return true
-			}
-		}
-		return false
-	})
+	return class != "" && base != "" && slices.Contains(p.bases()[class], base)
 }
 
 // defines reports whether a class is one of the project.
 func (p *world) defines(class string) bool {
-	return p.headed(class, func(f *cppsrc.File, s span) bool { return f.Is(s.Last, "{") })
+	_, ok := p.bases()[class]
+	return ok
 }
 
-// headed reports whether what stands between the name of a class and its braces satisfies
-// something: struct A final : public B {
-func (p *world) headed(class string, ok func(f *cppsrc.File, s span) bool) bool {
+// bases are the classes of the project, each with the words between its name and its braces:
+// struct A final : public B {
+func (p *world) bases() map[string][]string {
+	if p.classes != nil {
+		return p.classes
+	}
+	p.classes = map[string][]string{}
 	for _, src := range p.sources {
 		f := src.f
 		if p.work -= len(f.Tokens); p.work <= 0 {
-			return false
+			break
 		}
 		for i := range f.Tokens {
-			if !f.Is(i, class) || !f.Is(i-1, "class") && !f.Is(i-1, "struct") {
+			if !f.IsIdent(i) || !f.Is(i-1, "class") && !f.Is(i-1, "struct") {
 				continue
 			}
-			s := span{First: i + 1, Last: i + 1}
-			for s.Last < i+mostLinks && !f.Is(s.Last, "{") && !f.Is(s.Last, ";") {
-				s.Last++
-			}
-			if ok(f, s) {
-				return true
+			var list []string
+			for j := i + 1; j < i+mostLinks && !f.Is(j, ";"); j++ {
+				if f.Is(j, "{") {
+					p.classes[f.Word(i)] = append(p.classes[f.Word(i)], list...)
+					break
+				}
+				list = append(list, f.Word(j))
 			}
 		}
 	}
-	return false
+	return p.classes
 }

@@ -17,6 +17,7 @@ type world struct {
 	modules  []module
 	python   pythonFacts
 	freeing  map[string][]release
+	classes  map[string][]string
 	work     int // steps that are left
 }
 
