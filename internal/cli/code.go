@@ -68,8 +68,9 @@ and from_pretrained gets the commit that andiron.lock has. --verified replaces l
 paths by andiron.load and andiron.jit_load. What the policy or a waiver excuses stays as
 it is. In a notebook only the code is changed, and
 every other byte stays. A file of which something does not parse is left alone, and so is
-a line of a notebook that is a command of IPython, and a load of a file to which the
-project saves whole objects; the standard error says which, and why.
+a line of a notebook that is a command of IPython, a load of a file to which the project
+saves objects or may do so, and yaml.load where it has objects of its own in YAML; the
+standard error says which, and why.
 
 SARIF and JSON have the same rewrites without --fix, beside the findings in files of
 Python.`,

@@ -58,7 +58,7 @@ func (a *app) opsPresets(dir string) error {
 	}
 	for _, f := range files {
 		if name := filepath.Join(dir, filepath.FromSlash(f.Name)); exists(name) {
-			return &fault{text: fmt.Sprintf("%q exists already", name), hint: "no file is overwritten: move it away"}
+			return usage(fmt.Sprintf("%q exists already", name), "no file is overwritten: move it away")
 		}
 	}
 	for _, f := range files {

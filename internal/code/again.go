@@ -1,6 +1,7 @@
 package code
 
 import (
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -17,8 +18,8 @@ type Again struct {
 	names func(string) []string
 	does  func(string) does
 	said  map[reportedAt]bool
-	// objects are named files that the project saves objects to, and where it does.
-	objects map[objectsIn]string
+	// objects are files that the project saves objects to, and where it does.
+	objects map[objectsIn]kept
 }
 
 // stands is what names stand for; nil in a first look.
@@ -64,11 +65,9 @@ func Revisit(root string, files []*Flow) map[string]*Again {
 		of[f.names] = f
 	}
 	out := map[string]*Again{}
-	objects := map[objectsIn]string{}
+	objects := map[objectsIn]kept{}
 	for _, f := range files {
-		for file, line := range f.objects {
-			objects[file] = f.Path() + ":" + itoa(line)
-		}
+		maps.Copy(objects, f.objects)
 	}
 	for _, f := range files {
 		stands := func(name string) []string { return p.elsewhere(f.names, name) }

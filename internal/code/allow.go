@@ -83,7 +83,8 @@ func (v *view) textSpans() (out []pysrc.Span) {
 func (v *view) allow(text string, start int32, alone bool) {
 	said := v.where.Line1(v.f.Place(start))
 	m := allowRE().FindStringSubmatch(text)
-	a := Allow{Said: v.l.place(said), Owner: "the comment in line " + itoa(said.Line)}
+	a := Allow{Said: v.l.place(said)}
+	a.Owner = "the comment in line " + itoa(a.Said.Line)
 	wrong := ""
 	if m == nil {
 		wrong = "it is not of the form"
@@ -120,7 +121,9 @@ func (v *view) allow(text string, start int32, alone bool) {
 	if alone {
 		line = v.nextCode(line)
 	}
-	a.Where = v.l.place(v.where.Line1(line, 1))
+	if a.Where = v.l.place(v.where.Line1(line, 1)); a.Where.Member != a.Said.Member {
+		a.Where = a.Said // below it another cell of the notebook begins
+	}
 	for r := range strings.SplitSeq(m[1], ",") {
 		a.Rule = strings.TrimSpace(r)
 		v.l.allows = append(v.l.allows, a)

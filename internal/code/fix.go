@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/andiron-dev/andiron/finding"
+	"github.com/andiron-dev/andiron/internal/day"
 	"github.com/andiron-dev/andiron/internal/pysrc"
 	"github.com/andiron-dev/andiron/internal/rule"
 )
@@ -25,6 +26,9 @@ type Fix struct {
 	// Wanted says whether the findings of a rule in a file count, so that they are put
 	// right; nil is all.
 	Wanted func(path, rule string) bool
+	// Over says whether a day has passed, until which somebody answers for a finding; nil
+	// is that none has.
+	Over func(day.Day) bool
 }
 
 // edit replaces a part of the source; an empty part is an insertion.
@@ -58,11 +62,12 @@ func (v *view) fix() {
 	if to == nil {
 		return
 	}
-	saved := v.objectFiles()
-	v.l.flow.objects = map[objectsIn]int{}
-	for file, line := range saved {
+	saved := v.objectsKept()
+	v.yamlSigns(saved)
+	v.l.flow.objects = map[objectsIn]kept{}
+	for file, at := range saved {
 		if file.scope == nil && !v.l.test {
-			v.l.flow.objects[file] = line
+			v.l.flow.objects[file] = at
 		}
 	}
 	if len(v.f.Errors) > 0 {
@@ -70,14 +75,14 @@ func (v *view) fix() {
 		v.l.leave(v.l.place(v.where.Line1(line, column)), "this does not parse as Python, so the file is not rewritten")
 		return
 	}
-	x := &fixer{view: v, to: to, saved: saved}
+	x := &fixer{view: v, to: to}
 	of := map[int32][]edit{}
 	for _, c := range v.m.Calls {
-		if !c.Deferred && !c.Partial && !c.Node.Broken && !v.allowed(c) && v.wanted(c) && !v.copies(c) {
-			before, imports := len(x.edits), x.imports
+		if !c.Deferred && !c.Partial && !c.Node.Broken && !v.copies(c) {
+			before, imports, taken := len(x.edits), x.imports, x.taken
 			x.call(c)
-			if len(x.edits) > before && !x.settled(c) {
-				x.edits, x.imports = x.edits[:before], imports
+			if (len(x.edits) > before || x.taken != taken) && (x.excused(c) || !x.settled(c)) {
+				x.edits, x.imports, x.taken = x.edits[:before], imports, taken
 			}
 			if list := x.edits[before:]; len(list) > 0 {
 				of[c.Node.Start] = append(of[c.Node.Start], list...)
@@ -126,19 +131,43 @@ func (v *view) placed(list []edit) (out []finding.Edit) {
 	return out
 }
 
-// allowed reports whether somebody answers for what is in the line of a call.
-func (v *view) allowed(c *pysrc.Invocation) bool {
-	return slices.ContainsFunc(v.l.allows, func(a Allow) bool { return a.Where.Line == v.line(c.Node) })
+// excused reports whether a call stays as it is because each finding at it that the
+// rewriting would put right is one that somebody answers for or the policy does not want,
+// and says so. Where a first look does not know of a finding yet, a comment counts for all
+// that might be put right.
+func (x *fixer) excused(c *pysrc.Invocation) bool {
+	at := slices.DeleteFunc(slices.Clone(answered), func(r *rule.Rule) bool { return !x.done[placed{r.ID, c.Node.Start}] })
+	known := len(at) > 0
+	if !known {
+		at = answered
+	}
+	why := ""
+	for _, r := range at {
+		switch by := x.allowed(c, r); {
+		case by != "":
+			why = by
+		case known && x.to.Wanted != nil && !x.to.Wanted(x.where.Path, r.ID):
+			why = cmp.Or(why, "the policy excuses "+r.ID+" here")
+		case known:
+			return false
+		}
+	}
+	if why != "" {
+		x.l.leave(x.l.place(x.at(c.Node)), why+", so it is not rewritten")
+	}
+	return why != ""
 }
 
-// wanted reports whether one of the findings at a call counts, or there is none.
-func (v *view) wanted(c *pysrc.Invocation) bool {
-	counts := v.l.opt.Fix.Wanted
-	if counts == nil || len(v.done) == 0 {
-		return true
+// allowed says by which comment, still in force, somebody answers for the findings of a
+// rule in the line of a call, or nothing.
+func (x *fixer) allowed(c *pysrc.Invocation, r *rule.Rule) string {
+	where := x.l.place(x.at(c.Node))
+	for _, a := range x.l.allows {
+		if a.Rule == r.ID && a.Where.Line == where.Line && a.Where.Member == where.Member && (x.to.Over == nil || !x.to.Over(a.Until)) {
+			return a.Owner + " answers for " + r.ID + " until " + a.Until.String()
+		}
 	}
-	at := slices.DeleteFunc(slices.Clone(answered), func(r *rule.Rule) bool { return !v.done[placed{r.ID, c.Node.Start}] })
-	return len(at) == 0 || slices.ContainsFunc(at, func(r *rule.Rule) bool { return counts(v.where.Path, r.ID) })
+	return ""
 }
 
 type fixer struct {
@@ -147,16 +176,8 @@ type fixer struct {
 	to      *Fix
 	edits   []edit
 	imports bool
-	taken   bool // the name andiron is something else here
-	saved   map[objectsIn]int
-}
-
-// objectsIn is a file with objects, and by what they were saved there. One that is named,
-// or an expression, has no scope.
-type objectsIn struct {
-	variable
-
-	numpy bool
+	taken   bool                 // the name andiron is something else here
+	objects map[*pysrc.Call]bool // loads of which an object is taken; nil until it is asked for
 }
 
 func (x *fixer) call(c *pysrc.Invocation) {
@@ -181,95 +202,6 @@ func (x *fixer) call(c *pysrc.Invocation) {
 			x.add(c, `revision="`+commit+`"`)
 		}
 	}
-}
-
-// settled reports whether a load may be rewritten: nothing saves objects to what it reads,
-// which would be refused.
-func (x *fixer) settled(load *pysrc.Invocation) bool {
-	numpy := load.Is(numpyLoads...)
-	if !numpy && !load.Is(torchLoad...) || len(load.Every()) == 0 {
-		return true
-	}
-	file := objectsIn{x.fileAt(load.Every()[0]), numpy}
-	by := ""
-	if line := x.saved[file]; line > 0 {
-		by = "line " + itoa(line)
-	} else if again := x.l.opt.Again; again != nil {
-		by = again.objects[file]
-	} else if file.scope == nil && x.to.Together {
-		x.l.flow.hold = true
-		return false
-	}
-	if by != "" {
-		x.l.leave(x.l.place(x.at(load.Node)), by+" saves objects to the same file, which only unpickling reads, so it is not rewritten")
-	}
-	return by == ""
-}
-
-// objectFiles lists the files that objects are saved to, and in which lines.
-func (v *view) objectFiles() map[objectsIn]int {
-	out := map[objectsIn]int{}
-	keep := func(c *pysrc.Invocation, position int, keyword string) {
-		to, _ := c.Arg(position, keyword)
-		for _, a := range to {
-			out[objectsIn{v.fileAt(a), c.Is(numpySaves...)}] = v.line(c.Node)
-		}
-	}
-	for _, c := range v.m.Calls {
-		if len(v.wholes(c)) > 0 || c.Is(torchSave...) && given(c, 2, "pickle_module") {
-			keep(c, 1, "f")
-		} else if v.objectsSaved(c) != "" {
-			keep(c, 0, "file")
-		}
-	}
-	return out
-}
-
-// fileAt is what stands for a file that is saved to or loaded from: its name where that is
-// written out, else the variable or the expression that is.
-func (v *view) fileAt(a pysrc.Arg) variable {
-	for range mostTurns {
-		values := v.m.Eval(a.Expr, a.Scope)
-		if len(values) == 1 && values[0].Kind == pysrc.Text {
-			return variable{nil, strings.Clone(strings.TrimSuffix(strings.TrimSuffix(values[0].Name, ".npy"), ".npz"))} // which numpy.save adds
-		}
-		if n, ok := a.Expr.(*pysrc.Name); ok && a.Scope.Owner(n.ID) != nil {
-			owner, last := a.Scope.Owner(n.ID), pysrc.Binding{}
-			for _, b := range owner.Bindings(n.ID) {
-				if b.At < n.Start && b.Value != nil && b.Kind != pysrc.Parameter {
-					last = b
-				}
-			}
-			if of := v.pathIn(pysrc.Arg{Expr: last.Value, Scope: last.Scope}); of.Expr != nil {
-				a = of
-				continue
-			}
-			return variable{owner, n.ID}
-		}
-		of := v.pathIn(a)
-		if of.Expr == nil {
-			break
-		}
-		a = of
-	}
-	return variable{nil, strings.Clone(v.f.Source(a.Expr))}
-}
-
-// pathIn is the path that a call opens or makes another form of, or nothing.
-func (v *view) pathIn(a pysrc.Arg) (of pysrc.Arg) {
-	c, ok := a.Expr.(*pysrc.Call)
-	if !ok {
-		return of
-	}
-	if len(c.Args) > 0 && slices.ContainsFunc(v.m.Names(c.Func, a.Scope), func(n string) bool {
-		return slices.Contains(passes, n) && (len(c.Args) == 1 || strings.HasSuffix(n, "open"))
-	}) {
-		return pysrc.Arg{Expr: c.Args[0], Scope: a.Scope}
-	}
-	if m, ok := c.Func.(*pysrc.Attribute); ok && m.Attr == "open" {
-		return pysrc.Arg{Expr: m.Value, Scope: a.Scope}
-	}
-	return of
 }
 
 // takesWeightsOnly reports whether every torch that the project allows has the argument.

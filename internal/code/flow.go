@@ -24,7 +24,7 @@ type Flow struct {
 	does       map[string]does     // by reference, what functions do with digests
 	injects    map[string]int      // names of the module that are types with a dependency: its passing, or -1
 	hold       bool                // it has to be looked at again
-	objects    map[objectsIn]int   // named files that objects are saved to, and in which lines, where code may be rewritten
+	objects    map[objectsIn]kept  // files that objects are saved to, and where, where code may be rewritten
 	torch      Torch               // what the project allows, where the file is
 	byRef      map[string]int      // routines by their reference; made by Flows
 }
@@ -153,6 +153,7 @@ type sink struct {
 	// refs are what else in the project may say that.
 	refs     []string
 	reported bool
+	fix      string // what does instead of it; empty for torch.load
 	spot
 }
 

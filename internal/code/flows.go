@@ -672,7 +672,7 @@ func (w *follower) found(f *Flow, s *sink, kind sourceKind, unsafe bool, start f
 		w.tell(untrustedOpen, untrustedOpen.Severity, where, fmt.Sprintf("%s loads outside of the sandbox what nobody trusts: %s", name, start.Text), flow)
 	}
 	var r *rule.Rule
-	var message string
+	var message, fix string
 	severity := finding.High
 	switch kind {
 	case fromRequest:
@@ -682,6 +682,7 @@ func (w *follower) found(f *Flow, s *sink, kind sourceKind, unsafe bool, start f
 		}
 	case fromDownload:
 		r, message = downloaded, fmt.Sprintf("%s %s what came over the network and nothing verified: %s", name, s.what, start.Text)
+		fix = s.fix
 		if !unsafe {
 			severity = finding.Medium
 		}
@@ -692,16 +693,21 @@ func (w *follower) found(f *Flow, s *sink, kind sourceKind, unsafe bool, start f
 		}
 	case fromUser:
 		r, message = startedWith, fmt.Sprintf("whoever starts the program decides what %s %s here: %s", name, s.what, start.Text)
-		severity = finding.Medium
+		severity, fix = finding.Medium, s.fix
 		if !unsafe {
 			severity = finding.Low
 		}
 	}
-	w.tell(r, severity, where, message, flow)
+	w.tellFix(r, severity, where, message, fix, flow)
 }
 
 // tell reports a finding with its steps, the first of which is in the message already.
 func (w *follower) tell(r *rule.Rule, severity finding.Severity, where finding.Where, message string, flow []finding.Step) {
+	w.tellFix(r, severity, where, message, "", flow)
+}
+
+// tellFix is tell with a fix of its own, or the rule's.
+func (w *follower) tellFix(r *rule.Rule, severity finding.Severity, where finding.Where, message, fix string, flow []finding.Step) {
 	var evidence []string
 	for _, s := range flow[1:] {
 		place := s.Where.String() + ": "
@@ -711,7 +717,7 @@ func (w *follower) tell(r *rule.Rule, severity finding.Severity, where finding.W
 		evidence = append(evidence, place+s.Text)
 	}
 	x := r.Finding(where, message, evidence...)
-	x.Severity, x.Flow = severity, flow
+	x.Severity, x.Fix, x.Flow = severity, cmp.Or(fix, x.Fix), flow
 	if isTest(w.rel(where.Path)) {
 		x = tested(x)
 	}

@@ -77,7 +77,10 @@ func (v *view) load(r *rule.Rule, s finding.Severity, c *pysrc.Invocation, messa
 // rewritten reports whether andiron code scan --fix --verified replaces a load.
 func (v *view) rewritten(c *pysrc.Invocation) bool {
 	x := &fixer{view: v}
-	return len(v.f.Errors) == 0 && !c.Deferred && !c.Partial && !c.Node.Broken && x.replaceable(c) && !v.copies(c) && !x.bindsAndiron()
+	if len(v.f.Errors) > 0 || c.Deferred || c.Partial || c.Node.Broken || !x.replaceable(c) || v.copies(c) || x.bindsAndiron() {
+		return false
+	}
+	return !slices.ContainsFunc(v.filesOf(c), func(file objectsIn) bool { _, objects := v.objectsAt(file); return objects })
 }
 
 // setBefore is what an item of the dictionary behind ** is set to before a call, by a

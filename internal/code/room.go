@@ -284,6 +284,8 @@ type view struct {
 	edits    map[int32][]edit                     // by the call that they put right
 	own      map[*pysrc.Scope][]int               // lines in which functions check what they are given
 	work     int                                  // left to follow what requests bring
+	kept     map[objectsIn]kept                   // files that objects are saved to; nil until it is asked for
+	puts     map[variable][]pysrc.Arg             // what is put into dictionaries, by their names; nil until it is asked for
 }
 
 // placed is a rule at a place, which it is reported at once.
@@ -332,10 +334,8 @@ func (v *view) at(n pysrc.Node) finding.Where {
 	return v.where.Line1(line, column)
 }
 
-func (v *view) line(n pysrc.Node) int {
-	line, _ := v.f.Place(n.Where().Start)
-	return line
-}
+// line is the one of a node, in a notebook of its cell.
+func (v *view) line(n pysrc.Node) int { return v.l.place(v.at(n)).Line }
 
 // found reports a finding at a node, once.
 func (v *view) found(r *rule.Rule, n pysrc.Node, message string, evidence ...string) {

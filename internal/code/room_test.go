@@ -482,3 +482,48 @@ func TestAllowAlone(t *testing.T) {
 		}
 	}
 }
+
+// What --fix rewrites of loads beside what says that objects are in their files.
+func TestFixKept(t *testing.T) {
+	const imports = "import argparse, yaml, numpy as np\nargs = argparse.ArgumentParser().parse_args()\n"
+	for _, tt := range []struct{ what, stays, changes string }{
+		{"a class of YAML", "class X(yaml.YAMLObject): pass\nyaml.load(f, Loader=yaml.Loader)", "class X(yaml.YAMLObject):\n    yaml_loader = yaml.SafeLoader\nyaml.load(f, Loader=yaml.Loader)"},
+		{"a constructor", "yaml.add_constructor('!x', g)\nyaml.load(f, Loader=yaml.Loader)", "yaml.add_constructor('!x', g, Loader=yaml.SafeLoader)\nyaml.load(f, Loader=yaml.Loader)"},
+		{"a resolver", "yaml.FullLoader.add_implicit_resolver('x', g, [])\nyaml.full_load(f)", "yaml.SafeLoader.add_implicit_resolver('x', g, [])\nyaml.full_load(f)"},
+		{"what is dumped", "yaml.dump(args, f)\nyaml.load(f, Loader=yaml.Loader)", "yaml.dump(vars(args), f)\nyaml.load(f, Loader=yaml.Loader)"},
+		{"a tuple", "yaml.dump({'a': (1, 2)}, f)\nyaml.load(f, Loader=yaml.Loader)", "yaml.dump({'a': (1, 2)}, f, Dumper=yaml.SafeDumper)\nyaml.load(f, Loader=yaml.Loader)"},
+		{"a tag", "t = 'a: !!python/tuple [1]'\nyaml.load(t, Loader=yaml.Loader)", "t = 'a: !!str 1'\nyaml.load(t, Loader=yaml.Loader)"},
+		{"an object", "np.load(p, allow_pickle=True).item()", "np.load(p, allow_pickle=True)[0].item(0)"},
+		{"one of a name", "d = np.load(p, allow_pickle=True)\nd.item()", "d = np.load(p, allow_pickle=True)\ne.item()"},
+		{"one of another function", "def g():\n    d = np.load(p, allow_pickle=True)\n    return d['x'][()]", "def g():\n    d = np.load(p, allow_pickle=True)\ndef h():\n    d = {}\n    return d[()]"},
+		{"a file by its name", "np.save('a.npy', {'a': 1})\nnp.load('a.npy', allow_pickle=True)", "np.save('a.npy', {'a': 1})\nnp.load('b.npy', allow_pickle=True)"},
+		{"one by a name that is not known", "def g(p):\n    np.save(p, {'a': 1})\nnp.load('b.npy', allow_pickle=True)", "def g(p):\n    np.save(p, np.ones(3))\nnp.load('b.npy', allow_pickle=True)"},
+		{"the same the other way", "np.savez('a.npz', x=np.array(l, dtype=object))\ndef g(p):\n    return np.load(p, allow_pickle=True)", "np.savez('a.npz', x=np.array(l, dtype=int))\ndef g(p):\n    return np.load(p, allow_pickle=True)"},
+	} {
+		for src, changes := range map[string]bool{tt.stays: false, tt.changes: true} {
+			facts, err := Look(t.Context(), artifact.FromBytes("a.py", []byte(imports+src+"\n")), Options{Fix: &Fix{}}, func(finding.Finding) {})
+			if err != nil || (facts.After != "") != changes || (len(facts.Left) > 0) == changes {
+				t.Errorf("%s: %s: %q, left %v %v", tt.what, src, facts.After, facts.Left, err)
+			}
+		}
+	}
+}
+
+func TestFixSaid(t *testing.T) {
+	const imports = "import sys, joblib, pickle, torch, yaml, numpy as np\n"
+	for src, want := range map[string]string{
+		"torch.load(sys.argv[1], weights_only=False)": startedWith.Fix,
+		"torch.jit.load(sys.argv[1])":                 jitLoad.Fix,
+		"yaml.load(open(sys.argv[1]), yaml.Loader)":   yamlLoad.Fix,
+		"np.load(sys.argv[1], allow_pickle=True)":     "pass allow_pickle=False; " + numpyPickle.Fix,
+		"pickle.load(open(sys.argv[1], 'rb'))":        "compare the file's SHA-256 with one that the code has, before it is loaded; or " + unpickle.Fix,
+		"joblib.load(sys.argv[1])":                    "compare the file's SHA-256 with one that the code has, before it is loaded; or " + joblibLoad.Fix,
+		"eval(sys.argv[1])":                           evaluated.Fix,
+	} {
+		_, all := look(t, "a.py", imports+src+"\n", newTorch)
+		i := slices.IndexFunc(all, func(f finding.Finding) bool { return f.Rule == startedWith.ID })
+		if i < 0 || all[i].Fix != want {
+			t.Errorf("%s: %v", src, all)
+		}
+	}
+}

@@ -86,7 +86,7 @@ var startedWith = &rule.Rule{
 	Severity: finding.Medium, Verdict: finding.Safe, Since: since, Refs: []string{"CWE-502", "CWE-426"},
 	Text: "An argument of the program, a variable of its environment or what is typed in reaches a call that loads, imports, builds or evaluates what it is given. " +
 		"Who starts the program runs code anyway; but the file that is named is often somebody else's. A load before which the function compares a digest is not reported, and neither is an option that its parser takes as a number or as one of a few choices.\n\n" +
-		"The severity is low where the call only reads: torch.load with weights_only=True, TorchScript, a program of torch.export.",
+		"The severity is low where the call only reads: torch.load with weights_only=True, TorchScript, a program of torch.export. Where the call is of another loader than torch.load, the finding says what to do instead of it.",
 	Fix: "load it with andiron.load(path), which refuses what is not in the lock",
 }
 
@@ -95,7 +95,7 @@ var downloaded = &rule.Rule{
 	Severity: finding.High, Verdict: finding.Safe, Since: since, Refs: []string{"CWE-494", "CWE-502"},
 	Text: "What comes from an address or from the Hub reaches a call that loads, imports, builds or evaluates it, and no digest is compared on the way. " +
 		"Whoever can change what the address gives decides what is loaded. A download from the Hub at a commit, or one of a known hash, is not reported.\n\n" +
-		"The severity is medium where the call only reads: torch.load with weights_only=True, TorchScript, a program of torch.export.",
+		"The severity is medium where the call only reads: torch.load with weights_only=True, TorchScript, a program of torch.export. Where the call is of another loader than torch.load, the finding says what to do instead of it.",
 	Fix: "download the file once, add it with andiron trust add, and load it with andiron.load(path)",
 }
 
@@ -103,8 +103,9 @@ var saveWhole = &rule.Rule{
 	ID: "PY050", Title: "torch.save of a whole object", Strategy: finding.SafeSerialization,
 	Severity: finding.Low, Verdict: finding.Safe, Since: since, Refs: []string{"PyTorch tutorial, Saving and Loading Models"},
 	Text: "The file names the object's class, and only a loader that runs code can bring it back: weights_only=True refuses it, and so will everybody who has to trust the file. " +
+		"It may stand in a dictionary: a module, what argparse or OmegaConf gives, an object of a class of the project, a member of an enumeration. " +
 		"A copy by way of a buffer that the same function makes, saves to and loads from is not reported, unless something else reads the buffer.",
-	Fix: "save the tensors: safetensors.torch.save_file(model.state_dict(), 'model.safetensors')",
+	Fix: "save the tensors: safetensors.torch.save_file(model.state_dict(), 'model.safetensors'); and settings as JSON, or as a dictionary such as vars(args)",
 }
 
 var forwardOpen = &rule.Rule{

@@ -17,23 +17,27 @@ const (
 	builds    action = "builds"
 )
 
+// listIt is for what is found by a name.
+const listIt = "look the name up in a dictionary of those that the code knows"
+
 // others are calls that do what they are told, apart from those that load models.
 var others = []struct {
 	names    []string
 	position int
 	keyword  string
 	what     action
+	fix      string
 }{
-	{[]string{"torch.hub.load"}, 0, "repo_or_dir", imports},
-	{[]string{"torch.ops.load_library", "torch.classes.load_library", "torch.ops.import_module", "ctypes.CDLL", "ctypes.cdll.LoadLibrary"}, 0, "path", imports},
-	{[]string{"importlib.import_module", "__import__"}, 0, "name", imports},
-	{[]string{"bentoml.models.import_model", "bentoml.import_model"}, 0, "path", loads},
-	{[]string{"tritonclient.http.InferenceServerClient().load_model", "tritonclient.grpc.InferenceServerClient().load_model"}, 0, "model_name", loads},
-	{[]string{"gradio.load"}, 0, "name", loads},
-	{[]string{"eval", "exec"}, 0, "", evaluates},
-	{[]string{"yaml.load", "yaml.load_all", "yaml.unsafe_load", "yaml.full_load"}, 0, "stream", loads},
-	{[]string{"torch.utils.cpp_extension.load"}, 1, "sources", builds},
-	{[]string{"torch.utils.cpp_extension.load_inline"}, 1, "cpp_sources", builds},
+	{[]string{"torch.hub.load"}, 0, "repo_or_dir", imports, hubUnpinned.Fix},
+	{[]string{"torch.ops.load_library", "torch.classes.load_library", "torch.ops.import_module", "ctypes.CDLL", "ctypes.cdll.LoadLibrary"}, 0, "path", imports, nativeLibrary.Fix},
+	{[]string{"importlib.import_module", "__import__"}, 0, "name", imports, listIt},
+	{[]string{"bentoml.models.import_model", "bentoml.import_model"}, 0, "path", loads, exportLoad.Fix},
+	{[]string{"tritonclient.http.InferenceServerClient().load_model", "tritonclient.grpc.InferenceServerClient().load_model"}, 0, "model_name", loads, listIt},
+	{[]string{"gradio.load"}, 0, "name", loads, listIt},
+	{[]string{"eval", "exec"}, 0, "", evaluates, evaluated.Fix},
+	{[]string{"yaml.load", "yaml.load_all", "yaml.unsafe_load", "yaml.full_load"}, 0, "stream", loads, yamlLoad.Fix},
+	{[]string{"torch.utils.cpp_extension.load"}, 1, "sources", builds, builtAtRun.Fix},
+	{[]string{"torch.utils.cpp_extension.load_inline"}, 1, "cpp_sources", builds, builtAtRun.Fix},
 }
 
 // sinkOf says what a call does with what it is given, or nil.
@@ -50,21 +54,25 @@ func (t *tracer) sinkOf(c *pysrc.Invocation) *sink {
 		s.flags, s.refs = t.flagsOf(c)
 		s.open = len(t.view.words(c, -1, "weights_only")) > 0 && !given(c, -1, "weights_only")
 		if other != "" && !l.reads && !s.unsafe { // of a table of loaders
-			s.worse, s.unsafe = other, true
+			s.worse, s.unsafe, s.fix = other, true, l.fix()
 		}
 	case held != "":
 		s.name, s.held = held, true
 	default:
-		s.name, position, keyword, s.unsafe = other, l.position, l.keyword, !l.reads
+		s.name, position, keyword, s.unsafe, s.fix = other, l.position, l.keyword, !l.reads, l.fix()
 		if s.name == "" {
 			position, keyword, s.name = t.libraryArg(c)
+			s.fix = libraryLoad.Fix
+			if c.Is(shardedLoads...) {
+				s.fix = shardedLoad.Fix
+			}
 			s.unsafe = !slices.Equal(t.view.words(c, -1, "weights_only"), []string{"True"})
 		}
 	}
 	s.model = s.name != ""
 	for _, o := range others {
 		if n := nameOf(c, o.names...); n != "" && s.name == "" && (o.what != loads || t.yamlOpen(c)) {
-			s.name, position, keyword, s.what = n, o.position, o.keyword, o.what
+			s.name, position, keyword, s.what, s.fix = n, o.position, o.keyword, o.what, o.fix
 		}
 	}
 	if s.name == "" {

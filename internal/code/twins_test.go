@@ -371,6 +371,13 @@ func TestWrittenTwins(t *testing.T) {
 		{"a module of the file", "PY050 low", "class A(torch.nn.Module): pass\nm = A()\ntorch.save(m.eval(), 'm.pt')", "class A: pass\nm = A()\ntorch.save(m.eval(), 'm.pt')"},
 		{"a module in a buffer that is sent", "PY050 low", "import io\ndef f():\n    b = io.BytesIO()\n    torch.save(model, b)\n    c = torch.load(b)\n    return c, b.getvalue()", "import io\ndef f():\n    b = io.BytesIO()\n    torch.save(model, b)\n    b.seek(0)\n    return torch.load(b, weights_only=False)"},
 		{"a module in a buffer that nothing loads", "PY050 low", "import io\nb = io.BytesIO()\ntorch.save(model, b)\nsend(b)", "import io\nb = io.BytesIO()\ntorch.save(model, b)\nb.seek(0)\nm = torch.load(b)"},
+		{"the command line", "PY050 low", "import argparse\nargs = argparse.ArgumentParser().parse_args()\ntorch.save({'m': model.state_dict(), 'args': args}, 'm.pt')", "import argparse\nargs = argparse.ArgumentParser().parse_args()\ntorch.save({'m': model.state_dict(), 'args': vars(args), 'lr': args.lr}, 'm.pt')"},
+		{"a namespace", "PY050 low", "import types\ntorch.save(types.SimpleNamespace(a=1), 'm.pt')", "import types\ntorch.save(types.SimpleNamespace(a=1).a, 'm.pt')"},
+		{"a configuration", "PY050 low", "from omegaconf import OmegaConf\nc = OmegaConf.load('c.yaml')\ntorch.save([dict(c=c)], 'm.pt')", "from omegaconf import OmegaConf\nc = OmegaConf.load('c.yaml')\ntorch.save([dict(c=OmegaConf.to_container(c))], 'm.pt')"},
+		{"one of a dataclass", "PY050 low", "import dataclasses\n@dataclasses.dataclass\nclass C:\n    a: int = 1\ns = {}\ns['c'] = C()\ntorch.save(s, 'm.pt')", "import dataclasses\n@dataclasses.dataclass\nclass C:\n    a: int = 1\ns = {}\ns['c'] = dataclasses.asdict(C())\ntorch.save(s, 'm.pt')"},
+		{"one that is a dictionary", "PY050 low", "import typing\nclass C(typing.NamedTuple):\n    a: int\ntorch.save(C(a=1), 'm.pt')", "import typing\nclass C(typing.TypedDict):\n    a: int\ntorch.save(C(a=1), 'm.pt')"},
+		{"a member of an enumeration", "PY050 low", "import enum\nclass E(enum.Enum):\n    A = 1\nm = E.A\ntorch.save({'m': m}, 'm.pt')", "import enum\nclass E(enum.Enum):\n    A = 1\nm = E.A.value\ntorch.save({'m': m}, 'm.pt')"},
+		{"a parameter", "PY050 low", "import copy\nimport argparse\ndef f(cfg):\n    torch.save({'c': copy.deepcopy(argparse.Namespace())}, 'm.pt')", "def f(cfg):\n    torch.save({'c': cfg}, 'm.pt')"},
 		{"a module in a list", "PY050 low", "torch.save([1, model.train()], 'm.pt')", "torch.save([1, model.parameters(), x.cpu()], 'm.pt')"},
 		{"a module in a dictionary", "PY050 low", "torch.save({'model': copy.deepcopy(model).half()}, 'm.pt')", "torch.save({'model': model.state_dict()}, 'm.pt')"},
 	})

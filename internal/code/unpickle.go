@@ -25,6 +25,20 @@ type loader struct {
 	reads bool
 }
 
+// fix is how such a load is put right where somebody else names the file. What is a pickle
+// can only be known by its digest.
+func (l loader) fix() string {
+	switch l.rule {
+	case nil:
+		return ""
+	case unpickle, joblibLoad, pandasPickle:
+		return "compare the file's SHA-256 with one that the code has, before it is loaded; or " + l.rule.Fix
+	case numpyPickle:
+		return "pass allow_pickle=False; " + l.rule.Fix
+	}
+	return l.rule.Fix
+}
+
 var numpyLoads = []string{"numpy.load", "numpy.lib.npyio.load", "numpy.lib._npyio_impl.load"}
 
 // loaders are what runs a file, torch.load apart; the worst first.
@@ -149,29 +163,15 @@ func (v *view) wholes(c *pysrc.Invocation) (out []string) {
 	if !c.Is(torchSave...) || len(args) != 1 {
 		return nil
 	}
-	if v.whole(args[0]) {
+	if v.whole(args[0]) || v.isObject(args[0]) {
 		return []string{"the whole object " + v.shown(args[0].Expr)}
 	}
-	for _, value := range v.m.Eval(args[0].Expr, args[0].Scope) {
-		list, what := elementsOf(value.Arg.Expr)
-		for _, e := range list {
-			if e != nil && v.whole(pysrc.Arg{Expr: e, Scope: value.Arg.Scope}) {
-				out = append(out, what+" with the whole object "+v.shown(e))
-			}
+	for _, x := range v.elements(args[0], c.Node.Start) {
+		if v.whole(x.Arg) || v.isObject(x.Arg) {
+			out = append(out, x.of+" with the whole object "+v.shown(x.Expr))
 		}
 	}
 	return out
-}
-
-// elementsOf are the values that a dictionary or a list has, where it is written out.
-func elementsOf(e pysrc.Expr) (list []pysrc.Expr, what string) {
-	switch e := e.(type) {
-	case *pysrc.Dict:
-		return e.Values, "a dictionary"
-	case *pysrc.Sequence:
-		return e.Elems, "a list"
-	}
-	return nil, ""
 }
 
 // returnSelf are methods of a module that return it. Those of a tensor give a tensor.
@@ -225,8 +225,19 @@ func (v *view) whole(a pysrc.Arg) bool {
 	return false
 }
 
+// moduleBases are classes of modules.
+var moduleBases = []string{
+	"torch.nn.Module", "torch.nn.modules.module.Module", "torch.nn.Sequential",
+	"pytorch_lightning.LightningModule", "lightning.LightningModule", "lightning.pytorch.LightningModule",
+}
+
 // isModule reports whether a class of the file derives from torch.nn.Module.
 func (v *view) isModule(class *pysrc.Scope, depth int) bool {
+	return v.derives(class, func(name string) bool { return slices.Contains(moduleBases, name) }, depth)
+}
+
+// derives reports whether a class of the file derives from one of which a dotted name says so.
+func (v *view) derives(class *pysrc.Scope, is func(name string) bool, depth int) bool {
 	if class.Class == nil || depth > 8 {
 		return false
 	}
@@ -234,14 +245,11 @@ func (v *view) isModule(class *pysrc.Scope, depth int) bool {
 		for _, value := range v.m.Eval(base, class.Parent) {
 			switch value.Kind {
 			case pysrc.Ref:
-				if slices.Contains([]string{
-					"torch.nn.Module", "torch.nn.modules.module.Module", "torch.nn.Sequential",
-					"pytorch_lightning.LightningModule", "lightning.LightningModule", "lightning.pytorch.LightningModule",
-				}, value.Name) {
+				if is(value.Name) {
 					return true
 				}
 			case pysrc.Class:
-				if v.isModule(value.Def, depth+1) {
+				if v.derives(value.Def, is, depth+1) {
 					return true
 				}
 			default:

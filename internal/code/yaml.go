@@ -195,3 +195,70 @@ func guardedBy(list []pysrc.Stmt, n pysrc.Node, test func(pysrc.Expr) bool) (yes
 	}
 	return yes
 }
+
+// yamlSigns notes where a file has YAML build objects, or writes some, which safe_load
+// refuses.
+func (v *view) yamlSigns(saved map[objectsIn]kept) {
+	if !strings.Contains(v.f.Text, "yaml") {
+		return
+	}
+	note := func(at int32) { saved[byYAML.all()] = kept{where: v.l.place(v.where.Line1(v.f.Place(at)))} }
+	if at := strings.Index(v.f.Text, "!!python"); at >= 0 {
+		note(int32(at))
+	}
+	v.m.Top.Each(func(s *pysrc.Scope) {
+		if s.Class != nil && v.derives(s, func(name string) bool { return name == "yaml.YAMLObject" }, 0) && !v.safeToo(s) {
+			note(s.Class.Start)
+		}
+	})
+	for _, c := range v.m.Calls {
+		if v.yamlAdds(c) || v.yamlDumps(c) {
+			note(c.Node.Start)
+		}
+	}
+}
+
+// safeToo reports whether a class of YAML is one that safe_load builds.
+func (v *view) safeToo(class *pysrc.Scope) bool {
+	list := class.Bindings("yaml_loader")
+	return len(list) == 1 && list[0].Value != nil && v.safeLoader(pysrc.Arg{Expr: list[0].Value, Scope: list[0].Scope})
+}
+
+func (v *view) safeLoader(a pysrc.Arg) bool {
+	names := v.m.Names(a.Expr, a.Scope)
+	return len(names) > 0 && !slices.ContainsFunc(names, func(n string) bool { return n != "yaml.SafeLoader" && n != "yaml.CSafeLoader" })
+}
+
+// yamlAdders tell a loader what to make of some text.
+var yamlAdders = []string{"add_constructor", "add_multi_constructor", "add_implicit_resolver", "add_path_resolver"}
+
+// yamlAdds reports whether a call tells that to a loader other than the one of safe_load.
+func (v *view) yamlAdds(c *pysrc.Invocation) bool {
+	adds := func(name string) bool {
+		parts := strings.Split(name, ".")
+		last := len(parts) - 1
+		return parts[0] == "yaml" && slices.Contains(yamlAdders, parts[last]) && parts[last-1] != "SafeLoader" && parts[last-1] != "CSafeLoader"
+	}
+	to, _ := c.Arg(-1, "Loader")
+	return slices.ContainsFunc(c.Names, adds) && (len(to) != 1 || !v.safeLoader(to[0]))
+}
+
+// yamlDumps reports whether a call writes objects as YAML, or tuples, which get a tag too.
+func (v *view) yamlDumps(c *pysrc.Invocation) bool {
+	if !c.Is("yaml.dump", "yaml.dump_all") {
+		return false
+	}
+	by, _ := c.Arg(2, "Dumper")
+	for _, a := range by {
+		if slices.ContainsFunc(v.m.Names(a.Expr, a.Scope), func(n string) bool { return strings.HasSuffix(n, "SafeDumper") }) {
+			return false
+		}
+	}
+	args, _ := c.Arg(0, "data")
+	return slices.ContainsFunc(args, func(a pysrc.Arg) bool {
+		return v.isObject(a) || slices.ContainsFunc(v.elements(a, c.Node.Start), func(x element) bool {
+			list, ok := x.Expr.(*pysrc.Sequence)
+			return ok && list.Kind == pysrc.Tuple || v.isObject(x.Arg)
+		})
+	})
+}

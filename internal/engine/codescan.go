@@ -49,7 +49,7 @@ func Code(ctx context.Context, what CodeRun, opt Options, h finding.Handler) err
 	opt.rewrite, opt.leave = what.Rewrite, what.Leave
 	if what.Fix != nil {
 		fix := *what.Fix
-		fix.Wanted, fix.Together = opt.counts, what.Rewrite != nil
+		fix.Wanted, fix.Over, fix.Together = opt.counts, opt.Waivers.Over, what.Rewrite != nil
 		opt.code.Fix = &fix
 	}
 	opt.onlyCode = true

@@ -15,6 +15,7 @@ type allocation struct {
 	name string
 	fail string // holds an error code where it failed: int e = posix_memalign(&p, 64, n);
 	last int    // where that is assigned to again
+	to   int    // the token of the name, or -1
 }
 
 var allocators = words("malloc calloc realloc aligned_alloc posix_memalign cudaMalloc cudaMallocHost cudaMallocManaged cudaMallocAsync hipMalloc")
@@ -24,24 +25,25 @@ func (a *fn) allocated() (list []allocation) {
 		w := a.f.Word(i)
 		switch {
 		case allocators[w] && !a.member(i) && a.f.Is(i+1, "("):
-			x := allocation{at: i, what: w}
+			x := allocation{at: i, what: w, to: -1}
 			if strings.HasPrefix(w, "cuda") || strings.HasPrefix(w, "hip") || w == "posix_memalign" {
-				if names := a.names(span{First: i + 2, Last: a.f.Mate(i + 1)}); len(names) > 0 {
-					x.name = a.f.Word(names[0])
+				if args := a.f.Split(span{First: i + 2, Last: a.f.Mate(i + 1)}); len(args) > 0 {
+					x.to = a.addressed(args[0])
 				}
-				x.fail = a.target(i)
+				x.fail = a.f.Word(a.target(i))
 				for x.last = i; x.last < a.def.Body.Last && a.spend(1) && (!a.f.Is(x.last, x.fail) || !a.f.Is(x.last+1, "=")); {
 					x.last++
 				}
 			} else {
-				x.name = a.target(i)
+				x.to = a.target(i)
 			}
-			if !a.owned(i, x.name) {
+			if x.name = a.f.Word(x.to); !a.owned(i, x.name) {
 				list = append(list, x)
 			}
 		case w == "new" && a.newArray(i):
-			if name := a.target(i); !a.owned(i, name) {
-				list = append(list, allocation{at: i, what: "new[]", name: name})
+			x := allocation{at: i, what: "new[]", to: a.target(i)}
+			if x.name = a.f.Word(x.to); !a.owned(i, x.name) {
+				list = append(list, x)
 			}
 		}
 	})
@@ -61,20 +63,68 @@ func (a *fn) newArray(i int) bool {
 	return false
 }
 
-// target is the variable that what stands at i is assigned to.
-func (a *fn) target(i int) string {
+// target is the variable that what stands at i is assigned to, or -1.
+func (a *fn) target(i int) int {
 	for j := i - 1; j > a.def.Body.First && j > i-16; j-- {
 		switch a.f.Word(j) {
 		case "=":
 			if a.f.IsIdent(j - 1) {
-				return a.f.Word(j - 1)
+				return j - 1
 			}
-			return ""
+			return -1
 		case ";", "{", "}", ",":
-			return ""
+			return -1
 		}
 	}
-	return ""
+	return -1
+}
+
+// addressed is the name of the pointer that an argument is the address of, behind casts:
+// (void**)&p, reinterpret_cast<void**>(&s.p). Where no address is taken it is the last name.
+func (a *fn) addressed(s span) int {
+	i := s.First
+	for i < s.Last && !a.f.Is(i, "&") {
+		i++
+	}
+	if i == s.Last {
+		if names := a.names(s); len(names) > 0 {
+			return names[len(names)-1]
+		}
+		return -1
+	}
+	for i++; a.f.Is(i, "("); {
+		i++
+	}
+	for a.f.IsIdent(i+2) && (a.f.Is(i+1, "->") || a.f.Is(i+1, ".") || a.f.Is(i+1, "::")) {
+		i += 2
+	}
+	return i
+}
+
+// whole is a name with what it is a member of, and with casts and parentheses around it.
+func (a *fn) whole(i int) span {
+	s := span{First: i, Last: i + 1}
+	for a.member(s.First) && a.f.IsIdent(s.First-2) {
+		s.First -= 2
+	}
+	for a.spend(1) {
+		open := s.First - 1
+		plain := func(i int) bool { return !a.f.IsIdent(i) || a.f.Is(i, "return") } // what stands here calls nothing
+		switch around, m := a.f.Is(open, "(") && a.f.Mate(open) == s.Last, a.f.Mate(open); {
+		case a.f.Is(open, ")") && m > 0 && (a.cast(m) || plain(m-1) && a.f.IsIdent(open-1)): // (float*)p, (int64_t)p
+			s.First = m
+		case around && a.castTo(open-1): // static_cast<float*>(p)
+			for s.First = open; !strings.HasSuffix(a.f.Word(s.First), "_cast"); {
+				s.First--
+			}
+			s.Last++
+		case around && plain(open-1) && !a.f.Is(open-1, ">"):
+			s = span{First: open, Last: s.Last + 1}
+		default:
+			return s
+		}
+	}
+	return s
 }
 
 // owned reports whether a smart pointer takes what new or malloc gives.
@@ -98,12 +148,12 @@ func (l *looker) allocations(a *fn) {
 	}
 	for _, x := range a.allocated() {
 		freed := a.freed(x)
-		lost := a.leavesBetween(x, freed)
+		lost, kept := a.leavesBetween(x, freed), a.kept(x, freed)
 		switch {
 		case x.name != "" && freed < 0 && a.givesAway(x):
-		case x.name != "" && freed < 0 && !a.escapes(x):
+		case x.name != "" && freed < 0 && !kept && !a.escapes(x):
 			l.found(lostMemory, a, x.at, fmt.Sprintf("what %s gives to %s is never freed", x.what, x.name))
-		case lost >= 0:
+		case lost >= 0 && !kept:
 			l.found(lostMemory, a, x.at, fmt.Sprintf("what %s gives to %s is lost when line %d leaves the function before it is freed", x.what, x.name, a.line(lost)))
 		default:
 			l.found(manualMemory, a, x.at, x.what+" allocates memory that no tensor and no container holds")
@@ -127,15 +177,25 @@ func (a *fn) freed(x allocation) int {
 
 // frees reports whether the name at a token is freed there.
 func (a *fn) frees(i int) bool {
+	if a.f.Is(i+1, ".") || a.f.Is(i+1, "->") {
+		return false
+	}
+	i = a.whole(i).First
 	switch w := a.f.Word(i - 2); a.f.Word(i - 1) {
 	case "(":
-		return strings.HasSuffix(w, "free") || strings.HasSuffix(w, "Free") || strings.HasSuffix(w, "FreeHost") || strings.HasSuffix(w, "FreeAsync")
+		return freeing(w) || strings.HasSuffix(w, "FreeHost") || strings.HasSuffix(w, "FreeAsync")
 	case "]":
 		return a.f.Is(i-3, "delete")
 	case "delete":
 		return true
 	}
 	return false
+}
+
+// freeing reports whether a name says that it frees: cudaFree, SAFE_FREE, SAFE_DELETE_ARRAY.
+func freeing(w string) bool {
+	w = strings.ToLower(w)
+	return strings.HasSuffix(w, "free") || strings.Contains(w, "delete")
 }
 
 // handled reports whether a token is in a handler of a try.
@@ -148,6 +208,9 @@ func (a *fn) handled(i int) bool {
 	return false
 }
 
+// elementOrTest are what follows a pointer where it is not the pointer that is handed on.
+var elementOrTest = words("[ -> . == != ? && ||")
+
 // escapes reports whether a pointer is handed to somebody who may free it.
 func (a *fn) escapes(x allocation) bool {
 	out := false
@@ -155,11 +218,16 @@ func (a *fn) escapes(x allocation) bool {
 		if i <= x.at || !a.f.Is(i, x.name) {
 			return
 		}
-		switch a.f.Word(i - 1) {
+		s := a.whole(i)
+		if elementOrTest[a.f.Word(s.Last)] { // y[i] = p[i]
+			return
+		}
+		switch a.f.Word(s.First - 1) {
 		case "return":
 			out = true
 		case "=":
-			out = out || a.member(i-2) || a.f.Is(i-2, "]")
+			k, ok := a.keeper(s.First - 2)
+			out = out || ok && a.released(k, -1)
 		case "(", ",":
 			if v := a.lookup(x.name, i); v != nil && v.at == i {
 				return
@@ -187,9 +255,7 @@ func (a *fn) givesAway(x allocation) (away bool) {
 		args := a.f.Split(span{First: i + 2, Last: a.f.Mate(i + 1)})
 		away = away || len(args) > 2 && a.has(args[0], x.name) && slices.ContainsFunc(args[2:], func(s span) bool {
 			nothing := a.f.Is(s.First+1, "]") && a.f.Is(s.Last-2, "{") // [](void*) {}
-			return a.f.Is(s.First, "[") && !nothing || slices.ContainsFunc(a.wordsOf(s), func(w string) bool {
-				return strings.HasSuffix(strings.ToLower(w), "free") || strings.Contains(w, "delete")
-			})
+			return a.f.Is(s.First, "[") && !nothing || slices.ContainsFunc(a.wordsOf(s), freeing)
 		})
 	})
 	return away
@@ -218,7 +284,10 @@ func (a *fn) leavesAt(i int, calls bool) bool {
 		return !a.inLambda(i)
 	case (w == "at" || w == "torch") && a.f.Is(i+1, "::") && a.f.IsIdent(i+2) && (a.f.Is(i+3, "(") || factories[a.f.Word(i+2)]):
 		return calls
-	case accessMethods[w] && a.member(i) && a.f.Is(i+1, "<") || w == "contiguous" && a.member(i):
+	case accessMethods[w] && a.member(i) && a.f.Is(i+1, "<"):
+		c, ok := a.chainBefore(i - 1)
+		return !strings.HasSuffix(w, "data_ptr") || !ok || c.call || len(c.links) > 0 || !a.typed(c.base, i, map[string]bool{})
+	case w == "contiguous" && a.member(i):
 		return true
 	default:
 		m := a.p.macro(a.src, w)

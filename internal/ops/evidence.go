@@ -113,6 +113,9 @@ func (p *Project) settings(name, text string) {
 		if strings.HasPrefix(s, "#") || strings.HasPrefix(s, "//") {
 			continue
 		}
+		if before, _, ok := strings.Cut(s, " #"); ok && strings.Count(before, `"`)%2 == 0 && strings.Count(before, "'")%2 == 0 {
+			s = before // what follows is a comment, in no quotes
+		}
 		at := finding.Where{Path: name}.Line1(line, 1)
 		if w := runsTests(s); w != "" && ofCI(name) {
 			p.ran = append(p.ran, place{at, w + " is run"})

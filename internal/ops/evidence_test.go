@@ -185,3 +185,21 @@ func TestRacesChosen(t *testing.T) {
 		}
 	}
 }
+
+// What a comment names is no evidence, also where it follows a command.
+func TestSanitizerInComment(t *testing.T) {
+	const op = "#include <torch/extension.h>\nat::Tensor f(at::Tensor x) { return x; }\nTORCH_LIBRARY(ns, m) { m.def(\"f\", f); }\n"
+	for step, named := range map[string]bool{
+		"- run: CFLAGS=-fsanitize=undefined pip install .":            true,
+		"- run: CFLAGS=-fsanitize=undefined pip install . # slow":     true,
+		"- run: NAME=\"run #1\" CFLAGS=-fsanitize=undefined make":     true,
+		"- run: sed 's/ # x//' f && CFLAGS=-fsanitize=undefined make": true,
+		"- run: pip install . # later -fsanitize=undefined":           false,
+		"# - run: CFLAGS=-fsanitize=undefined pip install .":          false,
+	} {
+		got := looked(t, map[string]string{"op.cpp": op, ".github/workflows/ci.yml": "jobs:\n  a:\n    steps:\n    " + step + "\n"}, "OPS063", "OPS094")
+		if len(got) != 1 || (got[0][:6] == "OPS094") != named {
+			t.Errorf("%s: %q", step, got)
+		}
+	}
+}

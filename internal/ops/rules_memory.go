@@ -26,7 +26,7 @@ var manualMemory = &rule.Rule{
 var lostMemory = &rule.Rule{
 	ID: "OPS012", Title: "Memory that is not freed on every path", Strategy: finding.CustomOps,
 	Severity: finding.High, Since: since, Refs: []string{"CWE-401", "CWE-772"},
-	Text: "Memory that malloc, new[] or cudaMalloc gave is never freed in the function, or not where a check throws or a return comes before the free. Each such call then costs memory until none is left.",
+	Text: "Memory that malloc, new[] or cudaMalloc gave is never freed in the function, nor by others of the project where a member or a global holds it, or not where a check throws or a return comes before the free. Each such call then costs memory until none is left.",
 	Fix:  "use at::empty({n}, x.options()) or std::vector<T>, which free themselves",
 }
 

@@ -44,7 +44,7 @@ var narrowKernelIndex = &rule.Rule{
 	ID: "OPS024", Title: "The index of a kernel in 32 bits", Strategy: finding.CustomOps,
 	Severity: finding.Medium, Since: since, Refs: []string{"CWE-190"},
 	Text: "blockIdx.x * blockDim.x + threadIdx.x is computed in 32 bits, and the tensors that the kernel indexes may have more elements than that, which nothing excludes.",
-	Fix:  "const int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; or check numel() < INT_MAX before the launch",
+	Fix:  "count in 64 bits, const int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x, or check numel() < INT_MAX before the launch",
 }
 
 var launchOpen = &rule.Rule{

@@ -18,19 +18,22 @@ func op(arguments, body string) map[string]string {
 // not taken for one.
 func TestSpellings(t *testing.T) {
 	const (
-		sized  = "auto c = a.contiguous(); auto p = c.data_ptr<float>(); int rows = c.size(0), cols = c.size(1); float s = 0;\n"
-		wide   = "auto c = a.contiguous(); auto p = c.data_ptr<float>(); int64_t rows = c.size(0), cols = c.size(1); float s = 0;\n"
-		loops  = "for (int i = 0; i < rows; ++i) for (int j = 0; j < cols; ++j) "
-		loop   = "auto c = a.contiguous(); auto p = c.data_ptr<float>(); float s = 0; int64_t i = 0;\n"
-		bytes  = ", at::Tensor& o"
-		order  = "auto p = a.data_ptr<float>(); auto q = o.data_ptr<int64_t>(); float s = 0; for (int64_t i = 0; i < o.size(0); ++i) s += p[q[i]];"
-		array  = "int64_t v[4]; "
-		filled = "for (int64_t i = 0; i < n; ++i) v[i] = a.stride(i);"
-		each   = "auto p = a.data_ptr<float>(); auto q = o.data_ptr<float>(); for (int64_t i = 0; i < a.numel(); ++i) q[i] = p[i]; "
-		taken  = "const int64_t n = a.numel(); float* buf = static_cast<float*>(malloc(n * sizeof(float)));\n"
-		freed  = "\ng(buf); free(buf);"
-		index  = ", const at::Tensor& b, int64_t n, int64_t d"
-		chose  = "TORCH_CHECK(n > 0 && d > 0);\nauto p = a.data_ptr<float>(); auto q = b.data_ptr<int64_t>(); float s = 0; for (int64_t i = 0; i < n; ++i) { int64_t k = q[i]; "
+		sized    = "auto c = a.contiguous(); auto p = c.data_ptr<float>(); int rows = c.size(0), cols = c.size(1); float s = 0;\n"
+		wide     = "auto c = a.contiguous(); auto p = c.data_ptr<float>(); int64_t rows = c.size(0), cols = c.size(1); float s = 0;\n"
+		loops    = "for (int i = 0; i < rows; ++i) for (int j = 0; j < cols; ++j) "
+		loop     = "auto c = a.contiguous(); auto p = c.data_ptr<float>(); float s = 0; int64_t i = 0;\n"
+		bytes    = ", at::Tensor& o"
+		order    = "auto p = a.data_ptr<float>(); auto q = o.data_ptr<int64_t>(); float s = 0; for (int64_t i = 0; i < o.size(0); ++i) s += p[q[i]];"
+		array    = "int64_t v[4]; "
+		filled   = "for (int64_t i = 0; i < n; ++i) v[i] = a.stride(i);"
+		each     = "auto p = a.data_ptr<float>(); auto q = o.data_ptr<float>(); for (int64_t i = 0; i < a.numel(); ++i) q[i] = p[i]; "
+		taken    = "const int64_t n = a.numel(); float* buf = static_cast<float*>(malloc(n * sizeof(float)));\n"
+		freed    = "\ng(buf); free(buf);"
+		used     = "g(a.data_ptr<float>());" + freed
+		checked  = "TORCH_CHECK(a.scalar_type() == at::kFloat, \"float\");\n"
+		dispatch = "AT_DISPATCH_FLOATING_TYPES(a.scalar_type(), \"f\", [&] { "
+		index    = ", const at::Tensor& b, int64_t n, int64_t d"
+		chose    = "TORCH_CHECK(n > 0 && d > 0);\nauto p = a.data_ptr<float>(); auto q = b.data_ptr<int64_t>(); float s = 0; for (int64_t i = 0; i < n; ++i) { int64_t k = q[i]; "
 	)
 	for _, tt := range []struct{ rule, arguments, fires, quiet string }{
 		{"OPS021", "", sized + loops + "s += p[i * cols + j];", wide + loops + "s += p[i * cols + j];"},
@@ -92,6 +95,31 @@ func TestSpellings(t *testing.T) {
 		{"OPS012", "", "void* buf; cudaError_t e = cudaMalloc(&buf, a.nbytes()); if (e != cudaSuccess) return a; e = cudaMemset(buf, 0, a.nbytes()); if (e != cudaSuccess) return a; cudaFree(buf);", "void* buf; cudaError_t e; e = cudaMalloc(&buf, a.nbytes()); if (e != cudaSuccess) return a; e = cudaMemset(buf, 0, a.nbytes()); cudaFree(buf);"},
 		{"OPS012", "", taken + "try { TORCH_CHECK(n > 0); } catch (...) { throw; }" + freed, taken + "try { TORCH_CHECK(n > 0); } catch (...) { free(buf); throw; }" + freed},
 		{"OPS012", "", taken + "try { TORCH_CHECK(n > 0); } catch (...) { free(buf); throw; } TORCH_CHECK(n > 1);" + freed, taken + "try { g(n); } catch (...) { free(buf); throw; }" + freed},
+		// The pointer stands behind casts, where memory is taken and where it is freed.
+		{"OPS012", "", "float* p; cudaMalloc((void**)&p, 4); TORCH_CHECK(a.dim() == 1); cudaFree(p);", "float* p; cudaMalloc((void**)&p, 4); cudaFree(p);"},
+		{"OPS012", "", "float* p; cudaMalloc(reinterpret_cast<void**>(&p), 4); g(p);", "float* p; C10_CUDA_CHECK(cudaMalloc(reinterpret_cast<void**>(&p), 4)); cudaFree((void*)p);"},
+		{"OPS012", "", "float *p, *q; cudaMalloc(static_cast<void**>((void*)&p), 4); cudaFree(q);", "float* p; cudaMalloc(static_cast<void**>((void*)&p), 4); cudaFree(static_cast<void*>(p));"},
+		{"OPS012", "", "S s; cudaMalloc((void**)(&s.p), 4); cudaFree(s.q);", "S s; cudaMalloc((void**)(&s.p), 4); cudaFree(s.p);"},
+		{"OPS012", "", "S s; s.p = (float*)malloc(4); free(s.p->q);", "S s; s.p = (float*)malloc(4); free((s.p));"},
+		// Who takes an element does not take the memory.
+		{"OPS012", "", taken + each + "q[0] = buf[0];", taken + "float* rows[2]; rows[0] = buf; g(rows);"},
+		{"OPS012", "", taken + each + "q[0] = *buf;", taken + "s->p = (float*)(buf);"},
+		{"OPS012", "", "void* buf = malloc(4); " + each + "q[0] = static_cast<float*>(buf)[0];", "void* buf = malloc(4); S* s = g(a); s->p = static_cast<float*>(buf);"},
+		{"OPS012", "", taken + "S* s = g(a); s->ok = buf != nullptr; s->n = buf->n;", taken + "S* s = g(a); s->p = buf + 1;"},
+		{"OPS012", "", taken + "v.push_back(buf[0]); if (n > 3) return buf[1];", taken + "v.push_back(buf); if (n > 3) return (buf);"},
+		{"OPS012", "", taken + "if (n > 3) return (int64_t)buf[1];", taken + "if (n > 3) return (int64_t)buf;"},
+		// data_ptr<T>() does not throw where the dtype is known.
+		{"OPS012", "", taken + used, checked + taken + used},
+		{"OPS012", "", "TORCH_CHECK(a.is_floating_point());" + taken + used, "TORCH_CHECK(a.is_cpu() && a.scalar_type() == at::kFloat);" + taken + used},
+		{"OPS012", "", "TORCH_CHECK(a.dtype() == at::kFloat || a.dtype() == at::kDouble);" + taken + used, "if (a.numel() == 0 || a.scalar_type() != at::kFloat) return a;" + taken + used},
+		{"OPS012", bytes, "TORCH_CHECK(a.scalar_type() == o.scalar_type());" + taken + used, "TORCH_CHECK(o.scalar_type() == at::kFloat && a.scalar_type() == o.scalar_type());" + taken + used},
+		{"OPS012", "", checked + taken + "g(a.accessor<float, 2>());" + freed, checked + "auto c = a.contiguous(); " + taken + "g(c.data_ptr<float>());" + freed},
+		{"OPS012", "", checked + taken + "g(a.to(at::kDouble).data_ptr<float>());" + freed, "auto c = a.to(at::kFloat); " + taken + "g(c.const_data_ptr<float>());" + freed},
+		{"OPS012", "", "auto r = at::empty_like(a); " + taken + "g(r.data_ptr<float>());" + freed, checked + "auto r = at::empty_like(a); " + taken + "g(r.data_ptr<float>());" + freed},
+		{"OPS012", "", "auto r = at::empty({4}, a.options()); " + taken + "g(r.data_ptr<float>());" + freed, "auto r = at::empty({4}, a.options().dtype(at::kFloat)); " + taken + "g(r.data_ptr<float>());" + freed},
+		{"OPS012", "", "auto r = a.cpu(); " + taken + "g(r.data_ptr<float>());" + freed, "auto r = at::empty({4}); " + taken + "g(r.data_ptr<float>());" + freed},
+		{"OPS012", bytes, dispatch + taken + "g(o.data_ptr<scalar_t>());" + freed + "});", dispatch + taken + "g(a.data_ptr<scalar_t>());" + freed + "});"},
+		{"OPS012", "", checked + taken + "auto r = at::empty_like(a); g(r.data_ptr<float>());" + freed, "CHECK_FLOAT(a); " + taken + used},
 		// What frees memory holds it.
 		{"OPS011", "", taken + freed, "std::unique_ptr<float, decltype(&std::free)> buf(static_cast<float*>(std::malloc(a.nbytes())), &std::free);"},
 		{"OPS011", "", taken + "return at::from_blob(buf, {n}, a.options());", taken + "return at::from_blob(buf, {n}, [](void* p) { std::free(p); }, a.options());"},

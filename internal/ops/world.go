@@ -16,6 +16,8 @@ type world struct {
 	autograd map[string]bool // namespaces and operators that are registered for autograd in a loop
 	modules  []module
 	python   pythonFacts
+	freeing  map[string][]release
+	classes  map[string][]string
 	work     int // steps that are left
 }
 

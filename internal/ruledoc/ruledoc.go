@@ -75,13 +75,16 @@ func verdict(r *rule.Rule) string {
 	return "at least " + r.Verdict.String()
 }
 
-// sentence ends a fix, which carries no period of its own, and begins it.
+// sentence ends a fix, which carries no period of its own, and begins it, unless it begins
+// with code: yaml.safe_load(text), which ...
 func sentence(s string) string {
 	s = strings.TrimSpace(s)
 	if s == "" {
 		return s
 	}
-	if c := s[0]; c >= 'a' && c <= 'z' && !strings.HasPrefix(s, "andiron ") {
+	first, _, _ := strings.Cut(s, " ")
+	code := first == "andiron" || strings.ContainsAny(strings.TrimRight(first, ",.:;"), ".:_(")
+	if c := s[0]; c >= 'a' && c <= 'z' && !code {
 		s = string(c-'a'+'A') + s[1:]
 	}
 	if !strings.HasSuffix(s, ".") {

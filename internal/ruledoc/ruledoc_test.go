@@ -85,3 +85,15 @@ func TestFiles(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// A fix begins with a capital letter, and code as it is written.
+func TestSentence(t *testing.T) {
+	for s, want := range map[string]string{
+		"do not load it": "Do not load it.", "begin: x": "Begin: x.", "andiron scan": "andiron scan.",
+		"yaml.safe_load(text), which": "yaml.safe_load(text), which.", "m.def(s)": "m.def(s).", "std::copy, or": "std::copy, or.",
+	} {
+		if got := sentence(s); got != want {
+			t.Errorf("%q is %q, want %q", s, got, want)
+		}
+	}
+}
