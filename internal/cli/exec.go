@@ -309,7 +309,11 @@ func judgeBy(ctx context.Context, d *trust.Decider) enforce.Judge {
 // tell writes of each model what became of it.
 func tell(ctx context.Context, log *slog.Logger) func(enforce.Event) {
 	return func(e enforce.Event) {
-		known := []slog.Attr{slog.String("path", e.Path), slog.String("kind", string(e.Kind)), slog.Int64("size", e.Size), slog.Int("pid", e.PID)}
+		known := []slog.Attr{slog.String("path", e.Path)}
+		if e.Kind != "" || e.Size > 0 {
+			known = append(known, slog.String("kind", string(e.Kind)), slog.Int64("size", e.Size))
+		}
+		known = append(known, slog.Int("pid", e.PID))
 		if e.SHA256 != "" {
 			known = append(known, slog.String("sha256", e.SHA256), slog.String("held", e.Held))
 		}

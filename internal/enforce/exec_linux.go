@@ -25,12 +25,14 @@ type supervisor struct {
 	listener unotify.Listener
 	holder   *holder
 	judged   sync.Map      // digests at paths that may be opened
+	spoken   spoken        // opens that are forbidden
 	plain    plain         // files that are no models
 	turn     chan struct{} // whose it is to wait for calls
 	counts   struct{ opens, models, denied, failed, continued atomic.Int64 }
 }
 
-type question struct{ sha256, path string }
+// question is what is asked about a path.
+type question struct{ of, path string }
 
 // Exec runs a program until it ends, and returns the exit code that a shell would: its
 // own, or 128 and the number of the signal that ended it. The caller has put the

@@ -284,9 +284,14 @@ os.unlink('x.txt'); said(both)
 // TestExecLog is about what is said of a denial.
 func TestExecLog(t *testing.T) {
 	y := newYard(t, "")
-	y.run("said(lambda: read('models/evil.pkl')); said(lambda: read('uploads/good.pkl'))")
+	elsewhere := t.TempDir()
+	if err := os.WriteFile(filepath.Join(elsewhere, "m.pkl"), []byte(good), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	code := fmt.Sprintf("os.chdir('out')\nd = %q\nsaid(lambda: read(d + '/m.pkl')); said(lambda: read(d + '/m.pkl')); said(lambda: read(os.path.relpath(d) + '/m.pkl')); said(lambda: open('../models/new.pt', 'wb'))", elsewhere)
+	y.run("said(lambda: read('models/evil.pkl')); said(lambda: read('uploads/good.pkl'))\n" + code)
 	list := y.denials()
-	if len(list) != 2 {
+	if len(list) != 4 {
 		t.Fatalf("%d denials: %v", len(list), list)
 	}
 	if list[0]["path"] != y.dir+"/models/evil.pkl" || len(fmt.Sprint(list[0]["sha256"])) != 64 || list[0]["reason"] != "not trusted: the lock does not list this model" {
@@ -294,6 +299,13 @@ func TestExecLog(t *testing.T) {
 	}
 	if list[1]["path"] != y.dir+"/uploads/good.pkl" || len(fmt.Sprint(list[1]["sha256"])) != 64 || !strings.Contains(fmt.Sprint(list[1]["reason"]), "none of the folders") {
 		t.Errorf("%v", list[1])
+	}
+	// What Landlock forbids has its line, once for a path.
+	if list[2]["path"] != elsewhere+"/m.pkl" || list[2]["sha256"] != nil || !strings.Contains(fmt.Sprint(list[2]["reason"]), "opens for reading") {
+		t.Errorf("%v", list[2])
+	}
+	if list[3]["path"] != y.dir+"/models/new.pt" || !strings.Contains(fmt.Sprint(list[3]["reason"]), "opens for writing") {
+		t.Errorf("%v", list[3])
 	}
 }
 

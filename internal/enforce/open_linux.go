@@ -3,9 +3,12 @@ package enforce
 import (
 	"bytes"
 	"errors"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -90,10 +93,52 @@ func (w *worker) answer(c *unotify.Call) *request {
 func (s *supervisor) refuse(r *request, err error) {
 	e := unix.EACCES
 	_ = errors.As(err, &e) // what is no error of the system stays refused
-	if e != unix.EACCES || !errors.Is(err, errDenied) {
+	switch {
+	case errors.Is(err, errDenied):
+	case errors.Is(err, unix.EACCES) && r.path != "" && !s.Report:
+		s.forbidden(r)
+	default:
 		s.counts.failed.Add(1)
 	}
 	_ = s.listener.Refuse(&r.call, e) // it may be gone
+}
+
+// forbidden tells of an open that Landlock or the permissions of a file forbid, once for
+// each path: programs ask for some again and again.
+func (s *supervisor) forbidden(r *request) {
+	s.counts.denied.Add(1)
+	e := Event{Path: r.path, PID: int(r.call.PID), Why: "it lies in no folder that the policy opens for reading, or its permissions forbid it"}
+	if r.writes() || r.flags&unix.O_CREAT != 0 {
+		e.Why = "it lies in no folder that the policy opens for writing, or its permissions forbid it"
+	}
+	if dir, err := os.Readlink(r.from()); err == nil && r.path[0] != '/' {
+		e.Path = filepath.Join(dir, r.path)
+	}
+	if s.spoken.first(question{e.Why, e.Path}) {
+		s.Told(e)
+	}
+}
+
+// mostSpoken are the paths that are forbidden and told of; all are counted.
+const mostSpoken = 1000
+
+// spoken are those that were told of.
+type spoken struct {
+	mu  sync.Mutex
+	set map[question]bool
+}
+
+func (p *spoken) first(q question) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.set[q] || len(p.set) >= mostSpoken {
+		return false
+	}
+	if p.set == nil {
+		p.set = map[question]bool{}
+	}
+	p.set[q] = true
+	return true
 }
 
 // errDenied is the refusal that was told of.
@@ -132,6 +177,7 @@ func (w *worker) quick(r *request, path []byte) bool {
 	case errors.Is(err, unix.ELOOP) || errors.Is(err, unix.EAGAIN), err != nil && w.text[0] != '/':
 		return false
 	case err != nil:
+		r.path = string(text)
 		w.refuse(r, err)
 		return true
 	case !code && !w.still(r, fd, string(text)):
@@ -231,15 +277,19 @@ func (r *request) base() (int, error) {
 	if r.path[0] == '/' {
 		return unix.AT_FDCWD, nil
 	}
-	from := r.thread() + "/cwd"
-	if r.dir != unix.AT_FDCWD {
-		from = r.thread() + "/fd/" + strconv.Itoa(r.dir)
-	}
-	fd, err := unix.Open(from, unix.O_PATH|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(r.from(), unix.O_PATH|unix.O_CLOEXEC, 0)
 	if errors.Is(err, unix.ENOENT) {
 		return -1, unix.EBADF
 	}
 	return fd, err
+}
+
+// from is the folder that a relative path begins at, in /proc.
+func (r *request) from() string {
+	if r.dir == unix.AT_FDCWD {
+		return r.thread() + "/cwd"
+	}
+	return r.thread() + "/fd/" + strconv.Itoa(r.dir)
 }
 
 // at opens a path, through no link of /proc.
