@@ -164,6 +164,8 @@ func openJSON(r io.ReaderAt, size int64) (*File, error) {
 		tensors = req.Inputs
 	} else if res, no := oip.ParseJSONResponse(b, opt); no == nil {
 		tensors, err = res.Outputs, nil
+	} else if further(no, err) {
+		err = no // as an answer more of it can be read, so that is what it is
 	}
 	for _, x := range tensors {
 		f.Tensors = append(f.Tensors, Tensor{Spelled: x.DType.V2(), Source: tensor.Source{
@@ -172,6 +174,12 @@ func openJSON(r io.ReaderAt, size int64) (*File, error) {
 		}})
 	}
 	return f, err
+}
+
+// further reports whether a reader of messages came further than another one.
+func further(a, b error) bool {
+	var one, other *oip.Error
+	return errors.As(a, &one) && errors.As(b, &other) && one.Offset > other.Offset
 }
 
 // maxJSON bounds a request in JSON, which takes up to four times as much memory.

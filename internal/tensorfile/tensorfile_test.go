@@ -223,6 +223,14 @@ func TestRequests(t *testing.T) {
 			t.Errorf("%s: %+v", name, f)
 		}
 	}
+	// What is wrong is said of the message that it is: of an answer, not of a request.
+	for data, want := range map[string]string{"[1, NaN]": "AW-NUMBER", "[1, null]": "AW-TYPE", "[1]": "AW-COUNT"} {
+		for _, members := range []string{`"model_name": "m", "outputs"`, `"inputs"`} {
+			if _, err := open([]byte(`{` + members + `: [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": ` + data + `}]}`)); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s of %s: %v", data, members, err)
+			}
+		}
+	}
 }
 
 // What torch wrote is read as torch says it is.
