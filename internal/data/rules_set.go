@@ -184,6 +184,14 @@ func Passed(root string, files []string) finding.Finding {
 	return f
 }
 
+// Linked says which links of a folder of data lead to folders, that were not read.
+func Linked(root string, links []string) finding.Finding {
+	f := tenPartly.Undetermined(finding.Where{Path: root}, fmt.Sprintf("not looked at, for it is a link to a folder: %.80q%s", links[0], andMore(len(links)-1, "link", "links")))
+	f.Evidence = firstFiles(links)
+	f.Fix = "name the folders that they lead to as sets of their own, or put the folders in their place"
+	return f
+}
+
 func andMore(n int, one, others string) string {
 	if n == 0 {
 		return ""

@@ -305,13 +305,16 @@ func (l *dataLook) form(column string) dataset.Form {
 
 // folder reads a folder of images, or of Parquet files. What else lies there is said.
 func (l *dataLook) folder(root string, first int64) (dataset.Set, error) {
-	var images, tables, none, other []string
-	err := filepath.WalkDir(root, func(name string, e fs.DirEntry, err error) error {
+	var images, tables, none, other, linked []string
+	// With a separator behind it the walk begins in the folder that a link leads to.
+	err := filepath.WalkDir(root+string(filepath.Separator), func(name string, e fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
 		case e.IsDir():
 			return l.ctx.Err()
+		case linksToFolder(name, e):
+			linked = append(linked, filepath.ToSlash(name))
 		case strings.EqualFold(filepath.Ext(name), ".parquet"):
 			tables = append(tables, name)
 		case dataset.IsImage(name):
@@ -328,16 +331,29 @@ func (l *dataLook) folder(root string, first int64) (dataset.Set, error) {
 		return nil, osfile.Cause(err)
 	case len(tables) > 0 && len(images) > 0:
 		return nil, fmt.Errorf("it has tables (%q) and images (%q), which are no one set: name the files", filepath.ToSlash(tables[0]), filepath.ToSlash(images[0]))
+	case len(tables)+len(images) == 0 && len(linked) > 0:
+		return nil, fmt.Errorf("%q is a link to a folder, which is not followed: name the folder itself", linked[0])
 	case len(tables)+len(images) == 0 && len(other) > 0:
 		return nil, fmt.Errorf("%q: a folder of a data set has .png and .jpg files, or .parquet, or nothing but .tar; other files are named one by one", other[0])
 	case len(tables)+len(images) == 0:
 		return nil, errors.New("there are no images or tables in it")
 	}
 	l.around(root, none, other)
+	if len(linked) > 0 {
+		l.report(data.Linked(filepath.ToSlash(filepath.Clean(root)), linked))
+	}
 	if len(tables) > 0 {
 		return l.tables(tables, first, true)
 	}
 	return dataset.Images(l.files(images), l.form(dataset.ImageColumn), first, l.d.Limits)
+}
+
+func linksToFolder(name string, e fs.DirEntry) bool {
+	if e.Type()&fs.ModeSymlink == 0 {
+		return false
+	}
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir()
 }
 
 // tables reads Parquet files as one set.
