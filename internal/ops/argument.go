@@ -277,6 +277,10 @@ type load struct {
 // which one is taken.
 func (a *fn) loads(s span) (list []load) {
 	for i := s.First; i < s.Last; i++ {
+		if end := a.behindKey(i); end > i {
+			i = end
+			continue
+		}
 		e := a.loadAt(i)
 		if e.name == "" {
 			continue
@@ -586,6 +590,7 @@ func (a *fn) placeAt(i int) span {
 		}
 	case a.f.Mate(i) < i || !a.f.IsIdent(i-1) && !a.f.Is(i-1, ")") && !a.f.Is(i-1, "]"):
 	case a.f.IsIdent(i-1) && a.tensorNamed(a.f.Word(i-1), i): // x[k] of a tensor checks by itself
+	case a.isKey(i):
 	default:
 		return span{First: i + 1, Last: a.f.Mate(i)}
 	}

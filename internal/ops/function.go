@@ -17,6 +17,7 @@ type source struct {
 	line   int                      // of the file that it begins at, from 0, where it is text in another one
 	macros map[string]*cppsrc.Macro // of the file
 	bound  []string                 // functions that load_inline gives to Python
+	types  typeNames
 }
 
 // fn is a function and what is known of it.
@@ -41,6 +42,7 @@ type fn struct {
 	reachable bool // an operator is it, or calls it
 	states    map[string]aspect
 	roots     map[rootKey]rooted
+	keys      map[*variable][]bool // which subscripts of it are keys
 }
 
 // call is a call of a function of the project.
@@ -65,6 +67,7 @@ func newFn(p *world, src *source, def *cppsrc.Function) *fn {
 	a := &fn{
 		p: p, src: src, f: src.f, def: def, vars: map[string][]*variable{},
 		byPointer: map[string]*access{}, derived: map[string]*derived{}, states: map[string]aspect{}, roots: map[rootKey]rooted{},
+		keys: map[*variable][]bool{},
 	}
 	for i, par := range def.Params {
 		a.add(&variable{name: par.Name, typ: par.Type, at: par.At, scope: def.Body, param: i})

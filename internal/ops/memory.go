@@ -73,7 +73,7 @@ func (a *fn) byValue(x *access) bool {
 		return true
 	}
 	for _, to := range a.p.byName[c.base] {
-		result := strings.Join(a.wordsIn(to.f, to.def.Result), " ")
+		result := strings.Join(wordsIn(to.f, to.def.Result), " ")
 		if kindOf(result) == tensor && !strings.Contains(result, "&") {
 			return true
 		}
