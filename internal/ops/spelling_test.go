@@ -18,19 +18,20 @@ func op(arguments, body string) map[string]string {
 // not taken for one.
 func TestSpellings(t *testing.T) {
 	const (
-		sized  = "auto c = a.contiguous(); auto p = c.data_ptr<float>(); int rows = c.size(0), cols = c.size(1); float s = 0;\n"
-		wide   = "auto c = a.contiguous(); auto p = c.data_ptr<float>(); int64_t rows = c.size(0), cols = c.size(1); float s = 0;\n"
-		loops  = "for (int i = 0; i < rows; ++i) for (int j = 0; j < cols; ++j) "
-		loop   = "auto c = a.contiguous(); auto p = c.data_ptr<float>(); float s = 0; int64_t i = 0;\n"
-		bytes  = ", at::Tensor& o"
-		order  = "auto p = a.data_ptr<float>(); auto q = o.data_ptr<int64_t>(); float s = 0; for (int64_t i = 0; i < o.size(0); ++i) s += p[q[i]];"
-		array  = "int64_t v[4]; "
-		filled = "for (int64_t i = 0; i < n; ++i) v[i] = a.stride(i);"
-		each   = "auto p = a.data_ptr<float>(); auto q = o.data_ptr<float>(); for (int64_t i = 0; i < a.numel(); ++i) q[i] = p[i]; "
-		taken  = "const int64_t n = a.numel(); float* buf = static_cast<float*>(malloc(n * sizeof(float)));\n"
-		freed  = "\ng(buf); free(buf);"
-		index  = ", const at::Tensor& b, int64_t n, int64_t d"
-		chose  = "TORCH_CHECK(n > 0 && d > 0);\nauto p = a.data_ptr<float>(); auto q = b.data_ptr<int64_t>(); float s = 0; for (int64_t i = 0; i < n; ++i) { int64_t k = q[i]; "
+		sized    = "auto c = a.contiguous(); auto p = c.data_ptr<float>(); int rows = c.size(0), cols = c.size(1); float s = 0;\n"
+		wide     = "auto c = a.contiguous(); auto p = c.data_ptr<float>(); int64_t rows = c.size(0), cols = c.size(1); float s = 0;\n"
+		loops    = "for (int i = 0; i < rows; ++i) for (int j = 0; j < cols; ++j) "
+		loop     = "auto c = a.contiguous(); auto p = c.data_ptr<float>(); float s = 0; int64_t i = 0;\n"
+		bytes    = ", at::Tensor& o"
+		parallel = "at::parallel_for(0, n, 9, [&](int64_t begin, int64_t end) { for (int64_t k = begin; k < end; ++k) g(p[k + 1]); });"
+		order    = "auto p = a.data_ptr<float>(); auto q = o.data_ptr<int64_t>(); float s = 0; for (int64_t i = 0; i < o.size(0); ++i) s += p[q[i]];"
+		array    = "int64_t v[4]; "
+		filled   = "for (int64_t i = 0; i < n; ++i) v[i] = a.stride(i);"
+		each     = "auto p = a.data_ptr<float>(); auto q = o.data_ptr<float>(); for (int64_t i = 0; i < a.numel(); ++i) q[i] = p[i]; "
+		taken    = "const int64_t n = a.numel(); float* buf = static_cast<float*>(malloc(n * sizeof(float)));\n"
+		freed    = "\ng(buf); free(buf);"
+		index    = ", const at::Tensor& b, int64_t n, int64_t d"
+		chose    = "TORCH_CHECK(n > 0 && d > 0);\nauto p = a.data_ptr<float>(); auto q = b.data_ptr<int64_t>(); float s = 0; for (int64_t i = 0; i < n; ++i) { int64_t k = q[i]; "
 	)
 	for _, tt := range []struct{ rule, arguments, fires, quiet string }{
 		{"OPS021", "", sized + loops + "s += p[i * cols + j];", wide + loops + "s += p[i * cols + j];"},
@@ -67,6 +68,13 @@ func TestSpellings(t *testing.T) {
 		{"OPS015", "", loop + "while (i <= c.numel()) { s += p[i]; i++; }", loop + "while (i <= c.numel()) { if (i == c.numel()) break; s += p[i]; i++; }"},
 		{"OPS015", "", loop + "for (i = 0; i <= c.numel();) s += p[i++];", loop + "int64_t n = c.numel(); while (i <= n) { int64_t m = (i + n) / 2; if (p[m] > 0) i = m + 1; else n = m - 1; }"},
 		{"OPS015", "", loop + "while (i <= c.numel()) s += p[i++];", loop + "i = 1; while (i <= c.numel()) { s += p[i - 1]; i++; }"},
+
+		// The end of a part is that of the whole.
+		{"OPS015", "", loop + "const auto n = a.numel(); " + parallel, loop + "const auto n = a.numel() - 1; " + parallel},
+		{"OPS015", "", loop + "const auto n = c.numel(); const auto m = n; for (; i < m; ++i) s += p[i + 1];", loop + "const auto n = c.numel() - 1; const auto m = n; for (; i < m; ++i) s += p[i + 1];"},
+		{"OPS015", "", loop + "at::parallel_for(0, a.numel(), 9, [&](int64_t b, int64_t e) { for (auto k = b; k < e; ++k) g(p[k + 1]); });", loop + "at::parallel_for(0, a.numel() - 1, 9, [&](int64_t b, int64_t e) { for (auto k = b; k < e; ++k) g(p[k + 1]); });"},
+		{"OPS015", "", loop + "const auto n = a.numel() - 1; " + strings.ReplaceAll(parallel, "k < end; ++k) g(p[k + 1])", "k <= end; ++k) g(p[k])"), loop + "const auto n = a.numel() - 1; " + strings.ReplaceAll(parallel, "k + 1", "k")},
+		{"OPS015", "", loop + "const auto m = a.numel() - 1; const auto n = a.numel(); " + parallel, loop + "const auto m = a.numel(), n = m - 1; " + parallel},
 
 		{"OPS007", ", int64_t dim", "auto v = a.sizes().vec(); v[dim] = 1; g(v);", "auto v = a.sizes().vec(); dim = at::maybe_wrap_dim(dim, a.dim()); v[dim] = 1; g(v);"},
 		{"OPS007", ", int64_t dim", "auto v = a.strides().vec(); v[dim] = 1; g(v);", "auto v = a.sizes().vec(); TORCH_CHECK(dim >= 0 && dim < a.dim()); v[dim] = 1; g(v);"},
