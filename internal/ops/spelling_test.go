@@ -248,7 +248,10 @@ func TestCheckedElsewhere(t *testing.T) {
 
 // The index of a kernel may stand where it is used.
 func TestKernelIndex(t *testing.T) {
-	const place = "blockIdx.x * blockDim.x + threadIdx.x"
+	const (
+		place = "blockIdx.x * blockDim.x + threadIdx.x"
+		wide  = "(int64_t)blockIdx.x * blockDim.x + threadIdx.x"
+	)
 	for _, tt := range []struct {
 		body  string
 		rules []string
@@ -269,6 +272,24 @@ func TestKernelIndex(t *testing.T) {
 		{"\n#define EACH(i, n) for (int64_t i = " + place + "; i < (n); i += blockDim.x * gridDim.x)\nEACH(i, n) { x[i] = 1; }", nil},
 		{"if (threadIdx.x == 0) x[blockIdx.x] = 1;", nil},
 		{"x[blockIdx.x * 32 + threadIdx.x] = 1;", nil}, // a block for each row
+
+		// What a division leaves is less than what is divided by.
+		{"int64_t r = (" + wide + ") / 8; if (r >= n) return; int64_t c = (" + wide + ") - r * 8; x[r * 8 + c] = 1;", nil},
+		{"int64_t r = (" + wide + ") / 8; if (r >= n) return; int64_t c = " + wide + " - 8 * r; x[c] = 1;", nil},
+		{"int64_t r = (" + wide + ") / 8; if (r >= n) return; int64_t c = (" + wide + ") % 8; x[r * 8 + c] = 1;", nil},
+		{"int c = (int)((" + wide + ") / 4 % 8); x[c] += 1;", nil},
+		{"int c = static_cast<int>((" + wide + ") % n / 8); x[c] += 1; x[(" + wide + ") % n] += 1;", nil},
+		{"int64_t r = (" + wide + ") / 8; int64_t c = (" + wide + ") - r * 8; x[r * 8 + c] = 1;", []string{"OPS033"}},
+		{"int64_t r = (" + wide + ") / 8; int64_t c = (" + wide + ") % 8; x[r * 8 + c] = 1;", []string{"OPS033"}},
+		{"int64_t r = (" + wide + ") / 8; if (r >= n) return; int64_t c = (" + wide + ") - r * 4; x[c] = 1;", []string{"OPS033"}},
+		{"int64_t r = (" + wide + ") / 8; if (r >= n) return; int64_t c = (" + wide + ") - r; x[c] = 1;", []string{"OPS033"}},
+		{"int64_t r = " + wide + " / 8; if (r >= n) return; int64_t c = " + wide + " - r * 8; x[c] = 1;", []string{"OPS033"}},
+		{"int64_t r = (" + wide + ") / 8; if (r >= n) return; r = 0; int64_t c = (" + wide + ") - r * 8; x[c] = 1;", []string{"OPS033"}},
+		{"int64_t c = " + wide + " % 8; x[c] = 1;", []string{"OPS033"}},
+		{"int64_t c = (" + wide + ") % 8 * n; x[c] = 1;", []string{"OPS033"}},
+		{"int64_t c = (" + wide + ") % 8 + n; x[c] = 1;", []string{"OPS033"}},
+		{"int64_t c = (" + wide + ") / 8; x[c] = 1;", []string{"OPS033"}},
+		{"int64_t c = (" + wide + ") % 8; c = " + wide + "; x[c] = 1;", []string{"OPS033"}},
 	} {
 		got := ofRule(scanned(t, map[string]string{"op.cu": "#include <torch/extension.h>\n__global__ void k(float* x, int64_t n) { " + tt.body + " }\n"}), "OPS024", "OPS033")
 		rules := []string{}
