@@ -38,16 +38,17 @@ func (l *looker) moved(a *fn) {
 		if x.pointer == "" || x.tensor == "" || !a.spend(a.def.Body.Last-x.at) {
 			continue
 		}
-		at := -1
+		at, held, of := -1, a.lookup(x.pointer, x.at), a.lookup(x.tensor, x.at)
 		for i := x.at; i < a.def.Body.Last; i++ {
-			if a.f.Is(i, x.pointer) && a.f.Is(i+1, "=") { // it is taken anew
+			pointer := a.f.Is(i, x.pointer) && a.lookup(x.pointer, i) == held // and none of an inner scope
+			if pointer && a.f.Is(i+1, "=") { // it is taken anew
 				break
 			}
-			if at >= 0 && a.f.Is(i, x.pointer) {
+			if at >= 0 && pointer {
 				l.found(temporaryPointer, a, x.at, fmt.Sprintf("%s is used after line %d gave %s other memory", x.pointer, a.line(at), x.tensor))
 				break
 			}
-			if at < 0 && a.f.Is(i, x.tensor) && !a.member(i) && a.replaced(i, x) {
+			if at < 0 && a.f.Is(i, x.tensor) && !a.member(i) && a.lookup(x.tensor, i) == of && a.replaced(i, x) {
 				at = i
 			}
 		}

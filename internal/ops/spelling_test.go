@@ -29,6 +29,7 @@ func TestSpellings(t *testing.T) {
 		filled   = "for (int64_t i = 0; i < n; ++i) v[i] = a.stride(i);"
 		each     = "auto p = a.data_ptr<float>(); auto q = o.data_ptr<float>(); for (int64_t i = 0; i < a.numel(); ++i) q[i] = p[i]; "
 		taken    = "const int64_t n = a.numel(); float* buf = static_cast<float*>(malloc(n * sizeof(float)));\n"
+		held     = "at::Tensor row = a.contiguous(); auto p = row.data_ptr<int64_t>(); const auto n = row.numel(); "
 		freed    = "\ng(buf); free(buf);"
 		index    = ", const at::Tensor& b, int64_t n, int64_t d"
 		chose    = "TORCH_CHECK(n > 0 && d > 0);\nauto p = a.data_ptr<float>(); auto q = b.data_ptr<int64_t>(); float s = 0; for (int64_t i = 0; i < n; ++i) { int64_t k = q[i]; "
@@ -87,6 +88,12 @@ func TestSpellings(t *testing.T) {
 		{"OPS014", ", int64_t mode", "auto o = at::empty_like(a); if (mode == 0) return o; " + each + "return o;", "auto o = at::empty_like(a); if (mode == 0) return a; " + each + "return o;"},
 		{"OPS014", ", int64_t n, int64_t m", "auto o = at::empty({n}); if (m == 0) return o; o.fill_(m); return o;", "auto o = at::empty({n, m}); if (m == 0 || n == 0) return o; o.fill_(m); return o;"},
 		{"OPS014", ", int64_t mode", "auto o = at::empty_like(a); if (mode > 0) if (mode < 3) return o; o.fill_(mode); return o;", "auto o = at::empty_like(a); auto n = a.numel(); if (!n) return o; o.fill_(mode); return o;"},
+
+		// A name of an inner scope is another variable.
+		{"OPS010", "", held + "{ row = a.clone(); g(p[0]); }", held + "{ int64_t row; row = p[0]; g(p[row]); }"},
+		{"OPS010", "", held + "h([&] { row = a.clone(); g(p[0]); });", held + "h([&](int64_t row) { row = p[0]; g(p[row]); });"},
+		{"OPS010", "", held + "h([&] { int64_t col; col = p[0]; row = a.clone(); g(p[col]); });", held + "h([&] { int64_t row; for (int64_t i = 0; i < n; ++i) { row = p[i]; g(p[row]); } });"},
+		{"OPS010", "", held + "{ int64_t row; row = p[0]; } row = a.clone(); g(p[0]);", held + "row = a.clone(); { int64_t p; p = 0; g(p); }"},
 
 		// Where there is no memory none is lost.
 		{"OPS012", "", taken + "TORCH_CHECK(n > 0);" + freed, taken + "TORCH_CHECK(buf != nullptr, \"out of memory\");" + freed},
