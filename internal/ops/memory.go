@@ -41,7 +41,7 @@ func (l *looker) moved(a *fn) {
 		at, held, of := -1, a.lookup(x.pointer, x.at), a.lookup(x.tensor, x.at)
 		for i := x.at; i < a.def.Body.Last; i++ {
 			pointer := a.f.Is(i, x.pointer) && a.lookup(x.pointer, i) == held // and none of an inner scope
-			if pointer && a.f.Is(i+1, "=") { // it is taken anew
+			if pointer && a.f.Is(i+1, "=") {                                  // it is taken anew
 				break
 			}
 			if at >= 0 && pointer {

@@ -29,6 +29,7 @@ func TestSpellings(t *testing.T) {
 		filled   = "for (int64_t i = 0; i < n; ++i) v[i] = a.stride(i);"
 		each     = "auto p = a.data_ptr<float>(); auto q = o.data_ptr<float>(); for (int64_t i = 0; i < a.numel(); ++i) q[i] = p[i]; "
 		taken    = "const int64_t n = a.numel(); float* buf = static_cast<float*>(malloc(n * sizeof(float)));\n"
+		dict     = ", const c10::Dict<int64_t, at::Tensor>& d, int64_t n"
 		held     = "at::Tensor row = a.contiguous(); auto p = row.data_ptr<int64_t>(); const auto n = row.numel(); "
 		freed    = "\ng(buf); free(buf);"
 		index    = ", const at::Tensor& b, int64_t n, int64_t d"
@@ -88,6 +89,16 @@ func TestSpellings(t *testing.T) {
 		{"OPS014", ", int64_t mode", "auto o = at::empty_like(a); if (mode == 0) return o; " + each + "return o;", "auto o = at::empty_like(a); if (mode == 0) return a; " + each + "return o;"},
 		{"OPS014", ", int64_t n, int64_t m", "auto o = at::empty({n}); if (m == 0) return o; o.fill_(m); return o;", "auto o = at::empty({n, m}); if (m == 0 || n == 0) return o; o.fill_(m); return o;"},
 		{"OPS014", ", int64_t mode", "auto o = at::empty_like(a); if (mode > 0) if (mode < 3) return o; o.fill_(mode); return o;", "auto o = at::empty_like(a); auto n = a.numel(); if (!n) return o; o.fill_(mode); return o;"},
+
+		// A cast gives another handle of the same memory, which lives as long as what is cast.
+		{"OPS010", dict, "auto p = ((at::Tensor)d.at(n).contiguous()).data_ptr<float>(); g(p);", "auto p = ((at::Tensor)d.at(n)).data_ptr<float>(); g(p);"},
+		{"OPS010", dict, "auto p = ((at::Tensor)at::zeros_like(d.at(n))).data_ptr<float>(); g(p);", "auto p = ((const at::Tensor&)a).data_ptr<float>(); g(p);"},
+		{"OPS010", dict, "auto p = ((at::Tensor)(a + 1)).data_ptr<float>(); g(p);", "at::Tensor* t = &g(); auto p = ((at::Tensor)*t).data_ptr<float>(); g(p);"},
+		{"OPS010", dict, "auto p = static_cast<at::Tensor>(a.to(at::kFloat)).data_ptr<float>(); g(p);", "auto p = static_cast<at::Tensor>(d.at(n)).data_ptr<float>(); g(p);"},
+		{"OPS010", dict, "auto p = at::Tensor(a.clone()).data_ptr<float>(); g(p);", "auto p = at::Tensor(d.at(n)).data_ptr<float>(); g(p);"},
+		{"OPS010", dict, "auto p = ((at::Tensor)a).contiguous().data_ptr<float>(); g(p);", "auto p = ((at::Tensor)a).view({n}).data_ptr<float>(); g(p);"},
+		{"OPS010", dict, "for (const auto& kv : d) { auto p = ((at::Tensor)kv.value().cpu()).data_ptr<float>(); g(p); }", "for (const auto& kv : d) { auto p = ((at::Tensor)kv.value()).data_ptr<float>(); g(p); }"},
+		{"OPS010", dict, "auto p = ((at::Tensor)a + 1).data_ptr<float>(); g(p);", "g(((at::Tensor)a + 1).data_ptr<float>());"},
 
 		// A name of an inner scope is another variable.
 		{"OPS010", "", held + "{ row = a.clone(); g(p[0]); }", held + "{ int64_t row; row = p[0]; g(p[row]); }"},
