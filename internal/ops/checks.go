@@ -28,7 +28,8 @@ func throwing(name string) bool {
 	case strings.Contains(name, "DEBUG_ONLY"), strings.HasPrefix(name, "TORCH_WARN"):
 		return false
 	case strings.HasPrefix(name, "TORCH_CHECK"), strings.HasPrefix(name, "TORCH_INTERNAL_ASSERT"), strings.HasPrefix(name, "STD_TORCH_CHECK"),
-		strings.HasPrefix(name, "AT_ASSERT"), strings.HasPrefix(name, "AT_CHECK"), strings.HasPrefix(name, "C10_CHECK"):
+		strings.HasPrefix(name, "AT_ASSERT"), strings.HasPrefix(name, "AT_CHECK"), strings.HasPrefix(name, "C10_CHECK"),
+		strings.HasPrefix(name, "CUDA_KERNEL_ASSERT"): // which NDEBUG does not turn off, as it does assert
 		return true
 	}
 	return false

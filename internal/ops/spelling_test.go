@@ -321,6 +321,25 @@ func TestKernelIndex(t *testing.T) {
 	}
 }
 
+// A kernel ends where an assertion of torch fails; assert does nothing in a release.
+func TestKernelAssert(t *testing.T) {
+	for check, want := range map[string]int{
+		"":                                     1,
+		"CUDA_KERNEL_ASSERT(j >= 0 && j < m);": 0,
+		"CUDA_KERNEL_ASSERT_MSG(0 <= j && j < m, \"index\");": 0,
+		"CUDA_KERNEL_ASSERT(j < m);":                          1,
+		"CUDA_KERNEL_ASSERT(j >= 0);":                         1,
+		"CUDA_KERNEL_ASSERT(i >= 0 && i < m);":                1,
+		"assert(j >= 0 && j < m);":                            1,
+	} {
+		got := ofRule(scanned(t, map[string]string{"op.cu": "#include <torch/extension.h>\n__global__ void k(float* x, const int64_t* idx, int64_t n, int64_t m) {\n" +
+			"const int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; if (i >= n) return; const int64_t j = idx[i]; " + check + " x[j] = 1; }\n"}), "OPS006")
+		if len(got) != want {
+			t.Errorf("%q: %q", check, got)
+		}
+	}
+}
+
 // An operator that returns what nobody wrote computes nothing, unless it is to take memory
 // or for tensors that have none.
 func TestReturnsEmpty(t *testing.T) {
