@@ -217,10 +217,14 @@ func (a *fn) subscript(i int) {
 		return // a declaration: float a[3]
 	}
 	for a.f.Is(i, "[") && a.f.Mate(i) > i {
-		s.indices = append(s.indices, span{First: i + 1, Last: a.f.Mate(i)})
+		if !a.isKey(i) {
+			s.indices = append(s.indices, span{First: i + 1, Last: a.f.Mate(i)})
+		}
 		i = a.f.Mate(i) + 1
 	}
-	a.use(s, i)
+	if len(s.indices) > 0 {
+		a.use(s, i)
+	}
 }
 
 // unnamed reads x.data_ptr<float>()[i].

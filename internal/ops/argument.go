@@ -277,6 +277,10 @@ type load struct {
 // which one is taken.
 func (a *fn) loads(s span) (list []load) {
 	for i := s.First; i < s.Last; i++ {
+		if end := a.behindKey(i); end > i {
+			i = end
+			continue
+		}
 		e := a.loadAt(i)
 		if e.name == "" {
 			continue
@@ -384,7 +388,7 @@ func (a *fn) unchecked(index span, into *access, at int) (from string, where int
 			return e.name, index.First, true
 		}
 	}
-	return a.uncheckedNames(index, into, at, 0, map[string]bool{})
+	return a.uncheckedNames(use{into: into, at: at, needs: hasLower | hasUpper}, index, 0, map[string]aspect{})
 }
 
 // held reports whether something was asked about an element of an expression: about the
@@ -403,33 +407,29 @@ func (a *fn) held(e load, s span, at int) bool {
 	return a.clampedAt(s, e.at)
 }
 
-func (a *fn) uncheckedNames(index span, into *access, at, depth int, seen map[string]bool) (from string, where int, found bool) {
+func (a *fn) uncheckedNames(u use, index span, depth int, seen map[string]aspect) (from string, where int, found bool) {
 	if depth > mostSteps || !a.spend(index.Last-index.First+1) {
 		return "", 0, false
 	}
 	for _, i := range a.direct(index) {
-		name := a.f.Word(i)
+		u, name := u, a.f.Word(i)
+		if a.f.Is(i-1, "-") { // a bound from below of what is taken away is one from above of the rest
+			u.needs = hasLower | hasUpper
+		}
 		v := a.lookup(name, i)
-		if v == nil || seen[name] || v.param >= 0 || a.clampedAt(index, i) {
+		if v == nil || seen[name]&u.needs == u.needs || v.param >= 0 || a.clampedAt(index, i) {
 			continue
 		}
-		seen[name] = true
-		if below, above := a.compared(name, max(at, i)); below && above || above && strings.Contains(v.typ, "unsigned") {
+		if seen[name] |= u.needs; a.bounds(u, v, i) {
 			continue
 		}
-		sources := append([]span{v.init}, v.assigned...)
-		if n := a.loopOf(name, i); n != nil && n.stmt.Kind == cppsrc.While {
-			sources = append(sources, n.loop.bound)
-		} else if n != nil {
-			sources = []span{n.loop.start, n.loop.bound}
-		}
-		for _, s := range sources {
-			for _, e := range a.loads(s) {
-				if !a.held(e, s, at) && !a.placed(e, into, at) {
+		for _, m := range a.madeOf(u, v, i) {
+			for _, e := range a.loads(m.of) {
+				if !a.held(e, m.of, u.at) && !a.placed(e, u.into, u.at) {
 					return e.name, i, true
 				}
 			}
-			if from, _, ok := a.uncheckedNames(s, into, at, depth+1, seen); ok {
+			if from, _, ok := a.uncheckedNames(m.use, m.of, depth+1, seen); ok {
 				return from, i, true
 			}
 		}
@@ -586,6 +586,7 @@ func (a *fn) placeAt(i int) span {
 		}
 	case a.f.Mate(i) < i || !a.f.IsIdent(i-1) && !a.f.Is(i-1, ")") && !a.f.Is(i-1, "]"):
 	case a.f.IsIdent(i-1) && a.tensorNamed(a.f.Word(i-1), i): // x[k] of a tensor checks by itself
+	case a.isKey(i):
 	default:
 		return span{First: i + 1, Last: a.f.Mate(i)}
 	}

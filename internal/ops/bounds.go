@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/andiron-dev/andiron/internal/cppsrc"
@@ -145,11 +146,11 @@ func (a *fn) reaches(b *bound, s span, depth int, seen map[string]bool) {
 }
 
 // direct lists the names of a span but for those that only choose which element of a
-// tensor is read: k and not i in k + index[i].
+// tensor or of a map is read: k and not i in k + index[i].
 func (a *fn) direct(s span) (list []int) {
-	end := 0
+	end, keys := 0, a.keysIn(s)
 	for _, i := range a.names(s) {
-		if i < end {
+		if i < end || slices.ContainsFunc(keys, func(k span) bool { return i >= k.First && i < k.Last }) {
 			continue
 		}
 		if v := a.lookup(a.f.Word(i), i); a.f.Is(i+1, "[") && v != nil && (a.pointsIn(v) || kindOf(v.typ) == pointer) {

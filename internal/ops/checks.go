@@ -28,7 +28,8 @@ func throwing(name string) bool {
 	case strings.Contains(name, "DEBUG_ONLY"), strings.HasPrefix(name, "TORCH_WARN"):
 		return false
 	case strings.HasPrefix(name, "TORCH_CHECK"), strings.HasPrefix(name, "TORCH_INTERNAL_ASSERT"), strings.HasPrefix(name, "STD_TORCH_CHECK"),
-		strings.HasPrefix(name, "AT_ASSERT"), strings.HasPrefix(name, "AT_CHECK"), strings.HasPrefix(name, "C10_CHECK"):
+		strings.HasPrefix(name, "AT_ASSERT"), strings.HasPrefix(name, "AT_CHECK"), strings.HasPrefix(name, "C10_CHECK"),
+		strings.HasPrefix(name, "CUDA_KERNEL_ASSERT"): // which NDEBUG does not turn off, as it does assert
 		return true
 	}
 	return false
@@ -584,22 +585,12 @@ func (a *fn) signsOf(c *check, name string) (as aspect) {
 // signs looks for comparisons of the name at a token of a condition: with 0 or a negative
 // number from below, and with anything else but a literal from above.
 func signs(f *cppsrc.File, c *check, i int) (as aspect) {
-	if f.Is(i-1, "%") || f.Is(i-1, "/") { // n % name == 0
+	if f.Is(i-1, "%") || f.Is(i-1, "/") || f.Is(i-1, "-") { // n % name == 0, n - name >= 0
 		return 0
 	}
 	for _, side := range []int{1, -1} {
-		at := i + side
-		if side > 0 && f.Is(at, "[") { // p[k] < n
-			at = max(at, f.Mate(at)+1)
-		}
-		if f.Is(at, ")") || f.Is(at, "(") {
-			at += side
-		}
-		sign, other := f.Word(at), f.Word(at+side)
-		if sign == "," && c.sign != "" {
-			sign = c.sign
-		}
-		switch sign {
+		sign, at := signBeside(f, c, i, side)
+		switch other := f.Word(at); sign {
 		case "<", "<=", ">", ">=":
 			switch {
 			case other == "0" || other == "-":
@@ -617,6 +608,21 @@ func signs(f *cppsrc.File, c *check, i int) (as aspect) {
 		}
 	}
 	return as
+}
+
+// signBeside is the sign on one side of the name at a token, and the token behind that.
+func signBeside(f *cppsrc.File, c *check, i, side int) (sign string, other int) {
+	at := i + side
+	if side > 0 && f.Is(at, "[") { // p[k] < n
+		at = max(at, f.Mate(at)+1)
+	}
+	if f.Is(at, ")") || f.Is(at, "(") {
+		at += side
+	}
+	if sign = f.Word(at); sign == "," && c.sign != "" {
+		sign = c.sign
+	}
+	return sign, at + side
 }
 
 // beside says from which side a literal bounds what it is compared with. An if that does

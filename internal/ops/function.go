@@ -17,6 +17,7 @@ type source struct {
 	line   int                      // of the file that it begins at, from 0, where it is text in another one
 	macros map[string]*cppsrc.Macro // of the file
 	bound  []string                 // functions that load_inline gives to Python
+	types  typeNames
 }
 
 // fn is a function and what is known of it.
@@ -41,6 +42,7 @@ type fn struct {
 	reachable bool // an operator is it, or calls it
 	states    map[string]aspect
 	roots     map[rootKey]rooted
+	keys      map[*variable][]bool // which subscripts of it are keys
 }
 
 // call is a call of a function of the project.
@@ -65,6 +67,7 @@ func newFn(p *world, src *source, def *cppsrc.Function) *fn {
 	a := &fn{
 		p: p, src: src, f: src.f, def: def, vars: map[string][]*variable{},
 		byPointer: map[string]*access{}, derived: map[string]*derived{}, states: map[string]aspect{}, roots: map[rootKey]rooted{},
+		keys: map[*variable][]bool{},
 	}
 	for i, par := range def.Params {
 		a.add(&variable{name: par.Name, typ: par.Type, at: par.At, scope: def.Body, param: i})
@@ -230,7 +233,7 @@ const mostLinks = 64
 
 // chainBefore reads the expression that ends before the . or -> at i.
 func (a *fn) chainBefore(i int) (c chain, ok bool) {
-	j, suffix := i-1, ""
+	j, suffix, outer := i-1, "", -1
 	for n := 0; n < mostLinks && j >= a.def.Body.First; n++ {
 		switch w := a.f.Word(j); {
 		case w == ")" || w == "]":
@@ -238,10 +241,15 @@ func (a *fn) chainBefore(i int) (c chain, ok bool) {
 			if m < a.def.Body.First {
 				return c, false
 			}
+			if first, of := a.handle(m); w == ")" && of > 0 && a.behind(of) == j { // what is cast is asked
+				outer, j = first, j-1
+				continue
+			}
 			suffix = map[bool]string{true: "()", false: "[]"}[w == ")"] + suffix
 			j = m - 1
 			if w == ")" && !a.f.IsIdent(j) && !a.f.Is(j, ">") { // (*x).data_ptr
-				return a.parenthesised(m, c)
+				c, ok = a.parenthesised(m, c)
+				return c.from(outer), ok
 			}
 			if a.f.Is(j, ">") {
 				for k := 0; k < 32 && j > a.def.Body.First && !a.f.Is(j, "<"); k++ {
@@ -267,12 +275,50 @@ func (a *fn) chainBefore(i int) (c chain, ok bool) {
 				c.first -= 2
 			}
 			slices.Reverse(c.links)
-			return c, true
+			return c.from(outer), true
 		default:
 			return c, false
 		}
 	}
 	return c, false
+}
+
+// from is a chain that a cast begins, if there is one.
+func (c chain) from(first int) chain {
+	if first >= 0 {
+		c.first = first
+	}
+	return c
+}
+
+// handle reads a cast to Tensor, which copies the handle and shares the memory, by a bracket
+// of it: ((at::Tensor)x), static_cast<at::Tensor>(x), at::Tensor(x). It gives where the cast
+// begins, and the token of what is cast; 0 if it is none.
+func (a *fn) handle(open int) (first, of int) {
+	name := open - 1 // the end of the type
+	switch first, of = open, open+1; {
+	case a.f.Is(of, "(") && a.f.Mate(of) > of:
+		name, of = a.f.Mate(of)-1, a.f.Mate(of)+1
+		for a.f.Is(name, "&") || a.f.Is(name, "const") {
+			name--
+		}
+	case a.f.Is(name, ">") && a.f.Is(a.callee(open), "static_cast"):
+		first = a.callee(open)
+		for name--; a.f.Is(name, "&") || a.f.Is(name, "const"); {
+			name--
+		}
+	default:
+		for first = name; a.f.Is(first-1, "::"); {
+			first -= 2
+		}
+	}
+	if !a.f.Is(name, "Tensor") || a.member(name) {
+		return 0, 0
+	}
+	if a.f.Is(of, "*") {
+		of++
+	}
+	return first, of
 }
 
 // parenthesised reads (*x).member and (x).member.

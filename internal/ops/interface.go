@@ -471,7 +471,7 @@ func (p *world) lacksAutograd(r *registration) bool {
 // givesFloats reports whether a function gives tensors of its arguments' kind, and no
 // numbers of whole type.
 func (a *fn) givesFloats() bool {
-	result := strings.Join(a.wordsIn(a.f, a.def.Result), " ")
+	result := strings.Join(wordsIn(a.f, a.def.Result), " ")
 	if !strings.Contains(result, "Tensor") || !a.spend(a.def.Body.Last-a.def.Body.First) {
 		return false
 	}

@@ -38,16 +38,17 @@ func (l *looker) moved(a *fn) {
 		if x.pointer == "" || x.tensor == "" || !a.spend(a.def.Body.Last-x.at) {
 			continue
 		}
-		at := -1
+		at, held, of := -1, a.lookup(x.pointer, x.at), a.lookup(x.tensor, x.at)
 		for i := x.at; i < a.def.Body.Last; i++ {
-			if a.f.Is(i, x.pointer) && a.f.Is(i+1, "=") { // it is taken anew
+			pointer := a.f.Is(i, x.pointer) && a.lookup(x.pointer, i) == held // and none of an inner scope
+			if pointer && a.f.Is(i+1, "=") {                                  // it is taken anew
 				break
 			}
-			if at >= 0 && a.f.Is(i, x.pointer) {
+			if at >= 0 && pointer {
 				l.found(temporaryPointer, a, x.at, fmt.Sprintf("%s is used after line %d gave %s other memory", x.pointer, a.line(at), x.tensor))
 				break
 			}
-			if at < 0 && a.f.Is(i, x.tensor) && !a.member(i) && a.replaced(i, x) {
+			if at < 0 && a.f.Is(i, x.tensor) && !a.member(i) && a.lookup(x.tensor, i) == of && a.replaced(i, x) {
 				at = i
 			}
 		}
@@ -73,7 +74,7 @@ func (a *fn) byValue(x *access) bool {
 		return true
 	}
 	for _, to := range a.p.byName[c.base] {
-		result := strings.Join(a.wordsIn(to.f, to.def.Result), " ")
+		result := strings.Join(wordsIn(to.f, to.def.Result), " ")
 		if kindOf(result) == tensor && !strings.Contains(result, "&") {
 			return true
 		}
@@ -627,14 +628,14 @@ func (a *fn) past(x *access, index span, at int) string {
 			continue
 		}
 		b := a.boundOf(n.loop.bound)
-		whole := !a.has(n.loop.bound, "-") && !a.has(n.loop.bound, "/") && len(b.tensors)+len(b.params) > 0 && !a.resolvesMinus(n.loop.bound)
+		whole := !a.has(n.loop.bound, "-") && !a.has(n.loop.bound, "/") && len(b.tensors)+len(b.params) > 0 && !a.resolvesMinus(n.loop.bound, 0)
 		asked := slices.ContainsFunc(a.checks, func(c *check) bool { return c.names[n.loop.name] && c.at < at && c.at >= n.stmt.Head.Last })
 		alone := index.Last == index.First+1 || index.Last == index.First+2 && (a.f.Is(index.First, "++") || a.f.Is(index.Last-1, "++"))
 		switch {
 		case n.loop.op == ">=" && whole && alone && !asked:
 			return fmt.Sprintf("%s begins at %s, which is one beyond the end", n.loop.name, a.f.Source(n.loop.bound))
 		case n.loop.op == ">=":
-		case n.loop.op == "<=" && whole && (alone || a.plain(index, i)) && !asked:
+		case n.loop.op == "<=" && (whole || a.partEnd(n.loop.bound)) && (alone || a.plain(index, i)) && !asked:
 			return fmt.Sprintf("%s runs up to and with %s, which is one beyond the end", n.loop.name, a.f.Source(n.loop.bound))
 		case asked || !whole || n.loop.op == "<=" || x == nil || !b.tensors[a.rootName(x.tensor, x.at)] || len(b.tensors) > 1:
 		case a.shifted(index, i, "+"):
@@ -676,14 +677,23 @@ func (a *fn) has(s span, word string) bool {
 	return false
 }
 
-// resolvesMinus reports whether a bound is a variable that is less than a size.
-func (a *fn) resolvesMinus(s span) bool {
-	for _, i := range a.names(s) {
-		if v := a.lookup(a.f.Word(i), i); v != nil && (a.has(v.init, "-") || a.has(v.init, "/")) {
-			return true
+// partEnd reports whether a bound is the end that at::parallel_for hands on, where the next
+// part begins.
+func (a *fn) partEnd(s span) bool {
+	v := a.lookup(a.f.Word(s.First), s.First)
+	return s.Last == s.First+1 && v != nil && v.lambda && v.init.First < v.init.Last
+}
+
+// resolvesMinus reports whether a bound is a variable that is less than a size, or stands for
+// one, as the end that at::parallel_for hands on.
+func (a *fn) resolvesMinus(s span, depth int) bool {
+	return depth <= mostSteps && a.spend(s.Last-s.First+1) && slices.ContainsFunc(a.names(s), func(i int) bool {
+		v := a.lookup(a.f.Word(i), i)
+		if v == nil || v.at == i {
+			return false
 		}
-	}
-	return false
+		return a.has(v.init, "-") || a.has(v.init, "/") || v.init.Last == v.init.First+1 && a.resolvesMinus(v.init, depth+1)
+	})
 }
 
 // plain reports whether a name is added as it is: base + i.

@@ -525,7 +525,7 @@ func (l *looker) kernelBounds(a *fn) {
 	}
 	for name, list := range a.vars {
 		for _, v := range list {
-			if v.param >= 0 || v.loop || !a.has(v.init, "blockIdx") || !a.has(v.init, "threadIdx") || a.comparedAnywhere(name) {
+			if v.param >= 0 || v.loop || !a.has(v.init, "blockIdx") || !a.has(v.init, "threadIdx") || a.comparedAnywhere(name) || len(v.assigned) == 0 && a.remainder(v.init) {
 				continue
 			}
 			for _, s := range a.subs {
@@ -541,12 +541,75 @@ func (l *looker) kernelBounds(a *fn) {
 	}
 	for _, s := range a.subs { // x[blockIdx.x * blockDim.x + threadIdx.x]
 		if slices.ContainsFunc(s.indices, func(i span) bool {
-			return a.has(i, "blockIdx") && a.has(i, "blockDim") && a.has(i, "threadIdx")
+			return a.has(i, "blockIdx") && a.has(i, "blockDim") && a.has(i, "threadIdx") && !a.remainder(i)
 		}) {
 			l.found(kernelOpen, a, s.at, "an index of "+s.name+" is computed from the block and the thread, without being compared with anything")
 			return
 		}
 	}
+}
+
+// remainder reports whether an expression is what a division leaves, which is less than what
+// is divided by: e % c, (e % c) / d, or e - q * c where q is e / c.
+func (a *fn) remainder(s span) bool {
+	s = a.uncast(s)
+	if minus := a.parts(s, "-"); len(minus) > 1 {
+		return a.rest(span{First: s.First, Last: minus[len(minus)-1].First - 1}, minus[len(minus)-1])
+	}
+	if slices.ContainsFunc([]string{"+", "?", "<<", "|", "^"}, func(w string) bool { return len(a.parts(s, w)) > 1 }) {
+		return false
+	}
+	if by := a.parts(s, "%"); len(by) > 1 {
+		return len(a.parts(by[len(by)-1], "*")) == 1
+	}
+	by := a.parts(s, "/")
+	return len(by) > 1 && len(a.parts(s, "*")) == 1 && a.remainder(by[0])
+}
+
+// rest reports whether what is taken from e is q * c, where q is e / c.
+func (a *fn) rest(e, taken span) bool {
+	by := a.parts(taken, "*")
+	if len(by) != 2 || len(a.parts(taken, "+")) > 1 {
+		return false
+	}
+	for k, s := range by {
+		v := a.lookup(a.f.Word(s.First), s.First)
+		if s.Last != s.First+1 || v == nil || len(v.assigned) > 0 {
+			continue
+		}
+		q := a.uncast(v.init)
+		of := a.parts(q, "/")
+		if len(of) == 2 && len(a.parts(q, "+"))+len(a.parts(q, "-")) == 2 && a.same(of[0], e) && a.same(of[1], by[1-k]) {
+			return true
+		}
+	}
+	return false
+}
+
+// same reports whether two expressions are written alike.
+func (a *fn) same(s, t span) bool {
+	return slices.Equal(a.wordsOf(a.inner(s)), a.wordsOf(a.inner(t)))
+}
+
+// uncast is an expression without the brackets and casts around all of it.
+func (a *fn) uncast(s span) span {
+	for range mostSteps {
+		s = a.inner(s)
+		open := s.First
+		switch {
+		case a.f.Is(open, "("): // (int)(e)
+			open = a.f.Mate(open) + 1
+		case a.f.Is(open, "static_cast") && a.f.Is(open+1, "<"):
+			open = a.f.Angles(open + 1)
+		default:
+			return s
+		}
+		if !a.f.Is(open, "(") || a.f.Mate(open) != s.Last-1 {
+			return s
+		}
+		s = span{First: open, Last: s.Last}
+	}
+	return s
 }
 
 // comparedAnywhere reports whether a name, or one made of it, is in a condition.

@@ -23,6 +23,7 @@ func TestSpellings(t *testing.T) {
 		loops    = "for (int i = 0; i < rows; ++i) for (int j = 0; j < cols; ++j) "
 		loop     = "auto c = a.contiguous(); auto p = c.data_ptr<float>(); float s = 0; int64_t i = 0;\n"
 		bytes    = ", at::Tensor& o"
+		parallel = "at::parallel_for(0, n, 9, [&](int64_t begin, int64_t end) { for (int64_t k = begin; k < end; ++k) g(p[k + 1]); });"
 		order    = "auto p = a.data_ptr<float>(); auto q = o.data_ptr<int64_t>(); float s = 0; for (int64_t i = 0; i < o.size(0); ++i) s += p[q[i]];"
 		array    = "int64_t v[4]; "
 		filled   = "for (int64_t i = 0; i < n; ++i) v[i] = a.stride(i);"
@@ -32,6 +33,8 @@ func TestSpellings(t *testing.T) {
 		used     = "g(a.data_ptr<float>());" + freed
 		checked  = "TORCH_CHECK(a.scalar_type() == at::kFloat, \"float\");\n"
 		dispatch = "AT_DISPATCH_FLOATING_TYPES(a.scalar_type(), \"f\", [&] { "
+		dict     = ", const c10::Dict<int64_t, at::Tensor>& d, int64_t n"
+		held     = "at::Tensor row = a.contiguous(); auto p = row.data_ptr<int64_t>(); const auto n = row.numel(); "
 		index    = ", const at::Tensor& b, int64_t n, int64_t d"
 		chose    = "TORCH_CHECK(n > 0 && d > 0);\nauto p = a.data_ptr<float>(); auto q = b.data_ptr<int64_t>(); float s = 0; for (int64_t i = 0; i < n; ++i) { int64_t k = q[i]; "
 	)
@@ -71,6 +74,13 @@ func TestSpellings(t *testing.T) {
 		{"OPS015", "", loop + "for (i = 0; i <= c.numel();) s += p[i++];", loop + "int64_t n = c.numel(); while (i <= n) { int64_t m = (i + n) / 2; if (p[m] > 0) i = m + 1; else n = m - 1; }"},
 		{"OPS015", "", loop + "while (i <= c.numel()) s += p[i++];", loop + "i = 1; while (i <= c.numel()) { s += p[i - 1]; i++; }"},
 
+		// The end of a part is that of the whole.
+		{"OPS015", "", loop + "const auto n = a.numel(); " + parallel, loop + "const auto n = a.numel() - 1; " + parallel},
+		{"OPS015", "", loop + "const auto n = c.numel(); const auto m = n; for (; i < m; ++i) s += p[i + 1];", loop + "const auto n = c.numel() - 1; const auto m = n; for (; i < m; ++i) s += p[i + 1];"},
+		{"OPS015", "", loop + "at::parallel_for(0, a.numel(), 9, [&](int64_t b, int64_t e) { for (auto k = b; k < e; ++k) g(p[k + 1]); });", loop + "at::parallel_for(0, a.numel() - 1, 9, [&](int64_t b, int64_t e) { for (auto k = b; k < e; ++k) g(p[k + 1]); });"},
+		{"OPS015", "", loop + "const auto n = a.numel() - 1; " + strings.ReplaceAll(parallel, "k < end; ++k) g(p[k + 1])", "k <= end; ++k) g(p[k])"), loop + "const auto n = a.numel() - 1; " + strings.ReplaceAll(parallel, "k + 1", "k")},
+		{"OPS015", "", loop + "const auto m = a.numel() - 1; const auto n = a.numel(); " + parallel, loop + "const auto m = a.numel(), n = m - 1; " + parallel},
+
 		{"OPS007", ", int64_t dim", "auto v = a.sizes().vec(); v[dim] = 1; g(v);", "auto v = a.sizes().vec(); dim = at::maybe_wrap_dim(dim, a.dim()); v[dim] = 1; g(v);"},
 		{"OPS007", ", int64_t dim", "auto v = a.strides().vec(); v[dim] = 1; g(v);", "auto v = a.sizes().vec(); TORCH_CHECK(dim >= 0 && dim < a.dim()); v[dim] = 1; g(v);"},
 		{"OPS007", ", int64_t dim", "const auto v = a.sizes(); g(v[dim]);", "auto v = a.view(a.sizes()); g(v[dim]);"},
@@ -82,6 +92,22 @@ func TestSpellings(t *testing.T) {
 		{"OPS014", ", int64_t mode", "auto o = at::empty_like(a); if (mode == 0) return o; " + each + "return o;", "auto o = at::empty_like(a); if (mode == 0) return a; " + each + "return o;"},
 		{"OPS014", ", int64_t n, int64_t m", "auto o = at::empty({n}); if (m == 0) return o; o.fill_(m); return o;", "auto o = at::empty({n, m}); if (m == 0 || n == 0) return o; o.fill_(m); return o;"},
 		{"OPS014", ", int64_t mode", "auto o = at::empty_like(a); if (mode > 0) if (mode < 3) return o; o.fill_(mode); return o;", "auto o = at::empty_like(a); auto n = a.numel(); if (!n) return o; o.fill_(mode); return o;"},
+
+		// A cast gives another handle of the same memory, which lives as long as what is cast.
+		{"OPS010", dict, "auto p = ((at::Tensor)d.at(n).contiguous()).data_ptr<float>(); g(p);", "auto p = ((at::Tensor)d.at(n)).data_ptr<float>(); g(p);"},
+		{"OPS010", dict, "auto p = ((at::Tensor)at::zeros_like(d.at(n))).data_ptr<float>(); g(p);", "auto p = ((const at::Tensor&)a).data_ptr<float>(); g(p);"},
+		{"OPS010", dict, "auto p = ((at::Tensor)(a + 1)).data_ptr<float>(); g(p);", "at::Tensor* t = &g(); auto p = ((at::Tensor)*t).data_ptr<float>(); g(p);"},
+		{"OPS010", dict, "auto p = static_cast<at::Tensor>(a.to(at::kFloat)).data_ptr<float>(); g(p);", "auto p = static_cast<at::Tensor>(d.at(n)).data_ptr<float>(); g(p);"},
+		{"OPS010", dict, "auto p = at::Tensor(a.clone()).data_ptr<float>(); g(p);", "auto p = at::Tensor(d.at(n)).data_ptr<float>(); g(p);"},
+		{"OPS010", dict, "auto p = ((at::Tensor)a).contiguous().data_ptr<float>(); g(p);", "auto p = ((at::Tensor)a).view({n}).data_ptr<float>(); g(p);"},
+		{"OPS010", dict, "for (const auto& kv : d) { auto p = ((at::Tensor)kv.value().cpu()).data_ptr<float>(); g(p); }", "for (const auto& kv : d) { auto p = ((at::Tensor)kv.value()).data_ptr<float>(); g(p); }"},
+		{"OPS010", dict, "auto p = ((at::Tensor)a + 1).data_ptr<float>(); g(p);", "g(((at::Tensor)a + 1).data_ptr<float>());"},
+
+		// A name of an inner scope is another variable.
+		{"OPS010", "", held + "{ row = a.clone(); g(p[0]); }", held + "{ int64_t row; row = p[0]; g(p[row]); }"},
+		{"OPS010", "", held + "h([&] { row = a.clone(); g(p[0]); });", held + "h([&](int64_t row) { row = p[0]; g(p[row]); });"},
+		{"OPS010", "", held + "h([&] { int64_t col; col = p[0]; row = a.clone(); g(p[col]); });", held + "h([&] { int64_t row; for (int64_t i = 0; i < n; ++i) { row = p[i]; g(p[row]); } });"},
+		{"OPS010", "", held + "{ int64_t row; row = p[0]; } row = a.clone(); g(p[0]);", held + "row = a.clone(); { int64_t p; p = 0; g(p); }"},
 
 		// Where there is no memory none is lost.
 		{"OPS012", "", taken + "TORCH_CHECK(n > 0);" + freed, taken + "TORCH_CHECK(buf != nullptr, \"out of memory\");" + freed},
@@ -268,7 +294,10 @@ func TestCheckedElsewhere(t *testing.T) {
 
 // The index of a kernel may stand where it is used.
 func TestKernelIndex(t *testing.T) {
-	const place = "blockIdx.x * blockDim.x + threadIdx.x"
+	const (
+		place = "blockIdx.x * blockDim.x + threadIdx.x"
+		wide  = "(int64_t)blockIdx.x * blockDim.x + threadIdx.x"
+	)
 	for _, tt := range []struct {
 		body  string
 		rules []string
@@ -289,6 +318,24 @@ func TestKernelIndex(t *testing.T) {
 		{"\n#define EACH(i, n) for (int64_t i = " + place + "; i < (n); i += blockDim.x * gridDim.x)\nEACH(i, n) { x[i] = 1; }", nil},
 		{"if (threadIdx.x == 0) x[blockIdx.x] = 1;", nil},
 		{"x[blockIdx.x * 32 + threadIdx.x] = 1;", nil}, // a block for each row
+
+		// What a division leaves is less than what is divided by.
+		{"int64_t r = (" + wide + ") / 8; if (r >= n) return; int64_t c = (" + wide + ") - r * 8; x[r * 8 + c] = 1;", nil},
+		{"int64_t r = (" + wide + ") / 8; if (r >= n) return; int64_t c = " + wide + " - 8 * r; x[c] = 1;", nil},
+		{"int64_t r = (" + wide + ") / 8; if (r >= n) return; int64_t c = (" + wide + ") % 8; x[r * 8 + c] = 1;", nil},
+		{"int c = (int)((" + wide + ") / 4 % 8); x[c] += 1;", nil},
+		{"int c = static_cast<int>((" + wide + ") % n / 8); x[c] += 1; x[(" + wide + ") % n] += 1;", nil},
+		{"int64_t r = (" + wide + ") / 8; int64_t c = (" + wide + ") - r * 8; x[r * 8 + c] = 1;", []string{"OPS033"}},
+		{"int64_t r = (" + wide + ") / 8; int64_t c = (" + wide + ") % 8; x[r * 8 + c] = 1;", []string{"OPS033"}},
+		{"int64_t r = (" + wide + ") / 8; if (r >= n) return; int64_t c = (" + wide + ") - r * 4; x[c] = 1;", []string{"OPS033"}},
+		{"int64_t r = (" + wide + ") / 8; if (r >= n) return; int64_t c = (" + wide + ") - r; x[c] = 1;", []string{"OPS033"}},
+		{"int64_t r = " + wide + " / 8; if (r >= n) return; int64_t c = " + wide + " - r * 8; x[c] = 1;", []string{"OPS033"}},
+		{"int64_t r = (" + wide + ") / 8; if (r >= n) return; r = 0; int64_t c = (" + wide + ") - r * 8; x[c] = 1;", []string{"OPS033"}},
+		{"int64_t c = " + wide + " % 8; x[c] = 1;", []string{"OPS033"}},
+		{"int64_t c = (" + wide + ") % 8 * n; x[c] = 1;", []string{"OPS033"}},
+		{"int64_t c = (" + wide + ") % 8 + n; x[c] = 1;", []string{"OPS033"}},
+		{"int64_t c = (" + wide + ") / 8; x[c] = 1;", []string{"OPS033"}},
+		{"int64_t c = (" + wide + ") % 8; c = " + wide + "; x[c] = 1;", []string{"OPS033"}},
 	} {
 		got := ofRule(scanned(t, map[string]string{"op.cu": "#include <torch/extension.h>\n__global__ void k(float* x, int64_t n) { " + tt.body + " }\n"}), "OPS024", "OPS033")
 		rules := []string{}
@@ -298,6 +345,25 @@ func TestKernelIndex(t *testing.T) {
 		slices.Sort(rules)
 		if !slices.Equal(rules, tt.rules) {
 			t.Errorf("%s: %q", tt.body, got)
+		}
+	}
+}
+
+// A kernel ends where an assertion of torch fails; assert does nothing in a release.
+func TestKernelAssert(t *testing.T) {
+	for check, want := range map[string]int{
+		"":                                     1,
+		"CUDA_KERNEL_ASSERT(j >= 0 && j < m);": 0,
+		"CUDA_KERNEL_ASSERT_MSG(0 <= j && j < m, \"index\");": 0,
+		"CUDA_KERNEL_ASSERT(j < m);":                          1,
+		"CUDA_KERNEL_ASSERT(j >= 0);":                         1,
+		"CUDA_KERNEL_ASSERT(i >= 0 && i < m);":                1,
+		"assert(j >= 0 && j < m);":                            1,
+	} {
+		got := ofRule(scanned(t, map[string]string{"op.cu": "#include <torch/extension.h>\n__global__ void k(float* x, const int64_t* idx, int64_t n, int64_t m) {\n" +
+			"const int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; if (i >= n) return; const int64_t j = idx[i]; " + check + " x[j] = 1; }\n"}), "OPS006")
+		if len(got) != want {
+			t.Errorf("%q: %q", check, got)
 		}
 	}
 }

@@ -250,7 +250,7 @@ func (a *fn) givesTensor(s span, depth int) bool {
 			return true
 		}
 		for _, to := range a.p.byName[a.f.Word(i)] {
-			if kindOf(strings.Join(a.wordsIn(to.f, to.def.Result), " ")) == tensor {
+			if kindOf(strings.Join(wordsIn(to.f, to.def.Result), " ")) == tensor {
 				return true
 			}
 		}
@@ -287,7 +287,7 @@ func (a *fn) ofSizes(s span) bool {
 	return false
 }
 
-func (*fn) wordsIn(f *cppsrc.File, s span) (out []string) {
+func wordsIn(f *cppsrc.File, s span) (out []string) {
 	for i := s.First; i < s.Last; i++ {
 		out = append(out, f.Word(i))
 	}

@@ -11,6 +11,7 @@ type world struct {
 	sources  []*source
 	byName   map[string][]*fn // also by Class::name
 	macros   map[string]*cppsrc.Macro
+	aliases  map[string][]string // what the names of types stand for
 	says     map[*cppsrc.Macro][]aspect
 	entries  []*registration
 	autograd map[string]bool // namespaces and operators that are registered for autograd in a loop
@@ -26,9 +27,13 @@ const mostWork = 1 << 28
 
 // newWorld reads what the sources say together.
 func newWorld(sources []*source, steps int) *world {
-	p := &world{sources: sources, byName: map[string][]*fn{}, macros: map[string]*cppsrc.Macro{}, says: map[*cppsrc.Macro][]aspect{}, autograd: map[string]bool{}, work: steps}
+	p := &world{sources: sources, byName: map[string][]*fn{}, macros: map[string]*cppsrc.Macro{}, aliases: map[string][]string{}, says: map[*cppsrc.Macro][]aspect{}, autograd: map[string]bool{}, work: steps}
 	for _, src := range sources {
 		src.macros = map[string]*cppsrc.Macro{}
+		src.types = readTypes(src.f)
+		for name, words := range src.types.aliases {
+			means(p.aliases, name, words)
+		}
 		for i := range src.f.Macros {
 			m := &src.f.Macros[i]
 			if m.Params == nil {
