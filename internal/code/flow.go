@@ -101,6 +101,9 @@ type source struct {
 
 	typed    string // the name of another file that a parameter is annotated with
 	injected bool   // that stands for a dependency, so that nothing comes in
+
+	model string // the class of which the framework makes a parameter, where it holds that against it
+	field string // the attribute of it that is taken, dotted
 }
 
 // passing is a call of something that may be of the project.
@@ -202,6 +205,7 @@ type tracer struct {
 	viewFile bool
 	marks    bool            // the file speaks of dependencies of FastAPI
 	parsed   map[string]bool // options of parsers, and whether they are numbers or one of a few
+	set      map[string]bool // attributes that something in the file sets; made when it is asked for
 	vetting  bool            // it looks at what a list is made of
 	brings   []string        // prefixes of dotted names that come from outside, of which the file speaks
 }
@@ -221,6 +225,7 @@ func (v *view) trace() {
 		puts: map[*pysrc.Scope][]pysrc.Put{}, items: map[variable][]variable{}, inner: map[pysrc.Expr]*pysrc.Scope{}, kin: map[*pysrc.Scope][]*pysrc.Scope{},
 	}
 	t.out.names, t.local = v.titles()
+	t.fields()
 	t.filter()
 	t.viewFile = t.speaksOfViews()
 	t.marks = strings.Contains(t.f.Text, "Depends") || strings.Contains(t.f.Text, "Security")
@@ -486,7 +491,7 @@ func (t *tracer) taint(e pysrc.Expr, s *pysrc.Scope, depth int) []label { // one
 		if t.vettedPart(e, s, out, depth) || t.fewOf(e.Value, e.Attr, s, out) {
 			return nil
 		}
-		return out
+		return t.fieldsOf(e, s, out)
 	case *pysrc.Subscript:
 		key := keyOf(e.Index)
 		out := t.itemOf(e.Value, key, s, depth)

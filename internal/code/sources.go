@@ -73,6 +73,7 @@ func (t *tracer) entry(fn *pysrc.Scope, i int) {
 		case handler && p == "context" && fn.Func.Name != "predict": // of TorchServe, Lambda and Triton: what the server says of itself
 		case handler || t.requested(param, fn) || t.asks(p, at, fn):
 			t.enters(fn, p, fromRequest, fmt.Sprintf("%s, which a request brings to %s", p, fn.Title()))
+			t.made(fn, param, handler)
 		case command:
 			t.enters(fn, p, fromUser, fmt.Sprintf("%s, which the command line gives to %s", p, fn.Title()))
 		}
@@ -104,9 +105,26 @@ func (t *tracer) enters(fn *pysrc.Scope, name string, kind sourceKind, text stri
 	t.mark(variable{fn, name}, labels...)
 }
 
+// made notes the class of which a framework makes a parameter that it fills.
+func (t *tracer) made(fn *pysrc.Scope, p *pysrc.Param, handler bool) {
+	if !handler || !t.enforces(fn) {
+		return
+	}
+	ref := t.classOf(p.Annotation, fn.Parent)
+	for _, l := range t.from[variable{fn, p.Name}] {
+		if l.kind == ofSource {
+			t.out.sources[l.at].model = ref
+		}
+	}
+}
+
 // source is the label of something that comes in at a node.
 func (t *tracer) source(kind sourceKind, text string, n pysrc.Node) []label {
-	s := source{kind: kind, text: t.word(text), spot: t.spot(n)}
+	return t.keep(source{kind: kind, text: t.word(text), spot: t.spot(n)})
+}
+
+// keep is the label of a source.
+func (t *tracer) keep(s source) []label {
 	at, ok := t.said[s]
 	if !ok {
 		if len(t.out.sources) >= mostSources {
