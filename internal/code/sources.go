@@ -652,6 +652,8 @@ func (t *tracer) writes(fn *pysrc.Scope) {
 		switch {
 		case c.Is("shutil.copyfileobj", "shutil.copy", "shutil.copyfile", "shutil.move") && len(c.Positional()) > 1:
 			t.fill(c.Positional()[1].Expr, c.Scope, t.taint(first.Expr, first.Scope, 0))
+		case c.Is("os.write", "os.pwrite") && len(c.Positional()) > 1:
+			t.fill(first.Expr, first.Scope, t.taint(c.Positional()[1].Expr, c.Scope, 0))
 		case method && (a.Attr == "write" || a.Attr == "write_bytes"):
 			t.fill(a.Value, c.Scope, t.taint(first.Expr, first.Scope, 0))
 		case method && (a.Attr == "readinto" || a.Attr == "recv_into"):
@@ -820,6 +822,12 @@ func (t *tracer) fill(e pysrc.Expr, s *pysrc.Scope, labels []label) {
 			}
 			e = a.Value
 		}
+		if c, ok := e.(*pysrc.Call); ok { // open(path, "wb").write(data)
+			if e = opens(c); e == nil {
+				return
+			}
+			continue
+		}
 		if text, ok := e.(*pysrc.Str); ok {
 			t.mark(fileOf(text, s), labels...)
 			return
@@ -870,31 +878,59 @@ func fileOf(text *pysrc.Str, s *pysrc.Scope) variable {
 	return variable{s, "'" + text.Value}
 }
 
-// opened is the path in name = open(path), or in name = Path(path).
+// opened is the path in name = open(path), or in name = Path(path); and in
+// name, path = mkstemp().
 func opened(owner *pysrc.Scope, name string) (pysrc.Expr, *pysrc.Scope) {
 	for _, b := range owner.Bindings(name) {
 		c, ok := b.Value.(*pysrc.Call)
-		if !ok || b.Kind != pysrc.Assigned && b.Kind != pysrc.Entered {
+		if !ok {
+			continue
+		}
+		switch {
+		case b.Part == 1 && (chain(c.Func) == "mkstemp" || chain(c.Func) == "tempfile.mkstemp"):
+			return otherPart(owner, c, 2), b.Scope
+		case b.Kind != pysrc.Assigned && b.Kind != pysrc.Entered:
 			continue
 		}
 		if n, s := pathName(c, b.Scope); n != nil && n.ID != name {
 			return n, s
 		}
-		switch fn := c.Func.(type) {
-		case *pysrc.Name:
-			if fn.ID == "open" && len(c.Args) > 0 {
-				return c.Args[0], b.Scope
-			}
-		case *pysrc.Attribute:
-			if fn.Attr == "open" && len(c.Args) > 0 {
-				if _, text := c.Args[0].(*pysrc.Str); !text {
-					return c.Args[0], b.Scope // aiofiles.open(path)
-				}
-			}
-			if fn.Attr == "open" {
-				return fn.Value, b.Scope // path.open("wb")
-			}
+		if e := opens(c); e != nil {
+			return e, b.Scope
 		}
 	}
 	return nil, nil
+}
+
+// opens is the path, or the descriptor, of which a call gives a file, or nil.
+func opens(c *pysrc.Call) pysrc.Expr {
+	switch fn := c.Func.(type) {
+	case *pysrc.Name:
+		if (fn.ID == "open" || fn.ID == "fdopen") && len(c.Args) > 0 {
+			return c.Args[0]
+		}
+	case *pysrc.Attribute:
+		if fn.Attr == "fdopen" && len(c.Args) > 0 {
+			return c.Args[0]
+		}
+		if fn.Attr == "open" && len(c.Args) > 0 {
+			if _, text := c.Args[0].(*pysrc.Str); !text {
+				return c.Args[0] // aiofiles.open(path)
+			}
+		}
+		if fn.Attr == "open" {
+			return fn.Value // path.open("wb")
+		}
+	}
+	return nil
+}
+
+// otherPart is the name that another part of a value is bound to, or nil.
+func otherPart(owner *pysrc.Scope, value pysrc.Expr, part uint8) pysrc.Expr {
+	for _, name := range owner.BoundNames() {
+		if slices.ContainsFunc(owner.Bindings(name), func(b pysrc.Binding) bool { return b.Value == value && b.Part == part }) {
+			return &pysrc.Name{ID: name}
+		}
+	}
+	return nil
 }

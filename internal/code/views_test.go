@@ -54,6 +54,23 @@ func TestViewTwins(t *testing.T) {
 	})
 }
 
+// What is uploaded is followed to the file that it is written to.
+func TestUploadTwins(t *testing.T) {
+	f := func(body string) string {
+		return "import shutil, tempfile\nfrom tempfile import mkstemp\nfrom fastapi import FastAPI, UploadFile\napp = FastAPI()\ndef save(fd, data):\n    with os.fdopen(fd, 'wb') as f:\n        f.write(data)\n" +
+			"@app.post('/')\nasync def f(file: UploadFile):\n    fd, path = tempfile.mkstemp(suffix='.pt')\n    gd, other = mkstemp()\n    " + body + "\n    return torch.load(path, weights_only=False)"
+	}
+	checkTwins(t, "a.py", "import io, os, pickle, torch\n", []twin{
+		{"by a descriptor", "PY040 critical", f("with os.fdopen(fd, 'wb') as out:\n        out.write(await file.read())"), f("with os.fdopen(gd, 'wb') as out:\n        out.write(await file.read())")},
+		{"at once", "PY040 critical", f("os.fdopen(fd, 'wb').write(await file.read())"), f("os.fdopen(gd, 'wb').write(await file.read())")},
+		{"by open", "PY040 critical", f("with open(fd, 'wb') as out:\n        shutil.copyfileobj(file.file, out)"), f("with open(gd, 'wb') as out:\n        shutil.copyfileobj(file.file, out)")},
+		{"by os.write", "PY040 critical", f("os.write(fd, await file.read())"), f("os.write(gd, await file.read())")},
+		{"by a function", "PY040 critical", f("save(fd, await file.read())"), f("save(gd, await file.read())")},
+		{"to its path", "PY040 critical", f("open(path, 'wb').write(await file.read())"), f("open(other, 'wb').write(await file.read())")},
+		{"to a constant", "PY040 critical", f("path = 'm.pt'\n    open('m.pt', 'wb').write(await file.read())\n    torch.load('m.pt', weights_only=False)"), f("open('m.pt', 'wb').write(await file.read())")},
+	})
+}
+
 func TestDownloadTwins(t *testing.T) {
 	checkTwins(t, "a.py", "import io, os, pickle, torch\n", []twin{
 		{"boto3", "PY042 high", "import boto3\ns3 = boto3.client('s3')\npickle.loads(s3.get_object(Bucket='b', Key='k')['Body'].read())", "import boto3\ns3 = boto3.client('s3')\ns3.put_object(Bucket='b', Key='k')\npickle.loads(open('k', 'rb').read())"},
