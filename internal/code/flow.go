@@ -485,7 +485,7 @@ func (t *tracer) taint(e pysrc.Expr, s *pysrc.Scope, depth int) []label { // one
 	case *pysrc.Name:
 		return t.named(e, anyItem, s, depth)
 	case *pysrc.Str:
-		return t.from[fileOf(e, s)]
+		return t.until(fileOf(e, s), s.Function(), 0, e.Start)
 	case *pysrc.Attribute:
 		out := t.attribute(e, anyItem, s, depth)
 		if t.vettedPart(e, s, out, depth) || t.fewOf(e.Value, e.Attr, s, out) {
@@ -565,6 +565,9 @@ func (t *tracer) named(e *pysrc.Name, key string, s *pysrc.Scope, depth int) []l
 	}
 	v := variable{owner, e.ID}
 	out := t.join(t.brought(e, s), t.held(v, key, s.Function(), 0, e.Start))
+	if text := constantOf(e, owner, s); text != nil {
+		out = t.join(out, t.until(fileOf(text, s), s.Function(), 0, e.Start))
+	}
 	if from, ok := t.vetted(e, owner, s, out, depth); ok {
 		return t.held(v, key, s.Function(), from, e.Start)
 	}

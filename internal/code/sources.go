@@ -672,8 +672,9 @@ func (t *tracer) handed(c *pysrc.Invocation) {
 	}
 	at := -1
 	c.Each(func(position int, name string, a pysrc.Arg) {
-		n, s := pathName(a.Expr, a.Scope)
-		if n == nil || s.Owner(n.ID) == nil || name == "**" {
+		text := pathText(a.Expr, a.Scope)
+		n := pathName(a.Expr)
+		if name == "**" || text == nil && (n == nil || a.Scope.Owner(n.ID) == nil) || text != nil && !t.loadable(text) {
 			return
 		}
 		if at < 0 {
@@ -692,43 +693,80 @@ func (t *tracer) handed(c *pysrc.Invocation) {
 			i = len(p.places)
 			p.places = append(p.places, x)
 		}
-		t.fill(n, s, []label{{ofWriting, i, at}})
+		t.fill(a.Expr, a.Scope, []label{{ofWriting, i, at}})
 	})
 }
+
+// loadable reports whether a text may name a file, so that calls which are given it are
+// looked through.
+func (t *tracer) loadable(text *pysrc.Str) bool {
+	return len(text.Value) < mostPath && strings.ContainsAny(text.Value, "./") && !strings.ContainsAny(text.Value, " \n") && !strings.Contains(text.Value, "://")
+}
+
+// mostPath is how long a path is that is written out.
+const mostPath = 200
 
 // same are functions that give another form of the path that they are given.
 var same = []string{"str", "Path", "PurePath", "fspath", "abspath", "realpath", "normpath", "expanduser", "expandvars", "resolve", "absolute", "as_posix", "strip"}
 
-// pathName is the name that an expression is, or is another form of; or nil.
-func pathName(e pysrc.Expr, s *pysrc.Scope) (*pysrc.Name, *pysrc.Scope) {
+// pathBase is what an expression is another form of: a name, a text, or something else.
+func pathBase(e pysrc.Expr) pysrc.Expr {
 	for range mostTurns {
-		switch x := e.(type) {
+		x, ok := e.(*pysrc.Call)
+		if !ok {
+			return e
+		}
+		switch f := x.Func.(type) {
 		case *pysrc.Name:
-			return x, s
-		case *pysrc.Call:
-			switch f := x.Func.(type) {
-			case *pysrc.Name:
-				if !slices.Contains(same, f.ID) || len(x.Args) != 1 {
-					return nil, nil
-				}
-				e = x.Args[0]
-			case *pysrc.Attribute:
-				switch {
-				case !slices.Contains(same, f.Attr):
-					return nil, nil
-				case len(x.Args) == 1:
-					e = x.Args[0] // os.fspath(path)
-				default:
-					e = f.Value // path.resolve()
-				}
+			if !slices.Contains(same, f.ID) || len(x.Args) != 1 {
+				return e
+			}
+			e = x.Args[0]
+		case *pysrc.Attribute:
+			switch {
+			case !slices.Contains(same, f.Attr):
+				return e
+			case len(x.Args) == 1:
+				e = x.Args[0] // os.fspath(path)
 			default:
-				return nil, nil
+				e = f.Value // path.resolve()
 			}
 		default:
-			return nil, nil
+			return e
 		}
 	}
-	return nil, nil
+	return e
+}
+
+// pathName is the name that an expression is, or is another form of; or nil.
+func pathName(e pysrc.Expr) *pysrc.Name {
+	n, _ := pathBase(e).(*pysrc.Name)
+	return n
+}
+
+// pathText is the path that is written out in an expression, or in the module for a name of
+// it; or nil.
+func pathText(e pysrc.Expr, s *pysrc.Scope) *pysrc.Str {
+	switch base := pathBase(e).(type) {
+	case *pysrc.Str:
+		return base
+	case *pysrc.Name:
+		return constantOf(base, s.Owner(base.ID), s)
+	}
+	return nil
+}
+
+// constantOf is the text that a name of the module stands for in a function, or nil.
+func constantOf(n *pysrc.Name, owner, s *pysrc.Scope) *pysrc.Str {
+	if owner == nil || owner.Kind != pysrc.ModuleScope || s.Function() == nil {
+		return nil
+	}
+	list := owner.Bindings(n.ID)
+	if len(list) != 1 || list[0].Kind != pysrc.Assigned {
+		return nil
+	}
+	text, _ := pathBase(list[0].Value).(*pysrc.Str)
+	return text
 }
 
 // fetched marks the file that a download is written to.
@@ -767,37 +805,6 @@ func (t *tracer) fetched(c *pysrc.Invocation) {
 	}
 }
 
-// launchers are functions that start a program.
-var launchers = []string{"subprocess.run", "subprocess.call", "subprocess.check_call", "subprocess.check_output", "subprocess.Popen", "os.system"}
-
-// output marks the file that curl or wget writes.
-func (t *tracer) output(c *pysrc.Invocation, command pysrc.Arg) {
-	var parts []pysrc.Expr
-	switch e := command.Expr.(type) {
-	case *pysrc.Sequence:
-		parts = e.Elems
-	case *pysrc.Joined:
-		parts = e.Parts
-	}
-	for i, part := range parts {
-		text, ok := part.(*pysrc.Str)
-		if !ok {
-			continue
-		}
-		words := strings.Fields(text.Value)
-		if i == 0 && (len(words) == 0 || words[0] != "curl" && words[0] != "wget") {
-			return
-		}
-		if i+1 < len(parts) && len(words) > 0 && slices.Contains([]string{"-o", "-O", "--output", "--output-document"}, words[len(words)-1]) {
-			to := parts[i+1]
-			if f, ok := to.(*pysrc.Field); ok {
-				to = f.Value
-			}
-			t.fill(to, command.Scope, t.source(fromDownload, "a download ("+nameOf(c, launchers...)+")", c.Node))
-		}
-	}
-}
-
 // fill marks the name that an expression begins with, and what it was opened by or is
 // another form of.
 func (t *tracer) fill(e pysrc.Expr, s *pysrc.Scope, labels []label) {
@@ -807,9 +814,11 @@ func (t *tracer) fill(e pysrc.Expr, s *pysrc.Scope, labels []label) {
 			return
 		}
 		for {
-			if n, at := pathName(e, s); n != nil {
-				e, s = n, at
+			if text := pathText(e, s); text != nil {
+				t.mark(fileOf(text, s), labels...)
+				return
 			}
+			e = pathBase(e)
 			a, ok := e.(*pysrc.Attribute)
 			if !ok {
 				break
@@ -827,10 +836,6 @@ func (t *tracer) fill(e pysrc.Expr, s *pysrc.Scope, labels []label) {
 				return
 			}
 			continue
-		}
-		if text, ok := e.(*pysrc.Str); ok {
-			t.mark(fileOf(text, s), labels...)
-			return
 		}
 		name, ok := e.(*pysrc.Name)
 		if !ok {
@@ -892,8 +897,10 @@ func opened(owner *pysrc.Scope, name string) (pysrc.Expr, *pysrc.Scope) {
 		case b.Kind != pysrc.Assigned && b.Kind != pysrc.Entered:
 			continue
 		}
-		if n, s := pathName(c, b.Scope); n != nil && n.ID != name {
-			return n, s
+		if base := pathBase(c); base != c {
+			if n, ok := base.(*pysrc.Name); !ok || n.ID != name {
+				return base, b.Scope
+			}
 		}
 		if e := opens(c); e != nil {
 			return e, b.Scope
