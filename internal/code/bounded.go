@@ -43,6 +43,9 @@ func (t *tracer) bounded(e pysrc.Expr, s *pysrc.Scope, depth int) bool { // one 
 			inner = q.Elems
 		}
 		if name == "Annotated" && len(inner) > 0 {
+			if slices.ContainsFunc(inner[1:], unenforced) {
+				return false
+			}
 			inner = inner[:1]
 		}
 		return name == "Literal" || slices.Contains(wrapped, name) && all(inner...)
@@ -55,6 +58,15 @@ func (t *tracer) bounded(e pysrc.Expr, s *pysrc.Scope, depth int) bool { // one 
 		return true
 	}
 	return false
+}
+
+// unenforced reports whether a remark on a type has nothing hold a value against it.
+func unenforced(e pysrc.Expr) bool {
+	if c, ok := e.(*pysrc.Call); ok {
+		e = c.Func
+	}
+	name := chain(e)
+	return slices.Contains([]string{"SkipValidation", "PlainValidator", "WrapValidator"}, name[strings.LastIndexByte(name, '.')+1:])
 }
 
 // enumeration reports whether a class of the file has a few values only.
@@ -70,31 +82,35 @@ func (t *tracer) enumeration(class *pysrc.Scope) bool {
 // their annotations; Flask and others do not.
 var enforcing = []string{"fastapi.", "litestar", "ninja.", "typer."}
 
+// enforces reports whether the framework that calls a function holds its arguments against
+// their annotations.
+func (t *tracer) enforces(fn *pysrc.Scope) bool {
+	enforced, known := false, false
+	for _, d := range fn.Func.Decorators {
+		if c, ok := d.(*pysrc.Call); ok {
+			d = c.Func
+		}
+		for _, n := range t.m.Names(d, fn.Parent) {
+			known = known || slices.Contains(frameworks, n[:max(strings.LastIndexByte(n, '.'), 0)])
+			enforced = enforced || slices.ContainsFunc(enforcing, func(e string) bool { return strings.HasPrefix(n, e) })
+		}
+	}
+	return enforced || !known && strings.Contains(t.f.Text, "fastapi") // of a router that is imported
+}
+
 // few reports whether a parameter that a request or the command line fills holds a number
 // or one of a few values.
 func (t *tracer) few(p *pysrc.Param, fn *pysrc.Scope) bool {
-	enforced, known := false, false
 	var routes []string
 	for _, d := range fn.Func.Decorators {
-		f := d
 		if c, ok := d.(*pysrc.Call); ok {
-			f = c.Func
 			routes = append(routes, t.routesIn(c, fn.Parent)...)
 			if bounds, is := t.option(c, fn.Parent); is && slices.Contains(optionNames(c), p.Name) {
 				return bounds
 			}
 		}
-		for _, n := range t.m.Names(f, fn.Parent) {
-			known = known || slices.Contains(frameworks, n[:max(strings.LastIndexByte(n, '.'), 0)])
-			enforced = enforced || slices.ContainsFunc(enforcing, func(e string) bool { return strings.HasPrefix(n, e) })
-		}
 	}
-	if enforced || !known && strings.Contains(t.f.Text, "fastapi") { // of a router that is imported
-		if t.bounded(p.Annotation, fn.Parent, 0) {
-			return true
-		}
-	}
-	return converted(p.Name, routes)
+	return t.enforces(fn) && t.bounded(p.Annotation, fn.Parent, 0) || converted(p.Name, routes)
 }
 
 // routesIn are the texts that a call is given first.

@@ -44,6 +44,60 @@ func TestBoundedTwins(t *testing.T) {
 	})
 }
 
+// A field of what a request brings is a number or one of a few values, where its class says
+// so and is held against that.
+func TestFieldTwins(t *testing.T) {
+	const classes = "import enum, torch, uuid\nimport dataclasses\nimport pydantic.dataclasses\nfrom fastapi import FastAPI, Query\nfrom pydantic import BaseModel, PlainValidator, field_validator\nfrom typing import Annotated, Literal, Optional\napp = FastAPI()\n" +
+		"class Size(enum.Enum):\n    A = 'a'\nclass In(BaseModel):\n    n: int\n    k: Literal['a', 'b'] = 'a'\n    s: str\n    o: Optional[Size] = None\n    p: Annotated[int, PlainValidator(str)]\n    m: int\n    def set(self):\n        self.m = self.s\n" +
+		"class Sub(In):\n    k: str\n    u: uuid.UUID\nclass Outer(BaseModel):\n    inner: In\n    raw: dict\n@dataclasses.dataclass\nclass Data:\n    n: int\n@pydantic.dataclasses.dataclass\nclass Held:\n    n: int\nclass Plain:\n    n: int\n" +
+		"class Loose(BaseModel):\n    n: int\n    @field_validator('n', mode='plain')\n    def any(cls, v):\n        return v\n"
+	f := func(of, part string) string {
+		return "@app.post('/')\ndef f(x: " + of + ", y: str):\n    return torch.load(f'm/{" + part + "}.pt', weights_only=True)"
+	}
+	checkTwins(t, "a.py", classes, []twin{
+		{"a number", "PY040 high", f("In", "x.s"), f("In", "x.n")},
+		{"literals", "PY040 high", f("In", "x"), f("In", "x.k")},
+		{"two of them", "PY040 high", f("In", "x.n}-{x.s"), f("In", "x.n}-{x.k")},
+		{"the value of an enumeration", "PY040 high", f("In", "x.missing"), f("In", "x.o.value")},
+		{"a field that is inherited", "PY040 high", f("Sub", "x.k"), f("Sub", "x.n}{x.u")},
+		{"a field of a field", "PY040 high", f("Outer", "x.inner.s"), f("Outer", "x.inner.n")},
+		{"a field of a dictionary", "PY040 high", f("Outer", "x.raw.n"), f("Optional[Outer]", "x.inner.k")},
+		{"a field that nothing enforces", "PY040 high", f("In", "x.p"), f("Annotated[In, Query()]", "x.n")},
+		{"a field that a method sets", "PY040 high", f("In", "x.m"), f("In | None", "x.n")},
+		{"a dataclass", "PY040 high", f("Data", "x.n"), f("Held", "x.n")},
+		{"a plain class", "PY040 high", f("Plain", "x.n"), f("In", "x.n")},
+		{"a validator of its own", "PY040 high", f("Loose", "x.n"), f("In", "x.n")},
+		{"a framework that enforces nothing", "PY040 high", "import flask\nweb = flask.Flask('x')\n@web.route('/')\ndef f(x: In):\n    return torch.load(f'm/{x.n}.pt')", f("In", "x.n")},
+		{"a field that is set", "PY040 high", "@app.post('/')\ndef f(x: In):\n    x.n = x.s\n    return torch.load(f'm/{x.n}.pt')", "@app.post('/')\ndef f(x: In):\n    n = x.n\n    return torch.load(f'm/{n}.pt')"},
+		{"a name that is bound anew", "PY040 high", "@app.post('/')\ndef f(x: In, y: Plain):\n    x = y\n    return torch.load(f'm/{x.n}.pt')", "@app.post('/')\ndef f(x: In, y: Plain):\n    y = x\n    return torch.load(f'm/{x.n}.pt')"},
+		{"what a function is given", "PY040 high", "def g(n):\n    return torch.load(f'm/{n}.pt')\n@app.post('/')\ndef f(x: In):\n    return g(x.s)", "def g(n):\n    return torch.load(f'm/{n}.pt')\n@app.post('/')\ndef f(x: In):\n    return g(x.n)"},
+	})
+}
+
+// A name that matches a pattern without folders is no path that somebody chose.
+func TestPatternTwins(t *testing.T) {
+	f := func(body string) string {
+		return "NAME = re.compile(r'[a-z0-9_]+')\nANY = re.compile(r'.+')\nLOUD = re.compile(r'\\w+', re.X)\n@app.get('/{n}')\ndef f(n: str, m: str):\n    " + body + "\n    return torch.load(f'm/{n}.pt', weights_only=True)"
+	}
+	guard := func(test string) string { return f("if not " + test + ":\n        raise ValueError") }
+	checkTwins(t, "a.py", "import re, torch\nfrom fastapi import FastAPI\napp = FastAPI()\n", []twin{
+		{"digits", "PY040 high", guard("re.fullmatch(r'v.+', n)"), guard("re.fullmatch(r'v\\d+', n)")},
+		{"a suffix", "PY040 high", guard("re.fullmatch(r'\\w+\\..*', n)"), guard("re.fullmatch(r'\\w+\\.pt', n)")},
+		{"dots", "PY040 high", guard("re.fullmatch(r'[\\w.]+', n)"), guard("re.fullmatch(r'[\\w-]+', n)")},
+		{"repeated dots", "PY040 high", guard("re.fullmatch(r'(\\.|a)+', n)"), guard("re.fullmatch(r'(a|b){1,3}', n)")},
+		{"folders", "PY040 high", guard("re.fullmatch(r'[a-z/]+', n)"), guard("re.fullmatch('(?i)[a-z]+', n)")},
+		{"all but folders", "PY040 high", guard("re.fullmatch(r'[^/]+', n)"), guard("re.fullmatch(r'[A-Z]?\\w*', n)")},
+		{"only its beginning", "PY040 high", guard("re.match(r'v\\d+', n)"), guard("re.match(r'v\\d+$', n)")},
+		{"one of two beginnings", "PY040 high", guard("re.match(r'a|b$', n)"), guard("re.match(r'^(a|b)\\Z', n)")},
+		{"somewhere in it", "PY040 high", guard("re.search(r'v\\d+$', n)"), guard("re.match(r'v\\d+$', n)")},
+		{"another name", "PY040 high", guard("re.fullmatch(r'v\\d+', m)"), guard("re.fullmatch(r'v\\d+', n)")},
+		{"a pattern of the user", "PY040 high", guard("re.fullmatch(m, n)"), guard("NAME.fullmatch(n)")},
+		{"a pattern by its name", "PY040 high", guard("ANY.fullmatch(n)"), f("if NAME.fullmatch(n) is None:\n        raise ValueError")},
+		{"with flags", "PY040 high", guard("LOUD.fullmatch(n)"), guard("NAME.fullmatch(n)")},
+		{"the other way round", "PY040 high", f("if re.fullmatch(r'v\\d+', n):\n        raise ValueError"), f("if n is None or not re.fullmatch(r'v\\d+', n):\n        raise ValueError")},
+	})
+}
+
 // What a user of a page types in is as good as an upload; what is chosen of a few is not.
 func TestPageTwins(t *testing.T) {
 	checkTwins(t, "a.py", "import torch\nimport gradio as gr\nimport streamlit as st\n", []twin{

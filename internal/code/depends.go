@@ -141,7 +141,7 @@ type injection struct {
 }
 
 // inject finds the parameters that FastAPI fills because of what another file says of their
-// type: settings: deps.SettingsDep.
+// type: settings: deps.SettingsDep; and the fields that are what a class says of them.
 func (w *follower) inject() {
 	w.injected = map[parameter]injection{}
 	for _, f := range w.order {
@@ -153,9 +153,11 @@ func (w *follower) inject() {
 			}
 		}
 		for i := range f.sources {
-			if s := &f.sources[i]; s.typed != "" {
+			s := &f.sources[i]
+			if s.typed != "" {
 				_, s.injected = w.injectionOf(f.names, s.typed, 0)
 			}
+			s.injected = s.injected || w.fewField(f, s)
 		}
 	}
 }

@@ -11,12 +11,14 @@ type hashers struct {
 	gives    map[*pysrc.Scope]hasher // functions whose result is a digest of what they are given
 	compares map[*pysrc.Scope]bool   // or whether one is as it should be
 	calls    map[*pysrc.Scope][]*pysrc.Invocation
-	verdicts map[*pysrc.Call]bool   // calls of such functions of other files
-	verified map[*pysrc.Scope]proof // of what functions return
-	within   int                    // functions that are looked through for that, one within the other
-	work     int                    // left to look through expressions for it
-	tried    int                    // calls that may verify in other files
-	asked    map[*pysrc.Call]bool   // loads for which such calls were looked for, and whether there is one
+	kinds    map[*pysrc.Call]hasher  // calls that give a digest, or a verdict of one
+	lookups  map[*pysrc.Compare]bool // tests whether one is in a list that is written out
+	verdicts map[*pysrc.Call]bool    // calls of such functions of other files
+	verified map[*pysrc.Scope]proof  // of what functions return
+	within   int                     // functions that are looked through for that, one within the other
+	work     int                     // left to look through expressions for it
+	tried    int                     // calls that may verify in other files
+	asked    map[*pysrc.Call]bool    // loads for which such calls were looked for, and whether there is one
 }
 
 // does is what a function does with the digest of what it is given, for other files.
@@ -134,7 +136,7 @@ const mostHashers = 4
 // findHashers notes where the functions of a file take digests, by themselves and by
 // others of the file.
 func (v *view) findHashers() {
-	kinds := map[*pysrc.Call]hasher{}
+	kinds := v.hashers.kinds
 	seen := map[*pysrc.Scope]hasher{} // which functions take a digest
 	note := func(c *pysrc.Invocation, k hasher) {
 		fn := c.Scope.Function()
@@ -166,11 +168,14 @@ func (v *view) findHashers() {
 	}
 	for range mostHashers {
 		found := false
+		for fn := range seen {
+			v.findLookups(fn)
+		}
 		for fn, k := range seen {
 			if fn == nil || v.hashers.gives[fn] != 0 || v.hashers.compares[fn] {
 				continue
 			}
-			digest, verdict := v.returnsDigest(fn, kinds)
+			digest, verdict := v.returnsDigest(fn)
 			if digest {
 				v.hashers.gives[fn], found = k, true
 			}
@@ -198,11 +203,55 @@ func (v *view) findHashers() {
 	}
 }
 
+// findLookups notes the tests of a function that look a digest up.
+func (v *view) findLookups(fn *pysrc.Scope) {
+	s := fn
+	if s == nil {
+		s = v.m.Top
+	}
+	v.everyExpr(v.bodyOf(fn), func(e pysrc.Expr) {
+		c, ok := e.(*pysrc.Compare)
+		if ok && len(c.Ops) == 1 && (c.Ops[0] == "in" || c.Ops[0] == "not in") && v.writtenOut(c.Values[1], s, 0) && v.isDigest(pysrc.Arg{Expr: c.Values[0], Scope: s}, 0) {
+			v.hashers.lookups[c] = true
+		}
+	})
+}
+
+// writtenOut reports whether an expression is a list, or the keys of a dictionary, that the
+// module writes out, or has of another; none that starts empty, as what was seen does.
+func (v *view) writtenOut(e pysrc.Expr, s *pysrc.Scope, depth int) bool {
+	if depth > mostHashers {
+		return false
+	}
+	switch e := e.(type) {
+	case *pysrc.Sequence:
+		return len(e.Elems) > 0
+	case *pysrc.Dict:
+		return len(e.Keys) > 0
+	case *pysrc.Name:
+		owner := s.Owner(e.ID)
+		if owner == nil {
+			return false
+		}
+		list := owner.Bindings(e.ID)
+		return len(list) == 1 && (list[0].Kind == pysrc.Imported || list[0].Kind == pysrc.Assigned && v.writtenOut(list[0].Value, list[0].Scope, depth+1))
+	case *pysrc.Attribute: // config.KNOWN
+		n, ok := e.Value.(*pysrc.Name)
+		return ok && s.Self(n.ID) == nil && slices.ContainsFunc(v.m.Names(e, s), func(n string) bool { return ofProject(n) != "" })
+	case *pysrc.Call:
+		if a, ok := e.Func.(*pysrc.Attribute); ok && len(e.Args) == 0 && (a.Attr == "keys" || a.Attr == "values") {
+			return v.writtenOut(a.Value, s, depth+1)
+		}
+		return len(e.Args) == 1 && nameIn(v.m.Names(e.Func, s), []string{"set", "frozenset", "tuple", "list", "dict"}) != "" && v.writtenOut(e.Args[0], s, depth+1)
+	}
+	return false
+}
+
 // returnsDigest reports whether a function returns a digest that it takes, or whether one
 // is as it should be.
-func (v *view) returnsDigest(fn *pysrc.Scope, kinds map[*pysrc.Call]hasher) (digest, verdict bool) {
+func (v *view) returnsDigest(fn *pysrc.Scope) (digest, verdict bool) {
 	returns(fn.Func.Body, func(e pysrc.Expr) {
-		if !v.isDigest(pysrc.Arg{Expr: e, Scope: fn}, kinds, 0) {
+		if !v.isDigest(pysrc.Arg{Expr: e, Scope: fn}, 0) {
 			return
 		}
 		compared := v.compares(e)
@@ -212,12 +261,12 @@ func (v *view) returnsDigest(fn *pysrc.Scope, kinds map[*pysrc.Call]hasher) (dig
 }
 
 // isDigest reports whether an expression is a digest that a call takes, or compares one.
-func (v *view) isDigest(a pysrc.Arg, kinds map[*pysrc.Call]hasher, depth int) bool { // one case per expression
+func (v *view) isDigest(a pysrc.Arg, depth int) bool { // one case per expression
 	if v.hashers.work--; a.Expr == nil || depth > mostTurns || v.hashers.work < 0 {
 		return false
 	}
 	is := func(list ...pysrc.Expr) bool {
-		return slices.ContainsFunc(list, func(e pysrc.Expr) bool { return v.isDigest(pysrc.Arg{Expr: e, Scope: a.Scope}, kinds, depth+1) })
+		return slices.ContainsFunc(list, func(e pysrc.Expr) bool { return v.isDigest(pysrc.Arg{Expr: e, Scope: a.Scope}, depth+1) })
 	}
 	switch e := a.Expr.(type) {
 	case *pysrc.Name:
@@ -227,10 +276,10 @@ func (v *view) isDigest(a pysrc.Arg, kinds map[*pysrc.Call]hasher, depth int) bo
 		}
 		list := owner.Bindings(e.ID)
 		return slices.ContainsFunc(list[:min(len(list), mostTurns)], func(b pysrc.Binding) bool {
-			return b.Kind == pysrc.Assigned && v.isDigest(pysrc.Arg{Expr: b.Value, Scope: b.Scope}, kinds, depth+1)
+			return b.Kind == pysrc.Assigned && v.isDigest(pysrc.Arg{Expr: b.Value, Scope: b.Scope}, depth+1)
 		})
 	case *pysrc.Call:
-		if kinds[e] != 0 {
+		if v.hashers.kinds[e] != 0 {
 			return true
 		}
 		if m, ok := e.Func.(*pysrc.Attribute); ok && m.Attr != "compare_digest" {
@@ -257,10 +306,10 @@ func (v *view) isDigest(a pysrc.Arg, kinds map[*pysrc.Call]hasher, depth int) bo
 	return false
 }
 
-// compares reports whether a test compares for equality, or has a function of the file
-// compare a digest.
+// compares reports whether a test compares for equality, or looks a digest up, or has a
+// function of the file compare one.
 func (v *view) compares(test pysrc.Expr) bool {
-	if compares(test) {
+	if compares(test) || v.looksUp(test) {
 		return true
 	}
 	if len(v.hashers.compares)+len(v.hashers.verdicts) == 0 {
@@ -269,6 +318,18 @@ func (v *view) compares(test pysrc.Expr) bool {
 	return slices.ContainsFunc(v.callsIn(test.Where()), func(c *pysrc.Invocation) bool {
 		return v.hashers.verdicts[c.Node] || slices.ContainsFunc(c.Defs, func(d *pysrc.Scope) bool { return v.hashers.compares[d] })
 	})
+}
+
+// looksUp reports whether a test looks a digest up.
+func (v *view) looksUp(test pysrc.Expr) (yes bool) {
+	if len(v.hashers.lookups) > 0 {
+		pysrc.Walk(test, func(e pysrc.Expr) bool {
+			c, ok := e.(*pysrc.Compare)
+			yes = yes || ok && v.hashers.lookups[c]
+			return !yes
+		})
+	}
+	return yes
 }
 
 // strong reports whether a call takes a digest that verifies a file.

@@ -101,6 +101,9 @@ type source struct {
 
 	typed    string // the name of another file that a parameter is annotated with
 	injected bool   // that stands for a dependency, so that nothing comes in
+
+	model string // the class of which the framework makes a parameter, where it holds that against it
+	field string // the attribute of it that is taken, dotted
 }
 
 // passing is a call of something that may be of the project.
@@ -203,6 +206,7 @@ type tracer struct {
 	viewFile bool
 	marks    bool            // the file speaks of dependencies of FastAPI
 	parsed   map[string]bool // options of parsers, and whether they are numbers or one of a few
+	set      map[string]bool // attributes that something in the file sets; made when it is asked for
 	vetting  bool            // it looks at what a list is made of
 	brings   []string        // prefixes of dotted names that come from outside, of which the file speaks
 }
@@ -222,6 +226,7 @@ func (v *view) trace() {
 		puts: map[*pysrc.Scope][]pysrc.Put{}, items: map[variable][]variable{}, inner: map[pysrc.Expr]*pysrc.Scope{}, kin: map[*pysrc.Scope][]*pysrc.Scope{},
 	}
 	t.out.names, t.local = v.titles()
+	t.fields()
 	t.filter()
 	t.viewFile = t.speaksOfViews()
 	t.marks = strings.Contains(t.f.Text, "Depends") || strings.Contains(t.f.Text, "Security")
@@ -481,13 +486,13 @@ func (t *tracer) taint(e pysrc.Expr, s *pysrc.Scope, depth int) []label { // one
 	case *pysrc.Name:
 		return t.named(e, anyItem, s, depth)
 	case *pysrc.Str:
-		return t.from[fileOf(e, s)]
+		return t.until(fileOf(e, s), s.Function(), 0, e.Start)
 	case *pysrc.Attribute:
 		out := t.attribute(e, anyItem, s, depth)
 		if t.vettedPart(e, s, out, depth) || t.fewOf(e.Value, e.Attr, s, out) {
 			return nil
 		}
-		return out
+		return t.fieldsOf(e, s, out)
 	case *pysrc.Subscript:
 		key := keyOf(e.Index)
 		out := t.itemOf(e.Value, key, s, depth)
@@ -561,6 +566,9 @@ func (t *tracer) named(e *pysrc.Name, key string, s *pysrc.Scope, depth int) []l
 	}
 	v := variable{owner, e.ID}
 	out := t.join(t.brought(e, s), t.held(v, key, s.Function(), 0, e.Start))
+	if text := constantOf(e, owner, s); text != nil {
+		out = t.join(out, t.until(fileOf(text, s), s.Function(), 0, e.Start))
+	}
 	if from, ok := t.vetted(e, owner, s, out, depth); ok {
 		return t.held(v, key, s.Function(), from, e.Start)
 	}

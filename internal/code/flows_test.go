@@ -61,6 +61,12 @@ func TestFlows(t *testing.T) {
 			[]string{"run.py:6:16 PY003 high: when lio.safe(p) fails, the file is loaded again with weights_only=False, and whoever made the file decides whether it fails", "  lio.py:5:12: torch.load(p, weights_only=False)"},
 		},
 		{
+			"a field of a class of another file", "-- base.py --\nfrom pydantic import BaseModel\nclass Base(BaseModel):\n    version: int\n" +
+				"-- schemas.py --\nfrom base import Base\nclass In(Base):\n    name: str\n" +
+				"-- serve.py --\nimport torch\nfrom fastapi import FastAPI\nfrom schemas import In\napp = FastAPI()\n@app.get('/')\ndef get(x: In):\n    torch.load(f'm/{x.version}')\n    torch.load(f'm/{x.name}')\n",
+			[]string{"serve.py:8:5 PY040 high: a user decides what torch.load loads here: x, which a request brings to get", "  line 8: torch.load(f'm/{x.name}')"},
+		},
+		{
 			"a dependency", "-- serve.py --\nimport joblib\nfrom fastapi import Depends, FastAPI\nfrom paths import path\napp = FastAPI()\n@app.get('/')\ndef get(p: str = Depends(path)):\n    return joblib.load(p)\n" +
 				"-- paths.py --\ndef path(name: str):\n    return 'models/' + name\n",
 			[]string{"serve.py:7:12 PY040 critical: a user decides what joblib.load loads here: what a request brings to path", "  line 6: Depends(path)", "  line 7: joblib.load(p)"},

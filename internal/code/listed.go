@@ -1,6 +1,7 @@
 package code
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/andiron-dev/andiron/internal/pysrc"
@@ -14,6 +15,9 @@ type listed struct {
 	of    string       // as it stands there: name, or body.name
 	lists []pysrc.Expr // it is on one of these
 	from  int32        // what is bound from here on is not what was looked up
+	// digest says that a digest of it is what stands there, as it does in a scope.
+	digest bool
+	scope  *pysrc.Scope
 }
 
 // mostListed is how much of a function is known to be on lists.
@@ -23,14 +27,16 @@ const mostListed = 1000
 type lister struct {
 	*view
 
-	out []listed
+	fn    *pysrc.Scope // nil for the module
+	inner int          // functions that are looked through, one within the other
+	out   []listed
 }
 
 // listings are what a function, or a module outside of functions, looks up on lists.
 func (v *view) listings(fn *pysrc.Scope) []listed {
 	known, ok := v.listed[fn]
 	if !ok {
-		x := &lister{view: v}
+		x := &lister{view: v, fn: fn}
 		body := v.f.Body
 		if fn != nil {
 			body = fn.Func.Body
@@ -120,7 +126,9 @@ func (x *lister) branches(s *pysrc.If) (known []listed) {
 	}
 	way(before, s.Else)
 	for i := range known {
-		known[i].from = s.Branches[0].Test.Where().End
+		if !known[i].digest {
+			known[i].from = s.Branches[0].Test.Where().End
+		}
 	}
 	return slices.DeleteFunc(known, func(k listed) bool { return k.lists == nil }) // it is what it is set to
 }
@@ -131,6 +139,7 @@ func both(a, b []listed, set map[string]bool) (out []listed) {
 		i := slices.IndexFunc(b, func(o listed) bool { return o.of == k.of })
 		if i >= 0 {
 			k.lists = append(slices.Clip(k.lists), b[i].lists...)
+			k.from, k.digest, k.scope = min(k.from, b[i].from), k.digest || b[i].digest, cmp.Or(k.scope, b[i].scope)
 		}
 		if i >= 0 || set[k.of] {
 			out = append(out, k)
@@ -203,6 +212,18 @@ func (x *lister) knows(test pysrc.Expr, holds bool) (out []listed) {
 			out = both(out, x.knows(v, holds), nil)
 		}
 		return out
+	case *pysrc.Call:
+		if holds {
+			if out = x.byPattern(test); out != nil {
+				return out
+			}
+		}
+		if a, ok := test.Func.(*pysrc.Attribute); ok && holds && a.Attr == "compare_digest" && len(test.Args) == 2 {
+			if out = x.byDigest(test.Args[0], test.Args[1]); out == nil {
+				out = x.byDigest(test.Args[1], test.Args[0])
+			}
+			return out
+		}
 	case *pysrc.Compare:
 		if len(test.Ops) != 1 {
 			return nil
@@ -212,6 +233,24 @@ func (x *lister) knows(test pysrc.Expr, holds bool) (out []listed) {
 		left, list := test.Values[0], test.Values[1]
 		if w, ok := left.(*pysrc.Walrus); ok {
 			left = w.Target
+		}
+		if c, is := left.(*pysrc.Call); is && test.Ops[0] == map[bool]string{true: "is not", false: "is"}[holds] {
+			if none, is := list.(*pysrc.Const); is && none.Word == "None" {
+				return x.byPattern(c)
+			}
+		}
+		switch test.Ops[0] {
+		case word:
+			if x.hashers.lookups[test] {
+				out = x.byDigest(left, list)
+			}
+		case same:
+			if out = x.byDigest(left, list); out == nil {
+				out = x.byDigest(list, left)
+			}
+		}
+		if out != nil {
+			return out
 		}
 		_, text := list.(*pysrc.Str)
 		if of := chain(left); of != "" && (test.Ops[0] == word && !text || test.Ops[0] == same && text) {
@@ -250,7 +289,12 @@ func (t *tracer) vetted(e pysrc.Expr, owner, s *pysrc.Scope, have []label, depth
 				return 0, false
 			}
 		}
-		if k.of == of && k.from > from && !slices.ContainsFunc(k.lists, func(list pysrc.Expr) bool { return !t.isList(list, s, have, depth) }) {
+		if k.of == of && k.from > from && !slices.ContainsFunc(k.lists, func(list pysrc.Expr) bool {
+			if k.digest {
+				return !t.fixed(list, k.scope, 0)
+			}
+			return !t.isList(list, s, have, depth)
+		}) {
 			from, yes = k.from, true
 		}
 	}

@@ -347,12 +347,13 @@ func (v *view) raisesWhere(list []pysrc.Stmt, from int32) (at pysrc.Node) {
 		switch s := s.(type) {
 		case *pysrc.If:
 			for _, b := range s.Branches {
-				if b.Test.Where().End > from && v.compares(b.Test) && (raises(b.Body) || raises(s.Else)) {
+				equal, known := v.equality(b.Test)
+				if b.Test.Where().End > from && v.compares(b.Test) && (raises(b.Body) && !(known && equal) || raises(s.Else) && !(known && !equal)) {
 					return b.Test
 				}
 			}
 		case *pysrc.Keyworded:
-			if s.Word == "assert" && s.End > from && len(s.Values) > 0 && v.compares(s.Values[0]) {
+			if s.Word == "assert" && s.End > from && len(s.Values) > 0 && v.compares(s.Values[0]) && !v.excludes(s.Values[0]) {
 				return s
 			}
 		}
@@ -412,7 +413,7 @@ func (v *view) refusal(list []pysrc.Stmt, span pysrc.Span) (at pysrc.Node) {
 		switch s := s.(type) {
 		case *pysrc.If:
 			for _, b := range s.Branches {
-				if test := b.Test.Where(); test.End > span.Start && test.Start < span.End && v.compares(b.Test) && refuses(b, s, span.End) {
+				if test := b.Test.Where(); test.End > span.Start && test.Start < span.End && v.compares(b.Test) && v.refusesBy(b, s, span.End) {
 					return b.Test
 				}
 			}
@@ -420,7 +421,7 @@ func (v *view) refusal(list []pysrc.Stmt, span pysrc.Span) (at pysrc.Node) {
 			if s.Word != "assert" || len(s.Values) == 0 {
 				break
 			}
-			if test := s.Values[0].Where(); test.End > span.Start && test.Start < span.End && v.compares(s.Values[0]) {
+			if test := s.Values[0].Where(); test.End > span.Start && test.Start < span.End && v.compares(s.Values[0]) && !v.excludes(s.Values[0]) {
 				return s
 			}
 		}
@@ -436,11 +437,17 @@ func (v *view) refusal(list []pysrc.Stmt, span pysrc.Span) (at pysrc.Node) {
 	return nil
 }
 
-// refuses reports whether a branch keeps a later place from what is not equal: it leaves
+// excludes reports whether a test asks that something is not equal.
+func (v *view) excludes(test pysrc.Expr) bool {
+	equal, known := v.equality(test)
+	return known && !equal
+}
+
+// refusesBy reports whether a branch keeps a later place from what is not equal: it leaves
 // there, or the place stands where it is equal. One that returns because it is equal, such
 // as what is in a cache already, says nothing of what comes later.
-func refuses(b pysrc.Branch, s *pysrc.If, use int32) bool {
-	equal, known := equality(b.Test)
+func (v *view) refusesBy(b pysrc.Branch, s *pysrc.If, use int32) bool {
+	equal, known := v.equality(b.Test)
 	if holds(s.Where(), use) {
 		return !known || equal == inBlock(b.Body, use)
 	}
@@ -449,10 +456,10 @@ func refuses(b pysrc.Branch, s *pysrc.If, use int32) bool {
 	}
 	k, word := b.Body[len(b.Body)-1].(*pysrc.Keyworded)
 	switch {
-	case word && k.Word == "raise":
-		return true
 	case known:
 		return !equal
+	case word && k.Word == "raise":
+		return true
 	case word && k.Word == "return" && len(k.Values) == 1:
 		_, constant := k.Values[0].(*pysrc.Const)
 		return constant
@@ -460,9 +467,9 @@ func refuses(b pysrc.Branch, s *pysrc.If, use int32) bool {
 	return true
 }
 
-// equality says whether a test asks that something is equal, or that it is not, where all
-// comparisons in it agree.
-func equality(test pysrc.Expr) (equal, known bool) {
+// equality says whether a test asks that something is equal, or on a list, or that it is
+// not, where all comparisons in it agree.
+func (v *view) equality(test pysrc.Expr) (equal, known bool) {
 	var same, other bool
 	var look func(e pysrc.Expr, not bool)
 	look = func(e pysrc.Expr, not bool) {
@@ -471,12 +478,12 @@ func equality(test pysrc.Expr) (equal, known bool) {
 		case *pysrc.Unary:
 			look(e.Value, not != (e.Op == "not"))
 		case *pysrc.Bool:
-			for _, v := range e.Values {
-				look(v, not)
+			for _, part := range e.Values {
+				look(part, not)
 			}
 		case *pysrc.Compare:
-			if e.Ops[0] == "==" || e.Ops[0] == "!=" {
-				asks(e.Ops[0] == "==")
+			if e.Ops[0] == "==" || e.Ops[0] == "!=" || v.hashers.lookups[e] {
+				asks(e.Ops[0] == "==" || e.Ops[0] == "in")
 			}
 		case *pysrc.Call:
 			if a, ok := e.Func.(*pysrc.Attribute); ok && a.Attr == "compare_digest" {
@@ -594,7 +601,7 @@ func ends(body []pysrc.Stmt) bool {
 		case *pysrc.Name:
 			return f.ID == "exit" || f.ID == "quit" || f.ID == "abort"
 		case *pysrc.Attribute:
-			return f.Attr == "exit" || f.Attr == "abort" || f.Attr == "error"
+			return f.Attr == "exit" || f.Attr == "abort" || f.Attr == "error" && !strings.Contains(strings.ToLower(chain(f.Value)), "log") // of a parser
 		}
 	}
 	return false

@@ -41,6 +41,9 @@ type class struct {
 	where    finding.Where
 	bases    [][]string // what each may be; an empty word is something that is not seen
 	forwards []forward  // of its own: more than one where it depends on something
+	fields   map[string]field
+	// validated says that a decorator has its objects held against its annotations.
+	validated bool
 }
 
 // forward is a method of that name.

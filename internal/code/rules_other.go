@@ -76,7 +76,7 @@ var userModel = &rule.Rule{
 	ID: "PY040", Title: "A user decides what is loaded", Strategy: finding.TrustedSources,
 	Severity: finding.High, Verdict: finding.Safe, Since: since, Refs: []string{"CWE-502", "CWE-22", "CWE-94"},
 	Text: "What a request brings, as an upload or as a name, reaches a call that loads, imports, builds or evaluates what it is given, through however many functions and files of the project. What FastAPI calls with a request is followed too: its dependencies, and what they give. " +
-		"The finding shows each step. A name that is looked up on a list first, and then used only where it is there, is not reported, unless the request brings the list as well. Nor is a number, an enumeration or one of a few values, where an annotation that the framework enforces, a converter in the address or type= says so.\n\n" +
+		"The finding shows each step. A name that is looked up on a list first, and then used only where it is there, is not reported, unless the request brings the list as well. Nor is a number, an enumeration or one of a few values, where an annotation that the framework enforces, a converter in the address or type= says so, also of a field of a pydantic model; nor what a function compares a digest of itself before, with one that the project names, nor a name that wholly matches a pattern of letters and digits.\n\n" +
 		"The severity is critical where the call runs what it is given: weights_only=False, also where a call on the way hands it on, a torch that the project allows and that is older than 2.6, a pickle, eval.",
 	Fix: "load only models of a fixed list, with andiron.load(path); what a user hands in is loaded with andiron.load_untrusted(path), in the sandbox, or not at all",
 }

@@ -73,6 +73,7 @@ func (t *tracer) entry(fn *pysrc.Scope, i int) {
 		case handler && p == "context" && fn.Func.Name != "predict": // of TorchServe, Lambda and Triton: what the server says of itself
 		case handler || t.requested(param, fn) || t.asks(p, at, fn):
 			t.enters(fn, p, fromRequest, fmt.Sprintf("%s, which a request brings to %s", p, fn.Title()))
+			t.made(fn, param, handler)
 		case command:
 			t.enters(fn, p, fromUser, fmt.Sprintf("%s, which the command line gives to %s", p, fn.Title()))
 		}
@@ -104,9 +105,26 @@ func (t *tracer) enters(fn *pysrc.Scope, name string, kind sourceKind, text stri
 	t.mark(variable{fn, name}, labels...)
 }
 
+// made notes the class of which a framework makes a parameter that it fills.
+func (t *tracer) made(fn *pysrc.Scope, p *pysrc.Param, handler bool) {
+	if !handler || !t.enforces(fn) {
+		return
+	}
+	ref := t.classOf(p.Annotation, fn.Parent)
+	for _, l := range t.from[variable{fn, p.Name}] {
+		if l.kind == ofSource {
+			t.out.sources[l.at].model = ref
+		}
+	}
+}
+
 // source is the label of something that comes in at a node.
 func (t *tracer) source(kind sourceKind, text string, n pysrc.Node) []label {
-	s := source{kind: kind, text: t.word(text), spot: t.spot(n)}
+	return t.keep(source{kind: kind, text: t.word(text), spot: t.spot(n)})
+}
+
+// keep is the label of a source.
+func (t *tracer) keep(s source) []label {
 	at, ok := t.said[s]
 	if !ok {
 		if len(t.out.sources) >= mostSources {
@@ -634,6 +652,8 @@ func (t *tracer) writes(fn *pysrc.Scope) {
 		switch {
 		case c.Is("shutil.copyfileobj", "shutil.copy", "shutil.copyfile", "shutil.move") && len(c.Positional()) > 1:
 			t.fill(c.Positional()[1].Expr, c.Scope, t.taint(first.Expr, first.Scope, 0))
+		case c.Is("os.write", "os.pwrite") && len(c.Positional()) > 1:
+			t.fill(first.Expr, first.Scope, t.taint(c.Positional()[1].Expr, c.Scope, 0))
 		case method && (a.Attr == "write" || a.Attr == "write_bytes"):
 			t.fill(a.Value, c.Scope, t.taint(first.Expr, first.Scope, 0))
 		case method && (a.Attr == "readinto" || a.Attr == "recv_into"):
@@ -652,8 +672,9 @@ func (t *tracer) handed(c *pysrc.Invocation) {
 	}
 	at := -1
 	c.Each(func(position int, name string, a pysrc.Arg) {
-		n, s := pathName(a.Expr, a.Scope)
-		if n == nil || s.Owner(n.ID) == nil || name == "**" {
+		text := pathText(a.Expr, a.Scope)
+		n := pathName(a.Expr)
+		if name == "**" || text == nil && (n == nil || a.Scope.Owner(n.ID) == nil) || text != nil && !t.loadable(text) {
 			return
 		}
 		if at < 0 {
@@ -672,43 +693,80 @@ func (t *tracer) handed(c *pysrc.Invocation) {
 			i = len(p.places)
 			p.places = append(p.places, x)
 		}
-		t.fill(n, s, []label{{ofWriting, i, at}})
+		t.fill(a.Expr, a.Scope, []label{{ofWriting, i, at}})
 	})
 }
+
+// loadable reports whether a text may name a file, so that calls which are given it are
+// looked through.
+func (t *tracer) loadable(text *pysrc.Str) bool {
+	return len(text.Value) < mostPath && strings.ContainsAny(text.Value, "./") && !strings.ContainsAny(text.Value, " \n") && !strings.Contains(text.Value, "://")
+}
+
+// mostPath is how long a path is that is written out.
+const mostPath = 200
 
 // same are functions that give another form of the path that they are given.
 var same = []string{"str", "Path", "PurePath", "fspath", "abspath", "realpath", "normpath", "expanduser", "expandvars", "resolve", "absolute", "as_posix", "strip"}
 
-// pathName is the name that an expression is, or is another form of; or nil.
-func pathName(e pysrc.Expr, s *pysrc.Scope) (*pysrc.Name, *pysrc.Scope) {
+// pathBase is what an expression is another form of: a name, a text, or something else.
+func pathBase(e pysrc.Expr) pysrc.Expr {
 	for range mostTurns {
-		switch x := e.(type) {
+		x, ok := e.(*pysrc.Call)
+		if !ok {
+			return e
+		}
+		switch f := x.Func.(type) {
 		case *pysrc.Name:
-			return x, s
-		case *pysrc.Call:
-			switch f := x.Func.(type) {
-			case *pysrc.Name:
-				if !slices.Contains(same, f.ID) || len(x.Args) != 1 {
-					return nil, nil
-				}
-				e = x.Args[0]
-			case *pysrc.Attribute:
-				switch {
-				case !slices.Contains(same, f.Attr):
-					return nil, nil
-				case len(x.Args) == 1:
-					e = x.Args[0] // os.fspath(path)
-				default:
-					e = f.Value // path.resolve()
-				}
+			if !slices.Contains(same, f.ID) || len(x.Args) != 1 {
+				return e
+			}
+			e = x.Args[0]
+		case *pysrc.Attribute:
+			switch {
+			case !slices.Contains(same, f.Attr):
+				return e
+			case len(x.Args) == 1:
+				e = x.Args[0] // os.fspath(path)
 			default:
-				return nil, nil
+				e = f.Value // path.resolve()
 			}
 		default:
-			return nil, nil
+			return e
 		}
 	}
-	return nil, nil
+	return e
+}
+
+// pathName is the name that an expression is, or is another form of; or nil.
+func pathName(e pysrc.Expr) *pysrc.Name {
+	n, _ := pathBase(e).(*pysrc.Name)
+	return n
+}
+
+// pathText is the path that is written out in an expression, or in the module for a name of
+// it; or nil.
+func pathText(e pysrc.Expr, s *pysrc.Scope) *pysrc.Str {
+	switch base := pathBase(e).(type) {
+	case *pysrc.Str:
+		return base
+	case *pysrc.Name:
+		return constantOf(base, s.Owner(base.ID), s)
+	}
+	return nil
+}
+
+// constantOf is the text that a name of the module stands for in a function, or nil.
+func constantOf(n *pysrc.Name, owner, s *pysrc.Scope) *pysrc.Str {
+	if owner == nil || owner.Kind != pysrc.ModuleScope || s.Function() == nil {
+		return nil
+	}
+	list := owner.Bindings(n.ID)
+	if len(list) != 1 || list[0].Kind != pysrc.Assigned {
+		return nil
+	}
+	text, _ := pathBase(list[0].Value).(*pysrc.Str)
+	return text
 }
 
 // fetched marks the file that a download is written to.
@@ -747,37 +805,6 @@ func (t *tracer) fetched(c *pysrc.Invocation) {
 	}
 }
 
-// launchers are functions that start a program.
-var launchers = []string{"subprocess.run", "subprocess.call", "subprocess.check_call", "subprocess.check_output", "subprocess.Popen", "os.system"}
-
-// output marks the file that curl or wget writes.
-func (t *tracer) output(c *pysrc.Invocation, command pysrc.Arg) {
-	var parts []pysrc.Expr
-	switch e := command.Expr.(type) {
-	case *pysrc.Sequence:
-		parts = e.Elems
-	case *pysrc.Joined:
-		parts = e.Parts
-	}
-	for i, part := range parts {
-		text, ok := part.(*pysrc.Str)
-		if !ok {
-			continue
-		}
-		words := strings.Fields(text.Value)
-		if i == 0 && (len(words) == 0 || words[0] != "curl" && words[0] != "wget") {
-			return
-		}
-		if i+1 < len(parts) && len(words) > 0 && slices.Contains([]string{"-o", "-O", "--output", "--output-document"}, words[len(words)-1]) {
-			to := parts[i+1]
-			if f, ok := to.(*pysrc.Field); ok {
-				to = f.Value
-			}
-			t.fill(to, command.Scope, t.source(fromDownload, "a download ("+nameOf(c, launchers...)+")", c.Node))
-		}
-	}
-}
-
 // fill marks the name that an expression begins with, and what it was opened by or is
 // another form of.
 func (t *tracer) fill(e pysrc.Expr, s *pysrc.Scope, labels []label) {
@@ -787,9 +814,11 @@ func (t *tracer) fill(e pysrc.Expr, s *pysrc.Scope, labels []label) {
 			return
 		}
 		for {
-			if n, at := pathName(e, s); n != nil {
-				e, s = n, at
+			if text := pathText(e, s); text != nil {
+				t.mark(fileOf(text, s), labels...)
+				return
 			}
+			e = pathBase(e)
 			a, ok := e.(*pysrc.Attribute)
 			if !ok {
 				break
@@ -802,9 +831,11 @@ func (t *tracer) fill(e pysrc.Expr, s *pysrc.Scope, labels []label) {
 			}
 			e = a.Value
 		}
-		if text, ok := e.(*pysrc.Str); ok {
-			t.mark(fileOf(text, s), labels...)
-			return
+		if c, ok := e.(*pysrc.Call); ok { // open(path, "wb").write(data)
+			if e = opens(c); e == nil {
+				return
+			}
+			continue
 		}
 		name, ok := e.(*pysrc.Name)
 		if !ok {
@@ -852,31 +883,61 @@ func fileOf(text *pysrc.Str, s *pysrc.Scope) variable {
 	return variable{s, "'" + text.Value}
 }
 
-// opened is the path in name = open(path), or in name = Path(path).
+// opened is the path in name = open(path), or in name = Path(path); and in
+// name, path = mkstemp().
 func opened(owner *pysrc.Scope, name string) (pysrc.Expr, *pysrc.Scope) {
 	for _, b := range owner.Bindings(name) {
 		c, ok := b.Value.(*pysrc.Call)
-		if !ok || b.Kind != pysrc.Assigned && b.Kind != pysrc.Entered {
+		if !ok {
 			continue
 		}
-		if n, s := pathName(c, b.Scope); n != nil && n.ID != name {
-			return n, s
+		switch {
+		case b.Part == 1 && (chain(c.Func) == "mkstemp" || chain(c.Func) == "tempfile.mkstemp"):
+			return otherPart(owner, c, 2), b.Scope
+		case b.Kind != pysrc.Assigned && b.Kind != pysrc.Entered:
+			continue
 		}
-		switch fn := c.Func.(type) {
-		case *pysrc.Name:
-			if fn.ID == "open" && len(c.Args) > 0 {
-				return c.Args[0], b.Scope
+		if base := pathBase(c); base != c {
+			if n, ok := base.(*pysrc.Name); !ok || n.ID != name {
+				return base, b.Scope
 			}
-		case *pysrc.Attribute:
-			if fn.Attr == "open" && len(c.Args) > 0 {
-				if _, text := c.Args[0].(*pysrc.Str); !text {
-					return c.Args[0], b.Scope // aiofiles.open(path)
-				}
-			}
-			if fn.Attr == "open" {
-				return fn.Value, b.Scope // path.open("wb")
-			}
+		}
+		if e := opens(c); e != nil {
+			return e, b.Scope
 		}
 	}
 	return nil, nil
+}
+
+// opens is the path, or the descriptor, of which a call gives a file, or nil.
+func opens(c *pysrc.Call) pysrc.Expr {
+	switch fn := c.Func.(type) {
+	case *pysrc.Name:
+		if (fn.ID == "open" || fn.ID == "fdopen") && len(c.Args) > 0 {
+			return c.Args[0]
+		}
+	case *pysrc.Attribute:
+		if fn.Attr == "fdopen" && len(c.Args) > 0 {
+			return c.Args[0]
+		}
+		if fn.Attr == "open" && len(c.Args) > 0 {
+			if _, text := c.Args[0].(*pysrc.Str); !text {
+				return c.Args[0] // aiofiles.open(path)
+			}
+		}
+		if fn.Attr == "open" {
+			return fn.Value // path.open("wb")
+		}
+	}
+	return nil
+}
+
+// otherPart is the name that another part of a value is bound to, or nil.
+func otherPart(owner *pysrc.Scope, value pysrc.Expr, part uint8) pysrc.Expr {
+	for _, name := range owner.BoundNames() {
+		if slices.ContainsFunc(owner.Bindings(name), func(b pysrc.Binding) bool { return b.Value == value && b.Part == part }) {
+			return &pysrc.Name{ID: name}
+		}
+	}
+	return nil
 }

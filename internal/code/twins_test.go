@@ -190,6 +190,62 @@ func TestUltralyticsTwins(t *testing.T) {
 	})
 }
 
+// What a request brings is loaded as somebody chose it where the digest of all of it is one
+// that the project names.
+func TestVouchedTwins(t *testing.T) {
+	const head = "import hashlib, hmac, io, json, os, tempfile, torch\nfrom fastapi import FastAPI, UploadFile, HTTPException, Form\nfrom known import DIGESTS\napp = FastAPI()\nWANT = 'aa'\nKNOWN = {'aa': 'net a', 'bb': 'net b'}\nALLOWED = frozenset(['aa', 'bb'])\nSEEN = set()\nGROWN = {'aa': 1}\n" +
+		"def add(d):\n    GROWN[d] = 2\n" +
+		"def sha(p):\n    h = hashlib.sha256()\n    with open(p, 'rb') as f:\n        for b in iter(lambda: f.read(1 << 20), b''):\n            h.update(b)\n    return h.hexdigest()\n" +
+		"def part(p):\n    with open(p, 'rb') as f:\n        return hashlib.sha256(f.read(100)).hexdigest()\n"
+	const load = "    return torch.load(io.BytesIO(data), weights_only=True)"
+	f := func(body string) string {
+		return "@app.post('/')\nasync def f(file: UploadFile, other: UploadFile, want: str = Form()):\n    data = await file.read()\n    " + strings.ReplaceAll(body, "\n", "\n    ") + "\n" + load
+	}
+	saved := func(body string) string {
+		return "@app.post('/')\nasync def f(file: UploadFile, want: str = Form()):\n    p = tempfile.mktemp()\n    with open(p, 'wb') as out:\n        out.write(await file.read())\n    " + strings.ReplaceAll(body, "\n", "\n    ") + "\n    return torch.load(p, weights_only=True)"
+	}
+	const digest = "hashlib.sha256(data).hexdigest()"
+	checkTwins(t, "a.py", head, []twin{
+		{"a constant", "PY040 high", f("if " + digest + " != want:\n    raise HTTPException(400)"), f("if " + digest + " != WANT:\n    raise HTTPException(400)")},
+		{"one that is written out", "PY040 high", f("if " + digest + " == 'aa':\n    raise HTTPException(400)"), f("if 'aa' != " + digest + ":\n    raise HTTPException(400)")},
+		{"compare_digest", "PY040 high", f("if not hmac.compare_digest(" + digest + ", want):\n    raise HTTPException(400)"), f("if not hmac.compare_digest(" + digest + ", WANT):\n    raise HTTPException(400)")},
+		{"a list", "PY040 high", f("d = " + digest + "\nif d in KNOWN:\n    raise HTTPException(400)"), f("d = " + digest + "\nif d not in KNOWN:\n    raise HTTPException(400)")},
+		{"a set", "PY040 high", f("if " + digest + " not in SEEN:\n    raise HTTPException(400)"), f("if " + digest + " not in ALLOWED:\n    raise HTTPException(400)")},
+		{"a list that grows", "PY040 high", f("if " + digest + " not in GROWN:\n    raise HTTPException(400)"), f("if " + digest + " not in DIGESTS:\n    raise HTTPException(400)")},
+		{"a list that the request brings", "PY040 high", f("if " + digest + " not in [want]:\n    raise HTTPException(400)"), f("if " + digest + " not in ['aa', WANT]:\n    raise HTTPException(400)")},
+		{"where it is on the list", "PY040 high", f("if " + digest + " in ALLOWED:\n    print('fine')"), strings.TrimSuffix(f("if "+digest+" in ALLOWED:\n    return torch.load(io.BytesIO(data), weights_only=True)\nraise HTTPException(400)"), load)},
+		{"a check that may not be made", "PY040 high", f("if want and " + digest + " != WANT:\n    raise HTTPException(400)"), f("if not data or " + digest + " != WANT:\n    raise HTTPException(400)")},
+		{"a digest of a part", "PY040 high", f("if hashlib.sha256(data[:100]).hexdigest() != WANT:\n    raise HTTPException(400)"), f("assert " + digest + " == WANT")},
+		{"a digest of its name", "PY040 high", f("if hashlib.sha256(file.filename.encode()).hexdigest() != WANT:\n    raise HTTPException(400)"), f("h = hashlib.sha256()\nh.update(data)\nif h.hexdigest() != WANT:\n    raise HTTPException(400)")},
+		{"a part of a digest", "PY040 high", f("if " + digest + "[:4] != WANT:\n    raise HTTPException(400)"), f("if " + digest + ".lower() != WANT.lower():\n    raise HTTPException(400)")},
+		{"a key of an API", "PY040 high", f("if hashlib.sha256(want.encode()).hexdigest() != WANT:\n    raise HTTPException(403)"), f("if hashlib.sha512(data).digest() != WANT:\n    raise HTTPException(403)")},
+		{"a digest of another upload", "PY040 high", f("if " + digest + " != hashlib.sha256(await other.read()).hexdigest():\n    raise HTTPException(400)"), f("manifest = json.load(open('manifest.json'))\nif " + digest + " != manifest[file.filename]:\n    raise HTTPException(400)")},
+		{"what it says itself", "PY040 high", f("if " + digest + " != json.loads(data)['sha']:\n    raise HTTPException(400)"), f("if " + digest + " != KNOWN.get(want):\n    raise HTTPException(400)")},
+		{"what is read anew", "PY040 high", f("if " + digest + " != WANT:\n    raise HTTPException(400)\ndata = await other.read()"), f("if " + digest + " != WANT:\n    raise HTTPException(400)\nmore = await other.read()")},
+		{"what is only written down", "PY040 high", f("if " + digest + " != WANT:\n    logger.error('no')"), f("if " + digest + " != WANT:\n    abort(400)")},
+		{"what is caught", "PY040 high", f("try:\n    if " + digest + " != WANT:\n        raise ValueError\nexcept ValueError:\n    pass"), f("try:\n    if " + digest + " != WANT:\n        raise ValueError\nexcept ValueError:\n    raise HTTPException(400)")},
+		{"too weak a digest", "PY040 high", f("if hashlib.md5(data).hexdigest() != WANT:\n    raise HTTPException(400)"), f("if hashlib.blake2b(data).hexdigest() != WANT:\n    raise HTTPException(400)")},
+		{"a file", "PY040 high", saved("if sha(p) != want:\n    raise HTTPException(400)"), saved("if sha(p) != WANT:\n    raise HTTPException(400)")},
+		{"a file, in part", "PY040 high", saved("if part(p) != WANT:\n    raise HTTPException(400)"), saved("if hashlib.sha256(open(p, 'rb').read()).hexdigest() != WANT:\n    raise HTTPException(400)")},
+		{"another file", "PY040 high", saved("if sha('m.pt') != WANT:\n    raise HTTPException(400)"), saved("with open(p, 'rb') as g:\n    d = hashlib.file_digest(g, 'sha256').hexdigest()\nif d not in ALLOWED:\n    raise HTTPException(400)")},
+		{"a file that is written afterwards", "PY040 high", "@app.post('/')\nasync def f(file: UploadFile):\n    p = 'm.pt'\n    if sha(p) != WANT:\n        raise HTTPException(400)\n    with open(p, 'wb') as out:\n        out.write(await file.read())\n    return torch.load(p, weights_only=True)", saved("if sha(p) != WANT:\n    raise HTTPException(400)")},
+	})
+	local := func(test string) string {
+		return "def f(p):\n    d = sha(p)\n    " + strings.ReplaceAll(test, "\n", "\n    ")
+	}
+	const read = "torch.load(p, weights_only=True)"
+	checkTwins(t, "a.py", head, []twin{
+		{"on a list", "PY006 low", local("if d in ALLOWED:\n    raise ValueError\nreturn " + read), local("if d not in ALLOWED:\n    raise ValueError\nreturn " + read)},
+		{"inside", "PY006 low", local("if d not in ALLOWED:\n    return " + read), local("if d in ALLOWED:\n    return " + read + "\nraise ValueError")},
+		{"a list that starts empty", "PY006 low", local("if d not in SEEN:\n    raise ValueError\nreturn " + read), local("if d not in KNOWN:\n    raise ValueError\nreturn " + read)},
+		{"a name on a list", "PY006 low", local("if p not in KNOWN:\n    raise ValueError\nreturn " + read), local("assert d in KNOWN\nreturn " + read)},
+		{"one that must not be", "PY006 low", local("assert d not in KNOWN\nreturn " + read), local("assert d in KNOWN.keys()\nreturn " + read)},
+		{"one that is known to be bad", "PY006 low", local("if d == WANT:\n    raise ValueError\nreturn " + read), local("if d != WANT:\n    raise ValueError\nreturn " + read)},
+		{"by a function", "PY006 low", "def check(p):\n    if sha(p) in KNOWN:\n        raise ValueError\ndef f(p):\n    check(p)\n    return " + read, "def check(p):\n    if sha(p) not in KNOWN:\n        raise ValueError\ndef f(p):\n    check(p)\n    return " + read},
+		{"by what a function says", "PY006 low", "def good(p):\n    return p in KNOWN\ndef f(p):\n    if not good(p):\n        raise ValueError\n    return " + read, "def good(p):\n    return sha(p) in KNOWN\ndef f(p):\n    if not good(p):\n        raise ValueError\n    return " + read},
+	})
+}
+
 // A digest counts where it is of the file that is loaded, whoever takes it.
 func TestDigestTwins(t *testing.T) {
 	const inline = "hashlib.sha256(open(%, 'rb').read()).hexdigest()"

@@ -97,8 +97,8 @@ func (v *view) givenBy(a pysrc.Arg, seen map[variable]bool) (calls []pysrc.Arg, 
 	if v.hashers.work--; v.hashers.work < 0 || a.Expr == nil {
 		return nil, false
 	}
-	if n, s := pathName(a.Expr, a.Scope); n != nil {
-		owner := s.Owner(n.ID)
+	if n := pathName(a.Expr); n != nil {
+		owner := a.Scope.Owner(n.ID)
 		if owner == nil || len(seen) > mostNames {
 			return nil, false
 		}

@@ -54,6 +54,54 @@ func TestViewTwins(t *testing.T) {
 	})
 }
 
+// What is uploaded is followed to the file that it is written to.
+func TestUploadTwins(t *testing.T) {
+	f := func(body string) string {
+		return "import shutil, tempfile\nfrom tempfile import mkstemp\nfrom fastapi import FastAPI, UploadFile\napp = FastAPI()\ndef save(fd, data):\n    with os.fdopen(fd, 'wb') as f:\n        f.write(data)\n" +
+			"@app.post('/')\nasync def f(file: UploadFile):\n    fd, path = tempfile.mkstemp(suffix='.pt')\n    gd, other = mkstemp()\n    " + body + "\n    return torch.load(path, weights_only=False)"
+	}
+	checkTwins(t, "a.py", "import io, os, pickle, torch\n", []twin{
+		{"by a descriptor", "PY040 critical", f("with os.fdopen(fd, 'wb') as out:\n        out.write(await file.read())"), f("with os.fdopen(gd, 'wb') as out:\n        out.write(await file.read())")},
+		{"at once", "PY040 critical", f("os.fdopen(fd, 'wb').write(await file.read())"), f("os.fdopen(gd, 'wb').write(await file.read())")},
+		{"by open", "PY040 critical", f("with open(fd, 'wb') as out:\n        shutil.copyfileobj(file.file, out)"), f("with open(gd, 'wb') as out:\n        shutil.copyfileobj(file.file, out)")},
+		{"by os.write", "PY040 critical", f("os.write(fd, await file.read())"), f("os.write(gd, await file.read())")},
+		{"by a function", "PY040 critical", f("save(fd, await file.read())"), f("save(gd, await file.read())")},
+		{"to its path", "PY040 critical", f("open(path, 'wb').write(await file.read())"), f("open(other, 'wb').write(await file.read())")},
+		{"to a constant", "PY040 critical", f("path = 'm.pt'\n    open('m.pt', 'wb').write(await file.read())\n    torch.load('m.pt', weights_only=False)"), f("open('m.pt', 'wb').write(await file.read())")},
+	})
+}
+
+// A file that is named by a text is one, as it is by a variable.
+func TestNamedFileTwins(t *testing.T) {
+	const get = "import requests, subprocess\nfrom pathlib import Path\nURL = 'https://a.example/w.pt'\nDEST = 'w.pt'\ndef download(url, dest):\n    with open(dest, 'wb') as f:\n        f.write(requests.get(url).content)\ndef size(dest):\n    return os.path.getsize(dest)\n"
+	const load = "    return torch.load('w.pt', weights_only=True)"
+	f := func(body string) string { return get + "def f():\n    " + body + "\n" + load }
+	shell := func(command string) string { return f("os.system(" + command + ")") }
+	checkTwins(t, "a.py", "import io, os, pickle, torch\n", []twin{
+		{"by a function", "PY042 medium", f("download(URL, 'w.pt')"), f("download(URL, 'v.pt')")},
+		{"by one that only reads it", "PY042 medium", f("download(URL, dest='w.pt')"), f("size('w.pt')")},
+		{"a path", "PY042 medium", f("download(URL, Path('w.pt'))"), f("download('w.pt', Path('v.pt'))")},
+		{"too late", "PY042 medium", f("download(URL, 'w.pt')"), get + "def f():\n    m = torch.load('w.pt', weights_only=True)\n    download(URL, 'w.pt')\n    return m"},
+		{"a constant of the module", "PY042 medium", get + "def f():\n    download(URL, DEST)\n    return torch.load(DEST, weights_only=True)", get + "def f():\n    download(URL, DEST)\n    return torch.load(URL, weights_only=True)"},
+		{"a constant and its text", "PY042 medium", f("download(URL, DEST)"), get + "def f():\n    download(URL, DEST)\ndef g():\n" + load},
+		{"curl", "PY042 medium", shell("'curl -L https://a.example/v.pt -o w.pt'"), shell("'curl -L https://a.example/w.pt -o v.pt'")},
+		{"curl, options together", "PY042 medium", shell("'curl -sSLo w.pt https://a.example/v.pt'"), shell("'curl -T w.pt https://a.example/v.pt'")},
+		{"curl, long", "PY042 medium", shell("'curl --output=w.pt https://a.example/v.pt'"), shell("'curl --out=w.pt https://a.example/v.pt'")},
+		{"curl, by the address", "PY042 medium", shell("'curl -LO https://a.example/w.pt'"), shell("'curl -L https://a.example/w.pt'")},
+		{"curl, redirected", "PY042 medium", shell("'curl -L https://a.example/v.pt > w.pt'"), shell("'cat v.pt > w.pt'")},
+		{"curl behind something", "PY042 medium", shell("'mkdir -p m && curl -o w.pt https://a.example/v.pt'"), shell("'curl https://a.example/v.pt && cp -o w.pt'")},
+		{"wget", "PY042 medium", shell("f'wget {URL} -O w.pt'"), shell("f'wget {URL} -O v.pt'")},
+		{"wget, quoted", "PY042 medium", shell("f'wget -O \"w.pt\" {URL}'"), shell("f'wget -O \"{URL}.w.pt\" w.pt'")},
+		{"wget, by the address", "PY042 medium", shell("'wget -q https://a.example/w.pt'"), shell("'wget -q https://a.example/w.pt -O v.pt'")},
+		{"wget, by a constant", "PY042 medium", shell("f'wget {URL}'"), shell("f'wget -P m {URL}'")},
+		{"wget, to the constant", "PY042 medium", shell("f'wget {URL} -O {DEST}'"), shell("f'wget {URL} -O x{DEST}'")},
+		{"wget, put together", "PY042 medium", shell("'wget -O w.pt ' + url"), shell("'wget -O v.pt ' + url")},
+		{"wget, formatted", "PY042 medium", shell("'wget %s -O w.pt' % url"), shell("'wget {} -O v.pt'.format(url)")},
+		{"a command by its name", "PY042 medium", f("c = 'curl -o w.pt https://a.example/v.pt'\n    subprocess.run(c, shell=True)"), f("c = 'curl -o v.pt https://a.example/v.pt'\n    subprocess.run(c, shell=True)")},
+		{"a list", "PY042 medium", f("subprocess.run(['wget', 'https://a.example/v.pt', '-O', 'w.pt'])"), f("subprocess.run(['wget', 'https://a.example/v.pt', '-O', 'v.pt'])")},
+	})
+}
+
 func TestDownloadTwins(t *testing.T) {
 	checkTwins(t, "a.py", "import io, os, pickle, torch\n", []twin{
 		{"boto3", "PY042 high", "import boto3\ns3 = boto3.client('s3')\npickle.loads(s3.get_object(Bucket='b', Key='k')['Body'].read())", "import boto3\ns3 = boto3.client('s3')\ns3.put_object(Bucket='b', Key='k')\npickle.loads(open('k', 'rb').read())"},
