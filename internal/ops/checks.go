@@ -69,7 +69,7 @@ func (a *fn) findChecks() {
 			}
 			a.condition(cond, true).sign = signOf[name[max(0, len(name)-3):]]
 		case m != nil:
-			a.expanded(m, args, i, 0)
+			a.expanded(m, args, i)
 		case strings.HasPrefix(name, "AT_DISPATCH") || strings.HasPrefix(name, "THO_DISPATCH"):
 			a.condition(args[0], true)
 		case checksByName(name) && len(a.p.byName[name]) == 0:
