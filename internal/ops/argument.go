@@ -393,7 +393,7 @@ func (a *fn) unchecked(index span, into *access, at int) (from string, where int
 func (a *fn) held(e load, s span, at int) bool {
 	at = max(at, e.at) // p[checked(q[i], n)]
 	switch below, above := a.compared(a.f.Word(e.at), at); {
-	case e.x != nil && a.state(e.x.tensor, at)&hasValues != 0:
+	case e.x != nil && (a.state(e.x.tensor, at)&hasValues != 0 || a.eachHeld(a.root(e.x.tensor, e.x.at).name, at)):
 		return true
 	case e.x == nil && !a.device() && a.state(e.name, at)&hasValues != 0:
 		return true
