@@ -414,7 +414,7 @@ func (a *fn) uncheckedNames(index span, into *access, at, depth int, seen map[st
 			continue
 		}
 		seen[name] = true
-		if below, above := a.compared(name, max(at, i)); below && above || above && strings.Contains(v.typ, "unsigned") {
+		if below, above := a.compared(name, max(at, i)); below && above {
 			continue
 		}
 		sources := append([]span{v.init}, v.assigned...)

@@ -489,8 +489,17 @@ func (a *fn) compared(name string, at int) (below, above bool) {
 func (a *fn) signsOf(c *check, name string) (as aspect) {
 	for _, i := range a.names(c.cond) {
 		if a.f.Is(i, name) {
-			as |= signs(a.f, c, i)
+			as |= a.signsAt(c, i)
 		}
+	}
+	return as
+}
+
+// signsAt is signs, where a number that is never negative needs no comparison from below.
+func (a *fn) signsAt(c *check, i int) aspect {
+	as := signs(a.f, c, i)
+	if as&hasUpper != 0 && a.natural(i) {
+		as |= hasLower
 	}
 	return as
 }

@@ -2,6 +2,7 @@ package ops
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/andiron-dev/andiron/internal/cppsrc"
 )
@@ -19,7 +20,7 @@ func (a *fn) eachHeld(tensor string, before int) bool {
 		}
 		for _, i := range a.names(c.cond) {
 			if a.eachOf(i, tensor) {
-				as |= c.tensors[a.f.Word(i)] | signs(a.f, c, i)
+				as |= c.tensors[a.f.Word(i)] | a.signsAt(c, i)
 			}
 		}
 	}
@@ -55,6 +56,50 @@ func (a *fn) eachOf(i int, tensor string) bool {
 		return false
 	}
 	return slices.ContainsFunc(a.loads(v.init), func(e load) bool {
+		if a.kindOf(v) == integer32 && e.x != nil && kindOf(e.x.typ) != integer32 {
+			return false // a part of the element
+		}
 		return e.at == v.init.First && a.f.Is(e.at+1, "[") && a.f.Mate(e.at+1) == v.init.Last-1 && a.eachOf(e.at, tensor)
 	})
+}
+
+// natural reports whether a condition takes a name, or an element, for a number that is not
+// negative, and for the whole of it: (uint64_t)p[i] < n.
+func (a *fn) natural(i int) bool {
+	own, to := "", a.castOf(i)
+	if x, _ := a.accessOf(a.f.Word(i)); x != nil {
+		own = x.typ
+	} else if v := a.lookup(a.f.Word(i), i); v != nil {
+		own = a.typeOf(v)
+	}
+	if to == "" {
+		return natural(own)
+	}
+	return natural(to) && (kindOf(to) == integer64 || kindOf(to) == integer32 && kindOf(own) == integer32)
+}
+
+// castOf is the type that a name, or an element, is cast to, or empty: (T)p[i],
+// static_cast<T>(k), T(k).
+func (a *fn) castOf(i int) string {
+	first, last := i, i
+	if a.f.Is(i+1, "[") {
+		last = max(i, a.f.Mate(i+1))
+	}
+	for range mostSteps {
+		open := first - 1
+		if m := a.f.Mate(open); a.f.Is(open, ")") && m > a.def.Body.First && m < open && !a.f.IsIdent(m-1) {
+			return strings.Join(a.wordsOf(span{First: m + 1, Last: open}), " ")
+		}
+		if !a.f.Is(open, "(") || a.f.Mate(open) != last+1 {
+			return ""
+		}
+		if a.f.IsIdent(open - 1) {
+			return a.f.Word(open - 1)
+		}
+		if callee := a.callee(open); a.castTo(open-1) && callee > a.def.Body.First {
+			return strings.Join(a.wordsOf(span{First: callee + 2, Last: open - 1}), " ")
+		}
+		first, last = open, last+1
+	}
+	return ""
 }

@@ -45,3 +45,37 @@ func TestEachHeld(t *testing.T) {
 		}
 	}
 }
+
+// Of a number without a sign one comparison is enough, where all of the element is in it.
+func TestNaturalIndex(t *testing.T) {
+	for body, quiet := range map[string]bool{
+		"const uint64_t k = q[i]; if (k < n) s += v[k];":                                           true,
+		"size_t k = q[i]; if (k >= x.numel()) continue; s += v[k];":                                true,
+		"auto k = static_cast<uint64_t>(q[i]); TORCH_CHECK(k < n); s += v[k];":                     true,
+		"std::size_t k; k = q[i]; TORCH_CHECK(k < n); s += v[k];":                                  true,
+		"if ((uint64_t)q[i] < n) s += v[q[i]];":                                                    true,
+		"TORCH_CHECK(static_cast<size_t>(q[i]) < static_cast<size_t>(n)); s += v[q[i]];":           true,
+		"int64_t k = q[i]; TORCH_CHECK((uint64_t)k < (uint64_t)n); s += v[k];":                     true,
+		"int k = q[i]; TORCH_CHECK((unsigned)k < (unsigned)n); s += v[k];":                         true,
+		"inside((q[i]), n); s += v[q[i]];":                                                         true,
+		"const int64_t k = q[i]; if (k < n) s += v[k];":                                            false,
+		"const uint64_t k = q[i]; if ((int64_t)k < n) s += v[k];":                                  false,
+		"const uint64_t k = q[i]; if (static_cast<int64_t>(k) < n) s += v[k];":                     false,
+		"const uint64_t k = q[i]; if (int64_t(k) < n) s += v[k];":                                  false,
+		"const uint64_t k = q[i]; s += v[k];":                                                      false,
+		"const uint64_t k = q[i]; if (k > 0) s += v[k];":                                           false,
+		"const uint64_t k = q[i]; if (q[i] < n) s += v[k];":                                        false,
+		"if ((uint32_t)q[i] < n) s += v[q[i]];":                                                    false,
+		"auto k = static_cast<int64_t>(q[i]); TORCH_CHECK(k < n); s += v[k];":                      false,
+		"TORCH_CHECK(static_cast<int64_t>(q[i]) < n); s += v[q[i]];":                               false,
+		"uint64_t j = i; TORCH_CHECK(j < n); s += v[q[j]];":                                        false,
+		"for (int64_t j = 0; j < 4; ++j) { uint32_t k = q[j]; TORCH_CHECK(k < n); } s += v[q[i]];": false,
+	} {
+		got := ofRule(scanned(t, map[string]string{"op.cpp": "#include <torch/extension.h>\nstatic void inside(int64_t k, int64_t n) { TORCH_CHECK((uint64_t)k < (uint64_t)n); }\n" +
+			"float f(const at::Tensor& x, const at::Tensor& idx) {\nauto v = x.data_ptr<float>(); auto q = idx.data_ptr<int64_t>(); float s = 0; auto n = x.numel();\n" +
+			"for (int64_t i = 0; i < idx.numel(); ++i) { " + body + " }\nreturn s;\n}\nPYBIND11_MODULE(m, m) { m.def(\"f\", &f); }\n"}), "OPS006")
+		if len(got) == 0 != quiet {
+			t.Errorf("%s: %q", body, got)
+		}
+	}
+}
