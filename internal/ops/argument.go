@@ -565,7 +565,7 @@ func (a *fn) indexedBy(name string) int {
 				continue
 			}
 			below, above := a.compared(name, j)
-			if below && above || a.wrapped(name, j) {
+			if below && (above || a.inParts(name, j)) || a.wrapped(name, j) {
 				return
 			}
 			at = j
