@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/andiron-dev/andiron/internal/cppsrc"
@@ -219,4 +220,32 @@ func (a *fn) dividedBy(s span, name string, depth int) bool {
 	s.Last -= 2
 	b := a.boundOf(s)
 	return !a.has(s, "+") && !a.has(s, name) && len(b.params) == 0 && !b.loaded
+}
+
+// sizesGiven lists the tensors whose sizes a function of the project gives back, where an
+// expression is a call of it: shape(x).
+func (a *fn) sizesGiven(s span) (list []string) {
+	open, ok := a.argsAt(s.First)
+	if !ok || a.f.Mate(open) != s.Last-1 {
+		return nil
+	}
+	args := a.f.Split(span{First: open + 1, Last: s.Last - 1})
+	to := a.p.byName[a.f.Word(s.First)]
+	for k, arg := range args {
+		if len(to) > 0 && arg.Last == arg.First+1 && a.tensorNamed(a.f.Word(arg.First), arg.First) && !slices.ContainsFunc(near(to, a, len(args)), func(b *fn) bool { return !b.givesSizes(k) }) {
+			list = append(list, a.rootName(a.f.Word(arg.First), arg.First))
+		}
+	}
+	return list
+}
+
+// givesSizes reports whether a function gives back sizes of a parameter: return {x.size(0), x.size(1)}.
+func (a *fn) givesSizes(param int) bool {
+	return param < len(a.def.Params) && slices.ContainsFunc(a.nodes, func(n *node) bool {
+		if n.stmt.Kind != cppsrc.Return || n.lambda != nil {
+			return false
+		}
+		b := a.boundOf(n.stmt.Head)
+		return b.tensors[a.def.Params[param].Name] && !b.rank
+	})
 }

@@ -33,3 +33,26 @@ func TestParts(t *testing.T) {
 		}
 	}
 }
+
+// A size that a function of the project gives back is one of its tensor where it is checked.
+func TestSizesGiven(t *testing.T) {
+	const shape = "struct Shape { int64_t h, w; };\nstatic Shape shape(const at::Tensor& x) { return {x.size(0), x.size(1)}; }\n"
+	for _, tt := range []struct {
+		head, check string
+		quiet       bool
+	}{
+		{shape, "auto s = shape(x); TORCH_CHECK(s.h == n);", true},
+		{"static int64_t count(const at::Tensor& x) { auto n = x.numel(); return n; }\n", "const int64_t c = count(x); TORCH_CHECK(c >= n);", true},
+		{shape, "auto s = shape(x);", false},
+		{shape, "auto s = shape(y); TORCH_CHECK(s.h == n);", false},
+		{shape, "auto s = shape(x); TORCH_CHECK(s.h > 0);", false},
+		{"static int64_t rank(const at::Tensor& x) { return x.dim(); }\n", "auto r = rank(x); TORCH_CHECK(r == 2);", false},
+		{"static int64_t count(const at::Tensor& x) { return 3; }\n", "const int64_t c = count(x); TORCH_CHECK(c >= n);", false},
+	} {
+		got := ofRule(scanned(t, map[string]string{"op.cpp": "#include <torch/extension.h>\n" + tt.head + "float f(const at::Tensor& x, const at::Tensor& y, int64_t n) {\n" + tt.check + "\n" +
+			"auto p = x.data_ptr<float>(); float t = 0; for (int64_t i = 0; i < n; ++i) t += p[i];\nreturn t;\n}\nPYBIND11_MODULE(m, m) { m.def(\"f\", &f); }\n"}), "OPS004")
+		if len(got) == 0 != tt.quiet {
+			t.Errorf("%s%s: %q", tt.head, tt.check, got)
+		}
+	}
+}

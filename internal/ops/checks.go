@@ -169,6 +169,13 @@ func (a *fn) condition(s span, hard bool) *check {
 			for name := range a.boundOf(span{First: i, Last: i + 1}).tensors {
 				c.tensors[name] |= a.sizeOr0(i + 1)
 			}
+			for _, name := range a.sizesGiven(v.init) { // auto s = shape(x); TORCH_CHECK(s.height == n)
+				end := i + 1
+				for a.f.Is(end, ".") && a.f.IsIdent(end+1) {
+					end += 2
+				}
+				c.tensors[name] |= a.sizeOr0(end)
+			}
 			for j := v.init.First; j < v.init.Last; j++ { // auto type = x.scalar_type();
 				if a.member(j) && aspectOf[a.f.Word(j)]&hasSize == 0 {
 					a.saysOfMember(c, j)
