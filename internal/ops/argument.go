@@ -57,7 +57,7 @@ func (a *fn) operator() string {
 // untypedPointers is OPS002.
 func (l *looker) untypedPointers(a *fn) {
 	for _, x := range a.taken() {
-		if !x.untyped() || a.state(x.tensor, x.at)&hasType != 0 || a.bytesOnly(x) {
+		if !x.untyped() || a.state(x.tensor, x.at)&hasType != 0 || a.bytesOnly(x) || a.typedLater(x) {
 			continue
 		}
 		l.found(untypedPointer, a, x.at, fmt.Sprintf("%s() gives the memory of %s, whose dtype nothing has checked", x.method, x.tensor))

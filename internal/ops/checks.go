@@ -81,6 +81,9 @@ func (a *fn) findChecks() {
 			c := a.condition(n.stmt.Head, n.stmt.Kind == cppsrc.If && a.leaves(n.stmt.Body))
 			c.leaves = c.hard
 		}
+		if n.stmt.Kind == cppsrc.Switch && a.refuses(n.stmt) {
+			a.condition(n.stmt.Head, true)
+		}
 	}
 	a.ternaries()
 	slices.SortStableFunc(a.checks, func(x, y *check) int { return x.at - y.at })

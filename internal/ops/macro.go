@@ -145,6 +145,11 @@ func throwsBehind(f *cppsrc.File, i int) bool {
 			end = max(end, f.Mate(end))
 		}
 	}
+	return throwsIn(f, i, end)
+}
+
+// throwsIn reports whether statements throw, whatever else is so.
+func throwsIn(f *cppsrc.File, i, end int) bool {
 	for ; i < end; i++ {
 		switch w := f.Word(i); {
 		case w == "throw", w == "AT_ERROR", throwing(w) && (f.Is(i+2, "false") || f.Is(i+2, "0")):
