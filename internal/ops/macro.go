@@ -64,7 +64,7 @@ func (p *world) definitionSays(src *source, m *cppsrc.Macro, depth int) (says []
 	checks := false
 	for i := range m.Body.Tokens {
 		w := m.Body.Word(i)
-		checks = checks || w == "throw"
+		checks = checks || ends[w]
 		if !m.Body.Is(i+1, "(") || !m.Body.IsIdent(i) || m.Body.Mate(i+1) < i {
 			continue
 		}
@@ -88,8 +88,6 @@ func (p *world) definitionSays(src *source, m *cppsrc.Macro, depth int) (says []
 		case throwing(w):
 			checks = true
 			p.give(m, args[0], mustHold, says)
-		case w == "AT_ERROR":
-			checks = true
 		case other != nil && other != m && depth < mostSteps:
 			inner := p.macroSays(src, other, depth+1)
 			for k, arg := range args[:min(len(args), len(inner))] {
@@ -121,7 +119,7 @@ func (p *world) mayCheck(name string) bool {
 			throws := false
 			a.each(func(i int) {
 				w := a.f.Word(i)
-				throws = throws || w == "throw" || throwing(w) || w == "AT_ERROR" || p.macro(a.src, w) != nil || checksByName(w)
+				throws = throws || ends[w] || throwing(w) || p.macro(a.src, w) != nil || checksByName(w)
 			})
 			return throws
 		})
@@ -136,6 +134,9 @@ var saysOnly = words("assert printf fprintf puts fputs void bool decltype VLOG D
 func likely(name string) bool {
 	return name == "__builtin_expect" || strings.Contains(strings.ToLower(name), "likely")
 }
+
+// ends are the words that nothing goes on behind.
+var ends = words("throw AT_ERROR exit _exit quick_exit abort terminate")
 
 // throwsBehind reports whether what follows the head of an if throws, whatever else is so.
 func throwsBehind(f *cppsrc.File, i int) bool {
@@ -152,7 +153,7 @@ func throwsBehind(f *cppsrc.File, i int) bool {
 func throwsIn(f *cppsrc.File, i, end int) bool {
 	for ; i < end; i++ {
 		switch w := f.Word(i); {
-		case w == "throw", w == "AT_ERROR", throwing(w) && (f.Is(i+2, "false") || f.Is(i+2, "0")):
+		case ends[w], throwing(w) && (f.Is(i+2, "false") || f.Is(i+2, "0")):
 			return true
 		case w == "if", w == "for", w == "while", w == "switch", w == "?":
 			return false

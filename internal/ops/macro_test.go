@@ -23,6 +23,7 @@ func TestCheckingMacros(t *testing.T) {
 		"#define OWN(cond, msg) do { if (C10_UNLIKELY(!(cond))) { throw std::runtime_error(msg); } } while (0)":                                      0,
 		"#define OWN(cond, msg) if (__builtin_expect(!(cond), 0)) AT_ERROR(msg)":                                                                     0,
 		"#define OWN(cond, msg) if (!(cond)) { TORCH_CHECK(false, msg); }":                                                                           0,
+		"#define OWN(cond, msg) do { if (!(cond)) { fprintf(stderr, \"%s\", msg); exit(-1); } } while (0)":                                           0,
 		"#define OWN(...) TORCH_CHECK(__VA_ARGS__)":                                                                                                  0,
 		"#define OWN(cond, ...) TORCH_CHECK(cond, ##__VA_ARGS__)":                                                                                    0,
 		"#define OWN(cond, ...) TORCH_CHECK((cond), \"in \" #cond, __VA_ARGS__)":                                                                     0,
