@@ -57,7 +57,7 @@ func (a *fn) operator() string {
 // untypedPointers is OPS002.
 func (l *looker) untypedPointers(a *fn) {
 	for _, x := range a.taken() {
-		if !x.untyped() || a.state(x.tensor, x.at)&hasType != 0 || a.bytesOnly(x) {
+		if !x.untyped() || a.state(x.tensor, x.at)&hasType != 0 || a.bytesOnly(x) || a.typedLater(x) {
 			continue
 		}
 		l.found(untypedPointer, a, x.at, fmt.Sprintf("%s() gives the memory of %s, whose dtype nothing has checked", x.method, x.tensor))
@@ -397,7 +397,7 @@ func (a *fn) unchecked(index span, into *access, at int) (from string, where int
 func (a *fn) held(e load, s span, at int) bool {
 	at = max(at, e.at) // p[checked(q[i], n)]
 	switch below, above := a.compared(a.f.Word(e.at), at); {
-	case e.x != nil && a.state(e.x.tensor, at)&hasValues != 0:
+	case e.x != nil && (a.state(e.x.tensor, at)&hasValues != 0 || a.eachHeld(a.root(e.x.tensor, e.x.at).name, at)):
 		return true
 	case e.x == nil && !a.device() && a.state(e.name, at)&hasValues != 0:
 		return true
@@ -565,7 +565,7 @@ func (a *fn) indexedBy(name string) int {
 				continue
 			}
 			below, above := a.compared(name, j)
-			if below && above || a.wrapped(name, j) {
+			if below && (above || a.inParts(name, j)) || a.wrapped(name, j) {
 				return
 			}
 			at = j

@@ -193,3 +193,59 @@ func (a *fn) literal(s span) (string, bool) {
 	}
 	return "", false
 }
+
+// inParts reports whether a token is in a loop over the parts of a size that a number of
+// elements has: for (i = 0; i < x.size(0) / k; ++i). There k is no more than the size.
+func (a *fn) inParts(name string, at int) bool {
+	for n := a.nodeAt(at); n != nil; n = n.up {
+		if n.loop != nil && n.loop.op == "<" && a.dividedBy(n.loop.bound, name, 0) {
+			return true
+		}
+	}
+	return false
+}
+
+// dividedBy reports whether an expression is a size divided by a name, and is not rounded up.
+func (a *fn) dividedBy(s span, name string, depth int) bool {
+	s = a.inner(s)
+	if depth > mostSteps || s.First >= s.Last || !a.spend(s.Last-s.First) {
+		return false
+	}
+	if v := a.lookup(a.f.Word(s.First), s.First); s.Last == s.First+1 {
+		return v != nil && v.param < 0 && len(v.assigned) == 0 && a.dividedBy(v.init, name, depth+1)
+	}
+	if !a.f.Is(s.Last-1, name) || !a.f.Is(s.Last-2, "/") {
+		return false
+	}
+	s.Last -= 2
+	b := a.boundOf(s)
+	return !a.has(s, "+") && !a.has(s, name) && len(b.params) == 0 && !b.loaded
+}
+
+// sizesGiven lists the tensors whose sizes a function of the project gives back, where an
+// expression is a call of it: shape(x).
+func (a *fn) sizesGiven(s span) (list []string) {
+	open, ok := a.argsAt(s.First)
+	if !ok || a.f.Mate(open) != s.Last-1 {
+		return nil
+	}
+	args := a.f.Split(span{First: open + 1, Last: s.Last - 1})
+	to := a.p.byName[a.f.Word(s.First)]
+	for k, arg := range args {
+		if len(to) > 0 && arg.Last == arg.First+1 && a.tensorNamed(a.f.Word(arg.First), arg.First) && !slices.ContainsFunc(near(to, a, len(args)), func(b *fn) bool { return !b.givesSizes(k) }) {
+			list = append(list, a.rootName(a.f.Word(arg.First), arg.First))
+		}
+	}
+	return list
+}
+
+// givesSizes reports whether a function gives back sizes of a parameter: return {x.size(0), x.size(1)}.
+func (a *fn) givesSizes(param int) bool {
+	return param < len(a.def.Params) && slices.ContainsFunc(a.nodes, func(n *node) bool {
+		if n.stmt.Kind != cppsrc.Return || n.lambda != nil {
+			return false
+		}
+		b := a.boundOf(n.stmt.Head)
+		return b.tensors[a.def.Params[param].Name] && !b.rank
+	})
+}

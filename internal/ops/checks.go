@@ -70,7 +70,7 @@ func (a *fn) findChecks() {
 			}
 			a.condition(cond, true).sign = signOf[name[max(0, len(name)-3):]]
 		case m != nil:
-			a.expanded(m, args, i, 0)
+			a.expanded(m, args, i)
 		case strings.HasPrefix(name, "AT_DISPATCH") || strings.HasPrefix(name, "THO_DISPATCH"):
 			a.condition(args[0], true)
 		case checksByName(name) && len(a.p.byName[name]) == 0:
@@ -81,6 +81,9 @@ func (a *fn) findChecks() {
 		if n.stmt.Kind == cppsrc.If || n.stmt.Kind == cppsrc.While {
 			c := a.condition(n.stmt.Head, n.stmt.Kind == cppsrc.If && a.leaves(n.stmt.Body))
 			c.leaves = c.hard
+		}
+		if n.stmt.Kind == cppsrc.Switch && a.refuses(n.stmt) {
+			a.condition(n.stmt.Head, true)
 		}
 	}
 	a.ternaries()
@@ -169,6 +172,13 @@ func (a *fn) condition(s span, hard bool) *check {
 		case integer32, integer64, otherKind:
 			for name := range a.boundOf(span{First: i, Last: i + 1}).tensors {
 				c.tensors[name] |= a.sizeOr0(i + 1)
+			}
+			for _, name := range a.sizesGiven(v.init) { // auto s = shape(x); TORCH_CHECK(s.height == n)
+				end := i + 1
+				for a.f.Is(end, ".") && a.f.IsIdent(end+1) {
+					end += 2
+				}
+				c.tensors[name] |= a.sizeOr0(end)
 			}
 			for j := v.init.First; j < v.init.Last; j++ { // auto type = x.scalar_type();
 				if a.member(j) && aspectOf[a.f.Word(j)]&hasSize == 0 {
@@ -289,95 +299,6 @@ func (a *fn) unseen(at int, args span) {
 	a.checks = append(a.checks, c)
 }
 
-// expanded is a check by a macro of the project: CHECK_INPUT(x).
-func (a *fn) expanded(m *cppsrc.Macro, args []span, at, depth int) {
-	says := a.p.macroSays(a.src, m, depth)
-	if len(says) == 0 {
-		return
-	}
-	c := &check{at: at, cond: span{First: args[0].First, Last: args[len(args)-1].Last}, tensors: map[string]aspect{}, names: map[string]bool{}, hard: true}
-	for i, arg := range args {
-		if i >= len(says) {
-			break
-		}
-		for _, j := range a.names(arg) {
-			c.names[a.f.Word(j)] = true
-		}
-		for _, j := range a.outer(arg) {
-			c.says(a, j, says[i])
-		}
-	}
-	a.checks = append(a.checks, c)
-}
-
-// macroSays gives what a macro checks of each of its arguments.
-func (p *world) macroSays(src *source, m *cppsrc.Macro, depth int) []aspect {
-	if got, ok := p.says[m]; ok {
-		return got
-	}
-	p.says[m] = nil
-	says := make([]aspect, len(m.Params))
-	checks := false
-	for i := range m.Body.Tokens {
-		w := m.Body.Word(i)
-		checks = checks || w == "throw"
-		if !m.Body.Is(i+1, "(") || !m.Body.IsIdent(i) {
-			continue
-		}
-		if throwing(w) || w == "AT_ERROR" {
-			checks = true
-		}
-		if other := p.macro(src, w); other != nil && other != m && depth < mostSteps {
-			inner := p.macroSays(src, other, depth+1)
-			for k, arg := range m.Body.Split(span{First: i + 2, Last: m.Body.Mate(i + 1)}) {
-				if k < len(inner) {
-					p.give(m, arg, inner[k], says)
-					checks = checks || inner[k] != 0
-				}
-			}
-		}
-	}
-	if checks {
-		p.direct(m, says)
-		p.says[m] = says
-	} else if checksByName(m.Name) && len(m.Params) > 0 { // it calls a function that is looked at elsewhere
-		for i := range says {
-			says[i] = everything
-		}
-		p.says[m] = says
-	}
-	return p.says[m]
-}
-
-// give adds what is said of the parameters that an argument names.
-func (*world) give(m *cppsrc.Macro, arg span, as aspect, says []aspect) {
-	for i := arg.First; i < arg.Last; i++ {
-		if k := slices.Index(m.Params, m.Body.Word(i)); k >= 0 {
-			says[k] |= as
-		}
-	}
-}
-
-// direct adds what a macro's own condition says of its parameters.
-func (*world) direct(m *cppsrc.Macro, says []aspect) {
-	for i := range m.Body.Tokens {
-		k := slices.Index(m.Params, m.Body.Word(i))
-		if k < 0 {
-			continue
-		}
-		says[k] |= signs(m.Body, &check{}, i)
-		j := i + 1
-		for m.Body.Is(j, ")") { // (x).is_cuda()
-			j++
-		}
-		if m.Body.Is(j, ".") || m.Body.Is(j, "->") {
-			says[k] |= aspectOf[m.Body.Word(j+1)]
-		} else if m.Body.Is(i-1, "(") || m.Body.Is(i-1, ",") {
-			says[k] |= aspectOf[m.Body.Word(i-2)]
-		}
-	}
-}
-
 // state is what is known of a tensor where it is used: by how it came about, by the
 // checks before, by those of functions that it was handed to, and by what every
 // caller made sure of.
@@ -442,6 +363,9 @@ func (a *fn) ofParam(name string) (as aspect) {
 	}
 	for _, c := range a.calls {
 		as |= c.inside(a.def.Body.Last, name)
+	}
+	if a.eachHeld(name, a.def.Body.Last) {
+		as |= hasValues
 	}
 	a.states[key] = as
 	return as
@@ -576,8 +500,17 @@ func (a *fn) compared(name string, at int) (below, above bool) {
 func (a *fn) signsOf(c *check, name string) (as aspect) {
 	for _, i := range a.names(c.cond) {
 		if a.f.Is(i, name) {
-			as |= signs(a.f, c, i)
+			as |= a.signsAt(c, i)
 		}
+	}
+	return as
+}
+
+// signsAt is signs, where a number that is never negative needs no comparison from below.
+func (a *fn) signsAt(c *check, i int) aspect {
+	as := signs(a.f, c, i)
+	if as&hasUpper != 0 && a.natural(i) {
+		as |= hasLower
 	}
 	return as
 }

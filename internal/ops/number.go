@@ -66,10 +66,13 @@ func (l *looker) narrowed(a *fn) {
 }
 
 // kindOf is the kind of a variable; auto is that of a cast that it begins as.
-func (a *fn) kindOf(v *variable) kind {
+func (a *fn) kindOf(v *variable) kind { return kindOf(a.typeOf(v)) }
+
+// typeOf is the type of a variable, or of the cast that auto begins as.
+func (a *fn) typeOf(v *variable) string {
 	i := v.init.First
-	if k := kindOf(v.typ); k != otherKind || !strings.Contains(v.typ, "auto") || i >= v.init.Last {
-		return k
+	if kindOf(v.typ) != otherKind || !strings.Contains(v.typ, "auto") || i >= v.init.Last {
+		return v.typ
 	}
 	inner, value := span{}, i+1
 	switch {
@@ -82,9 +85,9 @@ func (a *fn) kindOf(v *variable) kind {
 		inner = span{First: i, Last: i + 1}
 	}
 	if inner.First >= inner.Last || inner.Last-inner.First > mostCast || value >= v.init.Last || a.behind(value) < v.init.Last {
-		return otherKind // the cast is only a part of it
+		return v.typ // the cast is only a part of it
 	}
-	return kindOf(strings.Join(a.wordsOf(inner), " "))
+	return strings.Join(a.wordsOf(inner), " ")
 }
 
 // behind is where the operand that begins at a token ends: (x), x.numel(), ns::f(x)[0].

@@ -2,7 +2,6 @@ package ops
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/andiron-dev/andiron/internal/cppsrc"
 )
@@ -52,7 +51,6 @@ func (a *fn) bounds(u use, v *variable, i int) bool {
 	if u.needs == hasUpper {
 		above = above && a.endsBefore(u, v.name, at)
 	}
-	below = below || strings.Contains(v.typ, "unsigned")
 	return (below || u.needs&hasLower == 0) && (above || u.needs&hasUpper == 0)
 }
 

@@ -22,6 +22,8 @@ const (
 	isThere                        // an optional has a value
 	hasLower                       // a number is held against something from below
 	hasUpper                       // and from above
+	mustHold                       // a macro throws unless it holds
+	mustFail                       // a macro throws where it holds
 )
 
 var aspectNames = []struct {

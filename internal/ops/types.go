@@ -1,6 +1,9 @@
 package ops
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // kind is what a type means here.
 type kind int
@@ -45,3 +48,15 @@ func kindOf(typ string) kind {
 }
 
 func (k kind) integer() bool { return k == integer32 || k == integer64 }
+
+// natural reports whether numbers of a type are never negative, so that what was negative
+// is large: k < n of size_t k = p[i] says what 0 <= p[i] && p[i] < n does.
+func natural(typ string) bool {
+	return !strings.Contains(typ, "*") && slices.ContainsFunc(strings.Fields(typ), func(w string) bool {
+		switch w {
+		case "unsigned", "size_t", "uint64_t", "uint32_t", "uint16_t", "uint8_t":
+			return true
+		}
+		return false
+	})
+}

@@ -11,7 +11,8 @@ type world struct {
 	sources  []*source
 	byName   map[string][]*fn // also by Class::name
 	macros   map[string]*cppsrc.Macro
-	aliases  map[string][]string // what the names of types stand for
+	aliases  map[string][]string               // what the names of types stand for
+	alike    map[*cppsrc.Macro][]*cppsrc.Macro // all definitions of the name in its file
 	says     map[*cppsrc.Macro][]aspect
 	entries  []*registration
 	autograd map[string]bool // namespaces and operators that are registered for autograd in a loop
@@ -27,10 +28,11 @@ const mostWork = 1 << 28
 
 // newWorld reads what the sources say together.
 func newWorld(sources []*source, steps int) *world {
-	p := &world{sources: sources, byName: map[string][]*fn{}, macros: map[string]*cppsrc.Macro{}, aliases: map[string][]string{}, says: map[*cppsrc.Macro][]aspect{}, autograd: map[string]bool{}, work: steps}
+	p := &world{sources: sources, byName: map[string][]*fn{}, macros: map[string]*cppsrc.Macro{}, alike: map[*cppsrc.Macro][]*cppsrc.Macro{}, aliases: map[string][]string{}, says: map[*cppsrc.Macro][]aspect{}, autograd: map[string]bool{}, work: steps}
 	for _, src := range sources {
 		src.macros = map[string]*cppsrc.Macro{}
 		src.types = readTypes(src.f)
+		defined := map[string][]*cppsrc.Macro{}
 		for name, words := range src.types.aliases {
 			means(p.aliases, name, words)
 		}
@@ -40,8 +42,14 @@ func newWorld(sources []*source, steps int) *world {
 				continue
 			}
 			src.macros[m.Name] = m
+			defined[m.Name] = append(defined[m.Name], m)
 			if p.macros[m.Name] == nil {
 				p.macros[m.Name] = m
+			}
+		}
+		for _, list := range defined {
+			for _, m := range list {
+				p.alike[m] = list
 			}
 		}
 		for _, d := range src.f.Functions {

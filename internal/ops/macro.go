@@ -1,0 +1,235 @@
+package ops
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/andiron-dev/andiron/internal/cppsrc"
+)
+
+// expanded is a check by a macro of the project: CHECK_INPUT(x), REQUIRE(x.dim() == 2).
+func (a *fn) expanded(m *cppsrc.Macro, args []span, at int) {
+	says := a.p.macroSays(a.src, m, 0)
+	if len(says) == 0 {
+		return
+	}
+	c := &check{at: at, cond: span{First: args[0].First, Last: args[len(args)-1].Last}, tensors: map[string]aspect{}, names: map[string]bool{}, hard: true}
+	for i, arg := range args {
+		if i >= len(says) {
+			break
+		}
+		for _, j := range a.names(arg) {
+			c.names[a.f.Word(j)] = true
+		}
+		for _, j := range a.outer(arg) {
+			c.says(a, j, says[i]&^(mustHold|mustFail))
+		}
+		if says[i]&(mustHold|mustFail|hasUpper) != 0 { // what x.size(0) of CHECK_EQ(x.size(0), n) says is checked as well
+			a.condition(arg, true).leaves = says[i]&mustFail != 0
+		}
+	}
+	a.checks = append(a.checks, c)
+}
+
+// macroSays gives what a macro checks of each of its arguments. Where a file defines it
+// several times, for one build and another, that is what it checks in all of them.
+func (p *world) macroSays(src *source, m *cppsrc.Macro, depth int) []aspect {
+	if got, ok := p.says[m]; ok {
+		return got
+	}
+	p.says[m] = nil
+	var says []aspect
+	some := false
+	for _, one := range p.alike[m] {
+		got, unseen := p.definitionSays(src, one, depth)
+		switch {
+		case got == nil && unseen: // it may check as the others do
+		case !some:
+			says, some = got, true
+		default:
+			says = says[:min(len(says), len(got))]
+			for k := range says {
+				says[k] &= got[k]
+			}
+		}
+	}
+	p.says[m] = says
+	return says
+}
+
+// definitionSays gives what one definition checks of each parameter, or nil if it checks
+// nothing, and whether it hands them to what is not seen.
+func (p *world) definitionSays(src *source, m *cppsrc.Macro, depth int) (says []aspect, unseen bool) {
+	says = make([]aspect, len(m.Params))
+	checks := false
+	for i := range m.Body.Tokens {
+		w := m.Body.Word(i)
+		checks = checks || ends[w]
+		if !m.Body.Is(i+1, "(") || !m.Body.IsIdent(i) || m.Body.Mate(i+1) < i {
+			continue
+		}
+		args := m.Body.Split(span{First: i + 2, Last: m.Body.Mate(i + 1)})
+		other := p.macro(src, w)
+		switch {
+		case len(args) == 0:
+		case w == "if":
+			if throwsBehind(m.Body, m.Body.Mate(i+1)+1) {
+				p.give(m, args[0], mustFail, says)
+			}
+		case throwing(w) && signOf[w[max(0, len(w)-3):]] != "":
+			checks = true
+			for _, arg := range args[:min(2, len(args))] {
+				for j := arg.First; j < arg.Last; j++ {
+					if k := paramAt(m, j); k >= 0 {
+						says[k] |= signs(m.Body, &check{sign: signOf[w[len(w)-3:]]}, j)
+					}
+				}
+			}
+		case throwing(w):
+			checks = true
+			p.give(m, args[0], mustHold, says)
+		case other != nil && other != m && depth < mostSteps:
+			inner := p.macroSays(src, other, depth+1)
+			for k, arg := range args[:min(len(args), len(inner))] {
+				p.give(m, arg, inner[k], says)
+				checks = checks || inner[k] != 0
+			}
+		default:
+			unseen = unseen || p.mayCheck(w) && slices.ContainsFunc(args, func(arg span) bool { return names(m, arg) })
+		}
+	}
+	switch {
+	case checks:
+		p.direct(m, says)
+	case unseen && checksByName(m.Name): // what it calls is looked at elsewhere
+		for i := range says {
+			says[i] = everything | mustHold
+		}
+	default:
+		return nil, unseen
+	}
+	return says, unseen
+}
+
+// mayCheck reports whether a call in a macro may throw: that of a function which does, or
+// which is not seen. assert is not there in a build for release.
+func (p *world) mayCheck(name string) bool {
+	if list := p.byName[name]; len(list) > 0 {
+		return slices.ContainsFunc(list[:min(len(list), mostTargets)], func(a *fn) bool {
+			throws := false
+			a.each(func(i int) {
+				w := a.f.Word(i)
+				throws = throws || ends[w] || throwing(w) || p.macro(a.src, w) != nil || checksByName(w)
+			})
+			return throws
+		})
+	}
+	return !notTypes[name] && !likely(name) && !saysOnly[name] && !strings.HasPrefix(name, "TORCH_WARN") && !strings.Contains(name, "DEBUG") && !strings.Contains(name, "LOG")
+}
+
+// saysOnly are functions and macros that go on whatever they are given.
+var saysOnly = words("assert printf fprintf puts fputs void bool decltype VLOG DCHECK log warn")
+
+// likely reports whether a name stands for its first argument: C10_UNLIKELY(!(cond)).
+func likely(name string) bool {
+	return name == "__builtin_expect" || strings.Contains(strings.ToLower(name), "likely")
+}
+
+// ends are the words that nothing goes on behind.
+var ends = words("throw AT_ERROR exit _exit quick_exit abort terminate")
+
+// throwsBehind reports whether what follows the head of an if throws, whatever else is so.
+func throwsBehind(f *cppsrc.File, i int) bool {
+	end := f.Mate(i)
+	if !f.Is(i, "{") {
+		for end = i; end < len(f.Tokens) && !f.Is(end, ";"); end++ {
+			end = max(end, f.Mate(end))
+		}
+	}
+	return throwsIn(f, i, end)
+}
+
+// throwsIn reports whether statements throw, whatever else is so.
+func throwsIn(f *cppsrc.File, i, end int) bool {
+	for ; i < end; i++ {
+		switch w := f.Word(i); {
+		case ends[w], throwing(w) && (f.Is(i+2, "false") || f.Is(i+2, "0")):
+			return true
+		case w == "if", w == "for", w == "while", w == "switch", w == "?":
+			return false
+		}
+	}
+	return false
+}
+
+// paramAt is the position of the parameter that a token of a macro is, or -1.
+func paramAt(m *cppsrc.Macro, i int) int {
+	if m.Body.Is(i, "__VA_ARGS__") {
+		return slices.Index(m.Params, "...")
+	}
+	return slices.Index(m.Params, m.Body.Word(i))
+}
+
+// names reports whether a part of a macro names a parameter.
+func names(m *cppsrc.Macro, s span) bool {
+	for i := s.First; i < s.Last; i++ {
+		if paramAt(m, i) >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// give adds what is said of the parameters that an argument names. That it has to hold is
+// said of one alone: (cond), !(cond), C10_UNLIKELY(!(cond)).
+func (*world) give(m *cppsrc.Macro, arg span, as aspect, says []aspect) {
+	for i := arg.First; i < arg.Last; i++ {
+		if k := paramAt(m, i); k >= 0 {
+			says[k] |= as &^ (mustHold | mustFail)
+		}
+	}
+	as &= mustHold | mustFail
+	for arg.First < arg.Last && as != 0 {
+		i := arg.First
+		switch w := m.Body.Word(i); {
+		case w == "!":
+			arg.First++
+			if as != mustHold|mustFail {
+				as ^= mustHold | mustFail
+			}
+		case w == "(" && m.Body.Mate(i) == arg.Last-1:
+			arg = span{First: i + 1, Last: arg.Last - 1}
+		case likely(w) && m.Body.Is(i+1, "(") && m.Body.Mate(i+1) == arg.Last-1:
+			list := m.Body.Split(span{First: i + 2, Last: arg.Last - 1})
+			if len(list) == 0 {
+				return
+			}
+			arg = list[0]
+		default:
+			if k := paramAt(m, i); k >= 0 && arg.Last == i+1 {
+				says[k] |= as
+			}
+			return
+		}
+	}
+}
+
+// direct adds what a macro's own condition says of its parameters.
+func (*world) direct(m *cppsrc.Macro, says []aspect) {
+	for i := range m.Body.Tokens {
+		k := slices.Index(m.Params, m.Body.Word(i))
+		if k < 0 {
+			continue
+		}
+		says[k] |= signs(m.Body, &check{}, i)
+		j := i + 1
+		for m.Body.Is(j, ")") { // (x).is_cuda()
+			j++
+		}
+		if m.Body.Is(j, ".") || m.Body.Is(j, "->") {
+			says[k] |= aspectOf[m.Body.Word(j+1)]
+		} else if m.Body.Is(i-1, "(") || m.Body.Is(i-1, ",") {
+			says[k] |= aspectOf[m.Body.Word(i-2)]
+		}
+	}
+}

@@ -1,0 +1,79 @@
+package ops
+
+import "testing"
+
+// A condition that a macro of the project is given counts as one of TORCH_CHECK where the
+// macro throws unless it holds, and does not where the macro goes on.
+func TestCheckingMacros(t *testing.T) {
+	const (
+		body = "#include <torch/extension.h>\n#include \"check.h\"\n" +
+			"at::Tensor f(const at::Tensor& x, const at::Tensor& y, const at::Tensor& idx, int64_t k) {\n" +
+			"OWN(x.is_cpu() && y.is_cpu() && idx.is_cpu(), \"CPU\");\nOWN(x.is_contiguous() && y.is_contiguous() && idx.is_contiguous(), \"contiguous\");\n" +
+			"OWN(x.scalar_type() == at::kFloat, \"float\");\nOWN(x.sizes() == y.sizes(), \"sizes\");\nOWN(k >= 0 && k < x.numel(), \"k\");\n" +
+			"auto o = at::empty(idx.sizes(), x.options());\nauto p = static_cast<const float*>(x.data_ptr()); auto r = y.data_ptr<float>(); auto q = idx.data_ptr<int64_t>(); auto w = o.data_ptr<float>();\n" +
+			"for (int64_t i = 0; i < x.numel(); ++i) w[0] += p[i] * r[i] + p[k];\n" +
+			"for (int64_t i = 0; i < idx.numel(); ++i) { OWN(q[i] >= 0 && q[i] < x.numel(), \"index\"); w[i] = p[q[i]]; }\nreturn o;\n}\n" +
+			"PYBIND11_MODULE(m, m) { m.def(\"f\", &f); }\n"
+		log = "void note(const char* what, bool ok);\nvoid note(const char* what, bool ok) { if (!ok) std::cerr << what; }\n"
+	)
+	// The last two take it for a check where a macro that throws names the number at all.
+	rules := []string{"OPS002", "OPS003", "OPS004", "OPS005", "OPS006", "OPS007"}
+	for head, fires := range map[string]int{ // how many of the rules
+		"#define OWN(cond, msg) do { if (!(cond)) throw std::runtime_error(msg); } while (0)":                                                        0,
+		"#define OWN(cond, msg) do { if (C10_UNLIKELY(!(cond))) { throw std::runtime_error(msg); } } while (0)":                                      0,
+		"#define OWN(cond, msg) if (__builtin_expect(!(cond), 0)) AT_ERROR(msg)":                                                                     0,
+		"#define OWN(cond, msg) if (!(cond)) { TORCH_CHECK(false, msg); }":                                                                           0,
+		"#define OWN(cond, msg) do { if (!(cond)) { fprintf(stderr, \"%s\", msg); exit(-1); } } while (0)":                                           0,
+		"#define OWN(...) TORCH_CHECK(__VA_ARGS__)":                                                                                                  0,
+		"#define OWN(cond, ...) TORCH_CHECK(cond, ##__VA_ARGS__)":                                                                                    0,
+		"#define OWN(cond, ...) TORCH_CHECK((cond), \"in \" #cond, __VA_ARGS__)":                                                                     0,
+		"#define REQUIRE(cond, msg) TORCH_CHECK(cond, msg)\n#define OWN(...) REQUIRE(__VA_ARGS__)":                                                   0,
+		"#define REFUSE(cond, msg) if (cond) throw std::runtime_error(msg)\n#define OWN(cond, msg) REFUSE(!(cond), msg)":                             0,
+		"#ifdef A\n#define OWN(cond, msg) TORCH_CHECK(cond, msg)\n#else\n#define OWN(cond, m) do { if (!(cond)) throw Error(m); } while (0)\n#endif": 0,
+		"#ifdef A\n#define OWN(cond, msg) TORCH_CHECK(cond, msg)\n#else\n#define OWN(cond, msg) ELSEWHERE(cond, msg)\n#endif":                        0,
+		"#define OWN_CHECK(cond, msg) ELSEWHERE(cond, msg)\n#define OWN OWN_CHECK\n#undef OWN\n#define OWN(cond, msg) OWN_CHECK(cond, msg)":          0,
+
+		"#define OWN(cond, msg) do { if (!(cond)) std::cerr << msg; } while (0)": 6,
+		"#define OWN(cond, msg)":                                                                                        6,
+		"#define OWN(cond, msg) ((void)(cond))":                                                                         6,
+		"#define OWN(cond, msg) assert((cond) && msg)":                                                                  6,
+		"#define OWN(cond, msg) TORCH_CHECK_DEBUG_ONLY(cond, msg)":                                                      6,
+		"#define OWN(cond, msg) if (!(cond)) TORCH_WARN(msg)":                                                           6,
+		"#define OWN(cond, msg) TORCH_CHECK(true, #cond)":                                                               4,
+		"#define OWN(cond, msg) TORCH_CHECK((cond) || lenient(), msg)":                                                  4,
+		"#define OWN(cond, msg) if (!(cond)) { if (strict) throw std::runtime_error(msg); }":                            4,
+		"#ifdef NDEBUG\n#define OWN(cond, msg) ((void)0)\n#else\n#define OWN(cond, msg) TORCH_CHECK(cond, msg)\n#endif": 6,
+		"#ifndef NDEBUG\n#define OWN(cond, msg) TORCH_CHECK(cond, msg)\n#else\n#define OWN(cond, msg)\n#endif":          6,
+		"#define OWN_CHECK(cond, msg) std::cerr << ((cond) ? \"\" : msg)\n#define OWN(cond, msg) OWN_CHECK(cond, msg)":  6,
+		log + "#define OWN_CHECK(cond, msg) note(msg, cond)\n#define OWN(cond, msg) OWN_CHECK(cond, msg)":               6,
+	} {
+		got := scanned(t, map[string]string{"check.h": "#pragma once\n#include <torch/extension.h>\n" + head + "\n", "op.cpp": body})
+		for i, r := range rules {
+			if list := ofRule(got, r); len(list) > 0 != (i < fires) {
+				t.Errorf("%s: %s %q", head, r, list)
+			}
+		}
+	}
+}
+
+// What a macro compares its argument with is held against a size as by TORCH_CHECK_EQ.
+func TestComparingMacros(t *testing.T) {
+	for _, tt := range []struct {
+		head, check string
+		quiet       bool
+	}{
+		{"#define SAME(a, b) TORCH_CHECK((a) == (b), #a)", "SAME(x.sizes(), y.sizes());", true},
+		{"#define SAME(a, b) TORCH_CHECK_EQ(a, b)", "SAME(x.numel(), y.numel());", true},
+		{"#define SAME(a, b) if ((a) != (b)) throw std::runtime_error(#a)", "SAME(x.numel(), y.numel());", true},
+		{"#define SAME(a, b) TORCH_CHECK((a) == (b), #a)", "SAME(x.dim(), y.dim());", false},
+		{"#define SOME(a) TORCH_CHECK((a) > 0, #a)", "SOME(y.numel());", false},
+		{"#define SAME(a, b) TORCH_CHECK(log_if((a) == (b)) || true, #a)", "", false},
+		{"#define SAME(a, b) if ((a) != (b)) std::cerr << #a", "SAME(x.numel(), y.numel());", false},
+	} {
+		got := ofRule(scanned(t, map[string]string{"op.cpp": "#include <torch/extension.h>\n" + tt.head + "\nvoid f(at::Tensor x, const at::Tensor& y) {\n" + tt.check + "\n" +
+			"auto p = x.data_ptr<float>(); auto q = y.data_ptr<float>(); for (int64_t i = 0; i < x.numel(); ++i) p[i] = q[i];\n}\nPYBIND11_MODULE(m, m) { m.def(\"f\", &f); }\n"}), "OPS004")
+		if len(got) == 0 != tt.quiet {
+			t.Errorf("%s %s: %q", tt.head, tt.check, got)
+		}
+	}
+}
