@@ -59,6 +59,25 @@ func TestMerge(t *testing.T) {
 	}
 }
 
+// TestTake: a call that a fault of the runner ended was not looked at, and the run says so.
+func TestTake(t *testing.T) {
+	rows := map[string]string{
+		`{"event": "row", "operator": "ns::f", "counts": {"valid": 3}}`:                                  "",
+		`{"event": "row", "operator": "ns::f", "counts": {"valid": 3}, "lost": 2, "failed": "Error: x"}`: "2 calls of ns::f (plain) could not be judged, as the runner failed: Error: x",
+	}
+	for row, want := range rows {
+		r := &run{byName: map[string]*opreport.Operator{"ns::f": {Name: "ns::f"}}, pools: map[string][]rawCase{}}
+		name := filepath.Join(t.TempDir(), "events")
+		if err := os.WriteFile(name, []byte(row+"\n"+`{"event": "end"}`+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		whole, err := r.take(name, opbuild.Built{Variant: opbuild.Plain})
+		if got := strings.Join(r.result.Incomplete, "\n"); err != nil || !whole || got != want || r.byName["ns::f"].Counts.Valid != 3 {
+			t.Errorf("%s: %v, %v, %q", row, whole, err, got)
+		}
+	}
+}
+
 func TestAgain(t *testing.T) {
 	tests := []struct{ kind, text, want string }{
 		{"crash", `{"args":[]}`, `{"args":[]}`},

@@ -382,6 +382,9 @@ func (r *run) take(name string, b opbuild.Built) (whole bool, err error) {
 	return opreport.ReadEvents(f, func(e opreport.Event) error {
 		key := opreport.FullName(e.Operator, e.Overload)
 		op := r.byName[key]
+		if op != nil && e.Event == "row" && e.Lost > 0 {
+			r.result.Incomplete = append(r.result.Incomplete, fmt.Sprintf("%s of %s (%s) could not be judged, as the runner failed: %s", count(e.Lost, "call", "calls"), key, b.Variant, e.Failed))
+		}
 		switch {
 		case op == nil:
 		case e.Event == "finding":

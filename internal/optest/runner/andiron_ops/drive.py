@@ -50,6 +50,7 @@ SANITIZER = re.compile(r"^SUMMARY: (.*)$|^(\S+:\d+(?::\d+)?: runtime error: .*)$
 REFUSED = re.compile(
     r"AddressSanitizer: (?:requested allocation size|allocation-size-too-big|out of memory|out-of-memory|calloc-overflow|allocator is trying)"
 )
+OUT_OF_MEMORY = re.compile(r"MemoryError|bad_alloc|allocate memory|out of memory")
 ABORT = re.compile(
     r"^(?:\*\*\* )?((?:free|malloc|realloc|corrupted|double free|munmap_chunk|terminate called|stack smashing|\S*Assertion).*)$|"
     r"^.*(Assertion .* failed.*)$", re.M
@@ -170,7 +171,7 @@ class OperatorRun:
         self.errors = {}
         self.left = set()  # ways out that were searched for leaks
         self.valid = []
-        self.lost = 0
+        self.lost, self.failed = 0, ""  # calls that a fault of ours ended, and what the first was
         self.stage = "seeds"
         self.kept = []
         self.on_gpu = self.settings["device"] == "cuda"
@@ -256,12 +257,7 @@ class OperatorRun:
     def raised(self, case, answer):
         kind, message = answer["type"], answer["message"]
         skeleton = f"{kind}: {making.skeleton(message)}"
-        if (
-            kind == "MemoryError"
-            or "bad_alloc" in message
-            or "allocate memory" in message
-            or "out of memory" in message
-        ):
+        if OUT_OF_MEMORY.search(f"{kind}: {message}"):
             return
         if skeleton not in self.errors and not case.get("ask"):
             self.errors[skeleton] = case
@@ -301,8 +297,12 @@ class OperatorRun:
                 self.slow += how == "time"
             return
         if how == "exit code 70":
+            said = exception(answer["output"])
+            if OUT_OF_MEMORY.search(said):
+                self.counts["limit"] += 1
+                return
             self.lost += 1  # the worker itself failed
-            self.skipped.setdefault(case.get("ask", "call"), "the runner failed: " + last_line(answer["output"]))
+            self.failed = self.failed or said
             return
         if REFUSED.search(answer["output"]):
             self.counts["limit"] += 1  # without the sanitizer it is an exception: there is no such memory
@@ -590,7 +590,7 @@ class OperatorRun:
         self.event(
             event="row", operator=self.op["name"], overload=self.op["overload"], counts=self.counts, asked=self.asked,
             skipped=self.skipped, pool=self.pool(), cut=cut, stage=self.stage, watched=self.watched(),
-            broken=[c for c in self.broke if easy(c)],
+            broken=[c for c in self.broke if easy(c)], lost=self.lost, failed=self.failed,
         )  # fmt: skip
 
     def watched(self):
@@ -695,8 +695,11 @@ def first_line(text):
     return text.strip().splitlines()[0][:300] if text.strip() else ""
 
 
-def last_line(text):
-    return text.strip().splitlines()[-1][:200] if text.strip() else ""
+def exception(text):
+    """What the last traceback of a text ends with, in one line."""
+    _, _, last = text.rpartition("Traceback (most recent call last):")
+    said = [line for line in last.splitlines() if line and not line[0].isspace()]
+    return first_line("\n".join(said))
 
 
 def start(plan):
