@@ -275,7 +275,8 @@ class OperatorRun:
             return
         output = self.child.printed()
         for kind, text, block in remarks(output):
-            frame = extension_frame(block, self.settings["sources"])
+            own = touched if kind == "poison" else extension_frame
+            frame = own(block, self.settings["sources"])
             if frame:
                 found = steadied({"kind": kind, "detail": text, "output": block, "phase": phase})
                 found["key"] = f"{found['detail']} {frame}"
@@ -653,17 +654,33 @@ def extension_frame(output, sources):
     return m[1] if m else ""
 
 
+def touched(report, sources):
+    """The place in the project that looked at what nobody wrote, as valgrind says it.
+
+    What a library without names of lines looks at is no fault of who called it: vector code
+    reads what it drops again.
+    """
+    for line in report.splitlines()[1:]:
+        m = re.match(r"==\d+== +(?:at|by) 0x[0-9A-F]+: .* \((?:(/[^()]+:\d+)|in [^()]*/vgpreload_[^()]*)\)$", line)
+        if m is None:
+            return ""
+        if m[1] and m[1].startswith(sources + "/"):
+            return m[1]
+    return ""
+
+
 def remarks(output):
     """What is said of calls that came back: a kind, a sentence, and the report."""
-    for block in re.split(
-        r"^(?=={18}$|==\d+== (?:Invalid|Mismatched|Source and)|\S+:\d+:\d+: runtime error)", output, flags=re.M
-    ):
+    for block in re.split(r"^(?=={18}$|==\d+== \S|\S+:\d+:\d+: runtime error)", output, flags=re.M):
         m = re.search(r"^WARNING: ThreadSanitizer: (.*?)(?: \(pid=\d+\))?$", block, re.M)
         if m:
             yield "race", m[1], block
         m = re.search(r"^==\d+== ((?:Invalid|Mismatched|Source and).*)$", block, re.M)
         if m:
             yield "crash", m[1], block
+        m = re.search(r"^==\d+== ((?:Conditional jump|Use of uninitialised).*)$", block, re.M)
+        if m:
+            yield "poison", m[1], block
         m = re.search(r"runtime error: (.*)$", block, re.M)
         if m:
             yield "crash", "runtime error: " + m[1], block
