@@ -41,9 +41,9 @@ at::Tensor many(const at::Tensor& x, int64_t written) {
   for (int64_t i = 0; i < written; ++i) kept.data_ptr<float>()[i] = c.data_ptr<float>()[i];
   int64_t n = 0;
   for (int64_t i = 0; i < c.numel(); ++i) {
-    if (kept.data_ptr<float>()[i] > 0) ++n; // nobody wrote
+    if (kept.data_ptr<float>()[i] > 0) ++n; // nobody wrote this
   }
-  return at::full({n}, 1).softmax(0, at::kFloat);
+  return at::full({n}, 1).softmax(0, at::kFloat); // goes by it
 }
 
 at::Tensor many_bad(const at::Tensor& x) {
@@ -105,7 +105,8 @@ func TestRealValgrind(t *testing.T) {
 		case strings.HasSuffix(name, "_good") && (f.Rule == "OPS100" || f.Rule == "OPS102"):
 			t.Errorf("the twin %s is accused: %s %q", name, f.Message, f.Evidence)
 		case f.Rule == "OPS100" && f.Where.Line == line("// reads beyond") && strings.Contains(evidence, "READ of size 4") && strings.Contains(evidence, "under valgrind"),
-			f.Rule == "OPS102" && f.Where.Line == line("// nobody wrote") && strings.Contains(evidence, "under valgrind"):
+			// A compiler may count without a branch, so that the size is the first that goes by it.
+			f.Rule == "OPS102" && f.Where.Line >= line("// nobody wrote this") && f.Where.Line <= line("// goes by it") && strings.Contains(evidence, "under valgrind"):
 			found[name] = true
 		}
 	}
