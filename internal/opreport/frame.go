@@ -63,10 +63,14 @@ func Access(output string) string {
 		}
 		return fmt.Sprintf("%s of size %s", strings.ToUpper(m[2]), m[3])
 	}
+	if m := valgrindInvalid.FindStringSubmatch(output); m != nil {
+		return fmt.Sprintf("%s of size %s", strings.ToUpper(m[1]), m[2])
+	}
 	return strings.TrimSuffix(access.FindString(output), " at")
 }
 
 var (
 	access            = regexp.MustCompile(`(?m)^(READ|WRITE) of size \d+`)
+	valgrindInvalid   = regexp.MustCompile(`(?m)^==\d+== Invalid (read|write) of size (\d+)$`)
 	deviceInvalidLine = regexp.MustCompile(`(?m)^(?:Error: )?Invalid __(\w+)__ (\w+) of size (\d+)`)
 )

@@ -135,6 +135,8 @@ type Event struct {
 	Skipped  map[string]string `json:"skipped"`
 	Pool     []json.RawMessage `json:"pool"`
 	Cut      string            `json:"cut"`
+	Lost     int               `json:"lost"`   // calls that a fault of the runner ended
+	Failed   string            `json:"failed"` // what the first of these was
 	Stage    string            `json:"stage"`
 	Watched  []json.RawMessage `json:"watched"`
 	Broken   []json.RawMessage `json:"broken"`
@@ -160,7 +162,7 @@ func ReadEvents(r io.Reader, each func(Event) error) (whole bool, err error) {
 		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
 			return false, nil //nolint:nilerr // the runner died while it wrote
 		}
-		for _, s := range []*string{&e.Detail, &e.Values, &e.Output, &e.Key, &e.How, &e.Phase, &e.Cut} {
+		for _, s := range []*string{&e.Detail, &e.Values, &e.Output, &e.Key, &e.How, &e.Phase, &e.Cut, &e.Failed} {
 			*s = cut(*s)
 		}
 		if e.Event == "end" {

@@ -73,6 +73,9 @@ func TestTop(t *testing.T) {
 	if got := Access(asan); got != "WRITE of size 4" {
 		t.Errorf("access %q", got)
 	}
+	if got := Access("==7== Invalid write of size 4\n==7==    at 0x4C2: f (/p/src/op.cpp:57)\n"); got != "WRITE of size 4" {
+		t.Errorf("access %q", got)
+	}
 	if got := Access("nothing"); got != "" {
 		t.Errorf("access %q", got)
 	}

@@ -49,7 +49,7 @@ var testHang = &rule.Rule{
 var testPoison = &rule.Rule{
 	ID: "OPS102", Title: "A result that depends on memory nobody wrote", Strategy: finding.CustomOps,
 	Severity: finding.High, Since: since, Refs: []string{"CWE-457", "CWE-125"},
-	Text: "The same call gives different results when fresh memory holds other bytes. The operator reads beyond its tensors, or hands on elements of an output that it never wrote: they may hold what another request left there.",
+	Text: "The same call gives different results when fresh memory holds other bytes. The operator reads beyond its tensors, or hands on elements of an output that it never wrote: they may hold what another request left there. Or valgrind saw it decide, or go to an address, by such memory.",
 	Fix:  "write every element of the output, or begin with at::zeros, and hold every index against the size of what it indexes",
 }
 
@@ -265,7 +265,7 @@ func testSeverity(o *opreport.Operator, f *opreport.Found, r *rule.Rule) finding
 // corrupts is true of a crash that came of memory that was written and is not the operator's.
 func corrupts(f *opreport.Found) bool {
 	return strings.HasPrefix(opreport.Access(f.Output), "WRITE") || slices.ContainsFunc(
-		[]string{"heap-use-after-free", "double-free", "attempting free", "stack smashing", "corrupted", "free(): ", "malloc(): "},
+		[]string{"heap-use-after-free", "double-free", "attempting free", "Invalid free()", "stack smashing", "corrupted", "free(): ", "malloc(): "},
 		func(s string) bool { return strings.Contains(f.Detail, s) || strings.Contains(f.Key, s) })
 }
 

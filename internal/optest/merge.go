@@ -15,7 +15,7 @@ var crashing = []string{"crash", "device"}
 var shown = []string{"leak", "poison", "cuda-error"}
 
 // locates says of which build a tool knows the places.
-var locates = map[string]string{"asan": "plain", "memcheck": string(OnGPU), "initcheck": string(OnGPU)}
+var locates = map[string]string{"asan": "plain", "valgrind": "plain", "memcheck": string(OnGPU), "initcheck": string(OnGPU)}
 
 var plainly = map[string]string{"plain": "the plain build: ", string(OnGPU): "without compute-sanitizer: "}
 
@@ -77,8 +77,11 @@ func standsFor(f, have opreport.Found) bool {
 
 // underTool says of what another build showed that it was not it alone.
 func underTool(build string) string {
-	if plainer := locates[build]; plainer == string(OnGPU) {
+	switch {
+	case locates[build] == string(OnGPU):
 		return "under compute-sanitizer " + build + ": "
+	case build == "valgrind":
+		return "under valgrind: "
 	}
 	return ""
 }

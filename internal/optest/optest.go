@@ -78,6 +78,7 @@ type run struct {
 	noGPU     string               // why no call is made on a GPU
 	watched   map[string][]rawCase // calls on the GPU that compute-sanitizer looks at
 	broken    map[string][]rawCase // those that ended what a process may ask of the GPU
+	under     underValgrind
 }
 
 // Run tests all operators of a project. If the context ends, it returns what was seen
@@ -132,7 +133,7 @@ func (r *run) all(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := r.valgrind(ctx); err != nil {
+	if err := r.underValgrind(ctx); err != nil {
 		return err
 	}
 	return r.onGPU(ctx)

@@ -53,9 +53,56 @@ func TestMerge(t *testing.T) {
 		}
 	}
 
+	wild := opreport.Found{Kind: "crash", Key: "Invalid read of size 4 /p/op.cpp:7", Detail: "Invalid read of size 4", Build: string(valgrind), Times: 1, Where: at}
+	if got := merge([]opreport.Found{plain}, wild); len(got) != 1 || got[0].Where != at || got[0].Also != "the plain build: "+plain.Detail {
+		t.Errorf("under valgrind: %+v", got)
+	}
+	if got := merge([]opreport.Found{located}, wild); len(got) != 1 || got[0].Build != "asan" {
+		t.Errorf("under valgrind, what asan saw: %+v", got)
+	}
+	unset := opreport.Found{Kind: "poison", Detail: "Conditional jump or move depends on uninitialised value(s)", Build: string(valgrind), Times: 1, Where: at}
+	if got := merge([]opreport.Found{poison}, unset); len(got) != 1 || got[0].Where != at || got[0].Build != "plain" || got[0].Also != "under valgrind: "+unset.Detail {
+		t.Errorf("under valgrind: %+v", got)
+	}
+
 	leak := merge([]opreport.Found{{Kind: "leak", Build: "plain", Detail: "each call keeps 32 bytes"}}, opreport.Found{Kind: "leak", Build: "asan", Detail: "memory is lost", Values: "Direct leak of 320 bytes", Where: at})
 	if len(leak) != 1 || leak[0].Detail != "each call keeps 32 bytes" || leak[0].Where != at || leak[0].Also != "memory is lost: Direct leak of 320 bytes" {
 		t.Errorf("%+v", leak)
+	}
+}
+
+// TestTake: a call that a fault of the runner ended was not looked at, and the run says so.
+func TestTake(t *testing.T) {
+	rows := map[string]string{
+		`{"event": "row", "operator": "ns::f", "counts": {"valid": 3}}`:                                  "",
+		`{"event": "row", "operator": "ns::f", "counts": {"valid": 3}, "lost": 2, "failed": "Error: x"}`: "2 calls of ns::f (plain) could not be judged, as the runner failed: Error: x",
+	}
+	for row, want := range rows {
+		r := &run{byName: map[string]*opreport.Operator{"ns::f": {Name: "ns::f"}}, pools: map[string][]rawCase{}}
+		name := filepath.Join(t.TempDir(), "events")
+		if err := os.WriteFile(name, []byte(row+"\n"+`{"event": "end"}`+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		whole, err := r.take(name, opbuild.Built{Variant: opbuild.Plain})
+		if got := strings.Join(r.result.Incomplete, "\n"); err != nil || !whole || got != want || r.byName["ns::f"].Counts.Valid != 3 {
+			t.Errorf("%s: %v, %v, %q", row, whole, err, got)
+		}
+	}
+}
+
+func TestUnderValgrind(t *testing.T) {
+	var u underValgrind
+	u.add(&opreport.Event{Counts: opreport.Counts{Limit: 2}})
+	if got := u.missed(); got != "under valgrind no call was done within the limits of a call" {
+		t.Errorf("none: %q", got)
+	}
+	u.add(&opreport.Event{Counts: opreport.Counts{Valid: 3, Raised: 1, Crashed: 1}})
+	if got := u.note() + "|" + u.missed(); got != "7 calls of 2 operators: those of the tests, and those that were found; 2 of them took more than a call may|" {
+		t.Errorf("some: %q", got)
+	}
+	u.add(&opreport.Event{Cut: "its time was up"})
+	if got := u.missed(); got != "under valgrind the time was up before all calls of 1 operator were made" {
+		t.Errorf("cut: %q", got)
 	}
 }
 

@@ -121,6 +121,7 @@ type settings struct {
 	Rounds      int      `json:"thread_rounds"`
 	Sources     string   `json:"sources"`
 	Device      string   `json:"device"`
+	ToolLog     string   `json:"tool_log"` // where valgrind writes, a file for each process: a dot and its number stand behind; or empty
 }
 
 const (
@@ -328,6 +329,7 @@ type drive struct {
 	asks      []string
 	replay    map[string][]rawCase
 	env       []string
+	toolLog   string
 }
 
 // drive makes all calls in one build, and takes in what was found. It says whether the
@@ -341,7 +343,7 @@ func (r *run) drive(ctx context.Context, b opbuild.Built, d drive) (whole bool, 
 		Events: filepath.Join(r.Work, d.name+".events"), Dir: b.Dir,
 		Settings: &settings{
 			Seed: r.Seed, Oracles: d.oracles, Sanitizer: d.sanitizer, Memory: caseMemory, Resident: caseResident, CaseSeconds: caseSeconds,
-			Only: d.only, Asks: append([]string{}, d.asks...), Tripwire: r.tripwire, Rounds: 12, Sources: r.Project.Dir, Device: "cpu",
+			Only: d.only, Asks: append([]string{}, d.asks...), Tripwire: r.tripwire, Rounds: 12, Sources: r.Project.Dir, Device: "cpu", ToolLog: d.toolLog,
 		},
 	}
 	if d.device != "" {
@@ -382,8 +384,13 @@ func (r *run) take(name string, b opbuild.Built) (whole bool, err error) {
 	return opreport.ReadEvents(f, func(e opreport.Event) error {
 		key := opreport.FullName(e.Operator, e.Overload)
 		op := r.byName[key]
+		if op != nil && e.Event == "row" && e.Lost > 0 {
+			r.result.Incomplete = append(r.result.Incomplete, fmt.Sprintf("%s of %s (%s) could not be judged, as the runner failed: %s", count(e.Lost, "call", "calls"), key, b.Variant, e.Failed))
+		}
 		switch {
 		case op == nil:
+		case e.Event == "row" && b.Variant == valgrind:
+			r.under.add(&e)
 		case e.Event == "finding":
 			r.add(op, e.Found(string(b.Variant)), b)
 		case e.Event == "row" && b.Variant == opbuild.Plain:

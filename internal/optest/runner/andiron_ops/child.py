@@ -70,12 +70,23 @@ def serve(make, settings, requests, answers, log):
     sys.stdout.flush()
 
 
+def written(log, begin):
+    """A log from a place on. The beginning says what went wrong, and the end how it ended."""
+    size = os.fstat(log).st_size - begin
+    if size <= TAIL:
+        return os.pread(log, TAIL, begin).decode("utf-8", "replace")
+    half = TAIL // 2
+    ends = os.pread(log, half, begin) + b"\n...\n" + os.pread(log, half, begin + size - half)
+    return ends.decode("utf-8", "replace")
+
+
 class Child:
     """The parent's side."""
 
     def __init__(self, make, settings, log):
         self.settings, self.log = settings, log
         self.buffer = b""
+        self.seen = 0  # bytes of the tool's log that are of earlier calls
         emptied(log)
         take, self.requests = os.pipe()
         self.answers, give = os.pipe()
@@ -96,9 +107,14 @@ class Child:
                 os._exit(code)
         os.close(take)
         os.close(give)
+        # Valgrind keeps the stderr that it was started with, whatever becomes of ours, so that
+        # it is told a file: this is what it makes of the name in this process.
+        self.tool_log = f"{settings['tool_log']}.{self.pid}" if settings["tool_log"] else ""
 
     def ask(self, case, seconds):
         """The answer, or how the child ended instead."""
+        if self.tool_log and os.path.exists(self.tool_log):
+            self.seen = os.path.getsize(self.tool_log)
         try:
             os.write(self.requests, json.dumps(case).encode() + b"\n")
         except OSError:
@@ -135,7 +151,7 @@ class Child:
     def ended(self, phase, kill, limit):
         if kill:
             os.kill(self.pid, signal.SIGKILL)
-        status = self.close()
+        status = self.waited()
         how = (
             f"signal {signal.Signals(os.WTERMSIG(status)).name}"
             if os.WIFSIGNALED(status)
@@ -143,26 +159,35 @@ class Child:
         )
         if limit == "time":
             how = "time"
-        return {"status": "crashed", "how": limit or how, "phase": phase, "output": self.printed()}
+        output = self.printed()
+        self.forget()
+        return {"status": "crashed", "how": limit or how, "phase": phase, "output": output}
 
     def printed(self):
-        size = os.fstat(self.log).st_size
-        return (
-            os.pread(self.log, TAIL, max(0, size - TAIL)).decode("utf-8", "replace")
-            if size <= TAIL
-            else self.ends(size)
-        )
+        """What was printed since the last request, and what the tool wrote to its own log."""
+        return written(self.log, 0) + self.reported()
 
-    def ends(self, size):
-        """The beginning says what went wrong, and the end how it ended."""
-        half = TAIL // 2
-        return (os.pread(self.log, half, 0) + b"\n...\n" + os.pread(self.log, half, size - half)).decode(
-            "utf-8", "replace"
-        )
+    def reported(self):
+        """What valgrind said since the last request."""
+        if not self.tool_log or not os.path.exists(self.tool_log):
+            return ""
+        log = os.open(self.tool_log, os.O_RDONLY)
+        try:
+            return written(log, self.seen)
+        finally:
+            os.close(log)
+
+    def forget(self):
+        """Removes the tool's log, of which each process has one."""
+        if self.tool_log and os.path.exists(self.tool_log):
+            os.unlink(self.tool_log)
 
     def close(self):
-        if self.pid is None:
-            return 0
+        if self.pid is not None:
+            self.waited()
+            self.forget()
+
+    def waited(self):
         for fd in (self.requests, self.answers):
             os.close(fd)
         end = time.monotonic() + 5

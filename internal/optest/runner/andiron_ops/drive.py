@@ -50,6 +50,7 @@ SANITIZER = re.compile(r"^SUMMARY: (.*)$|^(\S+:\d+(?::\d+)?: runtime error: .*)$
 REFUSED = re.compile(
     r"AddressSanitizer: (?:requested allocation size|allocation-size-too-big|out of memory|out-of-memory|calloc-overflow|allocator is trying)"
 )
+OUT_OF_MEMORY = re.compile(r"MemoryError|bad_alloc|allocate memory|out of memory")
 ABORT = re.compile(
     r"^(?:\*\*\* )?((?:free|malloc|realloc|corrupted|double free|munmap_chunk|terminate called|stack smashing|\S*Assertion).*)$|"
     r"^.*(Assertion .* failed.*)$", re.M
@@ -170,7 +171,7 @@ class OperatorRun:
         self.errors = {}
         self.left = set()  # ways out that were searched for leaks
         self.valid = []
-        self.lost = 0
+        self.lost, self.failed = 0, ""  # calls that a fault of ours ended, and what the first was
         self.stage = "seeds"
         self.kept = []
         self.on_gpu = self.settings["device"] == "cuda"
@@ -256,12 +257,7 @@ class OperatorRun:
     def raised(self, case, answer):
         kind, message = answer["type"], answer["message"]
         skeleton = f"{kind}: {making.skeleton(message)}"
-        if (
-            kind == "MemoryError"
-            or "bad_alloc" in message
-            or "allocate memory" in message
-            or "out of memory" in message
-        ):
+        if OUT_OF_MEMORY.search(f"{kind}: {message}"):
             return
         if skeleton not in self.errors and not case.get("ask"):
             self.errors[skeleton] = case
@@ -279,7 +275,8 @@ class OperatorRun:
             return
         output = self.child.printed()
         for kind, text, block in remarks(output):
-            frame = extension_frame(block, self.settings["sources"])
+            own = touched if kind == "poison" else extension_frame
+            frame = own(block, self.settings["sources"])
             if frame:
                 found = steadied({"kind": kind, "detail": text, "output": block, "phase": phase})
                 found["key"] = f"{found['detail']} {frame}"
@@ -301,8 +298,12 @@ class OperatorRun:
                 self.slow += how == "time"
             return
         if how == "exit code 70":
+            said = exception(answer["output"])
+            if OUT_OF_MEMORY.search(said):
+                self.counts["limit"] += 1
+                return
             self.lost += 1  # the worker itself failed
-            self.skipped.setdefault(case.get("ask", "call"), "the runner failed: " + last_line(answer["output"]))
+            self.failed = self.failed or said
             return
         if REFUSED.search(answer["output"]):
             self.counts["limit"] += 1  # without the sanitizer it is an exception: there is no such memory
@@ -590,7 +591,7 @@ class OperatorRun:
         self.event(
             event="row", operator=self.op["name"], overload=self.op["overload"], counts=self.counts, asked=self.asked,
             skipped=self.skipped, pool=self.pool(), cut=cut, stage=self.stage, watched=self.watched(),
-            broken=[c for c in self.broke if easy(c)],
+            broken=[c for c in self.broke if easy(c)], lost=self.lost, failed=self.failed,
         )  # fmt: skip
 
     def watched(self):
@@ -653,17 +654,33 @@ def extension_frame(output, sources):
     return m[1] if m else ""
 
 
+def touched(report, sources):
+    """The place in the project that looked at what nobody wrote, as valgrind says it.
+
+    What a library without names of lines looks at is no fault of who called it: vector code
+    reads what it drops again.
+    """
+    for line in report.splitlines()[1:]:
+        m = re.match(r"==\d+== +(?:at|by) 0x[0-9A-F]+: .* \((?:(/[^()]+:\d+)|in [^()]*/vgpreload_[^()]*)\)$", line)
+        if m is None:
+            return ""
+        if m[1] and m[1].startswith(sources + "/"):
+            return m[1]
+    return ""
+
+
 def remarks(output):
     """What is said of calls that came back: a kind, a sentence, and the report."""
-    for block in re.split(
-        r"^(?=={18}$|==\d+== (?:Invalid|Mismatched|Source and)|\S+:\d+:\d+: runtime error)", output, flags=re.M
-    ):
+    for block in re.split(r"^(?=={18}$|==\d+== \S|\S+:\d+:\d+: runtime error)", output, flags=re.M):
         m = re.search(r"^WARNING: ThreadSanitizer: (.*?)(?: \(pid=\d+\))?$", block, re.M)
         if m:
             yield "race", m[1], block
         m = re.search(r"^==\d+== ((?:Invalid|Mismatched|Source and).*)$", block, re.M)
         if m:
             yield "crash", m[1], block
+        m = re.search(r"^==\d+== ((?:Conditional jump|Use of uninitialised).*)$", block, re.M)
+        if m:
+            yield "poison", m[1], block
         m = re.search(r"runtime error: (.*)$", block, re.M)
         if m:
             yield "crash", "runtime error: " + m[1], block
@@ -695,8 +712,11 @@ def first_line(text):
     return text.strip().splitlines()[0][:300] if text.strip() else ""
 
 
-def last_line(text):
-    return text.strip().splitlines()[-1][:200] if text.strip() else ""
+def exception(text):
+    """What the last traceback of a text ends with, in one line."""
+    _, _, last = text.rpartition("Traceback (most recent call last):")
+    said = [line for line in last.splitlines() if line and not line[0].isspace()]
+    return first_line("\n".join(said))
 
 
 def start(plan):

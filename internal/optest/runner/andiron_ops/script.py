@@ -54,6 +54,8 @@ def seen(found):
 def sanitizer(kind, build):
     """How to build for what a sanitizer showed, and what is put before Python."""
     preloaded = os.environ.get("LD_PRELOAD", "")
+    if "vgpreload_memcheck" in preloaded:
+        return ",\nbuilt with -g, so that valgrind knows its lines", "PYTHONMALLOC=malloc valgrind "
     for library, (flag, settings) in SANITIZERS.items():
         if library in preloaded and kind != "leak":
             libraries = ":".join(f"$(gcc -print-file-name={n})" for n in (library + ".so", "libstdc++.so.6"))
