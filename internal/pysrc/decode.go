@@ -26,8 +26,9 @@ var (
 	blankRE  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[ \t\f]*(?:#|$)`) })
 )
 
-// decode gives source as UTF-8 without its byte order mark.
-func decode(src []byte) (string, error) {
+// decode gives source as UTF-8 without its byte order mark. Python refuses all of a file
+// in which a byte is not UTF-8; here the rest is read, and errs has where that is.
+func decode(src []byte, errs *errorList) (string, error) {
 	rest, marked := bytes.CutPrefix(src, bom)
 	name := cookie(rest)
 	if plain := codec(name); marked && plain != "utf8" && name != "" {
@@ -35,10 +36,7 @@ func decode(src []byte) (string, error) {
 	}
 	switch codec(name) {
 	case "", "utf8":
-		if !utf8.Valid(rest) {
-			return "", errors.New("the bytes are not UTF-8, and no other encoding is declared")
-		}
-		return string(rest), nil
+		return readable(rest, errs), nil
 	case "ascii", "usascii", "646":
 		if !isASCII(rest) {
 			return "", errors.New("the bytes are not ASCII, which is declared")
@@ -94,6 +92,23 @@ func codec(name string) string {
 		return "utf8"
 	}
 	return name
+}
+
+// readable has a replacement character for each byte that is not UTF-8.
+func readable(src []byte, errs *errorList) string {
+	if utf8.Valid(src) {
+		return string(src)
+	}
+	out := make([]byte, 0, len(src)+len(src)/8)
+	for len(src) > 0 {
+		r, n := utf8.DecodeRune(src)
+		if r == utf8.RuneError && n == 1 {
+			errs.add(len(out), "the byte is not UTF-8, and no other encoding is declared")
+		}
+		out = utf8.AppendRune(out, r)
+		src = src[n:]
+	}
+	return string(out)
 }
 
 func isASCII(b []byte) bool {

@@ -55,12 +55,12 @@ func Parse(src []byte, lim Limits) (*File, error) {
 	if int64(len(src)) > lim.MaxBytes {
 		return nil, bounded.Exceeded("bytes of Python source", lim.MaxBytes)
 	}
-	text, err := decode(src)
+	errs := &errorList{most: lim.MaxErrors}
+	text, err := decode(src, errs)
 	if err != nil {
 		return nil, err
 	}
 	f := &File{Text: text}
-	errs := &errorList{most: lim.MaxErrors}
 	space, ok := tokenSpace.Get().(*[]token)
 	if !ok {
 		space = new([]token)

@@ -199,7 +199,6 @@ func TestEncodings(t *testing.T) {
 		{"# coding: latin-1\nx = '\xe9'", "# coding: latin-1\nx = 'é'", ""},
 		{"#!/bin/sh\n# vim: set fileencoding=cp1252 :\nx = '\x80'", "#!/bin/sh\n# vim: set fileencoding=cp1252 :\nx = '€'", ""},
 		{"x = 1\n# coding: utf-7\n", "x = 1\n# coding: utf-7\n", ""}, // too late to count
-		{"x = '\xe9'", "", "not UTF-8"},
 		{"# coding: utf-7\n+AHgAPQAx-", "", `"utf-7" is not one that is read`},
 		{"# coding: raw_unicode_escape\n", "", `"raw_unicode_escape" is not one`},
 		{"\xef\xbb\xbf# coding: latin-1\n", "", "a byte order mark of UTF-8"},
@@ -213,6 +212,16 @@ func TestEncodings(t *testing.T) {
 			}
 		case err != nil || f.Text != tt.text:
 			t.Errorf("%q: %v", tt.src, err)
+		}
+	}
+	// What is around a byte that is not UTF-8 is read.
+	f, err := Parse([]byte("import torch\n# J\xf6rg, \xe9\ntorch.load(p)\n"), Limits{})
+	if err != nil || len(f.Body) != 2 || len(f.Errors) != 2 {
+		t.Fatalf("%v %+v", err, f)
+	}
+	for i, want := range []int{4, 9} {
+		if line, col := f.Place(int32(f.Errors[i].Offset)); line != 2 || col != want || !strings.Contains(f.Errors[i].What, "not UTF-8") {
+			t.Errorf("%d:%d: %s", line, col, f.Errors[i].What)
 		}
 	}
 	if _, err := Parse(make([]byte, 11), Limits{MaxBytes: 10}); err == nil {
