@@ -11,14 +11,17 @@ type hashers struct {
 	gives    map[*pysrc.Scope]hasher // functions whose result is a digest of what they are given
 	compares map[*pysrc.Scope]bool   // or whether one is as it should be
 	calls    map[*pysrc.Scope][]*pysrc.Invocation
-	kinds    map[*pysrc.Call]hasher  // calls that give a digest, or a verdict of one
-	lookups  map[*pysrc.Compare]bool // tests whether one is in a list that is written out
-	verdicts map[*pysrc.Call]bool    // calls of such functions of other files
-	verified map[*pysrc.Scope]proof  // of what functions return
-	within   int                     // functions that are looked through for that, one within the other
-	work     int                     // left to look through expressions for it
-	tried    int                     // calls that may verify in other files
-	asked    map[*pysrc.Call]bool    // loads for which such calls were looked for, and whether there is one
+	kinds    map[*pysrc.Call]hasher          // calls that give a digest, or a verdict of one
+	lookups  map[*pysrc.Compare][]pysrc.Expr // tests whether one is in a list that is written out, and what it is of
+	digests  map[*pysrc.Compare]bool         // tests whether one is equal
+	grown    map[string]bool                 // containers of the file that something is put into; nil where nobody asked
+	set      map[string]bool                 // attributes that something in the file sets; nil where nobody asked
+	verdicts map[*pysrc.Call]bool            // calls of functions that say whether one is as it should be
+	verified map[*pysrc.Scope]proof          // of what functions return
+	within   int                             // functions that are looked through for that, one within the other
+	work     int                             // left to look through expressions for it
+	tried    int                             // calls that may verify in other files
+	asked    map[*pysrc.Call]bool            // loads for which such calls were looked for, and whether there is one
 }
 
 // does is what a function does with the digest of what it is given, for other files.
@@ -196,6 +199,7 @@ func (v *view) findHashers() {
 				case k != 0:
 					note(c, k)
 				case v.hashers.compares[d]:
+					v.hashers.verdicts[c.Node] = true
 					note(c, strongHasher)
 				}
 			}
@@ -203,7 +207,8 @@ func (v *view) findHashers() {
 	}
 }
 
-// findLookups notes the tests of a function that look a digest up.
+// findLookups notes the tests of a function that compare a digest, or look one up that is of
+// the whole of something: one of a part, or of a key that is made to bytes, is of no file.
 func (v *view) findLookups(fn *pysrc.Scope) {
 	s := fn
 	if s == nil {
@@ -211,14 +216,29 @@ func (v *view) findLookups(fn *pysrc.Scope) {
 	}
 	v.everyExpr(v.bodyOf(fn), func(e pysrc.Expr) {
 		c, ok := e.(*pysrc.Compare)
-		if ok && len(c.Ops) == 1 && (c.Ops[0] == "in" || c.Ops[0] == "not in") && v.writtenOut(c.Values[1], s, 0) && v.isDigest(pysrc.Arg{Expr: c.Values[0], Scope: s}, 0) {
-			v.hashers.lookups[c] = true
+		if !ok || len(c.Ops) != 1 || v.hashers.digests[c] || v.hashers.lookups[c] != nil {
+			return
+		}
+		switch c.Ops[0] {
+		case "==", "!=":
+			v.hashers.digests[c] = slices.ContainsFunc(c.Values, func(e pysrc.Expr) bool { return v.isDigest(pysrc.Arg{Expr: e, Scope: s}, 0) })
+		case "in", "not in":
+			x := &lister{view: v, fn: fn}
+			if !v.writtenOut(c.Values[1], s, 0) {
+				return
+			}
+			if hash := x.hashIn(c.Values[0], 0); hash != nil {
+				if of := x.hashedBy(hash); len(of) > 0 {
+					v.hashers.lookups[c] = of
+				}
+			}
 		}
 	})
 }
 
 // writtenOut reports whether an expression is a list, or the keys of a dictionary, that the
-// module writes out, or has of another; none that starts empty, as what was seen does.
+// module writes out, and that nothing is put into, as into what was seen. What is imported
+// may grow elsewhere.
 func (v *view) writtenOut(e pysrc.Expr, s *pysrc.Scope, depth int) bool {
 	if depth > mostHashers {
 		return false
@@ -234,10 +254,7 @@ func (v *view) writtenOut(e pysrc.Expr, s *pysrc.Scope, depth int) bool {
 			return false
 		}
 		list := owner.Bindings(e.ID)
-		return len(list) == 1 && (list[0].Kind == pysrc.Imported || list[0].Kind == pysrc.Assigned && v.writtenOut(list[0].Value, list[0].Scope, depth+1))
-	case *pysrc.Attribute: // config.KNOWN
-		n, ok := e.Value.(*pysrc.Name)
-		return ok && s.Self(n.ID) == nil && slices.ContainsFunc(v.m.Names(e, s), func(n string) bool { return ofProject(n) != "" })
+		return len(list) == 1 && list[0].Kind == pysrc.Assigned && list[0].Part == 0 && !v.grows(e.ID) && v.writtenOut(list[0].Value, list[0].Scope, depth+1)
 	case *pysrc.Call:
 		if a, ok := e.Func.(*pysrc.Attribute); ok && len(e.Args) == 0 && (a.Attr == "keys" || a.Attr == "values") {
 			return v.writtenOut(a.Value, s, depth+1)
@@ -325,11 +342,38 @@ func (v *view) looksUp(test pysrc.Expr) (yes bool) {
 	if len(v.hashers.lookups) > 0 {
 		pysrc.Walk(test, func(e pysrc.Expr) bool {
 			c, ok := e.(*pysrc.Compare)
-			yes = yes || ok && v.hashers.lookups[c]
+			yes = yes || ok && v.hashers.lookups[c] != nil
 			return !yes
 		})
 	}
 	return yes
+}
+
+// looksUpOther reports whether a test looks a digest up, and none of what is taken up: the
+// same request may bring a key that is on a list, and a file that is on none.
+func (v *view) looksUpOther(test pysrc.Node, u uptake) bool {
+	e, ok := test.(pysrc.Expr)
+	if k, is := test.(*pysrc.Keyworded); is && len(k.Values) > 0 { // assert
+		e, ok = k.Values[0], true
+	}
+	if !ok || !v.looksUp(e) {
+		return false
+	}
+	x := &lister{view: v, fn: u.fn}
+	taken := map[string]bool{}
+	for _, a := range u.args {
+		for _, of := range x.wholes(a.Expr, u.Start, 0) {
+			taken[chain(of)] = true
+		}
+	}
+	same := false
+	pysrc.Walk(e, func(e pysrc.Expr) bool {
+		if c, ok := e.(*pysrc.Compare); ok {
+			same = same || slices.ContainsFunc(v.hashers.lookups[c], func(of pysrc.Expr) bool { return taken[chain(of)] })
+		}
+		return true
+	})
+	return !same
 }
 
 // strong reports whether a call takes a digest that verifies a file.

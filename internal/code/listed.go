@@ -72,12 +72,14 @@ func (x *lister) block(list []pysrc.Stmt) (known []listed) {
 			x.keep(x.knows(s.Test, true), spanOf(s.Body))
 			pysrc.Blocks(s, func(inner []pysrc.Stmt) { x.block(inner) })
 		case *pysrc.With:
-			more = x.block(s.Body)
+			if more = x.block(s.Body); x.suppresses(s) {
+				more = nil
+			}
 		case *pysrc.Try:
 			more = x.block(s.Body)
 			for _, h := range s.Handlers {
 				x.block(h.Body)
-				if !ends(h.Body) {
+				if !x.ends(h.Body) {
 					more = nil
 				}
 			}
@@ -108,7 +110,7 @@ func (x *lister) branches(s *pysrc.If) (known []listed) {
 		}
 		facts = append(slices.Clip(facts), x.block(body)...)
 		switch set := sets(body); {
-		case ends(body):
+		case x.ends(body):
 		case !open:
 			open, known = true, facts
 			for name := range set {
@@ -241,7 +243,7 @@ func (x *lister) knows(test pysrc.Expr, holds bool) (out []listed) {
 		}
 		switch test.Ops[0] {
 		case word:
-			if x.hashers.lookups[test] {
+			if x.hashers.lookups[test] != nil {
 				out = x.byDigest(left, list)
 			}
 		case same:

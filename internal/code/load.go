@@ -205,7 +205,7 @@ func (v *view) retry(try *pysrc.Try) {
 	calls := v.callsIn(spanOf(try.Body))
 	goesOn := len(try.Handlers) > 0
 	for _, h := range try.Handlers {
-		goesOn = goesOn && !ends(h.Body)
+		goesOn = goesOn && !v.ends(h.Body)
 		for _, c := range v.callsIn(h.Span) {
 			if first := v.triedFirst(calls, c); first != nil {
 				v.retried(c, first)
@@ -347,7 +347,7 @@ func (v *view) raisesWhere(list []pysrc.Stmt, from int32) (at pysrc.Node) {
 		switch s := s.(type) {
 		case *pysrc.If:
 			for _, b := range s.Branches {
-				equal, known := v.equality(b.Test)
+				equal, known := v.asksDigest(b.Test)
 				if b.Test.Where().End > from && v.compares(b.Test) && (raises(b.Body) && !(known && equal) || raises(s.Else) && !(known && !equal)) {
 					return b.Test
 				}
@@ -439,7 +439,7 @@ func (v *view) refusal(list []pysrc.Stmt, span pysrc.Span) (at pysrc.Node) {
 
 // excludes reports whether a test asks that something is not equal.
 func (v *view) excludes(test pysrc.Expr) bool {
-	equal, known := v.equality(test)
+	equal, known := v.asksDigest(test)
 	return known && !equal
 }
 
@@ -447,19 +447,25 @@ func (v *view) excludes(test pysrc.Expr) bool {
 // there, or the place stands where it is equal. One that returns because it is equal, such
 // as what is in a cache already, says nothing of what comes later.
 func (v *view) refusesBy(b pysrc.Branch, s *pysrc.If, use int32) bool {
-	equal, known := v.equality(b.Test)
+	equal, known := v.asksDigest(b.Test)
+	sure := known
+	if !known {
+		equal, known = equality(b.Test, func(*pysrc.Compare) bool { return true }, nil)
+	}
 	if holds(s.Where(), use) {
 		return !known || equal == inBlock(b.Body, use)
 	}
-	if !ends(b.Body) {
+	if !v.ends(b.Body) {
 		return false
 	}
 	k, word := b.Body[len(b.Body)-1].(*pysrc.Keyworded)
 	switch {
-	case known:
+	case sure:
 		return !equal
 	case word && k.Word == "raise":
 		return true
+	case known:
+		return !equal
 	case word && k.Word == "return" && len(k.Values) == 1:
 		_, constant := k.Values[0].(*pysrc.Const)
 		return constant
@@ -467,9 +473,14 @@ func (v *view) refusesBy(b pysrc.Branch, s *pysrc.If, use int32) bool {
 	return true
 }
 
-// equality says whether a test asks that something is equal, or on a list, or that it is
-// not, where all comparisons in it agree.
-func (v *view) equality(test pysrc.Expr) (equal, known bool) {
+// asksDigest says whether a test asks that a digest is equal, or on a list, or that it is not.
+func (v *view) asksDigest(test pysrc.Expr) (equal, known bool) {
+	return equality(test, func(c *pysrc.Compare) bool { return v.hashers.digests[c] || v.hashers.lookups[c] != nil }, v.hashers.verdicts)
+}
+
+// equality says whether a test asks that something is equal, or that it is not, where all
+// comparisons in it that count agree, and all calls that say whether something is.
+func equality(test pysrc.Expr, counts func(*pysrc.Compare) bool, verdicts map[*pysrc.Call]bool) (equal, known bool) {
 	var same, other bool
 	var look func(e pysrc.Expr, not bool)
 	look = func(e pysrc.Expr, not bool) {
@@ -482,11 +493,18 @@ func (v *view) equality(test pysrc.Expr) (equal, known bool) {
 				look(part, not)
 			}
 		case *pysrc.Compare:
-			if e.Ops[0] == "==" || e.Ops[0] == "!=" || v.hashers.lookups[e] {
+			says, constant := e.Values[1].(*pysrc.Const)
+			_, verdict := e.Values[0].(*pysrc.Call)
+			switch {
+			case constant && verdict && (says.Word == "True" || says.Word == "False"): // matches(data) == False
+				negates := strings.HasSuffix(e.Ops[0], "not") || e.Ops[0] == "!="
+				look(e.Values[0], not != (negates != (says.Word == "False")))
+			case !counts(e):
+			case slices.Contains([]string{"==", "!=", "in", "not in"}, e.Ops[0]):
 				asks(e.Ops[0] == "==" || e.Ops[0] == "in")
 			}
 		case *pysrc.Call:
-			if a, ok := e.Func.(*pysrc.Attribute); ok && a.Attr == "compare_digest" {
+			if a, ok := e.Func.(*pysrc.Attribute); ok && a.Attr == "compare_digest" || verdicts[e] {
 				asks(true)
 			}
 		}
@@ -526,7 +544,7 @@ func (v *view) caught(list []pysrc.Stmt, at, use int32) (yes bool) {
 		switch s := s.(type) {
 		case *pysrc.Try:
 			yes = inBlock(s.Body, at) && !inBlock(s.Body, use) && slices.ContainsFunc(s.Handlers, func(h pysrc.Handler) bool {
-				return catches(h) && (!ends(h.Body) || inBlock(h.Body, use))
+				return catches(h) && (!v.ends(h.Body) || inBlock(h.Body, use))
 			})
 		case *pysrc.With:
 			yes = !inBlock(s.Body, use) && v.suppresses(s)
@@ -583,7 +601,7 @@ func compares(test pysrc.Expr) (yes bool) {
 }
 
 // ends reports whether a block leaves the function or the program.
-func ends(body []pysrc.Stmt) bool {
+func (v *view) ends(body []pysrc.Stmt) bool {
 	if len(body) == 0 {
 		return false
 	}
@@ -601,8 +619,39 @@ func ends(body []pysrc.Stmt) bool {
 		case *pysrc.Name:
 			return f.ID == "exit" || f.ID == "quit" || f.ID == "abort"
 		case *pysrc.Attribute:
-			return f.Attr == "exit" || f.Attr == "abort" || f.Attr == "error" && !strings.Contains(strings.ToLower(chain(f.Value)), "log") // of a parser
+			return f.Attr == "exit" || f.Attr == "abort" || f.Attr == "error" && v.isParser(f.Value, c)
 		}
 	}
 	return false
+}
+
+// isParser reports whether a method is called of a parser of arguments, whose error ends the
+// program: what others of that name are told of goes on.
+func (v *view) isParser(e pysrc.Expr, call *pysrc.Call) bool {
+	name := chain(e)
+	if slices.Contains([]string{"parser", "ap", "argparser", "arg_parser"}, name[strings.LastIndexByte(name, '.')+1:]) {
+		return true
+	}
+	n, ok := e.(*pysrc.Name)
+	if !ok {
+		return false
+	}
+	for _, c := range v.callsIn(call.Span) {
+		if c.Node != call {
+			continue
+		}
+		if owner := c.Scope.Owner(n.ID); owner != nil {
+			list := owner.Bindings(n.ID)
+			return len(list) == 1 && list[0].Kind == pysrc.Assigned && calledBy(list[0].Value, func(f pysrc.Expr) bool {
+				return nameIn(v.m.Names(f, list[0].Scope), []string{"argparse.ArgumentParser"}) != ""
+			})
+		}
+	}
+	return false
+}
+
+// calledBy reports whether an expression calls such a function.
+func calledBy(e pysrc.Expr, is func(pysrc.Expr) bool) bool {
+	c, ok := e.(*pysrc.Call)
+	return ok && is(c.Func)
 }

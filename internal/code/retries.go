@@ -26,7 +26,7 @@ func (v *view) nextTurn(try *pysrc.Try, loop pysrc.Stmt) {
 		round, _ := loop.(*pysrc.For)
 		lowers := round != nil && v.lowers(round, c.Scope, name.ID)
 		for _, h := range try.Handlers {
-			if goesRound(h.Body) && (lowers || setsFalse(h.Body, name.ID) && slices.Contains(v.words(c, -1, "weights_only"), "True")) {
+			if v.goesRound(h.Body) && (lowers || setsFalse(h.Body, name.ID) && slices.Contains(v.words(c, -1, "weights_only"), "True")) {
 				v.retried(c, c)
 			}
 		}
@@ -65,14 +65,14 @@ func setsFalse(body []pysrc.Stmt, name string) bool {
 }
 
 // goesRound reports whether a block in a loop leads to its next turn.
-func goesRound(body []pysrc.Stmt) bool {
+func (v *view) goesRound(body []pysrc.Stmt) bool {
 	if len(body) == 0 {
 		return true
 	}
 	if last, ok := body[len(body)-1].(*pysrc.Bare); ok {
 		return last.Word != "break"
 	}
-	return !ends(body)
+	return !v.ends(body)
 }
 
 // attempt is a call that may do again what another failed to do. Whether the first loads

@@ -298,7 +298,7 @@ func newView(l *looker, f *pysrc.File, where finding.Where) *view {
 	v := &view{
 		l: l, f: f, m: pysrc.ResolveBy(f, l.opt.Again.stands()), where: where, done: map[placed]bool{}, listed: map[*pysrc.Scope][]listed{}, work: mostWork, searches: mostSearches,
 		calls: map[*pysrc.Scope][]*pysrc.Invocation{}, hashed: map[*pysrc.Scope]int32{}, own: map[*pysrc.Scope][]int{},
-		hashers: hashers{gives: map[*pysrc.Scope]hasher{}, compares: map[*pysrc.Scope]bool{}, calls: map[*pysrc.Scope][]*pysrc.Invocation{}, kinds: map[*pysrc.Call]hasher{}, lookups: map[*pysrc.Compare]bool{}, verdicts: map[*pysrc.Call]bool{}, asked: map[*pysrc.Call]bool{}, verified: map[*pysrc.Scope]proof{}, work: mostHashWork},
+		hashers: hashers{gives: map[*pysrc.Scope]hasher{}, compares: map[*pysrc.Scope]bool{}, calls: map[*pysrc.Scope][]*pysrc.Invocation{}, kinds: map[*pysrc.Call]hasher{}, lookups: map[*pysrc.Compare][]pysrc.Expr{}, digests: map[*pysrc.Compare]bool{}, verdicts: map[*pysrc.Call]bool{}, asked: map[*pysrc.Call]bool{}, verified: map[*pysrc.Scope]proof{}, work: mostHashWork},
 	}
 	for _, c := range v.m.Calls {
 		fn := c.Scope.Function()

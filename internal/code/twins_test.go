@@ -211,7 +211,7 @@ func TestVouchedTwins(t *testing.T) {
 		{"compare_digest", "PY040 high", f("if not hmac.compare_digest(" + digest + ", want):\n    raise HTTPException(400)"), f("if not hmac.compare_digest(" + digest + ", WANT):\n    raise HTTPException(400)")},
 		{"a list", "PY040 high", f("d = " + digest + "\nif d in KNOWN:\n    raise HTTPException(400)"), f("d = " + digest + "\nif d not in KNOWN:\n    raise HTTPException(400)")},
 		{"a set", "PY040 high", f("if " + digest + " not in SEEN:\n    raise HTTPException(400)"), f("if " + digest + " not in ALLOWED:\n    raise HTTPException(400)")},
-		{"a list that grows", "PY040 high", f("if " + digest + " not in GROWN:\n    raise HTTPException(400)"), f("if " + digest + " not in DIGESTS:\n    raise HTTPException(400)")},
+		{"a list that grows", "PY040 high", f("if " + digest + " not in GROWN:\n    raise HTTPException(400)"), f("if " + digest + " not in KNOWN.keys():\n    raise HTTPException(400)")},
 		{"a list that the request brings", "PY040 high", f("if " + digest + " not in [want]:\n    raise HTTPException(400)"), f("if " + digest + " not in ['aa', WANT]:\n    raise HTTPException(400)")},
 		{"where it is on the list", "PY040 high", f("if " + digest + " in ALLOWED:\n    print('fine')"), strings.TrimSuffix(f("if "+digest+" in ALLOWED:\n    return torch.load(io.BytesIO(data), weights_only=True)\nraise HTTPException(400)"), load)},
 		{"a check that may not be made", "PY040 high", f("if want and " + digest + " != WANT:\n    raise HTTPException(400)"), f("if not data or " + digest + " != WANT:\n    raise HTTPException(400)")},
@@ -219,7 +219,7 @@ func TestVouchedTwins(t *testing.T) {
 		{"a digest of its name", "PY040 high", f("if hashlib.sha256(file.filename.encode()).hexdigest() != WANT:\n    raise HTTPException(400)"), f("h = hashlib.sha256()\nh.update(data)\nif h.hexdigest() != WANT:\n    raise HTTPException(400)")},
 		{"a part of a digest", "PY040 high", f("if " + digest + "[:4] != WANT:\n    raise HTTPException(400)"), f("if " + digest + ".lower() != WANT.lower():\n    raise HTTPException(400)")},
 		{"a key of an API", "PY040 high", f("if hashlib.sha256(want.encode()).hexdigest() != WANT:\n    raise HTTPException(403)"), f("if hashlib.sha512(data).digest() != WANT:\n    raise HTTPException(403)")},
-		{"a digest of another upload", "PY040 high", f("if " + digest + " != hashlib.sha256(await other.read()).hexdigest():\n    raise HTTPException(400)"), f("manifest = json.load(open('manifest.json'))\nif " + digest + " != manifest[file.filename]:\n    raise HTTPException(400)")},
+		{"a digest of another upload", "PY040 high", f("if " + digest + " != hashlib.sha256(await other.read()).hexdigest():\n    raise HTTPException(400)"), f("if " + digest + " != os.environ['SHA']:\n    raise HTTPException(400)")},
 		{"what it says itself", "PY040 high", f("if " + digest + " != json.loads(data)['sha']:\n    raise HTTPException(400)"), f("if " + digest + " != KNOWN.get(want):\n    raise HTTPException(400)")},
 		{"what is read anew", "PY040 high", f("if " + digest + " != WANT:\n    raise HTTPException(400)\ndata = await other.read()"), f("if " + digest + " != WANT:\n    raise HTTPException(400)\nmore = await other.read()")},
 		{"what is only written down", "PY040 high", f("if " + digest + " != WANT:\n    logger.error('no')"), f("if " + digest + " != WANT:\n    abort(400)")},
@@ -243,6 +243,59 @@ func TestVouchedTwins(t *testing.T) {
 		{"one that is known to be bad", "PY006 low", local("if d == WANT:\n    raise ValueError\nreturn " + read), local("if d != WANT:\n    raise ValueError\nreturn " + read)},
 		{"by a function", "PY006 low", "def check(p):\n    if sha(p) in KNOWN:\n        raise ValueError\ndef f(p):\n    check(p)\n    return " + read, "def check(p):\n    if sha(p) not in KNOWN:\n        raise ValueError\ndef f(p):\n    check(p)\n    return " + read},
 		{"by what a function says", "PY006 low", "def good(p):\n    return p in KNOWN\ndef f(p):\n    if not good(p):\n        raise ValueError\n    return " + read, "def good(p):\n    return sha(p) in KNOWN\ndef f(p):\n    if not good(p):\n        raise ValueError\n    return " + read},
+	})
+}
+
+// What a digest is compared with is the project's own where that is plain to see, and a
+// digest is of what is loaded where all of that is read.
+func TestVouchedStrictly(t *testing.T) {
+	const head = "import argparse, hashlib, io, json, os, re, torch, yaml, st\nimport known\nfrom contextlib import suppress\nfrom flask import Flask, request, abort, current_app\nfrom known import WANTED, DIGESTS\napp = Flask('a')\nWANT = 'aa'\nKNOWN = {'m.pt': 'aa'}\nALLOWED = {'aa', 'bb'}\nGROWN = {'aa'}\nPUT = {'m': 'aa'}\nSET = 'aa'\nclass S:\n    sha = 'aa'\n" +
+		"def add(d):\n    global SET\n    SET = d\n    GROWN.add(d)\n    PUT[d] = d\n    known.OTHER = d\n    setattr(known, 'THIRD', d)\n    S.sha = d\n"
+	f := func(body string) string {
+		return "@app.post('/')\ndef f():\n    data = request.files['f'].read()\n    " + strings.ReplaceAll(body, "\n", "\n    ") + "\n    return torch.load(io.BytesIO(data), weights_only=True)"
+	}
+	with := func(fixed string) string {
+		return f("if hashlib.sha256(data).hexdigest() != " + fixed + ":\n    abort(400)")
+	}
+	in := func(list string) string {
+		return f("if hashlib.sha256(data).hexdigest() not in " + list + ":\n    abort(400)")
+	}
+	const test = "if hashlib.sha256(data).hexdigest() != WANT:\n    "
+	file := func(read string) string {
+		return "@app.post('/')\ndef f():\n    p = os.path.join('m', request.form['p'])\n    h = hashlib.sha256()\n    with open(p, 'rb') as s:\n        " + strings.ReplaceAll(read, "\n", "\n        ") + "\n    if h.hexdigest() not in ALLOWED:\n        abort(400)\n    return torch.load(p, weights_only=True)"
+	}
+	checkTwins(t, "a.py", head, []twin{
+		{"a manifest", "PY040 high", with("json.load(request.files['g'])['sha']"), with("KNOWN['m.pt']")},
+		{"what a call gives", "PY040 high", with("yaml.safe_load(request.files['g'])['sha']"), with("KNOWN.get(request.form['n'])")},
+		{"what is found", "PY040 high", with("re.search('sha=(.*)', request.headers['d']).group(1)"), with("bytes.fromhex(WANT)")},
+		{"a default", "PY040 high", with("KNOWN.get('n', request.form['sha'])"), with("os.getenv('SHA', 'aa')")},
+		{"what is put in", "PY040 high", with("PUT['m']"), with("os.environ['SHA']")},
+		{"what is set", "PY040 high", with("SET"), with("WANTED")},
+		{"an attribute that is set", "PY040 high", with("known.OTHER"), with("known.WANTED")},
+		{"one that a call sets", "PY040 high", with("known.THIRD"), with("known.WANTED.lower()")},
+		{"an attribute of a class", "PY040 high", with("S.sha"), with("'aa'")},
+		{"a setting that changes", "PY040 high", with("current_app.config['SHA']"), with("WANT.encode()")},
+		{"a list that grows", "PY040 high", in("GROWN"), in("ALLOWED")},
+		{"a list of another file", "PY040 high", in("DIGESTS"), in("('aa', WANT)")},
+		{"what only shows", "PY040 high", f(test + "st.error('no')"), f(test + "parser.error('no')")},
+		{"what a parser says", "PY040 high", f("p = st.new()\n" + test + "p.error('no')"), f("p = argparse.ArgumentParser()\n" + test + "p.error('no')")},
+		{"what is suppressed", "PY040 high", f("with suppress(ValueError):\n    if hashlib.sha256(data).hexdigest() not in ALLOWED:\n        raise ValueError"), f("with open('log') as g:\n    if hashlib.sha256(data).hexdigest() not in ALLOWED:\n        raise ValueError")},
+		{"four blocks", "PY040 high", file("for _ in range(4):\n    h.update(s.read(9))"), file("while b := s.read(9):\n    h.update(b)")},
+		{"the first block", "PY040 high", file("while b := s.read(9):\n    h.update(b)\n    break"), file("while True:\n    b = s.read(9)\n    if not b:\n        break\n    h.update(b)")},
+		{"blocks as long as it pleases", "PY040 high", file("while True:\n    b = s.read(9)\n    if h.digest_size:\n        break\n    h.update(b)"), file("for b in iter(lambda: s.read(9), b''):\n    h.update(b)")},
+		{"a key", "PY040 high", f("if hashlib.sha256(request.headers['k'].encode()).hexdigest() not in ALLOWED:\n    abort(401)"), in("ALLOWED")},
+	})
+	got := func(test string) string {
+		return "import requests\ndef good(d, want=WANT):\n    return hashlib.sha256(d).hexdigest() == want\ndef f(url):\n    data = requests.get('https://example.org/' + url).content\n    key = url.encode()\n    " + strings.ReplaceAll(test, "\n", "\n    ") + "\n    return torch.load(io.BytesIO(data))"
+	}
+	const no = ":\n    raise ValueError"
+	checkTwins(t, "a.py", head, []twin{
+		{"a digest of an address", "PY042 medium", got("if hashlib.sha256(url.encode()).hexdigest() not in ALLOWED" + no), got("if hashlib.sha256(data).hexdigest() not in ALLOWED" + no)},
+		{"a digest of a key", "PY042 medium", got("if hashlib.sha256(key).hexdigest() not in ALLOWED" + no), got("assert hashlib.sha256(data).hexdigest() in ALLOWED")},
+		{"a list that grows", "PY042 medium", got("if hashlib.sha256(data).hexdigest() not in GROWN" + no), got("d = hashlib.sha256(data).hexdigest()\nif d not in ALLOWED" + no)},
+		{"empty or not as it should be", "PY042 medium", got("if len(data) == 0 or good(data)" + no), got("if len(data) == 0 or not good(data)" + no)},
+		{"something, as it should be", "PY042 medium", got("assert data != b'' and not good(data)"), got("assert data != b'' and good(data)")},
+		{"the verdict", "PY042 medium", got("if good(data) == True" + no), got("if good(data) == False" + no)},
 	})
 }
 

@@ -73,7 +73,7 @@ func (v *view) comparedBefore(u uptake) pysrc.Node {
 			continue
 		}
 		v.sought++
-		if at := v.refusal(body, pysrc.Span{Start: h.Node.Start, End: u.Start}); at != nil && v.ofWhat(u, h) && !v.passedOver(u, at.Where().Start) {
+		if at := v.refusal(body, pysrc.Span{Start: h.Node.Start, End: u.Start}); at != nil && v.ofWhat(u, h) && !v.looksUpOther(at, u) && !v.passedOver(u, at.Where().Start) {
 			return at
 		}
 	}

@@ -2,6 +2,7 @@ package code
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/andiron-dev/andiron/internal/pysrc"
 )
@@ -17,8 +18,8 @@ func (x *lister) byDigest(digest, other pysrc.Expr) (out []listed) {
 		return nil
 	}
 	for _, e := range x.hashedBy(hash) {
-		if x.boundAfter(e, hash.Start) {
-			return nil
+		if x.boundAfter(e, hash.Start) { // as the last block of a file is
+			continue
 		}
 		out = append(out, listed{of: chain(e), lists: []pysrc.Expr{other}, from: hash.Start, digest: true, scope: x.scope()})
 	}
@@ -177,7 +178,7 @@ func (x *lister) contentOf(c *pysrc.Call, at int32, depth int) []pysrc.Expr {
 	case !ok:
 	case a.Attr == "read_bytes":
 		return x.wholes(a.Value, at, depth)
-	case a.Attr == "read" && (len(c.Args) == 0 || x.looped(at)):
+	case a.Attr == "read" && (len(c.Args)+len(c.Keywords) == 0 || x.toItsEnd(c, at)):
 		file, ok := a.Value.(*pysrc.Call)
 		if !ok {
 			file, ok = x.local(a.Value).(*pysrc.Call)
@@ -189,23 +190,67 @@ func (x *lister) contentOf(c *pysrc.Call, at int32, depth int) []pysrc.Expr {
 	return nil
 }
 
-// looped reports whether a place stands in a loop.
-func (x *lister) looped(at int32) bool {
-	in := false
+// toItsEnd reports whether a call that reads a part stands with a place in a loop that goes on
+// until nothing comes any more, and that nothing else leaves.
+func (x *lister) toItsEnd(read *pysrc.Call, at int32) bool {
+	var loop pysrc.Stmt // the innermost
 	var look func([]pysrc.Stmt)
 	look = func(list []pysrc.Stmt) {
 		for _, s := range list {
+			if !holds(s.Where(), at) {
+				continue
+			}
 			switch s.(type) {
 			case *pysrc.For, *pysrc.While:
-				in = in || holds(s.Where(), at)
+				loop = s
 			}
-			if !in && holds(s.Where(), at) {
-				pysrc.Blocks(s, look)
-			}
+			pysrc.Blocks(s, look)
 		}
 	}
 	look(x.bodyOf(x.fn))
-	return in
+	reads := func(e pysrc.Expr) bool {
+		if a, ok := e.(*pysrc.Await); ok {
+			e = a.Value
+		}
+		return e == pysrc.Expr(read)
+	}
+	switch s := loop.(type) {
+	case *pysrc.For: // for block in iter(lambda: f.read(n), b"")
+		return holds(s.Iter.Where(), read.Start) && calledBy(s.Iter, func(f pysrc.Expr) bool { return chain(f) == "iter" }) && breaks(s.Body) == 0
+	case *pysrc.While:
+		test := s.Test
+		if c, ok := test.(*pysrc.Compare); ok && len(c.Ops) == 1 && c.Ops[0] == "!=" { // while (block := f.read(n)) != b""
+			test = c.Values[0]
+		}
+		if w, ok := test.(*pysrc.Walrus); ok {
+			return reads(w.Value) && breaks(s.Body) == 0
+		}
+		if _, ok := test.(*pysrc.Const); !ok || len(s.Body) < 2 || breaks(s.Body) != 1 {
+			return false
+		}
+		set, ok := s.Body[0].(*pysrc.Assign) // while True: block = f.read(n); if not block: break
+		if !ok || len(set.Targets) != 1 || !reads(set.Value) {
+			return false
+		}
+		i, ok := s.Body[1].(*pysrc.If)
+		if !ok || len(i.Branches) != 1 || breaks(i.Branches[0].Body) != 1 {
+			return false
+		}
+		not, ok := i.Branches[0].Test.(*pysrc.Unary)
+		return ok && not.Op == "not" && chain(not.Value) != "" && chain(not.Value) == chain(set.Targets[0])
+	}
+	return false
+}
+
+// breaks counts what leaves a loop.
+func breaks(list []pysrc.Stmt) (n int) {
+	for _, s := range list {
+		if b, ok := s.(*pysrc.Bare); ok && b.Word == "break" {
+			n++
+		}
+		pysrc.Blocks(s, func(inner []pysrc.Stmt) { n += breaks(inner) })
+	}
+	return n
 }
 
 // boundAfter reports whether a name, or that of which an attribute is taken, is bound or set
@@ -222,59 +267,157 @@ func (x *lister) boundAfter(e pysrc.Expr, at int32) bool {
 	return !ok || slices.ContainsFunc(x.scope().Bindings(n.ID), func(b pysrc.Binding) bool { return b.Kind != pysrc.Parameter && b.At > at })
 }
 
-// fixed reports whether what a digest is compared with is the project's own: it is written
-// out, or read from what the project names, and no part of what is loaded.
-func (t *tracer) fixed(e pysrc.Expr, s *pysrc.Scope, depth int) bool {
-	if depth > mostHashers || !t.leaves(e, s, depth) {
+// fixed reports whether what a digest is compared with is the project's own: a text that is
+// written out, or what a module or the environment names and nothing in the file sets. What
+// an unknown call gives may come from whom the file comes from.
+func (v *view) fixed(e pysrc.Expr, s *pysrc.Scope, depth int) bool { // one case per expression
+	if depth > mostTurns {
 		return false
 	}
-	t.vetting = true
-	labels := t.taint(e, s, 0)
-	t.vetting = false
-	return !slices.ContainsFunc(labels, func(l label) bool { return l.kind != ofSource || t.out.sources[l.at].kind == fromRequest })
-}
-
-// leaves reports whether all names in an expression are of the module, or stand for such
-// expressions; which item is taken is of no matter.
-func (t *tracer) leaves(e pysrc.Expr, s *pysrc.Scope, depth int) bool {
-	fine := true
-	pysrc.Walk(e, func(e pysrc.Expr) bool {
-		switch e := e.(type) {
-		case *pysrc.Subscript:
-			fine = fine && t.leaves(e.Value, s, depth)
-			return false
-		case *pysrc.Call:
-			if a, ok := e.Func.(*pysrc.Attribute); ok && a.Attr == "get" {
-				fine = fine && t.leaves(a.Value, s, depth)
+	all := func(list []pysrc.Expr) bool {
+		return !slices.ContainsFunc(list, func(e pysrc.Expr) bool {
+			switch e.(type) {
+			case *pysrc.Number, *pysrc.Const:
 				return false
 			}
-		case *pysrc.Name:
-			owner := s.Owner(e.ID)
-			if owner == nil || s.Self(e.ID) != nil {
-				return fine
-			}
-			list := owner.Bindings(e.ID)
-			if owner.Kind == pysrc.ModuleScope {
-				fine = fine && !t.grows(e.ID) && !slices.ContainsFunc(list, func(b pysrc.Binding) bool { return b.Scope != nil && b.Scope.Function() != nil })
-				return fine
-			}
-			fine = fine && len(list) > 0 && !slices.ContainsFunc(list, func(b pysrc.Binding) bool {
-				return b.Kind != pysrc.Assigned && b.Kind != pysrc.Entered || depth > mostHashers || !t.leaves(b.Value, b.Scope, depth+1)
-			})
-		case *pysrc.Lambda, *pysrc.Comprehension, *pysrc.Yield:
-			fine = false
+			return !v.fixed(e, s, depth+1)
+		})
+	}
+	switch e := e.(type) {
+	case *pysrc.Str:
+		return true
+	case *pysrc.Sequence:
+		return all(e.Elems)
+	case *pysrc.Dict:
+		return !slices.Contains(e.Keys, nil) && all(e.Keys) && all(e.Values)
+	case *pysrc.Subscript:
+		return v.fixedItems(e.Value, s, depth+1)
+	case *pysrc.Name:
+		owner := s.Owner(e.ID)
+		if owner == nil || owner.Kind == pysrc.ClassScope || v.grows(e.ID) {
+			return false
 		}
-		return fine
-	})
-	return fine
+		list := owner.Bindings(e.ID)
+		switch {
+		case len(list) != 1:
+		case list[0].Kind == pysrc.Imported:
+			return isConstant(e.ID)
+		case owner.Kind == pysrc.ModuleScope && list[0].Scope.Function() != nil: // global
+		default:
+			return list[0].Kind == pysrc.Assigned && list[0].Part == 0 && v.fixed(list[0].Value, list[0].Scope, depth+1)
+		}
+	case *pysrc.Attribute: // config.DIGEST
+		n, ok := e.Value.(*pysrc.Name)
+		return ok && isConstant(e.Attr) && v.isImported(n, s) && !v.setsOf(e.Attr)
+	case *pysrc.Call:
+		if nameIn(v.m.Names(e.Func, s), []string{"os.getenv", "os.environ.get"}) != "" {
+			return len(e.Args) > 0 && len(e.Keywords) == 0 && all(e.Args[1:])
+		}
+		if nameIn(v.m.Names(e.Func, s), []string{"set", "frozenset", "tuple", "list", "dict", "bytes.fromhex"}) != "" {
+			return len(e.Args) == 1 && len(e.Keywords) == 0 && v.fixed(e.Args[0], s, depth+1)
+		}
+		a, ok := e.Func.(*pysrc.Attribute)
+		switch {
+		case !ok || len(e.Keywords) > 0:
+		case a.Attr == "get":
+			return len(e.Args) == 1 && v.fixedItems(a.Value, s, depth+1)
+		case slices.Contains([]string{"lower", "upper", "strip", "casefold", "encode", "keys", "values"}, a.Attr):
+			return len(e.Args) == 0 && v.fixed(a.Value, s, depth+1)
+		}
+	}
+	return false
 }
 
-// grows reports whether something in the file puts something into a container of the module.
-func (t *tracer) grows(name string) bool {
-	is := func(e pysrc.Expr) bool { n, ok := e.(*pysrc.Name); return ok && n.ID == name }
-	return slices.ContainsFunc(t.m.Puts, func(p pysrc.Put) bool { return is(p.To.Value) }) ||
-		slices.ContainsFunc(t.m.Calls, func(c *pysrc.Invocation) bool {
-			a, ok := c.Node.Func.(*pysrc.Attribute)
-			return ok && slices.Contains(adders, a.Attr) && is(a.Value)
-		})
+// fixedItems reports whether the items of a container are the project's own. One that is
+// imported may grow where it is from.
+func (v *view) fixedItems(e pysrc.Expr, s *pysrc.Scope, depth int) bool {
+	switch of := e.(type) {
+	case *pysrc.Name:
+		return !v.isImported(of, s) && v.fixed(e, s, depth)
+	case *pysrc.Attribute:
+		return nameIn(v.m.Names(e, s), []string{"os.environ"}) != ""
+	case *pysrc.Dict, *pysrc.Sequence, *pysrc.Subscript:
+		return v.fixed(e, s, depth)
+	case *pysrc.Call:
+		_, method := of.Func.(*pysrc.Attribute)
+		return method && v.fixed(e, s, depth)
+	}
+	return false
+}
+
+func (v *view) isImported(n *pysrc.Name, s *pysrc.Scope) bool {
+	owner := s.Owner(n.ID)
+	return owner != nil && slices.ContainsFunc(owner.Bindings(n.ID), func(b pysrc.Binding) bool { return b.Kind == pysrc.Imported })
+}
+
+// isConstant reports whether a name is written as that of a constant.
+func isConstant(name string) bool {
+	return strings.ToUpper(name) == name && strings.ToLower(name) != name
+}
+
+// grows reports whether something in the file puts something into a container of that name.
+func (v *view) grows(name string) bool {
+	const any = "globals" // globals()["WANT"] = x
+	if v.hashers.grown == nil {
+		v.hashers.grown = map[string]bool{}
+		puts := func(e pysrc.Expr) {
+			for {
+				switch of := e.(type) {
+				case *pysrc.Subscript:
+					e = of.Value
+				case *pysrc.Attribute:
+					e = of.Value
+				case *pysrc.Call:
+					e = of.Func
+				case *pysrc.Name:
+					if of.ID == "vars" || of.ID == "sys" { // sys.modules[__name__].WANT
+						of = &pysrc.Name{ID: any}
+					}
+					v.hashers.grown[of.ID] = true
+					return
+				default:
+					return
+				}
+			}
+		}
+		for _, p := range v.m.Puts {
+			puts(p.To.Value)
+		}
+		for _, c := range v.m.Calls {
+			if a, ok := c.Node.Func.(*pysrc.Attribute); ok && (slices.Contains(adders, a.Attr) || a.Attr == "__setitem__" || a.Attr == "__ior__") {
+				puts(a.Value)
+			}
+		}
+	}
+	return v.hashers.grown[name] || v.hashers.grown[any]
+}
+
+// setsOf reports whether something in the file sets an attribute of that name.
+func (v *view) setsOf(attr string) bool {
+	if v.hashers.set == nil {
+		v.hashers.set = map[string]bool{}
+		var look func([]pysrc.Stmt)
+		look = func(list []pysrc.Stmt) {
+			for _, s := range list {
+				switch s := s.(type) {
+				case *pysrc.Assign:
+					for _, to := range s.Targets {
+						if a, ok := to.(*pysrc.Attribute); ok {
+							v.hashers.set[a.Attr] = true
+						}
+					}
+				}
+				pysrc.Blocks(s, look)
+			}
+		}
+		look(v.f.Body)
+		for _, c := range v.m.Calls {
+			if args := c.Node.Args; chain(c.Node.Func) == "setattr" && len(args) > 1 {
+				if name, ok := args[1].(*pysrc.Str); ok {
+					v.hashers.set[name.Value] = true
+				}
+			}
+		}
+	}
+	return v.hashers.set[attr]
 }
