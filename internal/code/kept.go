@@ -219,8 +219,7 @@ func (v *view) pathIn(a pysrc.Arg) (of pysrc.Arg) {
 }
 
 // takenAsObject reports whether an object is taken out of what numpy.load gives, which is
-// then an array of one: np.load(p).item()["a"], np.load(p)[()]. What item gives otherwise
-// may be a number.
+// then an array of one: np.load(p).item(), np.load(p)[()].
 func (x *fixer) takenAsObject(load *pysrc.Invocation) bool {
 	if x.objects == nil {
 		x.objects = map[*pysrc.Call]bool{}
@@ -230,28 +229,19 @@ func (x *fixer) takenAsObject(load *pysrc.Invocation) bool {
 }
 
 func (x *fixer) findTaken() {
-	asked := map[string][]int32{}   // where [()] is asked of a name
-	used := map[string][]int32{}    // where an item or an attribute is
-	items := map[*pysrc.Call]bool{} // of what calls give
-	uses := func(of pysrc.Expr) {
-		switch of := of.(type) {
-		case *pysrc.Call:
-			items[of] = true
-		case *pysrc.Name:
-			if used[of.ID] != nil || len(used) < mostNames {
-				used[of.ID] = append(used[of.ID], of.Start)
+	for _, c := range x.m.Calls {
+		if m, ok := c.Node.Func.(*pysrc.Attribute); ok && m.Attr == "item" && len(c.Node.Args) == 0 {
+			if _, number := m.Value.(*pysrc.Subscript); !number { // as z["loss"].item() mostly is
+				x.takes(m.Value, c.Scope)
 			}
 		}
 	}
+	asked := map[string][]int32{} // where [()] is asked of a name
 	x.everyExpr(x.f.Body, func(e pysrc.Expr) {
-		if a, ok := e.(*pysrc.Attribute); ok {
-			uses(a.Value)
-		}
 		s, ok := e.(*pysrc.Subscript)
 		if !ok {
 			return
 		}
-		uses(s.Value)
 		if index, ok := s.Index.(*pysrc.Sequence); !ok || index.Kind != pysrc.Tuple || len(index.Elems) > 0 {
 			return
 		}
@@ -260,35 +250,19 @@ func (x *fixer) findTaken() {
 		}
 		x.takes(s.Value, nil)
 	})
-	for _, c := range x.m.Calls { // a number has neither items nor attributes
-		m, ok := c.Node.Func.(*pysrc.Attribute)
-		if !ok || m.Attr != "item" || len(c.Node.Args) > 0 {
-			continue
-		}
-		if _, inside := m.Value.(*pysrc.Subscript); !inside && (items[c.Node] || among(c, used, func(e pysrc.Expr) bool { return e == pysrc.Expr(c.Node) })) {
-			x.takes(m.Value, c.Scope)
-		}
-	}
 	for _, c := range x.m.Calls {
-		if c.Is(numpyLoads...) && among(c, asked, func(e pysrc.Expr) bool { return part(e) == pysrc.Expr(c.Node) }) {
-			x.objects[c.Node] = true
-		}
-	}
-}
-
-// among reports whether what a call gives is bound to a name that stands at one of some
-// places, where that is the same name.
-func among(c *pysrc.Invocation, names map[string][]int32, is func(pysrc.Expr) bool) bool {
-	fn := c.Scope.Function()
-	for id, places := range names {
-		if fn != nil && !slices.ContainsFunc(places, func(at int32) bool { return holds(fn.Func.Span, at) }) {
+		if !c.Is(numpyLoads...) {
 			continue
 		}
-		if owner := c.Scope.Owner(id); owner != nil && slices.ContainsFunc(owner.Bindings(id), func(b pysrc.Binding) bool { return is(b.Value) }) {
-			return true
+		for id, places := range asked {
+			if fn := c.Scope.Function(); fn != nil && !slices.ContainsFunc(places, func(at int32) bool { return holds(fn.Func.Span, at) }) {
+				continue
+			}
+			owner := c.Scope.Owner(id)
+			x.objects[c.Node] = x.objects[c.Node] || owner != nil &&
+				slices.ContainsFunc(owner.Bindings(id), func(b pysrc.Binding) bool { return part(b.Value) == pysrc.Expr(c.Node) })
 		}
 	}
-	return false
 }
 
 // takes notes the calls that give what an object is taken out of.
