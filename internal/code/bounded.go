@@ -69,11 +69,21 @@ func unenforced(e pysrc.Expr) bool {
 	return slices.Contains([]string{"SkipValidation", "PlainValidator", "WrapValidator"}, name[strings.LastIndexByte(name, '.')+1:])
 }
 
-// enumeration reports whether a class of the file has a few values only.
+// enumeration reports whether a class of the file has a few values only, and no method that
+// makes more of them.
 func (t *tracer) enumeration(class *pysrc.Scope) bool {
-	return slices.ContainsFunc(class.Class.Bases, func(b pysrc.Expr) bool {
+	return !t.makesMembers(class) && slices.ContainsFunc(class.Class.Bases, func(b pysrc.Expr) bool {
 		return slices.ContainsFunc(t.m.Names(b, class.Parent), func(n string) bool {
 			return slices.Contains([]string{"enum.Enum", "enum.StrEnum", "enum.IntEnum"}, n)
+		})
+	})
+}
+
+// makesMembers reports whether an enumeration makes members of what is none.
+func (t *tracer) makesMembers(class *pysrc.Scope) bool {
+	return len(class.Bindings("_missing_")) > 0 || slices.ContainsFunc(class.Class.Bases, func(b pysrc.Expr) bool {
+		return slices.ContainsFunc(t.m.Eval(b, class.Parent), func(v pysrc.Value) bool {
+			return v.Kind == pysrc.Class && len(v.Def.Bindings("_missing_")) > 0
 		})
 	})
 }

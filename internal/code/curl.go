@@ -101,13 +101,14 @@ func (t *tracer) outputs(words []pysrc.Expr, s *pysrc.Scope) (out []pysrc.Expr) 
 	var program, dir string
 	var urls []string
 	remote := false // the files are called as their addresses end
+	before := 0     // how many files other commands write
 	end := func() {
 		for _, u := range urls {
 			if remote {
 				out = append(out, &pysrc.Str{Value: path.Join(dir, path.Base(u))})
 			}
 		}
-		program, dir, urls, remote = "", "", nil, false
+		program, dir, urls, remote, before = "", "", nil, false, len(out)
 	}
 	for i, w := range words {
 		word := t.wordOf(w, s)
@@ -122,6 +123,9 @@ func (t *tracer) outputs(words []pysrc.Expr, s *pysrc.Scope) (out []pysrc.Expr) 
 			if name == "curl" || name == "wget" {
 				program, remote = name, name == "wget"
 			}
+		case program == "wget" && word == "--spider": // it asks whether the address is there
+			out, urls, remote = out[:before], nil, false
+			program = word
 		case strings.Contains(word, "://"):
 			urls = append(urls, word)
 		case namesOutput(program, word):

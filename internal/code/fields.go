@@ -24,7 +24,7 @@ var (
 func (t *tracer) fields() {
 	t.m.Top.Each(func(s *pysrc.Scope) {
 		c := t.out.names.classes[t.local[s]]
-		if s.Kind != pysrc.ClassScope || c == nil || len(s.Class.Bases)+len(s.Class.Decorators) == 0 || t.bypassed(s.Class) {
+		if s.Kind != pysrc.ClassScope || c == nil || len(s.Class.Bases)+len(s.Class.Decorators) == 0 {
 			return
 		}
 		for _, d := range s.Class.Decorators {
@@ -33,20 +33,34 @@ func (t *tracer) fields() {
 			}
 			c.validated = c.validated || nameIn(t.m.Names(d, s.Parent), validatingBy) != ""
 		}
-		for _, stmt := range s.Class.Body[:min(len(s.Class.Body), mostFields)] {
-			a, ok := stmt.(*pysrc.AnnAssign)
-			if !ok {
-				continue
-			}
-			name, ok := a.Target.(*pysrc.Name)
-			if !ok {
-				continue
-			}
+		put := func(name string, f field) {
 			if c.fields == nil {
 				c.fields = map[string]field{}
 			}
-			few := len(s.Attributes(name.ID)) == 0 && t.bounded(a.Annotation, s, 0) // no method sets it
-			c.fields[t.word(name.ID)] = field{few, t.classOf(a.Annotation, s)}
+			c.fields[t.word(name)] = f
+		}
+		for _, stmt := range s.Class.Body[:min(len(s.Class.Body), mostFields)] {
+			switch a := stmt.(type) {
+			case *pysrc.AnnAssign:
+				if name, ok := a.Target.(*pysrc.Name); ok {
+					few := len(s.Attributes(name.ID)) == 0 && t.bounded(a.Annotation, s, 0) // no method sets it
+					put(name.ID, field{few, t.classOf(a.Annotation, s)})
+				}
+			case *pysrc.FunctionDef: // a property, which is no field of a class above any more
+				put(a.Name, field{})
+				for _, d := range a.Decorators {
+					t.validator(c, d, s)
+				}
+			case *pysrc.Assign:
+				for _, to := range a.Targets {
+					if name, ok := to.(*pysrc.Name); ok {
+						put(name.ID, field{})
+					}
+				}
+				if call, ok := a.Value.(*pysrc.Call); ok { // validator("n")(function)
+					t.validator(c, call.Func, s)
+				}
+			}
 		}
 	})
 }
@@ -54,19 +68,46 @@ func (t *tracer) fields() {
 // mostFields is how many statements of a class are looked through for its fields.
 const mostFields = 200
 
-// bypassed reports whether a class has a method that stands in for what holds its objects
-// against their annotations: @field_validator("n", mode="plain").
-func (t *tracer) bypassed(class *pysrc.ClassDef) bool {
-	return slices.ContainsFunc(class.Body, func(s pysrc.Stmt) bool {
-		f, ok := s.(*pysrc.FunctionDef)
-		return ok && slices.ContainsFunc(f.Decorators, func(d pysrc.Expr) bool {
-			c, ok := d.(*pysrc.Call)
-			return ok && slices.ContainsFunc(c.Keywords, func(k pysrc.Keyword) bool {
-				mode, ok := k.Value.(*pysrc.Str)
-				return ok && k.Name == "mode" && (mode.Value == "plain" || mode.Value == "wrap")
-			})
-		})
-	})
+// validators are decorators of methods that put something else in the place of fields, which
+// nothing holds against their annotations; anyField stands for all.
+var validators = []string{"validator", "field_validator", "root_validator", "model_validator"}
+
+const anyField = "*"
+
+// validator notes of which fields a decorator has a method give what they hold.
+func (t *tracer) validator(c *class, d pysrc.Expr, s *pysrc.Scope) {
+	var args []pysrc.Expr
+	call, ok := d.(*pysrc.Call)
+	if ok {
+		d, args = call.Func, call.Args
+	}
+	last := func(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
+	if !slices.Contains(validators, last(chain(d))) && !slices.ContainsFunc(t.m.Names(d, s), func(n string) bool { return slices.Contains(validators, last(n)) }) {
+		return
+	}
+	if c.set == nil {
+		c.set = map[string]bool{}
+	}
+	for _, a := range args {
+		name, ok := a.(*pysrc.Str)
+		if !ok {
+			c.set[anyField] = true
+			continue
+		}
+		c.set[t.word(name.Value)] = true
+	}
+	if len(args) == 0 { // of the model as a whole
+		c.set[anyField] = true
+	}
+}
+
+// sets reports whether a method of a class, or of one that it derives from, gives what a
+// field holds.
+func (w *follower) sets(d def, name string, depth int) bool {
+	if set := d.class().set; set[name] || set[anyField] {
+		return true
+	}
+	return depth <= mostHops && slices.ContainsFunc(w.bases(d), func(b def) bool { return w.sets(b, name, depth+1) })
 }
 
 // classOf is the one class of the project that an annotation may be of, as other files name
@@ -185,7 +226,7 @@ func (w *follower) fewField(f *Flow, s *source) bool {
 func (w *follower) fewPart(f *Modules, ref string, path []string) bool {
 	defs := w.resolve(f, ref).defs
 	return len(defs) > 0 && !slices.ContainsFunc(defs, func(d def) bool {
-		if d.class() == nil {
+		if d.class() == nil || w.sets(d, path[0], 0) {
 			return true
 		}
 		of, x := w.fieldOf(d, path[0], 0)

@@ -180,8 +180,15 @@ func (w *follower) method(d def, name string, depth int) (def, bool) {
 }
 
 // keeps reports whether an object of a class without __init__ keeps what it is made of, as
-// those of dataclasses do; members of an enumeration are chosen from a list.
-func (w *follower) keeps(d def) bool { return !w.derives(d, isEnum, 0) }
+// those of dataclasses do; members of an enumeration are chosen from a list, unless it makes
+// more of them.
+func (w *follower) keeps(d def) bool {
+	if !w.derives(d, isEnum, 0) {
+		return true
+	}
+	_, grows := w.method(d, "_missing_", 0)
+	return grows
+}
 
 func isEnum(ref string) bool {
 	return strings.HasPrefix(ref, "enum.") || strings.HasSuffix(ref, "Enum")

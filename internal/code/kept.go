@@ -230,8 +230,10 @@ func (x *fixer) takenAsObject(load *pysrc.Invocation) bool {
 
 func (x *fixer) findTaken() {
 	for _, c := range x.m.Calls {
-		if m, ok := c.Node.Func.(*pysrc.Attribute); ok && (m.Attr == "item" || m.Attr == "tolist") && len(c.Node.Args) == 0 {
-			x.takes(m.Value, c.Scope)
+		if m, ok := c.Node.Func.(*pysrc.Attribute); ok && m.Attr == "item" && len(c.Node.Args) == 0 {
+			if _, number := m.Value.(*pysrc.Subscript); !number { // as z["loss"].item() mostly is
+				x.takes(m.Value, c.Scope)
+			}
 		}
 	}
 	asked := map[string][]int32{} // where [()] is asked of a name

@@ -215,11 +215,6 @@ func (x *lister) knows(test pysrc.Expr, holds bool) (out []listed) {
 		}
 		return out
 	case *pysrc.Call:
-		if holds {
-			if out = x.byPattern(test); out != nil {
-				return out
-			}
-		}
 		if a, ok := test.Func.(*pysrc.Attribute); ok && holds && a.Attr == "compare_digest" && len(test.Args) == 2 {
 			if out = x.byDigest(test.Args[0], test.Args[1]); out == nil {
 				out = x.byDigest(test.Args[1], test.Args[0])
@@ -235,11 +230,6 @@ func (x *lister) knows(test pysrc.Expr, holds bool) (out []listed) {
 		left, list := test.Values[0], test.Values[1]
 		if w, ok := left.(*pysrc.Walrus); ok {
 			left = w.Target
-		}
-		if c, is := left.(*pysrc.Call); is && test.Ops[0] == map[bool]string{true: "is not", false: "is"}[holds] {
-			if none, is := list.(*pysrc.Const); is && none.Word == "None" {
-				return x.byPattern(c)
-			}
 		}
 		switch test.Ops[0] {
 		case word:

@@ -44,6 +44,7 @@ type class struct {
 	fields   map[string]field
 	// validated says that a decorator has its objects held against its annotations.
 	validated bool
+	set       map[string]bool // the fields that a method of it gives
 }
 
 // forward is a method of that name.

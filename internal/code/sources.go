@@ -298,7 +298,8 @@ func (t *tracer) isEvent(d pysrc.Expr, s *pysrc.Scope) bool {
 var passes = []string{
 	"io.BytesIO", "io.StringIO", "io.BufferedReader", "bytes", "bytearray", "memoryview", "str", "open", "io.open", "aiofiles.open",
 	"pathlib.Path", "pathlib.PurePath", "os.fspath", "os.path.join", "os.path.abspath", "os.path.normpath", "os.path.realpath",
-	"os.path.expanduser", "os.path.expandvars", "os.path.basename", "os.path.dirname", "base64.b64decode", "base64.decodebytes", "gzip.decompress", "gzip.open",
+	"os.path.expanduser", "os.path.expandvars", "os.path.basename", "os.path.dirname", "base64.b64decode", "base64.urlsafe_b64decode", "base64.standard_b64decode", "base64.b32decode", "base64.b32hexdecode", "base64.b16decode",
+	"base64.b85decode", "base64.a85decode", "base64.z85decode", "base64.decodebytes", "binascii.a2b_base64", "binascii.a2b_hex", "gzip.decompress", "gzip.open",
 	"zlib.decompress", "bz2.decompress", "bz2.open", "lzma.decompress", "lzma.open", "binascii.unhexlify", "bytes.fromhex", "urllib.parse.unquote",
 	"sorted", "list", "tuple", "reversed", "glob.glob", "glob.iglob", "vars", "copy.copy", "copy.deepcopy", "fsspec.open", "smart_open.open",
 	"zipfile.ZipFile", "tarfile.open", "json.loads", "next", "iter", "enumerate", "zip",
@@ -847,7 +848,7 @@ func (t *tracer) fill(e pysrc.Expr, s *pysrc.Scope, labels []label) {
 		}
 		t.mark(variable{owner, name.ID}, labels...)
 		t.written(owner, name.ID, labels)
-		if e, s = opened(owner, name.ID); e == nil {
+		if e, s = opened(owner, name); e == nil {
 			return
 		}
 	}
@@ -884,29 +885,36 @@ func fileOf(text *pysrc.Str, s *pysrc.Scope) variable {
 }
 
 // opened is the path in name = open(path), or in name = Path(path); and in
-// name, path = mkstemp().
-func opened(owner *pysrc.Scope, name string) (pysrc.Expr, *pysrc.Scope) {
-	for _, b := range owner.Bindings(name) {
-		c, ok := b.Value.(*pysrc.Call)
-		if !ok {
-			continue
+// name, path = mkstemp(). Of several it is the last before the name stands there.
+func opened(owner *pysrc.Scope, n *pysrc.Name) (of pysrc.Expr, s *pysrc.Scope) {
+	for _, b := range owner.Bindings(n.ID) {
+		if of != nil && b.At > n.Start {
+			break
 		}
-		switch {
-		case b.Part == 1 && (chain(c.Func) == "mkstemp" || chain(c.Func) == "tempfile.mkstemp"):
-			return otherPart(owner, c, 2), b.Scope
-		case b.Kind != pysrc.Assigned && b.Kind != pysrc.Entered:
-			continue
-		}
-		if base := pathBase(c); base != c {
-			if n, ok := base.(*pysrc.Name); !ok || n.ID != name {
-				return base, b.Scope
-			}
-		}
-		if e := opens(c); e != nil {
-			return e, b.Scope
+		if e := openedBy(owner, n.ID, b); e != nil {
+			of, s = e, b.Scope
 		}
 	}
-	return nil, nil
+	return of, s
+}
+
+func openedBy(owner *pysrc.Scope, name string, b pysrc.Binding) pysrc.Expr {
+	c, ok := b.Value.(*pysrc.Call)
+	if !ok {
+		return nil
+	}
+	switch {
+	case b.Part == 1 && (chain(c.Func) == "mkstemp" || chain(c.Func) == "tempfile.mkstemp"):
+		return otherPart(owner, c, 2)
+	case b.Kind != pysrc.Assigned && b.Kind != pysrc.Entered:
+		return nil
+	}
+	if base := pathBase(c); base != c {
+		if n, ok := base.(*pysrc.Name); !ok || n.ID != name {
+			return base
+		}
+	}
+	return opens(c)
 }
 
 // opens is the path, or the descriptor, of which a call gives a file, or nil.

@@ -548,6 +548,8 @@ func TestTrainingTwins(t *testing.T) {
 func TestSecondHandTwins(t *testing.T) {
 	checkTwins(t, "a.py", "import h5py, io, joblib, numpy as np, pickle, safetensors, torch, yaml\nd = torch.load(p, weights_only=True)\n", []twin{
 		{"a tensor's bytes", "PY013 high", "pickle.loads(d['x'].numpy().tobytes())", "print(d['x'].numpy().tobytes())"},
+		{"bytes in a text", "PY013 high", "import base64\npickle.loads(base64.urlsafe_b64decode(d['x']))", "import base64\nbase64.urlsafe_b64decode(d['x'])"},
+		{"bytes in hexadecimal digits", "PY013 high", "import binascii\npickle.loads(binascii.a2b_hex(d['x']))", "import binascii\nbinascii.a2b_hex(d['x'])"},
 		{"code", "PY013 high", "exec(d['code'])", "exec('x = 1')"},
 		{"YAML", "PY013 high", "yaml.load(d['c'], Loader=yaml.Loader)", "yaml.load(d['c'], Loader=yaml.SafeLoader)"},
 		{"a name", "PY013 high", "joblib.load(d['scaler'])", "joblib.load('scaler')"},

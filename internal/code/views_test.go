@@ -91,6 +91,8 @@ func TestNamedFileTwins(t *testing.T) {
 		{"curl, redirected", "PY042 medium", shell("'curl -L https://a.example/v.pt > w.pt'"), shell("'cat v.pt > w.pt'")},
 		{"curl behind something", "PY042 medium", shell("'mkdir -p m && curl -o w.pt https://a.example/v.pt'"), shell("'curl https://a.example/v.pt && cp -o w.pt'")},
 		{"wget", "PY042 medium", shell("f'wget {URL} -O w.pt'"), shell("f'wget {URL} -O v.pt'")},
+		{"wget, only looking", "PY042 medium", shell("'wget --spider https://a.example/w.pt && wget https://a.example/w.pt'"), shell("'wget -q --spider https://a.example/w.pt'")},
+		{"one that writes beside it", "PY042 medium", get + "def push(path):\n    with open(path + '.r', 'rb') as f:\n        f.read()\n    with open(path, 'wb') as f:\n        f.write(requests.get(URL).content)\ndef f():\n    push('w.pt')\n" + load, get + "def push(path):\n    with open(path, 'rb') as f:\n        f.read()\n    with open(path + '.r', 'wb') as f:\n        f.write(requests.get(URL).content)\ndef f():\n    push('w.pt')\n" + load},
 		{"wget, quoted", "PY042 medium", shell("f'wget -O \"w.pt\" {URL}'"), shell("f'wget -O \"{URL}.w.pt\" w.pt'")},
 		{"wget, by the address", "PY042 medium", shell("'wget -q https://a.example/w.pt'"), shell("'wget -q https://a.example/w.pt -O v.pt'")},
 		{"wget, by a constant", "PY042 medium", shell("f'wget {URL}'"), shell("f'wget -P m {URL}'")},

@@ -196,6 +196,9 @@ func guardedBy(list []pysrc.Stmt, n pysrc.Node, test func(pysrc.Expr) bool) (yes
 	return yes
 }
 
+// tagOfPython begins the tags of YAML that name something of Python.
+const tagOfPython = "!!python"
+
 // yamlSigns notes where a file has YAML build objects, or writes some, which safe_load
 // refuses.
 func (v *view) yamlSigns(saved map[objectsIn]kept) {
@@ -203,8 +206,12 @@ func (v *view) yamlSigns(saved map[objectsIn]kept) {
 		return
 	}
 	note := func(at int32) { saved[byYAML.all()] = kept{where: v.l.place(v.where.Line1(v.f.Place(at)))} }
-	if at := strings.Index(v.f.Text, "!!python"); at >= 0 {
-		note(int32(at))
+	if strings.Contains(v.f.Text, tagOfPython) { // perhaps in a comment only
+		v.everyText(v.f.Body, func(s *pysrc.Str) {
+			if strings.Contains(s.Value, tagOfPython) {
+				note(s.Start)
+			}
+		})
 	}
 	v.m.Top.Each(func(s *pysrc.Scope) {
 		if s.Class != nil && v.derives(s, func(name string) bool { return name == "yaml.YAMLObject" }, 0) && !v.safeToo(s) {
