@@ -152,7 +152,7 @@ func (a *fn) givenUp(object string, at int) bool {
 		open -= 2
 	}
 	w := a.f.Word(open - 1)
-	return last > at && a.f.Is(open, "(") && a.f.IsIdent(open-1) && (a.f.Is(last+1, ")") || a.f.Is(last+1, ",")) && !a.frees(last) &&
+	return last > at && a.f.Is(open, "(") && a.f.IsIdent(open-1) && (a.f.Is(last+1, ")") || a.f.Is(last+1, ",")) && w != "free" &&
 		!a.member(open-1) && len(a.p.byName[w]) == 0 && a.p.macro(a.src, w) == nil && !notTypes[w] && !throwing(w) &&
 		!strings.HasPrefix(w, "mem") && !strings.HasPrefix(w, "cuda") && !strings.HasPrefix(w, "hip") && w != "assert"
 }

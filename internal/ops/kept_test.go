@@ -12,7 +12,7 @@ func TestKept(t *testing.T) {
 		state  = "struct State { float* buf; "
 		stated = "s->buf = (float*)malloc(n); "
 		global = "static float* buf = nullptr; static int64_t cap = 0; "
-		clear  = " void clear() { cudaFree(buf); buf = nullptr; } "
+		tidy   = " void clear() { cudaFree(buf); buf = nullptr; } "
 		filled = "Buffer b; b.data = malloc(n); fill(b.data); "
 	)
 	for _, tt := range []struct{ fires, quiet string }{
@@ -52,18 +52,18 @@ func TestKept(t *testing.T) {
 
 		// A function that is not seen may free what the object holds that it gets last.
 		{buffer + "}; void f(size_t n) { " + filled + "memset(&b, 0, n); }", buffer + "}; void f(size_t n) { " + filled + "lib_destroy(&b); }"},
-		{state + "}; void f(size_t n) { auto* s = new State(); " + stated + "lib_run(s); delete s; }", state + "}; void f(size_t n) { auto* s = new State(); " + stated + "lib_put(s); }"},
+		{state + "}; void f(size_t n) { auto* s = new State(); " + stated + "lib_run(s); delete s; }", state + "}; void f(size_t n) { auto* s = new State(); " + stated + "lib_free(s); }"},
 		{buffer + "~Buffer() { use(data); } static void use(void* p) { g(p); } }; void f(size_t n) { " + filled + "}", buffer + "~Buffer() { put(data); } static void put(void* p) { free(p); } }; void f(size_t n) { " + filled + "}"},
 
 		// A function that works on tensors runs more than once.
-		{global + "void f(const at::Tensor& x) { cudaMalloc(&buf, 8); }" + clear, global + "void f(size_t n) { cudaMalloc(&buf, 8); }" + clear},
-		{global + "void f(const at::Tensor& x) { if (x.numel() > cap) { cudaMalloc(&buf, 8); } }" + clear, global + "void f(const at::Tensor& x) { if (x.numel() > cap) { cudaFree(buf); cudaMalloc(&buf, 8); } }" + clear},
-		{global + "void f(const at::Tensor& x) { buf = (float*)malloc(8); }" + clear, global + "void f(const at::Tensor& x) { if (buf == nullptr) buf = (float*)malloc(8); }" + clear},
-		{global + "void f(const at::Tensor& x) { if (buf != nullptr) { buf = (float*)malloc(8); } }" + clear, global + "void f(const at::Tensor& x) { if (buf) return; buf = (float*)malloc(8); }" + clear},
-		{global + "void f(const at::Tensor& x, bool train) { if (!train) { buf = (float*)malloc(8); } }" + clear, global + "bool ready; void f(const at::Tensor& x) { if (!ready) { buf = (float*)malloc(8); ready = true; } }" + clear},
-		{global + "void f(const at::Tensor& x) { float* p = (float*)malloc(8); buf = p; }" + clear, global + "void f(const at::Tensor& x) { float* old = buf; buf = (float*)malloc(8); free(old); }" + clear},
-		{global + clear + "void grow() { cudaMalloc(&buf, 8); } void f(const at::Tensor& x) { grow(); }", global + clear + "void grow() { cudaMalloc(&buf, 8); } void f(const at::Tensor& x) { if (!buf) grow(); }"},
-		{global + clear + "void f(const at::Tensor& x) { other(); cudaMalloc(&buf, 8); }", global + clear + "void f(const at::Tensor& x) { clear(); cudaMalloc(&buf, 8); }"},
+		{global + "void f(const at::Tensor& x) { cudaMalloc(&buf, 8); }" + tidy, global + "void f(size_t n) { cudaMalloc(&buf, 8); }" + tidy},
+		{global + "void f(const at::Tensor& x) { if (x.numel() > cap) { cudaMalloc(&buf, 8); } }" + tidy, global + "void f(const at::Tensor& x) { if (x.numel() > cap) { cudaFree(buf); cudaMalloc(&buf, 8); } }" + tidy},
+		{global + "void f(const at::Tensor& x) { buf = (float*)malloc(8); }" + tidy, global + "void f(const at::Tensor& x) { if (buf == nullptr) buf = (float*)malloc(8); }" + tidy},
+		{global + "void f(const at::Tensor& x) { if (buf != nullptr) { buf = (float*)malloc(8); } }" + tidy, global + "void f(const at::Tensor& x) { if (buf) return; buf = (float*)malloc(8); }" + tidy},
+		{global + "void f(const at::Tensor& x, bool train) { if (!train) { buf = (float*)malloc(8); } }" + tidy, global + "bool ready; void f(const at::Tensor& x) { if (!ready) { buf = (float*)malloc(8); ready = true; } }" + tidy},
+		{global + "void f(const at::Tensor& x) { float* p = (float*)malloc(8); buf = p; }" + tidy, global + "void f(const at::Tensor& x) { float* old = buf; buf = (float*)malloc(8); free(old); }" + tidy},
+		{global + tidy + "void grow() { cudaMalloc(&buf, 8); } void f(const at::Tensor& x) { grow(); }", global + tidy + "void grow() { cudaMalloc(&buf, 8); } void f(const at::Tensor& x) { if (!buf) grow(); }"},
+		{global + tidy + "void f(const at::Tensor& x) { other(); cudaMalloc(&buf, 8); }", global + tidy + "void f(const at::Tensor& x) { clear(); cudaMalloc(&buf, 8); }"},
 		{owner[:10] + "~B() { delete[] data_; } void f(const at::Tensor& x) { data_ = new float[8]; }" + class, owner[:10] + "~B() { delete[] data_; } B(const at::Tensor& x) { data_ = new float[8]; }" + class},
 
 		// Who calls has it.
