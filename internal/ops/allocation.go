@@ -227,7 +227,7 @@ func (a *fn) escapes(x allocation) bool {
 			out = true
 		case "=":
 			k, ok := a.keeper(s.First - 2)
-			out = out || ok && a.released(k, -1)
+			out = out || ok && a.released(k, x, -1)
 		case "(", ",":
 			if v := a.lookup(x.name, i); v != nil && v.at == i {
 				return
@@ -339,8 +339,11 @@ func (a *fn) tests(x allocation, s span, none bool) bool {
 		switch w := a.f.Word(i); w {
 		case "!", "==":
 			none = !none
-		case "(", ")", "!=", ",", "nullptr", "NULL", "0", "cudaSuccess", "hipSuccess":
+		case "(", ")", "!=", ",", "nullptr", "NULL", "0", "cudaSuccess", "hipSuccess", ".", "->":
 		default:
+			if a.f.Is(i+1, ".") || a.f.Is(i+1, "->") { // !b.data
+				continue
+			}
 			if name != "" || !a.f.IsIdent(i) {
 				return false
 			}

@@ -37,8 +37,11 @@ func (a *fn) typed(name string, at int, seen map[string]bool) bool {
 // fixesType reports whether a condition that says something of the dtype of a tensor leaves
 // only one. A macro that is looked at by what it says elsewhere does.
 func (a *fn) fixesType(c *check, name, root string, others func([]string) bool) bool {
-	if !slices.ContainsFunc(a.wordsOf(c.cond), func(w string) bool { return aspectOf[w]&hasType != 0 }) {
+	if !slices.ContainsFunc(a.wordsOf(c.cond), func(w string) bool { return aspectOf[w]&hasType != 0 }) && len(a.typesIn(c.cond)) == 0 {
 		return true
+	}
+	if c.sign != "" && c.sign != "==" {
+		return false
 	}
 	and, or := "&&", "||"
 	if c.leaves {
@@ -47,16 +50,46 @@ func (a *fn) fixesType(c *check, name, root string, others func([]string) bool) 
 	return slices.ContainsFunc(a.parts(a.inner(c.cond), and), func(s span) bool {
 		of := a.typesIn(s)
 		rest := slices.DeleteFunc(slices.Clone(of), func(n string) bool { return n == name || n == root })
-		return len(a.parts(s, or)) == 1 && len(rest) < len(of) && (len(rest) == 0 || others(rest))
+		return len(a.parts(s, or)) == 1 && a.equates(s, c) && len(rest) < len(of) && (len(rest) == 0 || others(rest))
 	})
 }
 
+// equates reports whether a part of a condition holds a dtype against one that it is where
+// the function goes on, and does not ask for a kind of them: at::isFloatingType(x.scalar_type()).
+func (a *fn) equates(s span, c *check) bool {
+	equal, signs := !c.leaves, 0
+	for i := s.First; i < s.Last; i++ {
+		switch a.f.Word(i) {
+		case "==":
+			signs++
+		case "!=":
+			signs++
+			equal = !equal
+		case "!":
+			equal = !equal
+		}
+	}
+	if signs > 0 || c.sign != "" {
+		return equal
+	}
+	for i := s.First; i < s.Last; i++ {
+		if _, called := a.argsAt(i); called && !a.member(i) && !a.f.Is(i, "typeMetaToScalarType") {
+			return false
+		}
+	}
+	return true
+}
+
 // typesIn are the tensors whose dtype an expression takes: x.scalar_type(), x.options(),
-// at::empty_like(x), x.new_empty({n}).
+// at::empty_like(x), x.new_empty({n}), and t of auto t = x.scalar_type().
 func (a *fn) typesIn(s span) (list []string) {
 	for i := s.First; i < s.Last && a.spend(1); i++ {
 		w := a.f.Word(i)
 		switch open, called := a.argsAt(i); {
+		case !called && a.f.IsIdent(i) && !a.member(i):
+			if v := a.lookup(w, i); v != nil && v.param < 0 && v.at < i && a.f.Is(v.init.Last-1, ")") && (a.f.Is(v.init.Last-3, "scalar_type") || a.f.Is(v.init.Last-3, "dtype")) {
+				list = append(list, a.typesIn(v.init)...)
+			}
 		case !called:
 		case a.member(i) && (w == "scalar_type" || w == "dtype" || w == "type" || w == "options" || strings.HasPrefix(w, "new_")):
 			if c, ok := a.chainBefore(i - 1); ok && !c.call {
@@ -74,12 +107,11 @@ func (a *fn) typesIn(s span) (list []string) {
 func (a *fn) namesType(s span) bool {
 	for i := s.First; i < s.Last; i++ {
 		w := a.f.Word(i)
-		constant := len(w) > 1 && w[0] == 'k' && w[1] >= 'A' && w[1] <= 'Z' && !notDtypes[w]
-		if constant || strings.Contains(w, "ScalarType") || w == "dtype" && !a.f.Is(i+2, ")") {
+		if dtypes[w] || strings.HasPrefix(w, "kFloat8") || strings.Contains(w, "ScalarType") || w == "dtype" && !a.f.Is(i+2, ")") {
 			return true
 		}
 	}
 	return false
 }
 
-var notDtypes = words("kCPU kCUDA kHIP kXPU kMPS kMeta kPrivateUse1 kStrided kSparse")
+var dtypes = words("kByte kChar kShort kInt kLong kHalf kFloat kDouble kBool kBFloat16 kComplexHalf kComplexFloat kComplexDouble kUInt8 kInt8 kInt16 kInt32 kInt64 kUInt16 kUInt32 kUInt64 kFloat16 kFloat32 kFloat64 kQInt8 kQUInt8 kQInt32")

@@ -9,6 +9,10 @@ func TestKept(t *testing.T) {
 		class  = " float* data_ = nullptr; };"
 		device = "struct B { explicit B(size_t n) { float* p = nullptr; C10_CUDA_CHECK(cudaMalloc(&p, n)); "
 		buffer = "struct Buffer { void* data; size_t n; "
+		state  = "struct State { float* buf; "
+		stated = "s->buf = (float*)malloc(n); "
+		global = "static float* buf = nullptr; static int64_t cap = 0; "
+		tidy   = " void clear() { cudaFree(buf); buf = nullptr; } "
 		filled = "Buffer b; b.data = malloc(n); fill(b.data); "
 	)
 	for _, tt := range []struct{ fires, quiet string }{
@@ -35,6 +39,32 @@ func TestKept(t *testing.T) {
 		{buffer + "}; void f(Buffer* b, size_t n) { b->data = malloc(n); }", buffer + "}; void put(Buffer* b) { free(b->data); } void f(Buffer* b, size_t n) { b->data = malloc(n); }"},
 
 		{buffer + "}; void f(Buffer* b, size_t n) { b->data = malloc(n); }", "void f(Buffer* b, size_t n) { b->data = malloc(n); }"},
+
+		// The class is that of what auto begins as, and frees its own members only.
+		{state + "}; void f(size_t n) { auto* s = new State(); " + stated + "delete s; }", state + "~State() { free(buf); } }; void f(size_t n) { auto* s = new State(); " + stated + "delete s; }"},
+		{state + "}; void f(size_t n) { auto s = std::make_unique<State>(); " + stated + "}", state + "~State() { free(buf); } }; void f(size_t n) { auto s = std::make_unique<State>(); " + stated + "}"},
+		{state + "}; void f(size_t n) { std::vector<State> v(1); auto* s = &v.back(); " + stated + "}", "void f(size_t n) { auto* s = lib_new(); " + stated + "}"},
+		{state + "}; struct O { float* buf; ~O() { free(buf); } }; void f(size_t n) { State* s = new State(); " + stated + "delete s; }", state + "}; void put(State* o) { free(o->buf); } void f(size_t n) { State* s = new State(); " + stated + "put(s); }"},
+		{state + "}; struct O { float* buf; }; void put(O* o) { free(o->buf); } void f(State* s, size_t n) { " + stated + "}", state + "}; State* make(); void put(State* o) { free(o->buf); } void f(size_t n) { auto* s = make(); " + stated + "}"},
+
+		// What throws before the object goes on loses it.
+		{buffer + "}; void put(Buffer& b) { free(b.data); } void f(size_t n) { " + filled + "TORCH_CHECK(n > 0); put(b); }", buffer + "}; void put(Buffer& b) { free(b.data); } void f(size_t n) { TORCH_CHECK(n > 0); " + filled + "if (!b.data) return; put(b); }"},
+
+		// A function that is not seen may free what the object holds that it gets last.
+		{buffer + "}; void f(size_t n) { " + filled + "memset(&b, 0, n); }", buffer + "}; void f(size_t n) { " + filled + "lib_destroy(&b); }"},
+		{state + "}; void f(size_t n) { auto* s = new State(); " + stated + "lib_run(s); delete s; }", state + "}; void f(size_t n) { auto* s = new State(); " + stated + "lib_free(s); }"},
+		{buffer + "~Buffer() { use(data); } static void use(void* p) { g(p); } }; void f(size_t n) { " + filled + "}", buffer + "~Buffer() { put(data); } static void put(void* p) { free(p); } }; void f(size_t n) { " + filled + "}"},
+
+		// A function that works on tensors runs more than once.
+		{global + "void f(const at::Tensor& x) { cudaMalloc(&buf, 8); }" + tidy, global + "void f(size_t n) { cudaMalloc(&buf, 8); }" + tidy},
+		{global + "void f(const at::Tensor& x) { if (x.numel() > cap) { cudaMalloc(&buf, 8); } }" + tidy, global + "void f(const at::Tensor& x) { if (x.numel() > cap) { cudaFree(buf); cudaMalloc(&buf, 8); } }" + tidy},
+		{global + "void f(const at::Tensor& x) { buf = (float*)malloc(8); }" + tidy, global + "void f(const at::Tensor& x) { if (buf == nullptr) buf = (float*)malloc(8); }" + tidy},
+		{global + "void f(const at::Tensor& x) { if (buf != nullptr) { buf = (float*)malloc(8); } }" + tidy, global + "void f(const at::Tensor& x) { if (buf) return; buf = (float*)malloc(8); }" + tidy},
+		{global + "void f(const at::Tensor& x, bool train) { if (!train) { buf = (float*)malloc(8); } }" + tidy, global + "bool ready; void f(const at::Tensor& x) { if (!ready) { buf = (float*)malloc(8); ready = true; } }" + tidy},
+		{global + "void f(const at::Tensor& x) { float* p = (float*)malloc(8); buf = p; }" + tidy, global + "void f(const at::Tensor& x) { float* old = buf; buf = (float*)malloc(8); free(old); }" + tidy},
+		{global + tidy + "void grow() { cudaMalloc(&buf, 8); } void f(const at::Tensor& x) { grow(); }", global + tidy + "void grow() { cudaMalloc(&buf, 8); } void f(const at::Tensor& x) { if (!buf) grow(); }"},
+		{global + tidy + "void f(const at::Tensor& x) { other(); cudaMalloc(&buf, 8); }", global + tidy + "void f(const at::Tensor& x) { clear(); cudaMalloc(&buf, 8); }"},
+		{owner[:10] + "~B() { delete[] data_; } void f(const at::Tensor& x) { data_ = new float[8]; }" + class, owner[:10] + "~B() { delete[] data_; } B(const at::Tensor& x) { data_ = new float[8]; }" + class},
 
 		// Who calls has it.
 		{"void f(float* out, size_t n) { out = (float*)malloc(n); }", "void f(float** out, size_t n) { *out = (float*)malloc(n); }"},

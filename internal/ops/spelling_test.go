@@ -146,6 +146,10 @@ func TestSpellings(t *testing.T) {
 		{"OPS012", "", "auto r = a.cpu(); " + taken + "g(r.data_ptr<float>());" + freed, "auto r = at::empty({4}); " + taken + "g(r.data_ptr<float>());" + freed},
 		{"OPS012", bytes, dispatch + taken + "g(o.data_ptr<scalar_t>());" + freed + "});", dispatch + taken + "g(a.data_ptr<scalar_t>());" + freed + "});"},
 		{"OPS012", "", checked + taken + "auto r = at::empty_like(a); g(r.data_ptr<float>());" + freed, "CHECK_FLOAT(a); " + taken + used},
+		{"OPS012", "", "TORCH_CHECK(at::isFloatingType(a.scalar_type()));" + taken + used, "TORCH_CHECK_EQ(a.scalar_type(), at::kFloat);" + taken + used},
+		{"OPS012", "", "TORCH_CHECK(a.scalar_type() != at::kHalf);" + taken + used, "if (!(a.scalar_type() == at::kFloat)) return a;" + taken + used},
+		{"OPS012", "", "const auto t = a.scalar_type(); TORCH_CHECK(t == at::kFloat || t == at::kDouble);" + taken + used, "const auto t = a.scalar_type(); TORCH_CHECK(t == at::kFloat);" + taken + used},
+		{"OPS012", "", "auto r = at::empty({kCols, 4}, a.options()); " + taken + "g(r.data_ptr<float>());" + freed, "auto r = at::empty({kCols, 4}, at::kLong); " + taken + "g(r.data_ptr<int64_t>());" + freed},
 		// What frees memory holds it.
 		{"OPS011", "", taken + freed, "std::unique_ptr<float, decltype(&std::free)> buf(static_cast<float*>(std::malloc(a.nbytes())), &std::free);"},
 		{"OPS011", "", taken + "return at::from_blob(buf, {n}, a.options());", taken + "return at::from_blob(buf, {n}, [](void* p) { std::free(p); }, a.options());"},

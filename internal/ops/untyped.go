@@ -19,7 +19,7 @@ func (a *fn) typedLater(x *access) bool {
 		if c.at < x.at || len(uses) > 0 && uses[0] < c.at || (c.tensors[x.tensor]|c.tensors[root])&hasType == 0 || !a.spend(1+len(uses)) {
 			continue
 		}
-		if n := a.nodeAt(c.at); n != nil && (c.hard || a.exhausts(n.stmt)) && a.reached(n, x.at, uses) {
+		if n := a.nodeAt(c.at); n != nil && (c.hard && !a.ofKind(c.cond) || a.exhausts(n.stmt, x.tensor, root)) && a.reached(n, x.at, uses) {
 			return true
 		}
 	}
@@ -71,10 +71,13 @@ func (*fn) reached(check *node, from int, uses []int) bool {
 }
 
 // exhausts reports whether an if whose condition is not met goes on to others, and at last
-// leaves: if (t == kFloat) ... else if (t == kDouble) ... else TORCH_CHECK(false).
-func (a *fn) exhausts(s *cppsrc.Stmt) bool {
+// leaves: if (t == kFloat) ... else if (t == kDouble) ... else TORCH_CHECK(false). Each of
+// them has to ask for the dtype of the tensor.
+func (a *fn) exhausts(s *cppsrc.Stmt, tensor, root string) bool {
 	for range mostSteps {
-		if s.Kind != cppsrc.If || len(s.Else) == 0 {
+		if s.Kind != cppsrc.If || len(s.Else) == 0 || !slices.ContainsFunc(a.checks, func(c *check) bool {
+			return c.at == s.Head.First && (c.tensors[tensor]|c.tensors[root])&hasType != 0
+		}) {
 			return false
 		}
 		if s.Else[0].Kind != cppsrc.If {
@@ -83,6 +86,13 @@ func (a *fn) exhausts(s *cppsrc.Stmt) bool {
 		s = s.Else[0]
 	}
 	return false
+}
+
+// ofKind reports whether a condition asks only of which kind a dtype is, which leaves more
+// than one.
+func (a *fn) ofKind(cond span) bool {
+	has := func(w string) bool { return a.has(cond, w) }
+	return slices.ContainsFunc([]string{"is_floating_point", "isFloatingType", "isIntegralType", "is_complex"}, has) && !has("==")
 }
 
 // refuses reports whether a switch leaves the function where none of its cases is met.

@@ -25,7 +25,10 @@ func TestTypedLater(t *testing.T) {
 		"if (flag) { " + taken + both + " }": true,
 		"switch (x.scalar_type()) { case at::kFloat: { auto p = (const float*)x.data_ptr(); s += p[0]; break; } default: TORCH_CHECK(false); }": true,
 
-		taken + floats:                  false,
+		taken + floats: false,
+		taken + "if (x.scalar_type() == at::kFloat) { " + floats + " } else if (flag) { s += ((const double*)p)[0]; } else { TORCH_CHECK(false); }": false,
+		taken + "TORCH_CHECK(x.is_floating_point()); " + floats:                                             false,
+		taken + "TORCH_CHECK(x.is_floating_point()); TORCH_CHECK(x.scalar_type() == at::kFloat); " + floats: true,
 		taken + floats + both:           false,
 		kept + "run<float>(p); " + both: false,
 		kept + "AT_DISPATCH_FLOATING_TYPES(y.scalar_type(), \"f\", [&] { run<scalar_t>(p); });":                             false,
