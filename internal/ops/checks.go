@@ -159,6 +159,10 @@ func (a *fn) condition(s span, hard bool) *check {
 			a.saysOfMember(c, i)
 			continue
 		}
+		if open, ok := a.argsAt(i); ok && vendor(w) {
+			i = a.f.Mate(open)
+			continue
+		}
 		c.names[w] = true
 		v := a.lookup(w, i)
 		if v == nil {
@@ -290,10 +294,10 @@ func (a *fn) sizeOr0(i int) aspect {
 // unseen is a check by a macro or a function that lies elsewhere.
 func (a *fn) unseen(at int, args span) {
 	c := &check{at: at, cond: args, tensors: map[string]aspect{}, names: map[string]bool{}, hard: true}
-	for _, i := range a.names(args) {
+	for _, i := range a.told(a.names(args)) {
 		c.names[a.f.Word(i)] = true
 	}
-	for _, i := range a.outer(args) {
+	for _, i := range a.told(a.outer(args)) {
 		c.says(a, i, everything)
 	}
 	a.checks = append(a.checks, c)

@@ -14,14 +14,23 @@ func (a *fn) expanded(m *cppsrc.Macro, args []span, at int) {
 		return
 	}
 	c := &check{at: at, cond: span{First: args[0].First, Last: args[len(args)-1].Last}, tensors: map[string]aspect{}, names: map[string]bool{}, hard: true}
+	compared := 0
+	for _, as := range says {
+		if as&(hasLower|hasUpper) != 0 {
+			compared++
+		}
+	}
 	for i, arg := range args {
 		if i >= len(says) {
 			break
 		}
-		for _, j := range a.names(arg) {
+		if compared == 1 && says[i]&(mustHold|mustFail) == 0 && a.result(arg) {
+			continue // CUDA_CHECK(f(x.numel())) holds what f gives back against cudaSuccess
+		}
+		for _, j := range a.told(a.names(arg)) {
 			c.names[a.f.Word(j)] = true
 		}
-		for _, j := range a.outer(arg) {
+		for _, j := range a.told(a.outer(arg)) {
 			c.says(a, j, says[i]&^(mustHold|mustFail))
 		}
 		if says[i]&(mustHold|mustFail|hasUpper) != 0 { // what x.size(0) of CHECK_EQ(x.size(0), n) says is checked as well
@@ -29,6 +38,49 @@ func (a *fn) expanded(m *cppsrc.Macro, args []span, at int) {
 		}
 	}
 	a.checks = append(a.checks, c)
+}
+
+// result reports whether an argument is what a function gives back, and no conversion, and
+// no size of a tensor.
+func (a *fn) result(s span) bool {
+	for a.f.Is(s.First, "(") && a.f.Mate(s.First) == s.Last-1 {
+		s.First++
+		s.Last--
+	}
+	for a.f.Is(s.First, "::") || a.f.Is(s.First+1, "::") {
+		s.First++
+	}
+	w := a.f.Word(s.First)
+	open, ok := a.argsAt(s.First)
+	return ok && a.f.Mate(open) == s.Last-1 && aspectOf[w] == 0 && !notTypes[w] && kindOf(w) == otherKind
+}
+
+// told lists those of some names that do not stand in a call of a function of CUDA, which
+// gives back a status: what it was given is held against nothing.
+func (a *fn) told(names []int) (list []int) {
+	end := 0
+	for _, i := range names {
+		if i < end {
+			continue
+		}
+		if open, ok := a.argsAt(i); ok && vendor(a.f.Word(i)) {
+			end = a.f.Mate(open)
+			continue
+		}
+		list = append(list, i)
+	}
+	return list
+}
+
+// vendors are what the names of functions begin with that give back a status.
+var vendors = []string{"cuda", "cublas", "cublasLt", "cudnn", "cusparse", "cusolver", "cusolverDn", "cufft", "curand", "nccl", "cu", "hip", "hipblas", "miopen"}
+
+// vendor reports whether a name is one of a function of CUDA or of a library beside it.
+func vendor(name string) bool {
+	return slices.ContainsFunc(vendors, func(v string) bool {
+		rest, ok := strings.CutPrefix(name, v)
+		return ok && rest != "" && rest[0] >= 'A' && rest[0] <= 'Z'
+	})
 }
 
 // macroSays gives what a macro checks of each of its arguments. Where a file defines it

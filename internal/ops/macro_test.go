@@ -69,10 +69,41 @@ func TestComparingMacros(t *testing.T) {
 		{"#define SOME(a) TORCH_CHECK((a) > 0, #a)", "SOME(y.numel());", false},
 		{"#define SAME(a, b) TORCH_CHECK(log_if((a) == (b)) || true, #a)", "", false},
 		{"#define SAME(a, b) if ((a) != (b)) std::cerr << #a", "SAME(x.numel(), y.numel());", false},
+		{"int64_t count(const at::Tensor& t);\n#define SAME(a, b) TORCH_CHECK((a) == (b), #a)", "SAME(count(x), count(y));", true},
+		{"#define CHECK(c) if (!(c)) throw std::runtime_error(#c)", "CHECK(alike(x, y));", true},
+
+		// What a function is given whose status is checked is held against nothing.
+		{"#define CUDA_CHECK(e) if ((e) != cudaSuccess) throw std::runtime_error(\"cuda\")", "CUDA_CHECK(cudaHostRegister(y.data_ptr<float>(), y.numel() * 4, 0));", false},
+		{"#define CUDA_CHECK(e) do { if (cudaSuccess != (e)) { exit(1); } } while (0)", "CUDA_CHECK(cudaHostRegister(y.data_ptr<float>(), y.numel() * 4, 0));", false},
+		{"#define CUDA_CHECK(e) TORCH_CHECK((e) == cudaSuccess, \"cuda\")", "CUDA_CHECK(cudaHostRegister(y.data_ptr<float>(), y.numel() * 4, 0));", false},
+		{"#define CUDA_CHECK(e) if (e) throw std::runtime_error(#e)", "CUDA_CHECK(cudaHostRegister(y.data_ptr<float>(), y.numel() * 4, 0));", false},
+		{"#define OWN(e) TORCH_CHECK((e) == LIB_OK, #e)", "OWN(lib::scale(handle(), y.data_ptr<float>(), y.numel()));", false},
+		{"", "C10_CUDA_CHECK(cudaHostRegister(y.data_ptr<float>(), y.numel() * 4, 0));", false},
+		{"", "TORCH_CHECK(cudaHostRegister(y.data_ptr<float>(), y.numel() * 4, 0) == cudaSuccess);", false},
 	} {
 		got := ofRule(scanned(t, map[string]string{"op.cpp": "#include <torch/extension.h>\n" + tt.head + "\nvoid f(at::Tensor x, const at::Tensor& y) {\n" + tt.check + "\n" +
 			"auto p = x.data_ptr<float>(); auto q = y.data_ptr<float>(); for (int64_t i = 0; i < x.numel(); ++i) p[i] = q[i];\n}\nPYBIND11_MODULE(m, m) { m.def(\"f\", &f); }\n"}), "OPS004")
 		if len(got) == 0 != tt.quiet {
+			t.Errorf("%s %s: %q", tt.head, tt.check, got)
+		}
+	}
+}
+
+// A macro that holds a status against what means success bounds no index that the function
+// was given.
+func TestStatusMacros(t *testing.T) {
+	for _, tt := range []struct {
+		head, check string
+		quiet       bool
+	}{
+		{"#define CUDA_CHECK(e) if ((e) != cudaSuccess) { exit(1); }", "CUDA_CHECK(cudaSetDevice(k));", false},
+		{"#define OWN(e) TORCH_CHECK((e) == LIB_OK, #e)", "OWN(lib_set(k));", false},
+		{"#define OWN(e) TORCH_CHECK((e) >= 0 && (e) < limit, #e)", "OWN(k);", true},
+		{"#define OWN(e, n) TORCH_CHECK((e) >= 0 && (e) < (n), #e)", "OWN(int64_t(k), a.numel());", true},
+	} {
+		files := op(", int64_t k", tt.check+" auto p = a.data_ptr<float>(); float s = p[k];")
+		files["op.cpp"] = tt.head + "\n" + files["op.cpp"]
+		if got := ofRule(scanned(t, files), "OPS007"); len(got) == 0 != tt.quiet {
 			t.Errorf("%s %s: %q", tt.head, tt.check, got)
 		}
 	}
