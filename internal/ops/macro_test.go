@@ -108,3 +108,56 @@ func TestStatusMacros(t *testing.T) {
 		}
 	}
 }
+
+// A macro checks what its condition says where that leads out of the function, also through
+// a helper that throws, and not where it goes on.
+func TestLeavingMacros(t *testing.T) {
+	const same = "if ((a).sizes() != (b).sizes()) "
+	for head, quiet := range map[string]bool{
+		"[[noreturn]] void bail(const char* m);\n#define SAME(a, b) do { " + same + "{ bail(\"sizes\"); } } while (0)":                 true,
+		"__attribute__((noreturn)) void bail(const char* m);\n#define SAME(a, b) " + same + "bail(\"sizes\")":                          true,
+		"static void bail(const char* m) { if (m) std::cerr << m; abort(); }\n#define SAME(a, b) " + same + "bail(\"sizes\")":          true,
+		"static void stop() { throw 1; }\nstatic void bail(const char* m) { stop(); }\n#define SAME(a, b) " + same + "bail(\"sizes\")": true,
+		"#define SAME(a, b) " + same + "{ C10_THROW_ERROR(ValueError, \"sizes\"); }":                                                   true,
+		"#define SAME(a, b) " + same + "py::pybind11_fail(\"sizes\")":                                                                  true,
+		"#define SAME(a, b) " + same + "raise_size_error(\"sizes\")":                                                                   true,
+		"#define SAME(a, b) " + same + "LOG(FATAL) << \"sizes\"":                                                                       true,
+		"#define SAME(a, b) " + same + "{ PyErr_SetString(PyExc_ValueError, #a); return; }":                                            true,
+		"#define SAME(a, b) do { " + same + "return; } while (0)":                                                                      true,
+		"#define SAME_CHECK(a, b) " + same + "elsewhere(\"sizes\")\n#define SAME(a, b) SAME_CHECK(a, b)":                               true,
+		"static void c(const at::Tensor& a, const at::Tensor& b) { TORCH_CHECK(a.sizes() == b.sizes()); }\nstatic void d(const at::Tensor& a, const at::Tensor& b) { c(a, b); }\n" +
+			"#define SAME_CHECK(a, b) d(a, b)\n#define SAME(a, b) SAME_CHECK(a, b)": true,
+
+		"static void bail(const char* m) { if (strict) throw std::runtime_error(m); }\n#define SAME(a, b) " + same + "bail(\"sizes\")":                                              false,
+		"static void bail(const char* m) { std::cerr << m; }\n#define SAME(a, b) " + same + "bail(\"sizes\")":                                                                       false,
+		"#define SAME(a, b) " + same + "LOG(ERROR) << \"sizes\"":                                                                                                                    false,
+		"#define SAME_CHECK(a, b) " + same + "PyErr_SetString(PyExc_ValueError, \"sizes\")\n#define SAME(a, b) SAME_CHECK(a, b)":                                                    false,
+		"#define SAME_CHECK(a, b) " + same + "log_error(\"sizes\")\n#define SAME(a, b) SAME_CHECK(a, b)":                                                                            false,
+		"#define SAME(a, b) " + same + "elsewhere(\"sizes\")":                                                                                                                       false,
+		"#define SAME(a, b) do { " + same + "continue; } while (0)":                                                                                                                 false,
+		"#define SAME(a, b) do { " + same + "break; } while (0)":                                                                                                                    false,
+		"#define SAME(a, b) [&] { " + same + "return; std::cerr << 1; }()":                                                                                                          false,
+		"#define SAME(a, b) " + same + "{ if (strict) return; }":                                                                                                                    false,
+		"static void d(const at::Tensor& a, const at::Tensor& b) { std::cerr << (a.sizes() == b.sizes()); }\n#define SAME_CHECK(a, b) d(a, b)\n#define SAME(a, b) SAME_CHECK(a, b)": false,
+	} {
+		got := ofRule(scanned(t, map[string]string{"op.cpp": "#include <torch/extension.h>\n" + head + "\nvoid f(at::Tensor x, const at::Tensor& y) {\nSAME(x, y);\n" +
+			"auto p = x.data_ptr<float>(); auto q = y.data_ptr<float>(); for (int64_t i = 0; i < x.numel(); ++i) p[i] = q[i];\n}\nPYBIND11_MODULE(m, m) { m.def(\"f\", &f); }\n"}), "OPS004")
+		if len(got) == 0 != quiet {
+			t.Errorf("%s: %q", head, got)
+		}
+	}
+	for head, quiet := range map[string]bool{
+		"#define WITHIN(i, n) if ((i) < 0 || (i) >= (n)) continue":                             true,
+		"#define WITHIN(i, n) if ((i) < 0 || (i) >= (n)) return a":                             true,
+		"#define WITHIN(i, n) if (!((i) >= 0 && (i) < (n))) { raise_index_error(\"index\"); }": true,
+		"#define WITHIN(i, n) do { if ((i) < 0 || (i) >= (n)) continue; } while (0)":           false,
+		"#define WITHIN(i, n) if ((i) < 0 || (i) >= (n)) ++bad":                                false,
+		"#define WITHIN(i, n) if ((i) == (n)) return call(i)":                                  false,
+	} {
+		files := op(", const at::Tensor& b", "auto p = a.data_ptr<float>(); auto q = b.data_ptr<int64_t>(); float s = 0; for (int64_t j = 0; j < b.numel(); ++j) { int64_t k = q[j]; WITHIN(k, a.numel()); s += p[k]; }")
+		files["op.cpp"] = head + "\n" + files["op.cpp"]
+		if got := ofRule(scanned(t, files), "OPS006"); len(got) == 0 != quiet {
+			t.Errorf("%s: %q", head, got)
+		}
+	}
+}
