@@ -159,6 +159,10 @@ func (a *fn) condition(s span, hard bool) *check {
 			a.saysOfMember(c, i)
 			continue
 		}
+		if open, ok := a.argsAt(i); ok && vendor(w) {
+			i = a.f.Mate(open)
+			continue
+		}
 		c.names[w] = true
 		v := a.lookup(w, i)
 		if v == nil {
@@ -290,10 +294,10 @@ func (a *fn) sizeOr0(i int) aspect {
 // unseen is a check by a macro or a function that lies elsewhere.
 func (a *fn) unseen(at int, args span) {
 	c := &check{at: at, cond: args, tensors: map[string]aspect{}, names: map[string]bool{}, hard: true}
-	for _, i := range a.names(args) {
+	for _, i := range a.told(a.names(args)) {
 		c.names[a.f.Word(i)] = true
 	}
-	for _, i := range a.outer(args) {
+	for _, i := range a.told(a.outer(args)) {
 		c.says(a, i, everything)
 	}
 	a.checks = append(a.checks, c)
@@ -518,7 +522,13 @@ func (a *fn) signsAt(c *check, i int) aspect {
 // signs looks for comparisons of the name at a token of a condition: with 0 or a negative
 // number from below, and with anything else but a literal from above.
 func signs(f *cppsrc.File, c *check, i int) (as aspect) {
-	if f.Is(i-1, "%") || f.Is(i-1, "/") || f.Is(i-1, "-") { // n % name == 0, n - name >= 0
+	if f.Is(i-1, "%") || f.Is(i-1, "/") { // n % name == 0
+		return 0
+	}
+	if minus(f, i) {
+		return belowDifference(f, c, i)
+	}
+	if f.Is(i-1, "-") {
 		return 0
 	}
 	for _, side := range []int{1, -1} {
@@ -541,6 +551,38 @@ func signs(f *cppsrc.File, c *check, i int) (as aspect) {
 		}
 	}
 	return as
+}
+
+// minus reports whether the name at a token is taken from something: n - name.
+func minus(f *cppsrc.File, i int) bool {
+	return f.Is(i-1, "-") && (f.IsIdent(i-2) && !f.Is(i-2, "return") || f.Is(i-2, ")") || f.Is(i-2, "]"))
+}
+
+// belowDifference is what n - name >= m says of the name: that it is no more than n - m, and
+// nothing of 0. Where that has to be so for what follows, n - name <= m says nothing.
+func belowDifference(f *cppsrc.File, c *check, i int) aspect {
+	sign, other := signBeside(f, c, i, 1)
+	switch sign {
+	case "<", "<=", ">", ">=":
+		if !f.Is(other, "-") && (!c.hard || (sign[0] == '>') == (c.leaves == negated(f, c, i))) {
+			return hasUpper
+		}
+	case "==":
+		if !f.Is(other, "-") && !c.leaves {
+			return hasUpper
+		}
+	}
+	return 0
+}
+
+// negated reports whether a name of a condition stands in the parentheses of a !.
+func negated(f *cppsrc.File, c *check, i int) (yes bool) {
+	for j := c.cond.First; j < i; j++ {
+		if f.Is(j, "!") && f.Is(j+1, "(") && f.Mate(j+1) > i {
+			yes = !yes
+		}
+	}
+	return yes
 }
 
 // signBeside is the sign on one side of the name at a token, and the token behind that.

@@ -75,6 +75,10 @@ func (a *fn) saysLess(c *check, i int, u use) bool {
 		return false
 	}
 	yes, known := a.reachedIf(c, u.at)
+	yes = yes != negated(a.f, c, i)
+	if minus(a.f, i) { // n - e >= 0
+		return !a.has(u.start, a.f.Word(i-2))
+	}
 	for _, side := range []int{1, -1} {
 		sign, other := signBeside(a.f, c, i, side)
 		if sign == "" || a.has(u.start, a.f.Word(other)) {

@@ -14,6 +14,7 @@ type world struct {
 	aliases  map[string][]string               // what the names of types stand for
 	alike    map[*cppsrc.Macro][]*cppsrc.Macro // all definitions of the name in its file
 	says     map[*cppsrc.Macro][]aspect
+	noreturn map[string]bool // functions that are declared so
 	entries  []*registration
 	autograd map[string]bool // namespaces and operators that are registered for autograd in a loop
 	modules  []module
@@ -28,7 +29,7 @@ const mostWork = 1 << 28
 
 // newWorld reads what the sources say together.
 func newWorld(sources []*source, steps int) *world {
-	p := &world{sources: sources, byName: map[string][]*fn{}, macros: map[string]*cppsrc.Macro{}, alike: map[*cppsrc.Macro][]*cppsrc.Macro{}, aliases: map[string][]string{}, says: map[*cppsrc.Macro][]aspect{}, autograd: map[string]bool{}, work: steps}
+	p := &world{sources: sources, byName: map[string][]*fn{}, macros: map[string]*cppsrc.Macro{}, alike: map[*cppsrc.Macro][]*cppsrc.Macro{}, aliases: map[string][]string{}, says: map[*cppsrc.Macro][]aspect{}, noreturn: map[string]bool{}, autograd: map[string]bool{}, work: steps}
 	for _, src := range sources {
 		src.macros = map[string]*cppsrc.Macro{}
 		src.types = readTypes(src.f)
@@ -47,6 +48,7 @@ func newWorld(sources []*source, steps int) *world {
 				p.macros[m.Name] = m
 			}
 		}
+		declaredNoreturn(p.noreturn, src.f)
 		for _, list := range defined {
 			for _, m := range list {
 				p.alike[m] = list
@@ -76,6 +78,22 @@ func newWorld(sources []*source, steps int) *world {
 	}
 	p.reach()
 	return p
+}
+
+// declaredNoreturn notes the functions that are declared [[noreturn]], or with the attribute
+// of that name.
+func declaredNoreturn(to map[string]bool, f *cppsrc.File) {
+	for i := range f.Tokens {
+		if w := f.Word(i); w != "noreturn" && w != "__noreturn__" && w != "_Noreturn" {
+			continue
+		}
+		for j := i + 1; j < len(f.Tokens) && j < i+mostCondition && !f.Is(j, ";") && !f.Is(j, "{"); j++ {
+			if f.IsIdent(j) && f.Is(j+1, "(") && f.Word(j) != "__attribute__" {
+				to[f.Word(j)] = true
+				break
+			}
+		}
+	}
 }
 
 // read finds what a function does with tensors.
