@@ -34,7 +34,7 @@ func (a *fn) madeOf(u use, v *variable, at int) (list []made) {
 	if n != nil && n.stmt.Kind != cppsrc.While {
 		list = []made{{from, n.loop.start}, {to, n.loop.bound}}
 	} else {
-		for _, s := range append([]span{v.init}, v.assigned...) {
+		for _, s := range slices.Concat([]span{v.init}, v.assigned, a.putInto(v, at)) {
 			list = append(list, made{from, s})
 		}
 		if n != nil {
