@@ -425,6 +425,8 @@ func (a *fn) uncheckedNames(u use, index span, depth int, seen map[string]aspect
 		}
 		for _, m := range a.madeOf(u, v, i) {
 			for _, e := range a.loads(m.of) {
+		u.part = u.part || a.inner(index).Last-a.inner(index).First != 1
+		u.shifted = u.shifted || a.offBy(index)
 				if !a.held(e, m.of, u.at) && !a.placed(e, u.into, u.at) {
 					return e.name, i, true
 				}
