@@ -384,7 +384,7 @@ func (a *fn) argument(first int) span {
 // asked about.
 func (a *fn) unchecked(index span, into *access, at int) (from string, where int, found bool) {
 	for _, e := range a.loads(index) {
-		if !a.held(e, index, at) && !a.placed(e, into, at) {
+		if !a.held(e, index, at, a.bareLoad(e, index)) && !a.placed(e, into, at) {
 			return e.name, index.First, true
 		}
 	}
@@ -393,11 +393,11 @@ func (a *fn) unchecked(index span, into *access, at int) (from string, where int
 
 // held reports whether something was asked about an element of an expression: about the
 // values of its tensor, about the element as it stands, p[i] >= 0 && p[i] < n, or by what
-// the expression does with it.
-func (a *fn) held(e load, s span, at int) bool {
+// the expression does with it. What a loop says of all elements is only said of one as it stands.
+func (a *fn) held(e load, s span, at int, whole bool) bool {
 	at = max(at, e.at) // p[checked(q[i], n)]
 	switch below, above := a.compared(a.f.Word(e.at), at); {
-	case e.x != nil && (a.state(e.x.tensor, at)&hasValues != 0 || a.eachHeld(a.root(e.x.tensor, e.x.at).name, at)):
+	case e.x != nil && (a.state(e.x.tensor, at)&hasValues != 0 || whole && a.eachHeld(a.root(e.x.tensor, e.x.at).name, at)):
 		return true
 	case e.x == nil && !a.device() && a.state(e.name, at)&hasValues != 0:
 		return true
@@ -407,12 +407,26 @@ func (a *fn) held(e load, s span, at int) bool {
 	return a.clampedAt(s, e.at)
 }
 
+// bareLoad reports whether an expression is an element and nothing more, but for a cast.
+func (a *fn) bareLoad(e load, s span) bool {
+	s = a.inner(s)
+	if a.f.Is(s.First, "(") && a.f.Mate(s.First) > 0 && a.f.Mate(s.First) < s.Last-1 && a.castOf(e.at) != "" { // (int)q[i]
+		s.First = a.f.Mate(s.First) + 1
+	}
+	if open := a.f.Mate(s.Last - 1); a.f.Is(s.Last-1, ")") && open > s.First && a.castTo(open-1) { // static_cast<int>(q[i])
+		s = a.inner(span{First: open, Last: s.Last})
+	}
+	return e.at == s.First && a.f.Is(e.at+1, "[") && a.f.Mate(e.at+1) == s.Last-1 || e.x != nil && e.x.at == e.at && a.f.Is(s.Last-1, "]")
+}
+
 func (a *fn) uncheckedNames(u use, index span, depth int, seen map[string]aspect) (from string, where int, found bool) {
 	if depth > mostSteps || !a.spend(index.Last-index.First+1) {
 		return "", 0, false
 	}
 	for _, i := range a.direct(index) {
 		u, name := u, a.f.Word(i)
+		u.part = u.part || a.inner(index).Last-a.inner(index).First != 1
+		u.shifted = u.shifted || a.offBy(index)
 		if a.f.Is(i-1, "-") { // a bound from below of what is taken away is one from above of the rest
 			u.needs = hasLower | hasUpper
 		}
@@ -425,7 +439,7 @@ func (a *fn) uncheckedNames(u use, index span, depth int, seen map[string]aspect
 		}
 		for _, m := range a.madeOf(u, v, i) {
 			for _, e := range a.loads(m.of) {
-				if !a.held(e, m.of, u.at) && !a.placed(e, u.into, u.at) {
+				if !a.held(e, m.of, u.at, !u.part && a.bareLoad(e, m.of)) && !a.placed(e, u.into, u.at) {
 					return e.name, i, true
 				}
 			}

@@ -368,9 +368,6 @@ func (a *fn) ofParam(name string) (as aspect) {
 	for _, c := range a.calls {
 		as |= c.inside(a.def.Body.Last, name)
 	}
-	if a.eachHeld(name, a.def.Body.Last) {
-		as |= hasValues
-	}
 	a.states[key] = as
 	return as
 }

@@ -38,7 +38,9 @@ func means(names map[string][]string, name string, words []string) {
 // readTypes finds using M = ...;, typedef ... M;, and maps that are declared outside functions.
 func readTypes(f *cppsrc.File) typeNames {
 	t := newTypeNames()
-	body := 0 // of the function that is next
+	body := 0               // of the function that is next
+	named := map[int]bool{} // the names of maps
+	var outside []int       // what is declared outside functions
 	for i := range f.Tokens {
 		for body < len(f.Functions) && f.Functions[body].Body.Last <= i {
 			body++
@@ -53,10 +55,33 @@ func readTypes(f *cppsrc.File) typeNames {
 			end := f.Angles(i + 1)
 			if w := f.Word(end + 1); f.IsIdent(end) && (w == ";" || w == "=" || w == "{") {
 				means(t.maps, f.Word(end), wordsIn(f, span{First: i, Last: end}))
+				named[end] = true
 			}
+		case !inside && f.IsIdent(i) && !named[i] && declares(f, i):
+			outside = append(outside, i)
+		}
+	}
+	for _, i := range outside { // a field of another class that has the name of a map
+		if _, ok := t.maps[f.Word(i)]; ok {
+			means(t.maps, f.Word(i), nil)
 		}
 	}
 	return t
+}
+
+// declares reports whether a name outside functions is that of a field or a global.
+func declares(f *cppsrc.File, i int) bool {
+	switch f.Word(i + 1) {
+	case ";", "=", "{", "[":
+	default:
+		return false
+	}
+	switch w := f.Word(i - 1); w {
+	case ">", ">>", "*", "&", "&&", ",":
+		return true
+	default:
+		return f.IsIdent(i-1) && !notTypes[w] && w != "class" && w != "struct" && w != "namespace" && w != "enum"
+	}
 }
 
 // mostTypeWords bounds how far the end of a name for a type is looked for.
@@ -129,6 +154,32 @@ func (a *fn) keysOfVariable(v *variable) []bool {
 	return a.keysOfType(typ)
 }
 
+// putInto lists what is put into a map whose values a token takes: v of m[k] = v, m.emplace(k, v).
+func (a *fn) putInto(v *variable, at int) (list []span) {
+	if keys := a.keysOf(at); len(keys) == 0 || !keys[0] || !a.spend(a.def.Body.Last-a.def.Body.First) {
+		return nil
+	}
+	for i := v.at + 1; i < v.scope.Last; i++ {
+		if !a.f.Is(i, v.name) || a.member(i) || a.lookup(v.name, i) != v {
+			continue
+		}
+		open := i + 1
+		switch put := a.f.Word(i + 2); {
+		case a.f.Is(open, "[") && a.f.Is(a.f.Mate(open)+1, "="):
+			list = append(list, a.argument(a.f.Mate(open)+2))
+		case put == "emplace" || put == "try_emplace" || put == "insert" || put == "insert_or_assign":
+			open += 2
+			if a.f.Is(open+1, "{") {
+				open++
+			}
+			if args := a.f.Split(span{First: open + 1, Last: max(open+1, a.f.Mate(open))}); len(args) == 2 {
+				list = append(list, args[1])
+			}
+		}
+	}
+	return list
+}
+
 // keysOfValue is keysOf for what an auto begins as: m, lists[i], or a type with arguments.
 func (a *fn) keysOfValue(s span) []bool {
 	i, taken := s.First, 0
@@ -185,8 +236,9 @@ func (a *fn) keysOfType(typ []string) (keys []bool) {
 			continue
 		}
 		args := arguments(typ[open:])
+		own := a.p.defines(name) && (open < 2 || typ[open-2] != "::") // and no copy of a library
 		switch {
-		case mapTypes[name] && len(args) > 1:
+		case mapTypes[name] && len(args) > 1 && !own:
 			keys, typ = append(keys, true), args[1]
 		case listTypes[name] && len(args) > 0:
 			keys, typ = append(keys, false), args[0]

@@ -24,6 +24,18 @@ func TestMapKeys(t *testing.T) {
 		{"", "std::unordered_map<int64_t, int64_t> m;", "s += p[m[q[i]]]; int64_t k = m.at(q[i]); s += p[k];", true}, // what was put in is not what was asked for
 		{"", "std::unordered_map<int64_t, int64_t> m;", "m[row] = i;", true},
 
+		{"", "std::unordered_map<int64_t, int64_t> m; int64_t next = 0;", "if (!m.count(q[i])) m[q[i]] = next++; s += p[m[q[i]]];", true},
+		{"", "std::unordered_map<int64_t, int64_t> m;", "m[i] = std::clamp<int64_t>(q[i], 0, n - 1); s += p[m[i]];", true},
+		{"", "ska::flat_hash_map<int64_t, int64_t> m;", "m[q[i]]++;", true},
+		{"namespace ska { template <class K, class V> class flat_hash_map { K k; }; }\n", "ska::flat_hash_map<int64_t, int64_t> m;", "m[q[i]]++;", true},
+
+		{"", "std::unordered_map<int64_t, int64_t> m;", "m[i] = q[i]; s += p[m[i]];", false},
+		{"", "std::unordered_map<int64_t, int64_t> m;", "m.emplace(i, q[i]); auto k = m.at(i); s += p[k];", false},
+		{"", "std::unordered_map<int64_t, int64_t> m;", "m.insert({i, q[i]}); auto it = m.find(i); s += p[it->second];", false},
+		{"template <class K, int N> struct sparse_map { K v[N]; K& operator[](int64_t i) { return v[i]; } };\n", "sparse_map<float, 64> m;", "m[q[i]] += 1;", false},
+		{"struct A { std::unordered_map<int64_t, int64_t> bins; }; struct B { int64_t* bins; };\n", "", "bins[q[i]]++;", false},
+		{"struct B { std::vector<int64_t> bins; }; struct A { std::unordered_map<int64_t, int64_t> bins; };\n", "", "bins[q[i]]++;", false},
+		{"struct B { std::unordered_map<int64_t, int64_t> bins; }; struct A { std::unordered_map<int64_t, int64_t> bins; };\n", "", "bins[q[i]]++;", true},
 		{"", "std::vector<int64_t> m(n);", "m[q[i]]++;", false},
 		{"", "std::array<int64_t, 8> m;", "m[q[i]]++;", false},
 		{"", "std::unordered_map<int64_t, int64_t> seen; int64_t m[8];", "seen[q[i]]++; m[q[i]]++;", false},

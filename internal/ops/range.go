@@ -12,6 +12,9 @@ type use struct {
 	at    int
 	needs aspect // from which sides it has to be held against something
 	start span   // of the range whose end is asked about, which is no bound of that
+
+	part    bool // it is not the whole of the index
+	shifted bool // a number is added to it, taken away, or it is multiplied by one
 }
 
 // made is what a variable is made of, and from which sides that has to be held against
@@ -22,11 +25,12 @@ type made struct {
 }
 
 // madeOf lists what a variable is made of. One that a loop counts lies between the start,
-// which then needs a bound from below alone, and the end, which needs one from above.
+// which then needs a bound from below alone, and the end, which needs one from above. Where
+// the end is one of its values, or the index another number, a check of e <= n says too little.
 func (a *fn) madeOf(u use, v *variable, at int) (list []made) {
 	n := a.loopOf(v.name, at)
 	from, to := u, u
-	if n != nil && n.loop.op != "!=" {
+	if n != nil && !u.shifted && a.halfOpen(n) {
 		from.needs &= hasLower
 		to.needs &= hasUpper
 		to.start = n.loop.start
@@ -34,7 +38,7 @@ func (a *fn) madeOf(u use, v *variable, at int) (list []made) {
 	if n != nil && n.stmt.Kind != cppsrc.While {
 		list = []made{{from, n.loop.start}, {to, n.loop.bound}}
 	} else {
-		for _, s := range append([]span{v.init}, v.assigned...) {
+		for _, s := range slices.Concat([]span{v.init}, v.assigned, a.putInto(v, at)) {
 			list = append(list, made{from, s})
 		}
 		if n != nil {
@@ -42,6 +46,37 @@ func (a *fn) madeOf(u use, v *variable, at int) (list []made) {
 		}
 	}
 	return slices.DeleteFunc(list, func(m made) bool { return m.needs == 0 })
+}
+
+// halfOpen reports whether a loop ends before its end: i < e, and i = e - 1 that goes down.
+func (a *fn) halfOpen(n *node) bool {
+	switch b := n.loop.bound; n.loop.op {
+	case "<":
+		return true
+	case ">=":
+		return b.Last-b.First > 2 && a.f.Is(b.Last-2, "-") && a.f.Is(b.Last-1, "1")
+	default:
+		return false
+	}
+}
+
+// offBy reports whether an index adds a number to a name, takes one away or multiplies it.
+func (a *fn) offBy(s span) bool {
+	for i := s.First; i < s.Last; i++ {
+		if a.f.Is(i, "[") {
+			i = max(i, a.f.Mate(i))
+			continue
+		}
+		if a.f.Tokens[i].Kind != cppsrc.Number || a.f.Is(i, "0") {
+			continue
+		}
+		for _, j := range []int{i - 1, i + 1} {
+			if j >= s.First && j < s.Last && (a.f.Is(j, "+") || a.f.Is(j, "-") || a.f.Is(j, "*")) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // bounds reports whether a variable is held against something from the sides that it needs.

@@ -56,6 +56,15 @@ func TestRangesOfRows(t *testing.T) {
 		{"TORCH_CHECK(b >= 0 && e <= n); s += p[e];", false},
 		{"TORCH_CHECK(b >= 0 && e <= n); for (int64_t j = b; j != e; ++j) s += p[j];", false}, // which may begin behind e
 		{"TORCH_CHECK(b >= 0 && e <= n); for (int64_t j = e; j < b; ++j) s += p[j];", false},
+
+		{"TORCH_CHECK(b >= 0 && e <= n); for (int64_t j = b; j < e; ++j) s += p[j * d + i];", true},
+		{"TORCH_CHECK(b >= 0 && e <= n); for (int64_t j = b; j <= e; ++j) s += p[j];", false},
+		{"TORCH_CHECK(b >= 0 && e <= n); for (int64_t j = e; j >= b; --j) s += p[j];", false},
+		{"TORCH_CHECK(b >= 0 && e <= n); for (int64_t j = b; j < e; ++j) s += p[j + 1];", false},
+		{"TORCH_CHECK(b >= 0 && e <= n); for (int64_t j = b; j < e; ++j) s += p[j - 1];", false},
+		{"TORCH_CHECK(b >= 0 && e <= n); for (int64_t j = b; j < e; ++j) s += p[2 * j];", false},
+		{"TORCH_CHECK(b >= 0 && e <= n); for (int64_t j = b; j < e; ++j) { auto k = j; s += p[k + 1]; }", false},
+		{"TORCH_CHECK(e <= n); for (int64_t j = 0; j <= e; ++j) s += p[j];", false},
 	} {
 		got := ofRule(scanned(t, map[string]string{"op.cpp": "#include <torch/extension.h>\nfloat f(const at::Tensor& x, const at::Tensor& rows, int64_t d) {\n" +
 			"auto p = x.data_ptr<float>(); auto q = rows.data_ptr<int64_t>(); auto n = x.size(0); float s = 0;\n" +

@@ -37,8 +37,35 @@ func TestEachHeld(t *testing.T) {
 		{helper + each + "TORCH_CHECK_INDEX(p[i] >= 0 && p[i] < n, \"index\"); }", uses + call, false},
 		{helper + each + "TORCH_CHECK_INDEX(p[i] >= 0 && p[i] < n, \"index\"); }", "check(other, x.numel()); " + uses, false},
 		{"", own + each + "{ auto k = p[i]; TORCH_CHECK(k >= 0 && k < n); s += v[q[i + 1]]; } ", false},
+
+		{helper + "if (idx.numel() == 0) return; " + each + "TORCH_CHECK(p[i] >= 0 && p[i] < n); }", call + uses, true},
+		{helper + each + "TORCH_CHECK(p[i] > -1 && p[i] < n); }", call + uses, true},
+		{helper + each + "TORCH_CHECK(p[i] >= 0 && p[i] < n); }\nstatic void both(const at::Tensor& idx, int64_t n) { check(idx, n); }", "both(idx, x.numel()); " + uses, true},
+		{helper + each + "TORCH_CHECK(p[i] >= 0 && p[i] < n); }", "if (n1) { " + call + uses + " }", true},
+		{"", own + "const int64_t m = idx.size(0); for (int64_t i = 0; i < m; i++) { auto k = p[i]; TORCH_CHECK(k >= 0 && k < n); } " + uses, true},
+		{"", own + each + "{ auto k = p[i]; TORCH_CHECK(k >= 0 && k < n); } for (int64_t j = 0; j < idx.numel(); ++j) { const int64_t k = q[j]; s += v[k]; s += v[(int)q[j]]; }", true},
+
+		{helper + "if (n1) " + each + "TORCH_CHECK(p[i] >= 0 && p[i] < n); }", call + uses, false},
+		{helper + "if (n == 7) return; " + each + "TORCH_CHECK(p[i] >= 0 && p[i] < n); }", call + uses, false},
+		{helper + each + "TORCH_CHECK(p[i] >= 0 && p[i] < n); }", "if (n1) " + call + uses, false},
+		{"", own + "if (n1) " + each + "{ auto k = p[i]; TORCH_CHECK(k >= 0 && k < n); } " + uses, false},
+		{"", own + each + "{ auto k = p[i]; if (k == -100) continue; TORCH_CHECK(k >= 0 && k < n); } " + uses, false},
+		{"", own + each + "{ auto k = p[i]; if (k == -100) break; TORCH_CHECK(k >= 0 && k < n); } " + uses, false},
+		{"", own + each + "{ auto k = p[i]; k += n; TORCH_CHECK(k >= 0 && k < n); } " + uses, false},
+		{"", own + each + "{ auto k = p[i]; TORCH_CHECK(k >= -1 && k < n); } " + uses, false},
+		{"", own + each + "{ auto k = p[i]; TORCH_CHECK(k != -1 && k < n); } " + uses, false},
+		{"", own + each + "{ auto k = p[i]; TORCH_CHECK(k >= 0 || k < n); } " + uses, false},
+		{"", own + each + "{ auto k = p[i * 3]; TORCH_CHECK(k >= 0 && k < n); } " + uses, false},
+		{"", own + "for (int64_t i = 0; i < idx.numel() / 2; ++i) { auto k = p[i]; TORCH_CHECK(k >= 0 && k < n); } " + uses, false},
+		{"", own + "for (int64_t i = 0; i < idx.size(1); ++i) { auto k = p[i]; TORCH_CHECK(k >= 0 && k < n); } " + uses, false},
+		{"", own + "for (int64_t i = 1; i < idx.numel(); ++i) { auto k = p[i]; TORCH_CHECK(k >= 0 && k < n); } " + uses, false},
+		{"", own + "for (int64_t i = 0; i < idx.numel(); i += 2) { auto k = p[i]; TORCH_CHECK(k >= 0 && k < n); } " + uses, false},
+		{"", own + each + "{ auto k = p[i]; TORCH_CHECK(k >= 0 && k < n); } for (int64_t j = 0; j < idx.numel(); ++j) s += v[q[j] + 1];", false},
+		{"", own + each + "{ auto k = p[i]; TORCH_CHECK(k >= 0 && k < n); } for (int64_t j = 0; j < idx.numel(); ++j) { auto r = q[j]; s += v[r * 4 + 3]; }", false},
+		{"", own + each + "{ auto k = p[i]; TORCH_CHECK(k >= 0 && k < n); } " + each + "p[i] = p[i] * 2; " + uses, false},
+		{helper + each + "TORCH_CHECK(p[i] >= 0 && p[i] < n); }", call + "idx.add_(1); " + uses, false},
 	} {
-		got := ofRule(scanned(t, map[string]string{"op.cpp": "#include <torch/extension.h>\n" + tt.head + "\nfloat f(const at::Tensor& x, const at::Tensor& idx, const at::Tensor& other) {\n" +
+		got := ofRule(scanned(t, map[string]string{"op.cpp": "#include <torch/extension.h>\n" + tt.head + "\nfloat f(const at::Tensor& x, const at::Tensor& idx, const at::Tensor& other, bool n1) {\n" +
 			"auto v = x.data_ptr<float>(); auto q = idx.data_ptr<int64_t>(); float s = 0;\n" + tt.body + "\nreturn s;\n}\nPYBIND11_MODULE(m, m) { m.def(\"f\", &f); }\n"}), "OPS006")
 		if len(got) == 0 != tt.quiet {
 			t.Errorf("%s %s: %q", tt.head, tt.body, got)
