@@ -119,9 +119,9 @@ func scanCorpus(t *testing.T, dir string) []*planted {
 	return list
 }
 
-// rate holds the findings against what is planted, and gives how many bugs there are
-// and how many were found.
-func rate(t *testing.T, dir string) (bugs, found int) {
+// rate holds the findings against what is planted, and gives how many bugs there are, how
+// many were found, and which twins were accused.
+func rate(t *testing.T, dir string) (bugs, found int, accused []string) {
 	t.Helper()
 	var missed []string
 	twins := 0
@@ -129,8 +129,8 @@ func rate(t *testing.T, dir string) (bugs, found int) {
 		if x.last == 0 || x.name == "" {
 			t.Errorf("%s:%d: no function", x.file, x.first)
 		}
-		for _, a := range x.accused {
-			t.Errorf("the twin %s is accused: %s", x.name, a)
+		if len(x.accused) > 0 {
+			accused = append(accused, x.name+": "+strings.Join(x.accused, "; "))
 		}
 		switch {
 		case x.class == "":
@@ -149,24 +149,28 @@ func rate(t *testing.T, dir string) (bugs, found int) {
 	if twins < bugs {
 		t.Errorf("%d twins of %d bugs", twins, bugs)
 	}
-	return bugs, found
+	return bugs, found, accused
 }
 
-// sets are the corpora, in the order in which they were written, and the least that is
-// found of each.
+// sets are the corpora, in the order in which they were written, the least that is found of
+// each, and the most twins that are accused. The fourth is as it was measured when somebody
+// who knew no rule had written it.
 var sets = []struct {
-	dir         string
-	bugs, found int
+	dir                  string
+	bugs, found, accused int
 }{
-	{"first", 38, 37}, {"second", 34, 32}, {"third", 31, 30},
+	{"first", 38, 37, 0}, {"second", 34, 32, 0}, {"third", 31, 30, 0}, {"fourth", 51, 30, 7},
 }
 
 func TestCorpora(t *testing.T) {
 	for _, s := range sets {
 		t.Run(s.dir, func(t *testing.T) {
-			bugs, found := rate(t, "../../testdata/ops/"+s.dir)
+			bugs, found, accused := rate(t, "../../testdata/ops/"+s.dir)
 			if bugs < s.bugs || found < s.found {
 				t.Errorf("%d of %d bugs found, want %d of %d", found, bugs, s.found, s.bugs)
+			}
+			if len(accused) > s.accused {
+				t.Errorf("%d twins are accused, and no more than %d may be:\n%s", len(accused), s.accused, strings.Join(accused, "\n"))
 			}
 		})
 	}
@@ -257,7 +261,7 @@ func corpusTable(t *testing.T) string {
 		total = append(total, fmt.Sprintf("**%d of %d**", allFound, allBugs))
 	}
 	var b strings.Builder
-	b.WriteString("| class | rules | first | second | third |\n|---|---|---|---|---|\n")
+	b.WriteString("| class | rules | first | second | third | fourth |\n|---|---|---|---|---|---|\n")
 	for _, c := range slices.Sorted(maps.Keys(classes)) {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", c, strings.Join(classes[c], ", "), strings.Join(count[c], " | "))
 	}
