@@ -476,6 +476,8 @@ class OperatorRun:
         came_back = set()
         full = self.op["name"] + ("." + self.op["overload"] if self.op["overload"] else "")
         for case in self.plan["replay"].get(full, []):
+            if case.get("device") == "tripwire" and not self.settings["tripwire"]:
+                continue  # that device is of another run
             if self.spent():
                 break
             case = gpu.placed(case, self.settings["device"])
