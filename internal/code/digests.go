@@ -15,7 +15,6 @@ type hashers struct {
 	lookups  map[*pysrc.Compare][]pysrc.Expr // tests whether one is in a list that is written out, and what it is of
 	digests  map[*pysrc.Compare]bool         // tests whether one is equal
 	grown    map[string]bool                 // containers of the file that something is put into; nil where nobody asked
-	set      map[string]bool                 // attributes that something in the file sets; nil where nobody asked
 	verdicts map[*pysrc.Call]bool            // calls of functions that say whether one is as it should be
 	verified map[*pysrc.Scope]proof          // of what functions return
 	within   int                             // functions that are looked through for that, one within the other

@@ -180,14 +180,14 @@ func (t *tracer) fieldsOf(e *pysrc.Attribute, s *pysrc.Scope, labels []label) []
 
 // partsSet are the attributes of objects that something in the file sets, against which
 // nothing holds them.
-func (t *tracer) partsSet() map[string]bool {
-	if t.set != nil {
-		return t.set
+func (v *view) partsSet() map[string]bool {
+	if v.set != nil {
+		return v.set
 	}
-	t.set = map[string]bool{}
+	v.set = map[string]bool{}
 	note := func(to pysrc.Expr) {
 		if a, ok := to.(*pysrc.Attribute); ok {
-			t.set[a.Attr] = true
+			v.set[a.Attr] = true
 		}
 	}
 	var look func([]pysrc.Stmt)
@@ -206,15 +206,15 @@ func (t *tracer) partsSet() map[string]bool {
 			pysrc.Blocks(s, look)
 		}
 	}
-	look(t.f.Body)
-	for _, c := range t.m.Calls {
+	look(v.f.Body)
+	for _, c := range v.m.Calls {
 		if c.Is("setattr") {
-			if name, ok := t.text(c, 1, ""); ok {
-				t.set[name] = true
+			if name, ok := v.text(c, 1, ""); ok {
+				v.set[name] = true
 			}
 		}
 	}
-	return t.set
+	return v.set
 }
 
 // fewField reports whether a field of what a request brings holds a number or one of a few

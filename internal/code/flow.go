@@ -206,7 +206,6 @@ type tracer struct {
 	viewFile bool
 	marks    bool            // the file speaks of dependencies of FastAPI
 	parsed   map[string]bool // options of parsers, and whether they are numbers or one of a few
-	set      map[string]bool // attributes that something in the file sets; made when it is asked for
 	vetting  bool            // it looks at what a list is made of
 	brings   []string        // prefixes of dotted names that come from outside, of which the file speaks
 }

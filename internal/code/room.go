@@ -278,6 +278,7 @@ type view struct {
 	hashers  hashers                              // functions of the file that do
 	sought   int                                  // comparisons of digests that were looked for
 	searches int                                  // calls that are still looked at for them
+	set      map[string]bool                      // attributes that something in the file sets; made when it is asked for
 	listed   map[*pysrc.Scope][]listed            // what functions look up on lists
 	waits    []waiting                            // findings that may be put right
 	attempts []attempt                            // calls that may load again what another failed to load

@@ -308,7 +308,7 @@ func (v *view) fixed(e pysrc.Expr, s *pysrc.Scope, depth int) bool { // one case
 		}
 	case *pysrc.Attribute: // config.DIGEST
 		n, ok := e.Value.(*pysrc.Name)
-		return ok && isConstant(e.Attr) && v.isImported(n, s) && !v.setsOf(e.Attr)
+		return ok && isConstant(e.Attr) && v.isImported(n, s) && !v.partsSet()[e.Attr]
 	case *pysrc.Call:
 		if nameIn(v.m.Names(e.Func, s), []string{"os.getenv", "os.environ.get"}) != "" {
 			return len(e.Args) > 0 && len(e.Keywords) == 0 && all(e.Args[1:])
@@ -357,7 +357,7 @@ func isConstant(name string) bool {
 
 // grows reports whether something in the file puts something into a container of that name.
 func (v *view) grows(name string) bool {
-	const any = "globals" // globals()["WANT"] = x
+	const all = "globals" // globals()["WANT"] = x
 	if v.hashers.grown == nil {
 		v.hashers.grown = map[string]bool{}
 		puts := func(e pysrc.Expr) {
@@ -371,7 +371,7 @@ func (v *view) grows(name string) bool {
 					e = of.Func
 				case *pysrc.Name:
 					if of.ID == "vars" || of.ID == "sys" { // sys.modules[__name__].WANT
-						of = &pysrc.Name{ID: any}
+						of = &pysrc.Name{ID: all}
 					}
 					v.hashers.grown[of.ID] = true
 					return
@@ -389,35 +389,5 @@ func (v *view) grows(name string) bool {
 			}
 		}
 	}
-	return v.hashers.grown[name] || v.hashers.grown[any]
-}
-
-// setsOf reports whether something in the file sets an attribute of that name.
-func (v *view) setsOf(attr string) bool {
-	if v.hashers.set == nil {
-		v.hashers.set = map[string]bool{}
-		var look func([]pysrc.Stmt)
-		look = func(list []pysrc.Stmt) {
-			for _, s := range list {
-				switch s := s.(type) {
-				case *pysrc.Assign:
-					for _, to := range s.Targets {
-						if a, ok := to.(*pysrc.Attribute); ok {
-							v.hashers.set[a.Attr] = true
-						}
-					}
-				}
-				pysrc.Blocks(s, look)
-			}
-		}
-		look(v.f.Body)
-		for _, c := range v.m.Calls {
-			if args := c.Node.Args; chain(c.Node.Func) == "setattr" && len(args) > 1 {
-				if name, ok := args[1].(*pysrc.Str); ok {
-					v.hashers.set[name.Value] = true
-				}
-			}
-		}
-	}
-	return v.hashers.set[attr]
+	return v.hashers.grown[name] || v.hashers.grown[all]
 }
