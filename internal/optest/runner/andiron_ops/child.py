@@ -113,8 +113,7 @@ class Child:
 
     def ask(self, case, seconds):
         """The answer, or how the child ended instead."""
-        if self.tool_log and os.path.exists(self.tool_log):
-            self.seen = os.path.getsize(self.tool_log)
+        self.seen = self.said()
         try:
             os.write(self.requests, json.dumps(case).encode() + b"\n")
         except OSError:
@@ -167,9 +166,13 @@ class Child:
         """What was printed since the last request, and what the tool wrote to its own log."""
         return written(self.log, 0) + self.reported()
 
+    def said(self):
+        """How much valgrind has said."""
+        return os.path.getsize(self.tool_log) if self.tool_log and os.path.exists(self.tool_log) else 0
+
     def reported(self):
         """What valgrind said since the last request."""
-        if not self.tool_log or not os.path.exists(self.tool_log):
+        if not self.said():
             return ""
         log = os.open(self.tool_log, os.O_RDONLY)
         try:
