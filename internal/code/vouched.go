@@ -87,7 +87,7 @@ func (x *lister) hashedBy(hash *pysrc.Call) []pysrc.Expr {
 		return nil
 	}
 	var fed *pysrc.Invocation // h = sha256(); h.update(data)
-	for _, c := range x.calls[x.fn] {
+	for _, c := range x.searched(x.fn) {
 		a, ok := c.Node.Func.(*pysrc.Attribute)
 		if !ok || a.Attr != "update" || x.local(a.Value) != pysrc.Expr(hash) {
 			continue

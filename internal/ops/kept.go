@@ -209,15 +209,8 @@ func (a *fn) emptied(k keeper) (out bool) {
 		if a.f.Is(head.First, "static") || a.has(head, "call_once") || n.stmt.Kind == cppsrc.Expr && a.has(head, "realloc") {
 			return true
 		}
-		if up := n.up; up != nil && up.stmt.Kind == cppsrc.If {
-			if n.other {
-				out = a.ofEach(up.stmt.Head, "||", "&&", func(s span) bool { return a.unset(s, true) })
-			} else {
-				out = a.ofEach(up.stmt.Head, "||", "&&", func(s span) bool { return a.unset(s, false) })
-			}
-			if out {
-				return true
-			}
+		if up := n.up; up != nil && up.stmt.Kind == cppsrc.If && a.ofEach(up.stmt.Head, "||", "&&", func(s span) bool { return a.unset(s, n.other) }) {
+			return true
 		}
 	}
 	for _, c := range a.checks { // if (buffer != nullptr) return;
